@@ -1,0 +1,291 @@
+/* file.c - POSIX files: mmap to read; temporary file, fsync, rename, fsync of the folder to write. */
+#define _GNU_SOURCE
+#include "base/file.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static atomic_uint_fast64_t fault_countdown; /* 0: off; 1: failing */
+static atomic_int fault_fired;
+
+void adah_file_fault_at(uint64_t n) {
+    atomic_store(&fault_fired, 0);
+    atomic_store(&fault_countdown, n);
+}
+
+int adah_file_fault_fired(void) { return atomic_load(&fault_fired); }
+
+static ssize_t write_at(int fd, const void *bytes, size_t n_bytes, off_t offset) {
+    uint64_t left = atomic_load(&fault_countdown);
+    if (left == 1) {
+        atomic_store(&fault_fired, 1);
+        errno = ENOSPC;
+        return -1;
+    }
+    if (left > 1)
+        atomic_store(&fault_countdown, left - 1);
+    return pwrite(fd, bytes, n_bytes, offset);
+}
+
+static adah_code fail_io(adah_status *status, const char *path, const char *what) {
+    return adah_fail(status, ADAH_ERROR_IO, "%s: %s: %s", path, what, strerror(errno));
+}
+
+/* Opens a regular file and tells its size. */
+static adah_code open_regular(const char *path, int *fd, size_t *n_bytes, adah_status *status) {
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (*fd < 0)
+        return fail_io(status, path, "cannot open");
+    struct stat info;
+    adah_code code = ADAH_OK;
+    if (fstat(*fd, &info) != 0)
+        code = fail_io(status, path, "cannot read its size");
+    else if (!S_ISREG(info.st_mode))
+        code = adah_fail(status, ADAH_ERROR_IO, "%s: not a regular file", path);
+    if (code != ADAH_OK) {
+        close(*fd);
+        return code;
+    }
+    *n_bytes = (size_t)info.st_size;
+    return ADAH_OK;
+}
+
+adah_code adah_file_open_map(const char *path, adah_file_map *map, adah_status *status) {
+    *map = (adah_file_map){0};
+    int fd;
+    size_t n_bytes;
+    ADAH_TRY(open_regular(path, &fd, &n_bytes, status));
+    adah_code code = ADAH_OK;
+    if (n_bytes) {
+        void *p = mmap(NULL, n_bytes, PROT_READ, MAP_SHARED, fd, 0);
+        if (p == MAP_FAILED)
+            code = fail_io(status, path, "cannot map");
+        else
+            *map = (adah_file_map){p, n_bytes};
+    }
+    close(fd);
+    return code;
+}
+
+void adah_file_close_map(adah_file_map *map) {
+    if (map->bytes)
+        munmap((void *)(uintptr_t)map->bytes, map->n_bytes);
+    *map = (adah_file_map){0};
+}
+
+adah_code adah_file_read(const char *path, size_t max_bytes, uint8_t **bytes, size_t *n_bytes, adah_status *status) {
+    int fd;
+    size_t size = 0, done = 0;
+    ADAH_TRY(open_regular(path, &fd, &size, status));
+    adah_code code = ADAH_OK;
+    uint8_t *buffer = NULL;
+    if (size > max_bytes)
+        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: %zu bytes, expected at most %zu", path, size, max_bytes);
+    else if (!(buffer = adah_memory_alloc(size + 1)))
+        code = adah_fail_memory(status, size + 1);
+    while (code == ADAH_OK && done < size) {
+        ssize_t n = read(fd, buffer + done, size - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            code = fail_io(status, path, "cannot read");
+        else if (n == 0)
+            size = done; /* the file shrank meanwhile */
+        else
+            done += (size_t)n;
+    }
+    close(fd);
+    if (code != ADAH_OK) {
+        adah_memory_free(buffer);
+        return code;
+    }
+    buffer[size] = 0;
+    *bytes = buffer;
+    *n_bytes = size;
+    return ADAH_OK;
+}
+
+enum { WRITER_BUFFER_BYTES = 1 << 16 };
+
+struct adah_file_writer {
+    int fd;
+    char *path, *temporary;
+    uint64_t n_written; /* bytes on file; those in the buffer come behind */
+    size_t n_buffered;
+    uint8_t buffer[WRITER_BUFFER_BYTES];
+};
+
+adah_code adah_file_create(const char *path, adah_file_writer **out, adah_status *status) {
+    adah_file_writer *w = adah_memory_alloc(sizeof *w);
+    if (!w)
+        return adah_fail_memory(status, sizeof *w);
+    w->fd = -1;
+    w->n_written = 0;
+    w->n_buffered = 0;
+    size_t n = strlen(path);
+    w->path = adah_memory_text(path);
+    w->temporary = adah_memory_alloc(n + 16);
+    adah_code code = ADAH_OK;
+    if (!w->path || !w->temporary) {
+        code = adah_fail_memory(status, n + 16);
+    } else {
+        snprintf(w->temporary, n + 16, "%s.tmp-XXXXXX", path);
+        mode_t mask = umask(0);
+        umask(mask);
+        w->fd = mkostemp(w->temporary, O_CLOEXEC);
+        if (w->fd < 0)
+            code = fail_io(status, path, "cannot create");
+        else if (fchmod(w->fd, 0666 & ~mask) != 0)
+            code = fail_io(status, path, "cannot set its mode");
+    }
+    if (code != ADAH_OK) {
+        adah_file_abort(w);
+        return code;
+    }
+    *out = w;
+    return ADAH_OK;
+}
+
+static adah_code write_all(adah_file_writer *w, const uint8_t *bytes, size_t n_bytes, uint64_t offset,
+                           adah_status *status) {
+    for (size_t done = 0; done < n_bytes;) {
+        ssize_t n = write_at(w->fd, bytes + done, n_bytes - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail_io(status, w->path, "cannot write");
+        done += (size_t)n;
+    }
+    return ADAH_OK;
+}
+
+static adah_code flush(adah_file_writer *w, adah_status *status) {
+    ADAH_TRY(write_all(w, w->buffer, w->n_buffered, w->n_written, status));
+    w->n_written += w->n_buffered;
+    w->n_buffered = 0;
+    return ADAH_OK;
+}
+
+adah_code adah_file_put(adah_file_writer *w, const void *bytes, size_t n_bytes, adah_status *status) {
+    if (n_bytes == 0)
+        return ADAH_OK;
+    if (w->n_buffered + n_bytes > WRITER_BUFFER_BYTES)
+        ADAH_TRY(flush(w, status));
+    if (n_bytes >= WRITER_BUFFER_BYTES) {
+        ADAH_TRY(write_all(w, bytes, n_bytes, w->n_written, status));
+        w->n_written += n_bytes;
+    } else {
+        memcpy(w->buffer + w->n_buffered, bytes, n_bytes);
+        w->n_buffered += n_bytes;
+    }
+    return ADAH_OK;
+}
+
+uint64_t adah_file_position(const adah_file_writer *w) { return w->n_written + w->n_buffered; }
+
+adah_code adah_file_patch(adah_file_writer *w, uint64_t offset, const void *bytes, size_t n_bytes,
+                          adah_status *status) {
+    ADAH_TRY(flush(w, status));
+    return write_all(w, bytes, n_bytes, offset, status);
+}
+
+/* Makes the rename itself durable. A file system that cannot fsync a folder is no error. */
+static void sync_folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *folder = slash ? adah_memory_text_n(path, slash == path ? 1 : (size_t)(slash - path)) : adah_memory_text(".");
+    if (!folder)
+        return;
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    adah_memory_free(folder);
+}
+
+adah_code adah_file_commit(adah_file_writer *w, adah_status *status) {
+    adah_code code = flush(w, status);
+    if (code == ADAH_OK && fsync(w->fd) != 0)
+        code = fail_io(status, w->path, "cannot write to disk");
+    if (code == ADAH_OK && rename(w->temporary, w->path) != 0)
+        code = fail_io(status, w->path, "cannot rename into place");
+    if (code == ADAH_OK) {
+        sync_folder_of(w->path);
+        close(w->fd);
+        w->fd = -1;
+    }
+    adah_file_abort(w);
+    return code;
+}
+
+void adah_file_abort(adah_file_writer *w) {
+    if (!w)
+        return;
+    if (w->fd >= 0) {
+        close(w->fd);
+        unlink(w->temporary);
+    }
+    adah_memory_free(w->path);
+    adah_memory_free(w->temporary);
+    adah_memory_free(w);
+}
+
+adah_code adah_file_publish(const char *path, const void *bytes, size_t n_bytes, adah_status *status) {
+    adah_file_writer *w;
+    ADAH_TRY(adah_file_create(path, &w, status));
+    adah_code code = adah_file_put(w, bytes, n_bytes, status);
+    if (code != ADAH_OK) {
+        adah_file_abort(w);
+        return code;
+    }
+    return adah_file_commit(w, status);
+}
+
+adah_code adah_file_make_folder(const char *path, adah_status *status) {
+    char *copy = adah_memory_text(path);
+    if (!copy)
+        return adah_fail_memory(status, strlen(path) + 1);
+    adah_code code = ADAH_OK;
+    for (char *p = copy + 1; copy[0] && code == ADAH_OK; p++) {
+        if (*p != '/' && *p != '\0')
+            continue;
+        char end = *p;
+        *p = '\0';
+        struct stat info;
+        if (mkdir(copy, 0777) != 0 && (errno != EEXIST || stat(copy, &info) != 0 || !S_ISDIR(info.st_mode)))
+            code = fail_io(status, copy, "cannot create folder");
+        *p = end;
+        if (!end)
+            break;
+    }
+    adah_memory_free(copy);
+    return code;
+}
+
+int adah_file_exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+char *adah_file_join(const char *folder, const char *name) {
+    if (name[0] == '/')
+        return adah_memory_text(name);
+    size_t n = strlen(folder), m = strlen(name);
+    char *path = adah_memory_alloc(n + m + 2);
+    if (path) {
+        int slash = n && folder[n - 1] != '/';
+        memcpy(path, folder, n);
+        if (slash)
+            path[n] = '/';
+        memcpy(path + n + slash, name, m + 1);
+    }
+    return path;
+}

@@ -1,0 +1,47 @@
+/* file.h - reading by memory map, writing by temporary file, fsync and rename.
+ *
+ * A file that other programs read is never edited in place: it is written under a temporary name in the
+ * same folder and renamed when it is whole and on disk, so a reader sees the old file or the new one. */
+#ifndef ADAH_BASE_FILE_H
+#define ADAH_BASE_FILE_H
+
+#include "base/status.h"
+
+typedef struct adah_file_map {
+    const uint8_t *bytes; /* NULL when n_bytes is 0 */
+    size_t n_bytes;
+} adah_file_map;
+
+/* Maps a regular file read-only. Errors: ADAH_ERROR_IO with path and reason. */
+adah_code adah_file_open_map(const char *path, adah_file_map *map, adah_status *status);
+void adah_file_close_map(adah_file_map *map); /* zeroes *map; fine on a zeroed one */
+
+/* Reads a whole regular file of at most max_bytes into memory the caller frees; a NUL byte is added behind. */
+adah_code adah_file_read(const char *path, size_t max_bytes, uint8_t **bytes, size_t *n_bytes, adah_status *status);
+
+/* A file in the making. Put bytes, then commit (publish) or abort (remove); both close and free it. */
+typedef struct adah_file_writer adah_file_writer;
+adah_code adah_file_create(const char *path, adah_file_writer **writer, adah_status *status);
+adah_code adah_file_put(adah_file_writer *writer, const void *bytes, size_t n_bytes, adah_status *status);
+uint64_t adah_file_position(const adah_file_writer *writer); /* bytes put so far */
+/* Overwrites bytes already put (a header whose sums are known only at the end). */
+adah_code adah_file_patch(adah_file_writer *writer, uint64_t offset, const void *bytes, size_t n_bytes,
+                          adah_status *status);
+adah_code adah_file_commit(adah_file_writer *writer, adah_status *status);
+void adah_file_abort(adah_file_writer *writer); /* NULL is fine */
+
+/* create + put + commit. */
+adah_code adah_file_publish(const char *path, const void *bytes, size_t n_bytes, adah_status *status);
+
+/* Creates a folder and its parents; an existing one is fine. */
+adah_code adah_file_make_folder(const char *path, adah_status *status);
+
+int adah_file_exists(const char *path);
+/* folder + "/" + name in memory the caller frees, NULL when memory is out; an absolute name stays as it is. */
+char *adah_file_join(const char *folder, const char *name);
+
+/* Tests only: from the n-th write on (1 = the next) every write fails as on a full disk; 0 turns it off. */
+void adah_file_fault_at(uint64_t n);
+int adah_file_fault_fired(void);
+
+#endif

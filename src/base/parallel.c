@@ -1,0 +1,23 @@
+/* parallel.c - adah_parallel_for on OpenMP. */
+#include "base/parallel.h"
+
+#include <omp.h>
+
+void adah_parallel_for(size_t n, size_t grain, void (*body)(void *context, size_t i), void *context) {
+    size_t wanted = n / (grain ? grain : 1);
+    int n_threads = omp_get_max_threads();
+    if (wanted < (size_t)n_threads)
+        n_threads = (int)wanted;
+    if (n_threads <= 1) {
+        for (size_t i = 0; i < n; i++)
+            body(context, i);
+        return;
+    }
+#pragma omp parallel for schedule(dynamic, (int)(grain ? grain : 1)) num_threads(n_threads)
+    for (size_t i = 0; i < n; i++)
+        body(context, i);
+}
+
+int adah_parallel_threads(void) { return omp_get_max_threads(); }
+
+void adah_parallel_set_threads(int n) { omp_set_num_threads(n > 0 ? n : omp_get_num_procs()); }

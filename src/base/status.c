@@ -1,0 +1,34 @@
+/* status.c - formats the one message that a failed call leaves behind. */
+#include "base/status.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+adah_code adah_fail(adah_status *status, adah_code code, const char *format, ...) {
+    if (status) {
+        va_list arguments;
+        va_start(arguments, format);
+        vsnprintf(status->message, sizeof status->message, format, arguments);
+        va_end(arguments);
+        status->code = code;
+    }
+    return code;
+}
+
+adah_code adah_fail_memory(adah_status *status, size_t n_bytes) {
+    return adah_fail(status, ADAH_ERROR_MEMORY, "out of memory: could not allocate %zu bytes", n_bytes);
+}
+
+const char *adah_code_name(adah_code code) {
+    switch (code) {
+    case ADAH_OK: return "ok";
+    case ADAH_ERROR_ARGUMENT: return "argument";
+    case ADAH_ERROR_IO: return "io";
+    case ADAH_ERROR_FORMAT: return "format";
+    case ADAH_ERROR_MISMATCH: return "mismatch";
+    case ADAH_ERROR_MEMORY: return "memory";
+    case ADAH_ERROR_CANCELLED: return "cancelled";
+    case ADAH_ERROR_INTERNAL: return "internal";
+    }
+    return "unknown";
+}

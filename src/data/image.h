@@ -1,0 +1,35 @@
+/* image.h - pictures in and out, through libvips. Thread-safe after adah_image_start. */
+#ifndef ADAH_DATA_IMAGE_H
+#define ADAH_DATA_IMAGE_H
+
+#include "base/status.h"
+
+/* 8-bit sRGB, interleaved: rgb[(y * n_width + x) * 3 + channel]. */
+typedef struct adah_picture {
+    size_t n_width, n_height;
+    uint8_t *rgb; /* adah_memory_free */
+} adah_picture;
+
+/* Starts libvips once for the process (called by the functions below too). One vips thread an image: callers
+ * decode images in parallel themselves. */
+adah_code adah_image_start(adah_status *status);
+
+/* Decodes to exactly n_side x n_side pixels, the aspect ratio squeezed, EXIF rotation applied, transparency laid on
+ * white; CMYK, greyscale, 16-bit and the first frame of an animation are converted. rgb: n_side * n_side * 3 bytes.
+ * Only image loaders safe for foreign files. Refuses (naming the path and reason) missing, unreadable, empty and
+ * truncated files, and pictures of more than 512 megapixels. */
+adah_code adah_image_load(const char *path, size_t n_side, uint8_t *rgb, adah_status *status);
+/* The same from bytes; `name` is for the message. */
+adah_code adah_image_decode(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
+                            adah_status *status);
+/* As adah_image_load, but keeps the aspect ratio, longer side at most n_side. */
+adah_code adah_image_load_thumbnail(const char *path, size_t n_side, adah_picture *picture, adah_status *status);
+
+/* Published atomically. n_channels 1 (grey) or 3. */
+adah_code adah_image_write_png(const char *path, const uint8_t *pixels, size_t n_width, size_t n_height,
+                               size_t n_channels, adah_status *status);
+/* JPEG bytes of a picture, for reports; *bytes by adah_memory_free. */
+adah_code adah_image_encode_jpeg(const adah_picture *picture, int quality, uint8_t **bytes, size_t *n_bytes,
+                                 adah_status *status);
+
+#endif

@@ -1,0 +1,94 @@
+/* graph.h - a network as a graph of operations, built once for a fixed batch size and run many times.
+ *
+ * Building reads like the paper, one line an operation:
+ *
+ *     adah_node *x = adah_graph_input(g, ADAH_SHAPE4(B, 3, 224, 224));
+ *     adah_node *f = adah_graph_relu(g, adah_graph_convolution(g, x, w, b, ...));
+ *     adah_node *y = adah_graph_fully_connected(g, f, w2, b2);
+ *     ADAH_TRY(adah_graph_build(g, status));
+ *
+ * Builders never need checking one by one: a bad shape or lack of memory makes that builder return NULL, every
+ * builder given NULL returns NULL, and adah_graph_build reports the first fault. Nodes belong to the graph.
+ *
+ * Nodes run in the order of their creation, backward in the reverse. The oneDNN backend keeps activations in
+ * its own blocked layouts between the operations it runs itself and reorders only at the edges: inputs,
+ * outputs asked for, and operations in plain C (those made with adah_graph_operation).
+ * Reference backend: plain loops; the specification of every operation.
+ *
+ * A graph is used by one thread at a time; different graphs over the same parameters may run at once as long
+ * as none trains. Everything is float32. */
+#ifndef ADAH_NN_GRAPH_H
+#define ADAH_NN_GRAPH_H
+
+#include "nn/tensor.h"
+
+typedef struct adah_graph adah_graph;
+typedef struct adah_node adah_node;
+
+typedef enum adah_backend { ADAH_BACKEND_ONEDNN = 0, ADAH_BACKEND_REFERENCE = 1 } adah_backend;
+typedef enum adah_graph_mode { ADAH_GRAPH_INFER = 0, ADAH_GRAPH_TRAIN = 1 } adah_graph_mode;
+
+/* INFER: no gradients, dropout is the identity. NULL when memory is out. */
+adah_graph *adah_graph_create(adah_backend backend, adah_graph_mode mode);
+void adah_graph_free(adah_graph *g);
+adah_code adah_graph_build(adah_graph *g, adah_status *status);
+
+/* ---- operations. x: (B, ...); weights as in the parameter's shape; bias may be NULL. ---- */
+
+typedef struct adah_window {
+    int size_h, size_w, stride_h, stride_w;
+    int pad_top, pad_left, pad_bottom, pad_right;
+    int ceil_mode; /* pooling: a last window that starts inside the input or its left/top padding counts (Caffe, torch) */
+} adah_window;
+
+adah_node *adah_graph_input(adah_graph *g, adah_shape shape);
+/* w: (C_out, C_in / groups, kh, kw), b: (C_out). window gives stride and padding; sizes are the weight's. */
+adah_node *adah_graph_convolution(adah_graph *g, adah_node *x, adah_parameter *w, adah_parameter *b,
+                                  adah_window window, int groups);
+/* x: (B, ...) flattened to (B, in); w: (out, in); b: (out). Gives (B, out). */
+adah_node *adah_graph_fully_connected(adah_graph *g, adah_node *x, adah_parameter *w, adah_parameter *b);
+adah_node *adah_graph_max_pool(adah_graph *g, adah_node *x, adah_window window);
+/* Mean over the positions of the window that lie inside the input (padding excluded). */
+adah_node *adah_graph_average_pool(adah_graph *g, adah_node *x, adah_window window);
+adah_node *adah_graph_relu(adah_graph *g, adah_node *x);
+adah_node *adah_graph_relu6(adah_graph *g, adah_node *x);
+adah_node *adah_graph_tanh(adah_graph *g, adah_node *x);
+/* Over everything but the first dimension. */
+adah_node *adah_graph_softmax(adah_graph *g, adah_node *x);
+/* Inverted dropout: in training x / (1 - rate) with probability 1 - rate, else 0. Masks follow from
+ * adah_graph_set_seed and the node's number alone. */
+adah_node *adah_graph_dropout(adah_graph *g, adah_node *x, float rate);
+adah_node *adah_graph_concatenate(adah_graph *g, adah_node *const *x, size_t n); /* along dimension 1 */
+
+/* An operation of the caller's, in plain row-major float. inputs: x[i] with gradients dx[i] (NULL where no
+ * gradient is wanted); backward ADDS into dx[i]. y, dy: the output. context is the caller's and must outlive
+ * the graph. backward NULL: no gradient passes. */
+typedef struct adah_operation {
+    const char *name;
+    void (*forward)(void *context, const float *const *x, float *y);
+    void (*backward)(void *context, const float *const *x, const float *y, const float *dy, float *const *dx);
+    void *context;
+} adah_operation;
+adah_node *adah_graph_operation(adah_graph *g, adah_operation op, adah_node *const *x, size_t n, adah_shape shape);
+
+/* ---- running ---- */
+
+adah_shape adah_node_shape(const adah_node *node);
+/* Plain row-major values. Of an input: write here before forward. Of any other node that was marked with
+ * adah_node_keep before build: valid after forward. */
+float *adah_node_value(adah_node *node);
+/* Plain row-major gradient of a kept node: adah_graph_clear_gradients zeroes it, the caller writes the loss's
+ * derivative into it, adah_graph_backward propagates it. */
+float *adah_node_gradient(adah_node *node);
+void adah_node_keep(adah_node *node); /* before build; NULL is fine */
+/* Lets an input node borrow the caller's (B, ...) array in place of its own, without a copy. */
+void adah_node_borrow(adah_node *input, const float *values);
+
+void adah_graph_set_seed(adah_graph *g, uint64_t seed); /* of dropout, for the next forward */
+adah_code adah_graph_forward(adah_graph *g, adah_status *status);
+void adah_graph_clear_gradients(adah_graph *g); /* of kept nodes */
+/* Adds to `gradient` of every parameter whose group is in `groups`; work that reaches no such parameter is
+ * skipped. Gradients of inputs are computed only for kept inputs. */
+adah_code adah_graph_backward(adah_graph *g, unsigned groups, adah_status *status);
+
+#endif
