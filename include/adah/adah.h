@@ -116,6 +116,7 @@ typedef struct adah_progress_event {
     const char *stage;          /* "reading images", "training", ... */
     uint64_t done, total;       /* units of the stage; total 0: unknown */
     const char *detail;         /* one line for a person, "" when none */
+    int is_result;              /* 1: detail is a result worth a line of its own (an epoch's summary) */
 } adah_progress_event;
 typedef int (*adah_progress_function)(void *user, const adah_progress_event *event);
 typedef struct adah_progress {
@@ -125,6 +126,122 @@ typedef struct adah_progress {
 
 adah_code adah_openclipart_convert(const char *svg_folder, const char *folder, const adah_openclipart_options *options,
                                    adah_progress progress, adah_status *status);
+
+/* ---------------------------------------------------------------- training */
+
+typedef struct adah_train_options {
+    const char *preset;      /* "default" (what measures best) or "paper" (the method as published) */
+    const char *backbone;    /* "small" (learns from scratch), "squeezenet1_1", "vgg16", "vgg19"; NULL: small */
+    const char *weights;     /* safetensors file of the backbone; needed by all but "small" */
+    int n_bits;              /* 0: the preset's */
+    int n_epochs;            /* 0: the preset's */
+    int finetune;            /* 1: the backbone learns too */
+    int no_attention;        /* 1: no masks */
+    int no_adversary;        /* 1: the unattended features are not looked at */
+    uint64_t seed;
+    const char *similarity;  /* "labels", "words" (shared informative words), "pairs" (a pair is like itself alone);
+                                NULL: labels when the data set has any, else words */
+    const char *language;    /* of the texts, for stemming: "english", "none", ...; NULL: english */
+    const char *const *settings; /* further values by name, "margin=0.3"; the names are those of the model's configuration */
+    size_t n_settings;
+    int resume;              /* 1: continue from OUT.checkpoint when it is there */
+    int strict;              /* 1: the first unreadable image is an error; 0: such pairs are left out and counted */
+    double checkpoint_seconds; /* at least so long between checkpoints; 0: after every epoch */
+    const char *cache_folder; /* for feature maps and decoded images; NULL: $ADAH_CACHE, else $XDG_CACHE_HOME/adah,
+                                 else ~/.cache/adah */
+} adah_train_options;
+#define ADAH_TRAIN_OPTIONS_INIT \
+    {"default", NULL, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 15.0, NULL}
+
+/* Learns a model from the train records of a data set and publishes it at model_path, atomically. While it runs,
+ * model_path.checkpoint holds the work done; cancelled or killed training resumes from there to the same bits.
+ * *report (adah_free; may be NULL): the training record as JSON, the same that adah_model_json holds under "training". */
+adah_code adah_train(const adah_dataset *dataset, const char *model_path, const adah_train_options *options,
+                     adah_progress progress, char **report, adah_status *status);
+
+/* Releases memory that a function of this header handed over. */
+void adah_free(void *p);
+
+/* ---------------------------------------------------------------- models and encoding */
+
+typedef struct adah_model adah_model;
+
+/* Refused, with distinct messages: a file that is not safetensors, not an adah model, of a newer version, damaged. */
+adah_code adah_model_open(const char *path, adah_model **model, adah_status *status);
+void adah_model_close(adah_model *model);
+int adah_model_bits(const adah_model *model);
+const char *adah_model_id(const adah_model *model);   /* 32 hex digits: a checksum of all that encodes */
+/* Everything about the model: configuration, vocabulary size, parameters, training record. JSON text. */
+const char *adah_model_json(const adah_model *model);
+
+/* Encodes single texts and images. The model must outlive it. */
+typedef struct adah_encoder adah_encoder;
+adah_code adah_encoder_create(const adah_model *model, adah_encoder **encoder, adah_status *status);
+void adah_encoder_close(adah_encoder *encoder);
+/* code: adah_model_bits / 8 bytes. A text without any word of the vocabulary is ADAH_ERROR_MISMATCH. */
+adah_code adah_encode_text(adah_encoder *encoder, const char *text, uint8_t *code, adah_status *status);
+adah_code adah_encode_image_file(adah_encoder *encoder, const char *path, uint8_t *code, adah_status *status);
+adah_code adah_encode_image_bytes(adah_encoder *encoder, const uint8_t *bytes, size_t n_bytes, uint8_t *code,
+                                  adah_status *status);
+
+/* Where the model looks: the attention mask Z and probabilities P of an image, n_height x n_width row-major. */
+typedef struct adah_attention_map {
+    size_t n_height, n_width;
+    float *probability; /* sums to 1 */
+    uint8_t *mask;      /* 1 = attended */
+} adah_attention_map;
+adah_code adah_attend_image(adah_encoder *encoder, const char *path, adah_attention_map *map, adah_status *status);
+void adah_attention_map_free(adah_attention_map *map);
+/* The image with what is not attended darkened and the mask outlined, as PNG, longer side at most n_side_max. */
+adah_code adah_attend_write(adah_encoder *encoder, const char *image_path, const char *png_path, size_t n_side_max,
+                            adah_status *status);
+
+/* Codes of a whole data set. Records whose image cannot be read are left out (or an error with strict). */
+typedef struct adah_codes {
+    size_t n, n_bits;
+    uint8_t *image, *text;   /* n codes each */
+    size_t *record;          /* n record numbers of the data set, ascending */
+    size_t n_skipped;        /* records left out */
+    char first_skipped[512]; /* why the first was, "" when none */
+} adah_codes;
+typedef struct adah_encode_options {
+    int strict;
+    const char *cache_folder; /* as in adah_train_options */
+} adah_encode_options;
+#define ADAH_ENCODE_OPTIONS_INIT {0, NULL}
+adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *dataset, const adah_encode_options *options,
+                              adah_progress progress, adah_codes *codes, adah_status *status);
+void adah_codes_free(adah_codes *codes);
+/* prefix.image.npy, prefix.text.npy (uint8, n x n_bits / 8) and prefix.ids (a file name a line). */
+adah_code adah_codes_write(const adah_codes *codes, const adah_dataset *dataset, const char *prefix, adah_status *status);
+/* Reads them back for a data set; ids are looked up by file name. */
+adah_code adah_codes_read(const char *prefix, const adah_dataset *dataset, adah_codes *codes, adah_status *status);
+
+/* ---------------------------------------------------------------- index and search */
+
+/* Publishes an index of all records of a data set: both codes, file name, text, labels of each. */
+adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset, const char *index_path,
+                            const adah_encode_options *options, adah_progress progress, uint64_t *n_records,
+                            uint64_t *n_skipped, adah_status *status);
+
+/* ---------------------------------------------------------------- evaluation */
+
+typedef struct adah_evaluate_options {
+    const adah_dataset *queries; /* NULL: queries come from the same data set */
+    adah_split split;            /* which records are queries; QUERY. With TRAIN a query is left out of its own results */
+    size_t n_cut;                /* k of AP@k and NDCG@k; 0: 50 */
+} adah_evaluate_options;
+#define ADAH_EVALUATE_OPTIONS_INIT {NULL, ADAH_SPLIT_QUERY, 0}
+
+/* Measures of docs/evaluation.md in the four directions, as a JSON object (adah_free). Database: the train and database
+ * records of `dataset`. With other `queries`: their records of `split`, or all where none is of that split. Relevance:
+ * shared labels; where no query has labels, as the model was trained ("words" or "pairs"). */
+adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, const adah_evaluate_options *options,
+                        const adah_encode_options *encode_options, adah_progress progress, char **json,
+                        adah_status *status);
+/* The same from codes made before. query_codes NULL: the same codes. */
+adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *codes, const adah_codes *query_codes,
+                              const adah_evaluate_options *options, char **json, adah_status *status);
 
 #ifdef __cplusplus
 }

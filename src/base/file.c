@@ -60,8 +60,8 @@ static adah_code open_regular(const char *path, int *fd, size_t *n_bytes, adah_s
 
 adah_code adah_file_open_map(const char *path, adah_file_map *map, adah_status *status) {
     *map = (adah_file_map){0};
-    int fd;
-    size_t n_bytes;
+    int fd = -1;
+    size_t n_bytes = 0;
     ADAH_TRY(open_regular(path, &fd, &n_bytes, status));
     adah_code code = ADAH_OK;
     if (n_bytes) {
@@ -82,7 +82,7 @@ void adah_file_close_map(adah_file_map *map) {
 }
 
 adah_code adah_file_read(const char *path, size_t max_bytes, uint8_t **bytes, size_t *n_bytes, adah_status *status) {
-    int fd;
+    int fd = -1;
     size_t size = 0, done = 0;
     ADAH_TRY(open_regular(path, &fd, &size, status));
     adah_code code = ADAH_OK;

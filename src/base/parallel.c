@@ -1,6 +1,8 @@
 /* parallel.c - adah_parallel_for on OpenMP. */
 #include "base/parallel.h"
 
+#include <adah/adah.h>
+
 #include <omp.h>
 
 void adah_parallel_for(size_t n, size_t grain, void (*body)(void *context, size_t i), void *context) {
@@ -21,3 +23,5 @@ void adah_parallel_for(size_t n, size_t grain, void (*body)(void *context, size_
 int adah_parallel_threads(void) { return omp_get_max_threads(); }
 
 void adah_parallel_set_threads(int n) { omp_set_num_threads(n > 0 ? n : omp_get_num_procs()); }
+
+void adah_set_threads(int n) { adah_parallel_set_threads(n); }

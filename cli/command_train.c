@@ -1,0 +1,109 @@
+/* command_train.c - adah train. */
+#include "options.h"
+#include "terminal.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int run(int argc, char **argv);
+
+const cli_command cli_train = {
+    "train", "Learn codes from a folder of images and texts.", "",
+    "The folder holds metadata.jsonl, one record a line:\n"
+    "  {\"file_name\": \"images/cat.jpg\", \"text\": \"a cat asleep\", \"labels\": [\"cat\"], \"split\": \"train\"}\n"
+    "labels and split may be missing. Records of the split \"query\" are not learned from.\n"
+    "\n"
+    "Examples:\n"
+    "  adah train --data photos --model photos.safetensors\n"
+    "  adah train --data photos --model photos.safetensors --backbone squeezenet1_1 --weights squeezenet1_1.safetensors\n"
+    "  adah train --data photos --model photos.safetensors --resume      (after Ctrl-C or a crash)\n"
+    "  adah train --data photos --model m.safetensors --preset paper --set margin=0.3 --set n_batch=64\n",
+    run};
+
+static void print_summary(const char *report, const char *model_path, const adah_dataset *dataset) {
+    json_t *r = json_loads(report, 0, NULL);
+    const char *first_bad;
+    const size_t n_bad = adah_dataset_skipped(dataset, &first_bad);
+    const json_int_t n_unreadable = json_integer_value(json_object_get(r, "n_images_unreadable"));
+    if (n_bad)
+        printf("left out %zu bad records, the first: %s\n", n_bad, first_bad);
+    if (n_unreadable)
+        printf("left out %lld records whose image cannot be read\n", (long long)n_unreadable);
+    printf("trained on %lld pairs (%lld more for validation), similarity from %s\n",
+           (long long)json_integer_value(json_object_get(r, "n_train")),
+           (long long)json_integer_value(json_object_get(r, "n_validation")),
+           json_string_value(json_object_get(r, "similarity")));
+    size_t i;
+    json_t *entry, *best = json_object_get(r, "best_epoch");
+    json_array_foreach(json_object_get(r, "history"), i, entry)
+        if (json_equal(json_object_get(entry, "epoch"), best) && json_object_get(entry, "validation_map_image_to_text"))
+            printf("best epoch %lld: validation mAP image to text %.4f, text to image %.4f\n",
+                   (long long)json_integer_value(best),
+                   json_number_value(json_object_get(entry, "validation_map_image_to_text")),
+                   json_number_value(json_object_get(entry, "validation_map_text_to_image")));
+    printf("model: %s\n", model_path);
+    json_decref(r);
+}
+
+static int run(int argc, char **argv) {
+    const char *data = NULL, *model = NULL;
+    int json = 0, quiet = 0, threads = 0;
+    cli_list settings = {{0}, 0};
+    adah_train_options o = ADAH_TRAIN_OPTIONS_INIT;
+    const cli_option options[] = {
+        {"data", 0, CLI_TEXT, "DIR", "folder with metadata.jsonl or metadata.csv and the images", &data, 1, 0, 0},
+        {"model", 0, CLI_TEXT, "FILE", "where to put the model (safetensors)", &model, 1, 0, 0},
+        {"bits", 0, CLI_INT, "N", "length of the codes, a multiple of 8 (default 32)", &o.n_bits, 0, ADAH_BITS_MIN,
+         ADAH_BITS_MAX},
+        {"preset", 0, CLI_TEXT, "NAME", "default: what measures best; paper: the method as published", &o.preset, 0, 0, 0},
+        {"backbone", 0, CLI_TEXT, "NAME", "small (default, learns from scratch), squeezenet1_1, vgg16, vgg19", &o.backbone, 0,
+         0, 0},
+        {"weights", 0, CLI_TEXT, "FILE", "the backbone's pre-trained weights (safetensors, torchvision names)", &o.weights, 0,
+         0, 0},
+        {"finetune", 0, CLI_FLAG, NULL, "let the backbone learn too; else it is frozen and its feature maps are cached",
+         &o.finetune, 0, 0, 0},
+        {"epochs", 0, CLI_INT, "N", "passes over the training pairs", &o.n_epochs, 0, 1, 100000},
+        {"seed", 0, CLI_U64, "S", "of all that is random (default 0)", &o.seed, 0, 0, 0},
+        {"no-attention", 0, CLI_FLAG, NULL, "without attention masks", &o.no_attention, 0, 0, 0},
+        {"no-adversary", 0, CLI_FLAG, NULL, "with masks, without the adversarial losses", &o.no_adversary, 0, 0, 0},
+        {"similarity", 0, CLI_TEXT, "NAME",
+         "what makes two pairs similar: labels (shared), words (shared informative\n"
+         "words), pairs (nothing but being the same pair); default: labels when there\n"
+         "are any, else words",
+         &o.similarity, 0, 0, 0},
+        {"language", 0, CLI_TEXT, "NAME", "of the texts, for stemming: english (default), german, ..., none", &o.language, 0, 0,
+         0},
+        {"set", 0, CLI_LIST, "NAME=VALUE", "any other value of the configuration ('adah info' shows them)", &settings, 0, 0, 0},
+        {"resume", 0, CLI_FLAG, NULL, "go on from FILE.checkpoint when it is there", &o.resume, 0, 0, 0},
+        {"checkpoint-seconds", 0, CLI_DOUBLE, "S", "at least so long between checkpoints (default 15; 0: every epoch)",
+         &o.checkpoint_seconds, 0, 0, 0},
+        {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &o.strict, 0, 0, 0},
+        {"cache", 0, CLI_TEXT, "DIR", "where feature maps are kept (default ~/.cache/adah)", &o.cache_folder, 0, 0, 0},
+        {"threads", 0, CLI_INT, "N", "default: one a core", &threads, 0, 0, 4096},
+        {"json", 0, CLI_FLAG, NULL, "print the training record as JSON", &json, 0, 0, 0},
+        {"quiet", 'q', CLI_FLAG, NULL, "no progress", &quiet, 0, 0, 0},
+    };
+    const int code = cli_parse_all(&cli_train, options, sizeof options / sizeof *options, argc, argv);
+    if (code >= 0)
+        return code;
+    adah_set_threads(threads);
+    o.settings = settings.item;
+    o.n_settings = settings.n;
+    adah_status status;
+    adah_dataset *dataset;
+    const adah_dataset_options dataset_options = {o.strict};
+    if (adah_dataset_open(data, &dataset_options, &dataset, &status) != ADAH_OK)
+        return cli_fail(&status);
+    char *report = NULL;
+    const adah_progress progress = cli_progress_begin(quiet);
+    const adah_code done = adah_train(dataset, model, &o, progress, &report, &status);
+    cli_progress_end();
+    if (done == ADAH_OK && json)
+        puts(report);
+    else if (done == ADAH_OK)
+        print_summary(report, model, dataset);
+    adah_free(report);
+    adah_dataset_close(dataset);
+    return done == ADAH_OK ? CLI_OK : cli_fail(&status);
+}

@@ -1,0 +1,157 @@
+/* hamming_avx2.c - Hamming distances with AVX2.
+ *
+ * Bits are counted by looking up both halves of every byte in a 16-entry table (Mula), then counts of bytes are
+ * added up to the width of a code. 16 codes a step for 2, 4, 8, 16 and 32 bytes; other lengths one by one. */
+#include "codes/hamming_kernels.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#define AVX2 __attribute__((target("avx2,popcnt")))
+
+static int supported(void) {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+}
+
+static AVX2 inline __m256i load(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
+static AVX2 inline void store(uint16_t *p, __m256i x) { _mm256_storeu_si256((__m256i *)(void *)p, x); }
+
+/* Differing bits of every byte. */
+static AVX2 inline __m256i count_bytes(__m256i query, const uint8_t *code) {
+    const __m256i table = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, /* twice */
+                                           0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+    const __m256i low_half = _mm256_set1_epi8(15);
+    __m256i x = _mm256_xor_si256(query, load(code));
+    __m256i low = _mm256_shuffle_epi8(table, _mm256_and_si256(x, low_half));
+    __m256i high = _mm256_shuffle_epi8(table, _mm256_and_si256(_mm256_srli_epi16(x, 4), low_half));
+    return _mm256_add_epi8(low, high);
+}
+
+/* Differing bits of every 8 bytes. */
+static AVX2 inline __m256i count_words(__m256i query, const uint8_t *code) {
+    return _mm256_sad_epu8(count_bytes(query, code), _mm256_setzero_si256());
+}
+
+static AVX2 size_t run_2(__m256i query, const uint8_t *codes, size_t n, uint16_t *distance) {
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        store(distance + i, _mm256_maddubs_epi16(count_bytes(query, codes + i * 2), _mm256_set1_epi8(1)));
+    return i;
+}
+
+static AVX2 inline __m256i counts_of_4(__m256i query, const uint8_t *code) {
+    __m256i pairs = _mm256_maddubs_epi16(count_bytes(query, code), _mm256_set1_epi8(1));
+    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+}
+
+static AVX2 size_t run_4(__m256i query, const uint8_t *codes, size_t n, uint16_t *distance) {
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m256i a = counts_of_4(query, codes + i * 4), b = counts_of_4(query, codes + i * 4 + 32);
+        /* pack works within halves: a0-3 b0-3 a4-7 b4-7 */
+        store(distance + i, _mm256_permute4x64_epi64(_mm256_packus_epi32(a, b), 0xd8));
+    }
+    return i;
+}
+
+/* Four vectors of 64-bit counts to 16-bit ones; low half: elements 0, 1 of each, high half: elements 2, 3. */
+static AVX2 inline __m256i narrow(__m256i a, __m256i b, __m256i c, __m256i d) {
+    return _mm256_packus_epi32(_mm256_packus_epi32(a, b), _mm256_packus_epi32(c, d));
+}
+
+static AVX2 size_t run_8(__m256i query, const uint8_t *codes, size_t n, uint16_t *distance) {
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        const uint8_t *p = codes + i * 8;
+        __m256i x = narrow(count_words(query, p), count_words(query, p + 32), count_words(query, p + 64),
+                           count_words(query, p + 96));
+        store(distance + i, _mm256_permutevar8x32_epi32(x, order));
+    }
+    return i;
+}
+
+/* Four codes of 16 bytes from 64 bytes, as 64-bit counts in the order 0, 2, 1, 3. */
+static AVX2 inline __m256i counts_of_16(__m256i query, const uint8_t *p) {
+    __m256i a = count_words(query, p), b = count_words(query, p + 32);
+    return _mm256_add_epi64(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b));
+}
+
+static AVX2 size_t run_16(__m256i query, const uint8_t *codes, size_t n, uint16_t *distance) {
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        const uint8_t *p = codes + i * 16;
+        __m256i x = narrow(counts_of_16(query, p), counts_of_16(query, p + 64), counts_of_16(query, p + 128),
+                           counts_of_16(query, p + 192));
+        /* low half: even codes, high half: odd codes */
+        __m128i even = _mm256_castsi256_si128(x), odd = _mm256_extracti128_si256(x, 1);
+        store(distance + i, _mm256_set_m128i(_mm_unpackhi_epi16(even, odd), _mm_unpacklo_epi16(even, odd)));
+    }
+    return i;
+}
+
+/* Four codes of 32 bytes, as 64-bit counts in order. */
+static AVX2 inline __m256i counts_of_32(__m256i query, const uint8_t *p) {
+    __m256i a = count_words(query, p), b = count_words(query, p + 32);
+    __m256i c = count_words(query, p + 64), d = count_words(query, p + 96);
+    __m256i ab = _mm256_add_epi64(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b)); /* a01 b01 a23 b23 */
+    __m256i cd = _mm256_add_epi64(_mm256_unpacklo_epi64(c, d), _mm256_unpackhi_epi64(c, d));
+    return _mm256_add_epi64(_mm256_permute2x128_si256(ab, cd, 0x20), _mm256_permute2x128_si256(ab, cd, 0x31));
+}
+
+static AVX2 size_t run_32(__m256i query, const uint8_t *codes, size_t n, uint16_t *distance) {
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        const uint8_t *p = codes + i * 32;
+        __m256i x = narrow(counts_of_32(query, p), counts_of_32(query, p + 128), counts_of_32(query, p + 256),
+                           counts_of_32(query, p + 384));
+        store(distance + i, _mm256_permutevar8x32_epi32(x, order));
+    }
+    return i;
+}
+
+static AVX2 inline uint16_t run_one(const uint8_t *query, const uint8_t *code, size_t n_bytes) {
+    __m256i sum = _mm256_setzero_si256();
+    size_t j = 0;
+    for (; j + 32 <= n_bytes; j += 32)
+        sum = _mm256_add_epi64(sum, count_words(load(query + j), code + j));
+    __m128i half = _mm_add_epi64(_mm256_castsi256_si128(sum), _mm256_extracti128_si256(sum, 1));
+    uint64_t total = (uint64_t)_mm_cvtsi128_si64(half) + (uint64_t)_mm_extract_epi64(half, 1);
+    for (; j + 8 <= n_bytes; j += 8) {
+        uint64_t x, y;
+        memcpy(&x, query + j, 8);
+        memcpy(&y, code + j, 8);
+        total += (uint64_t)__builtin_popcountll(x ^ y);
+    }
+    for (; j < n_bytes; j++)
+        total += (uint64_t)__builtin_popcount(query[j] ^ code[j]);
+    return (uint16_t)total;
+}
+
+static AVX2 void distances(const uint8_t *query, const uint8_t *codes, size_t n, size_t n_bytes, uint16_t *distance) {
+    uint8_t repeated[32] = {0};
+    if (32 % n_bytes == 0)
+        for (size_t j = 0; j < 32; j += n_bytes)
+            memcpy(repeated + j, query, n_bytes);
+    __m256i q = load(repeated);
+    size_t done = 0;
+    switch (n_bytes) {
+    case 2: done = run_2(q, codes, n, distance); break;
+    case 4: done = run_4(q, codes, n, distance); break;
+    case 8: done = run_8(q, codes, n, distance); break;
+    case 16: done = run_16(q, codes, n, distance); break;
+    case 32: done = run_32(q, codes, n, distance); break;
+    default: break;
+    }
+    for (size_t i = done; i < n; i++)
+        distance[i] = run_one(query, codes + i * n_bytes, n_bytes);
+}
+
+const adah_hamming_kernel adah_hamming_avx2 = {"avx2", supported, distances};
+
+#else
+typedef int adah_hamming_avx2_not_here; /* an empty file is no C */
+#endif

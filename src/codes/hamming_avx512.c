@@ -1,0 +1,120 @@
+/* hamming_avx512.c - Hamming distances with AVX-512 and its bit counting (VPOPCNTDQ, BITALG: Ice Lake, Zen 4).
+ *
+ * A vector of 64 bytes holds 64 / n_bytes codes; bits are counted in elements of the code's width where there are
+ * such, else in 8-byte words that are then added. Codes of another length go one by one under a mask. */
+#include "codes/hamming_kernels.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vpopcntdq,avx512bitalg")))
+
+static int supported(void) {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vpopcntdq") &&
+           __builtin_cpu_supports("avx512bitalg");
+}
+
+static AVX512 inline __m512i differ(__m512i query, const uint8_t *code) {
+    return _mm512_xor_si512(query, _mm512_loadu_si512((const void *)code));
+}
+
+static AVX512 inline __m512i count_words(__m512i query, const uint8_t *code) {
+    return _mm512_popcnt_epi64(differ(query, code));
+}
+
+static AVX512 size_t run_2(__m512i query, const uint8_t *codes, size_t n, uint16_t *distance) {
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32)
+        _mm512_storeu_si512((void *)(distance + i), _mm512_popcnt_epi16(differ(query, codes + i * 2)));
+    return i;
+}
+
+static AVX512 size_t run_4(__m512i query, const uint8_t *codes, size_t n, uint16_t *distance) {
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16) {
+        __m512i counts = _mm512_popcnt_epi32(differ(query, codes + i * 4));
+        _mm256_storeu_si256((__m256i *)(void *)(distance + i), _mm512_cvtepi32_epi16(counts));
+    }
+    return i;
+}
+
+static AVX512 size_t run_8(__m512i query, const uint8_t *codes, size_t n, uint16_t *distance) {
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m512i counts = count_words(query, codes + i * 8);
+        _mm_storeu_si128((__m128i *)(void *)(distance + i), _mm512_cvtepi64_epi16(counts));
+    }
+    return i;
+}
+
+/* Sums of neighbouring words of a and b: a01 b01 a23 b23 a45 b45 a67 b67. */
+static AVX512 inline __m512i add_pairs(__m512i a, __m512i b) {
+    return _mm512_add_epi64(_mm512_unpacklo_epi64(a, b), _mm512_unpackhi_epi64(a, b));
+}
+
+static AVX512 size_t run_16(__m512i query, const uint8_t *codes, size_t n, uint16_t *distance) {
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        const uint8_t *p = codes + i * 16;
+        __m512i counts = add_pairs(count_words(query, p), count_words(query, p + 64));
+        counts = _mm512_permutexvar_epi64(order, counts);
+        _mm_storeu_si128((__m128i *)(void *)(distance + i), _mm512_cvtepi64_epi16(counts));
+    }
+    return i;
+}
+
+static AVX512 size_t run_32(__m512i query, const uint8_t *codes, size_t n, uint16_t *distance) {
+    /* After both additions: codes 0 2 1 3 4 6 5 7. */
+    const __m512i order = _mm512_setr_epi64(0, 2, 1, 3, 4, 6, 5, 7);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        const uint8_t *p = codes + i * 32;
+        __m512i a = add_pairs(count_words(query, p), count_words(query, p + 64));
+        __m512i b = add_pairs(count_words(query, p + 128), count_words(query, p + 192));
+        __m512i counts = _mm512_add_epi64(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xdd));
+        counts = _mm512_permutexvar_epi64(order, counts);
+        _mm_storeu_si128((__m128i *)(void *)(distance + i), _mm512_cvtepi64_epi16(counts));
+    }
+    return i;
+}
+
+static AVX512 inline uint16_t run_one(const uint8_t *query, const uint8_t *code, size_t n_bytes) {
+    __m512i sum = _mm512_setzero_si512();
+    for (size_t j = 0; j < n_bytes; j += 64) {
+        __mmask64 inside = n_bytes - j >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << (n_bytes - j)) - 1;
+        __m512i x =
+            _mm512_xor_si512(_mm512_maskz_loadu_epi8(inside, query + j), _mm512_maskz_loadu_epi8(inside, code + j));
+        sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(x));
+    }
+    return (uint16_t)_mm512_reduce_add_epi64(sum);
+}
+
+static AVX512 void distances(const uint8_t *query, const uint8_t *codes, size_t n, size_t n_bytes,
+                             uint16_t *distance) {
+    uint8_t repeated[64] = {0};
+    if (64 % n_bytes == 0)
+        for (size_t j = 0; j < 64; j += n_bytes)
+            memcpy(repeated + j, query, n_bytes);
+    __m512i q = _mm512_loadu_si512((const void *)repeated);
+    size_t done = 0;
+    switch (n_bytes) {
+    case 2: done = run_2(q, codes, n, distance); break;
+    case 4: done = run_4(q, codes, n, distance); break;
+    case 8: done = run_8(q, codes, n, distance); break;
+    case 16: done = run_16(q, codes, n, distance); break;
+    case 32: done = run_32(q, codes, n, distance); break;
+    default: break;
+    }
+    for (size_t i = done; i < n; i++)
+        distance[i] = run_one(query, codes + i * n_bytes, n_bytes);
+}
+
+const adah_hamming_kernel adah_hamming_avx512 = {"avx512", supported, distances};
+
+#else
+typedef int adah_hamming_avx512_not_here; /* an empty file is no C */
+#endif

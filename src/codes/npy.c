@@ -1,0 +1,224 @@
+/* npy.c - the .npy header is a Python dictionary in one line:
+ *
+ *     "\x93NUMPY" 1 0 <u16 length> {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }   \n
+ *
+ * The reader takes its three keys in any order and nothing else. Items are mapped, not copied; both supported
+ * machines are little-endian, as the files are. */
+#include "codes/npy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { PREFIX_BYTES = 10, ALIGNMENT = 64, HEADER_BYTES = 2 * ALIGNMENT };
+
+static const uint8_t magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
+
+static const struct {
+    const char *descr;
+    size_t item_bytes;
+} types[] = {[ADAH_NPY_UINT8] = {"|u1", 1}, [ADAH_NPY_FLOAT] = {"<f4", sizeof(float)}};
+
+/* The text still to parse. */
+typedef struct cursor {
+    const char *at, *end;
+} cursor;
+
+static void skip_space(cursor *c) {
+    while (c->at < c->end && (*c->at == ' ' || *c->at == '\n' || *c->at == '\t' || *c->at == '\r'))
+        c->at++;
+}
+
+static int take_char(cursor *c, char wanted) {
+    skip_space(c);
+    if (c->at == c->end || *c->at != wanted)
+        return 0;
+    c->at++;
+    return 1;
+}
+
+static int take_word(cursor *c, const char *word) {
+    skip_space(c);
+    size_t n = strlen(word);
+    if ((size_t)(c->end - c->at) < n || memcmp(c->at, word, n) != 0)
+        return 0;
+    c->at += n;
+    return 1;
+}
+
+/* A quoted string without escapes. */
+static int take_string(cursor *c, char *text, size_t n_text) {
+    skip_space(c);
+    if (c->at == c->end || (*c->at != '\'' && *c->at != '"'))
+        return 0;
+    char quote = *c->at++;
+    size_t n = 0;
+    while (c->at < c->end && *c->at != quote) {
+        if (n + 1 == n_text || *c->at == '\\')
+            return 0;
+        text[n++] = *c->at++;
+    }
+    text[n] = '\0';
+    return take_char(c, quote);
+}
+
+static int take_size(cursor *c, size_t *value) {
+    skip_space(c);
+    const char *start = c->at;
+    *value = 0;
+    for (; c->at < c->end && *c->at >= '0' && *c->at <= '9'; c->at++)
+        if (__builtin_mul_overflow(*value, (size_t)10, value) ||
+            __builtin_add_overflow(*value, (size_t)(*c->at - '0'), value))
+            return 0;
+    return c->at > start;
+}
+
+/* What the header says. */
+typedef struct header {
+    char descr[16];
+    int fortran_order;
+    size_t n_dimensions, shape[2]; /* more dimensions are counted, not kept */
+} header;
+
+static int take_shape(cursor *c, header *h) {
+    if (!take_char(c, '('))
+        return 0;
+    while (!take_char(c, ')')) {
+        size_t n;
+        if (!take_size(c, &n))
+            return 0;
+        if (h->n_dimensions < 2)
+            h->shape[h->n_dimensions] = n;
+        h->n_dimensions++;
+        if (!take_char(c, ',')) {
+            if (h->n_dimensions < 2) /* "(3)" is a number in brackets, not a shape */
+                return 0;
+            return take_char(c, ')');
+        }
+    }
+    return 1;
+}
+
+static int parse(cursor c, header *h) {
+    unsigned seen = 0; /* one bit a key */
+    if (!take_char(&c, '{'))
+        return 0;
+    while (!take_char(&c, '}')) {
+        char key[16];
+        unsigned bit = 0;
+        if (!take_string(&c, key, sizeof key) || !take_char(&c, ':'))
+            return 0;
+        if (strcmp(key, "descr") == 0) {
+            bit = 1;
+            if (!take_string(&c, h->descr, sizeof h->descr))
+                return 0;
+        } else if (strcmp(key, "fortran_order") == 0) {
+            bit = 2;
+            h->fortran_order = take_word(&c, "True");
+            if (!h->fortran_order && !take_word(&c, "False"))
+                return 0;
+        } else if (strcmp(key, "shape") == 0) {
+            bit = 4;
+            if (!(seen & bit) && !take_shape(&c, h))
+                return 0;
+        }
+        if (bit == 0 || seen & bit)
+            return 0;
+        seen |= bit;
+        if (!take_char(&c, ',')) {
+            if (!take_char(&c, '}'))
+                return 0;
+            break;
+        }
+    }
+    skip_space(&c);
+    return seen == 7 && c.at == c.end;
+}
+
+static adah_code read_array(const char *path, adah_npy_type type, adah_npy *a, adah_status *status) {
+    const uint8_t *bytes = a->map.bytes;
+    size_t n_bytes = a->map.n_bytes;
+    if (n_bytes < sizeof magic || memcmp(bytes, magic, sizeof magic) != 0)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not a .npy file", path);
+    if (n_bytes < PREFIX_BYTES)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: ends after %zu bytes, inside the header", path,
+                         n_bytes);
+    if (bytes[6] != 1 || bytes[7] != 0)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: .npy version %u.%u, expected 1.0", path, bytes[6], bytes[7]);
+    size_t n_header = bytes[8] | (size_t)bytes[9] << 8, offset = PREFIX_BYTES + n_header;
+    if (offset > n_bytes)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: header of %zu bytes in a file of %zu", path, offset,
+                         n_bytes);
+    header h = {{0}, 0, 0, {0}};
+    const char *text = (const char *)bytes + PREFIX_BYTES;
+    if (!parse((cursor){text, text + n_header}, &h))
+        return adah_fail(status, ADAH_ERROR_FORMAT,
+                         "%s: damaged: the header is not a dictionary of 'descr', 'fortran_order' and 'shape'", path);
+    if (strcmp(h.descr, types[type].descr) != 0)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: items of type '%s', expected '%s'", path, h.descr,
+                         types[type].descr);
+    if (h.n_dimensions != 2)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %zu dimensions, expected 2", path, h.n_dimensions);
+    if (h.fortran_order)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: column order (fortran_order), expected row order", path);
+    size_t n_wanted;
+    if (__builtin_mul_overflow(h.shape[0], h.shape[1], &n_wanted) ||
+        __builtin_mul_overflow(n_wanted, types[type].item_bytes, &n_wanted) || n_wanted != n_bytes - offset)
+        return adah_fail(status, ADAH_ERROR_FORMAT,
+                         "%s: damaged: shape (%zu, %zu) of %zu-byte items does not match %zu bytes of data", path,
+                         h.shape[0], h.shape[1], types[type].item_bytes, n_bytes - offset);
+    if (offset % types[type].item_bytes != 0)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: data at byte %zu, expected a multiple of %zu", path, offset,
+                         types[type].item_bytes);
+    a->n_rows = h.shape[0];
+    a->n_columns = h.shape[1];
+    a->items = bytes + offset;
+    return ADAH_OK;
+}
+
+adah_code adah_npy_open(const char *path, adah_npy_type type, adah_npy *array, adah_status *status) {
+    adah_npy a = {0};
+    ADAH_TRY(adah_file_open_map(path, &a.map, status));
+    adah_code code = read_array(path, type, &a, status);
+    if (code != ADAH_OK)
+        adah_npy_close(&a);
+    else
+        *array = a;
+    return code;
+}
+
+void adah_npy_close(adah_npy *array) {
+    adah_file_close_map(&array->map);
+    *array = (adah_npy){0};
+}
+
+adah_code adah_npy_write(const char *path, adah_npy_type type, const void *items, size_t n_rows, size_t n_columns,
+                         adah_status *status) {
+    size_t n_bytes;
+    if (__builtin_mul_overflow(n_rows, n_columns, &n_bytes) ||
+        __builtin_mul_overflow(n_bytes, types[type].item_bytes, &n_bytes))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: a matrix of %zu x %zu items is too large", path, n_rows,
+                         n_columns);
+    char text[HEADER_BYTES + 1];
+    memset(text, ' ', sizeof text);
+    memcpy(text, magic, sizeof magic);
+    text[6] = 1;
+    text[7] = 0;
+    text[8] = HEADER_BYTES - PREFIX_BYTES;
+    text[9] = 0;
+    int n = snprintf(text + PREFIX_BYTES, sizeof text - PREFIX_BYTES,
+                     "{'descr': '%s', 'fortran_order': False, 'shape': (%zu, %zu), }", types[type].descr, n_rows,
+                     n_columns);
+    text[PREFIX_BYTES + n] = ' '; /* over the NUL */
+    text[HEADER_BYTES - 1] = '\n';
+
+    adah_file_writer *w;
+    ADAH_TRY(adah_file_create(path, &w, status));
+    adah_code code = adah_file_put(w, text, HEADER_BYTES, status);
+    if (code == ADAH_OK)
+        code = adah_file_put(w, items, n_bytes, status);
+    if (code != ADAH_OK) {
+        adah_file_abort(w);
+        return code;
+    }
+    return adah_file_commit(w, status);
+}

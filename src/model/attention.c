@@ -1,0 +1,189 @@
+/* attention.c - G: probability map, threshold with its straight-through gradient, masking.
+ *
+ * Arrays in the operations: f (B, C, P) with P = H * W positions, or C = 1 and P = D for vectors; Z and P(.) (B, P).
+ * An operation with `keep` 1 weights position p by Z(p), with `keep` 0 by 1 - Z(p). */
+#include "model/attention.h"
+#include "base/parallel.h"
+
+#include <math.h>
+
+/* ---- Z = [P >= alpha], alpha = 1 / n. Backward: straight-through (Courbariaux et al., arXiv 1602.02830) on u = P / alpha,
+ * so that the clip |u - 1| <= 1 has a meaning: dF/dP = dF/dZ / alpha there, else 0. ---- */
+
+static void threshold_forward(void *context, const float *const *x, float *y) {
+    const adah_mask_extent *e = context;
+    const float alpha = 1.0f / (float)e->n_positions;
+    for (size_t i = 0; i < e->n_batch * e->n_positions; i++)
+        y[i] = x[0][i] >= alpha ? 1.0f : 0.0f;
+}
+
+static void threshold_backward(void *context, const float *const *x, const float *y, const float *dy, float *const *dx) {
+    (void)y;
+    const adah_mask_extent *e = context;
+    const float n = (float)e->n_positions;
+    if (!dx[0])
+        return;
+    for (size_t i = 0; i < e->n_batch * e->n_positions; i++)
+        if (fabsf(x[0][i] * n - 1) <= 1)
+            dx[0][i] += dy[i] * n;
+}
+
+/* ---- masking and averaging: one pass an item of the batch ---- */
+
+typedef struct mask_pass {
+    const adah_mask_extent *e;
+    int keep;
+    const float *f, *z, *y, *dy;
+    float *out, *df, *dz;
+} mask_pass;
+
+static float share(int keep, float z) { return keep ? z : 1 - z; }
+
+static void apply_forward_item(void *context, size_t b) {
+    const mask_pass *m = context;
+    const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
+    for (size_t c = 0; c < n_c; c++)
+        for (size_t p = 0; p < n_p; p++)
+            m->out[(b * n_c + c) * n_p + p] = share(m->keep, m->z[b * n_p + p]) * m->f[(b * n_c + c) * n_p + p];
+}
+
+static void apply_backward_item(void *context, size_t b) {
+    const mask_pass *m = context;
+    const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
+    const float sign = m->keep ? 1.0f : -1.0f;
+    for (size_t c = 0; c < n_c; c++)
+        for (size_t p = 0; p < n_p; p++) {
+            size_t i = (b * n_c + c) * n_p + p;
+            if (m->df)
+                m->df[i] += share(m->keep, m->z[b * n_p + p]) * m->dy[i];
+            if (m->dz)
+                m->dz[b * n_p + p] += sign * m->f[i] * m->dy[i];
+        }
+}
+
+/* What the sum over positions is divided by: how many are kept, or all of them. 0: nothing is kept. */
+static float divisor(const mask_pass *m, size_t b) {
+    const size_t n_p = m->e->n_positions;
+    if (m->e->pooling == ADAH_POOL_ALL)
+        return (float)n_p;
+    float sum = 0;
+    for (size_t p = 0; p < n_p; p++)
+        sum += share(m->keep, m->z[b * n_p + p]);
+    return sum;
+}
+
+static void mean_forward_item(void *context, size_t b) {
+    const mask_pass *m = context;
+    const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
+    const float n_kept = divisor(m, b);
+    const float *z = m->z + b * n_p;
+    for (size_t c = 0; c < n_c; c++) {
+        const float *f = m->f + (b * n_c + c) * n_p;
+        float sum = 0, all = 0;
+        for (size_t p = 0; p < n_p; p++) {
+            sum += z[p] * f[p];
+            all += f[p];
+        }
+        m->out[b * n_c + c] = n_kept > 0 ? (m->keep ? sum : all - sum) / n_kept : 0;
+    }
+}
+
+/* y(c) = sum_p w(p) f(c,p) / N, N = sum_p w(p) (or H*W):  dy(c)/dw(p) = (f(c,p) - y(c)) / N  (or f(c,p) / N). */
+static void mean_backward_item(void *context, size_t b) {
+    const mask_pass *m = context;
+    const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
+    const float n_kept = divisor(m, b);
+    if (n_kept <= 0)
+        return;
+    const float sign = m->keep ? 1.0f : -1.0f;
+    for (size_t c = 0; c < n_c; c++) {
+        const size_t row = (b * n_c + c) * n_p;
+        const float slope = m->dy[b * n_c + c] / n_kept;
+        const float centre = m->e->pooling == ADAH_POOL_ALL ? 0 : m->y[b * n_c + c];
+        if (m->df)
+            for (size_t p = 0; p < n_p; p++)
+                m->df[row + p] += slope * share(m->keep, m->z[b * n_p + p]);
+        if (m->dz)
+            for (size_t p = 0; p < n_p; p++)
+                m->dz[b * n_p + p] += sign * slope * (m->f[row + p] - centre);
+    }
+}
+
+static void forward_pass(void *context, const float *const *x, float *y, int keep, void (*item)(void *, size_t)) {
+    mask_pass m = {.e = context, .keep = keep, .f = x[0], .z = x[1], .out = y};
+    adah_parallel_for(m.e->n_batch, 1, item, &m);
+}
+
+static void backward_pass(void *context, const float *const *x, const float *y, const float *dy, float *const *dx,
+                          int keep, void (*item)(void *, size_t)) {
+    mask_pass m = {.e = context, .keep = keep, .f = x[0], .z = x[1], .y = y, .dy = dy, .df = dx[0], .dz = dx[1]};
+    adah_parallel_for(m.e->n_batch, 1, item, &m);
+}
+
+#define MASK_OPERATION(operation, keep, item)                                                                      \
+    static void operation##_forward(void *context, const float *const *x, float *y) {                              \
+        forward_pass(context, x, y, keep, item##_forward_item);                                                    \
+    }                                                                                                              \
+    static void operation##_backward(void *context, const float *const *x, const float *y, const float *dy,        \
+                                     float *const *dx) {                                                           \
+        backward_pass(context, x, y, dy, dx, keep, item##_backward_item);                                          \
+    }                                                                                                              \
+    const adah_operation adah_operation_##operation = {#operation, operation##_forward, operation##_backward, NULL};
+
+MASK_OPERATION(mask_attended, 1, apply)
+MASK_OPERATION(mask_unattended, 0, apply)
+MASK_OPERATION(mean_attended, 1, mean)
+MASK_OPERATION(mean_unattended, 0, mean)
+
+const adah_operation adah_operation_threshold = {"threshold", threshold_forward, threshold_backward, NULL};
+
+static adah_node *operation(adah_builder *b, const adah_operation *kind, adah_attention *a, adah_node *x0, adah_node *x1,
+                            adah_shape shape) {
+    adah_operation op = *kind;
+    op.context = &a->extent;
+    return adah_graph_operation(b->graph, op, (adah_node *[]){x0, x1}, x1 ? 2 : 1, shape);
+}
+
+/* From M (B, n_positions) to the two halves of f. */
+static void split(adah_builder *b, adah_node *f, adah_node *m, adah_attention *a) {
+    if (!f || !m)
+        return;
+    const adah_mask_extent e = a->extent;
+    a->probability = adah_graph_softmax(b->graph, m);
+    a->mask = operation(b, &adah_operation_threshold, a, a->probability, NULL, ADAH_SHAPE2(e.n_batch, e.n_positions));
+    if (!a->mask)
+        return;
+    if (e.pooling == ADAH_POOL_FLATTEN) {
+        a->attended = operation(b, &adah_operation_mask_attended, a, f, a->mask, adah_node_shape(f));
+        a->unattended = operation(b, &adah_operation_mask_unattended, a, f, a->mask, adah_node_shape(f));
+    } else {
+        const adah_shape mean = ADAH_SHAPE2(e.n_batch, e.n_channels);
+        a->attended = operation(b, &adah_operation_mean_attended, a, f, a->mask, mean);
+        a->unattended = operation(b, &adah_operation_mean_unattended, a, f, a->mask, mean);
+    }
+}
+
+void adah_attention_image(adah_builder *b, const char *prefix, adah_node *f, adah_pooling pooling, adah_attention *out) {
+    *out = (adah_attention){0};
+    if (!f)
+        return;
+    const adah_shape s = adah_node_shape(f);
+    out->extent = (adah_mask_extent){s.dim[0], s.dim[1], s.dim[2] * s.dim[3], pooling};
+    const adah_window point = {.size_h = 1, .size_w = 1, .stride_h = 1, .stride_w = 1};
+    char name[ADAH_PARAMETER_NAME_BYTES];
+    adah_builder_name(name, prefix, "attention");
+    adah_node *m = adah_builder_convolution(b, name, f, 1, point, 1, ADAH_INIT_GLOROT, ADAH_GROUP_ATTENTION);
+    split(b, f, m, out);
+}
+
+void adah_attention_vector(adah_builder *b, const char *prefix, adah_node *f, adah_attention *out) {
+    *out = (adah_attention){0};
+    if (!f)
+        return;
+    const adah_shape s = adah_node_shape(f);
+    out->extent = (adah_mask_extent){s.dim[0], 1, s.dim[1], ADAH_POOL_FLATTEN};
+    char name[ADAH_PARAMETER_NAME_BYTES];
+    adah_builder_name(name, prefix, "attention");
+    adah_node *m = adah_builder_linear(b, name, f, s.dim[1], ADAH_INIT_GLOROT, ADAH_GROUP_ATTENTION);
+    split(b, f, m, out);
+}

@@ -1,0 +1,40 @@
+/* attention.h - G, the attention module: which positions of a feature map, or elements of a feature vector, carry meaning.
+ *
+ *     image   M = conv1x1(f^I)   P = softmax(M) over the H*W positions   Z = [P >= alpha], alpha = 1 / (H*W)
+ *     text    M = fc(f^T)        P = softmax(M) over the D elements      Z = [P >= alpha], alpha = 1 / D
+ *
+ *     attended  f̆ = Z . f        unattended  f̂ = (1 - Z) . f
+ *
+ * (Zhang, Lai, Feng 2018, the attention module.) */
+#ifndef ADAH_MODEL_ATTENTION_H
+#define ADAH_MODEL_ATTENTION_H
+
+#include "model/builder.h"
+
+/* Extents of the plain operations; lives as long as the graph. */
+typedef struct adah_mask_extent {
+    size_t n_batch, n_channels, n_positions; /* vectors: n_channels 1, n_positions D */
+    adah_pooling pooling;
+} adah_mask_extent;
+
+typedef struct adah_attention {
+    adah_mask_extent extent;
+    adah_node *probability; /* P: (B, H*W) or (B, D) */
+    adah_node *mask;        /* Z: the same, 0 or 1 */
+    adah_node *attended;    /* f̆; an image's already averaged as extent.pooling says: (B, C) */
+    adah_node *unattended;  /* f̂ */
+} adah_attention;
+
+/* f: (B, C, H, W). prefix: "image". */
+void adah_attention_image(adah_builder *b, const char *prefix, adah_node *f, adah_pooling pooling, adah_attention *out);
+/* f: (B, D). prefix: "text", or "image" for vectors in place of pictures. */
+void adah_attention_vector(adah_builder *b, const char *prefix, adah_node *f, adah_attention *out);
+
+/* The operations themselves, for the tests. Contexts are adah_mask_extent. */
+extern const adah_operation adah_operation_threshold;        /* x: P            y: Z   straight-through backward */
+extern const adah_operation adah_operation_mask_attended;    /* x: f, Z         y: Z . f        (flat, vectors) */
+extern const adah_operation adah_operation_mask_unattended;  /* x: f, Z         y: (1 - Z) . f */
+extern const adah_operation adah_operation_mean_attended;    /* x: f, Z         y: (B, C) mean of Z . f */
+extern const adah_operation adah_operation_mean_unattended;  /* x: f, Z         y: (B, C) mean of (1 - Z) . f */
+
+#endif

@@ -1,0 +1,152 @@
+/* backbone.c - the networks as lists of layers, their preprocessing and their weight files. */
+#include "model/backbone.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define BACKBONE_PREFIX "image.backbone"
+
+static const adah_backbone backbones[] = {
+    {"vgg16", 224, 32, 1, 0},
+    {"vgg19", 224, 32, 1, 0},
+    {"squeezenet1_1", 224, 35, 0, 0},
+    {"small", 64, 16, 0, 1},
+};
+enum { N_BACKBONES = sizeof backbones / sizeof *backbones };
+
+const adah_backbone *adah_backbone_find(const char *name) {
+    for (int i = 0; i < N_BACKBONES; i++)
+        if (!strcmp(backbones[i].name, name))
+            return &backbones[i];
+    return NULL;
+}
+
+const char *adah_backbone_names(void) { return "vgg16, vgg19, squeezenet1_1, small"; }
+
+static adah_node *convolution(adah_builder *b, const char *layer, adah_node *x, size_t n_out, int size, int stride,
+                              int pad) {
+    char name[ADAH_PARAMETER_NAME_BYTES];
+    adah_builder_name(name, BACKBONE_PREFIX, layer);
+    const adah_window window = {size, size, stride, stride, pad, pad, pad, pad, 0};
+    return adah_graph_relu(b->graph, adah_builder_convolution(b, name, x, n_out, window, 1, ADAH_INIT_HE,
+                                                              ADAH_GROUP_BACKBONE));
+}
+
+static adah_node *max_pool(adah_builder *b, adah_node *x, int size, int stride, int ceil_mode) {
+    return adah_graph_max_pool(b->graph, x, (adah_window){size, size, stride, stride, 0, 0, 0, 0, ceil_mode});
+}
+
+/* Widths of 3 x 3 convolutions in order; 0: 2 x 2 max pool. torchvision numbers every layer: a convolution and
+ * its ReLU take two numbers, a pool one. */
+static adah_node *vgg(adah_builder *b, adah_node *x, const int *widths, int n) {
+    for (int i = 0, number = 0; i < n; i++) {
+        char layer[32];
+        snprintf(layer, sizeof layer, "features.%d", number);
+        x = widths[i] ? convolution(b, layer, x, (size_t)widths[i], 3, 1, 1) : max_pool(b, x, 2, 2, 0);
+        number += widths[i] ? 2 : 1;
+    }
+    return x;
+}
+
+/* A Fire module: squeeze 1 x 1, then expand 1 x 1 beside expand 3 x 3. */
+static adah_node *fire(adah_builder *b, int number, adah_node *x, size_t n_squeeze, size_t n_expand) {
+    char layer[48];
+    snprintf(layer, sizeof layer, "features.%d.squeeze", number);
+    x = convolution(b, layer, x, n_squeeze, 1, 1, 0);
+    snprintf(layer, sizeof layer, "features.%d.expand1x1", number);
+    adah_node *narrow = convolution(b, layer, x, n_expand, 1, 1, 0);
+    snprintf(layer, sizeof layer, "features.%d.expand3x3", number);
+    adah_node *wide = convolution(b, layer, x, n_expand, 3, 1, 1);
+    return adah_graph_concatenate(b->graph, (adah_node *[]){narrow, wide}, 2);
+}
+
+static adah_node *squeezenet(adah_builder *b, adah_node *x) {
+    x = max_pool(b, convolution(b, "features.0", x, 64, 3, 2, 0), 3, 2, 1);
+    x = fire(b, 4, fire(b, 3, x, 16, 64), 16, 64);
+    x = max_pool(b, x, 3, 2, 1);
+    x = fire(b, 7, fire(b, 6, x, 32, 128), 32, 128);
+    x = max_pool(b, x, 3, 2, 1);
+    x = fire(b, 10, fire(b, 9, x, 48, 192), 48, 192);
+    return fire(b, 12, fire(b, 11, x, 64, 256), 64, 256);
+}
+
+static adah_node *small(adah_builder *b, adah_node *x) {
+    x = max_pool(b, convolution(b, "features.0", x, 32, 3, 1, 1), 2, 2, 0);
+    x = max_pool(b, convolution(b, "features.1", x, 64, 3, 1, 1), 2, 2, 0);
+    x = convolution(b, "features.2", x, 96, 3, 1, 1);
+    x = max_pool(b, convolution(b, "features.3", x, 128, 3, 1, 1), 2, 2, 0);
+    return convolution(b, "features.4", x, 128, 3, 1, 1);
+}
+
+adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *x) {
+    static const int vgg16[] = {64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0};
+    static const int vgg19[] = {64,  64, 0,   128, 128, 0,   256, 256, 256, 256, 0,
+                                512, 512, 512, 512, 0,   512, 512, 512, 512, 0};
+    if (!strcmp(name, "vgg16"))
+        return vgg(b, x, vgg16, sizeof vgg16 / sizeof *vgg16);
+    if (!strcmp(name, "vgg19"))
+        return vgg(b, x, vgg19, sizeof vgg19 / sizeof *vgg19);
+    if (!strcmp(name, "squeezenet1_1"))
+        return squeezenet(b, x);
+    return small(b, x);
+}
+
+adah_node *adah_backbone_logits(adah_builder *b, const char *name, adah_node *f) {
+    if (!f)
+        return NULL;
+    if (!strcmp(name, "squeezenet1_1")) {
+        const int n = (int)adah_node_shape(f).dim[2];
+        f = convolution(b, "classifier.1", f, 1000, 1, 1, 0);
+        return adah_graph_average_pool(b->graph, f, (adah_window){n, n, 1, 1, 0, 0, 0, 0, 0});
+    }
+    const char *const layer[] = {BACKBONE_PREFIX ".classifier.0", BACKBONE_PREFIX ".classifier.3"};
+    for (int i = 0; i < 2; i++)
+        f = adah_graph_relu(b->graph, adah_builder_linear(b, layer[i], f, 4096, ADAH_INIT_HE, ADAH_GROUP_BACKBONE));
+    return adah_builder_linear(b, BACKBONE_PREFIX ".classifier.6", f, 1000, ADAH_INIT_GLOROT, ADAH_GROUP_BACKBONE);
+}
+
+const char *adah_backbone_style(const adah_safetensors *weights) {
+    const char *said = adah_safetensors_metadata(weights, "preprocess");
+    return said && !strncmp(said, "BGR", 3) ? "caffe" : "torchvision";
+}
+
+void adah_backbone_normalise(const char *style, const uint8_t *rgb, size_t n_side, float *x) {
+    static const float caffe_mean[3] = {123, 117, 104}; /* of R, G, B */
+    static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0.224f, 0.225f};
+    const int caffe = !strcmp(style, "caffe");
+    const size_t n = n_side * n_side;
+    for (size_t c = 0; c < 3; c++) {
+        const float scale = caffe ? 1 : 1 / (255 * deviation[c]);
+        const float shift = caffe ? -caffe_mean[c] : -mean[c] / deviation[c];
+        float *plane = x + (caffe ? 2 - c : c) * n;
+        for (size_t i = 0; i < n; i++)
+            plane[i] = (float)rgb[3 * i + c] * scale + shift;
+    }
+}
+
+/* Where in a weight file parameter `name` comes from; NULL: not from there. */
+static const char *source_of(const char *name, const adah_config *config, char text[ADAH_PARAMETER_NAME_BYTES]) {
+    const size_t n = strlen(BACKBONE_PREFIX ".");
+    if (!strncmp(name, BACKBONE_PREFIX ".", n))
+        return name + n;
+    if (config->pooling != ADAH_POOL_FLATTEN || strncmp(name, "image.hashing.", 14))
+        return NULL;
+    if (name[14] != '0' && name[14] != '1')
+        return NULL;
+    snprintf(text, ADAH_PARAMETER_NAME_BYTES, "classifier.%c%s", name[14] == '0' ? '0' : '3', name + 15);
+    return text;
+}
+
+adah_code adah_backbone_load(adah_parameters *parameters, const adah_config *config, const adah_safetensors *weights,
+                             adah_status *status) {
+    for (size_t i = 0; i < parameters->n; i++) {
+        adah_parameter *p = parameters->item[i];
+        char text[ADAH_PARAMETER_NAME_BYTES];
+        const char *source = source_of(p->name, config, text);
+        if (!source)
+            continue;
+        ADAH_TRY(adah_safetensors_read(weights, source, p->shape, p->value, status));
+        p->version++;
+    }
+    return ADAH_OK;
+}

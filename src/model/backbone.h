@@ -1,0 +1,41 @@
+/* backbone.h - E^I for pictures: the convolutional parts of known networks, and how their input is prepared.
+ *
+ *     vgg16, vgg19      Simonyan, Zisserman 2015; f (512, 7, 7) at 224
+ *     squeezenet1_1     Iandola et al. 2016, v1.1; f (512, 13, 13) at 224
+ *     small             five convolutions, for training from scratch; f (128, 8, 8) at 64
+ *
+ * Parameters are named as torchvision names them, behind "image.backbone.". */
+#ifndef ADAH_MODEL_BACKBONE_H
+#define ADAH_MODEL_BACKBONE_H
+
+#include "model/builder.h"
+#include "nn/safetensors.h"
+
+typedef struct adah_backbone {
+    const char *name;
+    int n_side;          /* the input it is meant for, pixels */
+    int n_side_min;
+    int has_fc;          /* comes with fully connected layers that D^I can start from: classifier.0, classifier.3 */
+    int from_scratch;    /* needs no weights */
+} adah_backbone;
+
+const adah_backbone *adah_backbone_find(const char *name); /* NULL: unknown */
+const char *adah_backbone_names(void);                     /* "vgg16, vgg19, ..." for messages */
+
+/* x: (B, 3, S, S) normalised pixels -> f: (B, C, H, W). */
+adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *x);
+/* The network's own classifier, for the golden test: f -> logits (B, 1000). */
+adah_node *adah_backbone_logits(adah_builder *b, const char *name, adah_node *f);
+
+/* Styles: "torchvision": RGB, (x / 255 - mean) / deviation of ImageNet; "caffe": BGR, x - (104, 117, 123).
+ * Reads which one a weight file wants from its metadata key "preprocess"; "torchvision" when it says nothing. */
+const char *adah_backbone_style(const adah_safetensors *weights);
+/* rgb: (S, S, 3) bytes -> x: (3, S, S). */
+void adah_backbone_normalise(const char *style, const uint8_t *rgb, size_t n_side, float *x);
+
+/* Fills the parameters "image.backbone.NAME" from tensors NAME of the file; with has_fc and a flattened D^I also
+ * "image.hashing.0" and ".1" from classifier.0 and classifier.3. Every one must be there with its exact shape. */
+adah_code adah_backbone_load(adah_parameters *parameters, const adah_config *config, const adah_safetensors *weights,
+                             adah_status *status);
+
+#endif

@@ -1,0 +1,45 @@
+/* builder.h - what the modules E, G and D need to add their layers to a graph.
+ *
+ * A module asks for its weights by name and shape. On the first graph of a new model they are made and initialised from
+ * the seed and the name; every later graph finds them. So a weight's shape and initialisation stand in one place. */
+#ifndef ADAH_MODEL_BUILDER_H
+#define ADAH_MODEL_BUILDER_H
+
+#include "model/config.h"
+#include "nn/graph.h"
+
+/* Groups of parameters: what a training step may move. */
+enum {
+    ADAH_GROUP_BACKBONE = 1,  /* E^I */
+    ADAH_GROUP_HEAD = 2,      /* E^T, D^I, D^T and the label classifier */
+    ADAH_GROUP_ATTENTION = 4, /* G^I, G^T */
+    ADAH_N_GROUPS = 3
+};
+
+typedef enum adah_init { ADAH_INIT_HE, ADAH_INIT_GLOROT, ADAH_INIT_ZERO } adah_init;
+
+typedef struct adah_builder {
+    adah_graph *graph;
+    adah_parameters *parameters;
+    const adah_config *config;
+    int creating;           /* 1: missing parameters are made; 0: they are a fault */
+    adah_status *status;    /* the first fault of this builder */
+    int failed;
+} adah_builder;
+
+/* The parameter "<prefix>.<suffix>", NULL on a fault (wrong shape, missing, no memory), with the fault in *status. */
+adah_parameter *adah_builder_parameter(adah_builder *b, const char *prefix, const char *suffix, adah_shape shape,
+                                       adah_init init, unsigned group);
+
+/* "<prefix>.<suffix>" into name; returns name. */
+enum { ADAH_PARAMETER_NAME_BYTES = 128 };
+const char *adah_builder_name(char name[ADAH_PARAMETER_NAME_BYTES], const char *prefix, const char *suffix);
+
+/* y = W x + b with parameters "<prefix>.weight" and "<prefix>.bias". */
+adah_node *adah_builder_linear(adah_builder *b, const char *prefix, adah_node *x, size_t n_out, adah_init init,
+                               unsigned group);
+/* The same for a convolution; C_in comes from x. */
+adah_node *adah_builder_convolution(adah_builder *b, const char *prefix, adah_node *x, size_t n_out,
+                                    adah_window window, size_t groups, adah_init init, unsigned group);
+
+#endif

@@ -1,0 +1,285 @@
+/* config.c - one table names every field of adah_config with its type and range; presets, checks and JSON follow from it. */
+#include "model/config.h"
+#include "base/memory.h"
+#include "model/backbone.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum field_type { FIELD_INT, FIELD_FLOAT, FIELD_TEXT, FIELD_U64, FIELD_POOLING } field_type;
+
+typedef struct field {
+    const char *key;
+    field_type type;
+    size_t offset;
+    double low, high;     /* numbers: inclusive range */
+    const char *choices;  /* texts: "a|b|c"; NULL: anything */
+} field;
+
+#define INT(name, low, high) {#name, FIELD_INT, offsetof(adah_config, name), low, high, NULL}
+#define FLOAT(name, low, high) {#name, FIELD_FLOAT, offsetof(adah_config, name), low, high, NULL}
+#define TEXT(name, choices) {#name, FIELD_TEXT, offsetof(adah_config, name), 0, 0, choices}
+
+static const field fields[] = {
+    TEXT(preset, "default|paper"),
+    INT(n_bits, ADAH_BITS_MIN, ADAH_BITS_MAX),
+    TEXT(backbone, NULL),
+    TEXT(weights_style, "torchvision|caffe"),
+    INT(n_side, 16, 1024),
+    FLOAT(feature_scale, 0, 1e6),
+    INT(finetune, 0, 1),
+    INT(attention, 0, 1),
+    INT(adversary, 0, 1),
+    {"pooling", FIELD_POOLING, offsetof(adah_config, pooling), 0, 0, "attended|all|flatten"},
+    INT(n_image_hidden, 1, 16384),
+    INT(n_text_hidden, 1, 16384),
+    INT(n_text_feature, 1, 16384),
+    FLOAT(margin, 0, 1),
+    INT(mean_over_active, 0, 1),
+    FLOAT(adversarial_weight, 0, 1000),
+    FLOAT(attention_retrieval_weight, 0, 1000),
+    FLOAT(classifier_weight, 0, 1000),
+    FLOAT(quantisation_weight, 0, 1000),
+    INT(n_batch, 2, 4096),
+    INT(n_epochs, 1, 100000),
+    INT(n_warmup_epochs, 0, 100000),
+    INT(n_patience, 0, 100000),
+    FLOAT(rate, 0, 10),
+    FLOAT(rate_backbone, 0, 10),
+    FLOAT(rate_attention, 0, 10),
+    FLOAT(weight_decay, 0, 10),
+    FLOAT(clip_norm, 0, 1e6),
+    FLOAT(dropout, 0, 0.95),
+    FLOAT(validation_share, 0, 0.9),
+    TEXT(similarity, "labels|words|pairs"),
+    TEXT(language, NULL),
+    INT(n_words_max, 1, 1000000),
+    INT(n_documents_min, 1, 1000000),
+    {"seed", FIELD_U64, offsetof(adah_config, seed), 0, 0, NULL},
+};
+enum { N_FIELDS = sizeof fields / sizeof *fields };
+
+static const char *const pooling_name[] = {"attended", "all", "flatten"};
+
+/* Is `value` one of "a|b|c"? */
+static int is_choice(const char *choices, const char *value) {
+    const size_t n = strlen(value);
+    for (const char *p = choices; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL)
+        if (n && !strncmp(p, value, n) && (p[n] == '|' || p[n] == '\0'))
+            return 1;
+    return 0;
+}
+
+adah_code adah_config_check(const adah_config *config, adah_status *status) {
+    for (int i = 0; i < N_FIELDS; i++) {
+        const field *f = &fields[i];
+        const char *at = (const char *)config + f->offset;
+        if (f->type == FIELD_INT && (*(const int *)at < f->low || *(const int *)at > f->high))
+            return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is %d, expected %.0f to %.0f", f->key, *(const int *)at,
+                             f->low, f->high);
+        if (f->type == FIELD_FLOAT) {
+            const float x = *(const float *)at;
+            if (!(x >= f->low && x <= f->high))
+                return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is %g, expected %g to %g", f->key, (double)x, f->low,
+                                 f->high);
+        }
+        if (f->type == FIELD_TEXT && f->choices && !is_choice(f->choices, at))
+            return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is \"%s\", expected one of %s", f->key, at, f->choices);
+    }
+    if (config->n_bits % 8)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_bits is %d, expected a multiple of 8", config->n_bits);
+    const adah_backbone *backbone = adah_backbone_find(config->backbone);
+    if (!backbone)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone is \"%s\", expected one of %s", config->backbone,
+                         adah_backbone_names());
+    if (config->n_side < backbone->n_side_min)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_side is %d, %s needs at least %d", config->n_side,
+                         backbone->name, backbone->n_side_min);
+    if (config->pooling == ADAH_POOL_FLATTEN && !backbone->has_fc)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "pooling \"flatten\" needs vgg16 or vgg19, the backbone is %s",
+                         backbone->name);
+    return ADAH_OK;
+}
+
+adah_code adah_config_preset(const char *preset, const char *backbone_name, adah_config *config, adah_status *status) {
+    const adah_backbone *backbone = adah_backbone_find(backbone_name);
+    if (!backbone)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown backbone \"%s\", expected one of %s", backbone_name,
+                         adah_backbone_names());
+    adah_config c = {
+        .preset = "default",
+        .n_bits = 32,
+        .weights_style = "torchvision",
+        .n_side = backbone->n_side,
+        .finetune = backbone->from_scratch,
+        .attention = 1,
+        .adversary = 1,
+        .pooling = ADAH_POOL_ATTENDED,
+        .n_image_hidden = 512,
+        .n_text_hidden = 512,
+        .n_text_feature = 512,
+        .margin = 0.25f,
+        .mean_over_active = 1,
+        .adversarial_weight = 1,
+        .attention_retrieval_weight = 1,
+        .classifier_weight = 5,
+        .quantisation_weight = 0,
+        .n_batch = 128,
+        .n_epochs = 30,
+        .n_warmup_epochs = 5,
+        .n_patience = 0,
+        .rate = 1e-3f,
+        .rate_backbone = backbone->from_scratch ? 1e-3f : 1e-4f,
+        .rate_attention = 1e-3f,
+        .weight_decay = 0,
+        .clip_norm = 0,
+        .dropout = 0,
+        .validation_share = 0.1f,
+        .similarity = "labels",
+        .language = "english",
+        .n_words_max = 4096,
+        .n_documents_min = 2,
+        .seed = 0,
+    };
+    strcpy(c.backbone, backbone->name);
+    if (!strcmp(preset, "paper")) {
+        strcpy(c.preset, "paper");
+        c.classifier_weight = 0;
+        c.attention_retrieval_weight = 0;
+        if (backbone->has_fc) {
+            c.pooling = ADAH_POOL_FLATTEN;
+            c.n_image_hidden = 4096;
+            c.dropout = 0.5f;
+            c.finetune = 1;
+        }
+    } else if (strcmp(preset, "default")) {
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown preset \"%s\", expected \"default\" or \"paper\"", preset);
+    }
+    *config = c;
+    return ADAH_OK;
+}
+
+static int field_from_json(const field *f, const json_t *value, adah_config *config);
+
+static adah_code unknown_setting(const char *setting, adah_status *status) {
+    char known[1000] = "";
+    for (int i = 0, n = 0; i < N_FIELDS && n < (int)sizeof known - ADAH_NAME_BYTES - 16; i++)
+        n += snprintf(known + n, sizeof known - (size_t)n, "%s%s", i ? ", " : "", fields[i].key);
+    return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": expected NAME=VALUE with NAME one of %s", setting, known);
+}
+
+adah_code adah_config_set(adah_config *config, const char *setting, adah_status *status) {
+    const char *equals = strchr(setting, '=');
+    const field *f = NULL;
+    for (int i = 0; equals && i < N_FIELDS; i++)
+        if (strlen(fields[i].key) == (size_t)(equals - setting) && !strncmp(fields[i].key, setting, strlen(fields[i].key)))
+            f = &fields[i];
+    if (!f)
+        return unknown_setting(setting, status);
+    const char *value = equals + 1;
+    char *end = NULL;
+    json_t *json = NULL;
+    if (f->type == FIELD_INT || f->type == FIELD_U64)
+        json = json_integer(strtoll(value, &end, 10));
+    else if (f->type == FIELD_FLOAT)
+        json = json_real(strtod(value, &end));
+    else
+        json = json_string(value);
+    const int good = json && (!end || (end != value && !*end)) && field_from_json(f, json, config);
+    json_decref(json);
+    if (!good)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting %s: \"%s\" is not %s", f->key, value,
+                         f->choices                                       ? f->choices
+                         : f->type == FIELD_INT || f->type == FIELD_U64   ? "an integer"
+                         : f->type == FIELD_FLOAT                         ? "a number"
+                                                                          : "a short text");
+    return ADAH_OK;
+}
+
+static json_t *field_to_json(const field *f, const adah_config *config) {
+    const char *at = (const char *)config + f->offset;
+    switch (f->type) {
+    case FIELD_INT: return json_integer(*(const int *)at);
+    case FIELD_FLOAT: {
+        /* The shortest decimal that reads back as the same float. */
+        char text[32];
+        for (int digits = 6; digits <= 9; digits++) {
+            snprintf(text, sizeof text, "%.*g", digits, (double)*(const float *)at);
+            if (strtof(text, NULL) == *(const float *)at)
+                break;
+        }
+        return json_real(strtod(text, NULL));
+    }
+    case FIELD_TEXT: return json_string(at);
+    case FIELD_U64: return json_integer((json_int_t)*(const uint64_t *)at);
+    case FIELD_POOLING: return json_string(pooling_name[*(const adah_pooling *)at]);
+    }
+    return NULL;
+}
+
+char *adah_config_json(const adah_config *config) {
+    json_t *object = json_object();
+    for (int i = 0; i < N_FIELDS; i++)
+        json_object_set_new(object, fields[i].key, field_to_json(&fields[i], config));
+    char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+    json_decref(object);
+    char *copy = text ? adah_memory_text(text) : NULL;
+    free(text);
+    return copy;
+}
+
+/* Returns 0 when the value has the wrong type. */
+static int field_from_json(const field *f, const json_t *value, adah_config *config) {
+    char *at = (char *)config + f->offset;
+    const char *text = json_string_value(value);
+    switch (f->type) {
+    case FIELD_INT: {
+        const json_int_t x = json_integer_value(value);
+        *(int *)at = x > INT32_MAX ? INT32_MAX : x < INT32_MIN ? INT32_MIN : (int)x;
+        return json_is_integer(value);
+    }
+    case FIELD_FLOAT: *(float *)at = (float)json_number_value(value); return json_is_number(value);
+    case FIELD_TEXT:
+        if (!text || strlen(text) >= ADAH_NAME_BYTES)
+            return 0;
+        strcpy(at, text);
+        return 1;
+    case FIELD_U64: *(uint64_t *)at = (uint64_t)json_integer_value(value); return json_is_integer(value);
+    case FIELD_POOLING:
+        for (int i = 0; text && i < 3; i++)
+            if (!strcmp(text, pooling_name[i])) {
+                *(adah_pooling *)at = (adah_pooling)i;
+                return 1;
+            }
+        return 0;
+    }
+    return 0;
+}
+
+adah_code adah_config_parse(const char *json, adah_config *config, adah_status *status) {
+    json_error_t error;
+    json_t *object = json_loads(json, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(object)) {
+        json_decref(object);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "configuration is not a JSON object: %s", error.text);
+    }
+    adah_config c = {0};
+    adah_code code = ADAH_OK;
+    for (int i = 0; i < N_FIELDS && code == ADAH_OK; i++)
+        if (!field_from_json(&fields[i], json_object_get(object, fields[i].key), &c))
+            code = adah_fail(status, ADAH_ERROR_FORMAT, "configuration: \"%s\" is missing or of the wrong type",
+                             fields[i].key);
+    if (code == ADAH_OK && json_object_size(object) != N_FIELDS)
+        code = adah_fail(status, ADAH_ERROR_FORMAT, "configuration has %zu keys, expected %d (made by a newer version?)",
+                         json_object_size(object), N_FIELDS);
+    json_decref(object);
+    if (code == ADAH_OK)
+        code = adah_config_check(&c, status);
+    if (code == ADAH_OK)
+        *config = c;
+    return code;
+}

@@ -1,0 +1,62 @@
+/* config.h - every choice of a model and its training, as one plain record; presets; to and from JSON.
+ *
+ * `paper` is the method as published, open values chosen by measurement (docs/method.md); `default` is what measured best. */
+#ifndef ADAH_MODEL_CONFIG_H
+#define ADAH_MODEL_CONFIG_H
+
+#include "base/status.h"
+
+enum { ADAH_NAME_BYTES = 32 };
+
+typedef enum adah_pooling {
+    ADAH_POOL_ATTENDED,  /* a masked map is averaged over the positions its mask keeps */
+    ADAH_POOL_ALL,       /* ... over all H * W positions */
+    ADAH_POOL_FLATTEN    /* not averaged: VGG's fully connected layers take the whole map */
+} adah_pooling;
+
+typedef struct adah_config {
+    char preset[ADAH_NAME_BYTES];
+    /* what the model is */
+    int n_bits;               /* q */
+    char backbone[ADAH_NAME_BYTES];
+    char weights_style[ADAH_NAME_BYTES]; /* which preprocessing the backbone's weights want: "torchvision", "caffe" */
+    int n_side;               /* pixels of the input image */
+    float feature_scale;      /* f^I is multiplied by this; 0: chosen at the start of training so that its mean square is 1 */
+    int finetune;             /* 1: the backbone learns too */
+    int attention;            /* 0: no masks: H = D(f) */
+    int adversary;            /* 0: the unattended features are not looked at */
+    adah_pooling pooling;
+    int n_image_hidden;       /* width of D^I's hidden layer(s) */
+    int n_text_hidden;        /* width of E^T's first layer */
+    int n_text_feature;       /* D, width of f^T */
+    /* the objective */
+    float margin;             /* as a share of q in Hamming units: epsilon = 2 sqrt(margin * q) */
+    int mean_over_active;     /* 1: a term is the mean over its active triplets; 0: over all valid ones */
+    float adversarial_weight; /* of F(T->I^) + F(I->T^) in the step of E and D */
+    float attention_retrieval_weight; /* of the cross-modal retrieval loss in the step of G (0 in the paper) */
+    float classifier_weight;  /* of the label classifier on H (0 in the paper) */
+    float quantisation_weight; /* of |H - sign(H)|^2 (0 in the paper) */
+    /* the training */
+    int n_batch, n_epochs, n_warmup_epochs; /* warm-up: epochs before the adversary starts */
+    int n_patience;           /* early stop after so many epochs without a better validation mAP; 0: never */
+    float rate, rate_backbone, rate_attention; /* learning rates */
+    float weight_decay, clip_norm, dropout;
+    float validation_share;   /* of the training records */
+    char similarity[ADAH_NAME_BYTES]; /* "labels", "words", "pairs" */
+    char language[ADAH_NAME_BYTES];
+    int n_words_max, n_documents_min;
+    uint64_t seed;
+} adah_config;
+
+/* "default" or "paper", for one of the backbones. */
+adah_code adah_config_preset(const char *preset, const char *backbone, adah_config *config, adah_status *status);
+/* Refuses values that make no sense, naming the option, the value and what was expected. */
+adah_code adah_config_check(const adah_config *config, adah_status *status);
+/* Sets one value from "name=value"; the message for an unknown name lists the known ones. Ranges are checked by
+ * adah_config_check. */
+adah_code adah_config_set(adah_config *config, const char *setting, adah_status *status);
+char *adah_config_json(const adah_config *config); /* adah_memory_free; NULL: memory */
+/* Unknown keys and missing ones are errors: a model file names every value it was trained with. */
+adah_code adah_config_parse(const char *json, adah_config *config, adah_status *status);
+
+#endif

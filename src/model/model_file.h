@@ -1,0 +1,26 @@
+/* model_file.h - a trained model as one safetensors file: weights as tensors; configuration, vocabulary and training record
+ * as metadata; a checksum of it all as identity. Any safetensors reader can open it (docs/model-format.md). */
+#ifndef ADAH_MODEL_MODEL_FILE_H
+#define ADAH_MODEL_MODEL_FILE_H
+
+#include "model/network.h"
+
+typedef struct adah_model_state {
+    adah_config config;
+    adah_parameters parameters; /* all that encoding needs; no classifier */
+    adah_image_input image;     /* PIXELS, or VECTOR where images are given as vectors */
+    adah_shape image_item;      /* (3, S, S) or (D) */
+    size_t n_words;             /* V */
+    char *vocabulary;           /* JSON */
+    char *training;             /* JSON */
+    char id[33];                /* 128-bit checksum of configuration, vocabulary and tensors, in hex */
+} adah_model_state;
+
+void adah_model_state_free(adah_model_state *state); /* zeroes *state */
+
+/* Publishes atomically; sets state->id. */
+adah_code adah_model_state_write(const char *path, adah_model_state *state, adah_status *status);
+/* Refuses what is foreign, newer, damaged or incomplete, with the reason. */
+adah_code adah_model_state_read(const char *path, adah_model_state *state, adah_status *status);
+
+#endif

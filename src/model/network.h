@@ -1,0 +1,51 @@
+/* network.h - the whole network of the paper on one graph: E, G, D of either modality. Read network.c first. */
+#ifndef ADAH_MODEL_NETWORK_H
+#define ADAH_MODEL_NETWORK_H
+
+#include "model/attention.h"
+#include "model/config.h"
+#include "model/feature.h"
+#include "nn/graph.h"
+
+/* What the sides take in. */
+typedef enum adah_image_input {
+    ADAH_INPUT_NONE = 0,  /* this side is not on the graph */
+    ADAH_INPUT_PIXELS,    /* (B, 3, S, S) normalised */
+    ADAH_INPUT_MAP,       /* (B, C, H, W): f^I, already computed */
+    ADAH_INPUT_VECTOR     /* (B, D): the vector form of E, G, D */
+} adah_image_input;
+
+typedef struct adah_network_plan {
+    adah_backend backend;
+    adah_graph_mode mode;
+    size_t n_batch;
+    adah_image_input image;
+    adah_shape image_item;  /* of one item: (3, S, S), (C, H, W) or (D) */
+    size_t n_words;         /* V; 0: no text side */
+    size_t n_labels;        /* outputs of the label classifier, training only; 0: none */
+    int keep_hidden;        /* Ĥ wanted (training with the adversary) */
+    int features_only;      /* stop behind E^I (computing feature maps once) */
+    int creating;           /* missing parameters are made (a new model); else they are a fault */
+} adah_network_plan;
+
+typedef struct adah_side {
+    adah_node *input;
+    adah_node *feature;      /* f */
+    adah_attention attention; /* its nodes are NULL without attention */
+    adah_node *code;         /* H (B, q) */
+    adah_node *hidden_code;  /* Ĥ, NULL unless keep_hidden */
+    adah_node *logits;       /* of the label classifier on H */
+    adah_scale scale;        /* of f^I */
+} adah_side;
+
+typedef struct adah_network {
+    adah_graph *graph;
+    adah_side image, text;
+} adah_network;
+
+/* The parameters must outlive the network. Outputs, masks and probabilities are kept nodes. */
+adah_code adah_network_create(const adah_network_plan *plan, const adah_config *config, adah_parameters *parameters,
+                              adah_network **network, adah_status *status);
+void adah_network_free(adah_network *network);
+
+#endif

@@ -1,0 +1,490 @@
+/* train.c - the loop: batches, the two steps in turn, validation, checkpoints.
+ *
+ * One epoch visits the training pairs in a new seeded order, in batches of B (a rest smaller than B waits for the next
+ * order). For every batch:
+ *
+ *     step 1   forward; F and its derivatives; backward; update E, D          (G fixed)
+ *     step 2   forward; F(T->Î) + F(I->T̂); backward; update G, uphill      (E, D fixed)
+ *
+ * Randomness is drawn from (seed, epoch) and (seed, step) alone, so that the state of a training is its numbers. */
+#define _POSIX_C_SOURCE 200809L
+#include "model/train.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "codes/codes.h"
+#include "eval/measures.h"
+#include "model/checkpoint.h"
+#include "model/objective.h"
+#include "nn/optimiser.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+/* Streams of random numbers. */
+enum { STREAM_ORDER = 1, STREAM_DROPOUT = 2 };
+
+/* What is summed over the steps of an epoch; kept as doubles so that a checkpoint holds it exactly. */
+typedef struct counters {
+    double epoch, step;                 /* the next to do; epoch from 0, step within it */
+    double n_updates_head, n_updates_attention;
+    double best_map, best_epoch;        /* best_epoch -1: none yet */
+    double loss[ADAH_N_TERMS], classifier, quantisation, attended_image, attended_text;
+} counters;
+
+/* The checkpoint stores the counters as an array of doubles. */
+typedef char counters_fit[sizeof(counters) <= ADAH_N_COUNTERS * sizeof(double) ? 1 : -1];
+
+typedef struct trainer {
+    const adah_training *t;
+    const adah_config *config;
+    adah_parameters *parameters;
+    adah_network *net;
+    adah_objective *objective;
+    adah_optimiser optimiser;
+    size_t n_batch, n_steps; /* steps of an epoch */
+    unsigned groups_head, groups_attention;
+    int classify;
+    size_t *order;           /* of t->train, this epoch */
+    size_t *items;           /* the batch */
+    uint8_t *similar;        /* S */
+    float *target;
+    float **best;
+    union {
+        counters c;
+        double array[ADAH_N_COUNTERS];
+    } state;
+    char *history;           /* JSON objects joined by commas */
+    double started, checkpointed; /* seconds */
+    uint64_t n_pairs_done;   /* since started */
+} trainer;
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---------------------------------------------------------------- setting up */
+
+static void trainer_free(trainer *r) {
+    adah_network_free(r->net);
+    adah_objective_free(r->objective);
+    adah_memory_free(r->order);
+    adah_memory_free(r->items);
+    adah_memory_free(r->similar);
+    adah_memory_free(r->target);
+    for (size_t i = 0; r->best && i < r->parameters->n; i++)
+        adah_memory_free(r->best[i]);
+    adah_memory_free(r->best);
+    adah_memory_free(r->history);
+}
+
+static adah_code trainer_create(const adah_training *t, adah_parameters *parameters, trainer *r, adah_status *status) {
+    const adah_config *c = t->config;
+    const size_t q = (size_t)c->n_bits;
+    r->t = t;
+    r->config = c;
+    r->parameters = parameters;
+    r->n_batch = t->n_train < (size_t)c->n_batch ? t->n_train : (size_t)c->n_batch;
+    if (r->n_batch < 2)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu training pairs, expected at least 2", t->n_train);
+    r->n_steps = t->n_train / r->n_batch;
+    r->classify = t->classify && c->classifier_weight > 0;
+    r->groups_head = ADAH_GROUP_HEAD | (c->finetune ? ADAH_GROUP_BACKBONE : 0);
+    r->groups_attention =
+        c->attention && (c->adversary || c->attention_retrieval_weight > 0) ? ADAH_GROUP_ATTENTION : 0;
+    r->optimiser = (adah_optimiser)ADAH_OPTIMISER_INIT;
+    r->optimiser.weight_decay = c->weight_decay;
+    r->optimiser.clip_norm = c->clip_norm;
+    r->state.c.best_epoch = -1;
+    const adah_network_plan plan = {.mode = ADAH_GRAPH_TRAIN,
+                                    .n_batch = r->n_batch,
+                                    .image = t->set->image,
+                                    .image_item = t->set->image_item,
+                                    .n_words = t->set->n_words,
+                                    .n_labels = r->classify ? t->set->n_labels : 0,
+                                    .keep_hidden = c->attention && c->adversary,
+                                    .creating = 1};
+    ADAH_TRY(adah_network_create(&plan, c, parameters, &r->net, status));
+    ADAH_TRY(adah_parameters_train(parameters, r->groups_head | r->groups_attention, status));
+    /* Hamming = |.|^2 / 4 for codes of +-1, so a margin of m * q in Hamming units is 2 sqrt(m q) in the norm. */
+    ADAH_TRY(adah_objective_create(r->n_batch, q, 2 * sqrtf(c->margin * (float)q), c->mean_over_active, &r->objective,
+                                   status));
+    r->order = adah_memory_zeroed(t->n_train, sizeof *r->order);
+    r->items = adah_memory_zeroed(r->n_batch, sizeof *r->items);
+    r->similar = adah_memory_zeroed(r->n_batch, r->n_batch);
+    r->target = adah_memory_floats(r->classify ? r->n_batch * t->set->n_labels : 0);
+    r->best = adah_memory_zeroed(parameters->n, sizeof *r->best);
+    r->history = adah_memory_text("");
+    if (!r->order || !r->items || !r->similar || !r->target || !r->best || !r->history)
+        return adah_fail_memory(status, r->n_batch * t->set->n_labels * sizeof(float));
+    for (size_t i = 0; i < parameters->n; i++)
+        if (parameters->item[i]->group & (r->groups_head | r->groups_attention)) {
+            r->best[i] = adah_memory_floats(parameters->item[i]->n);
+            if (!r->best[i])
+                return adah_fail_memory(status, parameters->item[i]->n * sizeof(float));
+        }
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- one batch */
+
+static adah_code forward(trainer *r, adah_status *status) {
+    const uint64_t n_updates = (uint64_t)(r->state.c.n_updates_head + r->state.c.n_updates_attention);
+    adah_graph_set_seed(r->net->graph, adah_random_mix(r->config->seed, adah_random_mix(STREAM_DROPOUT, n_updates)));
+    ADAH_TRY(adah_graph_forward(r->net->graph, status));
+    adah_graph_clear_gradients(r->net->graph);
+    return ADAH_OK;
+}
+
+static adah_batch_codes batch_codes(trainer *r, adah_batch_gradients *gradients) {
+    adah_side *image = &r->net->image, *text = &r->net->text;
+    adah_batch_codes codes = {adah_node_value(image->code), adah_node_value(text->code), NULL, NULL};
+    *gradients = (adah_batch_gradients){adah_node_gradient(image->code), adah_node_gradient(text->code), NULL, NULL};
+    if (image->hidden_code) {
+        codes.image_hidden = adah_node_value(image->hidden_code);
+        codes.text_hidden = adah_node_value(text->hidden_code);
+        gradients->image_hidden = adah_node_gradient(image->hidden_code);
+        gradients->text_hidden = adah_node_gradient(text->hidden_code);
+    }
+    return codes;
+}
+
+static double mean_of(const float *x, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += x[i];
+    return sum / (double)n;
+}
+
+static double attended_share(const adah_side *side) {
+    if (!side->attention.mask)
+        return 1;
+    return mean_of(adah_node_value(side->attention.mask), adah_shape_count(adah_node_shape(side->attention.mask)));
+}
+
+static adah_code update(trainer *r, unsigned groups, double *n_updates, adah_status *status) {
+    ADAH_TRY(adah_graph_backward(r->net->graph, groups, status));
+    const float rate[ADAH_N_GROUPS] = {r->config->rate_backbone, r->config->rate, r->config->rate_attention};
+    const float norm = adah_optimiser_step(&r->optimiser, r->parameters, groups, rate, (uint64_t)*n_updates + 1);
+    if (!isfinite(norm))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT,
+                         "training diverged in epoch %.0f (a gradient is not finite): try a lower learning rate",
+                         r->state.c.epoch + 1);
+    *n_updates += 1;
+    return ADAH_OK;
+}
+
+static int adversary_active(const trainer *r) {
+    return r->config->attention && r->config->adversary && r->state.c.epoch >= r->config->n_warmup_epochs;
+}
+
+/* Step 1: min over E, D of F (and of the default preset's further terms). */
+static adah_code step_head(trainer *r, adah_status *status) {
+    counters *s = &r->state.c;
+    const adah_config *c = r->config;
+    const float hidden = adversary_active(r) ? c->adversarial_weight : 0;
+    const float weight[ADAH_N_TERMS] = {1, 1, 1, 1, hidden, hidden};
+    double loss[ADAH_N_TERMS];
+    adah_batch_gradients gradients;
+    ADAH_TRY(forward(r, status));
+    const adah_batch_codes codes = batch_codes(r, &gradients);
+    adah_objective_evaluate(r->objective, &codes, r->similar, weight, loss, &gradients);
+    for (int t = 0; t < ADAH_N_TERMS; t++)
+        s->loss[t] += loss[t];
+    adah_side *const side[2] = {&r->net->image, &r->net->text};
+    for (int m = 0; m < 2; m++) {
+        if (r->classify)
+            s->classifier += adah_classifier_loss(adah_node_value(side[m]->logits), r->target, r->n_batch,
+                                                  r->t->set->n_labels, c->classifier_weight,
+                                                  adah_node_gradient(side[m]->logits));
+        if (c->quantisation_weight > 0)
+            s->quantisation += adah_quantisation_loss(adah_node_value(side[m]->code), r->n_batch, (size_t)c->n_bits,
+                                                      c->quantisation_weight, adah_node_gradient(side[m]->code));
+    }
+    s->attended_image += attended_share(side[0]);
+    s->attended_text += attended_share(side[1]);
+    return update(r, r->groups_head, &s->n_updates_head, status);
+}
+
+/* Step 2: max over G of F(T->Î) + F(I->T̂). With attention_retrieval_weight the mask also descends the cross-modal
+ * retrieval loss of what it attends. */
+static adah_code step_attention(trainer *r, adah_status *status) {
+    const float hidden = adversary_active(r) ? -1 : 0, retrieval = r->config->attention_retrieval_weight;
+    if (!r->groups_attention || (hidden == 0 && retrieval == 0))
+        return ADAH_OK;
+    const float weight[ADAH_N_TERMS] = {retrieval, retrieval, retrieval, retrieval, hidden, hidden};
+    double loss[ADAH_N_TERMS];
+    adah_batch_gradients gradients;
+    ADAH_TRY(forward(r, status));
+    const adah_batch_codes codes = batch_codes(r, &gradients);
+    adah_objective_evaluate(r->objective, &codes, r->similar, weight, loss, &gradients);
+    return update(r, r->groups_attention, &r->state.c.n_updates_attention, status);
+}
+
+static void load_batch(trainer *r) {
+    const adah_pair_set *set = r->t->set;
+    const size_t n = r->n_batch, start = (size_t)r->state.c.step * n;
+    for (size_t i = 0; i < n; i++)
+        r->items[i] = r->t->train[r->order[start + i]];
+    adah_pair_set_images(set, r->config, r->items, n, n, adah_node_value(r->net->image.input));
+    adah_pair_set_texts(set, r->items, n, n, adah_node_value(r->net->text.input));
+    adah_pair_set_similar(set, r->items, n, r->similar);
+    if (r->classify)
+        adah_pair_set_targets(set, r->items, n, r->target);
+}
+
+/* ---------------------------------------------------------------- validation */
+
+enum { VALIDATION_DATABASE_MAX = 5000, VALIDATION_QUERIES_MAX = 1000 };
+
+typedef struct coded_items {
+    adah_coded_set image, text;
+    uint8_t *codes[2];
+    uint32_t *label;
+    size_t *label_start;
+} coded_items;
+
+static void coded_items_free(coded_items *c) {
+    adah_memory_free(c->codes[0]);
+    adah_memory_free(c->codes[1]);
+    adah_memory_free(c->label);
+    adah_memory_free(c->label_start);
+}
+
+static adah_code code_items(trainer *r, const size_t *items, size_t n, coded_items *out, adah_status *status) {
+    const adah_pair_set *set = r->t->set;
+    const size_t q = (size_t)r->config->n_bits;
+    size_t n_labels = 0;
+    for (size_t i = 0; i < n; i++)
+        n_labels += set->label_start[items[i] + 1] - set->label_start[items[i]];
+    float *h[2] = {adah_memory_floats(n * q), adah_memory_floats(n * q)};
+    for (int m = 0; m < 2; m++)
+        out->codes[m] = adah_memory_alloc(n * q / 8);
+    out->label = adah_memory_zeroed(n_labels, sizeof *out->label);
+    out->label_start = adah_memory_zeroed(n + 1, sizeof *out->label_start);
+    adah_code code = ADAH_OK;
+    if (!h[0] || !h[1] || !out->codes[0] || !out->codes[1] || !out->label || !out->label_start)
+        code = adah_fail_memory(status, n * q * sizeof(float));
+    if (code == ADAH_OK)
+        code = adah_pair_set_encode(set, r->config, r->parameters, items, n, h[0], h[1], (adah_progress){0}, status);
+    for (size_t i = 0; code == ADAH_OK && i < n; i++) {
+        const size_t start = set->label_start[items[i]], m = set->label_start[items[i] + 1] - start;
+        memcpy(out->label + out->label_start[i], set->label + start, m * sizeof *out->label);
+        out->label_start[i + 1] = out->label_start[i] + m;
+    }
+    for (int m = 0; code == ADAH_OK && m < 2; m++)
+        adah_codes_pack(h[m], n, q, out->codes[m]);
+    out->image = (adah_coded_set){n, out->codes[0], out->label, out->label_start};
+    out->text = (adah_coded_set){n, out->codes[1], out->label, out->label_start};
+    adah_memory_free(h[0]);
+    adah_memory_free(h[1]);
+    return code;
+}
+
+static adah_code map_of(adah_coded_set queries, adah_coded_set database, size_t q, double *map, adah_status *status) {
+    adah_measures measures;
+    ADAH_TRY(adah_measures_compute(queries, database, q, NULL, &measures, status));
+    *map = measures.map;
+    adah_measures_free(&measures);
+    return ADAH_OK;
+}
+
+/* mAP@all of the validation pairs against the training pairs; where a pair is similar to itself alone, against themselves. */
+static adah_code validate(trainer *r, double map[2], adah_status *status) {
+    const adah_training *t = r->t;
+    const size_t n_queries = t->n_validation < VALIDATION_QUERIES_MAX ? t->n_validation : VALIDATION_QUERIES_MAX;
+    const size_t n_database = t->n_train < VALIDATION_DATABASE_MAX ? t->n_train : VALIDATION_DATABASE_MAX;
+    const int pairs_only = !strcmp(r->config->similarity, "pairs");
+    coded_items queries = {0}, database = {0};
+    adah_code code = code_items(r, t->validation, n_queries, &queries, status);
+    if (code == ADAH_OK && !pairs_only)
+        code = code_items(r, t->train, n_database, &database, status);
+    const coded_items *against = pairs_only ? &queries : &database;
+    if (code == ADAH_OK)
+        code = map_of(queries.image, against->text, (size_t)r->config->n_bits, &map[0], status);
+    if (code == ADAH_OK)
+        code = map_of(queries.text, against->image, (size_t)r->config->n_bits, &map[1], status);
+    coded_items_free(&queries);
+    coded_items_free(&database);
+    return code;
+}
+
+/* ---------------------------------------------------------------- epochs */
+
+static void keep_best(trainer *r) {
+    for (size_t i = 0; i < r->parameters->n; i++)
+        if (r->best[i])
+            memcpy(r->best[i], r->parameters->item[i]->value, r->parameters->item[i]->n * sizeof(float));
+}
+
+static void restore_best(trainer *r) {
+    for (size_t i = 0; i < r->parameters->n; i++)
+        if (r->best[i]) {
+            memcpy(r->parameters->item[i]->value, r->best[i], r->parameters->item[i]->n * sizeof(float));
+            r->parameters->item[i]->version++;
+        }
+}
+
+static adah_code append_history(trainer *r, const double *map, adah_status *status) {
+    const counters *s = &r->state.c;
+    const double n = (double)r->n_steps;
+    char entry[1024];
+    int m = snprintf(entry, sizeof entry, "%s{\"epoch\":%.0f,\"loss\":{", *r->history ? "," : "", s->epoch + 1);
+    for (int t = 0; t < ADAH_N_TERMS; t++)
+        m += snprintf(entry + m, sizeof entry - (size_t)m, "\"%s\":%.6g,", adah_term_name[t], s->loss[t] / n);
+    m += snprintf(entry + m, sizeof entry - (size_t)m,
+                  "\"classifier\":%.6g,\"quantisation\":%.6g},\"attended_image\":%.6g,\"attended_text\":%.6g",
+                  s->classifier / n, s->quantisation / n, s->attended_image / n, s->attended_text / n);
+    if (map)
+        m += snprintf(entry + m, sizeof entry - (size_t)m,
+                      ",\"validation_map_image_to_text\":%.6g,\"validation_map_text_to_image\":%.6g", map[0], map[1]);
+    m += snprintf(entry + m, sizeof entry - (size_t)m, "}");
+    const size_t old = strlen(r->history);
+    char *longer = adah_memory_resize(r->history, old + (size_t)m + 1, 1);
+    if (!longer)
+        return adah_fail_memory(status, old + (size_t)m + 1);
+    memcpy(longer + old, entry, (size_t)m + 1);
+    r->history = longer;
+    return ADAH_OK;
+}
+
+/* Tells the caller where the training stands. Non-zero: stop. `n_steps_seen`: steps the epoch's sums hold. */
+static int report(trainer *r, double n_steps_seen, const double *map) {
+    const adah_training *t = r->t;
+    const counters *s = &r->state.c;
+    if (!t->progress.function)
+        return 0;
+    const double n = n_steps_seen > 0 ? n_steps_seen : 1;
+    const double total = (double)r->n_steps * r->config->n_epochs;
+    const double done = s->epoch * (double)r->n_steps + n_steps_seen;
+    const double seconds = now() - r->started;
+    const double pairs_per_second = seconds > 0 ? (double)r->n_pairs_done / seconds : 0;
+    const double left = pairs_per_second > 0 ? (total - done) * (double)r->n_batch / pairs_per_second : 0;
+    char text[512];
+    int m = snprintf(text, sizeof text,
+                     "epoch %.0f/%d  T>I %.3f  I>T %.3f  I>I %.3f  T>T %.3f  T>\xC3\x8E %.3f  I>T\xCC\x82 %.3f",
+                     s->epoch + 1, r->config->n_epochs, s->loss[0] / n, s->loss[1] / n, s->loss[2] / n, s->loss[3] / n,
+                     s->loss[4] / n, s->loss[5] / n);
+    if (r->classify)
+        m += snprintf(text + m, sizeof text - (size_t)m, "  labels %.3f", s->classifier / n);
+    if (r->config->attention)
+        m += snprintf(text + m, sizeof text - (size_t)m, "  attended %.0f%%/%.0f%%", 100 * s->attended_image / n,
+                      100 * s->attended_text / n);
+    if (map)
+        m += snprintf(text + m, sizeof text - (size_t)m, "  mAP I>T %.4f T>I %.4f", map[0], map[1]);
+    snprintf(text + m, sizeof text - (size_t)m, "  %.0f pairs/s  %.0f s left", pairs_per_second, left);
+    const adah_progress_event event = {"training", (uint64_t)done, (uint64_t)total, text, n_steps_seen == (double)r->n_steps};
+    return t->progress.function(t->progress.user, &event);
+}
+
+static adah_checkpoint checkpoint_of(trainer *r) {
+    return (adah_checkpoint){r->config, r->t->fingerprint, r->parameters, r->groups_head | r->groups_attention,
+                             r->best,   r->state.array,    r->history};
+}
+
+static adah_code save_checkpoint(trainer *r, adah_status *status) {
+    if (!r->t->checkpoint_path)
+        return ADAH_OK;
+    const adah_checkpoint checkpoint = checkpoint_of(r);
+    ADAH_TRY(adah_checkpoint_write(r->t->checkpoint_path, &checkpoint, status));
+    r->checkpointed = now();
+    return ADAH_OK;
+}
+
+static adah_code stop(trainer *r, adah_status *status) {
+    ADAH_TRY(save_checkpoint(r, status));
+    return adah_fail(status, ADAH_ERROR_CANCELLED, "training was stopped in epoch %.0f of %d%s%s", r->state.c.epoch + 1,
+                     r->config->n_epochs, r->t->checkpoint_path ? "; resume continues from " : "",
+                     r->t->checkpoint_path ? r->t->checkpoint_path : "");
+}
+
+static adah_code run_epoch(trainer *r, adah_status *status) {
+    counters *s = &r->state.c;
+    adah_random random = adah_random_seeded(r->config->seed, adah_random_mix(STREAM_ORDER, (uint64_t)s->epoch));
+    adah_random_permutation(&random, r->t->n_train, r->order);
+    while (s->step < (double)r->n_steps) {
+        load_batch(r);
+        ADAH_TRY(step_head(r, status));
+        ADAH_TRY(step_attention(r, status));
+        s->step += 1;
+        r->n_pairs_done += r->n_batch;
+        if (s->step < (double)r->n_steps && report(r, s->step, NULL))
+            return stop(r, status);
+    }
+    return ADAH_OK;
+}
+
+/* Validation, history, best model; then the counters stand at the start of the next epoch. */
+static adah_code end_epoch(trainer *r, adah_status *status) {
+    counters *s = &r->state.c;
+    double map[2];
+    const double *measured = NULL;
+    if (r->t->n_validation) {
+        ADAH_TRY(validate(r, map, status));
+        measured = map;
+    }
+    ADAH_TRY(append_history(r, measured, status));
+    if (!measured || s->best_epoch < 0 || map[0] + map[1] > s->best_map) {
+        s->best_map = measured ? map[0] + map[1] : 0;
+        s->best_epoch = s->epoch;
+        keep_best(r);
+    }
+    const int stopped = report(r, (double)r->n_steps, measured);
+    s->epoch += 1;
+    s->step = 0;
+    memset(s->loss, 0, sizeof s->loss);
+    s->classifier = s->quantisation = s->attended_image = s->attended_text = 0;
+    if (stopped)
+        return stop(r, status);
+    if (now() - r->checkpointed >= r->t->checkpoint_seconds)
+        return save_checkpoint(r, status);
+    return ADAH_OK;
+}
+
+static int finished(const trainer *r) {
+    const counters *s = &r->state.c;
+    const adah_config *c = r->config;
+    if (s->epoch >= c->n_epochs)
+        return 1;
+    /* Patience counts from the start of the adversary, which changes what is learned. */
+    const double since = fmax(s->best_epoch, c->adversary && c->attention ? c->n_warmup_epochs : 0);
+    return s->step == 0 && c->n_patience > 0 && r->t->n_validation && s->epoch - since > c->n_patience;
+}
+
+static adah_code train(trainer *r, adah_status *status) {
+    r->started = r->checkpointed = now();
+    if (r->t->resume && r->t->checkpoint_path && adah_file_exists(r->t->checkpoint_path)) {
+        adah_checkpoint checkpoint = checkpoint_of(r);
+        const adah_code code = adah_checkpoint_read(r->t->checkpoint_path, &checkpoint, status);
+        r->history = checkpoint.history;
+        if (code != ADAH_OK)
+            return code;
+    }
+    while (!finished(r)) {
+        ADAH_TRY(run_epoch(r, status));
+        ADAH_TRY(end_epoch(r, status));
+    }
+    restore_best(r);
+    return ADAH_OK;
+}
+
+adah_code adah_train_parameters(const adah_training *training, adah_parameters *parameters, char **history,
+                                adah_status *status) {
+    trainer r = {0};
+    adah_code code = trainer_create(training, parameters, &r, status);
+    if (code == ADAH_OK)
+        code = train(&r, status);
+    if (code == ADAH_OK) {
+        const size_t n = strlen(r.history);
+        *history = adah_memory_alloc(n + 3);
+        if (*history)
+            snprintf(*history, n + 3, "[%s]", r.history);
+        else
+            code = adah_fail_memory(status, n + 3);
+    }
+    trainer_free(&r);
+    return code;
+}

@@ -1,0 +1,27 @@
+/* train.h - training in turns (Zhang, Lai, Feng 2018): min over E, D of F with G fixed, then max over G of the adversarial
+ * losses with E, D fixed. */
+#ifndef ADAH_MODEL_TRAIN_H
+#define ADAH_MODEL_TRAIN_H
+
+#include "model/pair_set.h"
+
+typedef struct adah_training {
+    const adah_config *config;
+    const adah_pair_set *set;
+    const size_t *train, *validation; /* items of the set; no overlap */
+    size_t n_train, n_validation;     /* n_validation 0: the last epoch's model is kept, not the best */
+    int classify;                     /* 1: the label classifier is used (config->classifier_weight > 0 and labels fit) */
+    const char *checkpoint_path;      /* NULL: none is written */
+    double checkpoint_seconds;        /* at least so long between two; 0: after every epoch */
+    int resume;                       /* continue from the checkpoint when there is one */
+    uint64_t fingerprint;             /* of the data; a checkpoint of other data is refused */
+    adah_progress progress;
+} adah_training;
+
+/* Trains `parameters` in place (made and loaded beforehand). On success they hold the best model by validation mAP and
+ * *history is a JSON array with one object an epoch (adah_memory_free). Same input, seed and threads: same bits, resumed or
+ * not. ADAH_ERROR_CANCELLED: the checkpoint holds all work done. The checkpoint is left to the caller to remove. */
+adah_code adah_train_parameters(const adah_training *training, adah_parameters *parameters, char **history,
+                                adah_status *status);
+
+#endif

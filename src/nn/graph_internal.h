@@ -1,0 +1,138 @@
+/* graph_internal.h - nodes as the files of src/nn see them.
+ *
+ * A node runs by its kernel. Kernels of the backends (convolution, pooling, fully connected) and those in
+ * plain C that every backend shares (all the others) look the same to graph.c. A value and its gradient
+ * lie in the node's layout: NULL is plain row-major, anything else belongs to the backend. */
+#ifndef ADAH_NN_GRAPH_INTERNAL_H
+#define ADAH_NN_GRAPH_INTERNAL_H
+
+#include "nn/graph.h"
+
+typedef enum adah_node_kind {
+    ADAH_NODE_INPUT,
+    ADAH_NODE_CONVOLUTION,
+    ADAH_NODE_FULLY_CONNECTED,
+    ADAH_NODE_MAX_POOL,
+    ADAH_NODE_AVERAGE_POOL,
+    ADAH_NODE_RELU,
+    ADAH_NODE_RELU6,
+    ADAH_NODE_TANH,
+    ADAH_NODE_SOFTMAX,
+    ADAH_NODE_DROPOUT,
+    ADAH_NODE_CONCATENATE,
+    ADAH_NODE_OPERATION,
+    ADAH_NODE_CONVERT /* the same values in another layout; inserted by adah_graph_build */
+} adah_node_kind;
+
+typedef struct adah_kernel {
+    /* Reads node->x[i]->value, writes node->value. */
+    adah_code (*forward)(adah_node *node, adah_status *status);
+    /* Reads values and node->gradient; dx[i] is where the gradient of input i goes, NULL: not wanted. Adds to
+     * the gradients of the node's parameters whose group is in groups. */
+    adah_code (*backward)(adah_node *node, unsigned groups, float *const *dx, adah_status *status);
+    int overwrites;               /* backward writes dx[0] instead of adding to it; for one input only */
+    void (*release)(void *state); /* frees node->state; NULL: plain memory */
+} adah_kernel;
+
+struct adah_node {
+    adah_graph *graph;
+    adah_node_kind kind;
+    size_t number; /* among the caller's nodes */
+    adah_shape shape;
+    size_t n; /* adah_shape_count(shape) */
+    adah_node **x;
+    size_t n_x;
+
+    adah_parameter *w, *b;    /* convolution, fully connected */
+    adah_window window;       /* convolution and pooling; size always filled in */
+    int groups;               /* convolution */
+    float rate;               /* dropout */
+    adah_operation operation; /* operation */
+    int kept;
+
+    /* Decided by adah_graph_build. */
+    const adah_kernel *kernel; /* NULL: inputs */
+    void *state;               /* the kernel's */
+    void *layout;              /* NULL: plain */
+    size_t n_stored;           /* floats in that layout, padding of blocks included */
+    size_t n_outer;            /* concatenate: slices, each the joined slices of the inputs */
+    size_t step;               /* place in the schedule */
+    size_t n_uses;             /* nodes that read this one */
+    int reaches;               /* a parameter or a kept input lies upstream: may get a gradient */
+    adah_node *home;           /* whose memory this node uses: its own, or its input's when it runs in place */
+    adah_node *rider;          /* the node that runs in place on this one */
+    int fused;                 /* the input's kernel has computed this node already */
+    adah_node **converter;     /* [n_converters] nodes that hold these values in other layouts */
+    size_t n_converters, converter_capacity;
+    int exposed; /* plain, and the caller reads the value and writes the gradient */
+    int pinned;  /* the memory of an exposed node */
+
+    /* Running. */
+    float *value, *gradient;
+    float *own_value, *own_gradient; /* allocated for this node alone */
+    int wanted;                      /* this backward pass needs the gradient */
+    int has_gradient;                /* and something has been written there */
+    const float **x_value;           /* [n_x] room for pointers */
+    float **dx;                      /* [n_x] */
+};
+
+typedef struct adah_slot { /* memory that nodes take turns in */
+    size_t n_floats;
+    int taken;
+    float *memory;
+} adah_slot;
+
+typedef struct adah_slots {
+    adah_slot *item;
+    size_t n, capacity;
+} adah_slots;
+
+typedef struct adah_engine adah_engine;
+
+struct adah_graph {
+    const adah_engine *engine;
+    adah_graph_mode mode;
+    adah_status fault; /* the first one of the builders */
+    adah_node **node;  /* every node, converters included */
+    size_t n_nodes, node_capacity;
+    size_t n_made;    /* the caller's nodes among them */
+    adah_node **step; /* nodes in running order */
+    size_t n_steps, step_capacity;
+    adah_slots values, gradients;
+    float *spare; /* a gradient on its way to be added */
+    size_t n_spare;
+    uint64_t seed;
+    int n_threads;
+    int is_built, has_run;
+    void *engine_state;
+};
+
+/* A backend. Functions about layouts are never given NULL (plain). */
+struct adah_engine {
+    /* Chooses kernel, state and layout of a convolution, fully connected, pooling or concatenate node, and
+     * wanted[i], the layout it reads input i in (a new object, the graph's from then on). All start as plain. */
+    adah_code (*prepare)(adah_node *node, void **wanted, adah_status *status);
+    adah_code (*prepare_convert)(adah_node *converter, adah_status *status);
+    adah_code (*finish)(adah_graph *g, adah_status *status); /* all nodes are prepared */
+    void (*close)(adah_graph *g);
+    int (*layout_equal)(const void *a, const void *b);
+    void *(*layout_copy)(const void *layout);
+    void (*layout_free)(void *layout);
+    size_t (*layout_floats)(const void *layout);
+};
+
+extern const adah_engine adah_engine_reference; /* nn_reference.c */
+extern const adah_engine adah_engine_onednn;    /* nn_onednn.c */
+
+/* nn_reference.c: plain loops for a convolution, fully connected or pooling node. */
+const adah_kernel *adah_reference_kernel(adah_node_kind kind);
+/* nn_shared.c: kernels for all the other kinds; allocates their state. */
+adah_code adah_shared_prepare(adah_node *node, adah_status *status);
+
+/* y[i] += x[i] on all threads. */
+void adah_shared_add(float *y, const float *x, size_t n);
+
+/* Whether the backward pass over `groups` adds to the parameter's gradient. */
+static inline int adah_trains(const adah_parameter *p, unsigned groups) { return p && (p->group & groups); }
+
+#endif

@@ -1,0 +1,793 @@
+/* nn_onednn.c - the fast backend: convolution, pooling and fully connected nodes on oneDNN, 2.x or 3.x.
+ *
+ * A convolution is asked which layouts it likes best (blocked, mostly); they become the layouts of its input and
+ * its value, and graph.c converts where neighbours disagree. Weights are packed once per node and again when
+ * their version has moved. Backward keeps to the forward's layouts. Pooling takes its input as it comes.
+ * Fully connected layers are matrix products on plain arrays: weights are never copied, and nothing needs
+ * preparing, so that a text is encoded milliseconds after the program starts.
+ * What oneDNN has no kernel for runs on the reference loops.
+ *
+ * The engine is one a process, the stream one a graph. Scratchpads are the graph's own memory, because primitives
+ * that own theirs must stay in the thread that made them. */
+#include "nn/graph_internal.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+
+#include <dnnl.h>
+#include <pthread.h>
+#include <string.h>
+
+/* Sizes along height and width, of pooling windows and of convolutions (size unused). */
+typedef struct geometry {
+    dnnl_dims_t size, strides, before, after; /* before, after: padding */
+} geometry;
+
+/* ---------------------------------------------------------------- oneDNN 2.x and 3.x under one set of names */
+
+#if DNNL_VERSION_MAJOR < 3
+
+typedef dnnl_memory_desc_t *layout; /* in memory of ours */
+typedef const dnnl_memory_desc_t *const_layout;
+
+static layout layout_copy(const_layout from) {
+    layout to = adah_memory_alloc(sizeof *to);
+    if (to)
+        *to = *from;
+    return to;
+}
+
+static void layout_free(layout l) { adah_memory_free(l); }
+
+static layout layout_tagged(int n_dims, const dnnl_dims_t dims, dnnl_format_tag_t tag) {
+    dnnl_memory_desc_t l;
+    return dnnl_memory_desc_init_by_tag(&l, n_dims, dims, dnnl_f32, tag) == dnnl_success ? layout_copy(&l) : NULL;
+}
+
+static dnnl_status_t append_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t kind, float alpha, float beta) {
+    return dnnl_post_ops_append_eltwise(ops, 1.0f, kind, alpha, beta);
+}
+
+static dnnl_status_t convolution_forward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_prop_kind_t prop,
+                                            dnnl_alg_kind_t alg, const_layout x, const_layout w, const_layout b,
+                                            const_layout y, const geometry *g, const_dnnl_primitive_attr_t attr) {
+    dnnl_convolution_desc_t d;
+    dnnl_status_t s = dnnl_convolution_forward_desc_init(&d, prop, alg, x, w, b, y, g->strides, g->before, g->after);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, e, NULL) : s;
+}
+
+static dnnl_status_t convolution_data_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_alg_kind_t alg,
+                                         const_layout dx, const_layout w, const_layout dy, const geometry *g,
+                                         const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t attr) {
+    dnnl_convolution_desc_t d;
+    dnnl_status_t s = dnnl_convolution_backward_data_desc_init(&d, alg, dx, w, dy, g->strides, g->before, g->after);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, e, forward) : s;
+}
+
+static dnnl_status_t convolution_weights_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_alg_kind_t alg,
+                                            const_layout x, const_layout dw, const_layout db, const_layout dy,
+                                            const geometry *g, const_dnnl_primitive_desc_t forward,
+                                            const_dnnl_primitive_attr_t attr) {
+    dnnl_convolution_desc_t d;
+    dnnl_status_t s =
+        dnnl_convolution_backward_weights_desc_init(&d, alg, x, dw, db, dy, g->strides, g->before, g->after);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, e, forward) : s;
+}
+
+static dnnl_status_t pooling_forward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_prop_kind_t prop,
+                                        dnnl_alg_kind_t alg, const_layout x, const_layout y, const geometry *g,
+                                        const_dnnl_primitive_attr_t attr) {
+    dnnl_pooling_desc_t d;
+    dnnl_status_t s = dnnl_pooling_forward_desc_init(&d, prop, alg, x, y, g->strides, g->size, g->before, g->after);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, e, NULL) : s;
+}
+
+static dnnl_status_t pooling_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_alg_kind_t alg,
+                                         const_layout dx, const_layout dy, const geometry *g,
+                                         const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t attr) {
+    dnnl_pooling_desc_t d;
+    dnnl_status_t s = dnnl_pooling_backward_desc_init(&d, alg, dx, dy, g->strides, g->size, g->before, g->after);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, e, forward) : s;
+}
+
+#else
+
+typedef dnnl_memory_desc_t layout;
+typedef const_dnnl_memory_desc_t const_layout;
+
+static const dnnl_dims_t no_dilation;
+
+static layout layout_copy(const_layout from) {
+    layout to = NULL;
+    return dnnl_memory_desc_clone(&to, from) == dnnl_success ? to : NULL;
+}
+
+static void layout_free(layout l) {
+    if (l)
+        dnnl_memory_desc_destroy(l);
+}
+
+static layout layout_tagged(int n_dims, const dnnl_dims_t dims, dnnl_format_tag_t tag) {
+    layout l = NULL;
+    return dnnl_memory_desc_create_with_tag(&l, n_dims, dims, dnnl_f32, tag) == dnnl_success ? l : NULL;
+}
+
+static dnnl_status_t append_eltwise(dnnl_post_ops_t ops, dnnl_alg_kind_t kind, float alpha, float beta) {
+    return dnnl_post_ops_append_eltwise(ops, kind, alpha, beta);
+}
+
+static dnnl_status_t convolution_forward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_prop_kind_t prop,
+                                            dnnl_alg_kind_t alg, const_layout x, const_layout w, const_layout b,
+                                            const_layout y, const geometry *g, const_dnnl_primitive_attr_t attr) {
+    return dnnl_convolution_forward_primitive_desc_create(pd, e, prop, alg, x, w, b, y, g->strides, no_dilation,
+                                                          g->before, g->after, attr);
+}
+
+static dnnl_status_t convolution_data_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_alg_kind_t alg,
+                                         const_layout dx, const_layout w, const_layout dy, const geometry *g,
+                                         const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t attr) {
+    return dnnl_convolution_backward_data_primitive_desc_create(pd, e, alg, dx, w, dy, g->strides, no_dilation,
+                                                                g->before, g->after, forward, attr);
+}
+
+static dnnl_status_t convolution_weights_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_alg_kind_t alg,
+                                            const_layout x, const_layout dw, const_layout db, const_layout dy,
+                                            const geometry *g, const_dnnl_primitive_desc_t forward,
+                                            const_dnnl_primitive_attr_t attr) {
+    return dnnl_convolution_backward_weights_primitive_desc_create(pd, e, alg, x, dw, db, dy, g->strides, no_dilation,
+                                                                   g->before, g->after, forward, attr);
+}
+
+static dnnl_status_t pooling_forward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_prop_kind_t prop,
+                                        dnnl_alg_kind_t alg, const_layout x, const_layout y, const geometry *g,
+                                        const_dnnl_primitive_attr_t attr) {
+    return dnnl_pooling_forward_primitive_desc_create(pd, e, prop, alg, x, y, g->strides, g->size, no_dilation,
+                                                      g->before, g->after, attr);
+}
+
+static dnnl_status_t pooling_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_alg_kind_t alg,
+                                         const_layout dx, const_layout dy, const geometry *g,
+                                         const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t attr) {
+    return dnnl_pooling_backward_primitive_desc_create(pd, e, alg, dx, dy, g->strides, g->size, no_dilation,
+                                                       g->before, g->after, forward, attr);
+}
+
+#endif
+
+/* ---------------------------------------------------------------- errors, engine, stream */
+
+static adah_code check(dnnl_status_t s, const char *what, adah_status *status) {
+    if (s == dnnl_success)
+        return ADAH_OK;
+    if (s == dnnl_out_of_memory)
+        return adah_fail(status, ADAH_ERROR_MEMORY, "out of memory in oneDNN: %s", what);
+    return adah_fail(status, ADAH_ERROR_INTERNAL, "oneDNN refused %s (status %d)", what, (int)s);
+}
+
+static dnnl_engine_t engine; /* of the process, never destroyed; NULL: could not be created */
+
+static void create_engine(void) {
+    if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success)
+        engine = NULL;
+}
+
+typedef struct graph_state {
+    dnnl_stream_t stream;
+    dnnl_primitive_attr_t attr;                  /* the scratchpad is ours */
+    float *scratch;                              /* shared by all primitives */
+    float *diff_packed, *diff_plain, *diff_bias; /* a convolution's gradients on their way to the parameters */
+    size_t n_scratch, n_diff_packed, n_diff_plain, n_diff_bias;
+} graph_state;
+
+static void raise_to(size_t *most, size_t n) { *most = n > *most ? n : *most; }
+
+static adah_code open_state(adah_graph *g, adah_status *status) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (g->engine_state)
+        return ADAH_OK;
+    pthread_once(&once, create_engine);
+    if (!engine)
+        return check(dnnl_runtime_error, "a CPU engine", status);
+    graph_state *s = adah_memory_zeroed(1, sizeof *s);
+    if (!s)
+        return adah_fail_memory(status, sizeof *s);
+    g->engine_state = s;
+    ADAH_TRY(check(dnnl_stream_create(&s->stream, engine, dnnl_stream_default_flags), "a stream", status));
+    ADAH_TRY(check(dnnl_primitive_attr_create(&s->attr), "attributes", status));
+    return check(dnnl_primitive_attr_set_scratchpad_mode(s->attr, dnnl_scratchpad_mode_user), "a scratchpad", status);
+}
+
+static void close_state(adah_graph *g) {
+    graph_state *s = g->engine_state;
+    if (!s)
+        return;
+    if (s->stream)
+        dnnl_stream_destroy(s->stream);
+    if (s->attr)
+        dnnl_primitive_attr_destroy(s->attr);
+    adah_memory_free(s->scratch);
+    adah_memory_free(s->diff_packed);
+    adah_memory_free(s->diff_plain);
+    adah_memory_free(s->diff_bias);
+    adah_memory_free(s);
+}
+
+/* The shared buffers, once all nodes have said how much they need. */
+static adah_code finish(adah_graph *g, adah_status *status) {
+    graph_state *s = g->engine_state;
+    if (!s)
+        return ADAH_OK;
+    s->scratch = adah_memory_floats(s->n_scratch);
+    s->diff_packed = adah_memory_floats(s->n_diff_packed);
+    s->diff_plain = adah_memory_floats(s->n_diff_plain);
+    s->diff_bias = adah_memory_floats(s->n_diff_bias);
+    if (!s->scratch || !s->diff_packed || !s->diff_plain || !s->diff_bias)
+        return adah_fail_memory(status, s->n_scratch * sizeof(float));
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- layouts */
+
+static size_t layout_floats(const_layout l) { return dnnl_memory_desc_get_size(l) / sizeof(float); }
+
+static layout layout_of_shape(adah_shape s, dnnl_format_tag_t tag) {
+    const dnnl_dims_t dims = {(dnnl_dim_t)s.dim[0], (dnnl_dim_t)s.dim[1], (dnnl_dim_t)s.dim[2], (dnnl_dim_t)s.dim[3]};
+    return layout_tagged(s.n_dims, dims, tag);
+}
+
+static layout plain_layout(adah_shape s) {
+    static const dnnl_format_tag_t tag[] = {dnnl_a, dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd};
+    return layout_of_shape(s, tag[s.n_dims]);
+}
+
+/* The layout a node's value has, spelled out even when plain. */
+static layout layout_of(const adah_node *node) {
+    return node->layout ? layout_copy(node->layout) : plain_layout(node->shape);
+}
+
+/* graph.c's spelling of a layout: NULL when it is plain. */
+static adah_code to_graph(const_layout l, adah_shape shape, void **out, adah_status *status) {
+    layout plain = plain_layout(shape), copy = layout_copy(l);
+    if (!plain || !copy) {
+        layout_free(plain);
+        layout_free(copy);
+        return adah_fail_memory(status, sizeof *plain);
+    }
+    *out = copy;
+    if (dnnl_memory_desc_equal(plain, copy)) {
+        layout_free(copy);
+        *out = NULL;
+    }
+    layout_free(plain);
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- runners: a primitive with its arguments */
+
+enum { MAX_ARGUMENTS = 6 };
+
+typedef struct runner {
+    dnnl_primitive_t primitive; /* NULL: none */
+    dnnl_exec_arg_t argument[MAX_ARGUMENTS];
+    int n; /* the scratchpad comes last */
+} runner;
+
+static adah_code add_argument(runner *r, int id, const_layout l, adah_status *status) {
+    dnnl_memory_t memory;
+    ADAH_TRY(check(dnnl_memory_create(&memory, l, engine, DNNL_MEMORY_NONE), "an argument", status));
+    r->argument[r->n++] = (dnnl_exec_arg_t){id, memory};
+    return ADAH_OK;
+}
+
+/* Makes the primitive of pd with arguments ids[0..n-1] in this order. */
+static adah_code prepare_runner(runner *r, graph_state *s, const_dnnl_primitive_desc_t pd, const int *ids, int n,
+                                adah_status *status) {
+    ADAH_TRY(check(dnnl_primitive_create(&r->primitive, pd), "a primitive", status));
+    for (int i = 0; i < n; i++)
+        ADAH_TRY(add_argument(r, ids[i], dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, ids[i]), status));
+    const_layout scratchpad = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    raise_to(&s->n_scratch, (dnnl_memory_desc_get_size(scratchpad) + sizeof(float) - 1) / sizeof(float));
+    return add_argument(r, DNNL_ARG_SCRATCHPAD, scratchpad, status);
+}
+
+/* Runs on these arrays, in the order of the ids. */
+static adah_code run(runner *r, graph_state *s, const float *const *array, const char *what, adah_status *status) {
+    for (int i = 0; i < r->n; i++) {
+        const float *wanted = i < r->n - 1 ? array[i] : s->scratch;
+        void *now;
+        ADAH_TRY(check(dnnl_memory_get_data_handle(r->argument[i].memory, &now), what, status));
+        if (now != wanted)
+            ADAH_TRY(
+                check(dnnl_memory_set_data_handle(r->argument[i].memory, (void *)(uintptr_t)wanted), what, status));
+    }
+    ADAH_TRY(check(dnnl_primitive_execute(r->primitive, s->stream, r->n, r->argument), what, status));
+    return check(dnnl_stream_wait(s->stream), what, status);
+}
+
+static void free_runner(runner *r) {
+    for (int i = 0; i < r->n; i++)
+        dnnl_memory_destroy(r->argument[i].memory);
+    if (r->primitive)
+        dnnl_primitive_destroy(r->primitive);
+}
+
+static adah_code prepare_reorder(runner *r, graph_state *s, const_layout from, const_layout to, adah_status *status) {
+    static const int ids[] = {DNNL_ARG_FROM, DNNL_ARG_TO};
+    dnnl_primitive_desc_t pd;
+    ADAH_TRY(check(dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, s->attr), "a reorder", status));
+    adah_code code = prepare_runner(r, s, pd, ids, 2, status);
+    dnnl_primitive_desc_destroy(pd);
+    return code;
+}
+
+/* ---------------------------------------------------------------- convert nodes */
+
+typedef struct conversion {
+    runner forward, backward;
+} conversion;
+
+static adah_code convert_forward(adah_node *node, adah_status *status) {
+    conversion *c = node->state;
+    return run(&c->forward, node->graph->engine_state, (const float *[]){node->x[0]->value, node->value}, "reorder",
+               status);
+}
+
+static adah_code convert_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
+    (void)groups;
+    conversion *c = node->state;
+    return run(&c->backward, node->graph->engine_state, (const float *[]){node->gradient, dx[0]}, "reorder", status);
+}
+
+static void convert_release(void *state) {
+    conversion *c = state;
+    free_runner(&c->forward);
+    free_runner(&c->backward);
+    adah_memory_free(c);
+}
+
+static adah_code prepare_convert(adah_node *node, adah_status *status) {
+    static const adah_kernel kernel = {convert_forward, convert_backward, 1, convert_release};
+    ADAH_TRY(open_state(node->graph, status));
+    conversion *c = node->state = adah_memory_zeroed(1, sizeof *c);
+    node->kernel = &kernel;
+    layout from = layout_of(node->x[0]), to = layout_of(node);
+    adah_code code = c && from && to ? ADAH_OK : adah_fail_memory(status, sizeof *c);
+    if (code == ADAH_OK)
+        code = prepare_reorder(&c->forward, node->graph->engine_state, from, to, status);
+    if (code == ADAH_OK && node->graph->mode == ADAH_GRAPH_TRAIN)
+        code = prepare_reorder(&c->backward, node->graph->engine_state, to, from, status);
+    layout_free(from);
+    layout_free(to);
+    return code;
+}
+
+/* ---------------------------------------------------------------- convolution */
+
+/* Weights in a primitive's layout, copied from the parameter when its version has moved. */
+typedef struct packed_weights {
+    float *memory;
+    uint64_t version;
+    runner pack; /* no primitive: the layout is plain, no copy is needed */
+} packed_weights;
+
+typedef struct convolution {
+    runner forward, backward_data, backward_weights;
+    packed_weights forward_weights, data_weights;
+    runner unpack; /* the weights' gradient to plain; no primitive: it is plain */
+} convolution;
+
+/* Layouts of one convolution, for the time of preparing it. */
+typedef struct convolution_layouts {
+    layout x, y, w, b;   /* free for oneDNN to choose (b: plain or NULL) */
+    layout w_plain;      /* as in the parameter */
+    layout x_set, y_set; /* chosen */
+    geometry geometry;
+} convolution_layouts;
+
+static adah_code describe_convolution(const adah_node *node, convolution_layouts *l, adah_status *status) {
+    const adah_window *win = &node->window;
+    const size_t *dim = node->w->shape.dim;
+    dnnl_dim_t g = node->groups, out = (dnnl_dim_t)dim[0], in = (dnnl_dim_t)dim[1];
+    const dnnl_dims_t grouped = {g, out / g, in, win->size_h, win->size_w};
+    const dnnl_dims_t single = {out, in, win->size_h, win->size_w}, bias = {out};
+    const dnnl_dim_t *dims = g > 1 ? grouped : single;
+    int n_dims = g > 1 ? 5 : 4;
+    *l = (convolution_layouts){.geometry = {.strides = {win->stride_h, win->stride_w},
+                                            .before = {win->pad_top, win->pad_left},
+                                            .after = {win->pad_bottom, win->pad_right}}};
+    l->x = layout_of_shape(node->x[0]->shape, dnnl_format_tag_any);
+    l->y = layout_of_shape(node->shape, dnnl_format_tag_any);
+    l->w = layout_tagged(n_dims, dims, dnnl_format_tag_any);
+    l->w_plain = layout_tagged(n_dims, dims, g > 1 ? dnnl_abcde : dnnl_abcd);
+    l->b = node->b ? layout_tagged(1, bias, dnnl_a) : NULL;
+    if (l->x && l->y && l->w && l->w_plain && (l->b || !node->b))
+        return ADAH_OK;
+    return adah_fail_memory(status, sizeof *l->x);
+}
+
+static void free_layouts(convolution_layouts *l) {
+    layout list[] = {l->x, l->y, l->w, l->b, l->w_plain, l->x_set, l->y_set};
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        layout_free(list[i]);
+}
+
+static const dnnl_alg_kind_t convolution_algorithm[] = {dnnl_convolution_auto, dnnl_convolution_direct};
+enum { N_CONVOLUTION_ALGORITHMS = sizeof convolution_algorithm / sizeof *convolution_algorithm };
+
+/* The forward primitive, with the rider's ReLU fused in when `fuse`. Any status but success: not to be had. */
+static dnnl_status_t create_forward(const adah_node *node, const convolution_layouts *l, int fuse,
+                                    dnnl_primitive_desc_t *pd) {
+    const graph_state *s = node->graph->engine_state;
+    dnnl_prop_kind_t prop = node->graph->mode == ADAH_GRAPH_TRAIN ? dnnl_forward_training : dnnl_forward_inference;
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_post_ops_t ops = NULL;
+    dnnl_status_t e = dnnl_primitive_attr_clone(&attr, s->attr);
+    if (e == dnnl_success && fuse) {
+        int is_relu = node->rider->kind == ADAH_NODE_RELU;
+        e = dnnl_post_ops_create(&ops);
+        if (e == dnnl_success)
+            e = append_eltwise(ops, is_relu ? dnnl_eltwise_relu : dnnl_eltwise_clip, 0, is_relu ? 0 : 6);
+        if (e == dnnl_success)
+            e = dnnl_primitive_attr_set_post_ops(attr, ops);
+    }
+    if (e == dnnl_success) {
+        e = dnnl_unimplemented;
+        for (int i = 0; i < N_CONVOLUTION_ALGORITHMS && e != dnnl_success; i++)
+            e = convolution_forward_pd(pd, engine, prop, convolution_algorithm[i], l->x, l->w, l->b, l->y,
+                                       &l->geometry, attr);
+    }
+    if (ops)
+        dnnl_post_ops_destroy(ops);
+    if (attr)
+        dnnl_primitive_attr_destroy(attr);
+    return e;
+}
+
+static adah_code prepare_weights(packed_weights *p, graph_state *s, const_layout plain, const_layout packed,
+                                 adah_status *status) {
+    if (dnnl_memory_desc_equal(plain, packed))
+        return ADAH_OK;
+    p->memory = adah_memory_floats(layout_floats(packed));
+    if (!p->memory)
+        return adah_fail_memory(status, dnnl_memory_desc_get_size(packed));
+    return prepare_reorder(&p->pack, s, plain, packed, status);
+}
+
+/* The weights as the primitive wants them; *out NULL on failure only. */
+static adah_code current_weights(packed_weights *p, const adah_node *node, const float **out, adah_status *status) {
+    *out = p->pack.primitive ? p->memory : node->w->value;
+    if (!p->pack.primitive || p->version == node->w->version)
+        return ADAH_OK;
+    ADAH_TRY(run(&p->pack, node->graph->engine_state, (const float *[]){node->w->value, p->memory},
+                 "reorder of weights", status));
+    p->version = node->w->version;
+    return ADAH_OK;
+}
+
+static adah_code prepare_backward_data(adah_node *node, const convolution_layouts *l,
+                                       const_dnnl_primitive_desc_t forward, adah_status *status) {
+    static const int ids[] = {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC};
+    convolution *c = node->state;
+    graph_state *s = node->graph->engine_state;
+    dnnl_primitive_desc_t pd = NULL;
+    dnnl_status_t e = dnnl_unimplemented;
+    for (int i = 0; i < N_CONVOLUTION_ALGORITHMS && e != dnnl_success; i++)
+        e = convolution_data_pd(&pd, engine, convolution_algorithm[i], l->x_set, l->w, l->y_set, &l->geometry,
+                                forward, s->attr);
+    ADAH_TRY(check(e, "convolution backward to its input", status));
+    adah_code code = prepare_runner(&c->backward_data, s, pd, ids, 3, status);
+    if (code == ADAH_OK)
+        code = prepare_weights(&c->data_weights, s, l->w_plain,
+                               dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0), status);
+    dnnl_primitive_desc_destroy(pd);
+    return code;
+}
+
+static adah_code prepare_backward_weights(adah_node *node, const convolution_layouts *l,
+                                          const_dnnl_primitive_desc_t forward, adah_status *status) {
+    static const int ids[] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS};
+    convolution *c = node->state;
+    graph_state *s = node->graph->engine_state;
+    dnnl_primitive_desc_t pd = NULL;
+    dnnl_status_t e = dnnl_unimplemented;
+    for (int i = 0; i < N_CONVOLUTION_ALGORITHMS && e != dnnl_success; i++)
+        e = convolution_weights_pd(&pd, engine, convolution_algorithm[i], l->x_set, l->w, l->b, l->y_set,
+                                   &l->geometry, forward, s->attr);
+    ADAH_TRY(check(e, "convolution backward to its weights", status));
+    adah_code code = prepare_runner(&c->backward_weights, s, pd, ids, node->b ? 4 : 3, status);
+    const_layout packed = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
+    raise_to(&s->n_diff_packed, layout_floats(packed));
+    raise_to(&s->n_diff_plain, node->w->n);
+    raise_to(&s->n_diff_bias, node->b ? node->b->n : 0);
+    if (code == ADAH_OK && !dnnl_memory_desc_equal(packed, l->w_plain))
+        code = prepare_reorder(&c->unpack, s, packed, l->w_plain, status);
+    dnnl_primitive_desc_destroy(pd);
+    return code;
+}
+
+static adah_code convolution_forward(adah_node *node, adah_status *status) {
+    convolution *c = node->state;
+    const float *w;
+    ADAH_TRY(current_weights(&c->forward_weights, node, &w, status));
+    const float *array[] = {node->x[0]->value, w, node->value, node->b ? node->b->value : NULL};
+    return run(&c->forward, node->graph->engine_state, array, "convolution", status);
+}
+
+static adah_code convolution_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
+    convolution *c = node->state;
+    graph_state *s = node->graph->engine_state;
+    int trains_w = adah_trains(node->w, groups), trains_b = adah_trains(node->b, groups);
+    if (trains_w || trains_b) {
+        const float *array[] = {node->x[0]->value, node->gradient, s->diff_packed, s->diff_bias};
+        ADAH_TRY(run(&c->backward_weights, s, array, "convolution backward to its weights", status));
+    }
+    if (trains_w) {
+        const float *diff = s->diff_packed;
+        if (c->unpack.primitive) {
+            diff = s->diff_plain;
+            ADAH_TRY(run(&c->unpack, s, (const float *[]){s->diff_packed, diff}, "reorder of weights", status));
+        }
+        adah_shared_add(node->w->gradient, diff, node->w->n);
+    }
+    if (trains_b)
+        adah_shared_add(node->b->gradient, s->diff_bias, node->b->n);
+    if (dx[0]) {
+        const float *w;
+        ADAH_TRY(current_weights(&c->data_weights, node, &w, status));
+        ADAH_TRY(run(&c->backward_data, s, (const float *[]){node->gradient, w, dx[0]},
+                     "convolution backward to its input", status));
+    }
+    return ADAH_OK;
+}
+
+static void convolution_release(void *state) {
+    convolution *c = state;
+    runner *list[] = {&c->forward,           &c->backward_data, &c->backward_weights, &c->forward_weights.pack,
+                      &c->data_weights.pack, &c->unpack};
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        free_runner(list[i]);
+    adah_memory_free(c->forward_weights.memory);
+    adah_memory_free(c->data_weights.memory);
+    adah_memory_free(c);
+}
+
+static adah_code prepare_primitives(adah_node *node, convolution_layouts *l, const_dnnl_primitive_desc_t pd,
+                                    void **wanted, adah_status *status) {
+    static const adah_kernel kernel = {convolution_forward, convolution_backward, 1, convolution_release};
+    static const int ids[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS};
+    graph_state *s = node->graph->engine_state;
+    convolution *c = node->state = adah_memory_zeroed(1, sizeof *c);
+    if (!c)
+        return adah_fail_memory(status, sizeof *c);
+    node->kernel = &kernel;
+    l->x_set = layout_copy(dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0));
+    l->y_set = layout_copy(dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0));
+    if (!l->x_set || !l->y_set)
+        return adah_fail_memory(status, sizeof *l->x_set);
+    ADAH_TRY(to_graph(l->x_set, node->x[0]->shape, wanted, status));
+    ADAH_TRY(to_graph(l->y_set, node->shape, &node->layout, status));
+    ADAH_TRY(prepare_runner(&c->forward, s, pd, ids, node->b ? 4 : 3, status));
+    ADAH_TRY(prepare_weights(&c->forward_weights, s, l->w_plain,
+                             dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0), status));
+    if (node->graph->mode != ADAH_GRAPH_TRAIN)
+        return ADAH_OK;
+    ADAH_TRY(prepare_backward_weights(node, l, pd, status));
+    return node->x[0]->reaches ? prepare_backward_data(node, l, pd, status) : ADAH_OK;
+}
+
+static adah_code prepare_convolution(adah_node *node, void **wanted, adah_status *status) {
+    ADAH_TRY(open_state(node->graph, status));
+    convolution_layouts l;
+    adah_code code = describe_convolution(node, &l, status);
+    dnnl_primitive_desc_t pd = NULL;
+    if (code == ADAH_OK) {
+        int fuse = node->rider && node->rider->kind != ADAH_NODE_TANH;
+        dnnl_status_t e = create_forward(node, &l, fuse, &pd);
+        if (e == dnnl_success && fuse)
+            node->rider->fused = 1;
+        else if (fuse)
+            e = create_forward(node, &l, 0, &pd);
+        if (e == dnnl_unimplemented)
+            node->kernel = adah_reference_kernel(node->kind);
+        else
+            code = check(e, "convolution", status);
+    }
+    if (code == ADAH_OK && pd)
+        code = prepare_primitives(node, &l, pd, wanted, status);
+    if (pd)
+        dnnl_primitive_desc_destroy(pd);
+    free_layouts(&l);
+    return code;
+}
+
+/* ---------------------------------------------------------------- pooling */
+
+typedef struct pooling {
+    runner forward, backward;
+    void *workspace; /* max in training: where the maxima were */
+} pooling;
+
+static adah_code pool_forward(adah_node *node, adah_status *status) {
+    pooling *p = node->state;
+    return run(&p->forward, node->graph->engine_state,
+               (const float *[]){node->x[0]->value, node->value, p->workspace}, "pooling", status);
+}
+
+static adah_code pool_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
+    (void)groups;
+    pooling *p = node->state;
+    return run(&p->backward, node->graph->engine_state, (const float *[]){node->gradient, dx[0], p->workspace},
+               "pooling backward", status);
+}
+
+static void pool_release(void *state) {
+    pooling *p = state;
+    free_runner(&p->forward);
+    free_runner(&p->backward);
+    adah_memory_free(p->workspace);
+    adah_memory_free(p);
+}
+
+/* Padding behind the input that lets the last window end inside it. */
+static dnnl_dim_t padding_after(size_t n, size_t n_out, int size, int stride, int before, int after) {
+    dnnl_dim_t needed = ((dnnl_dim_t)n_out - 1) * stride + size - (dnnl_dim_t)n - before;
+    return needed > after ? needed : after;
+}
+
+static adah_code prepare_pool(adah_node *node, void **wanted, adah_status *status) {
+    static const adah_kernel kernel = {pool_forward, pool_backward, 1, pool_release};
+    static const int forward_ids[] = {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WORKSPACE};
+    static const int backward_ids[] = {DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_SRC, DNNL_ARG_WORKSPACE};
+    const adah_window *w = &node->window;
+    adah_node *x = node->x[0];
+    ADAH_TRY(open_state(node->graph, status));
+    graph_state *s = node->graph->engine_state;
+    int is_max = node->kind == ADAH_NODE_MAX_POOL, trains = node->graph->mode == ADAH_GRAPH_TRAIN;
+    dnnl_alg_kind_t algorithm = is_max ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding;
+    const geometry g = {
+        .size = {w->size_h, w->size_w},
+        .strides = {w->stride_h, w->stride_w},
+        .before = {w->pad_top, w->pad_left},
+        .after = {
+            padding_after(x->shape.dim[2], node->shape.dim[2], w->size_h, w->stride_h, w->pad_top, w->pad_bottom),
+            padding_after(x->shape.dim[3], node->shape.dim[3], w->size_w, w->stride_w, w->pad_left, w->pad_right)}};
+
+    layout lx = layout_of(x), ly_any = layout_of_shape(node->shape, dnnl_format_tag_any), ly = NULL;
+    dnnl_primitive_desc_t pd = NULL, backward_pd = NULL;
+    adah_code code = lx && ly_any ? ADAH_OK : adah_fail_memory(status, sizeof *lx);
+    dnnl_status_t e = dnnl_success;
+    if (code == ADAH_OK)
+        e = pooling_forward_pd(&pd, engine, trains ? dnnl_forward_training : dnnl_forward_inference, algorithm, lx,
+                               ly_any, &g, s->attr);
+    if (code == ADAH_OK && e == dnnl_success) {
+        ly = layout_copy(dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0));
+        if (!ly)
+            code = adah_fail_memory(status, sizeof *ly);
+    }
+    if (code == ADAH_OK && e == dnnl_success && trains)
+        e = pooling_backward_pd(&backward_pd, engine, algorithm, lx, ly, &g, pd, s->attr);
+    if (code == ADAH_OK && e == dnnl_unimplemented) {
+        node->kernel = adah_reference_kernel(node->kind);
+    } else if (code == ADAH_OK && (code = check(e, "pooling", status)) == ADAH_OK) {
+        int n_arguments = is_max && trains ? 3 : 2;
+        pooling *p = node->state = adah_memory_zeroed(1, sizeof *p);
+        node->kernel = &kernel;
+        if (!p)
+            code = adah_fail_memory(status, sizeof *p);
+        if (code == ADAH_OK)
+            code = to_graph(lx, x->shape, wanted, status);
+        if (code == ADAH_OK)
+            code = to_graph(ly, node->shape, &node->layout, status);
+        if (code == ADAH_OK)
+            code = prepare_runner(&p->forward, s, pd, forward_ids, n_arguments, status);
+        if (code == ADAH_OK && trains)
+            code = prepare_runner(&p->backward, s, backward_pd, backward_ids, n_arguments, status);
+        if (code == ADAH_OK && n_arguments == 3) {
+            size_t n_bytes = dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, dnnl_query_workspace_md, 0));
+            p->workspace = adah_memory_floats((n_bytes + sizeof(float) - 1) / sizeof(float));
+            if (!p->workspace)
+                code = adah_fail_memory(status, n_bytes);
+        }
+    }
+    if (pd)
+        dnnl_primitive_desc_destroy(pd);
+    if (backward_pd)
+        dnnl_primitive_desc_destroy(backward_pd);
+    layout_free(lx);
+    layout_free(ly_any);
+    layout_free(ly);
+    return code;
+}
+
+/* ---------------------------------------------------------------- fully connected */
+
+/* Y = X W' + 1 b' */
+static adah_code fully_connected_forward(adah_node *node, adah_status *status) {
+    dnnl_dim_t n_rows = (dnnl_dim_t)node->shape.dim[0], n_out = (dnnl_dim_t)node->shape.dim[1];
+    dnnl_dim_t n_in = (dnnl_dim_t)node->w->shape.dim[1];
+    for (dnnl_dim_t i = 0; i < n_rows && node->b; i++)
+        memcpy(node->value + i * n_out, node->b->value, (size_t)n_out * sizeof(float));
+    return check(dnnl_sgemm('N', 'T', n_rows, n_out, n_in, 1, node->x[0]->value, n_in, node->w->value, n_in,
+                            node->b ? 1 : 0, node->value, n_out),
+                 "a matrix product", status);
+}
+
+/* dX += dY W;  dW += dY' X;  db += dY' 1 */
+static adah_code fully_connected_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
+    dnnl_dim_t n_rows = (dnnl_dim_t)node->shape.dim[0], n_out = (dnnl_dim_t)node->shape.dim[1];
+    dnnl_dim_t n_in = (dnnl_dim_t)node->w->shape.dim[1];
+    const float *dy = node->gradient;
+    if (adah_trains(node->w, groups))
+        ADAH_TRY(check(dnnl_sgemm('T', 'N', n_out, n_in, n_rows, 1, dy, n_out, node->x[0]->value, n_in, 1,
+                                  node->w->gradient, n_in),
+                       "a matrix product", status));
+    if (adah_trains(node->b, groups))
+        for (dnnl_dim_t i = 0; i < n_rows; i++)
+            for (dnnl_dim_t j = 0; j < n_out; j++)
+                node->b->gradient[j] += dy[i * n_out + j];
+    if (!dx[0])
+        return ADAH_OK;
+    return check(dnnl_sgemm('N', 'N', n_rows, n_in, n_out, 1, dy, n_out, node->w->value, n_in, 1, dx[0], n_in),
+                 "a matrix product", status);
+}
+
+/* ---------------------------------------------------------------- concatenate */
+
+/* Channels can be joined by copying slices when they come in whole blocks. Then the result has the first input's
+ * layout and all are read in it; else everything is plain. */
+static adah_code prepare_concatenate(adah_node *node, void **wanted, adah_status *status) {
+    static const struct {
+        dnnl_format_tag_t tag;
+        size_t block;
+    } joinable[] = {{dnnl_nChw16c, 16}, {dnnl_nChw8c, 8}, {dnnl_nChw4c, 4}, {dnnl_nhwc, 1}};
+    const adah_node *first = node->x[0];
+    for (size_t i = 0; i < sizeof joinable / sizeof *joinable && first->layout; i++) {
+        layout l = layout_of_shape(first->shape, joinable[i].tag);
+        if (!l)
+            return adah_fail_memory(status, sizeof *l);
+        int fits = dnnl_memory_desc_equal(l, first->layout);
+        layout_free(l);
+        for (size_t j = 0; j < node->n_x; j++)
+            fits = fits && node->x[j]->shape.dim[1] % joinable[i].block == 0;
+        if (!fits)
+            continue;
+        node->layout = layout_of_shape(node->shape, joinable[i].tag);
+        int complete = node->layout != NULL;
+        for (size_t j = 0; j < node->n_x; j++)
+            complete &= (wanted[j] = layout_of_shape(node->x[j]->shape, joinable[i].tag)) != NULL;
+        if (joinable[i].tag == dnnl_nhwc)
+            node->n_outer = node->n / node->shape.dim[1];
+        return complete ? ADAH_OK : adah_fail_memory(status, sizeof *l);
+    }
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- */
+
+static adah_code prepare(adah_node *node, void **wanted, adah_status *status) {
+    static const adah_kernel fully_connected = {fully_connected_forward, fully_connected_backward, 0, NULL};
+    switch (node->kind) {
+    case ADAH_NODE_CONVOLUTION: return prepare_convolution(node, wanted, status);
+    case ADAH_NODE_MAX_POOL:
+    case ADAH_NODE_AVERAGE_POOL: return prepare_pool(node, wanted, status);
+    case ADAH_NODE_CONCATENATE: return prepare_concatenate(node, wanted, status);
+    default: node->kernel = &fully_connected; return ADAH_OK;
+    }
+}
+
+static int engine_layout_equal(const void *a, const void *b) {
+    return dnnl_memory_desc_equal((const_layout)a, (const_layout)b);
+}
+static void *engine_layout_copy(const void *l) { return layout_copy((const_layout)l); }
+static void engine_layout_free(void *l) { layout_free(l); }
+static size_t engine_layout_floats(const void *l) { return layout_floats((const_layout)l); }
+
+const adah_engine adah_engine_onednn = {
+    .prepare = prepare,
+    .prepare_convert = prepare_convert,
+    .finish = finish,
+    .close = close_state,
+    .layout_equal = engine_layout_equal,
+    .layout_copy = engine_layout_copy,
+    .layout_free = engine_layout_free,
+    .layout_floats = engine_layout_floats,
+};

@@ -1,0 +1,257 @@
+/* encode_dataset.c - codes of a whole data set: to memory, to .npy files and back, into an index. */
+#include "base/file.h"
+#include "base/memory.h"
+#include "codes/codes.h"
+#include "codes/npy.h"
+#include "index/index_file.h"
+#include "pipeline/model.h"
+#include "pipeline/pair_source.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void adah_codes_free(adah_codes *c) {
+    adah_memory_free(c->image);
+    adah_memory_free(c->text);
+    adah_memory_free(c->record);
+    *c = (adah_codes){0};
+}
+
+static adah_code allocate_codes(adah_codes *c, size_t n, size_t n_bits, adah_status *status) {
+    *c = (adah_codes){.n = n, .n_bits = n_bits};
+    c->image = adah_memory_alloc(n * n_bits / 8);
+    c->text = adah_memory_alloc(n * n_bits / 8);
+    c->record = adah_memory_zeroed(n, sizeof *c->record);
+    if (c->image && c->text && c->record)
+        return ADAH_OK;
+    adah_codes_free(c);
+    return adah_fail_memory(status, n * (n_bits / 8 * 2 + sizeof *c->record));
+}
+
+/* Relaxed codes of the records with an image, then their signs. */
+static adah_code encode_pairs(const adah_model *model, const adah_pair_set *set, adah_progress progress, adah_codes *out,
+                              adah_status *status) {
+    const size_t q = (size_t)model->state.config.n_bits;
+    size_t n = 0;
+    for (size_t i = 0; i < set->n; i++)
+        n += set->has_image[i];
+    ADAH_TRY(allocate_codes(out, n, q, status));
+    for (size_t i = 0, k = 0; i < set->n; i++)
+        if (set->has_image[i])
+            out->record[k++] = i;
+    float *image = adah_memory_floats(n * q), *text = adah_memory_floats(n * q);
+    adah_code code = image && text ? ADAH_OK : adah_fail_memory(status, n * q * sizeof(float));
+    if (code == ADAH_OK)
+        code = adah_pair_set_encode(set, &model->state.config, (adah_parameters *)&model->state.parameters, out->record, n,
+                                    image, text, progress, status);
+    if (code == ADAH_OK) {
+        adah_codes_pack(image, n, q, out->image);
+        adah_codes_pack(text, n, q, out->text);
+    } else {
+        adah_codes_free(out);
+    }
+    adah_memory_free(image);
+    adah_memory_free(text);
+    return code;
+}
+
+adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *dataset, const adah_encode_options *options,
+                              adah_progress progress, adah_codes *codes, adah_status *status) {
+    static const adah_encode_options defaults = ADAH_ENCODE_OPTIONS_INIT;
+    const adah_encode_options *o = options ? options : &defaults;
+    if (model->state.image != ADAH_INPUT_PIXELS)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes images as vectors, not as pictures");
+    adah_image_store store;
+    ADAH_TRY(adah_image_store_open(dataset, &model->state.config, (adah_parameters *)&model->state.parameters,
+                                   o->cache_folder, o->strict, progress, &store, status));
+    adah_pair_source source = {0};
+    adah_codes out = {0};
+    adah_code code = adah_pair_source_create(dataset, &store, model->vocabulary, "labels", &source, status);
+    if (code == ADAH_OK)
+        code = encode_pairs(model, &source.set, progress, &out, status);
+    if (code == ADAH_OK) {
+        out.n_skipped = store.n_missing;
+        snprintf(out.first_skipped, sizeof out.first_skipped, "%.500s", store.first_missing);
+        *codes = out;
+    }
+    adah_pair_source_free(&source);
+    adah_image_store_close(&store);
+    return code;
+}
+
+/* ---------------------------------------------------------------- files */
+
+static char *with_suffix(const char *prefix, const char *suffix) {
+    const size_t n = strlen(prefix) + strlen(suffix) + 1;
+    char *path = adah_memory_alloc(n);
+    if (path)
+        snprintf(path, n, "%s%s", prefix, suffix);
+    return path;
+}
+
+static adah_code write_ids(const char *path, const adah_codes *codes, const adah_dataset *dataset, adah_status *status) {
+    adah_file_writer *w;
+    ADAH_TRY(adah_file_create(path, &w, status));
+    adah_code code = ADAH_OK;
+    for (size_t i = 0; i < codes->n && code == ADAH_OK; i++) {
+        const char *name = adah_dataset_record(dataset, codes->record[i])->file_name;
+        code = adah_file_put(w, name, strlen(name), status);
+        if (code == ADAH_OK)
+            code = adah_file_put(w, "\n", 1, status);
+    }
+    if (code == ADAH_OK)
+        return adah_file_commit(w, status);
+    adah_file_abort(w);
+    return code;
+}
+
+static const char *const code_suffix[2] = {".image.npy", ".text.npy"};
+
+adah_code adah_codes_write(const adah_codes *codes, const adah_dataset *dataset, const char *prefix, adah_status *status) {
+    const uint8_t *const bytes[2] = {codes->image, codes->text};
+    adah_code code = ADAH_OK;
+    for (int m = 0; m < 2 && code == ADAH_OK; m++) {
+        char *path = with_suffix(prefix, code_suffix[m]);
+        code = path ? adah_npy_write(path, ADAH_NPY_UINT8, bytes[m], codes->n, codes->n_bits / 8, status)
+                    : adah_fail_memory(status, strlen(prefix));
+        adah_memory_free(path);
+    }
+    char *ids = with_suffix(prefix, ".ids");
+    if (code == ADAH_OK)
+        code = ids ? write_ids(ids, codes, dataset, status) : adah_fail_memory(status, strlen(prefix));
+    adah_memory_free(ids);
+    return code;
+}
+
+typedef struct named {
+    const char *name;
+    size_t record;
+} named;
+
+static int by_name(const void *a, const void *b) { return strcmp(((const named *)a)->name, ((const named *)b)->name); }
+
+/* Finds the record of every line of the ids file. */
+static adah_code match_ids(const char *path, char *text, const adah_dataset *dataset, adah_codes *codes,
+                           adah_status *status) {
+    const size_t n = adah_dataset_count(dataset);
+    named *all = adah_memory_zeroed(n, sizeof *all);
+    if (!all)
+        return adah_fail_memory(status, n * sizeof *all);
+    for (size_t i = 0; i < n; i++)
+        all[i] = (named){adah_dataset_record(dataset, i)->file_name, i};
+    qsort(all, n, sizeof *all, by_name);
+    adah_code code = ADAH_OK;
+    size_t line = 0;
+    for (char *p = text; *p && code == ADAH_OK; line++) {
+        char *end = strchr(p, '\n');
+        if (end)
+            *end = '\0';
+        const named key = {p, 0};
+        const named *found = bsearch(&key, all, n, sizeof *all, by_name);
+        if (line >= codes->n)
+            code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s: more lines than the %zu codes beside it", path, codes->n);
+        else if (!found)
+            code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s:%zu: \"%.200s\" is not in %s", path, line + 1, p,
+                             adah_dataset_folder(dataset));
+        else
+            codes->record[line] = found->record;
+        p = end ? end + 1 : p + strlen(p);
+    }
+    if (code == ADAH_OK && line != codes->n)
+        code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %zu lines, expected %zu as codes beside it", path, line, codes->n);
+    adah_memory_free(all);
+    return code;
+}
+
+static adah_code read_code_files(const char *prefix, adah_codes *out, adah_status *status) {
+    adah_npy array[2] = {{0}, {0}};
+    adah_code code = ADAH_OK;
+    for (int m = 0; m < 2 && code == ADAH_OK; m++) {
+        char *path = with_suffix(prefix, code_suffix[m]);
+        code = path ? adah_npy_open(path, ADAH_NPY_UINT8, &array[m], status) : adah_fail_memory(status, strlen(prefix));
+        adah_memory_free(path);
+    }
+    if (code == ADAH_OK && (array[0].n_rows != array[1].n_rows || array[0].n_columns != array[1].n_columns))
+        code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s.image.npy is %zu x %zu, %s.text.npy is %zu x %zu, expected the same",
+                         prefix, array[0].n_rows, array[0].n_columns, prefix, array[1].n_rows, array[1].n_columns);
+    if (code == ADAH_OK && (array[0].n_columns == 0 || array[0].n_columns > ADAH_BITS_MAX / 8))
+        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s.image.npy: %zu bytes a code, expected 1 to %d", prefix,
+                         array[0].n_columns, ADAH_BITS_MAX / 8);
+    if (code == ADAH_OK)
+        code = allocate_codes(out, array[0].n_rows, array[0].n_columns * 8, status);
+    if (code == ADAH_OK && out->n) {
+        memcpy(out->image, array[0].items, out->n * out->n_bits / 8);
+        memcpy(out->text, array[1].items, out->n * out->n_bits / 8);
+    }
+    adah_npy_close(&array[0]);
+    adah_npy_close(&array[1]);
+    return code;
+}
+
+adah_code adah_codes_read(const char *prefix, const adah_dataset *dataset, adah_codes *codes, adah_status *status) {
+    adah_codes out = {0};
+    ADAH_TRY(read_code_files(prefix, &out, status));
+    char *path = with_suffix(prefix, ".ids");
+    uint8_t *text = NULL;
+    size_t n_bytes = 0;
+    adah_code code = path ? adah_file_read(path, (size_t)1 << 32, &text, &n_bytes, status) : adah_fail_memory(status, 1);
+    if (code == ADAH_OK)
+        code = match_ids(path, (char *)text, dataset, &out, status);
+    adah_memory_free(text);
+    adah_memory_free(path);
+    if (code != ADAH_OK)
+        adah_codes_free(&out);
+    else
+        *codes = out;
+    return code;
+}
+
+/* ---------------------------------------------------------------- index */
+
+static void identity_bytes(const adah_model *model, uint8_t bytes[ADAH_MODEL_IDENTITY_BYTES]) {
+    for (int i = 0; i < ADAH_MODEL_IDENTITY_BYTES; i++) {
+        const char two[3] = {model->state.id[2 * i], model->state.id[2 * i + 1], '\0'};
+        bytes[i] = (uint8_t)strtoul(two, NULL, 16);
+    }
+}
+
+static adah_code add_record(adah_index_builder *builder, const adah_dataset *dataset, const adah_codes *codes, size_t i,
+                            adah_status *status) {
+    const adah_record *r = adah_dataset_record(dataset, codes->record[i]);
+    const char **labels = adah_memory_zeroed(r->n_labels, sizeof *labels);
+    if (!labels)
+        return adah_fail_memory(status, r->n_labels * sizeof *labels);
+    for (size_t k = 0; k < r->n_labels; k++)
+        labels[k] = adah_dataset_label_name(dataset, r->label[k]);
+    const size_t at = i * codes->n_bits / 8;
+    const adah_code code = adah_index_builder_add(builder, r->file_name, r->text, labels, r->n_labels, codes->image + at,
+                                                  codes->text + at, status);
+    adah_memory_free(labels);
+    return code;
+}
+
+adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset, const char *index_path,
+                            const adah_encode_options *options, adah_progress progress, uint64_t *n_records,
+                            uint64_t *n_skipped, adah_status *status) {
+    adah_codes codes;
+    ADAH_TRY(adah_encode_dataset(model, dataset, options, progress, &codes, status));
+    uint8_t identity[ADAH_MODEL_IDENTITY_BYTES];
+    identity_bytes(model, identity);
+    adah_index_builder *builder = NULL;
+    adah_code code = adah_index_builder_create(index_path, codes.n_bits, identity, &builder, status);
+    for (size_t i = 0; i < codes.n && code == ADAH_OK; i++)
+        code = add_record(builder, dataset, &codes, i, status);
+    if (code == ADAH_OK)
+        code = adah_index_builder_publish(builder, status);
+    else
+        adah_index_builder_abort(builder);
+    if (code == ADAH_OK) {
+        if (n_records)
+            *n_records = codes.n;
+        if (n_skipped)
+            *n_skipped = codes.n_skipped + adah_dataset_skipped(dataset, NULL);
+    }
+    adah_codes_free(&codes);
+    return code;
+}

@@ -1,0 +1,280 @@
+/* evaluate.c - retrieval measures of codes in all four directions, as JSON.
+ *
+ * Queries and database come from one data set by split or from two; labels are matched by name across them. */
+#include "base/memory.h"
+#include "eval/measures.h"
+#include "pipeline/model.h"
+#include "pipeline/pair_source.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Labels of the records of a data set, as numbers of one common dictionary. */
+typedef struct labels {
+    uint32_t *label;
+    size_t *start;
+} labels;
+
+/* Some records of a data set with their codes and labels, side by side. */
+typedef struct selection {
+    size_t n;
+    uint8_t *code[2];
+    uint32_t *label;
+    size_t *start;
+    size_t *record;
+} selection;
+
+static void labels_free(labels *l) {
+    adah_memory_free(l->label);
+    adah_memory_free(l->start);
+}
+
+static void selection_free(selection *s) {
+    adah_memory_free(s->code[0]);
+    adah_memory_free(s->code[1]);
+    adah_memory_free(s->label);
+    adah_memory_free(s->start);
+    adah_memory_free(s->record);
+}
+
+static int ascending(const void *a, const void *b) {
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Renames the labels of `queries` to the numbers the same names have in `database`; unknown names get numbers behind. */
+static adah_code match_labels(const adah_dataset *queries, const adah_dataset *database, labels *l, adah_status *status) {
+    const size_t n = adah_dataset_label_count(queries), n_database = adah_dataset_label_count(database);
+    json_t *number = json_object();
+    uint32_t *renamed = adah_memory_zeroed(n, sizeof *renamed);
+    adah_code code = renamed && number ? ADAH_OK : adah_fail_memory(status, n * sizeof *renamed);
+    for (uint32_t i = 0; i < n_database && code == ADAH_OK; i++)
+        json_object_set_new(number, adah_dataset_label_name(database, i), json_integer(i));
+    for (uint32_t i = 0; i < n && code == ADAH_OK; i++) {
+        json_t *found = json_object_get(number, adah_dataset_label_name(queries, i));
+        renamed[i] = found ? (uint32_t)json_integer_value(found) : (uint32_t)(n_database + i);
+    }
+    for (size_t i = 0; i < adah_dataset_count(queries) && code == ADAH_OK; i++) {
+        for (size_t k = l->start[i]; k < l->start[i + 1]; k++)
+            l->label[k] = renamed[l->label[k]];
+        if (l->start[i + 1] > l->start[i])
+            qsort(l->label + l->start[i], l->start[i + 1] - l->start[i], sizeof *l->label, ascending);
+    }
+    adah_memory_free(renamed);
+    json_decref(number);
+    return code;
+}
+
+static int has_split(const adah_dataset *dataset, adah_split split) {
+    for (size_t i = 0; i < adah_dataset_count(dataset); i++)
+        if (adah_dataset_record(dataset, i)->split == split)
+            return 1;
+    return 0;
+}
+
+typedef enum part { PART_ALL, PART_SPLIT, PART_DATABASE } part;
+
+static int belongs(const adah_record *r, part which, adah_split split) {
+    return which == PART_ALL || (which == PART_SPLIT ? r->split == split : r->split != ADAH_SPLIT_QUERY);
+}
+
+static adah_code select_records(const adah_dataset *dataset, const adah_codes *codes, const labels *l, part which,
+                                adah_split split, selection *out, adah_status *status) {
+    const size_t code_bytes = codes->n_bits / 8;
+    size_t n = 0, n_labels = 0;
+    for (size_t i = 0; i < codes->n; i++)
+        if (belongs(adah_dataset_record(dataset, codes->record[i]), which, split)) {
+            n++;
+            n_labels += l->start[codes->record[i] + 1] - l->start[codes->record[i]];
+        }
+    *out = (selection){n, {adah_memory_alloc(n * code_bytes), adah_memory_alloc(n * code_bytes)},
+                       adah_memory_zeroed(n_labels, sizeof(uint32_t)), adah_memory_zeroed(n + 1, sizeof(size_t)),
+                       adah_memory_zeroed(n, sizeof(size_t))};
+    if (!out->code[0] || !out->code[1] || !out->label || !out->start || !out->record)
+        return adah_fail_memory(status, n * code_bytes);
+    for (size_t i = 0, k = 0; i < codes->n; i++) {
+        const size_t record = codes->record[i], m = l->start[record + 1] - l->start[record];
+        if (!belongs(adah_dataset_record(dataset, record), which, split))
+            continue;
+        memcpy(out->code[0] + k * code_bytes, codes->image + i * code_bytes, code_bytes);
+        memcpy(out->code[1] + k * code_bytes, codes->text + i * code_bytes, code_bytes);
+        memcpy(out->label + out->start[k], l->label + l->start[record], m * sizeof *out->label);
+        out->start[k + 1] = out->start[k] + m;
+        out->record[k++] = record;
+    }
+    return ADAH_OK;
+}
+
+static json_t *numbers(const double *x, size_t n) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(array, json_real(x[i]));
+    return array;
+}
+
+static json_t *measures_json(const adah_measures *m) {
+    json_t *precision = json_array();
+    for (size_t i = 0; i < m->n_precision; i++)
+        json_array_append_new(precision,
+                              json_pack("{s:I, s:f}", "n", (json_int_t)m->precision_at[i], "precision", m->precision[i]));
+    const size_t n = m->n_bits + 1;
+    return json_pack("{s:f, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:o, s:{s:o, s:o, s:o, s:o}}", "map", m->map,
+                     "map_tie_aware", m->map_tie_aware, "map_optimistic", m->map_optimistic, "map_pessimistic",
+                     m->map_pessimistic, "k", (json_int_t)m->n_cut, "map_at_k_by_rank", m->map_at_k,
+                     "map_of_first_k_relevant", m->map_first_k_relevant, "ndcg_at_k", m->ndcg_at_k, "precision_at_n",
+                     precision, "by_hamming_radius", "precision_micro", numbers(m->precision_micro, n), "recall_micro",
+                     numbers(m->recall_micro, n), "precision_macro", numbers(m->precision_macro, n), "recall_macro",
+                     numbers(m->recall_macro, n));
+}
+
+static const char *const modality_name[2] = {"image", "text"};
+
+/* All four directions into one object. */
+static adah_code measure(const selection *queries, const selection *database, size_t n_bits,
+                         const adah_measures_options *options, json_t *object, adah_status *status) {
+    for (int from = 0; from < 2; from++)
+        for (int to = 0; to < 2; to++) {
+            const adah_coded_set q = {queries->n, queries->code[from], queries->label, queries->start};
+            const adah_coded_set d = {database->n, database->code[to], database->label, database->start};
+            adah_measures m;
+            ADAH_TRY(adah_measures_compute(q, d, n_bits, options, &m, status));
+            char key[64];
+            snprintf(key, sizeof key, "map_%s_to_%s", modality_name[from], modality_name[to]);
+            json_object_set_new(object, key, json_real(m.map));
+            snprintf(key, sizeof key, "%s_to_%s", modality_name[from], modality_name[to]);
+            json_object_set_new(object, key, measures_json(&m));
+            json_object_set_new(object, "n_queries", json_integer((json_int_t)m.n_queries));
+            json_object_set_new(object, "n_queries_without_relevant", json_integer((json_int_t)m.n_queries_left_out));
+            adah_measures_free(&m);
+        }
+    json_object_set_new(object, "n_database", json_integer((json_int_t)database->n));
+    json_object_set_new(object, "n_bits", json_integer((json_int_t)n_bits));
+    return ADAH_OK;
+}
+
+/* For queries that are also in the database: where. */
+static size_t *own_positions(const selection *queries, const selection *database) {
+    size_t *own = adah_memory_zeroed(queries->n, sizeof *own);
+    for (size_t i = 0, k = 0; own && i < queries->n; i++) {
+        while (k < database->n && database->record[k] < queries->record[i])
+            k++;
+        own[i] = k < database->n && database->record[k] == queries->record[i] ? k : SIZE_MAX;
+    }
+    return own;
+}
+
+typedef struct evaluation {
+    const adah_dataset *database, *queries;
+    const adah_codes *database_codes, *query_codes;
+    const adah_evaluate_options *options;
+    const char *similarity;
+    const adah_vocabulary *vocabulary; /* NULL when similarity is "labels" */
+    labels database_labels, query_labels;
+    selection q, d;
+    size_t *own;
+} evaluation;
+
+static const char *split_name(adah_split split) {
+    return split == ADAH_SPLIT_TRAIN ? "train" : split == ADAH_SPLIT_QUERY ? "query" : "database";
+}
+
+static adah_code run_evaluation(evaluation *e, json_t *object, adah_status *status) {
+    size_t n_labels;
+    const adah_split split = e->options->split;
+    const int same_set = e->queries == e->database, pairs = !strcmp(e->similarity, "pairs");
+    if (e->database_codes->n_bits != e->query_codes->n_bits)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "codes of %zu bits against codes of %zu bits", e->query_codes->n_bits,
+                         e->database_codes->n_bits);
+    ADAH_TRY(adah_similarity_labels(e->database, e->similarity, e->vocabulary, &e->database_labels.label,
+                                    &e->database_labels.start, &n_labels, status));
+    ADAH_TRY(adah_similarity_labels(e->queries, e->similarity, e->vocabulary, &e->query_labels.label, &e->query_labels.start,
+                                    &n_labels, status));
+    if (!same_set && !strcmp(e->similarity, "labels"))
+        ADAH_TRY(match_labels(e->queries, e->database, &e->query_labels, status));
+    const part query_part = same_set || has_split(e->queries, split) ? PART_SPLIT : PART_ALL;
+    ADAH_TRY(select_records(e->queries, e->query_codes, &e->query_labels, query_part, split, &e->q, status));
+    if (e->q.n == 0)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: no record of the split \"%s\" to use as query; mark some in its "
+                         "metadata, or choose another split", adah_dataset_folder(e->queries), split_name(split));
+    /* A pair that is like itself alone must be in the database: then the queries are the database. */
+    if (pairs)
+        ADAH_TRY(select_records(e->queries, e->query_codes, &e->query_labels, query_part, split, &e->d, status));
+    else
+        ADAH_TRY(select_records(e->database, e->database_codes, &e->database_labels, PART_DATABASE, split, &e->d, status));
+    if (same_set && !pairs && !(e->own = own_positions(&e->q, &e->d)))
+        return adah_fail_memory(status, e->q.n * sizeof *e->own);
+    const adah_measures_options options = {e->options->n_cut, e->own};
+    ADAH_TRY(measure(&e->q, &e->d, e->query_codes->n_bits, &options, object, status));
+    json_object_set_new(object, "split", json_string(split_name(split)));
+    json_object_set_new(object, "relevance", json_string(e->similarity));
+    return ADAH_OK;
+}
+
+static adah_code finish(evaluation *e, json_t *object, char **json, adah_status *status) {
+    adah_code code = object ? run_evaluation(e, object, status) : adah_fail_memory(status, 1);
+    if (code == ADAH_OK) {
+        char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        *json = text ? adah_memory_text(text) : NULL;
+        free(text);
+        if (!*json)
+            code = adah_fail_memory(status, 1);
+    }
+    json_decref(object);
+    labels_free(&e->database_labels);
+    labels_free(&e->query_labels);
+    selection_free(&e->q);
+    selection_free(&e->d);
+    adah_memory_free(e->own);
+    return code;
+}
+
+static const adah_evaluate_options evaluate_defaults = ADAH_EVALUATE_OPTIONS_INIT;
+
+adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *codes, const adah_codes *query_codes,
+                              const adah_evaluate_options *options, char **json, adah_status *status) {
+    const adah_evaluate_options *o = options ? options : &evaluate_defaults;
+    evaluation e = {.database = dataset,
+                    .queries = o->queries ? o->queries : dataset,
+                    .database_codes = codes,
+                    .query_codes = query_codes ? query_codes : codes,
+                    .options = o,
+                    .similarity = "labels"};
+    return finish(&e, json_object(), json, status);
+}
+
+static int any_labels(const adah_dataset *dataset) { return adah_dataset_label_count(dataset) > 0; }
+
+adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, const adah_evaluate_options *options,
+                        const adah_encode_options *encode_options, adah_progress progress, char **json,
+                        adah_status *status) {
+    const adah_evaluate_options *o = options ? options : &evaluate_defaults;
+    const adah_dataset *queries = o->queries ? o->queries : dataset;
+    adah_codes codes = {0}, query_codes = {0};
+    ADAH_TRY(adah_encode_dataset(model, dataset, encode_options, progress, &codes, status));
+    adah_code code = ADAH_OK;
+    if (queries != dataset)
+        code = adah_encode_dataset(model, queries, encode_options, progress, &query_codes, status);
+    if (code == ADAH_OK) {
+        const char *trained = adah_model_similarity(model);
+        evaluation e = {.database = dataset,
+                        .queries = queries,
+                        .database_codes = &codes,
+                        .query_codes = queries == dataset ? &codes : &query_codes,
+                        .options = o,
+                        .similarity = any_labels(queries) && any_labels(dataset) ? "labels"
+                                      : strcmp(trained, "labels")                ? trained
+                                                                                 : "words",
+                        .vocabulary = model->vocabulary};
+        json_t *object = json_object();
+        json_object_set_new(object, "model", json_string(model->state.id));
+        json_object_set_new(object, "preset", json_string(model->state.config.preset));
+        json_object_set_new(object, "backbone", json_string(model->state.config.backbone));
+        json_object_set_new(object, "seed", json_integer((json_int_t)model->state.config.seed));
+        json_object_set_new(object, "n_images_unreadable", json_integer((json_int_t)(codes.n_skipped + query_codes.n_skipped)));
+        code = finish(&e, object, json, status);
+    }
+    adah_codes_free(&codes);
+    adah_codes_free(&query_codes);
+    return code;
+}

@@ -1,0 +1,326 @@
+/* image_store.c - decode in parallel, run the frozen backbone, write the cache file, map it.
+ *
+ * File: 64-byte header {magic, n, item bytes, missing}, items, one byte an item (1: readable), message, NUL. */
+#define _XOPEN_SOURCE 700
+#include "pipeline/image_store.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "data/image.h"
+#include "model/backbone.h"
+#include "model/pair_set.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+enum { CHUNK = 32, RMS_IMAGES = 64 }; /* images decoded, then run through the backbone, at a time; that measure f^I */
+
+typedef struct store_header {
+    char magic[8];
+    uint64_t n, item_bytes, n_missing;
+    uint64_t reserved[4];
+} store_header;
+
+static const char store_magic[8] = "adahimg1";
+
+/* ---------------------------------------------------------------- where */
+
+static adah_code cache_folder(const char *given, char **folder, adah_status *status) {
+    const char *cache = given ? given : getenv("ADAH_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && *cache)
+        *folder = adah_memory_text(cache);
+    else if (xdg && *xdg)
+        *folder = adah_file_join(xdg, "adah");
+    else if (home && *home)
+        *folder = adah_file_join(home, ".cache/adah");
+    else
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no place for the cache: HOME is not set; give a cache folder");
+    return *folder ? ADAH_OK : adah_fail_memory(status, 1);
+}
+
+/* Everything the content depends on: how images are prepared, the backbone's weights, the files. */
+static adah_code checksum(const adah_dataset *dataset, const adah_config *config, const adah_parameters *parameters,
+                          char text[40], adah_status *status) {
+    XXH3_state_t *hash = XXH3_createState();
+    if (!hash)
+        return adah_fail_memory(status, 1024);
+    XXH3_128bits_reset(hash);
+    XXH3_128bits_update(hash, &config->n_side, sizeof config->n_side);
+    XXH3_128bits_update(hash, &config->finetune, sizeof config->finetune);
+    if (!config->finetune) {
+        XXH3_128bits_update(hash, &config->feature_scale, sizeof config->feature_scale);
+        XXH3_128bits_update(hash, config->weights_style, strlen(config->weights_style) + 1);
+        XXH3_128bits_update(hash, config->backbone, strlen(config->backbone) + 1);
+        for (size_t i = 0; i < parameters->n; i++)
+            if (parameters->item[i]->group == ADAH_GROUP_BACKBONE)
+                XXH3_128bits_update(hash, parameters->item[i]->value, parameters->item[i]->n * sizeof(float));
+    }
+    char *folder = realpath(adah_dataset_folder(dataset), NULL);
+    XXH3_128bits_update(hash, folder ? folder : "", folder ? strlen(folder) + 1 : 1);
+    free(folder);
+    adah_code code = ADAH_OK;
+    for (size_t i = 0; i < adah_dataset_count(dataset) && code == ADAH_OK; i++) {
+        const char *name = adah_dataset_record(dataset, i)->file_name;
+        char *path = adah_file_join(adah_dataset_folder(dataset), name);
+        struct stat info = {0};
+        if (!path)
+            code = adah_fail_memory(status, strlen(name));
+        else if (stat(path, &info) != 0)
+            memset(&info, 0, sizeof info);
+        const int64_t facts[3] = {info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec};
+        XXH3_128bits_update(hash, name, strlen(name) + 1);
+        XXH3_128bits_update(hash, facts, sizeof facts);
+        adah_memory_free(path);
+    }
+    const XXH128_hash_t sum = XXH3_128bits_digest(hash);
+    snprintf(text, 40, "%016llx%016llx", (unsigned long long)sum.high64, (unsigned long long)sum.low64);
+    XXH3_freeState(hash);
+    return code;
+}
+
+/* ---------------------------------------------------------------- making */
+
+typedef struct decoding {
+    const adah_dataset *dataset;
+    size_t start, n_side;
+    uint8_t *rgb;      /* CHUNK images */
+    uint8_t *readable; /* CHUNK */
+    adah_status fault[CHUNK];
+} decoding;
+
+static void decode(void *context, size_t i) {
+    decoding *d = context;
+    const size_t n_bytes = d->n_side * d->n_side * 3;
+    char *path = adah_file_join(adah_dataset_folder(d->dataset), adah_dataset_record(d->dataset, d->start + i)->file_name);
+    const adah_code code = path ? adah_image_load(path, d->n_side, d->rgb + i * n_bytes, &d->fault[i])
+                                : adah_fail_memory(&d->fault[i], 1);
+    d->readable[i] = code == ADAH_OK;
+    if (code != ADAH_OK)
+        memset(d->rgb + i * n_bytes, 0, n_bytes);
+    adah_memory_free(path);
+}
+
+static adah_code features_network(const adah_config *config, adah_parameters *parameters, size_t n_batch,
+                                  adah_network **net, adah_status *status) {
+    const size_t n_side = (size_t)config->n_side;
+    const adah_network_plan plan = {.n_batch = n_batch, .image = ADAH_INPUT_PIXELS, .features_only = 1,
+                                    .image_item = {3, {3, n_side, n_side, 0}}};
+    return adah_network_create(&plan, config, parameters, net, status);
+}
+
+typedef struct making {
+    const adah_dataset *dataset;
+    const adah_config *config;
+    decoding decoding;
+    adah_network *net;     /* of the frozen backbone; NULL: pixels are stored */
+    size_t n, item_bytes;
+    uint8_t *has_image;
+    size_t n_missing;
+    char first_missing[512];
+    adah_file_writer *writer;
+} making;
+
+static adah_code put_chunk(making *m, size_t n, adah_status *status) {
+    if (!m->net)
+        return adah_file_put(m->writer, m->decoding.rgb, n * m->item_bytes, status);
+    float *x = adah_node_value(m->net->image.input);
+    const size_t n_pixels = m->decoding.n_side * m->decoding.n_side;
+    for (size_t i = 0; i < CHUNK; i++)
+        if (i < n)
+            adah_backbone_normalise(m->config->weights_style, m->decoding.rgb + i * n_pixels * 3, m->decoding.n_side,
+                                    x + i * n_pixels * 3);
+        else
+            memset(x + i * n_pixels * 3, 0, n_pixels * 3 * sizeof *x);
+    ADAH_TRY(adah_graph_forward(m->net->graph, status));
+    return adah_file_put(m->writer, adah_node_value(m->net->image.feature), n * m->item_bytes, status);
+}
+
+static adah_code make_items(making *m, int strict, adah_progress progress, adah_status *status) {
+    for (size_t start = 0; start < m->n; start += CHUNK) {
+        const size_t n = m->n - start < CHUNK ? m->n - start : CHUNK;
+        m->decoding.start = start;
+        m->decoding.readable = m->has_image + start;
+        adah_parallel_for(n, 1, decode, &m->decoding);
+        for (size_t i = 0; i < n; i++) {
+            if (m->has_image[start + i])
+                continue;
+            const adah_status *fault = &m->decoding.fault[i];
+            if (strict || fault->code == ADAH_ERROR_MEMORY)
+                return adah_fail(status, fault->code, "%s", fault->message);
+            if (m->n_missing++ == 0)
+                snprintf(m->first_missing, sizeof m->first_missing, "%.500s", fault->message);
+        }
+        ADAH_TRY(put_chunk(m, n, status));
+        const adah_progress_event event = {m->net ? "computing feature maps" : "reading images", start + n, m->n, "", 0};
+        if (progress.function && progress.function(progress.user, &event))
+            return adah_fail(status, ADAH_ERROR_CANCELLED, "reading images was stopped");
+    }
+    return ADAH_OK;
+}
+
+static adah_code write_store(making *m, int strict, adah_progress progress, adah_status *status) {
+    store_header header = {.n = m->n, .item_bytes = m->item_bytes};
+    memcpy(header.magic, store_magic, sizeof header.magic);
+    ADAH_TRY(adah_file_put(m->writer, &header, sizeof header, status));
+    ADAH_TRY(make_items(m, strict, progress, status));
+    header.n_missing = m->n_missing;
+    ADAH_TRY(adah_file_put(m->writer, m->has_image, m->n, status));
+    ADAH_TRY(adah_file_put(m->writer, m->first_missing, strlen(m->first_missing) + 1, status));
+    return adah_file_patch(m->writer, 0, &header, sizeof header, status);
+}
+
+static adah_code make_store(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                            const char *path, size_t item_bytes, int strict, adah_progress progress, adah_status *status) {
+    const size_t n_side = (size_t)config->n_side, n = adah_dataset_count(dataset);
+    making m = {.dataset = dataset, .config = config, .n = n, .item_bytes = item_bytes};
+    m.decoding.dataset = dataset;
+    m.decoding.n_side = n_side;
+    m.decoding.rgb = adah_memory_alloc(CHUNK * n_side * n_side * 3);
+    m.has_image = adah_memory_zeroed(n, 1);
+    adah_code code = m.decoding.rgb && m.has_image ? adah_image_start(status)
+                                                    : adah_fail_memory(status, CHUNK * n_side * n_side * 3);
+    if (code == ADAH_OK && !config->finetune)
+        code = features_network(config, parameters, CHUNK, &m.net, status);
+    if (code == ADAH_OK)
+        code = adah_file_create(path, &m.writer, status);
+    if (code == ADAH_OK) {
+        code = write_store(&m, strict, progress, status);
+        if (code == ADAH_OK)
+            code = adah_file_commit(m.writer, status);
+        else
+            adah_file_abort(m.writer);
+    }
+    adah_network_free(m.net);
+    adah_memory_free(m.decoding.rgb);
+    adah_memory_free(m.has_image);
+    return code;
+}
+
+/* ---------------------------------------------------------------- the magnitude of f^I */
+
+static void rms_add(const adah_dataset *dataset, const adah_config *config, adah_network *net, uint8_t *rgb, double *sum,
+                    size_t *n_images, adah_status *status) {
+    const size_t n = adah_shape_count(adah_node_shape(net->image.feature));
+    for (size_t i = 0; i < adah_dataset_count(dataset) && *n_images < RMS_IMAGES; i++) {
+        decoding d = {.dataset = dataset, .start = i, .n_side = (size_t)config->n_side, .rgb = rgb,
+                      .readable = (uint8_t[1]){0}};
+        if (adah_dataset_record(dataset, i)->split != ADAH_SPLIT_TRAIN)
+            continue;
+        decode(&d, 0);
+        if (!d.readable[0])
+            continue;
+        adah_backbone_normalise(config->weights_style, rgb, (size_t)config->n_side, adah_node_value(net->image.input));
+        if (adah_graph_forward(net->graph, status) != ADAH_OK)
+            return;
+        const float *f = adah_node_value(net->image.feature);
+        for (size_t k = 0; k < n; k++)
+            *sum += (double)f[k] * f[k] / (double)n;
+        ++*n_images;
+    }
+}
+
+adah_code adah_image_feature_rms(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                                 float *rms, adah_status *status) {
+    const size_t n_side = (size_t)config->n_side;
+    uint8_t *rgb = adah_memory_alloc(n_side * n_side * 3);
+    adah_network *net = NULL;
+    adah_status fault = {0};
+    adah_code code = rgb ? adah_image_start(status) : adah_fail_memory(status, n_side * n_side * 3);
+    if (code == ADAH_OK)
+        code = features_network(config, parameters, 1, &net, status);
+    if (code == ADAH_OK) {
+        double sum = 0;
+        size_t n_images = 0;
+        rms_add(dataset, config, net, rgb, &sum, &n_images, &fault);
+        if (fault.code != ADAH_OK)
+            code = adah_fail(status, fault.code, "%s", fault.message);
+        *rms = n_images ? (float)sqrt(sum / (double)n_images) : 0;
+    }
+    adah_network_free(net);
+    adah_memory_free(rgb);
+    return code;
+}
+
+/* ---------------------------------------------------------------- opening */
+
+static adah_code item_shape(const adah_config *config, adah_parameters *parameters, adah_shape *item,
+                            adah_status *status) {
+    const size_t n_side = (size_t)config->n_side;
+    *item = (adah_shape){3, {3, n_side, n_side, 0}};
+    if (config->finetune)
+        return ADAH_OK;
+    adah_network *net;
+    ADAH_TRY(features_network(config, parameters, 1, &net, status));
+    const adah_shape f = adah_node_shape(net->image.feature);
+    *item = (adah_shape){3, {f.dim[1], f.dim[2], f.dim[3], 0}};
+    adah_network_free(net);
+    return ADAH_OK;
+}
+
+/* Maps the file and points into it. A file of the wrong size is of no use (a file system that lost bytes). */
+static adah_code map_store(const char *path, size_t n, size_t item_bytes, adah_image_store *s, adah_status *status) {
+    ADAH_TRY(adah_file_open_map(path, &s->map, status));
+    store_header header;
+    const size_t fixed = sizeof header + n * item_bytes + n;
+    if (s->map.n_bytes <= fixed || s->map.bytes[s->map.n_bytes - 1] != '\0' ||
+        (memcpy(&header, s->map.bytes, sizeof header), memcmp(header.magic, store_magic, sizeof header.magic)) ||
+        header.n != n || header.item_bytes != item_bytes) {
+        adah_file_close_map(&s->map);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged cache file; remove it", path);
+    }
+    s->n = n;
+    s->n_missing = header.n_missing;
+    const uint8_t *items = s->map.bytes + sizeof header;
+    if (s->input == ADAH_INPUT_MAP)
+        s->maps = (const float *)(const void *)items;
+    else
+        s->rgb = items;
+    s->has_image = items + n * item_bytes;
+    s->first_missing = (const char *)s->has_image + n;
+    return ADAH_OK;
+}
+
+static adah_code open_store(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                            const char *folder, int strict, adah_progress progress, adah_image_store *s,
+                            adah_status *status) {
+    char name[48], sum[40];
+    ADAH_TRY(item_shape(config, parameters, &s->item, status));
+    s->input = config->finetune ? ADAH_INPUT_PIXELS : ADAH_INPUT_MAP;
+    const size_t item_bytes = adah_shape_count(s->item) * (s->input == ADAH_INPUT_MAP ? sizeof(float) : 1);
+    ADAH_TRY(checksum(dataset, config, parameters, sum, status));
+    snprintf(name, sizeof name, "%s.images", sum);
+    ADAH_TRY(adah_file_make_folder(folder, status));
+    s->path = adah_file_join(folder, name);
+    if (!s->path)
+        return adah_fail_memory(status, strlen(folder));
+    if (!adah_file_exists(s->path))
+        ADAH_TRY(make_store(dataset, config, parameters, s->path, item_bytes, strict, progress, status));
+    ADAH_TRY(map_store(s->path, adah_dataset_count(dataset), item_bytes, s, status));
+    if (strict && s->n_missing)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s", s->first_missing);
+    return ADAH_OK;
+}
+
+adah_code adah_image_store_open(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                                const char *given_folder, int strict, adah_progress progress, adah_image_store *store,
+                                adah_status *status) {
+    char *folder;
+    ADAH_TRY(cache_folder(given_folder, &folder, status));
+    adah_image_store s = {0};
+    const adah_code code = open_store(dataset, config, parameters, folder, strict, progress, &s, status);
+    adah_memory_free(folder);
+    if (code != ADAH_OK)
+        adah_image_store_close(&s);
+    else
+        *store = s;
+    return code;
+}
+
+void adah_image_store_close(adah_image_store *store) {
+    adah_file_close_map(&store->map);
+    adah_memory_free(store->path);
+    *store = (adah_image_store){0};
+}

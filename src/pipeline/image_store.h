@@ -1,0 +1,34 @@
+/* image_store.h - the images of a data set as a network takes them in, computed once and kept in a cache file.
+ *
+ * A learning backbone takes pixels (S * S * 3 bytes an image); a frozen one has its feature maps (C * H * W floats) computed
+ * here. The file's name is a checksum of everything its content depends on, so it is never stale. */
+#ifndef ADAH_PIPELINE_IMAGE_STORE_H
+#define ADAH_PIPELINE_IMAGE_STORE_H
+
+#include "base/file.h"
+#include "model/network.h"
+
+typedef struct adah_image_store {
+    adah_file_map map;
+    char *path;
+    size_t n;
+    adah_image_input input;    /* PIXELS or MAP */
+    adah_shape item;           /* (3, S, S) or (C, H, W) */
+    const uint8_t *rgb;        /* PIXELS: n * S * S * 3 */
+    const float *maps;         /* MAP: n * C * H * W */
+    const uint8_t *has_image;  /* n; 0 where the image could not be read */
+    size_t n_missing;
+    const char *first_missing; /* why the first could not be read, "" when none */
+} adah_image_store;
+
+/* parameters: with the backbone's weights loaded. folder NULL: the default cache folder. strict: the first unreadable image
+ * is an error. */
+adah_code adah_image_store_open(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                                const char *folder, int strict, adah_progress progress, adah_image_store *store,
+                                adah_status *status);
+/* Root mean square of f^I over the first train images, with config->feature_scale as it is. */
+adah_code adah_image_feature_rms(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                                 float *rms, adah_status *status);
+void adah_image_store_close(adah_image_store *store);
+
+#endif

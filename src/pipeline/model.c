@@ -1,0 +1,80 @@
+/* model.c - opens a model file, checks that its parts fit together, describes it. */
+#include "pipeline/model.h"
+#include "base/memory.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+void adah_free(void *p) { adah_memory_free(p); }
+
+/* {"id", "n_bits", "n_words", "n_parameters", "config", "training"} */
+static adah_code describe(const char *path, adah_model *m, adah_status *status) {
+    size_t n_parameters = 0;
+    for (size_t i = 0; i < m->state.parameters.n; i++)
+        n_parameters += m->state.parameters.item[i]->n;
+    char *config = adah_config_json(&m->state.config);
+    json_t *training = json_loads(m->state.training, 0, NULL);
+    json_t *object = config ? json_pack("{s:s, s:i, s:I, s:I, s:o?, s:o?}", "id", m->state.id, "n_bits",
+                                        m->state.config.n_bits, "n_words", (json_int_t)m->state.n_words, "n_parameters",
+                                        (json_int_t)n_parameters, "config", json_loads(config, 0, NULL), "training",
+                                        training)
+                            : NULL;
+    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
+    m->json = text ? adah_memory_text(text) : NULL;
+    free(text);
+    json_decref(object);
+    adah_memory_free(config);
+    if (m->json)
+        return ADAH_OK;
+    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its training record is not JSON", path);
+}
+
+/* Builds both sides once, which finds every missing or misshapen parameter. */
+static adah_code check_parameters(const char *path, adah_model *m, adah_status *status) {
+    const adah_network_plan plan = {.n_batch = 1, .image = m->state.image, .image_item = m->state.image_item,
+                                    .n_words = m->state.n_words};
+    adah_network *net;
+    adah_status fault = {0};
+    if (adah_network_create(&plan, &m->state.config, &m->state.parameters, &net, &fault) != ADAH_OK)
+        return adah_fail(status, fault.code, "%s: %s", path, fault.message);
+    adah_network_free(net);
+    return ADAH_OK;
+}
+
+static adah_code open_model(const char *path, adah_model *m, adah_status *status) {
+    ADAH_TRY(adah_model_state_read(path, &m->state, status));
+    adah_status fault = {0};
+    if (adah_vocabulary_parse(m->state.vocabulary, &m->vocabulary, &fault) != ADAH_OK)
+        return adah_fail(status, fault.code, "%s: %s", path, fault.message);
+    if (adah_vocabulary_size(m->vocabulary) != m->state.n_words)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: %zu words in its vocabulary, expected %zu", path,
+                         adah_vocabulary_size(m->vocabulary), m->state.n_words);
+    ADAH_TRY(check_parameters(path, m, status));
+    return describe(path, m, status);
+}
+
+adah_code adah_model_open(const char *path, adah_model **model, adah_status *status) {
+    adah_model *m = adah_memory_zeroed(1, sizeof *m);
+    if (!m)
+        return adah_fail_memory(status, sizeof *m);
+    const adah_code code = open_model(path, m, status);
+    if (code != ADAH_OK)
+        adah_model_close(m);
+    else
+        *model = m;
+    return code;
+}
+
+void adah_model_close(adah_model *m) {
+    if (!m)
+        return;
+    adah_model_state_free(&m->state);
+    adah_vocabulary_free(m->vocabulary);
+    adah_memory_free(m->json);
+    adah_memory_free(m);
+}
+
+int adah_model_bits(const adah_model *m) { return m->state.config.n_bits; }
+const char *adah_model_id(const adah_model *m) { return m->state.id; }
+const char *adah_model_json(const adah_model *m) { return m->json; }

@@ -1,0 +1,32 @@
+/* pair_source.h - a data set as the pairs a model learns from: words by vocabulary, labels by the chosen similarity.
+ *
+ * Similarity of two pairs always means a shared label. "labels": those of the data set. "words": informative words of the
+ * texts serve as labels. "pairs": every pair is its own label. */
+#ifndef ADAH_PIPELINE_PAIR_SOURCE_H
+#define ADAH_PIPELINE_PAIR_SOURCE_H
+
+#include "data/vocabulary.h"
+#include "model/pair_set.h"
+#include "pipeline/image_store.h"
+
+typedef struct adah_pair_source {
+    adah_pair_set set; /* its arrays are owned here, its images borrowed from the store */
+    uint32_t *word, *label;
+    size_t *word_start, *label_start;
+} adah_pair_source;
+
+/* A word is informative when at least this many texts and at most this share of them hold it. */
+enum { ADAH_INFORMATIVE_TEXTS_MIN = 5 };
+#define ADAH_INFORMATIVE_SHARE_MAX 0.1
+
+/* The labels of every record under a similarity, as label[start[i] .. start[i + 1] - 1]; adah_memory_free both. */
+adah_code adah_similarity_labels(const adah_dataset *dataset, const char *similarity, const adah_vocabulary *vocabulary,
+                                 uint32_t **label, size_t **start, size_t *n_labels, adah_status *status);
+
+/* store NULL: no images. */
+adah_code adah_pair_source_create(const adah_dataset *dataset, const adah_image_store *store,
+                                  const adah_vocabulary *vocabulary, const char *similarity, adah_pair_source *source,
+                                  adah_status *status);
+void adah_pair_source_free(adah_pair_source *source);
+
+#endif

@@ -1,0 +1,315 @@
+/* train_model.c - adah_train: from a data set to a model file.
+ *
+ * Options become a configuration; the train records' texts a vocabulary; images feature maps or pixels (image_store.h);
+ * a seeded part of the pairs is cut off for validation; model/train.c does the learning. */
+#include "base/file.h"
+#include "base/memory.h"
+#include "model/backbone.h"
+#include "model/model_file.h"
+#include "model/train.h"
+#include "pipeline/pair_source.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum { STREAM_VALIDATION = 3, CLASSIFIER_LABELS_MAX = 4096 };
+
+typedef struct job {
+    const adah_dataset *dataset;
+    const adah_train_options *options;
+    const char *model_path;
+    char *checkpoint_path;
+    adah_progress progress;
+    adah_model_state state; /* the model in the making */
+    adah_vocabulary *vocabulary;
+    adah_image_store store;
+    adah_pair_source source;
+    size_t *items; /* training pairs, then validation pairs */
+    size_t n_train, n_validation;
+    uint64_t fingerprint;
+} job;
+
+static void job_free(job *j) {
+    adah_memory_free(j->checkpoint_path);
+    adah_model_state_free(&j->state);
+    adah_vocabulary_free(j->vocabulary);
+    adah_pair_source_free(&j->source);
+    adah_image_store_close(&j->store);
+    adah_memory_free(j->items);
+}
+
+/* ---------------------------------------------------------------- options -> configuration */
+
+static adah_code copy_name(char *to, const char *option, const char *value, adah_status *status) {
+    if (strlen(value) >= ADAH_NAME_BYTES)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s \"%s\" is longer than %d characters", option, value,
+                         ADAH_NAME_BYTES - 1);
+    strcpy(to, value);
+    return ADAH_OK;
+}
+
+static adah_code configure(const adah_dataset *dataset, const adah_train_options *o, adah_config *c,
+                           adah_status *status) {
+    ADAH_TRY(adah_config_preset(o->preset ? o->preset : "default", o->backbone ? o->backbone : "small", c, status));
+    if (o->n_bits)
+        c->n_bits = o->n_bits;
+    if (o->n_epochs)
+        c->n_epochs = o->n_epochs;
+    c->seed = o->seed;
+    c->finetune |= o->finetune != 0;
+    c->attention &= !o->no_attention;
+    c->adversary &= !o->no_adversary;
+    const char *similarity = o->similarity ? o->similarity : adah_dataset_label_count(dataset) ? "labels" : "words";
+    ADAH_TRY(copy_name(c->similarity, "similarity", similarity, status));
+    if (o->language)
+        ADAH_TRY(copy_name(c->language, "language", o->language, status));
+    for (size_t i = 0; i < o->n_settings; i++)
+        ADAH_TRY(adah_config_set(c, o->settings[i], status));
+    ADAH_TRY(adah_config_check(c, status));
+    if (!strcmp(c->similarity, "labels") && !adah_dataset_label_count(dataset))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: no record has labels; choose the similarity \"words\" or \"pairs\"",
+                         adah_dataset_folder(dataset));
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- words, parameters, images */
+
+static adah_code make_vocabulary(job *j, adah_status *status) {
+    const adah_config *c = &j->state.config;
+    const size_t n = adah_dataset_count(j->dataset);
+    const char **texts = adah_memory_zeroed(n, sizeof *texts);
+    if (!texts)
+        return adah_fail_memory(status, n * sizeof *texts);
+    size_t n_texts = 0;
+    for (size_t i = 0; i < n; i++)
+        if (adah_dataset_record(j->dataset, i)->split == ADAH_SPLIT_TRAIN)
+            texts[n_texts++] = adah_dataset_record(j->dataset, i)->text;
+    const adah_vocabulary_options options = {c->language, (size_t)c->n_words_max, (size_t)c->n_documents_min};
+    const adah_code code = adah_vocabulary_build(texts, n_texts, &options, &j->vocabulary, status);
+    adah_memory_free(texts);
+    if (code != ADAH_OK)
+        return code;
+    if (adah_vocabulary_size(j->vocabulary) == 0)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: no word occurs in at least %d of the %zu training texts",
+                         adah_dataset_folder(j->dataset), c->n_documents_min, n_texts);
+    j->state.n_words = adah_vocabulary_size(j->vocabulary);
+    j->state.vocabulary = adah_vocabulary_json(j->vocabulary);
+    return j->state.vocabulary ? ADAH_OK : adah_fail_memory(status, 1);
+}
+
+/* Makes every parameter of the model, seeded, and loads the backbone's from its file. */
+static adah_code make_parameters(job *j, adah_status *status) {
+    adah_config *c = &j->state.config;
+    const size_t n_side = (size_t)c->n_side;
+    adah_safetensors *weights = NULL;
+    const adah_backbone *backbone = adah_backbone_find(c->backbone);
+    if (!j->options->weights && !backbone->from_scratch)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s needs its pre-trained weights: give a safetensors file",
+                         c->backbone);
+    if (j->options->weights) {
+        ADAH_TRY(adah_safetensors_open(j->options->weights, &weights, status));
+        ADAH_TRY(copy_name(c->weights_style, "style", adah_backbone_style(weights), status));
+    }
+    j->state.image = ADAH_INPUT_PIXELS;
+    j->state.image_item = (adah_shape){3, {3, n_side, n_side, 0}};
+    const adah_network_plan plan = {.n_batch = 1, .image = j->state.image, .image_item = j->state.image_item,
+                                    .n_words = j->state.n_words, .creating = 1};
+    adah_network *net = NULL;
+    adah_code code = adah_network_create(&plan, c, &j->state.parameters, &net, status);
+    adah_network_free(net);
+    if (code == ADAH_OK && weights) {
+        adah_status fault = {0};
+        code = adah_backbone_load(&j->state.parameters, c, weights, &fault);
+        if (code != ADAH_OK)
+            adah_fail(status, code, "backbone %s: %s", c->backbone, fault.message);
+    }
+    adah_safetensors_close(weights);
+    if (code == ADAH_OK && c->feature_scale == 0 && c->pooling != ADAH_POOL_FLATTEN) {
+        float rms = 0;
+        code = adah_image_feature_rms(j->dataset, c, &j->state.parameters, &rms, status);
+        c->feature_scale = rms > 0 ? 1 / rms : 1;
+    }
+    return code;
+}
+
+/* ---------------------------------------------------------------- which pairs */
+
+static adah_code split(job *j, adah_status *status) {
+    const adah_config *c = &j->state.config;
+    const size_t n = adah_dataset_count(j->dataset);
+    size_t *usable = adah_memory_zeroed(n, sizeof *usable), *order = adah_memory_zeroed(n, sizeof *order);
+    j->items = adah_memory_zeroed(n, sizeof *j->items);
+    size_t n_usable = 0, n_train_records = 0;
+    adah_code code = usable && order && j->items ? ADAH_OK : adah_fail_memory(status, n * sizeof *usable);
+    for (size_t i = 0; i < n && code == ADAH_OK; i++)
+        if (adah_dataset_record(j->dataset, i)->split == ADAH_SPLIT_TRAIN) {
+            n_train_records++;
+            if (j->store.has_image[i])
+                usable[n_usable++] = i;
+        }
+    if (code == ADAH_OK && n_usable < 2)
+        code = adah_fail(status, ADAH_ERROR_ARGUMENT,
+                         "%s: %zu of %zu train records have a readable image, expected at least 2%s%s",
+                         adah_dataset_folder(j->dataset), n_usable, n_train_records,
+                         j->store.n_missing ? "; the first fault: " : "", j->store.first_missing);
+    if (code == ADAH_OK) {
+        adah_random r = adah_random_seeded(c->seed, STREAM_VALIDATION);
+        adah_random_permutation(&r, n_usable, order);
+        j->n_validation = (size_t)(c->validation_share * (float)n_usable);
+        if (n_usable - j->n_validation < 2)
+            j->n_validation = 0;
+        j->n_train = n_usable - j->n_validation;
+        for (size_t i = 0; i < n_usable; i++)
+            j->items[i] = usable[order[i]];
+    }
+    adah_memory_free(usable);
+    adah_memory_free(order);
+    return code;
+}
+
+/* A checksum of what is learned from: file names, words, labels, the cut. */
+static adah_code fingerprint(job *j, adah_status *status) {
+    XXH3_state_t *hash = XXH3_createState();
+    if (!hash)
+        return adah_fail_memory(status, 1024);
+    XXH3_64bits_reset(hash);
+    const adah_pair_set *set = &j->source.set;
+    for (size_t i = 0; i < j->n_train + j->n_validation; i++) {
+        const size_t item = j->items[i];
+        const char *name = adah_dataset_record(j->dataset, item)->file_name;
+        XXH3_64bits_update(hash, name, strlen(name) + 1);
+        XXH3_64bits_update(hash, set->word + set->word_start[item],
+                           (set->word_start[item + 1] - set->word_start[item]) * sizeof *set->word);
+        XXH3_64bits_update(hash, set->label + set->label_start[item],
+                           (set->label_start[item + 1] - set->label_start[item]) * sizeof *set->label);
+    }
+    XXH3_64bits_update(hash, j->state.vocabulary, strlen(j->state.vocabulary));
+    j->fingerprint = XXH3_64bits_digest(hash);
+    XXH3_freeState(hash);
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- the record of the training */
+
+static json_t *best_epoch(json_t *history) {
+    json_t *best = NULL, *entry;
+    double best_map = -1;
+    size_t i;
+    json_array_foreach(history, i, entry) {
+        json_t *map = json_object_get(entry, "validation_map_image_to_text");
+        const double sum =
+            map ? json_real_value(map) + json_real_value(json_object_get(entry, "validation_map_text_to_image")) : 0;
+        if (!map || sum > best_map) {
+            best = entry;
+            best_map = sum;
+        }
+    }
+    return json_object_get(best, "epoch");
+}
+
+static adah_code record_training(job *j, const char *history_text, adah_status *status) {
+    char data[20];
+    snprintf(data, sizeof data, "%016llx", (unsigned long long)j->fingerprint);
+    json_t *history = json_loads(history_text, 0, NULL);
+    json_t *labels = json_array();
+    for (uint32_t i = 0; i < adah_dataset_label_count(j->dataset); i++)
+        json_array_append_new(labels, json_string(adah_dataset_label_name(j->dataset, i)));
+    json_t *record = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:o, s:O?, s:o?}", "adah_version", ADAH_VERSION, "data",
+                               data, "n_train", (json_int_t)j->n_train, "n_validation", (json_int_t)j->n_validation,
+                               "n_records_bad", (json_int_t)adah_dataset_skipped(j->dataset, NULL), "n_images_unreadable",
+                               (json_int_t)j->store.n_missing, "similarity", j->state.config.similarity, "labels", labels,
+                               "best_epoch", best_epoch(history), "history", history);
+    char *text = record ? json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    j->state.training = text ? adah_memory_text(text) : NULL;
+    free(text);
+    json_decref(record);
+    return j->state.training ? ADAH_OK : adah_fail_memory(status, 1);
+}
+
+/* ---------------------------------------------------------------- the whole */
+
+/* With resume: a finished model of the same configuration and data is already there. */
+static int already_done(job *j) {
+    if (!j->options->resume || adah_file_exists(j->checkpoint_path) || !adah_file_exists(j->model_path))
+        return 0;
+    adah_model_state old = {0};
+    if (adah_model_state_read(j->model_path, &old, NULL) != ADAH_OK)
+        return 0;
+    char data[20];
+    snprintf(data, sizeof data, "%016llx", (unsigned long long)j->fingerprint);
+    char *mine = adah_config_json(&j->state.config), *its = adah_config_json(&old.config);
+    json_t *record = json_loads(old.training, 0, NULL);
+    const char *its_data = json_string_value(json_object_get(record, "data"));
+    const int same = mine && its && !strcmp(mine, its) && its_data && !strcmp(its_data, data);
+    if (same) {
+        j->state.training = old.training;
+        old.training = NULL;
+    }
+    json_decref(record);
+    adah_memory_free(mine);
+    adah_memory_free(its);
+    adah_model_state_free(&old);
+    return same;
+}
+
+static adah_code learn(job *j, adah_status *status) {
+    const adah_config *c = &j->state.config;
+    const adah_pair_set *set = &j->source.set;
+    const adah_training training = {
+        .config = c,
+        .set = set,
+        .train = j->items,
+        .n_train = j->n_train,
+        .validation = j->items + j->n_train,
+        .n_validation = j->n_validation,
+        .classify = strcmp(c->similarity, "pairs") != 0 && set->n_labels > 0 && set->n_labels <= CLASSIFIER_LABELS_MAX,
+        .checkpoint_path = j->checkpoint_path,
+        .checkpoint_seconds = j->options->checkpoint_seconds,
+        .resume = j->options->resume,
+        .fingerprint = j->fingerprint,
+        .progress = j->progress,
+    };
+    char *history = NULL;
+    ADAH_TRY(adah_train_parameters(&training, &j->state.parameters, &history, status));
+    adah_code code = record_training(j, history, status);
+    adah_memory_free(history);
+    if (code == ADAH_OK)
+        code = adah_model_state_write(j->model_path, &j->state, status);
+    if (code == ADAH_OK)
+        unlink(j->checkpoint_path);
+    return code;
+}
+
+static adah_code run(job *j, adah_status *status) {
+    const size_t n = strlen(j->model_path) + sizeof ".checkpoint";
+    j->checkpoint_path = adah_memory_alloc(n);
+    if (!j->checkpoint_path)
+        return adah_fail_memory(status, n);
+    snprintf(j->checkpoint_path, n, "%s.checkpoint", j->model_path);
+    ADAH_TRY(configure(j->dataset, j->options, &j->state.config, status));
+    ADAH_TRY(make_vocabulary(j, status));
+    ADAH_TRY(make_parameters(j, status));
+    ADAH_TRY(adah_image_store_open(j->dataset, &j->state.config, &j->state.parameters, j->options->cache_folder,
+                                   j->options->strict, j->progress, &j->store, status));
+    ADAH_TRY(adah_pair_source_create(j->dataset, &j->store, j->vocabulary, j->state.config.similarity, &j->source, status));
+    ADAH_TRY(split(j, status));
+    ADAH_TRY(fingerprint(j, status));
+    return already_done(j) ? ADAH_OK : learn(j, status);
+}
+
+adah_code adah_train(const adah_dataset *dataset, const char *model_path, const adah_train_options *options,
+                     adah_progress progress, char **report, adah_status *status) {
+    static const adah_train_options defaults = ADAH_TRAIN_OPTIONS_INIT;
+    job j = {.dataset = dataset, .options = options ? options : &defaults, .model_path = model_path, .progress = progress};
+    const adah_code code = run(&j, status);
+    if (code == ADAH_OK && report) {
+        *report = j.state.training;
+        j.state.training = NULL;
+    }
+    job_free(&j);
+    return code;
+}
