@@ -17,7 +17,7 @@ const cli_command cli_eval = {
     "  adah eval --model photos.safetensors --data photos\n"
     "  adah eval --model photos.safetensors --data photos --queries other-photos --json\n"
     "  adah eval --codes photos-codes --data photos\n",
-    run};
+    run, 1};
 
 static double number(const json_t *o, const char *direction, const char *key) {
     return json_number_value(json_object_get(json_object_get(o, direction), key));
@@ -86,7 +86,7 @@ static int run(int argc, char **argv) {
         {"model", 0, CLI_TEXT, "FILE", "a trained model", &model, 0, 0, 0},
         {"data", 0, CLI_TEXT, "DIR", "the data set", &data, 1, 0, 0},
         {"queries", 0, CLI_TEXT, "DIR", "take the queries from this data set instead", &queries, 0, 0, 0},
-        {"split", 0, CLI_TEXT, "NAME", "which records are queries: query (default), train, database", &split, 0, 0, 0},
+        {"split", 0, CLI_TEXT, "query|train|database", "which records are queries (default query)", &split, 0, 0, 0},
         {"codes", 0, CLI_TEXT, "PREFIX", "codes in place of a model", &codes, 0, 0, 0},
         {"query-codes", 0, CLI_TEXT, "PREFIX", "codes of the queries (default: the same)", &query_codes, 0, 0, 0},
         {"k", 'k', CLI_SIZE, "N", "cut of mAP@k and NDCG@k (default 50)", &o.n_cut, 0, 1, 1e9},

@@ -19,17 +19,12 @@ const cli_command cli_train = {
     "  adah train --data photos --model photos.safetensors --backbone squeezenet1_1 --weights squeezenet1_1.safetensors\n"
     "  adah train --data photos --model photos.safetensors --resume      (after Ctrl-C or a crash)\n"
     "  adah train --data photos --model m.safetensors --preset paper --set margin=0.3 --set n_batch=64\n",
-    run};
+    run, 1};
 
 static void print_summary(const char *report, const char *model_path, const adah_dataset *dataset) {
     json_t *r = json_loads(report, 0, NULL);
-    const char *first_bad;
-    const size_t n_bad = adah_dataset_skipped(dataset, &first_bad);
-    const json_int_t n_unreadable = json_integer_value(json_object_get(r, "n_images_unreadable"));
-    if (n_bad)
-        printf("left out %zu bad records, the first: %s\n", n_bad, first_bad);
-    if (n_unreadable)
-        printf("left out %lld records whose image cannot be read\n", (long long)n_unreadable);
+    const char *first = json_string_value(json_object_get(r, "first_unreadable"));
+    cli_print_skipped(dataset, (size_t)json_integer_value(json_object_get(r, "n_images_unreadable")), first ? first : "");
     printf("trained on %lld pairs (%lld more for validation), similarity from %s\n",
            (long long)json_integer_value(json_object_get(r, "n_train")),
            (long long)json_integer_value(json_object_get(r, "n_validation")),
@@ -56,9 +51,9 @@ static int run(int argc, char **argv) {
         {"model", 0, CLI_TEXT, "FILE", "where to put the model (safetensors)", &model, 1, 0, 0},
         {"bits", 0, CLI_INT, "N", "length of the codes, a multiple of 8 (default 32)", &o.n_bits, 0, ADAH_BITS_MIN,
          ADAH_BITS_MAX},
-        {"preset", 0, CLI_TEXT, "NAME", "default: what measures best; paper: the method as published", &o.preset, 0, 0, 0},
-        {"backbone", 0, CLI_TEXT, "NAME", "small (default, learns from scratch), squeezenet1_1, vgg16, vgg19", &o.backbone, 0,
-         0, 0},
+        {"preset", 0, CLI_TEXT, "default|paper", "default: what measures best; paper: the method as published", &o.preset, 0, 0, 0},
+        {"backbone", 0, CLI_TEXT, "small|squeezenet1_1|vgg16|vgg19", "small (default) learns from scratch, the others need --weights",
+         &o.backbone, 0, 0, 0},
         {"weights", 0, CLI_TEXT, "FILE", "the backbone's pre-trained weights (safetensors, torchvision names)", &o.weights, 0,
          0, 0},
         {"finetune", 0, CLI_FLAG, NULL, "let the backbone learn too; else it is frozen and its feature maps are cached",
@@ -67,7 +62,7 @@ static int run(int argc, char **argv) {
         {"seed", 0, CLI_U64, "S", "of all that is random (default 0)", &o.seed, 0, 0, 0},
         {"no-attention", 0, CLI_FLAG, NULL, "without attention masks", &o.no_attention, 0, 0, 0},
         {"no-adversary", 0, CLI_FLAG, NULL, "with masks, without the adversarial losses", &o.no_adversary, 0, 0, 0},
-        {"similarity", 0, CLI_TEXT, "NAME",
+        {"similarity", 0, CLI_TEXT, "labels|words|pairs",
          "what makes two pairs similar: labels (shared), words (shared informative\n"
          "words), pairs (nothing but being the same pair); default: labels when there\n"
          "are any, else words",

@@ -1,10 +1,14 @@
-/* main.c - the command adah: picks the command by its first argument. */
+/* main.c - the command adah: picks the command by its first argument.
+ *
+ * 'adah --describe man|bash|fish|zsh' is for the build: it prints the manual page or a completion, made from the option
+ * tables of all commands. */
 #include "options.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const cli_command *const commands[] = {&cli_train, &cli_eval};
+static const cli_command *const commands[] = {&cli_train,  &cli_encode, &cli_index, &cli_search, &cli_eval,
+                                             &cli_attend, &cli_info,   &cli_synth, &cli_convert};
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_overview(FILE *out) {
@@ -13,6 +17,116 @@ static void print_overview(FILE *out) {
     for (int i = 0; i < N_COMMANDS; i++)
         fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
     fprintf(out, "\n'adah COMMAND --help' tells more and gives examples.\n");
+}
+
+/* ---------------------------------------------------------------- descriptions */
+
+/* Lets every command print its table in place of running. */
+static void describe_commands(cli_describe kind) {
+    cli_describing = kind;
+    for (int i = 0; i < N_COMMANDS; i++) {
+        char *argv[] = {(char *)commands[i]->name, NULL};
+        commands[i]->run(1, argv);
+    }
+}
+
+static void describe_man(void) {
+    printf(".TH ADAH 1 \"\" \"adah %s\" \"User Commands\"\n"
+           ".SH NAME\nadah \\- words find images and images find words, by short binary codes\n"
+           ".SH SYNOPSIS\n.B adah\n.I COMMAND\n.RI [ OPTIONS ]\n.br\n"
+           ".B adah\n.I COMMAND\n.B \\-\\-help\n.br\n.B adah \\-\\-version\n"
+           ".SH DESCRIPTION\n"
+           "Learns from pairs of an image and a text to give both short binary codes, so that a text finds images and an\n"
+           "image finds texts by counting the bits in which codes differ.\n"
+           "A model is trained on a folder with a metadata file; an index holds the codes of a collection; searching\n"
+           "takes both.\n"
+           ".SH COMMANDS\n", ADAH_VERSION);
+    describe_commands(CLI_DESCRIBE_MAN);
+    printf(".SH EXIT STATUS\n"
+           ".TP\n.B %d\nSuccess.\n"
+           ".TP\n.B %d\nFailure: a file is missing, damaged or does not fit; the message says which and why.\n"
+           ".TP\n.B %d\nUsage: an option, a value or a data set that cannot be worked with.\n"
+           ".TP\n.B %d\nInterrupted; a training goes on with\n.BR \\-\\-resume .\n", CLI_OK, CLI_FAILED, CLI_USAGE,
+           CLI_INTERRUPTED);
+    printf(".SH ENVIRONMENT\n"
+           ".TP\n.B ADAH_CACHE\nFolder for feature maps that need not be computed twice, in place of\n"
+           ".IR $XDG_CACHE_HOME/adah \" or \" \\(ti/.cache/adah .\n"
+           ".SH FILES\n"
+           ".TP\n.IR DIR /metadata.jsonl \", \" DIR /metadata.csv\n"
+           "A data set: one record a pair with file_name, text, and if known labels and split.\n"
+           ".TP\n.IR FILE .checkpoint\nBeside a model in training: what\n.B \\-\\-resume\ngoes on from.\n");
+}
+
+static void describe_bash(void) {
+    printf("# bash completion for adah\n"
+           "_adah() {\n"
+           "    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} words=\n"
+           "    COMPREPLY=()\n"
+           "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
+           "        words=\"--help --version");
+    for (int i = 0; i < N_COMMANDS; i++)
+        printf(" %s", commands[i]->name);
+    printf("\"\n"
+           "        mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+           "        return\n"
+           "    fi\n"
+           "    case ${COMP_WORDS[1]} in\n");
+    describe_commands(CLI_DESCRIBE_BASH);
+    printf("    esac\n"
+           "    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$cur\")\n"
+           "}\n"
+           "complete -o filenames -F _adah adah\n");
+}
+
+static void describe_fish(void) {
+    printf("# fish completion for adah\n"
+           "complete -c adah -f\n"
+           "complete -c adah -n __fish_use_subcommand -l version -d 'show the version'\n"
+           "complete -c adah -s h -l help -d 'show help'\n");
+    for (int i = 0; i < N_COMMANDS; i++)
+        printf("complete -c adah -n __fish_use_subcommand -a %s -d '%s'\n", commands[i]->name, commands[i]->summary);
+    describe_commands(CLI_DESCRIBE_FISH);
+}
+
+static void describe_zsh(void) {
+    printf("#compdef adah\n"
+           "_adah() {\n"
+           "    local -a commands\n"
+           "    commands=(");
+    for (int i = 0; i < N_COMMANDS; i++) {
+        printf("\n        '%s:", commands[i]->name);
+        for (const char *p = commands[i]->summary; *p; p++)
+            printf(*p == ':' ? "\\%c" : "%c", *p);
+        printf("'");
+    }
+    printf(")\n"
+           "    if (( CURRENT == 2 )); then\n"
+           "        _describe command commands\n"
+           "        _arguments --help --version\n"
+           "        return\n"
+           "    fi\n"
+           "    local command=$words[2]\n"
+           "    shift words\n"
+           "    (( CURRENT-- ))\n"
+           "    case $command in\n");
+    describe_commands(CLI_DESCRIBE_ZSH);
+    printf("    esac\n"
+           "}\n"
+           "_adah \"$@\"\n");
+}
+
+static int describe(const char *kind) {
+    static const struct {
+        const char *kind;
+        void (*print)(void);
+    } descriptions[] = {{"man", describe_man}, {"bash", describe_bash}, {"fish", describe_fish}, {"zsh", describe_zsh}};
+    for (size_t i = 0; i < sizeof descriptions / sizeof *descriptions; i++)
+        if (!strcmp(kind, descriptions[i].kind)) {
+            descriptions[i].print();
+            return CLI_OK;
+        }
+    fprintf(stderr, "adah: --describe is \"%s\", expected man, bash, fish or zsh\n", kind);
+    return CLI_USAGE;
 }
 
 int main(int argc, char **argv) {
@@ -28,6 +142,8 @@ int main(int argc, char **argv) {
         puts("adah " ADAH_VERSION);
         return CLI_OK;
     }
+    if (!strcmp(argv[1], "--describe") && argc == 3)
+        return describe(argv[2]);
     for (int i = 0; i < N_COMMANDS; i++)
         if (!strcmp(argv[1], commands[i]->name))
             return commands[i]->run(argc - 1, argv + 1);

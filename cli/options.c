@@ -1,4 +1,5 @@
-/* options.c - parsing by table, usage errors, --help. */
+/* options.c - what comes from the option tables: parsing, usage errors, --help, the manual page's and the shell
+ * completions' part of each command. */
 #include "options.h"
 
 #include <errno.h>
@@ -13,7 +14,7 @@ cli_describe cli_describing = CLI_RUN;
 enum { OPTIONS_MAX = 64, LONG_BASE = 256, HELP = LONG_BASE + OPTIONS_MAX };
 
 static void print_option(const cli_option *o) {
-    char left[64];
+    char left[128];
     int n = o->letter ? snprintf(left, sizeof left, "-%c, --%s", o->letter, o->name)
                       : snprintf(left, sizeof left, "    --%s", o->name);
     if (o->argument)
@@ -36,77 +37,164 @@ static void print_help(const cli_command *c, const cli_option *options, size_t n
         printf("\n%s", c->details);
 }
 
-/* Roff: a minus must be written \- and a line must not begin with a dot. */
-static void print_roff(const char *text) {
-    for (const char *p = text; *p; p++) {
-        if (*p == '-')
-            printf("\\-");
-        else if (*p == '\\')
-            printf("\\e");
+/* ---------------------------------------------------------------- descriptions: manual page, shell completions */
+
+/* Characters that roff would take for its own or print as something else. */
+static void print_roff(const char *text, size_t n) {
+    static const char plain[] = "-\\'~^`";
+    static const char *const escaped[] = {"\\-", "\\e", "\\(aq", "\\(ti", "\\(ha", "\\(ga"};
+    for (size_t i = 0; i < n; i++) {
+        const char *found = strchr(plain, text[i]);
+        if (found)
+            fputs(escaped[found - plain], stdout);
         else
+            putchar(text[i]);
+    }
+}
+
+/* Paragraphs are filled; indented lines are examples and stay as they are. */
+static void print_roff_paragraphs(const char *text) {
+    int is_example = 0;
+    printf(".PP\n");
+    for (const char *line = text; *line;) {
+        const size_t width = strcspn(line, "\n");
+        const int was_example = is_example;
+        is_example = width ? *line == ' ' : 0;
+        if (is_example != was_example)
+            printf(is_example ? ".PP\n.nf\n" : ".fi\n");
+        if (!width)
+            printf(".PP\n");
+        print_roff(line, width);
+        if (width)
+            printf("\n");
+        line += width + (line[width] == '\n');
+    }
+    if (is_example)
+        printf(".fi\n");
+}
+
+static void describe_man(const cli_command *c, const cli_option *options, size_t n) {
+    printf(".SS \"adah %s%s%s\"\n", c->name, *c->arguments ? " " : "", c->arguments);
+    print_roff(c->summary, strlen(c->summary));
+    printf("\n");
+    for (size_t i = 0; i < n; i++) {
+        const cli_option *o = &options[i];
+        printf(".TP\n\\fB");
+        if (o->letter)
+            printf("\\-%c\\fR, \\fB", o->letter);
+        printf("\\-\\-");
+        print_roff(o->name, strlen(o->name));
+        printf(o->argument ? "\\fR \\fI%s\\fR\n" : "\\fR\n", o->argument);
+        print_roff(o->help, strlen(o->help));
+        printf("\n");
+    }
+    if (*c->details)
+        print_roff_paragraphs(c->details);
+}
+
+static int is_folder(const cli_option *o) { return o->argument && !strcmp(o->argument, "DIR"); }
+
+static int is_file(const cli_option *o) {
+    return o->argument && (!strcmp(o->argument, "FILE") || !strcmp(o->argument, "PREFIX"));
+}
+
+/* "a|b": the values there are. */
+static int is_choice(const char *argument) { return argument && strchr(argument, '|'); }
+
+static void print_choices(const char *argument) {
+    for (const char *p = argument; *p; p++)
+        putchar(*p == '|' ? ' ' : *p);
+}
+
+/* The first line of the help, without the characters of `left_out`, quotes as `quote`. */
+static void print_brief(const char *help, const char *left_out, const char *quote) {
+    for (const char *p = help; *p && *p != '\n'; p++) {
+        if (*p == '\'')
+            fputs(quote, stdout);
+        else if (!strchr(left_out, *p))
             putchar(*p);
     }
 }
 
-static void describe_man(const cli_command *c, const cli_option *options, size_t n) {
-    printf(".SS \"adah %s\"\n", c->name);
-    print_roff(c->summary);
-    printf("\n");
-    for (size_t i = 0; i < n; i++) {
-        printf(".TP\n\\fB");
-        if (options[i].letter)
-            printf("\\-%c\\fR, \\fB", options[i].letter);
-        printf("\\-\\-");
-        print_roff(options[i].name);
-        printf("\\fR %s%s%s\n", options[i].argument ? "\\fI" : "", options[i].argument ? options[i].argument : "",
-               options[i].argument ? "\\fR" : "");
-        print_roff(options[i].help);
-        printf("\n");
-    }
-    if (*c->details) {
-        printf(".PP\n.nf\n");
-        print_roff(c->details);
-        printf(".fi\n");
-    }
-}
-
-static int is_path(const cli_option *o) {
-    return o->argument && (!strcmp(o->argument, "FILE") || !strcmp(o->argument, "DIR") || !strcmp(o->argument, "PREFIX"));
-}
-
 static void describe_bash(const cli_command *c, const cli_option *options, size_t n) {
-    printf("    %s) words=\"--help", c->name);
+    printf("    %s)\n        words=\"--help", c->name);
     for (size_t i = 0; i < n; i++)
         printf(" --%s", options[i].name);
-    printf("\" ;;\n");
+    if (is_choice(c->arguments)) {
+        printf(" ");
+        print_choices(c->arguments);
+    }
+    printf("\"\n        case $prev in\n");
+    for (size_t i = 0; i < n; i++) {
+        const cli_option *o = &options[i];
+        if (!o->argument)
+            continue;
+        printf("        --%s) ", o->name);
+        if (is_folder(o) || is_file(o)) {
+            printf("mapfile -t COMPREPLY < <(compgen -%c -- \"$cur\"); ", is_folder(o) ? 'd' : 'f');
+        } else if (is_choice(o->argument)) {
+            printf("mapfile -t COMPREPLY < <(compgen -W \"");
+            print_choices(o->argument);
+            printf("\" -- \"$cur\"); ");
+        }
+        printf("return ;;\n");
+    }
+    printf("        esac ;;\n");
 }
 
 static void describe_fish(const cli_command *c, const cli_option *options, size_t n) {
+    if (is_choice(c->arguments)) {
+        printf("complete -c adah -n '__fish_seen_subcommand_from %s' -a '", c->name);
+        print_choices(c->arguments);
+        printf("'\n");
+    }
     for (size_t i = 0; i < n; i++) {
-        const char *end = strchr(options[i].help, '\n');
-        printf("complete -c adah -n '__fish_seen_subcommand_from %s' -l %s%s -d '", c->name, options[i].name,
-               !options[i].argument     ? ""
-               : is_path(&options[i]) ? " -r -F"
-                                      : " -x");
-        for (const char *p = options[i].help; *p && p != end; p++)
-            printf(*p == '\'' ? "\\'" : "%c", *p);
+        const cli_option *o = &options[i];
+        printf("complete -c adah -n '__fish_seen_subcommand_from %s'", c->name);
+        if (o->letter)
+            printf(" -s %c", o->letter);
+        if (strlen(o->name) > 1)
+            printf(" -l %s", o->name);
+        if (is_choice(o->argument)) {
+            printf(" -x -a '");
+            print_choices(o->argument);
+            printf("'");
+        } else if (is_folder(o)) {
+            printf(" -x -a '(__fish_complete_directories)'");
+        } else if (o->argument) {
+            printf(is_file(o) ? " -r -F" : " -x");
+        }
+        printf(" -d '");
+        print_brief(o->help, "", "\\'");
         printf("'\n");
     }
 }
 
 static void describe_zsh(const cli_command *c, const cli_option *options, size_t n) {
-    printf("    %s) _arguments", c->name);
+    printf("    %s)\n        _arguments '--help[show help]'", c->name);
     for (size_t i = 0; i < n; i++) {
-        const char *end = strchr(options[i].help, '\n');
-        printf(" '--%s[", options[i].name);
-        for (const char *p = options[i].help; *p && p != end; p++)
-            if (*p != '\'' && *p != '[' && *p != ']' && *p != ':')
-                putchar(*p);
-        printf("]%s%s%s'", options[i].argument ? ":" : "", options[i].argument ? options[i].argument : "",
-               is_path(&options[i]) ? ":_files" : options[i].argument ? ": " : "");
+        const cli_option *o = &options[i];
+        printf(" \\\n            '%s--%s[", o->type == CLI_LIST ? "*" : "", o->name);
+        print_brief(o->help, "[]", "");
+        printf("]");
+        if (is_choice(o->argument)) {
+            printf(":value:(");
+            print_choices(o->argument);
+            printf(")");
+        } else if (o->argument) {
+            printf(":%s:%s", o->argument, is_folder(o) ? "_files -/" : is_file(o) ? "_files" : " ");
+        }
+        printf("'");
+    }
+    if (is_choice(c->arguments)) {
+        printf(" \\\n            '1:action:(");
+        print_choices(c->arguments);
+        printf(")'");
     }
     printf(" ;;\n");
 }
+
+/* ---------------------------------------------------------------- parsing */
 
 static int usage_error(const cli_command *c) {
     fprintf(stderr, "Try 'adah %s --help'.\n", c->name);
@@ -238,4 +326,14 @@ int cli_fail(const adah_status *status) {
     return status->code == ADAH_ERROR_CANCELLED  ? CLI_INTERRUPTED
            : status->code == ADAH_ERROR_ARGUMENT ? CLI_USAGE
                                                  : CLI_FAILED;
+}
+
+void cli_print_skipped(const adah_dataset *dataset, size_t n_unreadable, const char *first_unreadable) {
+    const char *first_bad;
+    const size_t n_bad = adah_dataset_skipped(dataset, &first_bad);
+    if (n_bad)
+        printf("left out %zu bad records, the first: %s\n", n_bad, first_bad);
+    if (n_unreadable)
+        printf("left out %zu records whose image cannot be read%s%s\n", n_unreadable, *first_unreadable ? ", the first: " : "",
+               first_unreadable);
 }

@@ -1,4 +1,4 @@
-/* options.h - one table an command names its options; parsing (getopt_long), --help, the man page and shell completion
+/* options.h - one table a command names its options; parsing (getopt_long), --help, the man page and shell completion
  * all come from it. */
 #ifndef ADAH_CLI_OPTIONS_H
 #define ADAH_CLI_OPTIONS_H
@@ -25,7 +25,7 @@ typedef struct cli_option {
     const char *name;     /* long name without dashes */
     char letter;          /* short form, 0: none */
     cli_type type;
-    const char *argument; /* "FILE", "N"; NULL for flags */
+    const char *argument; /* "FILE", "N", "image|text" (the values there are); NULL for flags */
     const char *help;
     void *target;
     int is_required;
@@ -38,6 +38,7 @@ typedef struct cli_command {
     const char *arguments; /* what stands behind the options, "" when nothing */
     const char *details;  /* paragraphs and examples for --help */
     int (*run)(int argc, char **argv);
+    int is_long;          /* 1: seconds to hours on all cores */
 } cli_command;
 
 /* Exit codes. */
@@ -56,6 +57,9 @@ int cli_fail(const adah_status *status);
 /* In place of running: print the tables (for the man page and completions). Set by main. */
 typedef enum cli_describe { CLI_RUN, CLI_DESCRIBE_MAN, CLI_DESCRIBE_BASH, CLI_DESCRIBE_FISH, CLI_DESCRIBE_ZSH } cli_describe;
 extern cli_describe cli_describing;
+
+/* Tells on stdout what of a data set was left out, if anything. */
+void cli_print_skipped(const adah_dataset *dataset, size_t n_unreadable, const char *first_unreadable);
 
 extern const cli_command cli_train, cli_encode, cli_index, cli_search, cli_eval, cli_attend, cli_synth, cli_convert, cli_info,
     cli_demo;

@@ -22,6 +22,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+#ifdef __GNUC__
+#pragma GCC visibility push(default) /* the library is built with everything else hidden */
+#endif
 
 #define ADAH_VERSION "0.1.0"
 
@@ -45,7 +48,8 @@ typedef struct adah_status {
 
 const char *adah_code_name(adah_code code);
 
-/* Threads used by training, encoding and search in this process; n <= 0: one a core (the default). */
+/* Threads used by training, encoding and search in this process; n <= 0: as OpenMP chooses, one a core. Set the
+ * environment variable OMP_WAIT_POLICY=passive before the program starts where the cores do other work too. */
 void adah_set_threads(int n);
 
 enum { ADAH_BITS_MIN = 8, ADAH_BITS_MAX = 1024 };
@@ -224,6 +228,42 @@ adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset
                             const adah_encode_options *options, adah_progress progress, uint64_t *n_records,
                             uint64_t *n_skipped, adah_status *status);
 
+typedef struct adah_index adah_index;
+
+typedef struct adah_search_hit {
+    uint64_t record;
+    uint32_t distance;
+} adah_search_hit;
+
+/* What the index knows of a record. Pointers into the index. */
+typedef struct adah_index_entry {
+    const char *file_name, *text;
+    const uint32_t *label; /* ascending; names by adah_index_label_name */
+    size_t n_labels;
+} adah_index_entry;
+
+/* Opens an index in time that does not grow with it. ADAH_ERROR_FORMAT says which: not an adah index, of a newer
+ * version, or damaged. Contents beyond the header are checked when they are used. */
+adah_code adah_index_open(const char *path, adah_index **index, adah_status *status);
+void adah_index_close(adah_index *index);
+uint64_t adah_index_count(const adah_index *index); /* records */
+size_t adah_index_bits(const adah_index *index);
+const uint8_t *adah_index_model_identity(const adah_index *index); /* 16 bytes: adah_model_id of the model */
+size_t adah_index_label_count(const adah_index *index);
+/* NULL: out of range, or its place in the file is damaged. */
+const char *adah_index_label_name(const adah_index *index, uint32_t label);
+adah_code adah_index_record(const adah_index *index, uint64_t record, adah_index_entry *entry, adah_status *status);
+/* ADAH_ERROR_MISMATCH when the index was made by another model: its codes would mean nothing. */
+adah_code adah_index_check_model(const adah_index *index, const adah_model *model, adah_status *status);
+
+/* The k records whose codes of modality `to` are nearest to `code`, by (distance, record). hits: room for k;
+ * *n_hits: k, or all records that have such a code. ADAH_ERROR_MISMATCH when none of the records has one. */
+adah_code adah_index_search(const adah_index *index, adah_modality to, const uint8_t *code, size_t k,
+                            adah_search_hit *hits, size_t *n_hits, adah_status *status);
+
+/* Reads the whole file and checks every checksum and every record. */
+adah_code adah_index_verify(const char *path, adah_status *status);
+
 /* ---------------------------------------------------------------- evaluation */
 
 typedef struct adah_evaluate_options {
@@ -243,6 +283,26 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
 adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *codes, const adah_codes *query_codes,
                               const adah_evaluate_options *options, char **json, adah_status *status);
 
+/* ---------------------------------------------------------------- report */
+
+typedef struct adah_report_options {
+    const char *title;               /* NULL: "adah" */
+    const char *const *text_queries; /* words to show answers for; NULL: texts of some query records */
+    size_t n_text_queries;
+    size_t n_image_queries;          /* query records shown with their attention mask; 6 */
+    size_t n_results;                /* answers to each; 6 */
+} adah_report_options;
+#define ADAH_REPORT_OPTIONS_INIT {NULL, NULL, 0, 6, 6}
+
+/* Writes one HTML file that needs nothing else: the mAP table, precision-recall and loss curves, queries with their answers
+ * as pictures and distances, attention masks. evaluation: what adah_evaluate gave for this model and data set. */
+adah_code adah_report_write(const adah_model *model, const adah_dataset *dataset, const char *evaluation,
+                            const adah_report_options *options, const adah_encode_options *encode_options,
+                            const char *html_path, adah_status *status);
+
+#ifdef __GNUC__
+#pragma GCC visibility pop
+#endif
 #ifdef __cplusplus
 }
 #endif

@@ -22,6 +22,9 @@ void adah_parallel_for(size_t n, size_t grain, void (*body)(void *context, size_
 
 int adah_parallel_threads(void) { return omp_get_max_threads(); }
 
-void adah_parallel_set_threads(int n) { omp_set_num_threads(n > 0 ? n : omp_get_num_procs()); }
+void adah_parallel_set_threads(int n) {
+    if (n > 0)
+        omp_set_num_threads(n);
+}
 
 void adah_set_threads(int n) { adah_parallel_set_threads(n); }

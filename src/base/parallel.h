@@ -11,6 +11,6 @@
 void adah_parallel_for(size_t n, size_t grain, void (*body)(void *context, size_t i), void *context);
 
 int adah_parallel_threads(void);            /* threads a parallel loop uses */
-void adah_parallel_set_threads(int n);      /* n <= 0: one a core */
+void adah_parallel_set_threads(int n);      /* n <= 0: as OpenMP chooses, one a core */
 
 #endif

@@ -18,7 +18,7 @@ typedef struct adah_hit {
     uint32_t distance;
 } adah_hit;
 
-/* The k nearest of n codes by (distance, position), ascending; returns how many (k or n). hits: room for k. 
+/* The k nearest of n codes by (distance, position), ascending; returns how many (k or n). hits: room for k.
  * Uses the threads of adah_parallel when n is large. Status for memory. */
 adah_code adah_hamming_nearest(const uint8_t *query, const uint8_t *codes, size_t n, size_t n_bits, size_t k,
                                adah_hit *hits, size_t *n_hits, adah_status *status);

@@ -15,7 +15,7 @@
 enum {
     BLOCK = 2048,            /* distances held at once: 4 KiB */
     GROUP = 64,              /* items that one comparison with the bound rules out */
-    PART_BYTES_MIN = 1 << 19 /* codes worth a thread */
+    PART_BYTES_MIN = 4 << 20 /* of codes, worth a thread: less is read sooner than threads meet on a busy machine */
 };
 
 static const adah_hamming_kernel *const all_kernels[] = {

@@ -172,7 +172,7 @@ void adah_attention_image(adah_builder *b, const char *prefix, adah_node *f, ada
     const adah_window point = {.size_h = 1, .size_w = 1, .stride_h = 1, .stride_w = 1};
     char name[ADAH_PARAMETER_NAME_BYTES];
     adah_builder_name(name, prefix, "attention");
-    adah_node *m = adah_builder_convolution(b, name, f, 1, point, 1, ADAH_INIT_GLOROT, ADAH_GROUP_ATTENTION);
+    adah_node *m = adah_builder_convolution(b, name, f, 1, point, 1, ADAH_INIT_ATTENTION, ADAH_GROUP_ATTENTION);
     split(b, f, m, out);
 }
 
@@ -184,6 +184,6 @@ void adah_attention_vector(adah_builder *b, const char *prefix, adah_node *f, ad
     out->extent = (adah_mask_extent){s.dim[0], 1, s.dim[1], ADAH_POOL_FLATTEN};
     char name[ADAH_PARAMETER_NAME_BYTES];
     adah_builder_name(name, prefix, "attention");
-    adah_node *m = adah_builder_linear(b, name, f, s.dim[1], ADAH_INIT_GLOROT, ADAH_GROUP_ATTENTION);
+    adah_node *m = adah_builder_linear(b, name, f, s.dim[1], ADAH_INIT_ATTENTION, ADAH_GROUP_ATTENTION);
     split(b, f, m, out);
 }

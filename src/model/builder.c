@@ -36,8 +36,10 @@ adah_parameter *adah_builder_parameter(adah_builder *b, const char *prefix, cons
     adah_random r = adah_random_seeded(b->config->seed, XXH3_64bits(name, strlen(name)));
     if (init == ADAH_INIT_HE)
         adah_parameter_init_he(p, &r);
-    else if (init == ADAH_INIT_GLOROT)
+    else if (init == ADAH_INIT_GLOROT || init == ADAH_INIT_ATTENTION)
         adah_parameter_init_glorot(p, &r);
+    for (size_t i = 0; init == ADAH_INIT_ATTENTION && i < p->n; i++)
+        p->value[i] *= b->config->attention_init;
     return p;
 }
 

@@ -16,7 +16,7 @@ enum {
     ADAH_N_GROUPS = 3
 };
 
-typedef enum adah_init { ADAH_INIT_HE, ADAH_INIT_GLOROT, ADAH_INIT_ZERO } adah_init;
+typedef enum adah_init { ADAH_INIT_HE, ADAH_INIT_GLOROT, ADAH_INIT_ATTENTION, ADAH_INIT_ZERO } adah_init;
 
 typedef struct adah_builder {
     adah_graph *graph;

@@ -216,6 +216,14 @@ static void identity_bytes(const adah_model *model, uint8_t bytes[ADAH_MODEL_IDE
     }
 }
 
+adah_code adah_index_check_model(const adah_index *index, const adah_model *model, adah_status *status) {
+    uint8_t identity[ADAH_MODEL_IDENTITY_BYTES];
+    identity_bytes(model, identity);
+    if (memcmp(identity, adah_index_model_identity(index), sizeof identity) != 0)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "this index was made by another model than %s", model->state.id);
+    return ADAH_OK;
+}
+
 static adah_code add_record(adah_index_builder *builder, const adah_dataset *dataset, const adah_codes *codes, size_t i,
                             adah_status *status) {
     const adah_record *r = adah_dataset_record(dataset, codes->record[i]);

@@ -218,10 +218,10 @@ static adah_code record_training(job *j, const char *history_text, adah_status *
     json_t *labels = json_array();
     for (uint32_t i = 0; i < adah_dataset_label_count(j->dataset); i++)
         json_array_append_new(labels, json_string(adah_dataset_label_name(j->dataset, i)));
-    json_t *record = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:o, s:O?, s:o?}", "adah_version", ADAH_VERSION, "data",
+    json_t *record = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:O?, s:o?}", "adah_version", ADAH_VERSION, "data",
                                data, "n_train", (json_int_t)j->n_train, "n_validation", (json_int_t)j->n_validation,
                                "n_records_bad", (json_int_t)adah_dataset_skipped(j->dataset, NULL), "n_images_unreadable",
-                               (json_int_t)j->store.n_missing, "similarity", j->state.config.similarity, "labels", labels,
+                               (json_int_t)j->store.n_missing, "first_unreadable", j->store.first_missing, "similarity", j->state.config.similarity, "labels", labels,
                                "best_epoch", best_epoch(history), "history", history);
     char *text = record ? json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     j->state.training = text ? adah_memory_text(text) : NULL;

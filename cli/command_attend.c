@@ -1,0 +1,41 @@
+/* command_attend.c - adah attend. */
+#include "options.h"
+
+#include <stdio.h>
+
+static int run(int argc, char **argv);
+
+const cli_command cli_attend = {
+    "attend", "Show where the model looks in an image.", "",
+    "Writes the image as PNG with what the attention mask leaves out darkened and the mask outlined.\n"
+    "\n"
+    "Example:\n"
+    "  adah attend --model photos.safetensors --image my-cat.jpg --out my-cat-attended.png\n",
+    run, 0};
+
+static int run(int argc, char **argv) {
+    const char *model_path = NULL, *image = NULL, *out = NULL;
+    size_t n_side_max = 512;
+    const cli_option options[] = {
+        {"model", 0, CLI_TEXT, "FILE", "a trained model", &model_path, 1, 0, 0},
+        {"image", 0, CLI_TEXT, "FILE", "the image", &image, 1, 0, 0},
+        {"out", 0, CLI_TEXT, "FILE", "where to put the PNG", &out, 1, 0, 0},
+        {"side", 0, CLI_SIZE, "N", "longer side of the PNG at most, pixels (default 512)", &n_side_max, 0, 16, 8192},
+    };
+    const int code = cli_parse_all(&cli_attend, options, sizeof options / sizeof *options, argc, argv);
+    if (code >= 0)
+        return code;
+    adah_status status;
+    adah_model *model = NULL;
+    adah_encoder *encoder = NULL;
+    adah_code done = adah_model_open(model_path, &model, &status);
+    if (done == ADAH_OK)
+        done = adah_encoder_create(model, &encoder, &status);
+    if (done == ADAH_OK)
+        done = adah_attend_write(encoder, image, out, n_side_max, &status);
+    if (done == ADAH_OK)
+        printf("%s\n", out);
+    adah_encoder_close(encoder);
+    adah_model_close(model);
+    return done == ADAH_OK ? CLI_OK : cli_fail(&status);
+}

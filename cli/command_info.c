@@ -1,0 +1,120 @@
+/* command_info.c - adah info. */
+#include "options.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+static int run(int argc, char **argv);
+
+const cli_command cli_info = {
+    "info", "Describe a model, an index or a data set.", "",
+    "Examples:\n"
+    "  adah info --model photos.safetensors\n"
+    "  adah info --index photos.adah\n"
+    "  adah info --data photos\n",
+    run, 0};
+
+static adah_code model_info(const char *path, json_t **object, adah_status *status) {
+    adah_model *model;
+    const adah_code code = adah_model_open(path, &model, status);
+    if (code == ADAH_OK) {
+        *object = json_loads(adah_model_json(model), 0, NULL);
+        adah_model_close(model);
+    }
+    return code;
+}
+
+static adah_code index_info(const char *path, json_t **object, adah_status *status) {
+    adah_index *index;
+    const adah_code code = adah_index_open(path, &index, status);
+    if (code == ADAH_OK) {
+        char model[33];
+        for (int i = 0; i < 16; i++)
+            snprintf(model + 2 * i, 3, "%02x", adah_index_model_identity(index)[i]);
+        *object = json_pack("{s:I, s:I, s:s, s:I}", "n_records", (json_int_t)adah_index_count(index), "n_bits",
+                            (json_int_t)adah_index_bits(index), "model", model, "n_labels",
+                            (json_int_t)adah_index_label_count(index));
+        adah_index_close(index);
+    }
+    return code;
+}
+
+static adah_code data_info(const char *path, json_t **object, adah_status *status) {
+    adah_dataset *dataset;
+    const adah_code code = adah_dataset_open(path, NULL, &dataset, status);
+    if (code != ADAH_OK)
+        return code;
+    json_int_t n_split[3] = {0};
+    size_t n_labels = 0, n_empty = 0;
+    const size_t n = adah_dataset_count(dataset);
+    for (size_t i = 0; i < n; i++) {
+        const adah_record *r = adah_dataset_record(dataset, i);
+        n_split[r->split]++;
+        n_labels += r->n_labels;
+        n_empty += !*r->text;
+    }
+    const char *first_bad;
+    const size_t n_bad = adah_dataset_skipped(dataset, &first_bad);
+    *object = json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:s}", "n_records", (json_int_t)n, "n_train", n_split[0],
+                        "n_query", n_split[1], "n_database", n_split[2], "n_labels",
+                        (json_int_t)adah_dataset_label_count(dataset), "labels_per_record", (double)n_labels / (double)n,
+                        "n_texts_empty", (json_int_t)n_empty, "n_bad_records", (json_int_t)n_bad, "first_bad", first_bad);
+    adah_dataset_close(dataset);
+    return code;
+}
+
+/* Nested objects are indented; arrays are only counted. */
+static void print_object(json_t *object, int depth) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) {
+        printf("%*s%s: ", 2 * depth, "", key);
+        if (json_is_object(value)) {
+            printf("\n");
+            print_object(value, depth + 1);
+        } else if (json_is_array(value)) {
+            printf("%zu entries\n", json_array_size(value));
+        } else if (json_is_string(value)) {
+            printf("%s\n", json_string_value(value));
+        } else if (json_is_integer(value)) {
+            printf("%lld\n", (long long)json_integer_value(value));
+        } else {
+            printf("%g\n", json_number_value(value));
+        }
+    }
+}
+
+static int run(int argc, char **argv) {
+    const char *model = NULL, *index = NULL, *data = NULL;
+    int as_json = 0;
+    const cli_option options[] = {
+        {"model", 0, CLI_TEXT, "FILE", "a trained model: its configuration and training record", &model, 0, 0, 0},
+        {"index", 0, CLI_TEXT, "FILE", "an index", &index, 0, 0, 0},
+        {"data", 0, CLI_TEXT, "DIR", "a data set", &data, 0, 0, 0},
+        {"json", 0, CLI_FLAG, NULL, "print everything as JSON", &as_json, 0, 0, 0},
+    };
+    const int code = cli_parse_all(&cli_info, options, sizeof options / sizeof *options, argc, argv);
+    if (code >= 0)
+        return code;
+    if (!!model + !!index + !!data != 1) {
+        fprintf(stderr, "adah info: give one of --model, --index and --data\n");
+        return CLI_USAGE;
+    }
+    adah_status status;
+    json_t *object = NULL;
+    const adah_code done = model   ? model_info(model, &object, &status)
+                           : index ? index_info(index, &object, &status)
+                                   : data_info(data, &object, &status);
+    if (done != ADAH_OK)
+        return cli_fail(&status);
+    if (as_json) {
+        json_dumpf(object, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+        putchar('\n');
+    } else {
+        print_object(object, 0);
+    }
+    json_decref(object);
+    return CLI_OK;
+}

@@ -1,0 +1,477 @@
+/* measures.c - retrieval measures of many queries against one database.
+ *
+ * Per query: distances by the Hamming kernels, shared labels by counting along inverted lists, then two passes over
+ * the database. The first counts items, relevant items and gains at each distance (a counting sort without moving
+ * anything); the second knows from those counts the rank of every item as it meets them in database order.
+ * All that depends on ties alone (tie-aware, bounds, NDCG, radius) comes from the counts, without a pass.
+ *
+ * Queries are worked off in blocks of fixed size, and the sums of blocks are added in order, so that the number of
+ * threads does not change a bit of the result. */
+#include "eval/measures.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "codes/codes.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 16, N_CUT_DEFAULT = 50, LEVELS_MAX = ADAH_BITS_MAX + 2 };
+
+/* Which items of the database carry a label. Labels are numbered in ascending order of their value. */
+typedef struct inverted {
+    uint32_t *label; /* n_labels, ascending */
+    size_t n_labels;
+    size_t *start;  /* n_labels + 1 */
+    uint32_t *item; /* ascending within a label */
+} inverted;
+
+/* What all queries share. */
+typedef struct tables {
+    /* Sums of 1 / r over r = 1..n, as the sum of two doubles: differences of far terms stay exact. */
+    double *harmonic_high, *harmonic_low;
+    double *discount; /* sums of 1 / log2(r + 1) over r = 1..n for n up to n_discount */
+    size_t n_discount;
+    size_t n_points, point[ADAH_PRECISION_POINTS_MAX];
+    uint8_t *point_of_rank; /* the first point that a rank counts for; up to the last point */
+} tables;
+
+/* Sums over the queries of a block. Arrays of n_bits + 1 follow in one allocation for all blocks. */
+typedef struct block_sums {
+    int out_of_memory;
+    size_t n_queries, n_left_out;
+    double ap, ap_tie_aware, ap_optimistic, ap_pessimistic, ap_at_k, ap_first_k, ndcg;
+    uint64_t n_relevant, relevant_at[ADAH_PRECISION_POINTS_MAX]; /* within the first N ranks */
+    uint64_t *returned, *returned_relevant;                      /* within a radius */
+    double *precision, *recall;
+} block_sums;
+
+typedef struct job {
+    const adah_coded_set *queries, *database;
+    const size_t *leave_out;
+    size_t n_bits, n_cut, n_query_labels_max;
+    inverted lists;
+    tables tables;
+    block_sums *blocks;
+} job;
+
+/* Work memory of a block. */
+typedef struct scratch {
+    uint16_t *distance, *shared; /* by item */
+    size_t *n_sharing;           /* items by number of shared labels */
+    double *gain;                /* by number of shared labels */
+} scratch;
+
+/* One query: items by distance. The level n_bits + 1 holds the item that is left out. */
+typedef struct levels {
+    size_t n[LEVELS_MAX], n_relevant[LEVELS_MAX];
+    double gain[LEVELS_MAX];
+} levels;
+
+/* ---- checks ---- */
+
+static adah_code check_set(const adah_coded_set *set, const char *name, adah_status *status) {
+    if (set->n == 0)
+        return ADAH_OK;
+    if (!set->codes || !set->label_start)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "measures: the %s have no codes or no labels", name);
+    if (set->n > UINT32_MAX)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "measures: %zu %s, expected at most %u", set->n, name,
+                         UINT32_MAX);
+    for (size_t i = 0; i < set->n; i++) {
+        size_t start = set->label_start[i], end = set->label_start[i + 1];
+        if (end < start || end - start > UINT16_MAX || (end > start && !set->label))
+            return adah_fail(
+                status, ADAH_ERROR_ARGUMENT,
+                "measures: labels %zu .. %zu of item %zu of the %s, expected at most %u in ascending order", start,
+                end, i, name, UINT16_MAX);
+        for (size_t j = start + 1; j < end; j++)
+            if (set->label[j] <= set->label[j - 1])
+                return adah_fail(status, ADAH_ERROR_ARGUMENT,
+                                 "measures: label %u behind %u at item %zu of the %s, expected ascending labels",
+                                 set->label[j], set->label[j - 1], i, name);
+    }
+    return ADAH_OK;
+}
+
+static adah_code check(const job *j, adah_status *status) {
+    if (j->n_bits < ADAH_BITS_MIN || j->n_bits > ADAH_BITS_MAX || j->n_bits % 8)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT,
+                         "measures: codes of %zu bits, expected a multiple of 8 from %d to %d", j->n_bits,
+                         ADAH_BITS_MIN, ADAH_BITS_MAX);
+    ADAH_TRY(check_set(j->queries, "queries", status));
+    ADAH_TRY(check_set(j->database, "database items", status));
+    for (size_t i = 0; j->leave_out && i < j->queries->n; i++)
+        if (j->leave_out[i] != SIZE_MAX && j->leave_out[i] >= j->database->n)
+            return adah_fail(status, ADAH_ERROR_ARGUMENT,
+                             "measures: query %zu leaves out item %zu of a database of %zu", i, j->leave_out[i],
+                             j->database->n);
+    return ADAH_OK;
+}
+
+/* ---- inverted lists ---- */
+
+static int by_value(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The number of a label; n_labels when the database does not have it. */
+static size_t find_label(const inverted *lists, uint32_t label) {
+    const uint32_t *found = bsearch(&label, lists->label, lists->n_labels, sizeof label, by_value);
+    return found ? (size_t)(found - lists->label) : lists->n_labels;
+}
+
+static adah_code build_lists(const adah_coded_set *set, inverted *lists, adah_status *status) {
+    size_t first = set->n ? set->label_start[0] : 0, n = set->n ? set->label_start[set->n] - first : 0;
+    lists->label = adah_memory_resize(NULL, n, sizeof *lists->label);
+    lists->item = adah_memory_resize(NULL, n, sizeof *lists->item);
+    lists->start = adah_memory_zeroed(n + 2, sizeof *lists->start);
+    if (!lists->label || !lists->item || !lists->start)
+        return adah_fail_memory(status, n * (sizeof *lists->label + sizeof *lists->item + sizeof *lists->start));
+    if (n == 0)
+        return ADAH_OK;
+    memcpy(lists->label, set->label + first, n * sizeof *lists->label);
+    qsort(lists->label, n, sizeof *lists->label, by_value);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || lists->label[i] != lists->label[i - 1])
+            lists->label[lists->n_labels++] = lists->label[i];
+    /* start[l + 2] counts label l, then start[l + 1] is where its next item goes, in the end where it ends. */
+    for (size_t j = first; j < first + n; j++)
+        lists->start[find_label(lists, set->label[j]) + 2]++;
+    for (size_t l = 2; l < lists->n_labels + 2; l++)
+        lists->start[l] += lists->start[l - 1];
+    for (size_t i = 0; i < set->n; i++)
+        for (size_t j = set->label_start[i]; j < set->label_start[i + 1]; j++)
+            lists->item[lists->start[find_label(lists, set->label[j]) + 1]++] = (uint32_t)i;
+    return ADAH_OK;
+}
+
+/* ---- tables ---- */
+
+/* 1, 5, 10, 50, 100, then 200, 400 .. 1,000 and 1,500, 2,000 .. 10,000, up to the items every query ranks. */
+static void choose_points(tables *t, size_t n_ranked) {
+    static const size_t head[] = {1, 5, 10, 50, 100};
+    for (size_t i = 0; i < sizeof head / sizeof *head && head[i] <= n_ranked; i++)
+        t->point[t->n_points++] = head[i];
+    for (size_t n = 200; n <= 10000 && n <= n_ranked; n += n < 1000 ? 200 : 500)
+        t->point[t->n_points++] = n;
+}
+
+static adah_code build_tables(const job *j, tables *t, adah_status *status) {
+    size_t n = j->database->n, n_ranked = n;
+    for (size_t i = 0; j->leave_out && i < j->queries->n && n_ranked == n; i++)
+        n_ranked -= j->leave_out[i] != SIZE_MAX;
+    choose_points(t, n_ranked);
+    size_t n_points = t->n_points ? t->point[t->n_points - 1] + 1 : 0;
+    t->n_discount = j->n_cut < n ? j->n_cut : n;
+    t->harmonic_high = adah_memory_zeroed(n + 1, sizeof(double));
+    t->harmonic_low = adah_memory_zeroed(n + 1, sizeof(double));
+    t->discount = adah_memory_zeroed(t->n_discount + 1, sizeof(double));
+    t->point_of_rank = adah_memory_zeroed(n_points, 1);
+    if (!t->harmonic_high || !t->harmonic_low || !t->discount || !t->point_of_rank)
+        return adah_fail_memory(status, (n + 1) * 2 * sizeof(double));
+    for (size_t r = 1; r <= n; r++) {
+        /* the error of high + x, kept in low (Knuth's two-sum) */
+        double high = t->harmonic_high[r - 1], x = 1.0 / (double)r, sum = high + x, part = sum - high;
+        t->harmonic_high[r] = sum;
+        t->harmonic_low[r] = t->harmonic_low[r - 1] + ((high - (sum - part)) + (x - part));
+    }
+    for (size_t r = 1; r <= t->n_discount; r++)
+        t->discount[r] = t->discount[r - 1] + 1 / log2((double)r + 1);
+    for (size_t r = 1, p = 0; r < n_points; r++) {
+        p += r > t->point[p];
+        t->point_of_rank[r] = (uint8_t)p;
+    }
+    return ADAH_OK;
+}
+
+/* Sum of 1 / r over r = from + 1 .. to. */
+static double harmonic(const tables *t, size_t from, size_t to) {
+    return (t->harmonic_high[to] - t->harmonic_high[from]) + (t->harmonic_low[to] - t->harmonic_low[from]);
+}
+
+/* Sum of the discounts of the ranks from + 1 .. to that lie within the cut. */
+static double discounts(const tables *t, size_t from, size_t to) {
+    from = from < t->n_discount ? from : t->n_discount;
+    to = to < t->n_discount ? to : t->n_discount;
+    return t->discount[to] - t->discount[from];
+}
+
+/* ---- one query ---- */
+
+/* Fills shared and returns its maximum, without the item that is left out. */
+static size_t count_shared(const job *j, size_t query, uint16_t *shared) {
+    const inverted *lists = &j->lists;
+    memset(shared, 0, j->database->n * sizeof *shared);
+    for (size_t i = j->queries->label_start[query]; i < j->queries->label_start[query + 1]; i++) {
+        size_t l = find_label(lists, j->queries->label[i]);
+        if (l == lists->n_labels)
+            continue;
+        for (size_t e = lists->start[l]; e < lists->start[l + 1]; e++)
+            shared[lists->item[e]]++;
+    }
+    if (j->leave_out && j->leave_out[query] != SIZE_MAX)
+        shared[j->leave_out[query]] = 0;
+    uint16_t most = 0;
+    for (size_t i = 0; i < j->database->n; i++)
+        most = shared[i] > most ? shared[i] : most;
+    return most;
+}
+
+/* Gains 2^s - 1, all scaled by 2^-most: NDCG is a ratio, and nothing overflows. */
+static void fill_gains(size_t most, double *gain) {
+    for (size_t s = 0; s <= most; s++)
+        gain[s] = ldexp(1, (int)s - (int)most) - ldexp(1, -(int)most);
+}
+
+static void count_levels(const job *j, scratch *w, levels *v) {
+    memset(v, 0, sizeof *v);
+    for (size_t i = 0; i < j->database->n; i++) {
+        size_t d = w->distance[i], s = w->shared[i];
+        v->n[d]++;
+        if (s) {
+            v->n_relevant[d]++;
+            v->gain[d] += w->gain[s];
+            w->n_sharing[s]++;
+        }
+    }
+}
+
+/* The measures by rank in the order (distance, position). */
+static void add_ranked(const job *j, const scratch *w, const levels *v, size_t n_relevant, block_sums *sums) {
+    const tables *t = &j->tables;
+    size_t rank[LEVELS_MAX], seen[LEVELS_MAX]; /* of the latest item of a level; relevant items up to it */
+    rank[0] = seen[0] = 0;
+    for (size_t d = 0; d <= j->n_bits; d++) {
+        rank[d + 1] = rank[d] + v->n[d];
+        seen[d + 1] = seen[d] + v->n_relevant[d];
+    }
+    size_t last_point = t->n_points ? t->point[t->n_points - 1] : 0;
+    size_t n_first = n_relevant < j->n_cut ? n_relevant : j->n_cut, n_within_cut = 0;
+    uint64_t relevant_at[ADAH_PRECISION_POINTS_MAX] = {0}; /* between one point and the next */
+    double ap = 0, ap_at_k = 0, ap_first_k = 0;
+    for (size_t i = 0; i < j->database->n; i++) {
+        size_t d = w->distance[i], r = ++rank[d];
+        if (!w->shared[i])
+            continue;
+        size_t nth = ++seen[d];
+        double precision = (double)nth / (double)r;
+        ap += precision;
+        if (nth <= n_first)
+            ap_first_k += precision;
+        if (r <= j->n_cut) {
+            ap_at_k += precision;
+            n_within_cut++;
+        }
+        if (r <= last_point)
+            relevant_at[t->point_of_rank[r]]++;
+    }
+    sums->ap += ap / (double)n_relevant;
+    sums->ap_first_k += ap_first_k / (double)n_first;
+    sums->ap_at_k += n_within_cut ? ap_at_k / (double)n_within_cut : 0;
+    uint64_t within = 0;
+    for (size_t p = 0; p < t->n_points; p++)
+        sums->relevant_at[p] += within += relevant_at[p];
+}
+
+/* The measures that see levels of distance only. */
+static void add_levels(const job *j, const levels *v, const double *gain, const size_t *n_sharing, size_t most,
+                       size_t n_relevant, block_sums *sums) {
+    const tables *t = &j->tables;
+    double tie_aware = 0, optimistic = 0, pessimistic = 0, dcg = 0, ideal = 0;
+    size_t n_before = 0, p_before = 0; /* items and relevant items at smaller distances */
+    for (size_t d = 0; d <= j->n_bits; d++) {
+        size_t n = v->n[d], p = v->n_relevant[d], n_end = n_before + n;
+        if (p) {
+            double before = (double)p_before, share = n > 1 ? (double)(p - 1) / (double)(n - 1) : 0;
+            /* mean over t = 1..n of [P + 1 + (t - 1) share] / (N + t), summed with (t - 1) = (N + t) - (N + 1) */
+            double sum =
+                (double)n * share + (before + 1 - share * (double)(n_before + 1)) * harmonic(t, n_before, n_end);
+            tie_aware += (double)p * sum / (double)n;
+            /* relevant first: sum over i = 1..p of (P + i) / (N + i); relevant last: N + n - p instead of N */
+            optimistic += (double)p + (before - (double)n_before) * harmonic(t, n_before, n_before + p);
+            pessimistic += (double)p + (before - (double)(n_end - p)) * harmonic(t, n_end - p, n_end);
+            dcg += v->gain[d] / (double)n * discounts(t, n_before, n_end);
+        }
+        n_before = n_end;
+        p_before += p;
+        sums->returned[d] += n_before;
+        sums->returned_relevant[d] += p_before;
+        sums->precision[d] += n_before ? (double)p_before / (double)n_before : 0;
+        sums->recall[d] += (double)p_before / (double)n_relevant;
+    }
+    for (size_t s = most, rank = 0; s > 0; rank += n_sharing[s], s--)
+        ideal += gain[s] * discounts(t, rank, rank + n_sharing[s]);
+    sums->ap_tie_aware += tie_aware / (double)n_relevant;
+    sums->ap_optimistic += optimistic / (double)n_relevant;
+    sums->ap_pessimistic += pessimistic / (double)n_relevant;
+    sums->ndcg += dcg / ideal;
+    sums->n_relevant += n_relevant;
+}
+
+static void add_query(const job *j, size_t query, scratch *w, block_sums *sums) {
+    size_t most = count_shared(j, query, w->shared), n_relevant = 0;
+    if (most == 0) {
+        sums->n_left_out++;
+        return;
+    }
+    adah_hamming_distances(j->queries->codes + query * (j->n_bits / 8), j->database->codes, j->database->n, j->n_bits,
+                           w->distance);
+    if (j->leave_out && j->leave_out[query] != SIZE_MAX)
+        w->distance[j->leave_out[query]] = (uint16_t)(j->n_bits + 1);
+    levels v;
+    memset(w->n_sharing, 0, (most + 1) * sizeof *w->n_sharing);
+    fill_gains(most, w->gain);
+    count_levels(j, w, &v);
+    for (size_t s = 1; s <= most; s++)
+        n_relevant += w->n_sharing[s];
+    add_ranked(j, w, &v, n_relevant, sums);
+    add_levels(j, &v, w->gain, w->n_sharing, most, n_relevant, sums);
+    sums->n_queries++;
+}
+
+static void add_block(void *context, size_t block) {
+    const job *j = context;
+    block_sums *sums = &j->blocks[block];
+    scratch w = {
+        .distance = adah_memory_resize(NULL, j->database->n, sizeof *w.distance),
+        .shared = adah_memory_resize(NULL, j->database->n, sizeof *w.shared),
+        .n_sharing = adah_memory_resize(NULL, j->n_query_labels_max + 1, sizeof *w.n_sharing),
+        .gain = adah_memory_resize(NULL, j->n_query_labels_max + 1, sizeof *w.gain),
+    };
+    sums->out_of_memory = !w.distance || !w.shared || !w.n_sharing || !w.gain;
+    size_t end = (block + 1) * BLOCK < j->queries->n ? (block + 1) * BLOCK : j->queries->n;
+    for (size_t query = block * BLOCK; query < end && !sums->out_of_memory; query++)
+        add_query(j, query, &w, sums);
+    adah_memory_free(w.distance);
+    adah_memory_free(w.shared);
+    adah_memory_free(w.n_sharing);
+    adah_memory_free(w.gain);
+}
+
+/* ---- all queries ---- */
+
+/* Adds block `from` to block `to`. */
+static void merge(block_sums *to, const block_sums *from, size_t n_bits) {
+    to->out_of_memory |= from->out_of_memory;
+    to->n_queries += from->n_queries;
+    to->n_left_out += from->n_left_out;
+    to->ap += from->ap;
+    to->ap_tie_aware += from->ap_tie_aware;
+    to->ap_optimistic += from->ap_optimistic;
+    to->ap_pessimistic += from->ap_pessimistic;
+    to->ap_at_k += from->ap_at_k;
+    to->ap_first_k += from->ap_first_k;
+    to->ndcg += from->ndcg;
+    to->n_relevant += from->n_relevant;
+    for (size_t p = 0; p < ADAH_PRECISION_POINTS_MAX; p++)
+        to->relevant_at[p] += from->relevant_at[p];
+    for (size_t r = 0; r <= n_bits; r++) {
+        to->returned[r] += from->returned[r];
+        to->returned_relevant[r] += from->returned_relevant[r];
+        to->precision[r] += from->precision[r];
+        to->recall[r] += from->recall[r];
+    }
+}
+
+static double ratio(double a, double b) { return b > 0 ? a / b : 0; }
+
+/* radius: zeroed, 4 (n_bits + 1). */
+static void report(const job *j, const block_sums *sums, double *radius, adah_measures *m) {
+    double n = (double)sums->n_queries;
+    size_t n_radii = j->n_bits + 1;
+    *m = (adah_measures){
+        .n_queries = sums->n_queries,
+        .n_queries_left_out = sums->n_left_out,
+        .n_database = j->database->n,
+        .n_bits = j->n_bits,
+        .map = ratio(sums->ap, n),
+        .map_tie_aware = ratio(sums->ap_tie_aware, n),
+        .map_optimistic = ratio(sums->ap_optimistic, n),
+        .map_pessimistic = ratio(sums->ap_pessimistic, n),
+        .n_cut = j->n_cut,
+        .map_at_k = ratio(sums->ap_at_k, n),
+        .map_first_k_relevant = ratio(sums->ap_first_k, n),
+        .ndcg_at_k = ratio(sums->ndcg, n),
+        .n_precision = j->tables.n_points,
+        .precision_micro = radius,
+        .recall_micro = radius + n_radii,
+        .precision_macro = radius + 2 * n_radii,
+        .recall_macro = radius + 3 * n_radii,
+    };
+    for (size_t p = 0; p < m->n_precision; p++) {
+        m->precision_at[p] = j->tables.point[p];
+        m->precision[p] = ratio((double)sums->relevant_at[p], n * (double)j->tables.point[p]);
+    }
+    for (size_t r = 0; r < n_radii; r++) {
+        m->precision_micro[r] = ratio((double)sums->returned_relevant[r], (double)sums->returned[r]);
+        m->recall_micro[r] = ratio((double)sums->returned_relevant[r], (double)sums->n_relevant);
+        m->precision_macro[r] = ratio(sums->precision[r], n);
+        m->recall_macro[r] = ratio(sums->recall[r], n);
+    }
+}
+
+/* `counts` and `sums` are the arrays of all blocks, `radius` those of the result. */
+static adah_code run(job *j, uint64_t *counts, double *sums, double *radius, adah_measures *measures,
+                     adah_status *status) {
+    size_t n_blocks = (j->queries->n + BLOCK - 1) / BLOCK, n_radii = j->n_bits + 1;
+    for (size_t b = 0; b <= n_blocks; b++) { /* the last one takes the total */
+        j->blocks[b].returned = counts + 2 * b * n_radii;
+        j->blocks[b].returned_relevant = counts + (2 * b + 1) * n_radii;
+        j->blocks[b].precision = sums + 2 * b * n_radii;
+        j->blocks[b].recall = sums + (2 * b + 1) * n_radii;
+    }
+    ADAH_TRY(build_lists(j->database, &j->lists, status));
+    ADAH_TRY(build_tables(j, &j->tables, status));
+    adah_parallel_for(n_blocks, 1, add_block, j);
+    block_sums *total = &j->blocks[n_blocks];
+    for (size_t b = 0; b < n_blocks; b++)
+        merge(total, &j->blocks[b], j->n_bits);
+    if (total->out_of_memory)
+        return adah_fail_memory(status, j->database->n * 2 * sizeof(uint16_t));
+    report(j, total, radius, measures);
+    return ADAH_OK;
+}
+
+adah_code adah_measures_compute(adah_coded_set queries, adah_coded_set database, size_t n_bits,
+                                const adah_measures_options *options, adah_measures *measures, adah_status *status) {
+    job j = {.queries = &queries, .database = &database, .n_bits = n_bits};
+    if (options) {
+        j.leave_out = options->leave_out;
+        j.n_cut = options->n_cut;
+    }
+    if (j.n_cut == 0)
+        j.n_cut = N_CUT_DEFAULT;
+    ADAH_TRY(check(&j, status));
+    for (size_t i = 0; i < queries.n; i++) {
+        size_t n = queries.label_start[i + 1] - queries.label_start[i];
+        j.n_query_labels_max = n > j.n_query_labels_max ? n : j.n_query_labels_max;
+    }
+    size_t n_sums = ((queries.n + BLOCK - 1) / BLOCK + 1) * 2 * (n_bits + 1);
+    j.blocks = adah_memory_zeroed((queries.n + BLOCK - 1) / BLOCK + 1, sizeof *j.blocks);
+    uint64_t *counts = adah_memory_zeroed(n_sums, sizeof *counts);
+    double *sums = adah_memory_zeroed(n_sums, sizeof *sums);
+    double *radius = adah_memory_zeroed(4 * (n_bits + 1), sizeof *radius);
+    adah_code code = j.blocks && counts && sums && radius
+                         ? run(&j, counts, sums, radius, measures, status)
+                         : adah_fail_memory(status, n_sums * (sizeof *counts + sizeof *sums));
+    if (code != ADAH_OK)
+        adah_memory_free(radius);
+    adah_memory_free(j.lists.label);
+    adah_memory_free(j.lists.item);
+    adah_memory_free(j.lists.start);
+    adah_memory_free(j.tables.harmonic_high);
+    adah_memory_free(j.tables.harmonic_low);
+    adah_memory_free(j.tables.discount);
+    adah_memory_free(j.tables.point_of_rank);
+    adah_memory_free(j.blocks);
+    adah_memory_free(counts);
+    adah_memory_free(sums);
+    return code;
+}
+
+void adah_measures_free(adah_measures *measures) {
+    adah_memory_free(measures->precision_micro);
+    *measures = (adah_measures){0};
+}
