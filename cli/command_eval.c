@@ -16,6 +16,7 @@ const cli_command cli_eval = {
     "Examples:\n"
     "  adah eval --model photos.safetensors --data photos\n"
     "  adah eval --model photos.safetensors --data photos --queries other-photos --json\n"
+    "  adah eval --model photos.safetensors --data photos --report report.html\n"
     "  adah eval --codes photos-codes --data photos\n",
     run, 1};
 
@@ -37,6 +38,12 @@ static void print_table(const json_t *o) {
         printf("%-16s%9.4f%12.4f%12.4f..%.4f%11.4f%12.4f\n", name[i], number(o, key[i], "map"),
                number(o, key[i], "map_tie_aware"), number(o, key[i], "map_optimistic"), number(o, key[i], "map_pessimistic"),
                number(o, key[i], "map_at_k_by_rank"), number(o, key[i], "ndcg_at_k"));
+    const json_t *masks = json_object_get(o, "attention_masks");
+    if (masks)
+        printf("\nattention masks of %lld images: mean IoU %.3f (random %.3f), pointing game %.3f (random %.3f)\n",
+               (long long)json_integer_value(json_object_get(masks, "n_images")), number(o, "attention_masks", "iou"),
+               number(o, "attention_masks", "iou_random"), number(o, "attention_masks", "pointing_game"),
+               number(o, "attention_masks", "pointing_game_random"));
 }
 
 static int parse_split(const char *text, adah_split *split) {
@@ -78,7 +85,8 @@ static adah_code evaluate(sets *s, const char *data, const char *queries, const 
 }
 
 static int run(int argc, char **argv) {
-    const char *data = NULL, *model = NULL, *queries = NULL, *codes = NULL, *query_codes = NULL, *split = "query";
+    const char *data = NULL, *model = NULL, *queries = NULL, *codes = NULL, *query_codes = NULL, *report = NULL,
+               *split = "query";
     int as_json = 0, quiet = 0, threads = 0;
     adah_evaluate_options o = ADAH_EVALUATE_OPTIONS_INIT;
     adah_encode_options encode = ADAH_ENCODE_OPTIONS_INIT;
@@ -89,6 +97,7 @@ static int run(int argc, char **argv) {
         {"split", 0, CLI_TEXT, "query|train|database", "which records are queries (default query)", &split, 0, 0, 0},
         {"codes", 0, CLI_TEXT, "PREFIX", "codes in place of a model", &codes, 0, 0, 0},
         {"query-codes", 0, CLI_TEXT, "PREFIX", "codes of the queries (default: the same)", &query_codes, 0, 0, 0},
+        {"report", 0, CLI_TEXT, "FILE", "also write an HTML report with pictures, curves and attention masks", &report, 0, 0, 0},
         {"k", 'k', CLI_SIZE, "N", "cut of mAP@k and NDCG@k (default 50)", &o.n_cut, 0, 1, 1e9},
         {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &encode.strict, 0, 0, 0},
         {"cache", 0, CLI_TEXT, "DIR", "where feature maps are kept (default ~/.cache/adah)", &encode.cache_folder, 0, 0, 0},
@@ -108,6 +117,10 @@ static int run(int argc, char **argv) {
                                     : "adah eval: --queries with --codes needs --query-codes\n");
         return CLI_USAGE;
     }
+    if (report && !model) {
+        fprintf(stderr, "adah eval: --report needs --model\n");
+        return CLI_USAGE;
+    }
     if (!parse_split(split, &o.split)) {
         fprintf(stderr, "adah eval: --split is \"%s\", expected train, query or database\n", split);
         return CLI_USAGE;
@@ -117,14 +130,18 @@ static int run(int argc, char **argv) {
     sets s = {0};
     char *json = NULL;
     const adah_progress progress = cli_progress_begin(quiet);
-    const adah_code done = evaluate(&s, data, queries, model, codes, query_codes, &o, &encode, progress, &json, &status);
+    adah_code done = evaluate(&s, data, queries, model, codes, query_codes, &o, &encode, progress, &json, &status);
     cli_progress_end();
+    if (done == ADAH_OK && report)
+        done = adah_report_write(s.model, s.data, json, NULL, &encode, report, &status);
     if (done == ADAH_OK && as_json) {
         puts(json);
     } else if (done == ADAH_OK) {
         json_t *object = json_loads(json, 0, NULL);
         print_table(object);
         json_decref(object);
+        if (report)
+            printf("\nreport: %s\n", report);
     }
     adah_free(json);
     adah_codes_free(&s.codes);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const cli_command *const commands[] = {&cli_train,  &cli_encode, &cli_index, &cli_search, &cli_eval,
-                                             &cli_attend, &cli_info,   &cli_synth, &cli_convert};
+                                             &cli_attend, &cli_info,   &cli_synth, &cli_convert, &cli_demo};
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_overview(FILE *out) {
@@ -129,7 +129,7 @@ static int describe(const char *kind) {
     return CLI_USAGE;
 }
 
-int main(int argc, char **argv) {
+static int dispatch(int argc, char **argv) {
     if (argc < 2) {
         print_overview(stderr);
         return CLI_USAGE;
@@ -149,4 +149,14 @@ int main(int argc, char **argv) {
             return commands[i]->run(argc - 1, argv + 1);
     fprintf(stderr, "adah: \"%s\" is not a command; 'adah --help' lists them\n", argv[1]);
     return CLI_USAGE;
+}
+
+int main(int argc, char **argv) {
+    const int code = dispatch(argc, argv);
+    /* Results that did not reach their reader are no success. */
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == CLI_OK) {
+        perror("adah: cannot print the results");
+        return CLI_FAILED;
+    }
+    return code;
 }

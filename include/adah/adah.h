@@ -67,6 +67,7 @@ typedef struct adah_record {
     const char *text;            /* may be empty */
     const uint32_t *label;       /* ascending, without repeats; names by adah_dataset_label_name */
     size_t n_labels;             /* may be 0 */
+    const char *mask;            /* image of the true objects, white where they are, relative to the folder; NULL: none */
     adah_split split;            /* TRAIN when the metadata says nothing */
     size_t line;                 /* in the metadata file, from 1 */
 } adah_record;

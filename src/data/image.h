@@ -4,6 +4,8 @@
 
 #include "base/status.h"
 
+enum { ADAH_IMAGE_SIDE_MAX = 16384 };
+
 /* 8-bit sRGB, interleaved: rgb[(y * n_width + x) * 3 + channel]. */
 typedef struct adah_picture {
     size_t n_width, n_height;

@@ -17,7 +17,8 @@ typedef struct adah_vocabulary_options {
 #define ADAH_VOCABULARY_OPTIONS_INIT {"english", 4096, 2}
 
 /* Order: by document frequency descending, then by bytes, so that it depends on the texts alone. Function words
- * (a short stop list of the language, when there is one) are left out. An unknown language is an error that lists the known. */
+ * (a short stop list of the language, when there is one) are left out. An unknown language is an error that lists
+ * the known; so are invalid UTF-8 and a result without words (ADAH_ERROR_ARGUMENT). */
 adah_code adah_vocabulary_build(const char *const *texts, size_t n_texts, const adah_vocabulary_options *options,
                                 adah_vocabulary **vocabulary, adah_status *status);
 /* From what adah_vocabulary_json wrote. */
@@ -31,7 +32,7 @@ uint32_t adah_vocabulary_documents(const adah_vocabulary *vocabulary, size_t i);
 size_t adah_vocabulary_texts(const adah_vocabulary *vocabulary);                 /* texts at build */
 
 /* The words of a text as ascending positions in the vocabulary, without repeats. *ids by adah_memory_free.
- * *n_unknown (may be NULL): distinct words not in it. Thread-safe. */
+ * *n_unknown (may be NULL): distinct words not in it. Invalid UTF-8 is ADAH_ERROR_ARGUMENT. Thread-safe. */
 adah_code adah_vocabulary_lookup(const adah_vocabulary *vocabulary, const char *text, uint32_t **ids, size_t *n_ids,
                                  size_t *n_unknown, adah_status *status);
 

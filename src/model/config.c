@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "model/backbone.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <math.h>
 #include <stddef.h>
@@ -70,7 +71,7 @@ static const char *const pooling_name[] = {"attended", "all", "flatten"};
 static int is_choice(const char *choices, const char *value) {
     const size_t n = strlen(value);
     for (const char *p = choices; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL)
-        if (n && !strncmp(p, value, n) && (p[n] == '|' || p[n] == '\0'))
+        if (n && !strchr(value, '|') && !strncmp(p, value, n) && (p[n] == '|' || p[n] == '\0'))
             return 1;
     return 0;
 }
@@ -185,13 +186,17 @@ adah_code adah_config_set(adah_config *config, const char *setting, adah_status 
     const char *value = equals + 1;
     char *end = NULL;
     json_t *json = NULL;
-    if (f->type == FIELD_INT || f->type == FIELD_U64)
+    errno = 0;
+    if (f->type == FIELD_U64)
+        json = json_integer((json_int_t)strtoull(value, &end, 10));
+    else if (f->type == FIELD_INT)
         json = json_integer(strtoll(value, &end, 10));
     else if (f->type == FIELD_FLOAT)
         json = json_real(strtod(value, &end));
     else
         json = json_string(value);
-    const int good = json && (!end || (end != value && !*end)) && field_from_json(f, json, config);
+    const int fits = f->type != FIELD_U64 || errno == 0; /* ints too large are met by the range */
+    const int good = json && fits && (!end || (end != value && !*end)) && field_from_json(f, json, config);
     json_decref(json);
     if (!good)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting %s: \"%s\" is not %s", f->key, value,

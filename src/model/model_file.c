@@ -82,6 +82,9 @@ static adah_code parse_image(const char *path, const char *text, adah_model_stat
         (strcmp(kind, "pixels") && strcmp(kind, "vector")))
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its \"image\" is \"%s\", expected \"pixels N\" or "
                          "\"vector N\"", path, text ? text : "");
+    if (kind[0] == 'p' && n != (unsigned long)state->config.n_side)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: images of %lu pixels, its n_side is %d", path, n,
+                         state->config.n_side);
     state->image = kind[0] == 'p' ? ADAH_INPUT_PIXELS : ADAH_INPUT_VECTOR;
     state->image_item = kind[0] == 'p' ? (adah_shape){3, {3, n, n, 0}} : ADAH_SHAPE1(n);
     return ADAH_OK;

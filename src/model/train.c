@@ -454,6 +454,18 @@ static int finished(const trainer *r) {
     return s->step == 0 && c->n_patience > 0 && r->t->n_validation && s->epoch - since > c->n_patience;
 }
 
+static int is_count(double x, double max) { return x >= 0 && x <= max && x == floor(x); }
+
+/* The counters of a checkpoint say which pairs come next. */
+static adah_code check_counters(const trainer *r, adah_status *status) {
+    const counters *s = &r->state.c;
+    if (!is_count(s->epoch, r->config->n_epochs) || !is_count(s->step, (double)r->n_steps - 1) ||
+        !is_count(s->n_updates_head, 1e15) || !is_count(s->n_updates_attention, 1e15))
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: it stands in epoch %g, step %g", r->t->checkpoint_path,
+                         s->epoch + 1, s->step);
+    return ADAH_OK;
+}
+
 static adah_code train(trainer *r, adah_status *status) {
     r->started = r->checkpointed = now();
     if (r->t->resume && r->t->checkpoint_path && adah_file_exists(r->t->checkpoint_path)) {
@@ -462,6 +474,7 @@ static adah_code train(trainer *r, adah_status *status) {
         r->history = checkpoint.history;
         if (code != ADAH_OK)
             return code;
+        ADAH_TRY(check_counters(r, status));
     }
     while (!finished(r)) {
         ADAH_TRY(run_epoch(r, status));

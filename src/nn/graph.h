@@ -16,7 +16,9 @@
  * Reference backend: plain loops; the specification of every operation.
  *
  * A graph is used by one thread at a time; different graphs over the same parameters may run at once as long
- * as none trains. Everything is float32. */
+ * as none trains. A graph always runs on as many threads as a loop had when it was built, and the same input
+ * then gives the same bits. Different batch sizes may differ in the last bits: large ones use other kernels.
+ * Everything is float32. */
 #ifndef ADAH_NN_GRAPH_H
 #define ADAH_NN_GRAPH_H
 
@@ -38,7 +40,7 @@ adah_code adah_graph_build(adah_graph *g, adah_status *status);
 typedef struct adah_window {
     int size_h, size_w, stride_h, stride_w;
     int pad_top, pad_left, pad_bottom, pad_right;
-    int ceil_mode; /* pooling: a last window that starts inside the input or its left/top padding counts (Caffe, torch) */
+    int ceil_mode; /* pooling: a last window that starts inside the input or its top/left padding counts (Caffe) */
 } adah_window;
 
 adah_node *adah_graph_input(adah_graph *g, adah_shape shape);
@@ -77,18 +79,20 @@ adah_shape adah_node_shape(const adah_node *node);
 /* Plain row-major values. Of an input: write here before forward. Of any other node that was marked with
  * adah_node_keep before build: valid after forward. */
 float *adah_node_value(adah_node *node);
-/* Plain row-major gradient of a kept node: adah_graph_clear_gradients zeroes it, the caller writes the loss's
- * derivative into it, adah_graph_backward propagates it. */
+/* Plain row-major gradient of a kept node, NULL in INFER graphs: adah_graph_clear_gradients zeroes it, the caller
+ * writes the loss's derivative into it, adah_graph_backward propagates it. After backward that of a kept input is
+ * the whole derivative; that of other nodes is of no use, so clear and write it anew before the next backward. */
 float *adah_node_gradient(adah_node *node);
 void adah_node_keep(adah_node *node); /* before build; NULL is fine */
-/* Lets an input node borrow the caller's (B, ...) array in place of its own, without a copy. */
+/* Lets an input node borrow the caller's (B, ...) array in place of its own, without a copy; NULL ends that.
+ * Borrowed before build, the node gets no array of its own. */
 void adah_node_borrow(adah_node *input, const float *values);
 
 void adah_graph_set_seed(adah_graph *g, uint64_t seed); /* of dropout, for the next forward */
 adah_code adah_graph_forward(adah_graph *g, adah_status *status);
 void adah_graph_clear_gradients(adah_graph *g); /* of kept nodes */
-/* Adds to `gradient` of every parameter whose group is in `groups`; work that reaches no such parameter is
- * skipped. Gradients of inputs are computed only for kept inputs. */
+/* After a forward. Adds to `gradient` of every parameter whose group is in `groups`; work that reaches no such
+ * parameter is skipped. Gradients of inputs are computed only for kept inputs. */
 adah_code adah_graph_backward(adah_graph *g, unsigned groups, adah_status *status);
 
 #endif

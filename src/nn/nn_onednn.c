@@ -227,6 +227,10 @@ static adah_code finish(adah_graph *g, adah_status *status) {
 
 /* ---------------------------------------------------------------- layouts */
 
+static adah_code fail_layout(adah_status *status) {
+    return adah_fail(status, ADAH_ERROR_MEMORY, "out of memory for the layout of a tensor");
+}
+
 static size_t layout_floats(const_layout l) { return dnnl_memory_desc_get_size(l) / sizeof(float); }
 
 static layout layout_of_shape(adah_shape s, dnnl_format_tag_t tag) {
@@ -250,7 +254,7 @@ static adah_code to_graph(const_layout l, adah_shape shape, void **out, adah_sta
     if (!plain || !copy) {
         layout_free(plain);
         layout_free(copy);
-        return adah_fail_memory(status, sizeof *plain);
+        return fail_layout(status);
     }
     *out = copy;
     if (dnnl_memory_desc_equal(plain, copy)) {
@@ -401,7 +405,7 @@ static adah_code describe_convolution(const adah_node *node, convolution_layouts
     l->b = node->b ? layout_tagged(1, bias, dnnl_a) : NULL;
     if (l->x && l->y && l->w && l->w_plain && (l->b || !node->b))
         return ADAH_OK;
-    return adah_fail_memory(status, sizeof *l->x);
+    return fail_layout(status);
 }
 
 static void free_layouts(convolution_layouts *l) {
@@ -410,8 +414,17 @@ static void free_layouts(convolution_layouts *l) {
         layout_free(list[i]);
 }
 
-static const dnnl_alg_kind_t convolution_algorithm[] = {dnnl_convolution_auto, dnnl_convolution_direct};
-enum { N_CONVOLUTION_ALGORITHMS = sizeof convolution_algorithm / sizeof *convolution_algorithm };
+/* Winograd's method is twice to three times as fast, but packing its weights takes as long as computing several
+ * images. The gradient of the weights gains nothing from it. */
+enum { WINOGRAD_MIN_BATCH = 4, N_ALGORITHMS = 2 };
+static const dnnl_alg_kind_t algorithms[N_ALGORITHMS] = {dnnl_convolution_winograd, dnnl_convolution_direct};
+
+/* With few input channels (pixels) Winograd pads them to a layout for which the gradient of the weights has no fast kernel:
+ * 13 s in place of 0.02 s a batch of the small backbone. */
+static int first_algorithm(const adah_node *node) {
+    const int learns_from_few = node->graph->mode == ADAH_GRAPH_TRAIN && node->x[0]->shape.dim[1] % 16 != 0;
+    return node->shape.dim[0] >= WINOGRAD_MIN_BATCH && !learns_from_few ? 0 : 1;
+}
 
 /* The forward primitive, with the rider's ReLU fused in when `fuse`. Any status but success: not to be had. */
 static dnnl_status_t create_forward(const adah_node *node, const convolution_layouts *l, int fuse,
@@ -431,9 +444,8 @@ static dnnl_status_t create_forward(const adah_node *node, const convolution_lay
     }
     if (e == dnnl_success) {
         e = dnnl_unimplemented;
-        for (int i = 0; i < N_CONVOLUTION_ALGORITHMS && e != dnnl_success; i++)
-            e = convolution_forward_pd(pd, engine, prop, convolution_algorithm[i], l->x, l->w, l->b, l->y,
-                                       &l->geometry, attr);
+        for (int i = first_algorithm(node); i < N_ALGORITHMS && e != dnnl_success; i++)
+            e = convolution_forward_pd(pd, engine, prop, algorithms[i], l->x, l->w, l->b, l->y, &l->geometry, attr);
     }
     if (ops)
         dnnl_post_ops_destroy(ops);
@@ -470,9 +482,8 @@ static adah_code prepare_backward_data(adah_node *node, const convolution_layout
     graph_state *s = node->graph->engine_state;
     dnnl_primitive_desc_t pd = NULL;
     dnnl_status_t e = dnnl_unimplemented;
-    for (int i = 0; i < N_CONVOLUTION_ALGORITHMS && e != dnnl_success; i++)
-        e = convolution_data_pd(&pd, engine, convolution_algorithm[i], l->x_set, l->w, l->y_set, &l->geometry,
-                                forward, s->attr);
+    for (int i = first_algorithm(node); i < N_ALGORITHMS && e != dnnl_success; i++)
+        e = convolution_data_pd(&pd, engine, algorithms[i], l->x_set, l->w, l->y_set, &l->geometry, forward, s->attr);
     ADAH_TRY(check(e, "convolution backward to its input", status));
     adah_code code = prepare_runner(&c->backward_data, s, pd, ids, 3, status);
     if (code == ADAH_OK)
@@ -488,10 +499,8 @@ static adah_code prepare_backward_weights(adah_node *node, const convolution_lay
     convolution *c = node->state;
     graph_state *s = node->graph->engine_state;
     dnnl_primitive_desc_t pd = NULL;
-    dnnl_status_t e = dnnl_unimplemented;
-    for (int i = 0; i < N_CONVOLUTION_ALGORITHMS && e != dnnl_success; i++)
-        e = convolution_weights_pd(&pd, engine, convolution_algorithm[i], l->x_set, l->w, l->b, l->y_set,
-                                   &l->geometry, forward, s->attr);
+    dnnl_status_t e = convolution_weights_pd(&pd, engine, dnnl_convolution_direct, l->x_set, l->w, l->b, l->y_set,
+                                             &l->geometry, forward, s->attr);
     ADAH_TRY(check(e, "convolution backward to its weights", status));
     adah_code code = prepare_runner(&c->backward_weights, s, pd, ids, node->b ? 4 : 3, status);
     const_layout packed = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
@@ -562,7 +571,7 @@ static adah_code prepare_primitives(adah_node *node, convolution_layouts *l, con
     l->x_set = layout_copy(dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0));
     l->y_set = layout_copy(dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0));
     if (!l->x_set || !l->y_set)
-        return adah_fail_memory(status, sizeof *l->x_set);
+        return fail_layout(status);
     ADAH_TRY(to_graph(l->x_set, node->x[0]->shape, wanted, status));
     ADAH_TRY(to_graph(l->y_set, node->shape, &node->layout, status));
     ADAH_TRY(prepare_runner(&c->forward, s, pd, ids, node->b ? 4 : 3, status));
@@ -653,7 +662,7 @@ static adah_code prepare_pool(adah_node *node, void **wanted, adah_status *statu
 
     layout lx = layout_of(x), ly_any = layout_of_shape(node->shape, dnnl_format_tag_any), ly = NULL;
     dnnl_primitive_desc_t pd = NULL, backward_pd = NULL;
-    adah_code code = lx && ly_any ? ADAH_OK : adah_fail_memory(status, sizeof *lx);
+    adah_code code = lx && ly_any ? ADAH_OK : fail_layout(status);
     dnnl_status_t e = dnnl_success;
     if (code == ADAH_OK)
         e = pooling_forward_pd(&pd, engine, trains ? dnnl_forward_training : dnnl_forward_inference, algorithm, lx,
@@ -661,7 +670,7 @@ static adah_code prepare_pool(adah_node *node, void **wanted, adah_status *statu
     if (code == ADAH_OK && e == dnnl_success) {
         ly = layout_copy(dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0));
         if (!ly)
-            code = adah_fail_memory(status, sizeof *ly);
+            code = fail_layout(status);
     }
     if (code == ADAH_OK && e == dnnl_success && trains)
         e = pooling_backward_pd(&backward_pd, engine, algorithm, lx, ly, &g, pd, s->attr);
@@ -743,7 +752,7 @@ static adah_code prepare_concatenate(adah_node *node, void **wanted, adah_status
     for (size_t i = 0; i < sizeof joinable / sizeof *joinable && first->layout; i++) {
         layout l = layout_of_shape(first->shape, joinable[i].tag);
         if (!l)
-            return adah_fail_memory(status, sizeof *l);
+            return fail_layout(status);
         int fits = dnnl_memory_desc_equal(l, first->layout);
         layout_free(l);
         for (size_t j = 0; j < node->n_x; j++)
@@ -756,7 +765,7 @@ static adah_code prepare_concatenate(adah_node *node, void **wanted, adah_status
             complete &= (wanted[j] = layout_of_shape(node->x[j]->shape, joinable[i].tag)) != NULL;
         if (joinable[i].tag == dnnl_nhwc)
             node->n_outer = node->n / node->shape.dim[1];
-        return complete ? ADAH_OK : adah_fail_memory(status, sizeof *l);
+        return complete ? ADAH_OK : fail_layout(status);
     }
     return ADAH_OK;
 }

@@ -21,12 +21,14 @@ typedef struct adah_safetensor {
 
 adah_code adah_safetensors_open(const char *path, adah_safetensors **file, adah_status *status);
 void adah_safetensors_close(adah_safetensors *file);
+/* Tensors in the order of their data. */
 size_t adah_safetensors_count(const adah_safetensors *file);
-const adah_safetensor *adah_safetensors_at(const adah_safetensors *file, size_t i);
+const adah_safetensor *adah_safetensors_at(const adah_safetensors *file, size_t i); /* NULL: i too large */
 const adah_safetensor *adah_safetensors_find(const adah_safetensors *file, const char *name); /* NULL: none */
 /* A value of __metadata__, NULL when absent. */
 const char *adah_safetensors_metadata(const adah_safetensors *file, const char *key);
-/* Copies an F32, F16 or BF16 tensor of exactly this shape into out; the error names file, tensor, found and expected. */
+/* Copies an F32, F16 or BF16 tensor of exactly this shape into out; the error (MISMATCH) names file, tensor, found
+ * and expected. */
 adah_code adah_safetensors_read(const adah_safetensors *file, const char *name, adah_shape shape, float *out,
                                 adah_status *status);
 

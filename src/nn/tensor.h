@@ -39,7 +39,7 @@ typedef struct adah_parameters {
     size_t n, capacity;
 } adah_parameters;
 
-/* Adds a zeroed parameter; `name` is copied and must be new. NULL when memory is out. */
+/* Adds a zeroed parameter; `name` is copied. NULL when memory is out or the name is there already. */
 adah_parameter *adah_parameters_add(adah_parameters *p, const char *name, adah_shape shape, unsigned group);
 adah_parameter *adah_parameters_find(const adah_parameters *p, const char *name); /* NULL: none of that name */
 /* Allocates gradient and moments (zeroed) of every parameter whose group is in `groups`. Idempotent. */

@@ -3,6 +3,7 @@
  * Queries and database come from one data set by split or from two; labels are matched by name across them. */
 #include "base/memory.h"
 #include "eval/measures.h"
+#include "pipeline/evaluate_masks.h"
 #include "pipeline/model.h"
 #include "pipeline/pair_source.h"
 
@@ -243,6 +244,18 @@ adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *cod
     return finish(&e, json_object(), json, status);
 }
 
+static adah_code measure_masks(const adah_model *model, const adah_dataset *queries, adah_split split, json_t *object,
+                               adah_status *status) {
+    adah_mask_means m;
+    ADAH_TRY(adah_evaluate_masks(model, queries, split, &m, status));
+    if (m.n_images)
+        json_object_set_new(object, "attention_masks",
+                            json_pack("{s:I, s:f, s:f, s:f, s:f}", "n_images", (json_int_t)m.n_images, "iou", m.iou,
+                                      "iou_random", m.iou_random, "pointing_game", m.pointing_game, "pointing_game_random",
+                                      m.pointing_game_random));
+    return ADAH_OK;
+}
+
 static int any_labels(const adah_dataset *dataset) { return adah_dataset_label_count(dataset) > 0; }
 
 adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, const adah_evaluate_options *options,
@@ -272,7 +285,11 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
         json_object_set_new(object, "backbone", json_string(model->state.config.backbone));
         json_object_set_new(object, "seed", json_integer((json_int_t)model->state.config.seed));
         json_object_set_new(object, "n_images_unreadable", json_integer((json_int_t)(codes.n_skipped + query_codes.n_skipped)));
-        code = finish(&e, object, json, status);
+        code = measure_masks(model, queries, o->split, object, status);
+        if (code == ADAH_OK)
+            code = finish(&e, object, json, status);
+        else
+            json_decref(object);
     }
     adah_codes_free(&codes);
     adah_codes_free(&query_codes);

@@ -15,19 +15,23 @@ static adah_code describe(const char *path, adah_model *m, adah_status *status) 
         n_parameters += m->state.parameters.item[i]->n;
     char *config = adah_config_json(&m->state.config);
     json_t *training = json_loads(m->state.training, 0, NULL);
-    json_t *object = config ? json_pack("{s:s, s:i, s:I, s:I, s:o?, s:o?}", "id", m->state.id, "n_bits",
-                                        m->state.config.n_bits, "n_words", (json_int_t)m->state.n_words, "n_parameters",
-                                        (json_int_t)n_parameters, "config", json_loads(config, 0, NULL), "training",
-                                        training)
-                            : NULL;
+    if (!config || !training) {
+        const adah_code code =
+            config ? adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its training record is not JSON", path)
+                   : adah_fail_memory(status, 1);
+        json_decref(training);
+        adah_memory_free(config);
+        return code;
+    }
+    json_t *object = json_pack("{s:s, s:i, s:I, s:I, s:o, s:o}", "id", m->state.id, "n_bits", m->state.config.n_bits,
+                               "n_words", (json_int_t)m->state.n_words, "n_parameters", (json_int_t)n_parameters, "config",
+                               json_loads(config, 0, NULL), "training", training);
     char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     m->json = text ? adah_memory_text(text) : NULL;
     free(text);
     json_decref(object);
     adah_memory_free(config);
-    if (m->json)
-        return ADAH_OK;
-    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its training record is not JSON", path);
+    return m->json ? ADAH_OK : adah_fail_memory(status, 1);
 }
 
 /* Builds both sides once, which finds every missing or misshapen parameter. */

@@ -1,0 +1,54 @@
+# Makefile - a thin front for CMake, which does the building (CMakeLists.txt).
+#
+#   make              build into build/
+#   make demo         install what is missing, build, train on real drawings, write demo-output/report.html
+#   make check        install what is missing, build with warnings as errors, run all tests, again under sanitizers
+#   make install      PREFIX=/usr/local, DESTDIR=
+#   make clean
+PREFIX ?= /usr/local
+DESTDIR ?=
+JOBS ?= $(shell nproc)
+CTEST = ctest --output-on-failure --parallel $(JOBS)
+
+.PHONY: all build demo check check-release check-sanitize check-clang install clean
+.NOTPARALLEL:
+
+all: build
+
+build:
+	cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF
+	cmake --build build --parallel $(JOBS)
+
+demo:
+	tools/install-packages.sh demo
+	$(MAKE) build
+	build/adah demo --out demo-output
+
+check:
+	tools/install-packages.sh check
+	$(MAKE) check-clang check-sanitize check-release
+
+check-release:
+	cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=ON -DADAH_WERROR=ON -DADAH_BENCH=ON
+	cmake --build build --parallel $(JOBS)
+	cd build && $(CTEST)
+
+# Once more what looks inside, with every access watched.
+check-sanitize:
+	cmake -S . -B build-sanitize -DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLAGS=-O1 -DADAH_SANITIZE=ON
+	cmake --build build-sanitize --parallel $(JOBS)
+	cd build-sanitize && $(CTEST) --label-regex 'unit|property|fault|fuzz' --label-exclude long
+
+# The other compiler's warnings, where it is installed with OpenMP.
+check-clang:
+	if echo '#include <omp.h>' | clang -fopenmp -fsyntax-only -x c - 2>/dev/null; then \
+	    cmake -S . -B build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug && \
+	    cmake --build build-clang --parallel $(JOBS); \
+	else echo "clang with OpenMP is not installed: left out"; fi
+
+install: build
+	cmake -S . -B build -DCMAKE_INSTALL_PREFIX=$(PREFIX)
+	DESTDIR=$(DESTDIR) cmake --install build
+
+clean:
+	rm -rf build build-sanitize build-clang demo-output

@@ -1,0 +1,147 @@
+/* command_demo.c - adah demo: the whole way, each step as the command a person would type. */
+#define _XOPEN_SOURCE 700
+#include "options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int run(int argc, char **argv);
+
+const cli_command cli_demo = {
+    "demo", "Show the main job on real pictures: train, measure, search, report.", "",
+    "Uses the drawings of the package openclipart-svg; where it is not installed, generated scenes. Every step is printed\n"
+    "as the command that does it. Takes a few minutes; OUT/report.html shows the results as pictures.\n"
+    "\n"
+    "Example:\n"
+    "  adah demo --out demo-output\n",
+    run, 1};
+
+enum { PATH_BYTES = 4096, ARGUMENTS_MAX = 24 };
+
+static int exists(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0;
+}
+
+/* Prints the command as one would type it, then runs it. `words`: NULL-terminated. */
+static int step(const cli_command *command, const char *const *words) {
+    char *argv[ARGUMENTS_MAX];
+    int argc = 0;
+    printf("\n$ adah");
+    for (; words[argc] && argc < ARGUMENTS_MAX - 1; argc++) {
+        argv[argc] = (char *)words[argc];
+        printf(strchr(words[argc], ' ') ? " '%s'" : " %s", words[argc]);
+    }
+    argv[argc] = NULL;
+    printf("\n");
+    fflush(stdout);
+    return command->run(argc, argv);
+}
+
+typedef struct paths {
+    char data[PATH_BYTES], model[PATH_BYTES], index[PATH_BYTES], report[PATH_BYTES], overlay[PATH_BYTES], image[PATH_BYTES];
+} paths;
+
+/* The image of the middle query record. */
+static int find_query_image(paths *p) {
+    adah_status status;
+    adah_dataset *dataset;
+    if (adah_dataset_open(p->data, NULL, &dataset, &status) != ADAH_OK)
+        return cli_fail(&status);
+    size_t n = 0, k = 0;
+    for (size_t i = 0; i < adah_dataset_count(dataset); i++)
+        n += adah_dataset_record(dataset, i)->split == ADAH_SPLIT_QUERY;
+    for (size_t i = 0; i < adah_dataset_count(dataset); i++) {
+        const adah_record *r = adah_dataset_record(dataset, i);
+        if (r->split == ADAH_SPLIT_QUERY && k++ == n / 2)
+            snprintf(p->image, sizeof p->image, "%.2000s/%.2000s", p->data, r->file_name);
+    }
+    adah_dataset_close(dataset);
+    return CLI_OK;
+}
+
+static int make_data(const paths *p, const char *drawings, const char *limit) {
+    char metadata[PATH_BYTES + 32];
+    snprintf(metadata, sizeof metadata, "%s/metadata.jsonl", p->data);
+    if (exists(metadata)) {
+        printf("%s is there already\n", p->data);
+        return CLI_OK;
+    }
+    if (drawings && atol(limit))
+        return step(&cli_convert, (const char *const[]){"convert", "--from", drawings, "--out", p->data, "--side", "96", "--limit",
+                                                        limit, NULL});
+    if (drawings)
+        return step(&cli_convert, (const char *const[]){"convert", "--from", drawings, "--out", p->data, "--side", "96", NULL});
+    if (atol(limit))
+        return step(&cli_synth, (const char *const[]){"synth", "--out", p->data, "--count", limit, NULL});
+    return step(&cli_synth, (const char *const[]){"synth", "--out", p->data, NULL});
+}
+
+static int show(const paths *p, const char *drawings, const char *seed, const char *epochs) {
+    static const char *const drawing_words[] = {"flower", "bird", "arrow sign", "computer"};
+    static const char *const scene_words[] = {"red disc", "blue star", "green cross", "yellow triangle"};
+    const char *const *words = drawings ? drawing_words : scene_words;
+    int code = step(&cli_train, (const char *const[]){"train", "--data", p->data, "--model", p->model, "--seed", seed, "--epochs",
+                                                      epochs, "--resume", NULL});
+    if (!code)
+        code = step(&cli_eval, (const char *const[]){"eval", "--model", p->model, "--data", p->data, "--report", p->report, NULL});
+    if (!code)
+        code = step(&cli_index,
+                    (const char *const[]){"index", "create", "--model", p->model, "--data", p->data, "--index", p->index, NULL});
+    for (int i = 0; i < 4 && !code; i++)
+        code = step(&cli_search, (const char *const[]){"search", "--model", p->model, "--index", p->index, "--text", words[i],
+                                                       "-k", "3", NULL});
+    if (!code)
+        code = step(&cli_search, (const char *const[]){"search", "--model", p->model, "--index", p->index, "--image", p->image,
+                                                       "-k", "3", NULL});
+    if (!code)
+        code = step(&cli_search, (const char *const[]){"search", "--model", p->model, "--index", p->index, "--image", p->image,
+                                                       "--to", "image", "-k", "3", NULL});
+    if (!code)
+        code = step(&cli_attend,
+                    (const char *const[]){"attend", "--model", p->model, "--image", p->image, "--out", p->overlay, NULL});
+    return code;
+}
+
+static int run(int argc, char **argv) {
+    const char *out = "adah-demo", *drawings = "/usr/share/openclipart/svg", *seed = "0", *limit = "0", *epochs = "0";
+    int scenes = 0;
+    const cli_option options[] = {
+        {"out", 0, CLI_TEXT, "DIR", "folder for everything the demo makes (default adah-demo)", &out, 0, 0, 0},
+        {"from", 0, CLI_TEXT, "DIR", "the drawings (default /usr/share/openclipart/svg)", &drawings, 0, 0, 0},
+        {"scenes", 0, CLI_FLAG, NULL, "generated scenes in place of drawings", &scenes, 0, 0, 0},
+        {"limit", 0, CLI_TEXT, "N", "at most so many pictures (default: all)", &limit, 0, 0, 0},
+        {"epochs", 0, CLI_TEXT, "N", "passes over the training pairs", &epochs, 0, 0, 0},
+        {"seed", 0, CLI_TEXT, "S", "default 0", &seed, 0, 0, 0},
+    };
+    const int parsed = cli_parse_all(&cli_demo, options, sizeof options / sizeof *options, argc, argv);
+    if (parsed >= 0)
+        return parsed;
+    if (strlen(out) > 1000) {
+        fprintf(stderr, "adah demo: --out is longer than 1000 characters\n");
+        return CLI_USAGE;
+    }
+    if (scenes || !exists(drawings)) {
+        if (!scenes)
+            printf("%s is not there (package openclipart-svg): the demo takes generated scenes instead\n", drawings);
+        drawings = NULL;
+    }
+    if (!atol(epochs))
+        epochs = drawings ? "20" : "30";
+    paths p;
+    snprintf(p.data, sizeof p.data, "%s/%s", out, drawings ? "drawings" : "scenes");
+    snprintf(p.model, sizeof p.model, "%s/model.safetensors", out);
+    snprintf(p.index, sizeof p.index, "%s/index.adah", out);
+    snprintf(p.report, sizeof p.report, "%s/report.html", out);
+    snprintf(p.overlay, sizeof p.overlay, "%s/attended.png", out);
+    int code = make_data(&p, drawings, limit);
+    if (!code)
+        code = find_query_image(&p);
+    if (!code)
+        code = show(&p, drawings, seed, epochs);
+    if (!code)
+        printf("\nOpen %s in a browser to see the results as pictures.\n", p.report);
+    return code;
+}

@@ -1,0 +1,29 @@
+# The libraries that libadah stands on: for its own build, and for programs that link it statically.
+# Sets ADAH_DEPENDENCIES (targets to link) and ADAH_PKG_CONFIG_MODULES.
+find_package(PkgConfig REQUIRED)
+find_package(OpenMP REQUIRED COMPONENTS C)
+pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips>=8.14)
+pkg_check_modules(RSVG REQUIRED IMPORTED_TARGET librsvg-2.0>=2.50)
+pkg_check_modules(EXPAT REQUIRED IMPORTED_TARGET expat>=2.4)
+pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc icu-i18n)
+pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
+set(ADAH_PKG_CONFIG_MODULES vips librsvg-2.0 expat icu-uc icu-i18n jansson libxxhash)
+
+# Two that have no pkg-config file.
+foreach(pair dnnl:dnnl.h stemmer:libstemmer.h)
+  string(REPLACE ":" ";" pair ${pair})
+  list(GET pair 0 name)
+  list(GET pair 1 header)
+  string(TOUPPER ${name} upper)
+  find_library(${upper}_LIBRARY ${name} REQUIRED)
+  find_path(${upper}_INCLUDE_DIR ${header} REQUIRED)
+  if(NOT TARGET adah::${name})
+    add_library(adah::${name} UNKNOWN IMPORTED)
+    set_target_properties(adah::${name} PROPERTIES IMPORTED_LOCATION ${${upper}_LIBRARY}
+                          INTERFACE_INCLUDE_DIRECTORIES ${${upper}_INCLUDE_DIR})
+  endif()
+endforeach()
+
+set(ADAH_DEPENDENCIES adah::dnnl adah::stemmer PkgConfig::VIPS PkgConfig::RSVG PkgConfig::EXPAT PkgConfig::ICU
+    PkgConfig::JANSSON PkgConfig::XXHASH OpenMP::OpenMP_C m)

@@ -1,0 +1,241 @@
+/* dataset.c - a folder of images with its metadata file, held as one compact table of records.
+ *
+ * metadata.jsonl is taken when it is there, else metadata.csv. A reader takes the file apart and hands over one raw
+ * record at a time; here it is checked and stored. Texts and label lists lie in an arena; file names and label
+ * names are numbered by string tables, the number of a file name being that of its record. */
+#include "data/dataset_reader.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "data/string_table.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHOWN_BYTES = 200 }; /* of a value in a message */
+
+struct adah_dataset {
+    char *folder, *path; /* path: of the metadata file */
+    int strict;
+    adah_record *record;
+    size_t n_records, capacity;
+    adah_string_table file_names, labels;
+    adah_arena arena;
+    uint32_t *scratch; /* the labels of the record being added */
+    size_t scratch_capacity;
+    size_t n_skipped;
+    adah_status first_skipped;
+};
+
+adah_code adah_dataset_fail(const adah_dataset *dataset, size_t line, adah_status *status, const char *format, ...) {
+    char why[sizeof status->message];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    return adah_fail(status, ADAH_ERROR_FORMAT, "%s:%zu: %s", dataset->path, line, why);
+}
+
+adah_code adah_dataset_judge(adah_dataset *dataset, adah_code code, const adah_status *why) {
+    if (code != ADAH_ERROR_FORMAT || dataset->strict)
+        return code;
+    if (dataset->n_skipped++ == 0)
+        dataset->first_skipped = *why;
+    return ADAH_OK;
+}
+
+/* The number of bytes of a value that a message shows. */
+static int shown(adah_raw_text text) { return text.n_bytes < SHOWN_BYTES ? (int)text.n_bytes : SHOWN_BYTES; }
+
+static int text_is(adah_raw_text text, const char *wanted) {
+    return text.n_bytes == strlen(wanted) && memcmp(text.bytes, wanted, text.n_bytes) == 0;
+}
+
+/* NULL when the path stays inside the folder, else what is wrong with it. */
+static const char *path_fault(adah_raw_text path) {
+    if (path.n_bytes == 0)
+        return "is empty";
+    if (path.bytes[0] == '/')
+        return "is absolute, expected a path inside the folder";
+    if (memchr(path.bytes, '\n', path.n_bytes))
+        return "holds a line break";
+    for (size_t start = 0; start <= path.n_bytes;) {
+        const char *slash = memchr(path.bytes + start, '/', path.n_bytes - start);
+        size_t end = slash ? (size_t)(slash - path.bytes) : path.n_bytes;
+        if (end - start == 2 && memcmp(path.bytes + start, "..", 2) == 0)
+            return "has a part \"..\", expected a path inside the folder";
+        start = end + 1;
+    }
+    return NULL;
+}
+
+static adah_code check_split(const adah_dataset *dataset, const adah_raw_record *raw, adah_split *split,
+                             adah_status *status) {
+    if (!raw->split.bytes || text_is(raw->split, "train"))
+        *split = ADAH_SPLIT_TRAIN;
+    else if (text_is(raw->split, "query") || text_is(raw->split, "test"))
+        *split = ADAH_SPLIT_QUERY;
+    else if (text_is(raw->split, "database"))
+        *split = ADAH_SPLIT_DATABASE;
+    else
+        return adah_dataset_fail(dataset, raw->line, status,
+                                 "split \"%.*s\": expected \"train\", \"query\" (or \"test\") or \"database\"",
+                                 shown(raw->split), raw->split.bytes);
+    return ADAH_OK;
+}
+
+static int compare_labels(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Numbers the labels of a record: ascending, without repeats. */
+static adah_code store_labels(adah_dataset *dataset, const adah_raw_record *raw, adah_record *record,
+                              adah_status *status) {
+    size_t n = 0;
+    for (size_t i = 0; i < raw->n_labels; i++) {
+        uint32_t label = adah_string_table_add(&dataset->labels, raw->label[i].bytes, raw->label[i].n_bytes);
+        if (label == ADAH_STRING_NONE ||
+            !adah_memory_grow((void **)&dataset->scratch, &dataset->scratch_capacity, n, sizeof *dataset->scratch))
+            return adah_fail_memory(status, raw->label[i].n_bytes + 1);
+        dataset->scratch[n++] = label;
+    }
+    if (n > 1)
+        qsort(dataset->scratch, n, sizeof *dataset->scratch, compare_labels);
+    size_t n_distinct = 0;
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || dataset->scratch[i] != dataset->scratch[i - 1])
+            dataset->scratch[n_distinct++] = dataset->scratch[i];
+    uint32_t *stored = adah_arena_alloc(&dataset->arena, n_distinct * sizeof *stored, sizeof *stored);
+    if (!stored)
+        return adah_fail_memory(status, n_distinct * sizeof *stored);
+    if (n_distinct)
+        memcpy(stored, dataset->scratch, n_distinct * sizeof *stored);
+    record->label = stored;
+    record->n_labels = n_distinct;
+    return ADAH_OK;
+}
+
+adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *raw, adah_status *status) {
+    if (!raw->file_name.bytes)
+        return adah_dataset_fail(dataset, raw->line, status, "no file_name, expected the path of an image");
+    const char *fault = path_fault(raw->file_name);
+    if (fault)
+        return adah_dataset_fail(dataset, raw->line, status, "file_name \"%.*s\" %s", shown(raw->file_name),
+                                 raw->file_name.bytes, fault);
+    uint32_t seen = adah_string_table_find(&dataset->file_names, raw->file_name.bytes, raw->file_name.n_bytes);
+    if (seen != ADAH_STRING_NONE)
+        return adah_dataset_fail(dataset, raw->line, status, "file_name \"%.*s\" was seen before, in line %zu",
+                                 shown(raw->file_name), raw->file_name.bytes, dataset->record[seen].line);
+    if (raw->mask.bytes && (fault = path_fault(raw->mask)))
+        return adah_dataset_fail(dataset, raw->line, status, "mask \"%.*s\" %s", shown(raw->mask), raw->mask.bytes,
+                                 fault);
+    for (size_t i = 0; i < raw->n_labels; i++)
+        if (raw->label[i].n_bytes == 0)
+            return adah_dataset_fail(dataset, raw->line, status, "label %zu is empty", i + 1);
+    adah_record record = {.line = raw->line};
+    ADAH_TRY(check_split(dataset, raw, &record.split, status));
+
+    size_t n_text = raw->text.bytes ? raw->text.n_bytes : 0;
+    record.text = n_text ? adah_arena_text(&dataset->arena, raw->text.bytes, n_text) : "";
+    if (!record.text)
+        return adah_fail_memory(status, n_text + 1);
+    if (raw->mask.bytes && !(record.mask = adah_arena_text(&dataset->arena, raw->mask.bytes, raw->mask.n_bytes)))
+        return adah_fail_memory(status, raw->mask.n_bytes + 1);
+    ADAH_TRY(store_labels(dataset, raw, &record, status));
+    if (!adah_memory_grow((void **)&dataset->record, &dataset->capacity, dataset->n_records, sizeof record))
+        return adah_fail_memory(status, 2 * dataset->capacity * sizeof record);
+    uint32_t name = adah_string_table_add(&dataset->file_names, raw->file_name.bytes, raw->file_name.n_bytes);
+    if (name == ADAH_STRING_NONE)
+        return adah_fail_memory(status, raw->file_name.n_bytes + 1);
+    record.file_name = dataset->file_names.text[name];
+    dataset->record[dataset->n_records++] = record;
+    return ADAH_OK;
+}
+
+/* Reads folder/name when it is there; *found tells. */
+static adah_code read_metadata(adah_dataset *dataset, const char *name,
+                               adah_code (*reader)(adah_dataset *, const char *, size_t, adah_status *), int *found,
+                               adah_status *status) {
+    adah_memory_free(dataset->path);
+    dataset->path = adah_file_join(dataset->folder, name);
+    if (!dataset->path)
+        return adah_fail_memory(status, strlen(dataset->folder) + strlen(name) + 2);
+    *found = adah_file_exists(dataset->path);
+    if (!*found)
+        return ADAH_OK;
+    uint8_t *bytes;
+    size_t n_bytes;
+    ADAH_TRY(adah_file_read(dataset->path, SIZE_MAX / 4, &bytes, &n_bytes, status));
+    size_t n_mark = n_bytes >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+    adah_code code = reader(dataset, (const char *)bytes + n_mark, n_bytes - n_mark, status);
+    adah_memory_free(bytes);
+    if (code == ADAH_OK && dataset->n_records == 0 && dataset->n_skipped)
+        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s (and none of the %zu records is good)",
+                         dataset->first_skipped.message, dataset->n_skipped);
+    else if (code == ADAH_OK && dataset->n_records == 0)
+        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: no records", dataset->path);
+    return code;
+}
+
+adah_code adah_dataset_open(const char *folder, const adah_dataset_options *options, adah_dataset **out,
+                            adah_status *status) {
+    if (!folder || !out)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "adah_dataset_open: folder and dataset must not be NULL");
+    adah_dataset *dataset = adah_memory_zeroed(1, sizeof *dataset);
+    if (!dataset)
+        return adah_fail_memory(status, sizeof *dataset);
+    dataset->strict = options && options->strict;
+    dataset->folder = adah_memory_text(folder);
+    int found = 0;
+    adah_code code = dataset->folder ? ADAH_OK : adah_fail_memory(status, strlen(folder) + 1);
+    if (code == ADAH_OK)
+        code = read_metadata(dataset, "metadata.jsonl", adah_dataset_read_jsonl, &found, status);
+    if (code == ADAH_OK && !found)
+        code = read_metadata(dataset, "metadata.csv", adah_dataset_read_csv, &found, status);
+    if (code == ADAH_OK && !found)
+        code = adah_fail(status, ADAH_ERROR_IO,
+                         "%s: not a data set: neither metadata.jsonl nor metadata.csv is there", folder);
+    if (code != ADAH_OK) {
+        adah_dataset_close(dataset);
+        return code;
+    }
+    adah_memory_free(dataset->scratch);
+    dataset->scratch = NULL;
+    *out = dataset;
+    return ADAH_OK;
+}
+
+void adah_dataset_close(adah_dataset *dataset) {
+    if (!dataset)
+        return;
+    adah_string_table_free(&dataset->file_names);
+    adah_string_table_free(&dataset->labels);
+    adah_arena_free(&dataset->arena);
+    adah_memory_free(dataset->record);
+    adah_memory_free(dataset->scratch);
+    adah_memory_free(dataset->path);
+    adah_memory_free(dataset->folder);
+    adah_memory_free(dataset);
+}
+
+const char *adah_dataset_folder(const adah_dataset *dataset) { return dataset->folder; }
+
+size_t adah_dataset_count(const adah_dataset *dataset) { return dataset->n_records; }
+
+const adah_record *adah_dataset_record(const adah_dataset *dataset, size_t i) {
+    return i < dataset->n_records ? &dataset->record[i] : NULL;
+}
+
+size_t adah_dataset_label_count(const adah_dataset *dataset) { return dataset->labels.n; }
+
+const char *adah_dataset_label_name(const adah_dataset *dataset, uint32_t label) {
+    return label < dataset->labels.n ? dataset->labels.text[label] : NULL;
+}
+
+size_t adah_dataset_skipped(const adah_dataset *dataset, const char **first_message) {
+    if (first_message)
+        *first_message = dataset->first_skipped.message;
+    return dataset->n_skipped;
+}

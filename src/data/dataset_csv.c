@@ -1,0 +1,209 @@
+/* dataset_csv.c - metadata.csv: RFC 4180, with a header line that names the columns.
+ *
+ * Columns file_name (needed), text, labels, split and mask in any order; other columns are ignored. The labels of a
+ * record stand in one field, separated by ';' or '|', spaces around them dropped. Lines end with LF or CR LF; blank
+ * lines are passed over. A quoted field may hold commas, line ends and doubled quotes. A record that cannot
+ * be taken apart costs its first line only: reading goes on with the next. */
+#include "data/dataset_reader.h"
+#include "base/memory.h"
+
+#include <string.h>
+#include <unicode/ustring.h>
+
+enum { COLUMN_FILE_NAME, COLUMN_TEXT, COLUMN_LABELS, COLUMN_SPLIT, COLUMN_MASK, N_COLUMNS };
+static const char *const column_name[N_COLUMNS] = {"file_name", "text", "labels", "split", "mask"};
+
+typedef struct csv {
+    adah_dataset *dataset;
+    const char *bytes;
+    size_t n_bytes, position; /* position: start of the next record */
+    size_t line;              /* of that record */
+    char *content;            /* the fields of the record just read, one behind the other, quotes resolved */
+    size_t n_content, content_capacity;
+    size_t *field_end; /* in content */
+    size_t n_fields, field_capacity;
+    size_t column[N_COLUMNS]; /* field of each known column, SIZE_MAX when there is none */
+    size_t n_columns;         /* fields of the header */
+    adah_raw_text *label;
+    size_t label_capacity;
+} csv;
+
+static adah_code put_content(csv *c, const char *bytes, size_t n_bytes, adah_status *status) {
+    if (c->content_capacity - c->n_content < n_bytes || !c->content) {
+        size_t wanted = 2 * (c->n_content + n_bytes) + 256;
+        char *p = adah_memory_resize(c->content, wanted, 1);
+        if (!p)
+            return adah_fail_memory(status, wanted);
+        c->content = p;
+        c->content_capacity = wanted;
+    }
+    memcpy(c->content + c->n_content, bytes, n_bytes);
+    c->n_content += n_bytes;
+    return ADAH_OK;
+}
+
+static adah_raw_text field(const csv *c, size_t i) {
+    size_t start = i ? c->field_end[i - 1] : 0;
+    return (adah_raw_text){c->content + start, c->field_end[i] - start};
+}
+
+static int at_line_end(const csv *c, size_t i) {
+    return i >= c->n_bytes || c->bytes[i] == '\n' ||
+           (c->bytes[i] == '\r' && (i + 1 == c->n_bytes || c->bytes[i + 1] == '\n'));
+}
+
+/* Reads the quoted part of a field whose opening quote is at *i; leaves *i behind the closing one. */
+static adah_code read_quoted(csv *c, size_t *i, adah_status *status) {
+    for (size_t start = *i + 1;;) {
+        const char *quote = memchr(c->bytes + start, '"', c->n_bytes - start);
+        size_t end = quote ? (size_t)(quote - c->bytes) : c->n_bytes;
+        if (!quote || end - c->position > ADAH_METADATA_LINE_BYTES_MAX)
+            return adah_dataset_fail(c->dataset, c->line, status, "field %zu: the closing quote is missing",
+                                     c->n_fields + 1);
+        int doubled = end + 1 < c->n_bytes && c->bytes[end + 1] == '"';
+        ADAH_TRY(put_content(c, c->bytes + start, end - start + (size_t)doubled, status));
+        *i = end + 1;
+        if (!doubled)
+            return ADAH_OK;
+        start = end + 2;
+    }
+}
+
+/* Takes the record at c->position apart; *next: where the following one starts. */
+static adah_code read_fields(csv *c, size_t *next, adah_status *status) {
+    c->n_content = c->n_fields = 0;
+    for (size_t i = c->position;; i++) {
+        if (i < c->n_bytes && c->bytes[i] == '"') {
+            ADAH_TRY(read_quoted(c, &i, status));
+            if (!at_line_end(c, i) && c->bytes[i] != ',')
+                return adah_dataset_fail(c->dataset, c->line, status,
+                                         "field %zu: expected a comma or the line's end behind the closing quote",
+                                         c->n_fields + 1);
+        } else {
+            size_t start = i;
+            while (!at_line_end(c, i) && c->bytes[i] != ',')
+                i++;
+            ADAH_TRY(put_content(c, c->bytes + start, i - start, status));
+        }
+        if (!adah_memory_grow((void **)&c->field_end, &c->field_capacity, c->n_fields, sizeof *c->field_end))
+            return adah_fail_memory(status, 2 * c->field_capacity * sizeof *c->field_end);
+        c->field_end[c->n_fields++] = c->n_content;
+        if (i - c->position > ADAH_METADATA_LINE_BYTES_MAX)
+            return adah_dataset_fail(c->dataset, c->line, status, "more than %d bytes", ADAH_METADATA_LINE_BYTES_MAX);
+        if (at_line_end(c, i)) {
+            *next = i + (i < c->n_bytes && c->bytes[i] == '\r') + 1;
+            break;
+        }
+    }
+    UErrorCode error = U_ZERO_ERROR;
+    u_strFromUTF8(NULL, 0, NULL, c->content, (int32_t)c->n_content, &error);
+    if (error == U_INVALID_CHAR_FOUND)
+        return adah_dataset_fail(c->dataset, c->line, status, "invalid UTF-8");
+    if (memchr(c->content, 0, c->n_content))
+        return adah_dataset_fail(c->dataset, c->line, status, "a NUL byte");
+    return ADAH_OK;
+}
+
+/* Moves to `next`, counting lines. */
+static void move_on(csv *c, size_t next) {
+    for (next = next < c->n_bytes ? next : c->n_bytes; c->position < next; c->position++)
+        c->line += c->bytes[c->position] == '\n';
+}
+
+static size_t end_of_first_line(const csv *c) {
+    const char *newline = memchr(c->bytes + c->position, '\n', c->n_bytes - c->position);
+    return newline ? (size_t)(newline - c->bytes) + 1 : c->n_bytes;
+}
+
+static void pass_blank_lines(csv *c) {
+    while (c->position < c->n_bytes && at_line_end(c, c->position))
+        move_on(c, end_of_first_line(c));
+}
+
+static int is_space(char byte) { return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n'; }
+
+static adah_code read_header(csv *c, adah_status *status) {
+    pass_blank_lines(c);
+    size_t next = c->n_bytes;
+    if (c->position == c->n_bytes)
+        return adah_dataset_fail(c->dataset, c->line, status,
+                                 "empty, expected a header line with a column file_name");
+    ADAH_TRY(read_fields(c, &next, status));
+    for (size_t k = 0; k < N_COLUMNS; k++) {
+        c->column[k] = SIZE_MAX;
+        for (size_t i = 0; i < c->n_fields; i++) {
+            adah_raw_text name = field(c, i);
+            if (name.n_bytes != strlen(column_name[k]) || memcmp(name.bytes, column_name[k], name.n_bytes) != 0)
+                continue;
+            if (c->column[k] != SIZE_MAX)
+                return adah_dataset_fail(c->dataset, c->line, status, "two columns named %s", column_name[k]);
+            c->column[k] = i;
+        }
+    }
+    if (c->column[COLUMN_FILE_NAME] == SIZE_MAX)
+        return adah_dataset_fail(c->dataset, c->line, status, "no column file_name in the header line");
+    c->n_columns = c->n_fields;
+    move_on(c, next);
+    return ADAH_OK;
+}
+
+/* The pieces between ';' and '|' that are not blank. */
+static adah_code split_labels(csv *c, adah_raw_text cell, size_t *n_labels, adah_status *status) {
+    *n_labels = 0;
+    for (size_t start = 0, end; start < cell.n_bytes; start = end + 1) {
+        for (end = start; end < cell.n_bytes && cell.bytes[end] != ';' && cell.bytes[end] != '|';)
+            end++;
+        size_t first = start, last = end;
+        while (first < last && is_space(cell.bytes[first]))
+            first++;
+        while (first < last && is_space(cell.bytes[last - 1]))
+            last--;
+        if (first == last)
+            continue;
+        if (!adah_memory_grow((void **)&c->label, &c->label_capacity, *n_labels, sizeof *c->label))
+            return adah_fail_memory(status, 2 * c->label_capacity * sizeof *c->label);
+        c->label[(*n_labels)++] = (adah_raw_text){cell.bytes + first, last - first};
+    }
+    return ADAH_OK;
+}
+
+static adah_code add_record(csv *c, adah_status *status) {
+    if (c->n_fields != c->n_columns)
+        return adah_dataset_fail(c->dataset, c->line, status, "%zu fields, expected %zu as in the header line",
+                                 c->n_fields, c->n_columns);
+    adah_raw_text cell[N_COLUMNS];
+    for (size_t k = 0; k < N_COLUMNS; k++)
+        cell[k] = c->column[k] == SIZE_MAX ? (adah_raw_text){NULL, 0} : field(c, c->column[k]);
+    for (size_t k = COLUMN_SPLIT; k <= COLUMN_MASK; k++)
+        if (cell[k].n_bytes == 0)
+            cell[k].bytes = NULL; /* an empty cell says nothing */
+    adah_raw_record raw = {.file_name = cell[COLUMN_FILE_NAME],
+                           .text = cell[COLUMN_TEXT],
+                           .split = cell[COLUMN_SPLIT],
+                           .mask = cell[COLUMN_MASK],
+                           .line = c->line};
+    ADAH_TRY(split_labels(c, cell[COLUMN_LABELS], &raw.n_labels, status));
+    raw.label = c->label;
+    return adah_dataset_add(c->dataset, &raw, status);
+}
+
+adah_code adah_dataset_read_csv(adah_dataset *dataset, const char *bytes, size_t n_bytes, adah_status *status) {
+    csv c = {.dataset = dataset, .bytes = bytes, .n_bytes = n_bytes, .line = 1};
+    adah_code code = read_header(&c, status);
+    for (pass_blank_lines(&c); code == ADAH_OK && c.position < n_bytes; pass_blank_lines(&c)) {
+        size_t next = end_of_first_line(&c);
+        adah_status why = {ADAH_OK, ""};
+        adah_code bad = read_fields(&c, &next, &why);
+        if (bad == ADAH_OK)
+            bad = add_record(&c, &why);
+        code = adah_dataset_judge(dataset, bad, &why);
+        if (code != ADAH_OK)
+            adah_fail(status, code, "%s", why.message);
+        else
+            move_on(&c, next);
+    }
+    adah_memory_free(c.content);
+    adah_memory_free(c.field_end);
+    adah_memory_free(c.label);
+    return code;
+}

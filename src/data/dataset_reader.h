@@ -1,0 +1,36 @@
+/* dataset_reader.h - what the readers of metadata files hand to the data set they fill. */
+#ifndef ADAH_DATA_DATASET_READER_H
+#define ADAH_DATA_DATASET_READER_H
+
+#include "base/status.h"
+
+enum { ADAH_METADATA_LINE_BYTES_MAX = 16 << 20 };
+
+/* Bytes of the metadata file, not NUL-terminated; bytes NULL: the record does not say. */
+typedef struct adah_raw_text {
+    const char *bytes;
+    size_t n_bytes;
+} adah_raw_text;
+
+/* One record as it stands in the file, valid UTF-8 without NUL. */
+typedef struct adah_raw_record {
+    adah_raw_text file_name, text, split, mask;
+    const adah_raw_text *label;
+    size_t n_labels;
+    size_t line; /* from 1 */
+} adah_raw_record;
+
+/* Checks a record and adds it. ADAH_ERROR_FORMAT: the record is bad and was not added; the message names the line. */
+adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *record, adah_status *status);
+/* What becomes of a record whose reading or adding ended with `code`: a bad one is counted and ADAH_OK returned,
+ * unless the data set is strict. Any other code is passed on. */
+adah_code adah_dataset_judge(adah_dataset *dataset, adah_code code, const adah_status *why);
+/* ADAH_ERROR_FORMAT with "path:line: " before the message. */
+adah_code adah_dataset_fail(const adah_dataset *dataset, size_t line, adah_status *status, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Read the whole of a metadata file of that kind; `bytes` begins behind a byte order mark. */
+adah_code adah_dataset_read_jsonl(adah_dataset *dataset, const char *bytes, size_t n_bytes, adah_status *status);
+adah_code adah_dataset_read_csv(adah_dataset *dataset, const char *bytes, size_t n_bytes, adah_status *status);
+
+#endif

@@ -1,0 +1,122 @@
+/* picture_set.c - PNG files and one JSON object a line, dumped by jansson. */
+#include "data/picture_set.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "data/image.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct adah_picture_set {
+    char *folder;
+    adah_file_writer *metadata;
+};
+
+/* folder/name, and what `use` does with it. */
+static adah_code with_path(const char *folder, const char *name, adah_code (*use)(const char *path, adah_status *),
+                           adah_status *status) {
+    char *path = adah_file_join(folder, name);
+    if (!path)
+        return adah_fail_memory(status, strlen(folder) + strlen(name) + 2);
+    adah_code code = use(path, status);
+    adah_memory_free(path);
+    return code;
+}
+
+static adah_code refuse_existing(const char *path, adah_status *status) {
+    if (!adah_file_exists(path))
+        return ADAH_OK;
+    return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: a data set is there already, expected a folder without one",
+                     path);
+}
+
+static adah_code open_metadata(adah_picture_set *set, adah_status *status) {
+    char *path = adah_file_join(set->folder, "metadata.jsonl");
+    if (!path)
+        return adah_fail_memory(status, strlen(set->folder) + 16);
+    adah_code code = adah_file_create(path, &set->metadata, status);
+    adah_memory_free(path);
+    return code;
+}
+
+adah_code adah_picture_set_create(const char *folder, const char *const *inside, adah_picture_set **out,
+                                  adah_status *status) {
+    ADAH_TRY(with_path(folder, "metadata.jsonl", refuse_existing, status));
+    ADAH_TRY(with_path(folder, "metadata.csv", refuse_existing, status));
+    ADAH_TRY(adah_file_make_folder(folder, status));
+    for (; *inside; inside++)
+        ADAH_TRY(with_path(folder, *inside, adah_file_make_folder, status));
+    adah_picture_set *set = adah_memory_zeroed(1, sizeof *set);
+    if (!set)
+        return adah_fail_memory(status, sizeof *set);
+    set->folder = adah_memory_text(folder);
+    adah_code code = set->folder ? open_metadata(set, status) : adah_fail_memory(status, strlen(folder) + 1);
+    if (code != ADAH_OK) {
+        adah_picture_set_abort(set);
+        return code;
+    }
+    *out = set;
+    return ADAH_OK;
+}
+
+adah_code adah_picture_set_write(const adah_picture_set *set, const char *name, const uint8_t *pixels, size_t n_width,
+                                 size_t n_height, size_t n_channels, adah_status *status) {
+    char *path = adah_file_join(set->folder, name);
+    if (!path)
+        return adah_fail_memory(status, strlen(set->folder) + strlen(name) + 2);
+    adah_code code = adah_image_write_png(path, pixels, n_width, n_height, n_channels, status);
+    adah_memory_free(path);
+    return code;
+}
+
+adah_code adah_picture_set_describe(adah_picture_set *set, const adah_picture_record *record, adah_status *status) {
+    json_t *labels = json_array();
+    int failed = !labels;
+    for (size_t i = 0; i < record->n_labels && !failed; i++)
+        failed = json_array_append_new(labels, json_string(record->label[i])) != 0;
+    json_t *root =
+        json_pack("{s:s, s:s, s:o, s:s, s:s}", "file_name", record->file_name, "text", record->text, "labels", labels,
+                  "split", record->is_query ? "query" : "train", record->extra_key, record->extra);
+    char *line = root && !failed ? json_dumps(root, 0) : NULL;
+    json_decref(root);
+    adah_code code = line ? adah_file_put(set->metadata, line, strlen(line), status)
+                          : adah_fail_memory(status, strlen(record->text));
+    free(line);
+    return code == ADAH_OK ? adah_file_put(set->metadata, "\n", 1, status) : code;
+}
+
+adah_code adah_picture_set_commit(adah_picture_set *set, adah_status *status) {
+    adah_code code = adah_file_commit(set->metadata, status);
+    set->metadata = NULL;
+    adah_picture_set_abort(set);
+    return code;
+}
+
+void adah_picture_set_abort(adah_picture_set *set) {
+    if (!set)
+        return;
+    adah_file_abort(set->metadata);
+    adah_memory_free(set->folder);
+    adah_memory_free(set);
+}
+
+adah_code adah_picture_set_draw_queries(size_t n, double share, uint64_t seed, uint8_t *is_query,
+                                        adah_status *status) {
+    if (!(share >= 0 && share < 1))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "query share %g, expected at least 0 and less than 1", share);
+    size_t *order = adah_memory_zeroed(n, sizeof *order);
+    if (!order)
+        return adah_fail_memory(status, n * sizeof *order);
+    adah_random random = adah_random_seeded(seed, adah_random_mix('s', 'p'));
+    adah_random_permutation(&random, n, order);
+    size_t n_queries = (size_t)((double)n * share + 0.5);
+    if (n_queries >= n)
+        n_queries = n ? n - 1 : 0;
+    memset(is_query, 0, n);
+    for (size_t i = 0; i < n_queries; i++)
+        is_query[order[i]] = 1;
+    adah_memory_free(order);
+    return ADAH_OK;
+}

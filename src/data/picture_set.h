@@ -1,0 +1,34 @@
+/* picture_set.h - a data set being written: a folder with images/, perhaps masks/, and metadata.jsonl, which comes
+ * last, so that a folder left half-written is no data set. */
+#ifndef ADAH_DATA_PICTURE_SET_H
+#define ADAH_DATA_PICTURE_SET_H
+
+#include "base/status.h"
+
+typedef struct adah_picture_set adah_picture_set;
+
+/* Makes the folder with those inside it (names up to NULL). One that holds a data set already is refused. */
+adah_code adah_picture_set_create(const char *folder, const char *const *inside, adah_picture_set **set,
+                                  adah_status *status);
+/* Writes a PNG at `name` inside the folder. Several threads may do so at once. */
+adah_code adah_picture_set_write(const adah_picture_set *set, const char *name, const uint8_t *pixels, size_t n_width,
+                                 size_t n_height, size_t n_channels, adah_status *status);
+
+typedef struct adah_picture_record {
+    const char *file_name, *text;
+    const char *const *label;
+    size_t n_labels;
+    int is_query;                  /* else a training record */
+    const char *extra_key, *extra; /* one more string, as "mask" with the path of the mask */
+} adah_picture_record;
+adah_code adah_picture_set_describe(adah_picture_set *set, const adah_picture_record *record, adah_status *status);
+
+/* Publishes the metadata and frees the set; on failure too. */
+adah_code adah_picture_set_commit(adah_picture_set *set, adah_status *status);
+void adah_picture_set_abort(adah_picture_set *set); /* without metadata; NULL is fine */
+
+/* A share of n items, seeded: is_query[i] becomes 1 for round(share * n) of them, at least one staying 0. */
+adah_code adah_picture_set_draw_queries(size_t n, double share, uint64_t seed, uint8_t *is_query,
+                                        adah_status *status);
+
+#endif

@@ -1,0 +1,437 @@
+/* The configuration: presets, settings by name, ranges, and JSON that comes back to the bit. The keys are taken from the
+ * JSON itself, so that a new one is tested without being listed here. */
+#include "base/memory.h"
+#include "base/random.h"
+#include "model/backbone.h"
+#include "model/config.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *const backbones[] = {"vgg16", "vgg19", "squeezenet1_1", "small"};
+static const char *const presets[] = {"default", "paper"};
+
+static adah_config preset(const char *name, const char *backbone) {
+    adah_config c;
+    adah_status status = {0};
+    if (adah_config_preset(name, backbone, &c, &status) != ADAH_OK)
+        fail_msg("%s", status.message);
+    return c;
+}
+
+static json_t *object_of(const adah_config *c) {
+    char *text = adah_config_json(c);
+    assert_non_null(text);
+    json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(object);
+    adah_memory_free(text);
+    return object;
+}
+
+static adah_code parse_object(const json_t *object, adah_config *c, adah_status *status) {
+    char *text = json_dumps(object, JSON_COMPACT);
+    assert_non_null(text);
+    const adah_code code = adah_config_parse(text, c, status);
+    free(text);
+    return code;
+}
+
+static void assert_says(const adah_status *status, adah_code code, const char *word) {
+    assert_int_equal(status->code, code);
+    if (!strstr(status->message, word))
+        fail_msg("\"%s\" says nothing of \"%s\"", status->message, word);
+}
+
+static void assert_same(const adah_config *a, const adah_config *b) {
+    char *first = adah_config_json(a), *second = adah_config_json(b);
+    assert_string_equal(first, second);
+    adah_memory_free(first);
+    adah_memory_free(second);
+}
+
+/* ---------------------------------------------------------------- presets */
+
+static void test_presets(void **state) {
+    (void)state;
+    for (size_t p = 0; p < 2; p++)
+        for (size_t b = 0; b < 4; b++) {
+            const adah_config c = preset(presets[p], backbones[b]);
+            adah_status status = {0};
+            if (adah_config_check(&c, &status) != ADAH_OK)
+                fail_msg("%s %s: %s", presets[p], backbones[b], status.message);
+            assert_string_equal(c.preset, presets[p]);
+            assert_string_equal(c.backbone, backbones[b]);
+            assert_true(c.attention == 1 && c.adversary == 1);
+            assert_int_equal(c.n_side, adah_backbone_find(backbones[b])->n_side);
+            if (adah_backbone_find(backbones[b])->from_scratch)
+                assert_int_equal(c.finetune, 1);
+        }
+}
+
+/* The method as published: six ranking losses and nothing else; VGG with its own fully connected layers, learning too. */
+static void test_paper(void **state) {
+    (void)state;
+    for (size_t b = 0; b < 4; b++) {
+        const adah_config c = preset("paper", backbones[b]);
+        assert_true(c.adversarial_weight == 1);
+        assert_true(c.classifier_weight == 0 && c.quantisation_weight == 0 && c.attention_retrieval_weight == 0);
+        if (!strncmp(backbones[b], "vgg", 3)) {
+            assert_int_equal(c.pooling, ADAH_POOL_FLATTEN);
+            assert_int_equal(c.n_image_hidden, 4096);
+            assert_int_equal(c.finetune, 1);
+        }
+    }
+}
+
+static void test_unknown_presets(void **state) {
+    (void)state;
+    adah_config c = preset("paper", "small");
+    const adah_config before = c;
+    adah_status status = {0};
+    assert_int_equal(adah_config_preset("best", "small", &c, &status), ADAH_ERROR_ARGUMENT);
+    assert_says(&status, ADAH_ERROR_ARGUMENT, "\"best\"");
+    assert_says(&status, ADAH_ERROR_ARGUMENT, "paper");
+    assert_int_equal(adah_config_preset("paper", "resnet50", &c, &status), ADAH_ERROR_ARGUMENT);
+    assert_says(&status, ADAH_ERROR_ARGUMENT, "resnet50");
+    for (size_t b = 0; b < 4; b++)
+        assert_says(&status, ADAH_ERROR_ARGUMENT, backbones[b]);
+    assert_int_equal(adah_config_preset("", "small", &c, NULL), ADAH_ERROR_ARGUMENT);
+    assert_int_equal(adah_config_preset("paper", "", &c, NULL), ADAH_ERROR_ARGUMENT);
+    assert_same(&c, &before);
+}
+
+/* ---------------------------------------------------------------- JSON */
+
+static void test_round_trip_of_presets(void **state) {
+    (void)state;
+    for (size_t p = 0; p < 2; p++)
+        for (size_t b = 0; b < 4; b++) {
+            const adah_config c = preset(presets[p], backbones[b]);
+            char *text = adah_config_json(&c);
+            adah_config back;
+            assert_int_equal(adah_config_parse(text, &back, NULL), ADAH_OK);
+            assert_same(&c, &back);
+            adah_memory_free(text);
+        }
+}
+
+static void assert_same_bits(float a, float b) {
+    if (memcmp(&a, &b, sizeof a) != 0)
+        fail_msg("%.9g came back as %.9g", (double)a, (double)b);
+}
+
+/* Floats of every magnitude, and seeds of 64 bits. */
+static void test_round_trip_of_numbers(void **state) {
+    (void)state;
+    adah_random r = adah_random_seeded(1, 1);
+    for (int i = 0; i < 2000; i++) {
+        adah_config c = preset("default", "small"), back;
+        c.rate = ldexpf(1 + adah_random_uniform(&r), -(int)adah_random_below(&r, 149));
+        c.rate_backbone = adah_random_uniform(&r);
+        c.margin = nextafterf((float)adah_random_below(&r, 10) / 10, (float)adah_random_below(&r, 2));
+        c.feature_scale = 1e6f * adah_random_uniform(&r);
+        c.weight_decay = (float)adah_random_below(&r, 11);
+        c.seed = adah_random_next(&r) >> adah_random_below(&r, 64);
+        char *text = adah_config_json(&c);
+        assert_int_equal(adah_config_parse(text, &back, NULL), ADAH_OK);
+        adah_memory_free(text);
+        assert_same_bits(c.rate, back.rate);
+        assert_same_bits(c.rate_backbone, back.rate_backbone);
+        assert_same_bits(c.margin, back.margin);
+        assert_same_bits(c.feature_scale, back.feature_scale);
+        assert_same_bits(c.weight_decay, back.weight_decay);
+        assert_true(c.seed == back.seed);
+    }
+}
+
+/* A person reads the file: 0.1, not 0.100000001. */
+static void test_numbers_are_short(void **state) {
+    (void)state;
+    adah_config c = preset("default", "small");
+    c.rate = 0.1f;
+    c.margin = 0.3f;
+    c.rate_backbone = 1e-4f;
+    char *text = adah_config_json(&c);
+    assert_non_null(strstr(text, "\"rate\":0.1,"));
+    assert_non_null(strstr(text, "\"margin\":0.3"));
+    assert_non_null(strstr(text, "\"rate_backbone\":0.0001"));
+    adah_memory_free(text);
+}
+
+static void test_missing_and_unknown_keys(void **state) {
+    (void)state;
+    const adah_config c = preset("default", "vgg16");
+    json_t *object = object_of(&c), *value;
+    const char *key;
+    adah_config out = preset("paper", "small");
+    const adah_config before = out;
+    assert_true(json_object_size(object) > 30);
+    json_object_foreach(object, key, value) {
+        adah_status status = {0};
+        json_t *without = json_copy(object), *renamed;
+        json_object_del(without, key);
+        assert_int_equal(parse_object(without, &out, &status), ADAH_ERROR_FORMAT);
+        assert_says(&status, ADAH_ERROR_FORMAT, key);
+        renamed = json_copy(without);
+        json_object_set(renamed, "something_else", value);
+        assert_int_equal(parse_object(renamed, &out, &status), ADAH_ERROR_FORMAT);
+        json_decref(without);
+        json_decref(renamed);
+    }
+    adah_status status = {0};
+    json_object_set_new(object, "from_the_future", json_integer(1));
+    assert_int_equal(parse_object(object, &out, &status), ADAH_ERROR_FORMAT);
+    assert_says(&status, ADAH_ERROR_FORMAT, "keys");
+    assert_same(&out, &before);
+    json_decref(object);
+}
+
+static void test_wrong_types(void **state) {
+    (void)state;
+    const adah_config c = preset("default", "small");
+    json_t *object = object_of(&c), *value;
+    const char *key;
+    adah_config out;
+    json_object_foreach(object, key, value) {
+        json_t *const wrong[] = {json_null(),        json_true(),     json_array(),
+                                 json_object(),      json_string(""), json_string("a text much longer than any name here"),
+                                 json_integer(5),    json_real(1.5),  json_string("0")};
+        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+            const int fits = i == 6   ? json_is_number(value)
+                             : i == 7 ? json_is_real(value)
+                             : i == 4 || i == 8 ? json_is_string(value) && strcmp(key, "pooling") != 0
+                                                : 0;
+            adah_status status = {0};
+            json_t *changed = json_copy(object);
+            json_object_set_new(changed, key, wrong[i]);
+            const adah_code code = parse_object(changed, &out, &status);
+            if (!fits) {
+                assert_int_equal(code, ADAH_ERROR_FORMAT);
+                assert_says(&status, ADAH_ERROR_FORMAT, key);
+            } else {
+                assert_int_not_equal(code, ADAH_ERROR_FORMAT);
+            }
+            json_decref(changed);
+        }
+    }
+    json_decref(object);
+}
+
+static void test_not_json(void **state) {
+    (void)state;
+    static const char *const texts[] = {"",       "{",          "[]",      "5",    "null", "{\"n_bits\":",
+                                        "\"a\"", "{} trailing", "\xff\xfe", "{}{}", "nonsense"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        adah_config c;
+        adah_status status = {0};
+        assert_int_equal(adah_config_parse(texts[i], &c, &status), ADAH_ERROR_FORMAT);
+        assert_int_equal(status.code, ADAH_ERROR_FORMAT);
+    }
+    /* A key twice. */
+    const adah_config c = preset("default", "small");
+    char *text = adah_config_json(&c), twice[8192];
+    adah_config out;
+    snprintf(twice, sizeof twice, "{\"n_bits\":32,%s", text + 1);
+    assert_int_equal(adah_config_parse(twice, &out, NULL), ADAH_ERROR_FORMAT);
+    adah_memory_free(text);
+}
+
+/* ---------------------------------------------------------------- ranges */
+
+/* Far beyond any range, in JSON and by hand; integers that would wrap into a good value. */
+static void test_ranges(void **state) {
+    (void)state;
+    const adah_config c = preset("default", "small");
+    json_t *object = object_of(&c), *value;
+    const char *key;
+    json_object_foreach(object, key, value) {
+        if (!json_is_number(value) || !strcmp(key, "seed"))
+            continue;
+        json_t *const far[] = {
+            json_is_real(value) ? json_real(-1) : json_integer(-1),
+            json_is_real(value) ? json_real(1e9) : json_integer(INT32_MAX),
+            json_is_real(value) ? json_real(1e300) : json_integer(json_integer_value(value) + (1LL << 32)),
+            json_is_real(value) ? json_real(-1e-30) : json_integer(json_integer_value(value) - (1LL << 32)),
+        };
+        for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+            adah_config out;
+            adah_status status = {0};
+            json_t *changed = json_copy(object);
+            json_object_set_new(changed, key, far[i]);
+            if (parse_object(changed, &out, &status) != ADAH_ERROR_ARGUMENT)
+                fail_msg("%s: value %zu is taken", key, i);
+            assert_says(&status, ADAH_ERROR_ARGUMENT, key);
+            assert_says(&status, ADAH_ERROR_ARGUMENT, "expected");
+            json_decref(changed);
+        }
+    }
+    json_decref(object);
+}
+
+static void refuse(const adah_config *c, const char *word) {
+    adah_status status = {0};
+    assert_int_equal(adah_config_check(c, &status), ADAH_ERROR_ARGUMENT);
+    assert_says(&status, ADAH_ERROR_ARGUMENT, word);
+}
+
+static void accept(const adah_config *c) {
+    adah_status status = {0};
+    if (adah_config_check(c, &status) != ADAH_OK)
+        fail_msg("%s", status.message);
+}
+
+static void test_what_makes_no_sense(void **state) {
+    (void)state;
+    const adah_config good = preset("default", "small");
+    adah_config c = good;
+    for (c.n_bits = 8; c.n_bits <= 1024; c.n_bits++)
+        if (c.n_bits % 8)
+            refuse(&c, "n_bits");
+        else
+            accept(&c);
+    c = good;
+    c.rate = NAN;
+    refuse(&c, "rate");
+    c = good;
+    c.margin = INFINITY;
+    refuse(&c, "margin");
+    c = good;
+    c.n_batch = 1; /* no triplet in it */
+    refuse(&c, "n_batch");
+    c = good;
+    c.pooling = ADAH_POOL_FLATTEN; /* the small network has no fully connected layers */
+    refuse(&c, "flatten");
+    c = preset("paper", "vgg16");
+    accept(&c);
+    c.n_side = 31;
+    refuse(&c, "n_side");
+    c.n_side = 32;
+    accept(&c);
+    c = good;
+    strcpy(c.backbone, "vgg17");
+    refuse(&c, "vgg17");
+    strcpy(c.backbone, "");
+    refuse(&c, "backbone");
+    static const char *const bad[] = {"", "label", "labelss", "labels|words", "|", "words "};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        c = good;
+        strcpy(c.similarity, bad[i]);
+        refuse(&c, "similarity");
+    }
+    static const char *const kinds[] = {"labels", "words", "pairs"};
+    for (size_t i = 0; i < 3; i++) {
+        c = good;
+        strcpy(c.similarity, kinds[i]);
+        accept(&c);
+    }
+}
+
+/* ---------------------------------------------------------------- settings */
+
+/* Every value set to itself by name changes nothing; set on another preset, the two become equal. */
+static void test_every_name_can_be_set(void **state) {
+    (void)state;
+    const adah_config c = preset("paper", "vgg19");
+    adah_config other = preset("default", "small");
+    json_t *object = object_of(&c), *value;
+    const char *key;
+    json_object_foreach(object, key, value) {
+        char setting[256];
+        if (json_is_string(value))
+            snprintf(setting, sizeof setting, "%s=%s", key, json_string_value(value));
+        else if (json_is_integer(value))
+            snprintf(setting, sizeof setting, "%s=%lld", key, (long long)json_integer_value(value));
+        else
+            snprintf(setting, sizeof setting, "%s=%.9g", key, json_real_value(value));
+        adah_config same = c;
+        assert_int_equal(adah_config_set(&same, setting, NULL), ADAH_OK);
+        assert_same(&same, &c);
+        assert_int_equal(adah_config_set(&other, setting, NULL), ADAH_OK);
+    }
+    assert_same(&other, &c);
+    json_decref(object);
+}
+
+static void test_refused_settings(void **state) {
+    (void)state;
+    static const struct {
+        const char *setting, *says;
+    } bad[] = {
+        {"n_bits", "NAME=VALUE"},     {"", "NAME=VALUE"},          {"=16", "NAME=VALUE"},
+        {"n_bit=16", "n_bit=16"},     {"n_bitss=16", "n_bitss"},   {"N_BITS=16", "N_BITS"},
+        {" n_bits=16", "NAME"},       {"n_bits=", "an integer"},   {"n_bits=abc", "abc"},
+        {"n_bits=16x", "16x"},        {"n_bits=1.5", "1.5"},       {"n_bits=16 ", "an integer"},
+        {"margin=", "a number"},      {"margin=x", "a number"},    {"margin=nan", "a number"},
+        {"margin=inf", "a number"},   {"margin=0.3,", "0.3,"},     {"margin=1e999", "a number"},
+        {"pooling=some", "attended"}, {"pooling=", "flatten"},     {"seed=x", "an integer"},
+        {"seed=", "an integer"},      {"seed=1e3", "an integer"},  {"seed=18446744073709551616", "seed"},
+        {"n_bits=99999999999999999999", "n_bits"},
+        {"language=a name that is longer than any name of a language", "short"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        adah_config c = preset("default", "small");
+        const adah_config before = c;
+        adah_status status = {0};
+        adah_code code = adah_config_set(&c, bad[i].setting, &status);
+        if (code == ADAH_OK) /* ranges are the check's */
+            code = adah_config_check(&c, &status);
+        else
+            assert_same(&c, &before);
+        if (code != ADAH_ERROR_ARGUMENT)
+            fail_msg("\"%s\" is taken", bad[i].setting);
+        assert_says(&status, ADAH_ERROR_ARGUMENT, bad[i].says);
+    }
+}
+
+/* Whoever mistypes a name is told all there are. */
+static void test_unknown_name_lists_all(void **state) {
+    (void)state;
+    adah_config c = preset("default", "small");
+    json_t *object = object_of(&c), *value;
+    const char *key;
+    adah_status status = {0};
+    assert_int_equal(adah_config_set(&c, "marign=0.3", &status), ADAH_ERROR_ARGUMENT);
+    json_object_foreach(object, key, value) assert_says(&status, ADAH_ERROR_ARGUMENT, key);
+    json_decref(object);
+}
+
+static void test_seeds(void **state) {
+    (void)state;
+    static const uint64_t seeds[] = {0, 1, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX};
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
+        adah_config c = preset("default", "small");
+        char setting[64];
+        snprintf(setting, sizeof setting, "seed=%llu", (unsigned long long)seeds[i]);
+        assert_int_equal(adah_config_set(&c, setting, NULL), ADAH_OK);
+        if (c.seed != seeds[i])
+            fail_msg("%s became %llu", setting, (unsigned long long)c.seed);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_presets),
+        cmocka_unit_test(test_paper),
+        cmocka_unit_test(test_unknown_presets),
+        cmocka_unit_test(test_round_trip_of_presets),
+        cmocka_unit_test(test_round_trip_of_numbers),
+        cmocka_unit_test(test_numbers_are_short),
+        cmocka_unit_test(test_missing_and_unknown_keys),
+        cmocka_unit_test(test_wrong_types),
+        cmocka_unit_test(test_not_json),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_what_makes_no_sense),
+        cmocka_unit_test(test_every_name_can_be_set),
+        cmocka_unit_test(test_refused_settings),
+        cmocka_unit_test(test_unknown_name_lists_all),
+        cmocka_unit_test(test_seeds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# check-includes.sh - keeps the house in order: which module may include which, who may see oneDNN, no file name twice.
+#
+#   base <- nn <- model;  base <- codes <- index, eval;  base <- data;  pipeline uses all;  programs use adah.h alone
+#   model also sees codes and eval/measures.h: it validates while it trains
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+n_faults=0
+fault() {
+    echo "$1" >&2
+    n_faults=$((n_faults + 1))
+}
+
+declare -A may=(
+    [base]="base"
+    [nn]="base nn"
+    [model]="base nn model codes eval/measures.h"
+    [codes]="base codes"
+    [index]="base codes index"
+    [eval]="base codes eval"
+    [data]="base data"
+    [pipeline]="base nn model codes index eval data pipeline"
+)
+
+n_includes=0
+for file in src/*/*.[ch]; do
+    module=${file#src/}
+    module=${module%%/*}
+    if [ -z "${may[$module]-}" ]; then
+        fault "$file: src/$module is a module that this script does not know"
+        continue
+    fi
+    while read -r header; do
+        n_includes=$((n_includes + 1))
+        case " ${may[$module]} " in
+        *" ${header%%/*} "* | *" $header "*) ;;
+        *) fault "$file: includes \"$header\"; src/$module may include ${may[$module]}" ;;
+        esac
+    done < <(sed -n 's/^#include "\(.*\)"$/\1/p' "$file")
+done
+[ "$n_includes" -gt 0 ] || fault "no includes found: is this the source tree?"
+
+for file in cli/*.[ch]; do
+    while read -r header; do
+        [ -f "cli/$header" ] || fault "$file: includes \"$header\"; programs include <adah/adah.h> and their own"
+    done < <(sed -n 's/^#include "\(.*\)"$/\1/p' "$file")
+done
+
+while read -r file; do
+    [ "$file" = src/nn/nn_onednn.c ] || fault "$file: includes a oneDNN header; only src/nn/nn_onednn.c may"
+done < <(grep -rlE '^#include [<"](dnnl|oneapi)' src cli include tests bench fuzz --include='*.[ch]')
+
+while read -r name; do
+    fault "$name: a file name that is there more than once"
+done < <(find src cli include tests bench fuzz tools -path fuzz/corpus -prune -o -type f -printf '%f\n' | sort | uniq -d)
+
+[ "$n_faults" -eq 0 ] || exit 1
+echo "$n_includes includes in order"

@@ -1,0 +1,49 @@
+#!/bin/sh
+# install-packages.sh build|check|demo - sees that the Debian packages for it are there and installs the missing ones, as
+# root or through sudo; where neither can be had it prints the line to run and fails.
+set -eu
+
+build='gcc libc6-dev make cmake pkgconf libdnnl-dev libvips-dev librsvg2-dev libexpat1-dev libicu-dev libstemmer-dev
+libjansson-dev libxxhash-dev'
+case ${1-} in
+build) wanted=$build ;;
+check) wanted="$build g++ libcmocka-dev" ;;
+demo) wanted="$build openclipart-svg" ;;
+*)
+    echo "usage: install-packages.sh build|check|demo" >&2
+    exit 2
+    ;;
+esac
+
+# Another system: CMake will say what it misses.
+command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || exit 0
+
+# A compiler that is there is used too, and then wants its OpenMP.
+if [ "$1" = check ] && command -v clang >/dev/null; then
+    wanted="$wanted libomp-dev"
+fi
+
+missing=
+for package in $wanted; do
+    dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
+done
+[ -n "$missing" ] || exit 0
+
+install="apt-get install -y --no-install-recommends$missing"
+if [ "$(id -u)" = 0 ]; then
+    as_root=
+elif sudo -n true 2>/dev/null; then
+    as_root='sudo -n'
+elif [ -t 0 ] && command -v sudo >/dev/null; then
+    as_root=sudo
+else
+    echo "Packages are missing, and installing them takes root. Run as root:" >&2
+    echo "  apt-get update && $install" >&2
+    exit 1
+fi
+
+echo "installing:$missing" >&2
+export DEBIAN_FRONTEND=noninteractive
+# The lists may be old or missing: fetch them when a package is not to be had without.
+# shellcheck disable=SC2086
+$as_root $install || { $as_root apt-get update && $as_root $install; }
