@@ -11,6 +11,7 @@ JOBS ?= $(shell nproc)
 CTEST = ctest --output-on-failure --parallel $(JOBS)
 
 .PHONY: all build demo check check-release check-sanitize check-clang install clean
+MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
 all: build
@@ -37,7 +38,7 @@ check-release:
 check-sanitize:
 	cmake -S . -B build-sanitize -DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLAGS=-O1 -DADAH_SANITIZE=ON
 	cmake --build build-sanitize --parallel $(JOBS)
-	cd build-sanitize && $(CTEST) --label-regex 'unit|property|fault|fuzz' --label-exclude long
+	cd build-sanitize && $(CTEST) --label-regex 'unit|property|fault|fuzz'
 
 # The other compiler's warnings, where it is installed with OpenMP.
 check-clang:

@@ -1,19 +1,22 @@
 /* main.c - the command adah: picks the command by its first argument.
  *
- * 'adah --describe man|bash|fish|zsh' is for the build: it prints the manual page or a completion, made from the option
- * tables of all commands. */
+ * 'adah --describe man|bash|fish|zsh' is for the build: it prints the manual page or a completion, made from the
+ * option tables of all commands. */
 #include "options.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const cli_command *const commands[] = {&cli_train,  &cli_encode, &cli_index, &cli_search, &cli_eval,
-                                             &cli_attend, &cli_info,   &cli_synth, &cli_convert, &cli_demo};
+static const cli_command *const commands[] = {&cli_train,  &cli_encode, &cli_index, &cli_search,  &cli_eval,
+                                              &cli_attend, &cli_info,   &cli_synth, &cli_convert, &cli_demo};
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_overview(FILE *out) {
-    fprintf(out, "adah %s: words find images and images find words, by short binary codes.\n\nUsage: adah COMMAND [OPTIONS]\n\n"
-                 "Commands:\n", ADAH_VERSION);
+    fprintf(out,
+            "adah %s: words find images and images find words, by short binary codes.\n\n"
+            "Usage: adah COMMAND [OPTIONS]\n\n"
+            "Commands:\n",
+            ADAH_VERSION);
     for (int i = 0; i < N_COMMANDS; i++)
         fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
     fprintf(out, "\n'adah COMMAND --help' tells more and gives examples.\n");
@@ -36,18 +39,19 @@ static void describe_man(void) {
            ".SH SYNOPSIS\n.B adah\n.I COMMAND\n.RI [ OPTIONS ]\n.br\n"
            ".B adah\n.I COMMAND\n.B \\-\\-help\n.br\n.B adah \\-\\-version\n"
            ".SH DESCRIPTION\n"
-           "Learns from pairs of an image and a text to give both short binary codes, so that a text finds images and an\n"
-           "image finds texts by counting the bits in which codes differ.\n"
-           "A model is trained on a folder with a metadata file; an index holds the codes of a collection; searching\n"
-           "takes both.\n"
-           ".SH COMMANDS\n", ADAH_VERSION);
+           "Learns from pairs of an image and a text to give both short binary codes, so that a text finds images\n"
+           "and an image finds texts by counting the bits in which codes differ.\n"
+           "A model is trained on a folder with a metadata file; an index holds the codes of a collection;\n"
+           "searching takes both.\n"
+           ".SH COMMANDS\n",
+           ADAH_VERSION);
     describe_commands(CLI_DESCRIBE_MAN);
     printf(".SH EXIT STATUS\n"
            ".TP\n.B %d\nSuccess.\n"
            ".TP\n.B %d\nFailure: a file is missing, damaged or does not fit; the message says which and why.\n"
            ".TP\n.B %d\nUsage: an option, a value or a data set that cannot be worked with.\n"
-           ".TP\n.B %d\nInterrupted; a training goes on with\n.BR \\-\\-resume .\n", CLI_OK, CLI_FAILED, CLI_USAGE,
-           CLI_INTERRUPTED);
+           ".TP\n.B %d\nInterrupted; a training goes on with\n.BR \\-\\-resume .\n",
+           CLI_OK, CLI_FAILED, CLI_USAGE, CLI_INTERRUPTED);
     printf(".SH ENVIRONMENT\n"
            ".TP\n.B ADAH_CACHE\nFolder for feature maps that need not be computed twice, in place of\n"
            ".IR $XDG_CACHE_HOME/adah \" or \" \\(ti/.cache/adah .\n"
@@ -119,7 +123,8 @@ static int describe(const char *kind) {
     static const struct {
         const char *kind;
         void (*print)(void);
-    } descriptions[] = {{"man", describe_man}, {"bash", describe_bash}, {"fish", describe_fish}, {"zsh", describe_zsh}};
+    } descriptions[] = {
+        {"man", describe_man}, {"bash", describe_bash}, {"fish", describe_fish}, {"zsh", describe_zsh}};
     for (size_t i = 0; i < sizeof descriptions / sizeof *descriptions; i++)
         if (!strcmp(kind, descriptions[i].kind)) {
             descriptions[i].print();

@@ -29,7 +29,8 @@ static void print_option(const cli_option *o) {
 }
 
 static void print_help(const cli_command *c, const cli_option *options, size_t n) {
-    printf("Usage: adah %s [OPTIONS]%s%s\n\n%s\n\nOptions:\n", c->name, *c->arguments ? " " : "", c->arguments, c->summary);
+    printf("Usage: adah %s [OPTIONS]%s%s\n\n%s\n\nOptions:\n", c->name, *c->arguments ? " " : "", c->arguments,
+           c->summary);
     for (size_t i = 0; i < n; i++)
         print_option(&options[i]);
     print_option(&(cli_option){"help", 'h', CLI_FLAG, NULL, "show this help", NULL, 0, 0, 0});
@@ -228,7 +229,8 @@ static int set_number(const cli_command *c, const cli_option *o, const char *tex
     const unsigned long long x = strtoull(text, &end, 10);
     const unsigned long long most = o->type == CLI_INT ? 0x7fffffff : o->type == CLI_SIZE ? SIZE_MAX : UINT64_MAX;
     if (end == text || *end || is_signed || errno == ERANGE || x > most) {
-        fprintf(stderr, "adah %s: --%s is \"%s\", expected a whole number from 0 to %llu\n", c->name, o->name, text, most);
+        fprintf(stderr, "adah %s: --%s is \"%s\", expected a whole number from 0 to %llu\n", c->name, o->name, text,
+                most);
         return usage_error(c);
     }
     if (o->type == CLI_INT)
@@ -260,8 +262,8 @@ static int set_value(const cli_command *c, const cli_option *o, const char *text
 }
 
 int cli_parse(const cli_command *c, const cli_option *options, size_t n, int argc, char **argv, int *first_rest) {
-    void (*const describe[])(const cli_command *, const cli_option *, size_t) = {
-        NULL, describe_man, describe_bash, describe_fish, describe_zsh};
+    void (*const describe[])(const cli_command *, const cli_option *, size_t) = {NULL, describe_man, describe_bash,
+                                                                                 describe_fish, describe_zsh};
     if (cli_describing != CLI_RUN) {
         describe[cli_describing](c, options, n);
         return CLI_OK;
@@ -334,6 +336,6 @@ void cli_print_skipped(const adah_dataset *dataset, size_t n_unreadable, const c
     if (n_bad)
         printf("left out %zu bad records, the first: %s\n", n_bad, first_bad);
     if (n_unreadable)
-        printf("left out %zu records whose image cannot be read%s%s\n", n_unreadable, *first_unreadable ? ", the first: " : "",
-               first_unreadable);
+        printf("left out %zu records whose image cannot be read%s%s\n", n_unreadable,
+               *first_unreadable ? ", the first: " : "", first_unreadable);
 }

@@ -55,7 +55,13 @@ int cli_parse_all(const cli_command *command, const cli_option *options, size_t 
 int cli_fail(const adah_status *status);
 
 /* In place of running: print the tables (for the man page and completions). Set by main. */
-typedef enum cli_describe { CLI_RUN, CLI_DESCRIBE_MAN, CLI_DESCRIBE_BASH, CLI_DESCRIBE_FISH, CLI_DESCRIBE_ZSH } cli_describe;
+typedef enum cli_describe {
+    CLI_RUN,
+    CLI_DESCRIBE_MAN,
+    CLI_DESCRIBE_BASH,
+    CLI_DESCRIBE_FISH,
+    CLI_DESCRIBE_ZSH
+} cli_describe;
 extern cli_describe cli_describing;
 
 /* Tells on stdout what of a data set was left out, if anything. */

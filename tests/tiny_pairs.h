@@ -1,5 +1,5 @@
-/* tiny_pairs.h - for tests of training: a few pairs in classes that are easy to tell apart, and a network for them that
- * trains in milliseconds. */
+/* tiny_pairs.h - for tests of training: a few pairs in classes that are easy to tell apart, and a network for them
+ * that trains in milliseconds. */
 #ifndef ADAH_TESTS_TINY_PAIRS_H
 #define ADAH_TESTS_TINY_PAIRS_H
 
@@ -11,8 +11,8 @@
 
 enum {
     TINY_CLASSES = 4,
-    TINY_WORDS = 24,       /* four to a class, eight of anything */
-    TINY_CHANNELS = 8,     /* of a map of 3 x 3 */
+    TINY_WORDS = 24,   /* four to a class, eight of anything */
+    TINY_CHANNELS = 8, /* of a map of 3 x 3 */
     TINY_POSITIONS = 9,
     TINY_VECTOR = 10,
     TINY_PAIRS_MAX = 256,
@@ -49,23 +49,24 @@ static inline tiny_pairs *tiny_pairs_create(size_t n, int is_map, uint64_t seed)
     adah_random r = adah_random_seeded(seed, 1);
     if (!t)
         abort();
-    t->set = (adah_pair_set){.n = n,
-                             .image = is_map ? ADAH_INPUT_MAP : ADAH_INPUT_VECTOR,
-                             .image_item = is_map ? (adah_shape){3, {TINY_CHANNELS, 3, 3, 0}} : ADAH_SHAPE1(TINY_VECTOR),
-                             .image_float = t->image,
-                             .word = t->word,
-                             .word_start = t->word_start,
-                             .n_words = TINY_WORDS,
-                             .label = t->label,
-                             .label_start = t->label_start,
-                             .n_labels = TINY_CLASSES};
+    t->set =
+        (adah_pair_set){.n = n,
+                        .image = is_map ? ADAH_INPUT_MAP : ADAH_INPUT_VECTOR,
+                        .image_item = is_map ? (adah_shape){3, {TINY_CHANNELS, 3, 3, 0}} : ADAH_SHAPE1(TINY_VECTOR),
+                        .image_float = t->image,
+                        .word = t->word,
+                        .word_start = t->word_start,
+                        .n_words = TINY_WORDS,
+                        .label = t->label,
+                        .label_start = t->label_start,
+                        .n_labels = TINY_CLASSES};
     for (size_t i = 0; i < n; i++) {
         const size_t class = i % TINY_CLASSES;
-        const uint32_t base = (uint32_t)class * 4, any = TINY_CLASSES * 4 + (uint32_t)adah_random_below(&r, 8);
+        const uint32_t base = (uint32_t) class * 4, any = TINY_CLASSES * 4 + (uint32_t)adah_random_below(&r, 8);
         const uint32_t skipped = (uint32_t)adah_random_below(&r, 4); /* three words of the class and one of any */
         tiny_image(t, i, class, is_map, &r);
         t->items[i] = i;
-        t->label[i] = (uint32_t)class;
+        t->label[i] = (uint32_t) class;
         t->label_start[i + 1] = i + 1;
         t->word_start[i + 1] = 4 * (i + 1);
         for (uint32_t k = 0, m = 0; k < 4; k++)
@@ -91,6 +92,9 @@ static inline adah_config tiny_config(void) {
     c.rate = 0.01f;
     c.rate_attention = 0.01f;
     c.finetune = 0;
+    strcpy(c.schedule, "constant");
+    strcpy(c.attention_start, "random");
+    c.attention_init = 1;
     return c;
 }
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# check-includes.sh - keeps the house in order: which module may include which, who may see oneDNN, no file name twice.
+# check-includes.sh - keeps the house in order: which module may include which, who may see oneDNN, no file name
+# twice.
 #
 #   base <- nn <- model;  base <- codes <- index, eval;  base <- data;  pipeline uses all;  programs use adah.h alone
 #   model also sees codes and eval/measures.h: it validates while it trains
@@ -52,7 +53,8 @@ done < <(grep -rlE '^#include [<"](dnnl|oneapi)' src cli include tests bench fuz
 
 while read -r name; do
     fault "$name: a file name that is there more than once"
-done < <(find src cli include tests bench fuzz tools -path fuzz/corpus -prune -o -type f -printf '%f\n' | sort | uniq -d)
+done < <(find src cli include tests bench fuzz tools -path fuzz/corpus -prune -o -type f -printf '%f\n' |
+    sort | uniq -d)
 
 [ "$n_faults" -eq 0 ] || exit 1
 echo "$n_includes includes in order"

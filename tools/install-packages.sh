@@ -1,6 +1,6 @@
 #!/bin/sh
-# install-packages.sh build|check|demo - sees that the Debian packages for it are there and installs the missing ones, as
-# root or through sudo; where neither can be had it prints the line to run and fails.
+# install-packages.sh build|check|demo - sees that the Debian packages for it are there and installs the missing
+# ones, as root or through sudo; where neither can be had it prints the line to run and fails.
 set -eu
 
 build='gcc libc6-dev make cmake pkgconf libdnnl-dev libvips-dev librsvg2-dev libexpat1-dev libicu-dev libstemmer-dev

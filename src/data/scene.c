@@ -314,7 +314,7 @@ static void choose_place(scene *s, object *o) {
 
 static void choose_objects(scene *s) {
     size_t roll = pick(&s->random, 100), kinds[N_KINDS];
-    s->n_objects = roll < 45 ? 1 : roll < 85 ? 2 : 3;
+    s->n_objects = roll < 70 ? 1 : roll < 95 ? 2 : 3;
     adah_random_permutation(&s->random, N_KINDS, kinds);
     for (size_t i = 0; i < s->n_objects; i++) {
         object *o = &s->object[i];
@@ -337,14 +337,14 @@ static void write_caption(scene *s, char *caption) {
     caption[0] = '\0';
     size_t order[N_OBJECTS_MAX], n_noise = 3 + pick(random, 5);
     adah_random_permutation(random, s->n_objects, order);
-    size_t n_named = s->n_objects > 1 && pick(random, 100) < 15 ? s->n_objects - 1 : s->n_objects;
+    size_t n_named = s->n_objects > 1 && pick(random, 100) < 10 ? s->n_objects - 1 : s->n_objects;
     for (size_t i = 0; i < n_named; i++) {
         const object *o = &s->object[order[i]];
         for (; n_noise > 0 && pick(random, 2); n_noise--)
             add_word(caption, noise_word[pick(random, N_NOISE_WORDS)]);
         if (pick(random, 3) == 0)
             add_word(caption, texture_word[o->texture][pick(random, N_SYNONYMS)]);
-        if (pick(random, 100) >= 10)
+        if (pick(random, 100) >= 5)
             add_word(caption, colour_word[o->colour][pick(random, N_SYNONYMS)]);
         add_word(caption, shape_word[o->shape][pick(random, N_SYNONYMS)]);
     }

@@ -6,6 +6,7 @@
 #include "base/parallel.h"
 
 #include <math.h>
+#include <string.h>
 
 /* ---- Z = [P >= alpha], alpha = 1 / n. Backward: straight-through (Courbariaux et al., arXiv 1602.02830) on u = P / alpha,
  * so that the clip |u - 1| <= 1 has a meaning: dF/dP = dF/dZ / alpha there, else 0. ---- */
@@ -14,7 +15,7 @@ static void threshold_forward(void *context, const float *const *x, float *y) {
     const adah_mask_extent *e = context;
     const float alpha = 1.0f / (float)e->n_positions;
     for (size_t i = 0; i < e->n_batch * e->n_positions; i++)
-        y[i] = x[0][i] >= alpha ? 1.0f : 0.0f;
+        y[i] = x[0][i] >= alpha || e->is_open ? 1.0f : 0.0f;
 }
 
 static void threshold_backward(void *context, const float *const *x, const float *y, const float *dy, float *const *dx) {
@@ -80,6 +81,7 @@ static void mean_forward_item(void *context, size_t b) {
     for (size_t c = 0; c < n_c; c++) {
         const float *f = m->f + (b * n_c + c) * n_p;
         float sum = 0, all = 0;
+#pragma omp simd reduction(+ : sum, all)
         for (size_t p = 0; p < n_p; p++) {
             sum += z[p] * f[p];
             all += f[p];
@@ -168,7 +170,7 @@ void adah_attention_image(adah_builder *b, const char *prefix, adah_node *f, ada
     if (!f)
         return;
     const adah_shape s = adah_node_shape(f);
-    out->extent = (adah_mask_extent){s.dim[0], s.dim[1], s.dim[2] * s.dim[3], pooling};
+    out->extent = (adah_mask_extent){s.dim[0], s.dim[1], s.dim[2] * s.dim[3], pooling, 0};
     const adah_window point = {.size_h = 1, .size_w = 1, .stride_h = 1, .stride_w = 1};
     char name[ADAH_PARAMETER_NAME_BYTES];
     adah_builder_name(name, prefix, "attention");
@@ -181,9 +183,24 @@ void adah_attention_vector(adah_builder *b, const char *prefix, adah_node *f, ad
     if (!f)
         return;
     const adah_shape s = adah_node_shape(f);
-    out->extent = (adah_mask_extent){s.dim[0], 1, s.dim[1], ADAH_POOL_FLATTEN};
+    out->extent = (adah_mask_extent){s.dim[0], 1, s.dim[1], ADAH_POOL_FLATTEN, 0};
     char name[ADAH_PARAMETER_NAME_BYTES];
     adah_builder_name(name, prefix, "attention");
     adah_node *m = adah_builder_linear(b, name, f, s.dim[1], ADAH_INIT_ATTENTION, ADAH_GROUP_ATTENTION);
     split(b, f, m, out);
+}
+
+void adah_attention_start(const adah_config *config, adah_parameter *w) {
+    const int energy = !strcmp(config->attention_start, "energy");
+    const size_t n_out = w->shape.dim[0], n_in = w->n / n_out;
+    for (size_t o = 0; o < n_out; o++)
+        for (size_t i = 0; i < n_in; i++) {
+            float *value = w->value + o * n_in + i;
+            if (!energy)
+                *value *= config->attention_init;
+            else if (n_out == 1)
+                *value = 10 * config->attention_init / (float)n_in;
+            else
+                *value = o == i ? config->attention_init : 0;
+        }
 }

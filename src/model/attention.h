@@ -15,6 +15,7 @@
 typedef struct adah_mask_extent {
     size_t n_batch, n_channels, n_positions; /* vectors: n_channels 1, n_positions D */
     adah_pooling pooling;
+    int is_open;            /* 1: the mask keeps everything, whatever P says (the warm-up of a training) */
 } adah_mask_extent;
 
 typedef struct adah_attention {
@@ -24,6 +25,11 @@ typedef struct adah_attention {
     adah_node *attended;    /* f̆; an image's already averaged as extent.pooling says: (B, C) */
     adah_node *unattended;  /* f̂ */
 } adah_attention;
+
+/* Sets G's weights, already random, to their start. "random": small, so that P / alpha starts near 1 everywhere, inside the
+ * clip of the straight-through gradient. "energy": M grows with the activation there (image: the mean over channels; text: the
+ * element itself), so that the mask starts at what is active more than average and learns from there. */
+void adah_attention_start(const adah_config *config, adah_parameter *w);
 
 /* f: (B, C, H, W). prefix: "image". */
 void adah_attention_image(adah_builder *b, const char *prefix, adah_node *f, adah_pooling pooling, adah_attention *out);

@@ -33,6 +33,12 @@ const char *adah_backbone_style(const adah_safetensors *weights);
 /* rgb: (S, S, 3) bytes -> x: (3, S, S). */
 void adah_backbone_normalise(const char *style, const uint8_t *rgb, size_t n_side, float *x);
 
+/* Data-dependent start of a network that learns from scratch (Mishkin, Matas 2016): layer by layer, weights and biases are set
+ * so that every channel's output before ReLU has mean 0 and variance 1 over the images x (n_batch, 3, S, S). Without it the
+ * codes of all images start alike and the ranking losses keep them so. */
+adah_code adah_backbone_calibrate(adah_parameters *parameters, const adah_config *config, const float *x, size_t n_batch,
+                                  adah_status *status);
+
 /* Fills the parameters "image.backbone.NAME" from tensors NAME of the file; with has_fc and a flattened D^I also
  * "image.hashing.0" and ".1" from classifier.0 and classifier.3. Every one must be there with its exact shape. */
 adah_code adah_backbone_load(adah_parameters *parameters, const adah_config *config, const adah_safetensors *weights,

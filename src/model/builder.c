@@ -1,5 +1,6 @@
 /* builder.c - finds or makes parameters for the modules. */
 #include "model/builder.h"
+#include "model/attention.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -38,8 +39,8 @@ adah_parameter *adah_builder_parameter(adah_builder *b, const char *prefix, cons
         adah_parameter_init_he(p, &r);
     else if (init == ADAH_INIT_GLOROT || init == ADAH_INIT_ATTENTION)
         adah_parameter_init_glorot(p, &r);
-    for (size_t i = 0; init == ADAH_INIT_ATTENTION && i < p->n; i++)
-        p->value[i] *= b->config->attention_init;
+    if (init == ADAH_INIT_ATTENTION)
+        adah_attention_start(b->config, p);
     return p;
 }
 
@@ -62,5 +63,13 @@ adah_node *adah_builder_convolution(adah_builder *b, const char *prefix, adah_no
         b, prefix, "weight",
         ADAH_SHAPE4(n_out, adah_node_shape(x).dim[1] / groups, (size_t)window.size_h, (size_t)window.size_w), init, group);
     adah_parameter *bias = adah_builder_parameter(b, prefix, "bias", ADAH_SHAPE1(n_out), ADAH_INIT_ZERO, group);
-    return adah_graph_convolution(b->graph, x, w, bias, window, (int)groups);
+    adah_node *y = adah_graph_convolution(b->graph, x, w, bias, window, (int)groups);
+    if (b->taps && y && b->taps->n < ADAH_TAPS_MAX) {
+        const size_t i = b->taps->n++;
+        b->taps->node[i] = y;
+        b->taps->weight[i] = w;
+        b->taps->bias[i] = bias;
+        adah_node_keep(y);
+    }
+    return y;
 }

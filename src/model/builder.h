@@ -18,6 +18,14 @@ enum {
 
 typedef enum adah_init { ADAH_INIT_HE, ADAH_INIT_GLOROT, ADAH_INIT_ATTENTION, ADAH_INIT_ZERO } adah_init;
 
+/* Convolutions whose outputs, before ReLU, are kept: to measure them. */
+enum { ADAH_TAPS_MAX = 64 };
+typedef struct adah_taps {
+    adah_node *node[ADAH_TAPS_MAX];
+    adah_parameter *weight[ADAH_TAPS_MAX], *bias[ADAH_TAPS_MAX];
+    size_t n;
+} adah_taps;
+
 typedef struct adah_builder {
     adah_graph *graph;
     adah_parameters *parameters;
@@ -25,6 +33,7 @@ typedef struct adah_builder {
     int creating;           /* 1: missing parameters are made; 0: they are a fault */
     adah_status *status;    /* the first fault of this builder */
     int failed;
+    adah_taps *taps;        /* NULL: none wanted */
 } adah_builder;
 
 /* The parameter "<prefix>.<suffix>", NULL on a fault (wrong shape, missing, no memory), with the fault in *status. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 enum { N_KINDS = 4, NAME_BYTES = 160 };
 static const char *const kind_name[N_KINDS] = {"value", "moment1", "moment2", "best"};
@@ -17,6 +18,11 @@ static float *array_of(const adah_checkpoint *c, size_t i, int kind) {
 }
 
 static int is_trained(const adah_checkpoint *c, size_t i) { return (c->parameters->item[i]->group & c->groups) != 0; }
+
+/* A checksum of all tensors that does not depend on their order. */
+static uint64_t add_to_sum(uint64_t sum, const char *name, const void *bytes, size_t n_bytes) {
+    return sum ^ XXH3_64bits_withSeed(bytes, n_bytes, XXH3_64bits(name, strlen(name)));
+}
 
 adah_code adah_checkpoint_write(const char *path, const adah_checkpoint *c, adah_status *status) {
     const size_t n = c->parameters->n * N_KINDS + 1;
@@ -37,11 +43,15 @@ adah_code adah_checkpoint_write(const char *path, const adah_checkpoint *c, adah
     if (code == ADAH_OK) {
         items[n_items++] = (adah_safetensors_item){"counters", "F64", ADAH_SHAPE1(ADAH_N_COUNTERS), c->counters,
                                                    ADAH_N_COUNTERS * sizeof(double)};
-        char fingerprint[32];
+        char fingerprint[32], sum_text[32];
+        uint64_t sum = XXH3_64bits(c->history, strlen(c->history));
+        for (size_t i = 0; i < n_items; i++)
+            sum = add_to_sum(sum, items[i].name, items[i].data, items[i].n_bytes);
         snprintf(fingerprint, sizeof fingerprint, "%016llx", (unsigned long long)c->fingerprint);
+        snprintf(sum_text, sizeof sum_text, "%016llx", (unsigned long long)sum);
         const char *const metadata[] = {"format", "adah-checkpoint", "config", config, "data", fingerprint,
-                                        "history", c->history};
-        code = adah_safetensors_write(path, items, n_items, metadata, 4, status);
+                                        "history", c->history, "sum", sum_text};
+        code = adah_safetensors_write(path, items, n_items, metadata, 5, status);
     }
     adah_memory_free(items);
     adah_memory_free(names);
@@ -69,10 +79,25 @@ static adah_code check_identity(const char *path, const adah_safetensors *file, 
     return ADAH_OK;
 }
 
+static adah_code check_sum(const char *path, const adah_safetensors *file, adah_status *status) {
+    const char *history = adah_safetensors_metadata(file, "history"), *said = adah_safetensors_metadata(file, "sum");
+    uint64_t sum = history ? XXH3_64bits(history, strlen(history)) : 0;
+    for (size_t i = 0; i < adah_safetensors_count(file); i++) {
+        const adah_safetensor *t = adah_safetensors_at(file, i);
+        sum = add_to_sum(sum, t->name, t->bytes, t->n_bytes);
+    }
+    if (!history || !said || strtoull(said, NULL, 16) != sum)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its contents do not match its checksum; train without "
+                         "--resume", path);
+    return ADAH_OK;
+}
+
 adah_code adah_checkpoint_read(const char *path, adah_checkpoint *c, adah_status *status) {
     adah_safetensors *file;
     ADAH_TRY(adah_safetensors_open(path, &file, status));
     adah_code code = check_identity(path, file, c, status);
+    if (code == ADAH_OK)
+        code = check_sum(path, file, status);
     for (size_t i = 0; code == ADAH_OK && i < c->parameters->n; i++)
         for (int kind = 0; is_trained(c, i) && code == ADAH_OK && kind < N_KINDS; kind++) {
             adah_parameter *p = c->parameters->item[i];

@@ -26,6 +26,7 @@ typedef struct adah_config {
     int attention;            /* 0: no masks: H = D(f) */
     int adversary;            /* 0: the unattended features are not looked at */
     adah_pooling pooling;
+    char attention_start[ADAH_NAME_BYTES]; /* G's weights at the start: "random" or "energy" (attention.h) */
     float attention_init;     /* G's weights start at this share of Glorot's: small, so that P / alpha starts near 1 everywhere */
     int n_image_hidden;       /* width of D^I's hidden layer(s) */
     int n_text_hidden;        /* width of E^T's first layer */
@@ -38,9 +39,10 @@ typedef struct adah_config {
     float classifier_weight;  /* of the label classifier on H (0 in the paper) */
     float quantisation_weight; /* of |H - sign(H)|^2 (0 in the paper) */
     /* the training */
-    int n_batch, n_epochs, n_warmup_epochs; /* warm-up: epochs before the adversary starts */
+    int n_batch, n_epochs, n_warmup_epochs; /* warm-up: epochs before masks and adversary start, at most a third of all */
     int n_patience;           /* early stop after so many epochs without a better validation mAP; 0: never */
-    float rate, rate_backbone, rate_attention; /* learning rates */
+    float rate, rate_backbone, rate_attention; /* learning rates at the start */
+    char schedule[ADAH_NAME_BYTES]; /* of the rates over the epochs: "constant", "cosine" (down to 0 at the end) */
     float weight_decay, clip_norm, dropout;
     float validation_share;   /* of the training records */
     char similarity[ADAH_NAME_BYTES]; /* "labels", "words", "pairs" */

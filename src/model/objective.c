@@ -86,6 +86,7 @@ static void triplet_row(void *context, size_t i) {
     for (size_t j = 0; j < n; j++) {
         const float *b = pass->database + j * q;
         float square = 0;
+#pragma omp simd reduction(+ : square)
         for (size_t c = 0; c < q; c++)
             square += (a[c] - b[c]) * (a[c] - b[c]);
         d[j] = sqrtf(square);
@@ -101,6 +102,7 @@ static void triplet_row(void *context, size_t i) {
     for (size_t j = 0; j < n_near; j++) {
         const float reach = o->margin + near[j];
         float sum = 0, count = 0;
+#pragma omp simd reduction(+ : sum, count)
         for (size_t k = 0; k < n_far; k++) {
             float violation = reach - far[k];
             float on = violation > 0 ? 1.0f : 0.0f;

@@ -165,9 +165,20 @@ static double attended_share(const adah_side *side) {
     return mean_of(adah_node_value(side->attention.mask), adah_shape_count(adah_node_shape(side->attention.mask)));
 }
 
+/* What the learning rates are multiplied by at this step. */
+static float schedule(const trainer *r) {
+    if (strcmp(r->config->schedule, "cosine"))
+        return 1;
+    const double steps = (double)r->n_steps;
+    const double share = (r->state.c.epoch * steps + r->state.c.step) / (steps * r->config->n_epochs);
+    return (float)(0.5 * (1 + cos(3.14159265358979 * share)));
+}
+
 static adah_code update(trainer *r, unsigned groups, double *n_updates, adah_status *status) {
     ADAH_TRY(adah_graph_backward(r->net->graph, groups, status));
-    const float rate[ADAH_N_GROUPS] = {r->config->rate_backbone, r->config->rate, r->config->rate_attention};
+    const float now_at = schedule(r);
+    const float rate[ADAH_N_GROUPS] = {now_at * r->config->rate_backbone, now_at * r->config->rate,
+                                       now_at * r->config->rate_attention};
     const float norm = adah_optimiser_step(&r->optimiser, r->parameters, groups, rate, (uint64_t)*n_updates + 1);
     if (!isfinite(norm))
         return adah_fail(status, ADAH_ERROR_ARGUMENT,
@@ -177,8 +188,14 @@ static adah_code update(trainer *r, unsigned groups, double *n_updates, adah_sta
     return ADAH_OK;
 }
 
+/* Warm-up: masks keep everything, G rests, the adversary has not started. At most a third of the training. */
+static int warming_up(const trainer *r) {
+    const int third = r->config->n_epochs / 3;
+    return r->state.c.epoch < (r->config->n_warmup_epochs < third ? r->config->n_warmup_epochs : third);
+}
+
 static int adversary_active(const trainer *r) {
-    return r->config->attention && r->config->adversary && r->state.c.epoch >= r->config->n_warmup_epochs;
+    return r->config->attention && r->config->adversary && !warming_up(r);
 }
 
 /* Step 1: min over E, D of F (and of the default preset's further terms). */
@@ -213,7 +230,7 @@ static adah_code step_head(trainer *r, adah_status *status) {
  * retrieval loss of what it attends. */
 static adah_code step_attention(trainer *r, adah_status *status) {
     const float hidden = adversary_active(r) ? -1 : 0, retrieval = r->config->attention_retrieval_weight;
-    if (!r->groups_attention || (hidden == 0 && retrieval == 0))
+    if (!r->groups_attention || warming_up(r) || (hidden == 0 && retrieval == 0))
         return ADAH_OK;
     const float weight[ADAH_N_TERMS] = {retrieval, retrieval, retrieval, retrieval, hidden, hidden};
     double loss[ADAH_N_TERMS];
@@ -403,6 +420,7 @@ static adah_code stop(trainer *r, adah_status *status) {
 
 static adah_code run_epoch(trainer *r, adah_status *status) {
     counters *s = &r->state.c;
+    r->net->image.attention.extent.is_open = r->net->text.attention.extent.is_open = warming_up(r);
     adah_random random = adah_random_seeded(r->config->seed, adah_random_mix(STREAM_ORDER, (uint64_t)s->epoch));
     adah_random_permutation(&random, r->t->n_train, r->order);
     while (s->step < (double)r->n_steps) {
@@ -450,7 +468,7 @@ static int finished(const trainer *r) {
     if (s->epoch >= c->n_epochs)
         return 1;
     /* Patience counts from the start of the adversary, which changes what is learned. */
-    const double since = fmax(s->best_epoch, c->adversary && c->attention ? c->n_warmup_epochs : 0);
+    const double since = fmax(s->best_epoch, c->attention ? c->n_warmup_epochs : 0);
     return s->step == 0 && c->n_patience > 0 && r->t->n_validation && s->epoch - since > c->n_patience;
 }
 

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-enum { CHUNK = 32, RMS_IMAGES = 64 }; /* images decoded, then run through the backbone, at a time; that measure f^I */
+enum { CHUNK = 32, SAMPLE_IMAGES = 64 }; /* images decoded, then run through the backbone, at a time; to measure on */
 
 typedef struct store_header {
     char magic[8];
@@ -199,48 +199,58 @@ static adah_code make_store(const adah_dataset *dataset, const adah_config *conf
     return code;
 }
 
-/* ---------------------------------------------------------------- the magnitude of f^I */
+/* ---------------------------------------------------------------- a sample, to measure the network on */
 
-static void rms_add(const adah_dataset *dataset, const adah_config *config, adah_network *net, uint8_t *rgb, double *sum,
-                    size_t *n_images, adah_status *status) {
-    const size_t n = adah_shape_count(adah_node_shape(net->image.feature));
-    for (size_t i = 0; i < adah_dataset_count(dataset) && *n_images < RMS_IMAGES; i++) {
-        decoding d = {.dataset = dataset, .start = i, .n_side = (size_t)config->n_side, .rgb = rgb,
-                      .readable = (uint8_t[1]){0}};
+/* The first readable train images, normalised: x (n, 3, S, S). */
+static void load_sample(const adah_dataset *dataset, const adah_config *config, uint8_t *rgb, float *x, size_t *n) {
+    const size_t n_side = (size_t)config->n_side;
+    *n = 0;
+    for (size_t i = 0; i < adah_dataset_count(dataset) && *n < SAMPLE_IMAGES; i++) {
+        uint8_t readable;
+        decoding d = {.dataset = dataset, .start = i, .n_side = n_side, .rgb = rgb, .readable = &readable};
         if (adah_dataset_record(dataset, i)->split != ADAH_SPLIT_TRAIN)
             continue;
         decode(&d, 0);
-        if (!d.readable[0])
-            continue;
-        adah_backbone_normalise(config->weights_style, rgb, (size_t)config->n_side, adah_node_value(net->image.input));
-        if (adah_graph_forward(net->graph, status) != ADAH_OK)
-            return;
-        const float *f = adah_node_value(net->image.feature);
-        for (size_t k = 0; k < n; k++)
-            *sum += (double)f[k] * f[k] / (double)n;
-        ++*n_images;
+        if (readable)
+            adah_backbone_normalise(config->weights_style, rgb, n_side, x + (*n)++ * n_side * n_side * 3);
     }
 }
 
-adah_code adah_image_feature_rms(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
-                                 float *rms, adah_status *status) {
-    const size_t n_side = (size_t)config->n_side;
-    uint8_t *rgb = adah_memory_alloc(n_side * n_side * 3);
-    adah_network *net = NULL;
-    adah_status fault = {0};
-    adah_code code = rgb ? adah_image_start(status) : adah_fail_memory(status, n_side * n_side * 3);
-    if (code == ADAH_OK)
-        code = features_network(config, parameters, 1, &net, status);
+static adah_code measure_rms(const adah_config *config, adah_parameters *parameters, const float *x, size_t n, float *rms,
+                             adah_status *status) {
+    adah_network *net;
+    ADAH_TRY(features_network(config, parameters, n, &net, status));
+    memcpy(adah_node_value(net->image.input), x, n * (size_t)(config->n_side * config->n_side * 3) * sizeof *x);
+    const adah_code code = adah_graph_forward(net->graph, status);
     if (code == ADAH_OK) {
+        const float *f = adah_node_value(net->image.feature);
+        const size_t count = adah_shape_count(adah_node_shape(net->image.feature));
         double sum = 0;
-        size_t n_images = 0;
-        rms_add(dataset, config, net, rgb, &sum, &n_images, &fault);
-        if (fault.code != ADAH_OK)
-            code = adah_fail(status, fault.code, "%s", fault.message);
-        *rms = n_images ? (float)sqrt(sum / (double)n_images) : 0;
+        for (size_t i = 0; i < count; i++)
+            sum += (double)f[i] * f[i];
+        *rms = (float)sqrt(sum / (double)count);
     }
     adah_network_free(net);
+    return code;
+}
+
+adah_code adah_image_prepare_backbone(const adah_dataset *dataset, adah_config *config, adah_parameters *parameters,
+                                      int calibrate, adah_status *status) {
+    const size_t n_pixels = (size_t)(config->n_side * config->n_side);
+    uint8_t *rgb = adah_memory_alloc(n_pixels * 3);
+    float *x = adah_memory_floats(SAMPLE_IMAGES * n_pixels * 3), rms = 0;
+    size_t n = 0;
+    adah_code code = rgb && x ? adah_image_start(status) : adah_fail_memory(status, SAMPLE_IMAGES * n_pixels * 12);
+    if (code == ADAH_OK)
+        load_sample(dataset, config, rgb, x, &n);
+    if (code == ADAH_OK && n && calibrate)
+        code = adah_backbone_calibrate(parameters, config, x, n, status);
+    if (code == ADAH_OK && n && config->feature_scale == 0)
+        code = measure_rms(config, parameters, x, n, &rms, status);
+    if (code == ADAH_OK && config->feature_scale == 0)
+        config->feature_scale = rms > 0 ? 1 / rms : 1;
     adah_memory_free(rgb);
+    adah_memory_free(x);
     return code;
 }
 

@@ -26,9 +26,10 @@ typedef struct adah_image_store {
 adah_code adah_image_store_open(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
                                 const char *folder, int strict, adah_progress progress, adah_image_store *store,
                                 adah_status *status);
-/* Root mean square of f^I over the first train images, with config->feature_scale as it is. */
-adah_code adah_image_feature_rms(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
-                                 float *rms, adah_status *status);
+/* Measures the backbone on the first train images: with `calibrate` its layers are standardised (adah_backbone_calibrate), and
+ * a config->feature_scale of 0 becomes what gives f^I a mean square of 1. */
+adah_code adah_image_prepare_backbone(const adah_dataset *dataset, adah_config *config, adah_parameters *parameters,
+                                      int calibrate, adah_status *status);
 void adah_image_store_close(adah_image_store *store);
 
 #endif

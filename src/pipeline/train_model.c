@@ -128,11 +128,10 @@ static adah_code make_parameters(job *j, adah_status *status) {
             adah_fail(status, code, "backbone %s: %s", c->backbone, fault.message);
     }
     adah_safetensors_close(weights);
-    if (code == ADAH_OK && c->feature_scale == 0 && c->pooling != ADAH_POOL_FLATTEN) {
-        float rms = 0;
-        code = adah_image_feature_rms(j->dataset, c, &j->state.parameters, &rms, status);
-        c->feature_scale = rms > 0 ? 1 / rms : 1;
-    }
+    if (code == ADAH_OK && c->pooling == ADAH_POOL_FLATTEN && c->feature_scale == 0)
+        c->feature_scale = 1; /* the pre-trained layers behind expect the map as it is */
+    if (code == ADAH_OK)
+        code = adah_image_prepare_backbone(j->dataset, c, &j->state.parameters, !j->options->weights, status);
     return code;
 }
 

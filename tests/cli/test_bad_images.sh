@@ -5,17 +5,19 @@
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 make_scenes
 mkdir photos
-cp -r scenes/images photos/
+cp -r scenes/images scenes/masks photos/
 cp scenes/metadata.jsonl photos/
 good=$(head -1 scenes/metadata.jsonl | sed 's/.*"file_name": "\([^"]*\)".*/\1/')
 record() {
-    printf '{"file_name": "%s", "text": "red circle meadow", "labels": ["red circle"], "split": "train"}\n' "$1" >>photos/metadata.jsonl
+    printf '{"file_name": "%s", "text": "red circle meadow", "labels": ["red circle"], "split": "train"}\n' "$1" \
+        >>photos/metadata.jsonl
 }
 
 # Read: 16-bit grey, two frames, CMYK, a suffix that lies, a name that is an option of libvips.
 printf 'GIF89a\001\000\001\000\200\000\000\377\000\000\000\000\377' >photos/animated.gif
 for _ in 1 2; do
-    printf '\041\371\004\000\012\000\000\000\054\000\000\000\000\001\000\001\000\000\002\002\104\001\000' >>photos/animated.gif
+    printf '\041\371\004\000\012\000\000\000\054\000\000\000\000\001\000\001\000\000\002\002\104\001\000' \
+        >>photos/animated.gif
 done
 printf '\073' >>photos/animated.gif
 tag() { # TAG TYPE COUNT VALUE - an entry of a TIFF directory

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# test_bad_metadata.sh - metadata files with faults: a bad record is left out and counted, or is the end with --strict;
-# the message names the line.
+# test_bad_metadata.sh - metadata files with faults: a bad record is left out and counted, or is the end with
+# --strict; the message names the line.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 make_scenes
@@ -41,7 +41,8 @@ for path in ../outside.png images/../../outside.png /etc/hostname ''; do
 done
 
 # Several at once: counted, the first told, and the training goes on without them.
-with nonsense '{"file_name": 7}' '{"file_name": "../a.png", "text": "x"}' "{\"file_name\": \"$good\", \"text\": \"x\"}"
+with nonsense '{"file_name": 7}' '{"file_name": "../a.png", "text": "x"}' \
+    "{\"file_name\": \"$good\", \"text\": \"x\"}"
 expect 0 train --data scenes --model model.safetensors --epochs 1 --quiet "${quick[@]}"
 stdout_has "^left out 4 bad records, the first: scenes/metadata.jsonl:$((n_good + 1)): "
 cp kept scenes/metadata.jsonl
@@ -54,8 +55,7 @@ check test ! -e strict.adah
 expect 0 encode --model model.safetensors --data scenes --out codes
 stdout_has 'left out 1 bad record'
 
-# A symbolic link does not lead out of the folder unnoticed: it is followed only as the file system allows, and a file
-# that is no image is no image.
+# What a symbolic link leads to is no image because the link says so.
 ln -s /etc/hostname scenes/images/link.png
 with '{"file_name": "images/link.png", "text": "x"}'
 expect 0 encode --model model.safetensors --data scenes --out codes
@@ -83,7 +83,7 @@ stdout_has "^$((n_good + 6)) pairs"
 
 # Labels: every one with one member alone.
 mkdir lone
-cp -r scenes/images lone/
+cp -r scenes/images scenes/masks lone/
 awk '{ sub(/"labels": \[[^]]*\]/, "\"labels\": [\"only " NR "\"]"); print }' kept >lone/metadata.jsonl
 expect 0 info --data lone
 stdout_has "^n_labels: $n_good\$"
@@ -94,7 +94,7 @@ stdout_has '^0 queries'
 
 # No text with a word at all.
 mkdir mute
-cp -r scenes/images mute/
+cp -r scenes/images scenes/masks mute/
 sed 's/"text": "[^"]*"/"text": ""/' kept >mute/metadata.jsonl
 expect 2 train --data mute --model mute.safetensors --epochs 1 --quiet "${quick[@]}"
 stderr_has 'no word occurs'
@@ -116,7 +116,7 @@ stderr_has kept
 
 # The same records as CSV; a row that is too short.
 mkdir csv
-cp -r scenes/images csv/
+cp -r scenes/images scenes/masks csv/
 {
     echo 'file_name,text,labels,split'
     sed 's/.*"file_name": "\([^"]*\)", "text": "\([^"]*\)", "labels": \["\([^"]*\)".*"split": "\([^"]*\)".*/\1,"\2",\3,\4/' kept

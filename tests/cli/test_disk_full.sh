@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# test_disk_full.sh - no room on the disk: a clear message, exit code 1, what was there before stays, and no half-written
-# file is left. A small file system in memory where one can be mounted, and a limit on the size of files in any case.
+# test_disk_full.sh - no room on the disk: a clear message, exit code 1, what was there before stays, and no
+# half-written file is left. A small file system in memory where one can be mounted, and a limit on the size of
+# files in any case.
 me=$(realpath "${BASH_SOURCE[0]}")
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
@@ -9,7 +10,8 @@ me=$(realpath "${BASH_SOURCE[0]}")
 if [ "${1-}" != --mounted ]; then
     mkdir small
     if unshare --mount --map-root-user mount -t tmpfs none small 2>/dev/null; then
-        unshare --mount --map-root-user bash -c "mount -t tmpfs -o size=200k none '$work/small' && bash '$me' --mounted '$work/small'"
+        unshare --mount --map-root-user bash -c \
+            "mount -t tmpfs -o size=200k none '$work/small' && bash '$me' --mounted '$work/small'"
         check test $? = 0
     else
         echo "SKIPPED: no file system can be mounted here; only the limit on files is tested"
@@ -42,7 +44,8 @@ full() { # WHAT - the file that the failure names
     check_no_leftovers "$small"
 }
 head -c 150000 /dev/zero >"$small/filler" # 50 KB are left
-full 'model.safetensors' train --data scenes --model "$small/model.safetensors" --epochs 1 --checkpoint-seconds 0 --quiet "${quick[@]}"
+full 'model.safetensors' train --data scenes --model "$small/model.safetensors" --epochs 1 --checkpoint-seconds 0 \
+    --quiet "${quick[@]}"
 check test ! -e "$small/model.safetensors"
 rm -f "$small"/model*
 head -c 40000 /dev/zero >"$small/filler2"

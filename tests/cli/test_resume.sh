@@ -10,7 +10,8 @@ training=(train --data scenes --epochs "$n_epochs" --checkpoint-seconds 0 "${qui
 expect 0 "${training[@]}" --model whole.safetensors
 stderr_has "^epoch $n_epochs/$n_epochs "
 
-# begin MODEL EPOCH - starts a training and returns when that epoch is over and there is a checkpoint; its process is $pid.
+# begin MODEL EPOCH - starts a training and returns when that epoch is over and there is a checkpoint; its process
+# is $pid.
 begin() {
     : >log
     "$ADAH" "${training[@]}" --model "$1" --resume >stdout 2>log &

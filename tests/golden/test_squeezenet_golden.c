@@ -43,7 +43,8 @@ static void rig_create(rig *r, adah_backend backend, const char *weights_path) {
     adah_safetensors *weights;
     *r = (rig){.graph = adah_graph_create(backend, ADAH_GRAPH_INFER)};
     assert_int_equal(adah_config_preset("default", "squeezenet1_1", &r->config, NULL), ADAH_OK);
-    adah_builder b = {r->graph, &r->parameters, &r->config, 1, &status, 0};
+    adah_builder b = {
+        .graph = r->graph, .parameters = &r->parameters, .config = &r->config, .creating = 1, .status = &status};
     r->x = adah_graph_input(r->graph, ADAH_SHAPE4(1, 3, SIDE, SIDE));
     r->f = adah_backbone_features(&b, "squeezenet1_1", r->x);
     r->logits = adah_backbone_logits(&b, "squeezenet1_1", r->f);
@@ -92,8 +93,8 @@ static void compare(const char *photo, const char *what, const float *x, const f
         if (expected[i] != 0)
             worst_own = fmax(worst_own, error / fabs((double)expected[i]));
     }
-    print_message("%s %s: largest error %.2g of the largest value %.4g; elementwise, absolute %.2g, relative %.2g\n", photo,
-                  what, worst / largest, largest, worst, worst_own);
+    print_message("%s %s: largest error %.2g of the largest value %.4g; elementwise, absolute %.2g, relative %.2g\n",
+                  photo, what, worst / largest, largest, worst, worst_own);
     assert_true(worst <= 1e-3 * largest);
 }
 
@@ -153,7 +154,7 @@ static uint8_t *read_ppm(const char *path) {
 static void decode(const char *ppm_path, uint8_t *rgb) {
     const temporary_folder folder = temporary_folder_create();
     char path[512];
-    uint8_t *pixels = read_ppm(ppm_path), *bytes;
+    uint8_t *pixels = read_ppm(ppm_path), *bytes = NULL;
     size_t n;
     adah_status status = {0};
     TEMPORARY_PATH(folder, "photo.png", path);

@@ -1,6 +1,7 @@
-/* Every operation of the attention module against obvious loops in double, its backward against central differences of
- * those loops; the straight-through rule at its edges; and the module on a graph. */
+/* Every operation of the attention module against obvious loops in double, its backward against central differences
+ * of those loops; the straight-through rule at its edges; and the module on a graph. */
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/random.h"
 #include "model/attention.h"
 
@@ -37,14 +38,9 @@ static void test_threshold_at_its_edges(void **state) {
     (void)state;
     adah_mask_extent e = {1, 1, 8, ADAH_POOL_ATTENDED};
     const float alpha = 0.125f;
-    const float p[8] = {0,
-                        nextafterf(0, 1),
-                        nextafterf(alpha, 0),
-                        alpha,
-                        nextafterf(alpha, 1),
-                        nextafterf(2 * alpha, 0),
-                        2 * alpha,
-                        nextafterf(2 * alpha, 1)};
+    const float p[8] = {0,         nextafterf(0, 1),        nextafterf(alpha, 0),
+                        alpha,     nextafterf(alpha, 1),    nextafterf(2 * alpha, 0),
+                        2 * alpha, nextafterf(2 * alpha, 1)};
     const float expected[8] = {0, 0, 0, 1, 1, 1, 1, 1};
     const float passes[8] = {1, 1, 1, 1, 1, 1, 1, 0}; /* |P / alpha - 1| <= 1 */
     float z[8], dp[8], dz[8];
@@ -84,8 +80,8 @@ static void test_threshold_against_loops(void **state) {
         for (size_t i = 0; i < n; i++) {
             const double u = (double)p[i] / alpha;
             assert_true(z[i] == (u >= 1 ? 1.0f : 0.0f));
-            assert_near((double)dp[i], fabs(u - 1) <= 1 ? (double)dz[i] / alpha : 0, 1e-4 * fabs((double)dz[i]) / alpha,
-                        "dP", i);
+            assert_near((double)dp[i], fabs(u - 1) <= 1 ? (double)dz[i] / alpha : 0,
+                        1e-4 * fabs((double)dz[i]) / alpha, "dP", i);
         }
     }
 }
@@ -109,7 +105,8 @@ static size_t n_outputs(const mask_case *c, const adah_mask_extent *e) {
 }
 
 /* One output: for a mask, f where it is kept; for a mean, the mean of those over the kept positions, or over all. */
-static double brute_output(const mask_case *c, const adah_mask_extent *e, const double *f, const double *z, size_t i) {
+static double brute_output(const mask_case *c, const adah_mask_extent *e, const double *f, const double *z,
+                           size_t i) {
     const size_t n_p = e->n_positions;
     const size_t item = i / (e->n_channels * (c->is_mean ? 1 : n_p));
     double sum = 0, n_kept = 0;
@@ -134,8 +131,8 @@ static double brute_sum(const mask_case *c, const adah_mask_extent *e, const dou
     return sum;
 }
 
-static double slope_of(const mask_case *c, const adah_mask_extent *e, const double *f, const double *z, const float *dy,
-                       double *x) {
+static double slope_of(const mask_case *c, const adah_mask_extent *e, const double *f, const double *z,
+                       const float *dy, double *x) {
     const double before = *x;
     *x = before + STEP;
     const double above = brute_sum(c, e, f, z, dy);
@@ -275,7 +272,8 @@ typedef struct rig {
 
 static void rig_start(rig *r, adah_backend backend, adah_shape shape) {
     *r = (rig){.graph = adah_graph_create(backend, ADAH_GRAPH_TRAIN), .config = {.seed = 4}};
-    r->builder = (adah_builder){r->graph, &r->parameters, &r->config, 1, &r->status, 0};
+    r->builder = (adah_builder){
+        .graph = r->graph, .parameters = &r->parameters, .config = &r->config, .creating = 1, .status = &r->status};
     r->f = adah_graph_input(r->graph, shape);
 }
 
@@ -427,8 +425,8 @@ static size_t count_attended(const float *m, size_t n, adah_backend backend) {
     return n_attended;
 }
 
-/* Every P is alpha: rounding must not put some below the threshold. And whatever the logits, the most probable position
- * is attended. */
+/* Every P is alpha: rounding must not put some below the threshold. And whatever the logits, the most probable
+ * position is attended. */
 static void test_uniform_attends_to_all(void **state) {
     (void)state;
     static float m[VALUES_MAX];
@@ -443,6 +441,48 @@ static void test_uniform_attends_to_all(void **state) {
                 m[i] = level + (float)adah_random_below(&r, 2) * 1e-6f;
             assert_true(count_attended(m, n, (adah_backend)backend) > 0);
         }
+}
+
+/* G's weights at the start. "random": Glorot's, smaller; "energy": M grows with what is active there. */
+static void test_start(void **state) {
+    (void)state;
+    enum { C = 6, P = 16, D = 5 };
+    adah_config config = {.attention_init = 0.2f};
+    adah_parameters p = {0};
+    adah_parameter *w = adah_parameters_add(&p, "w", ADAH_SHAPE4(1, C, 1, 1), 4);
+    adah_parameter *v = adah_parameters_add(&p, "v", ADAH_SHAPE2(D, D), 4);
+    float before[D * D];
+    adah_random r = adah_random_seeded(9, 9);
+    random_floats(w->value, NULL, C, &r);
+    random_floats(v->value, NULL, D * D, &r);
+    memcpy(before, v->value, sizeof before);
+    strcpy(config.attention_start, "random");
+    adah_attention_start(&config, v);
+    for (size_t i = 0; i < D * D; i++)
+        assert_near((double)v->value[i], 0.2 * (double)before[i], 1e-6, "random", i);
+    strcpy(config.attention_start, "energy");
+    adah_attention_start(&config, v);
+    for (size_t i = 0; i < D * D; i++)
+        assert_true(v->value[i] == (i % (D + 1) == 0 ? 0.2f : 0)); /* its own element */
+    adah_attention_start(&config, w);
+    for (size_t i = 1; i < C; i++)
+        assert_true(w->value[0] > 0 && w->value[i] == w->value[0]); /* the mean over channels */
+    adah_parameters_free(&p);
+
+    /* So a map with half of its positions active starts with those attended. */
+    rig g;
+    rig_start(&g, ADAH_BACKEND_ONEDNN, ADAH_SHAPE4(1, C, 4, 4));
+    g.config.attention_init = 0.1f;
+    strcpy(g.config.attention_start, "energy");
+    adah_attention_image(&g.builder, "image", g.f, ADAH_POOL_ATTENDED, &g.attention);
+    adah_node_keep(g.attention.mask);
+    assert_int_equal(adah_graph_build(g.graph, NULL), ADAH_OK);
+    for (size_t i = 0; i < C * P; i++)
+        adah_node_value(g.f)[i] = (i % P < P / 2 ? 2.0f : 0.1f) + 0.1f * adah_random_uniform(&r);
+    assert_int_equal(adah_graph_forward(g.graph, NULL), ADAH_OK);
+    for (size_t i = 0; i < P; i++)
+        assert_true(adah_node_value(g.attention.mask)[i] == (i < P / 2 ? 1.0f : 0.0f));
+    rig_end(&g);
 }
 
 static void test_nothing_in_nothing_out(void **state) {
@@ -465,7 +505,9 @@ int main(void) {
         cmocka_unit_test(test_image_module),
         cmocka_unit_test(test_vector_module),
         cmocka_unit_test(test_uniform_attends_to_all),
+        cmocka_unit_test(test_start),
         cmocka_unit_test(test_nothing_in_nothing_out),
     };
+    adah_parallel_set_threads(1); /* so little work that threads only wait for each other */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

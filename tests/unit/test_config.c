@@ -1,5 +1,5 @@
-/* The configuration: presets, settings by name, ranges, and JSON that comes back to the bit. The keys are taken from the
- * JSON itself, so that a new one is tested without being listed here. */
+/* The configuration: presets, settings by name, ranges, and JSON that comes back to the bit. The keys are taken from
+ * the JSON itself, so that a new one is tested without being listed here. */
 #include "base/memory.h"
 #include "base/random.h"
 #include "model/backbone.h"
@@ -75,7 +75,8 @@ static void test_presets(void **state) {
         }
 }
 
-/* The method as published: six ranking losses and nothing else; VGG with its own fully connected layers, learning too. */
+/* The method as published: six ranking losses and nothing else; VGG with its own fully connected layers, learning
+ * too. */
 static void test_paper(void **state) {
     (void)state;
     for (size_t b = 0; b < 4; b++) {
@@ -200,12 +201,13 @@ static void test_wrong_types(void **state) {
     const char *key;
     adah_config out;
     json_object_foreach(object, key, value) {
-        json_t *const wrong[] = {json_null(),        json_true(),     json_array(),
-                                 json_object(),      json_string(""), json_string("a text much longer than any name here"),
-                                 json_integer(5),    json_real(1.5),  json_string("0")};
+        json_t *const wrong[] = {
+            json_null(),     json_true(),     json_array(),
+            json_object(),   json_string(""), json_string("a text much longer than any name here"),
+            json_integer(5), json_real(1.5),  json_string("0")};
         for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-            const int fits = i == 6   ? json_is_number(value)
-                             : i == 7 ? json_is_real(value)
+            const int fits = i == 6             ? json_is_number(value)
+                             : i == 7           ? json_is_real(value)
                              : i == 4 || i == 8 ? json_is_string(value) && strcmp(key, "pooling") != 0
                                                 : 0;
             adah_status status = {0};
@@ -226,8 +228,8 @@ static void test_wrong_types(void **state) {
 
 static void test_not_json(void **state) {
     (void)state;
-    static const char *const texts[] = {"",       "{",          "[]",      "5",    "null", "{\"n_bits\":",
-                                        "\"a\"", "{} trailing", "\xff\xfe", "{}{}", "nonsense"};
+    static const char *const texts[] = {
+        "", "{", "[]", "5", "null", "{\"n_bits\":", "\"a\"", "{} trailing", "\xff\xfe", "{}{}", "nonsense"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         adah_config c;
         adah_status status = {0};
@@ -364,14 +366,30 @@ static void test_refused_settings(void **state) {
     static const struct {
         const char *setting, *says;
     } bad[] = {
-        {"n_bits", "NAME=VALUE"},     {"", "NAME=VALUE"},          {"=16", "NAME=VALUE"},
-        {"n_bit=16", "n_bit=16"},     {"n_bitss=16", "n_bitss"},   {"N_BITS=16", "N_BITS"},
-        {" n_bits=16", "NAME"},       {"n_bits=", "an integer"},   {"n_bits=abc", "abc"},
-        {"n_bits=16x", "16x"},        {"n_bits=1.5", "1.5"},       {"n_bits=16 ", "an integer"},
-        {"margin=", "a number"},      {"margin=x", "a number"},    {"margin=nan", "a number"},
-        {"margin=inf", "a number"},   {"margin=0.3,", "0.3,"},     {"margin=1e999", "a number"},
-        {"pooling=some", "attended"}, {"pooling=", "flatten"},     {"seed=x", "an integer"},
-        {"seed=", "an integer"},      {"seed=1e3", "an integer"},  {"seed=18446744073709551616", "seed"},
+        {"n_bits", "NAME=VALUE"},
+        {"", "NAME=VALUE"},
+        {"=16", "NAME=VALUE"},
+        {"n_bit=16", "n_bit=16"},
+        {"n_bitss=16", "n_bitss"},
+        {"N_BITS=16", "N_BITS"},
+        {" n_bits=16", "NAME"},
+        {"n_bits=", "an integer"},
+        {"n_bits=abc", "abc"},
+        {"n_bits=16x", "16x"},
+        {"n_bits=1.5", "1.5"},
+        {"n_bits=16 ", "an integer"},
+        {"margin=", "a number"},
+        {"margin=x", "a number"},
+        {"margin=nan", "a number"},
+        {"margin=inf", "a number"},
+        {"margin=0.3,", "0.3,"},
+        {"margin=1e999", "a number"},
+        {"pooling=some", "attended"},
+        {"pooling=", "flatten"},
+        {"seed=x", "an integer"},
+        {"seed=", "an integer"},
+        {"seed=1e3", "an integer"},
+        {"seed=18446744073709551616", "seed"},
         {"n_bits=99999999999999999999", "n_bits"},
         {"language=a name that is longer than any name of a language", "short"},
     };

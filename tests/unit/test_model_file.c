@@ -43,7 +43,8 @@ static int make_vocabulary(void **state) {
     (void)state;
     if (access("/dev/shm", W_OK) == 0)
         setenv("TMPDIR", "/dev/shm", 0); /* hundreds of files are synced to it */
-    static const char *const texts[] = {"a red ball", "ein roter Käfer und a ball", "the red beetle", "blue sea beetle"};
+    static const char *const texts[] = {"a red ball", "ein roter Käfer und a ball", "the red beetle",
+                                        "blue sea beetle"};
     const adah_vocabulary_options options = {"english", 100, 1};
     return adah_vocabulary_build(texts, 4, &options, &vocabulary, NULL) != ADAH_OK;
 }
@@ -68,8 +69,12 @@ static adah_model_state make_state(void) {
     s.config.rate = 0.1f / 3;
     s.config.feature_scale = 0.123456789f;
     s.config.seed = 77;
-    const adah_network_plan plan = {.n_batch = 1, .image = s.image, .image_item = s.image_item, .n_words = s.n_words,
-                                    .n_labels = 3, .creating = 1};
+    const adah_network_plan plan = {.n_batch = 1,
+                                    .image = s.image,
+                                    .image_item = s.image_item,
+                                    .n_words = s.n_words,
+                                    .n_labels = 3,
+                                    .creating = 1};
     adah_network *net;
     assert_int_equal(adah_network_create(&plan, &s.config, &s.parameters, &net, NULL), ADAH_OK);
     adah_network_free(net);
@@ -218,7 +223,8 @@ static void assert_refused(const char *file, adah_code code, const char *word) {
     adah_status status = {0};
     const adah_code found = adah_model_state_read(file, &s, &status);
     if (found != code || !strstr(status.message, word))
-        fail_msg("%s: \"%s\", expected %s and \"%s\"", adah_code_name(found), status.message, adah_code_name(code), word);
+        fail_msg("%s: \"%s\", expected %s and \"%s\"", adah_code_name(found), status.message, adah_code_name(code),
+                 word);
     assert_int_equal(s.n_words, 4711); /* untouched */
     adah_model *model = NULL;
     assert_int_equal(adah_model_open(file, &model, &status), code);
@@ -256,15 +262,17 @@ static int opens_changed(const char *file, const adah_model_state *s) {
     if (adah_model_open(file, &model, NULL) != ADAH_OK)
         return 0;
     const adah_model_state *t = &model->state;
-    int changed = t->n_words != s->n_words || t->image != s->image || !adah_shape_equal(t->image_item, s->image_item) ||
-                  strcmp(t->vocabulary, s->vocabulary) != 0 || strcmp(t->id, s->id) != 0;
+    int changed = t->n_words != s->n_words || t->image != s->image ||
+                  !adah_shape_equal(t->image_item, s->image_item) || strcmp(t->vocabulary, s->vocabulary) != 0 ||
+                  strcmp(t->id, s->id) != 0;
     char *a = adah_config_json(&s->config), *b = adah_config_json(&t->config);
     changed |= strcmp(a, b) != 0;
     adah_memory_free(a);
     adah_memory_free(b);
     for (size_t i = 0; i < t->parameters.n; i++) {
         const adah_parameter *q = t->parameters.item[i], *p = adah_parameters_find(&s->parameters, q->name);
-        changed |= !p || !adah_shape_equal(p->shape, q->shape) || memcmp(p->value, q->value, p->n * sizeof(float)) != 0;
+        changed |=
+            !p || !adah_shape_equal(p->shape, q->shape) || memcmp(p->value, q->value, p->n * sizeof(float)) != 0;
     }
     adah_model_close(model);
     return changed;
@@ -313,7 +321,8 @@ static void test_flipped_bytes(void **state) {
 
 /* The file again with one metadata value changed; value NULL: without it. */
 static void rewrite(const char *key, const char *value) {
-    static const char *const keys[] = {"format", "version", "id", "config", "image", "words", "vocabulary", "training"};
+    static const char *const keys[] = {"format", "version", "id",         "config",
+                                       "image",  "words",   "vocabulary", "training"};
     const char *metadata[16];
     adah_safetensors_item items[32];
     adah_safetensors *file;
@@ -364,7 +373,8 @@ static void test_metadata(void **state) {
     static const char *const needed[] = {"config", "words", "vocabulary", "training"};
     for (size_t i = 0; i < 4; i++)
         refuse_rewritten(needed[i], NULL, ADAH_ERROR_FORMAT, "damaged");
-    static const char *const images[] = {NULL, "", "pixels", "pixels 0", "vector -1", "map 5", "vector x", "pixels 99999999"};
+    static const char *const images[] = {NULL,        "",      "pixels",   "pixels 0",
+                                         "vector -1", "map 5", "vector x", "pixels 99999999"};
     for (size_t i = 0; i < sizeof images / sizeof *images; i++)
         refuse_rewritten("image", images[i], ADAH_ERROR_FORMAT, "image");
     static const char *const counts[] = {"0", "", "-1", "x", "99999999999"};
@@ -425,7 +435,8 @@ static void refuse_to_open(adah_model_state *s, adah_code code, const char *word
     write_state(path, s);
     const adah_code found = adah_model_open(path, &model, &status);
     if (found != code || !strstr(status.message, word) || !strstr(status.message, path))
-        fail_msg("%s: \"%s\", expected %s and \"%s\"", adah_code_name(found), status.message, adah_code_name(code), word);
+        fail_msg("%s: \"%s\", expected %s and \"%s\"", adah_code_name(found), status.message, adah_code_name(code),
+                 word);
     assert_null(model);
 }
 
@@ -491,8 +502,8 @@ static void test_pixels_other_than_the_side(void **state) {
     s.config.n_image_hidden = 4;
     s.image = ADAH_INPUT_PIXELS;
     s.image_item = (adah_shape){3, {3, 24, 24, 0}};
-    const adah_network_plan plan = {.n_batch = 1, .image = s.image, .image_item = s.image_item, .n_words = s.n_words,
-                                    .creating = 1};
+    const adah_network_plan plan = {
+        .n_batch = 1, .image = s.image, .image_item = s.image_item, .n_words = s.n_words, .creating = 1};
     adah_network *net;
     assert_int_equal(adah_network_create(&plan, &s.config, &s.parameters, &net, NULL), ADAH_OK);
     adah_network_free(net);

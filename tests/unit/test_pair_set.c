@@ -1,5 +1,6 @@
 /* Batches cut from pairs: images, bags of words, S, label distributions; and codes in batches. */
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/random.h"
 #include "model/backbone.h"
 #include "model/pair_set.h"
@@ -100,11 +101,12 @@ static void test_bags_of_words(void **state) {
     fill(x, 36);
     adah_pair_set_texts(&set, items, 4, 5, x);
     assert_floats(x, (const float[]){sixth, sixth, sixth, sixth, sixth, sixth, /* 3 */
-                                     0, 0, 0, 0, 0, 0,                         /* 2 */
-                                     third, 0, third, 0, 0, third,             /* 0 */
-                                     0, 0, 0, 1, 0, 0,                         /* 1 */
-                                     0, 0, 0, 0, 0, 0,                         /* beyond */
-                                     -99, -99, -99, -99, -99, -99}, 36);
+                                     0,     0,     0,     0,     0,     0,     /* 2 */
+                                     third, 0,     third, 0,     0,     third, /* 0 */
+                                     0,     0,     0,     1,     0,     0,     /* 1 */
+                                     0,     0,     0,     0,     0,     0,     /* beyond */
+                                     -99,   -99,   -99,   -99,   -99,   -99},
+                  36);
     float bag[6];
     fill(bag, 6);
     adah_text_bag(word, 3, 6, bag);
@@ -214,8 +216,8 @@ static void test_encode(void **state) {
                                .label_start = starts};
     adah_parameters p = {0};
     adah_network *net;
-    const adah_network_plan plan = {.n_batch = 1, .image = set.image, .image_item = set.image_item, .n_words = 6,
-                                    .creating = 1};
+    const adah_network_plan plan = {
+        .n_batch = 1, .image = set.image, .image_item = set.image_item, .n_words = 6, .creating = 1};
     assert_int_equal(adah_network_create(&plan, &config, &p, &net, NULL), ADAH_OK);
     counted c = {0, 0};
     const adah_progress progress = {count, &c};
@@ -230,8 +232,10 @@ static void test_encode(void **state) {
     }
     adah_network_free(net);
     /* One modality alone. */
-    assert_int_equal(adah_pair_set_encode(&set, &config, &p, items, M, again[0], NULL, (adah_progress){0}, NULL), ADAH_OK);
-    assert_int_equal(adah_pair_set_encode(&set, &config, &p, items, M, NULL, again[1], (adah_progress){0}, NULL), ADAH_OK);
+    assert_int_equal(adah_pair_set_encode(&set, &config, &p, items, M, again[0], NULL, (adah_progress){0}, NULL),
+                     ADAH_OK);
+    assert_int_equal(adah_pair_set_encode(&set, &config, &p, items, M, NULL, again[1], (adah_progress){0}, NULL),
+                     ADAH_OK);
     assert_memory_equal(again, codes, sizeof codes);
     /* Stopped, and no model. */
     c = (counted){0, 2};
@@ -257,5 +261,6 @@ int main(void) {
         cmocka_unit_test(test_targets),
         cmocka_unit_test(test_encode),
     };
+    adah_parallel_set_threads(1); /* so little work that threads only wait for each other */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

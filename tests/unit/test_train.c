@@ -1,7 +1,8 @@
-/* Training in turns on a few easy pairs: it learns; each step moves what it should and nothing else; the same bits again
- * and after any interruption; and what cannot go on is refused with the reason. */
+/* Training in turns on a few easy pairs: it learns; each step moves what it should and nothing else; the same bits
+ * again and after any interruption; and what cannot go on is refused with the reason. */
 #define _GNU_SOURCE
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "codes/codes.h"
 #include "eval/measures.h"
 #include "model/checkpoint.h"
@@ -40,10 +41,12 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static int in_memory(void **state) {
+/* Hundreds of checkpoints are synced: to memory where that is to be had. Threads would only wait for each other. */
+static int start(void **state) {
     (void)state;
     if (access("/dev/shm", W_OK) == 0)
-        setenv("TMPDIR", "/dev/shm", 0); /* hundreds of checkpoints are synced to it */
+        setenv("TMPDIR", "/dev/shm", 0);
+    adah_parallel_set_threads(1);
     return 0;
 }
 
@@ -263,8 +266,8 @@ static void test_it_learns(void **state) {
 static void codes_of(const job *j, adah_parameters *p, const size_t *items, size_t n, adah_coded_set sets[2],
                      uint8_t codes[2][TINY_PAIRS_MAX * 2]) {
     static float h[2][TINY_PAIRS_MAX * 16];
-    assert_int_equal(adah_pair_set_encode(&j->pairs->set, &j->config, p, items, n, h[0], h[1], (adah_progress){0}, NULL),
-                     ADAH_OK);
+    assert_int_equal(
+        adah_pair_set_encode(&j->pairs->set, &j->config, p, items, n, h[0], h[1], (adah_progress){0}, NULL), ADAH_OK);
     const size_t first = items[0]; /* the tests' items follow each other, one label each */
     for (int m = 0; m < 2; m++) {
         adah_codes_pack(h[m], n, 16, codes[m]);
@@ -305,24 +308,28 @@ static void test_the_best_epoch_is_kept(void **state) {
 
 static void test_same_seed_same_bits(void **state) {
     (void)state;
-    for (int is_map = 0; is_map < 2; is_map++) {
-        job *j = job_create(is_map);
-        j->config.dropout = 0.3f;
-        result first = run_well(j), again = run_well(j);
-        assert_same(&first, &again);
-        result_free(&again);
-        /* From parameters made beforehand, as adah_train does. */
-        again = (result){.parameters = untrained(j)};
-        assert_int_equal(adah_train_parameters(&j->training, &again.parameters, &again.history, NULL), ADAH_OK);
-        assert_same(&first, &again);
-        result_free(&again);
-        j->config.seed++;
-        again = run_well(j);
-        assert_false(same_bits(&first.parameters, &again.parameters));
-        result_free(&first);
-        result_free(&again);
-        job_free(j);
-    }
+    for (int n_threads = 1; n_threads <= 2; n_threads++)
+        for (int is_map = n_threads - 1; is_map < 2; is_map++) {
+            adah_parallel_set_threads(n_threads);
+            job *j = job_create(is_map);
+            j->config.dropout = 0.3f;
+            j->config.n_epochs = 3 - n_threads;
+            result first = run_well(j), again = run_well(j);
+            assert_same(&first, &again);
+            result_free(&again);
+            /* From parameters made beforehand, as adah_train does. */
+            again = (result){.parameters = untrained(j)};
+            assert_int_equal(adah_train_parameters(&j->training, &again.parameters, &again.history, NULL), ADAH_OK);
+            assert_same(&first, &again);
+            result_free(&again);
+            j->config.seed++;
+            again = run_well(j);
+            assert_false(same_bits(&first.parameters, &again.parameters));
+            result_free(&first);
+            result_free(&again);
+            job_free(j);
+        }
+    adah_parallel_set_threads(1);
 }
 
 /* ---------------------------------------------------------------- interruptions */
@@ -358,6 +365,7 @@ static job *rich_job(void) {
     j->config.attention_retrieval_weight = 0.5f;
     j->config.weight_decay = 0.01f;
     j->config.clip_norm = 5;
+    strcpy(j->config.schedule, "cosine");
     j->config.n_epochs = 3;
     j->training.classify = 1;
     return j;
@@ -479,7 +487,8 @@ static void test_when_checkpoints_are_written(void **state) {
 static void refuse(job *j, adah_code code, const char *word) {
     result r = run(j);
     if (r.code != code || !strstr(r.status.message, word) || !strstr(r.status.message, checkpoint_path))
-        fail_msg("%s: \"%s\", expected %s and \"%s\"", adah_code_name(r.code), r.status.message, adah_code_name(code), word);
+        fail_msg("%s: \"%s\", expected %s and \"%s\"", adah_code_name(r.code), r.status.message, adah_code_name(code),
+                 word);
     assert_null(r.history);
     result_free(&r);
 }
@@ -500,8 +509,8 @@ static void test_foreign_checkpoints(void **state) {
     job *j = job_create(1);
     const adah_config config = j->config;
     stop_after(j, 7);
-    static const char *const settings[] = {"seed=1", "margin=0.3", "n_epochs=9", "rate=0.02", "n_bits=24", "n_batch=20",
-                                           "n_text_feature=16"};
+    static const char *const settings[] = {"seed=1",    "margin=0.3", "n_epochs=9",       "rate=0.02",
+                                           "n_bits=24", "n_batch=20", "n_text_feature=16"};
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         assert_int_equal(adah_config_set(&j->config, settings[i], NULL), ADAH_OK);
         refuse(j, ADAH_ERROR_MISMATCH, "other options");
@@ -528,6 +537,32 @@ static void test_cut_checkpoints(void **state) {
     for (size_t m = 0; m < n; m += m < 64 || n - m < 64 ? 9 : 997) {
         data_folder_write(folder.path, "model.checkpoint", bytes, m);
         refuse(j, ADAH_ERROR_FORMAT, "");
+    }
+    free(bytes);
+    job_free(j);
+}
+
+/* A flipped byte may go unseen in a weight; it must not bring the program down. */
+static void test_flipped_checkpoints(void **state) {
+    (void)state;
+    job *j = job_create(0);
+    j->config.n_epochs = 2;
+    stop_after(j, 7);
+    size_t n;
+    char *bytes = data_folder_read(folder.path, "model.checkpoint", &n);
+    adah_random r = adah_random_seeded(4, 4);
+    for (int i = 0; i < 150; i++) {
+        const size_t at = (size_t)adah_random_below(&r, i % 2 ? n : 6000); /* half of them in the header */
+        const char before = bytes[at];
+        bytes[at] = (char)(before ^ (1 + (int)adah_random_below(&r, 255)));
+        data_folder_write(folder.path, "model.checkpoint", bytes, n);
+        result flipped = run(j);
+        if (flipped.code != ADAH_OK)
+            assert_true(flipped.code == ADAH_ERROR_FORMAT || flipped.code == ADAH_ERROR_MISMATCH ||
+                        flipped.code == ADAH_ERROR_ARGUMENT);
+        assert_int_equal(flipped.code, flipped.status.code);
+        result_free(&flipped);
+        bytes[at] = before;
     }
     free(bytes);
     job_free(j);
@@ -587,6 +622,57 @@ static void test_each_step_moves_its_own(void **state) {
         result_free(&r);
         job_free(j);
     }
+}
+
+/* Step 2 with G's rate at 0 changes nothing at all: E and D come out as if it had never been. */
+static void test_step_2_leaves_the_head(void **state) {
+    (void)state;
+    for (int is_map = 0; is_map < 2; is_map++) {
+        job *j = job_create(is_map);
+        j->training.n_validation = 0;
+        j->config.rate_attention = 0;
+        j->config.adversarial_weight = 0; /* not in step 1 either */
+        j->config.n_warmup_epochs = 0;
+        result with = run_well(j);
+        j->config.n_warmup_epochs = 100;
+        result without = run_well(j);
+        assert_true(same_bits(&with.parameters, &without.parameters));
+        result_free(&with);
+        result_free(&without);
+        job_free(j);
+    }
+}
+
+/* The first step is the same; with the cosine the later ones are shorter. */
+static void test_schedule(void **state) {
+    (void)state;
+    float change[2][2];
+    for (int cosine = 0; cosine < 2; cosine++) {
+        adah_parameters after[2] = {{0}, {0}};
+        for (int longer = 0; longer < 2; longer++) {
+            job *j = job_create(0);
+            strcpy(j->config.schedule, cosine ? "cosine" : "constant");
+            j->config.n_batch = N_TRAIN; /* one step an epoch */
+            j->config.n_epochs = longer ? 60 : 1;
+            j->config.n_warmup_epochs = 100;
+            j->training.n_validation = 0;
+            result r = run_well(j);
+            after[longer] = r.parameters;
+            r.parameters = (adah_parameters){0};
+            result_free(&r);
+            job_free(j);
+        }
+        for (int longer = 0; longer < 2; longer++) { /* from the start, by one step and by many */
+            const adah_parameter *p = adah_parameters_find(&after[longer], "text.hashing.code.bias");
+            change[cosine][longer] = 0;
+            for (size_t i = 0; i < p->n; i++)
+                change[cosine][longer] += fabsf(p->value[i]);
+        }
+        adah_parameters_free(&after[0]);
+        adah_parameters_free(&after[1]);
+    }
+    assert_true(change[0][0] == change[1][0] && change[0][0] > 0);
+    assert_true(change[1][1] < change[0][1]);
 }
 
 static double hidden_loss(const result *r, size_t epoch) {
@@ -768,7 +854,8 @@ static void test_divergence(void **state) {
                     static float h[2][N_TRAIN * 16];
                     assert_true(all_finite(&r.parameters));
                     assert_int_equal(adah_pair_set_encode(&j->pairs->set, &j->config, &r.parameters, j->pairs->items,
-                                                          N_TRAIN, h[0], h[1], (adah_progress){0}, NULL), ADAH_OK);
+                                                          N_TRAIN, h[0], h[1], (adah_progress){0}, NULL),
+                                     ADAH_OK);
                     for (size_t k = 0; k < N_TRAIN * 16; k++)
                         if (!isfinite(h[0][k]) || !isfinite(h[1][k]))
                             fail_msg("rate %g: trained to codes that are no numbers", (double)rates[i]);
@@ -797,7 +884,11 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_when_checkpoints_are_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_checkpoints, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cut_checkpoints, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_checkpoints_of_nonsense, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_flipped_checkpoints, set_up, tear_down),
         cmocka_unit_test(test_each_step_moves_its_own),
+        cmocka_unit_test(test_step_2_leaves_the_head),
+        cmocka_unit_test(test_schedule),
         cmocka_unit_test(test_step_2_climbs),
         cmocka_unit_test(test_warm_up),
         cmocka_unit_test(test_without_adversary_or_attention),
@@ -805,7 +896,6 @@ int main(void) {
         cmocka_unit_test(test_no_triplets),
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_divergence),
-        cmocka_unit_test_setup_teardown(test_checkpoints_of_nonsense, set_up, tear_down),
     };
-    return cmocka_run_group_tests(tests, in_memory, NULL);
+    return cmocka_run_group_tests(tests, start, NULL);
 }

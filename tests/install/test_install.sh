@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# test_install.sh - installs into a folder of its own and uses what lies there as others would: the command, a program
+# in C and the same in C++ through pkg-config and through CMake, the manual page, the completions.
+set -euo pipefail
+: "${ADAH_BUILD_DIR:?the build folder to install from}"
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+work=$(mktemp -d "${TMPDIR:-/tmp}/adah-install-XXXXXX")
+trap 'rm -rf "$work"' EXIT
+trap 'echo "FAILED in line $LINENO: $BASH_COMMAND"' ERR
+export ADAH_CACHE=$work/cache
+prefix=$work/moved
+
+# Installed to one place and moved to another: nothing inside may point to where it was.
+cmake --install "$ADAH_BUILD_DIR" --prefix "$work/prefix" >"$work/log" || { cat "$work/log"; exit 1; }
+mv "$work/prefix" "$prefix"
+lib=$(dirname "$(find "$prefix" -name adah.pc)")/..
+! grep -rlF "$ADAH_BUILD_DIR" "$prefix" || exit 1
+
+"$prefix/bin/adah" --version
+for file in share/man/man1/adah.1 share/bash-completion/completions/adah share/zsh/site-functions/_adah \
+            share/fish/vendor_completions.d/adah.fish include/adah/adah.h share/doc/adah/LICENSE; do
+    [ -s "$prefix/$file" ]
+done
+[ "$(find "$prefix/include" -type f | wc -l)" -eq 1 ]
+if command -v man >/dev/null; then
+    [ "$(MANPATH=$prefix/share/man man -w adah)" = "$prefix/share/man/man1/adah.1" ]
+fi
+bash -n "$prefix/share/bash-completion/completions/adah"
+
+# runs PROGRAM - in an empty folder.
+runs() {
+    mkdir "$work/run"
+    (cd "$work/run" && LD_LIBRARY_PATH=$lib "$1")
+    rm -r "$work/run"
+}
+
+export PKG_CONFIG_PATH=$lib/pkgconfig
+[ "adah $(pkg-config --modversion adah)" = "$("$prefix/bin/adah" --version)" ]
+read -ra flags <<<"$(pkg-config --cflags --libs adah)"
+"${CC:-cc}" -std=c11 -Wall -Wextra -Werror -pedantic "$here/example.c" -o "$work/example" "${flags[@]}"
+runs "$work/example"
+
+cmake -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="${CC:-cc}" >"$work/log" ||
+    { cat "$work/log"; exit 1; }
+cmake --build "$work/build" >"$work/log" || { cat "$work/log"; exit 1; }
+runs "$work/build/example_c"
+runs "$work/build/example_cpp"
