@@ -132,7 +132,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .mean_over_active = 1,
         .adversarial_weight = 1,
         .attention_retrieval_weight = 1,
-        .classifier_weight = 5,
+        .classifier_weight = backbone->from_scratch ? 20 : 5,
         .quantisation_weight = 0,
         .n_batch = backbone->from_scratch ? 32 : 128,
         .n_epochs = 30,

@@ -435,6 +435,28 @@ static adah_code run_epoch(trainer *r, adah_status *status) {
     return ADAH_OK;
 }
 
+static int finished(const trainer *r) {
+    const counters *s = &r->state.c;
+    const adah_config *c = r->config;
+    if (s->epoch >= c->n_epochs)
+        return 1;
+    /* Patience counts from the start of the adversary, which changes what is learned. */
+    const double since = fmax(s->best_epoch, c->attention ? c->n_warmup_epochs : 0);
+    return s->step == 0 && c->n_patience > 0 && r->t->n_validation && s->epoch - since > c->n_patience;
+}
+
+static int is_count(double x, double max) { return x >= 0 && x <= max && x == floor(x); }
+
+/* The counters of a checkpoint say which pairs come next. */
+static adah_code check_counters(const trainer *r, adah_status *status) {
+    const counters *s = &r->state.c;
+    if (!is_count(s->epoch, r->config->n_epochs) || !is_count(s->step, (double)r->n_steps - 1) ||
+        !is_count(s->n_updates_head, 1e15) || !is_count(s->n_updates_attention, 1e15))
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: it stands in epoch %g, step %g", r->t->checkpoint_path,
+                         s->epoch + 1, s->step);
+    return ADAH_OK;
+}
+
 /* Validation, history, best model; then the counters stand at the start of the next epoch. */
 static adah_code end_epoch(trainer *r, adah_status *status) {
     counters *s = &r->state.c;
@@ -455,32 +477,10 @@ static adah_code end_epoch(trainer *r, adah_status *status) {
     s->step = 0;
     memset(s->loss, 0, sizeof s->loss);
     s->classifier = s->quantisation = s->attended_image = s->attended_text = 0;
-    if (stopped)
+    if (stopped && !finished(r))
         return stop(r, status);
     if (now() - r->checkpointed >= r->t->checkpoint_seconds)
         return save_checkpoint(r, status);
-    return ADAH_OK;
-}
-
-static int finished(const trainer *r) {
-    const counters *s = &r->state.c;
-    const adah_config *c = r->config;
-    if (s->epoch >= c->n_epochs)
-        return 1;
-    /* Patience counts from the start of the adversary, which changes what is learned. */
-    const double since = fmax(s->best_epoch, c->attention ? c->n_warmup_epochs : 0);
-    return s->step == 0 && c->n_patience > 0 && r->t->n_validation && s->epoch - since > c->n_patience;
-}
-
-static int is_count(double x, double max) { return x >= 0 && x <= max && x == floor(x); }
-
-/* The counters of a checkpoint say which pairs come next. */
-static adah_code check_counters(const trainer *r, adah_status *status) {
-    const counters *s = &r->state.c;
-    if (!is_count(s->epoch, r->config->n_epochs) || !is_count(s->step, (double)r->n_steps - 1) ||
-        !is_count(s->n_updates_head, 1e15) || !is_count(s->n_updates_attention, 1e15))
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: it stands in epoch %g, step %g", r->t->checkpoint_path,
-                         s->epoch + 1, s->step);
     return ADAH_OK;
 }
 

@@ -55,11 +55,13 @@ static adah_code score_record(scoring *s, const adah_record *record, uint64_t se
         return ADAH_OK; /* an unreadable image, counted where the codes were made */
     if (code != ADAH_OK)
         return adah_fail(status, code, "%s", fault.message);
-    code = load_truth(s, record->mask, status);
+    code = load_truth(s, record->mask, &fault);
     if (code == ADAH_OK)
-        code = score_map(s, &map, seed, status);
+        code = score_map(s, &map, seed, &fault);
     adah_attention_map_free(&map);
-    return code;
+    if (code == ADAH_ERROR_IO || code == ADAH_ERROR_FORMAT)
+        return ADAH_OK; /* a mask that cannot be read is left out; n_images tells how many were scored */
+    return code == ADAH_OK ? ADAH_OK : adah_fail(status, code, "%s", fault.message);
 }
 
 adah_code adah_evaluate_masks(const adah_model *model, const adah_dataset *dataset, adah_split split,
