@@ -116,7 +116,7 @@ typedef struct adah_openclipart_options {
 /* ---------------------------------------------------------------- progress */
 
 /* Called now and then from long work, from the thread that called in. Return non-zero to cancel: the call then
- * ends with ADAH_ERROR_CANCELLED, having kept what can be resumed. */
+ * ends with ADAH_ERROR_CANCELLED, having kept what can be resumed; or with ADAH_OK when it was done anyway. */
 typedef struct adah_progress_event {
     const char *stage;          /* "reading images", "training", ... */
     uint64_t done, total;       /* units of the stage; total 0: unknown */

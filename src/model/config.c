@@ -109,6 +109,13 @@ adah_code adah_config_check(const adah_config *config, adah_status *status) {
     return ADAH_OK;
 }
 
+int adah_config_warmup(const adah_config *config) {
+    const int third = config->n_epochs / 3;
+    if (!config->attention)
+        return 0;
+    return config->n_warmup_epochs < third ? config->n_warmup_epochs : third;
+}
+
 adah_code adah_config_preset(const char *preset, const char *backbone_name, adah_config *config, adah_status *status) {
     const adah_backbone *backbone = adah_backbone_find(backbone_name);
     if (!backbone)
@@ -125,17 +132,17 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .pooling = ADAH_POOL_ATTENDED,
         .attention_start = "random",
         .attention_init = 0.1f,
-        .n_image_hidden = 512,
+        .n_image_hidden = backbone->from_scratch ? 512 : 2048,
         .n_text_hidden = 512,
         .n_text_feature = 512,
         .margin = 0.25f,
         .mean_over_active = 1,
         .adversarial_weight = 1,
         .attention_retrieval_weight = 1,
-        .classifier_weight = backbone->from_scratch ? 20 : 5,
+        .classifier_weight = 20,
         .quantisation_weight = 0,
         .n_batch = backbone->from_scratch ? 32 : 128,
-        .n_epochs = 30,
+        .n_epochs = backbone->from_scratch ? 25 : 20,
         .n_warmup_epochs = 5,
         .n_patience = 0,
         .rate = 1e-3f,

@@ -55,6 +55,8 @@ typedef struct adah_config {
 adah_code adah_config_preset(const char *preset, const char *backbone, adah_config *config, adah_status *status);
 /* Refuses values that make no sense, naming the option, the value and what was expected. */
 adah_code adah_config_check(const adah_config *config, adah_status *status);
+/* Epochs of warm-up: n_warmup_epochs, but at most a third of all; none without attention. */
+int adah_config_warmup(const adah_config *config);
 /* Sets one value from "name=value"; the message for an unknown name lists the known ones. Ranges are checked by
  * adah_config_check. */
 adah_code adah_config_set(adah_config *config, const char *setting, adah_status *status);

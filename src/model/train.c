@@ -6,6 +6,8 @@
  *     step 1   forward; F and its derivatives; backward; update E, D          (G fixed)
  *     step 2   forward; F(T->Î) + F(I->T̂); backward; update G, uphill      (E, D fixed)
  *
+ * In the first epochs, the warm-up, the masks keep everything and step 2 is left out.
+ *
  * Randomness is drawn from (seed, epoch) and (seed, step) alone, so that the state of a training is its numbers. */
 #define _POSIX_C_SOURCE 200809L
 #include "model/train.h"
@@ -188,11 +190,8 @@ static adah_code update(trainer *r, unsigned groups, double *n_updates, adah_sta
     return ADAH_OK;
 }
 
-/* Warm-up: masks keep everything, G rests, the adversary has not started. At most a third of the training. */
-static int warming_up(const trainer *r) {
-    const int third = r->config->n_epochs / 3;
-    return r->state.c.epoch < (r->config->n_warmup_epochs < third ? r->config->n_warmup_epochs : third);
-}
+/* Warm-up: masks keep everything, G rests, the adversary has not started. */
+static int warming_up(const trainer *r) { return r->state.c.epoch < adah_config_warmup(r->config); }
 
 static int adversary_active(const trainer *r) {
     return r->config->attention && r->config->adversary && !warming_up(r);
@@ -440,8 +439,8 @@ static int finished(const trainer *r) {
     const adah_config *c = r->config;
     if (s->epoch >= c->n_epochs)
         return 1;
-    /* Patience counts from the start of the adversary, which changes what is learned. */
-    const double since = fmax(s->best_epoch, c->attention ? c->n_warmup_epochs : 0);
+    /* Patience counts from the end of the warm-up, which changes what is learned. */
+    const double since = fmax(s->best_epoch, adah_config_warmup(r->config));
     return s->step == 0 && c->n_patience > 0 && r->t->n_validation && s->epoch - since > c->n_patience;
 }
 
@@ -467,7 +466,9 @@ static adah_code end_epoch(trainer *r, adah_status *status) {
         measured = map;
     }
     ADAH_TRY(append_history(r, measured, status));
-    if (!measured || s->best_epoch < 0 || map[0] + map[1] > s->best_map) {
+    /* An epoch of the warm-up was not trained with its masks: any later one is preferred. */
+    const int first_with_masks = s->epoch == adah_config_warmup(r->config);
+    if (!measured || s->best_epoch < 0 || first_with_masks || map[0] + map[1] > s->best_map) {
         s->best_map = measured ? map[0] + map[1] : 0;
         s->best_epoch = s->epoch;
         keep_best(r);

@@ -1,6 +1,7 @@
 /* image_store.c - decode in parallel, run the frozen backbone, write the cache file, map it.
  *
- * File: 64-byte header {magic, n, item bytes, missing}, items, one byte an item (1: readable), message, NUL. */
+ * File: 64-byte header {magic, n, item bytes, missing, checksum of the rest}, items, one byte an item (1: readable), message,
+ * NUL. A damaged file is made again. */
 #define _XOPEN_SOURCE 700
 #include "pipeline/image_store.h"
 #include "base/memory.h"
@@ -20,8 +21,8 @@ enum { CHUNK = 32, SAMPLE_IMAGES = 64 }; /* images decoded, then run through the
 
 typedef struct store_header {
     char magic[8];
-    uint64_t n, item_bytes, n_missing;
-    uint64_t reserved[4];
+    uint64_t n, item_bytes, n_missing, sum;
+    uint64_t reserved[3];
 } store_header;
 
 static const char store_magic[8] = "adahimg1";
@@ -121,11 +122,17 @@ typedef struct making {
     size_t n_missing;
     char first_missing[512];
     adah_file_writer *writer;
+    XXH3_state_t *hash;    /* of all that is put behind the header */
 } making;
+
+static adah_code put(making *m, const void *bytes, size_t n_bytes, adah_status *status) {
+    XXH3_64bits_update(m->hash, bytes, n_bytes);
+    return adah_file_put(m->writer, bytes, n_bytes, status);
+}
 
 static adah_code put_chunk(making *m, size_t n, adah_status *status) {
     if (!m->net)
-        return adah_file_put(m->writer, m->decoding.rgb, n * m->item_bytes, status);
+        return put(m, m->decoding.rgb, n * m->item_bytes, status);
     float *x = adah_node_value(m->net->image.input);
     const size_t n_pixels = m->decoding.n_side * m->decoding.n_side;
     for (size_t i = 0; i < CHUNK; i++)
@@ -135,7 +142,7 @@ static adah_code put_chunk(making *m, size_t n, adah_status *status) {
         else
             memset(x + i * n_pixels * 3, 0, n_pixels * 3 * sizeof *x);
     ADAH_TRY(adah_graph_forward(m->net->graph, status));
-    return adah_file_put(m->writer, adah_node_value(m->net->image.feature), n * m->item_bytes, status);
+    return put(m, adah_node_value(m->net->image.feature), n * m->item_bytes, status);
 }
 
 static adah_code make_items(making *m, int strict, adah_progress progress, adah_status *status) {
@@ -167,8 +174,9 @@ static adah_code write_store(making *m, int strict, adah_progress progress, adah
     ADAH_TRY(adah_file_put(m->writer, &header, sizeof header, status));
     ADAH_TRY(make_items(m, strict, progress, status));
     header.n_missing = m->n_missing;
-    ADAH_TRY(adah_file_put(m->writer, m->has_image, m->n, status));
-    ADAH_TRY(adah_file_put(m->writer, m->first_missing, strlen(m->first_missing) + 1, status));
+    ADAH_TRY(put(m, m->has_image, m->n, status));
+    ADAH_TRY(put(m, m->first_missing, strlen(m->first_missing) + 1, status));
+    header.sum = XXH3_64bits_digest(m->hash);
     return adah_file_patch(m->writer, 0, &header, sizeof header, status);
 }
 
@@ -180,8 +188,11 @@ static adah_code make_store(const adah_dataset *dataset, const adah_config *conf
     m.decoding.n_side = n_side;
     m.decoding.rgb = adah_memory_alloc(CHUNK * n_side * n_side * 3);
     m.has_image = adah_memory_zeroed(n, 1);
-    adah_code code = m.decoding.rgb && m.has_image ? adah_image_start(status)
-                                                    : adah_fail_memory(status, CHUNK * n_side * n_side * 3);
+    m.hash = XXH3_createState();
+    adah_code code = m.decoding.rgb && m.has_image && m.hash ? adah_image_start(status)
+                                                              : adah_fail_memory(status, CHUNK * n_side * n_side * 3);
+    if (code == ADAH_OK)
+        XXH3_64bits_reset(m.hash);
     if (code == ADAH_OK && !config->finetune)
         code = features_network(config, parameters, CHUNK, &m.net, status);
     if (code == ADAH_OK)
@@ -194,6 +205,7 @@ static adah_code make_store(const adah_dataset *dataset, const adah_config *conf
             adah_file_abort(m.writer);
     }
     adah_network_free(m.net);
+    XXH3_freeState(m.hash);
     adah_memory_free(m.decoding.rgb);
     adah_memory_free(m.has_image);
     return code;
@@ -270,16 +282,17 @@ static adah_code item_shape(const adah_config *config, adah_parameters *paramete
     return ADAH_OK;
 }
 
-/* Maps the file and points into it. A file of the wrong size is of no use (a file system that lost bytes). */
+/* Maps the file, checks it and points into it. */
 static adah_code map_store(const char *path, size_t n, size_t item_bytes, adah_image_store *s, adah_status *status) {
     ADAH_TRY(adah_file_open_map(path, &s->map, status));
     store_header header;
     const size_t fixed = sizeof header + n * item_bytes + n;
     if (s->map.n_bytes <= fixed || s->map.bytes[s->map.n_bytes - 1] != '\0' ||
         (memcpy(&header, s->map.bytes, sizeof header), memcmp(header.magic, store_magic, sizeof header.magic)) ||
-        header.n != n || header.item_bytes != item_bytes) {
+        header.n != n || header.item_bytes != item_bytes ||
+        header.sum != XXH3_64bits(s->map.bytes + sizeof header, s->map.n_bytes - sizeof header)) {
         adah_file_close_map(&s->map);
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged cache file; remove it", path);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged cache file", path);
     }
     s->n = n;
     s->n_missing = header.n_missing;
@@ -306,9 +319,11 @@ static adah_code open_store(const adah_dataset *dataset, const adah_config *conf
     s->path = adah_file_join(folder, name);
     if (!s->path)
         return adah_fail_memory(status, strlen(folder));
-    if (!adah_file_exists(s->path))
+    const size_t n = adah_dataset_count(dataset);
+    if (!adah_file_exists(s->path) || map_store(s->path, n, item_bytes, s, NULL) == ADAH_ERROR_FORMAT)
         ADAH_TRY(make_store(dataset, config, parameters, s->path, item_bytes, strict, progress, status));
-    ADAH_TRY(map_store(s->path, adah_dataset_count(dataset), item_bytes, s, status));
+    if (!s->map.bytes)
+        ADAH_TRY(map_store(s->path, n, item_bytes, s, status));
     if (strict && s->n_missing)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s", s->first_missing);
     return ADAH_OK;

@@ -194,7 +194,8 @@ static adah_code fingerprint(job *j, adah_status *status) {
 
 /* ---------------------------------------------------------------- the record of the training */
 
-static json_t *best_epoch(json_t *history) {
+/* As training chose it: the best behind the warm-up, the first of equals; without validation the last. */
+static json_t *best_epoch(const adah_config *config, json_t *history) {
     json_t *best = NULL, *entry;
     double best_map = -1;
     size_t i;
@@ -202,7 +203,8 @@ static json_t *best_epoch(json_t *history) {
         json_t *map = json_object_get(entry, "validation_map_image_to_text");
         const double sum =
             map ? json_real_value(map) + json_real_value(json_object_get(entry, "validation_map_text_to_image")) : 0;
-        if (!map || sum > best_map) {
+        const int in_warmup = json_integer_value(json_object_get(entry, "epoch")) <= adah_config_warmup(config);
+        if (!map || (!in_warmup && sum > best_map)) {
             best = entry;
             best_map = sum;
         }
@@ -221,7 +223,7 @@ static adah_code record_training(job *j, const char *history_text, adah_status *
                                data, "n_train", (json_int_t)j->n_train, "n_validation", (json_int_t)j->n_validation,
                                "n_records_bad", (json_int_t)adah_dataset_skipped(j->dataset, NULL), "n_images_unreadable",
                                (json_int_t)j->store.n_missing, "first_unreadable", j->store.first_missing, "similarity", j->state.config.similarity, "labels", labels,
-                               "best_epoch", best_epoch(history), "history", history);
+                               "best_epoch", best_epoch(&j->state.config, history), "history", history);
     char *text = record ? json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     j->state.training = text ? adah_memory_text(text) : NULL;
     free(text);

@@ -36,7 +36,7 @@ static void run_threshold(adah_mask_extent *e, const float *p, float *z, float *
 /* n a power of two: alpha and P / alpha are exact, so the edges of the rule are too. */
 static void test_threshold_at_its_edges(void **state) {
     (void)state;
-    adah_mask_extent e = {1, 1, 8, ADAH_POOL_ATTENDED};
+    adah_mask_extent e = {1, 1, 8, ADAH_POOL_ATTENDED, 0};
     const float alpha = 0.125f;
     const float p[8] = {0,         nextafterf(0, 1),        nextafterf(alpha, 0),
                         alpha,     nextafterf(alpha, 1),    nextafterf(2 * alpha, 0),
@@ -66,7 +66,7 @@ static void test_threshold_against_loops(void **state) {
     static const size_t sizes[][2] = {{1, 1}, {3, 5}, {4, 49}, {2, 169}, {7, 64}, {1, 1000}};
     adah_random r = adah_random_seeded(1, 1);
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        adah_mask_extent e = {sizes[s][0], 1, sizes[s][1], ADAH_POOL_ATTENDED};
+        adah_mask_extent e = {sizes[s][0], 1, sizes[s][1], ADAH_POOL_ATTENDED, 0};
         const size_t n = e.n_batch * e.n_positions;
         const double alpha = 1 / (double)e.n_positions;
         for (size_t i = 0; i < n; i++) {
@@ -84,6 +84,29 @@ static void test_threshold_against_loops(void **state) {
                         1e-4 * fabs((double)dz[i]) / alpha, "dP", i);
         }
     }
+}
+
+/* Open: everything is kept, whatever P; the gradient passes as ever. */
+static void test_open_threshold(void **state) {
+    (void)state;
+    enum { N = 40 };
+    float p[N], z[2][N], dz[N], dp[2][N] = {{0}};
+    size_t n_shut = 0;
+    adah_random r = adah_random_seeded(10, 10);
+    for (size_t i = 0; i < N; i++) {
+        p[i] = i ? 3 * adah_random_uniform(&r) / N : 0;
+        dz[i] = adah_random_uniform(&r) - 0.5f;
+    }
+    for (int is_open = 0; is_open < 2; is_open++) {
+        adah_mask_extent e = {1, 1, N, ADAH_POOL_ATTENDED, is_open};
+        run_threshold(&e, p, z[is_open], dp[is_open], dz);
+    }
+    for (size_t i = 0; i < N; i++) {
+        assert_true(z[1][i] == 1);
+        n_shut += z[0][i] == 0;
+    }
+    assert_true(n_shut > 0 && n_shut < N);
+    assert_memory_equal(dp[0], dp[1], sizeof dp[0]);
 }
 
 /* ---------------------------------------------------------------- masking and means */
@@ -207,7 +230,7 @@ static void test_masks_and_means(void **state) {
             for (int all = 0; all < 2; all++)
                 check_mask(&mask_cases[c],
                            (adah_mask_extent){sizes[s][0], sizes[s][1], sizes[s][2],
-                                              all ? ADAH_POOL_ALL : ADAH_POOL_ATTENDED},
+                                              all ? ADAH_POOL_ALL : ADAH_POOL_ATTENDED, 0},
                            &r);
 }
 
@@ -216,7 +239,7 @@ static void test_empty_and_full_masks(void **state) {
     (void)state;
     const float f[6] = {1, -2, 3, 4, 5, -6}, empty[3] = {0, 0, 0}, full[3] = {1, 1, 1};
     for (int all = 0; all < 2; all++) {
-        adah_mask_extent e = {1, 2, 3, all ? ADAH_POOL_ALL : ADAH_POOL_ATTENDED};
+        adah_mask_extent e = {1, 2, 3, all ? ADAH_POOL_ALL : ADAH_POOL_ATTENDED, 0};
         float y[2] = {9, 9};
         adah_operation_mean_attended.forward(&e, (const float *const[]){f, empty}, y);
         assert_true(y[0] == 0 && y[1] == 0);
@@ -243,7 +266,7 @@ static void test_the_halves_add_up(void **state) {
     (void)state;
     static float f[VALUES_MAX], z[VALUES_MAX], attended[VALUES_MAX], unattended[VALUES_MAX], sum[VALUES_MAX];
     adah_random r = adah_random_seeded(3, 3);
-    adah_mask_extent e = {3, 5, 49, ADAH_POOL_FLATTEN};
+    adah_mask_extent e = {3, 5, 49, ADAH_POOL_FLATTEN, 0};
     const size_t n = 3 * 5 * 49;
     random_floats(f, NULL, n, &r);
     for (size_t i = 0; i < 3 * 49; i++)
@@ -406,10 +429,46 @@ static void test_vector_module(void **state) {
     }
 }
 
+/* A mask opened on a graph that is built, as a training does, keeps everything, and shut again it is as before. */
+static void test_open_module(void **state) {
+    (void)state;
+    enum { B = 2, C = 3, H = 4, W = 4, P = H * W };
+    for (int is_map = 0; is_map < 2; is_map++) {
+        rig r;
+        adah_random random = adah_random_seeded(11, 11);
+        rig_start(&r, ADAH_BACKEND_ONEDNN, is_map ? ADAH_SHAPE4(B, C, H, W) : ADAH_SHAPE2(B, P));
+        if (is_map)
+            adah_attention_image(&r.builder, "image", r.f, ADAH_POOL_ATTENDED, &r.attention);
+        else
+            adah_attention_vector(&r.builder, "text", r.f, &r.attention);
+        assert_int_equal(r.attention.extent.is_open, 0);
+        rig_run(&r, &random);
+        const float *z = adah_node_value(r.attention.mask), *f = adah_node_value(r.f);
+        float shut[B * P];
+        memcpy(shut, z, sizeof shut);
+        r.attention.extent.is_open = 1;
+        assert_int_equal(adah_graph_forward(r.graph, NULL), ADAH_OK);
+        assert_memory_not_equal(shut, z, sizeof shut);
+        for (size_t i = 0; i < B * P; i++)
+            assert_true(z[i] == 1);
+        for (size_t i = 0; i < (is_map ? B * C : B * P); i++) {
+            double expected = is_map ? 0 : (double)f[i];
+            for (size_t p = 0; is_map && p < P; p++)
+                expected += (double)f[i * P + p] / P;
+            assert_near((double)adah_node_value(r.attention.attended)[i], expected, 1e-5, "attended", i);
+            assert_true(adah_node_value(r.attention.unattended)[i] == 0);
+        }
+        r.attention.extent.is_open = 0;
+        assert_int_equal(adah_graph_forward(r.graph, NULL), ADAH_OK);
+        assert_memory_equal(shut, z, sizeof shut);
+        rig_end(&r);
+    }
+}
+
 /* Softmax and threshold on a row of n values. */
 static size_t count_attended(const float *m, size_t n, adah_backend backend) {
     adah_graph *g = adah_graph_create(backend, ADAH_GRAPH_INFER);
-    adah_mask_extent e = {1, 1, n, ADAH_POOL_ATTENDED};
+    adah_mask_extent e = {1, 1, n, ADAH_POOL_ATTENDED, 0};
     adah_operation op = adah_operation_threshold;
     op.context = &e;
     adah_node *x = adah_graph_input(g, ADAH_SHAPE2(1, n)), *p = adah_graph_softmax(g, x);
@@ -499,11 +558,13 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threshold_at_its_edges),
         cmocka_unit_test(test_threshold_against_loops),
+        cmocka_unit_test(test_open_threshold),
         cmocka_unit_test(test_masks_and_means),
         cmocka_unit_test(test_empty_and_full_masks),
         cmocka_unit_test(test_the_halves_add_up),
         cmocka_unit_test(test_image_module),
         cmocka_unit_test(test_vector_module),
+        cmocka_unit_test(test_open_module),
         cmocka_unit_test(test_uniform_attends_to_all),
         cmocka_unit_test(test_start),
         cmocka_unit_test(test_nothing_in_nothing_out),

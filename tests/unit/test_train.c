@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <xxhash.h>
 
 #include <cmocka.h>
 
@@ -211,8 +212,11 @@ static void test_history(void **state) {
             assert_true(on ? number(entry, adah_term_name[t]) > 0 : number(entry, adah_term_name[t]) == 0);
         }
         assert_true(number(entry, "classifier") > 0 && number(entry, "quantisation") > 0);
-        assert_true(number(entry, "attended_image") > 0 && number(entry, "attended_image") <= 1);
-        assert_true(number(entry, "attended_text") > 0 && number(entry, "attended_text") <= 1);
+        const double image = number(entry, "attended_image"), text = number(entry, "attended_text");
+        if ((int)i < j->config.n_warmup_epochs)
+            assert_true(image == 1 && text == 1); /* the masks keep everything */
+        else
+            assert_true(image > 0 && image < 1 && text > 0 && text < 1);
         assert_true(sum_of_maps(entry) > 0 && sum_of_maps(entry) <= 2);
     }
     json_decref(h);
@@ -394,7 +398,7 @@ static void test_cancelled_and_resumed(void **state) {
     result whole = run_well(j);
     j->training.checkpoint_path = checkpoint_path;
     j->training.resume = 1;
-    for (uint64_t k = 1; k <= 15; k++) {
+    for (uint64_t k = 1; k < 15; k++) {
         watcher w = {.stop_at = k};
         j->training.progress = (adah_progress){watch, &w};
         result r = run(j);
@@ -410,7 +414,7 @@ static void test_cancelled_and_resumed(void **state) {
         result_free(&r);
         unlink(checkpoint_path);
     }
-    for (int k = 1; k <= 15; k++) {
+    for (int k = 1; k <= 14; k++) {
         watcher w = {.stop_at = 1};
         j->training.progress = (adah_progress){watch, &w};
         result r = run(j);
@@ -418,7 +422,10 @@ static void test_cancelled_and_resumed(void **state) {
         assert_int_equal(w.last_done, k);
         result_free(&r);
     }
+    watcher w = {.stop_at = 1}; /* at the last step of all: there is nothing left to stop */
+    j->training.progress = (adah_progress){watch, &w};
     result r = run_well(j);
+    assert_int_equal(w.last_done, 15);
     assert_same(&whole, &r);
     result_free(&r);
     result_free(&whole);
@@ -542,54 +549,107 @@ static void test_cut_checkpoints(void **state) {
     job_free(j);
 }
 
-/* A flipped byte may go unseen in a weight; it must not bring the program down. */
+/* Where the tensors start: behind 8 bytes of length, little-endian, and so many of header. */
+static size_t tensors_start(const char *bytes, size_t n) {
+    uint64_t n_header = 0;
+    for (int i = 7; i >= 0; i--)
+        n_header = n_header << 8 | (unsigned char)bytes[i];
+    assert_true(n > 8 && n_header < n - 8);
+    return 8 + (size_t)n_header;
+}
+
+/* Any flipped byte of the tensors is refused; one of the header too, unless it means the same. */
 static void test_flipped_checkpoints(void **state) {
     (void)state;
     job *j = job_create(0);
     j->config.n_epochs = 2;
+    result whole = run_well(j);
     stop_after(j, 7);
     size_t n;
     char *bytes = data_folder_read(folder.path, "model.checkpoint", &n);
+    const size_t start_at = tensors_start(bytes, n);
     adah_random r = adah_random_seeded(4, 4);
-    for (int i = 0; i < 150; i++) {
-        const size_t at = (size_t)adah_random_below(&r, i % 2 ? n : 6000); /* half of them in the header */
+    for (size_t i = 0; i < 600; i++) {
+        const int in_tensors = i % 2 == 0;
+        const size_t at = i == 0   ? start_at
+                          : i == 2 ? n - 1
+                          : in_tensors ? start_at + (size_t)adah_random_below(&r, n - start_at)
+                                       : (size_t)adah_random_below(&r, start_at);
         const char before = bytes[at];
         bytes[at] = (char)(before ^ (1 + (int)adah_random_below(&r, 255)));
         data_folder_write(folder.path, "model.checkpoint", bytes, n);
-        result flipped = run(j);
-        if (flipped.code != ADAH_OK)
-            assert_true(flipped.code == ADAH_ERROR_FORMAT || flipped.code == ADAH_ERROR_MISMATCH ||
-                        flipped.code == ADAH_ERROR_ARGUMENT);
-        assert_int_equal(flipped.code, flipped.status.code);
-        result_free(&flipped);
+        if (in_tensors) {
+            refuse(j, ADAH_ERROR_FORMAT, "checksum");
+        } else {
+            result flipped = run(j);
+            if (flipped.code == ADAH_OK)
+                assert_same(&whole, &flipped);
+            else
+                assert_true(flipped.code == ADAH_ERROR_FORMAT || flipped.code == ADAH_ERROR_MISMATCH);
+            assert_int_equal(flipped.code, flipped.status.code);
+            result_free(&flipped);
+        }
         bytes[at] = before;
     }
+    data_folder_write(folder.path, "model.checkpoint", bytes, n);
+    result again = run_well(j);
+    assert_same(&whole, &again);
+    result_free(&again);
+    result_free(&whole);
     free(bytes);
     job_free(j);
 }
 
-/* Counters that no training leaves: they say where in the order of the pairs to go on. */
+/* The checksum's 16 digits. */
+static char *sum_of(char *bytes, size_t n) {
+    static const char key[] = "\"sum\":\"";
+    char *at = memmem(bytes, n, key, sizeof key - 1);
+    assert_non_null(at);
+    return at + sizeof key - 1;
+}
+
+/* Makes the checksum right again after the counters were overwritten: each tensor's own is in it by exclusive or. */
+static void reseal(char *bytes, size_t n, const double *before, const double *after) {
+    const size_t n_bytes = ADAH_N_COUNTERS * sizeof(double);
+    const XXH64_hash_t seed = XXH3_64bits("counters", 8);
+    char digits[17] = "";
+    memcpy(digits, sum_of(bytes, n), 16);
+    const unsigned long long sum = strtoull(digits, NULL, 16) ^ XXH3_64bits_withSeed(before, n_bytes, seed) ^
+                                   XXH3_64bits_withSeed(after, n_bytes, seed);
+    snprintf(digits, sizeof digits, "%016llx", sum);
+    memcpy(sum_of(bytes, n), digits, 16);
+}
+
+/* Counters that no training leaves: they say where in the order of the pairs to go on. Refused by the checksum, and
+ * where that has been made to fit, for what they say. */
 static void test_checkpoints_of_nonsense(void **state) {
     (void)state;
     job *j = job_create(0);
     stop_after(j, 7);
     size_t n;
-    char *bytes = data_folder_read(folder.path, "model.checkpoint", &n);
-    double *first = NULL; /* epoch 1, step 2, 7 updates of E and D, 2 of G */
-    for (size_t i = 0; i + 4 * sizeof(double) <= n && !first; i += 8) {
-        const double expected[3] = {1, 2, 7};
+    char *bytes = data_folder_read(folder.path, "model.checkpoint", &n), *at = NULL;
+    const double expected[3] = {1, 2, 7}; /* epoch 1, step 2, 7 updates of E and D, 2 of G */
+    for (size_t i = tensors_start(bytes, n); i + ADAH_N_COUNTERS * sizeof(double) <= n && !at; i += 4)
         if (!memcmp(bytes + i, expected, sizeof expected))
-            first = (double *)(void *)(bytes + i);
-    }
-    assert_non_null(first);
+            at = bytes + i;
+    assert_non_null(at);
+    double good[ADAH_N_COUNTERS], changed[ADAH_N_COUNTERS];
+    memcpy(good, at, sizeof good);
     static const double bad[] = {-1, 5, 1e18, -1e300, 0.5, (double)NAN, (double)INFINITY};
-    for (size_t c = 0; c < 2; c++)
+    for (size_t c = 0; c < 4; c++) /* 5 updates there may be */
         for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-            const double before = first[c];
-            first[c] = bad[i];
+            if (c >= 2 && bad[i] == 5)
+                continue;
+            memcpy(changed, good, sizeof good);
+            changed[c] = bad[i];
+            memcpy(at, changed, sizeof changed);
             data_folder_write(folder.path, "model.checkpoint", bytes, n);
-            refuse(j, ADAH_ERROR_FORMAT, "damaged");
-            first[c] = before;
+            refuse(j, ADAH_ERROR_FORMAT, "checksum");
+            reseal(bytes, n, good, changed);
+            data_folder_write(folder.path, "model.checkpoint", bytes, n);
+            refuse(j, ADAH_ERROR_FORMAT, "stands in epoch");
+            reseal(bytes, n, changed, good);
+            memcpy(at, good, sizeof good);
         }
     data_folder_write(folder.path, "model.checkpoint", bytes, n);
     result r = run_well(j);
@@ -634,7 +694,7 @@ static void test_step_2_leaves_the_head(void **state) {
         j->config.adversarial_weight = 0; /* not in step 1 either */
         j->config.n_warmup_epochs = 0;
         result with = run_well(j);
-        j->config.n_warmup_epochs = 100;
+        j->config.adversary = 0;
         result without = run_well(j);
         assert_true(same_bits(&with.parameters, &without.parameters));
         result_free(&with);
@@ -654,7 +714,7 @@ static void test_schedule(void **state) {
             strcpy(j->config.schedule, cosine ? "cosine" : "constant");
             j->config.n_batch = N_TRAIN; /* one step an epoch */
             j->config.n_epochs = longer ? 60 : 1;
-            j->config.n_warmup_epochs = 100;
+            j->config.adversary = 0;
             j->training.n_validation = 0;
             result r = run_well(j);
             after[longer] = r.parameters;
@@ -684,10 +744,11 @@ static void test_step_2_climbs(void **state) {
     (void)state;
     job *j = job_create(0);
     j->training.n_validation = 0;
-    j->config.n_warmup_epochs = 4; /* D learns first */
-    j->config.n_epochs = 4;
+    j->config.rate_attention = j->config.adversarial_weight = 0; /* D learns first, the masks alone hide from it */
     j->config.mean_over_active = 0;
     result learned = run_well(j);
+    j->config.rate_attention = 0.01f;
+    j->config.adversarial_weight = 1;
     j->config.rate = 0;
     j->config.n_warmup_epochs = 0;
     j->config.n_epochs = 20;
@@ -707,28 +768,76 @@ static void test_step_2_climbs(void **state) {
     job_free(j);
 }
 
+static void assert_warm_up(const result *r, size_t n_warm, size_t n_epochs) {
+    assert_int_equal(n_epochs_of(r), n_epochs);
+    for (size_t epoch = 1; epoch <= n_epochs; epoch++) {
+        const double image = in_epoch(r, epoch, "attended_image"), text = in_epoch(r, epoch, "attended_text");
+        if (epoch <= n_warm ? hidden_loss(r, epoch) != 0 || image != 1 || text != 1
+                            : hidden_loss(r, epoch) <= 0 || image >= 1 || text >= 1)
+            fail_msg("epoch %zu of %zu, %zu of them warm-up: hidden loss %g, attended %g and %g", epoch, n_epochs,
+                     n_warm, hidden_loss(r, epoch), image, text);
+    }
+}
+
+/* The masks keep everything and the adversary waits, for a third of the training at most. */
 static void test_warm_up(void **state) {
     (void)state;
-    job *j = job_create(1);
-    j->training.n_validation = 0;
-    j->config.n_warmup_epochs = 2;
-    result r = run_well(j);
-    assert_true(hidden_loss(&r, 1) == 0 && hidden_loss(&r, 2) == 0);
-    assert_true(hidden_loss(&r, 3) > 0 && hidden_loss(&r, 4) > 0);
-    assert_moved(j, &r, ADAH_GROUP_ATTENTION, 1);
-    result_free(&r);
-    j->config.n_warmup_epochs = 4; /* it never ends: G stays */
-    r = run_well(j);
-    assert_true(hidden_loss(&r, 4) == 0);
-    assert_moved(j, &r, ADAH_GROUP_ATTENTION, 0);
-    assert_moved(j, &r, ADAH_GROUP_HEAD, 1);
-    result_free(&r);
-    j->config.attention_retrieval_weight = 1; /* G learns from what it attends, without the adversary */
-    r = run_well(j);
-    assert_true(hidden_loss(&r, 4) == 0);
-    assert_moved(j, &r, ADAH_GROUP_ATTENTION, 1);
-    result_free(&r);
-    job_free(j);
+    static const int asked[] = {0, 1, 2, 3, 100}, got[] = {0, 1, 2, 2, 2};
+    for (int is_map = 0; is_map < 2; is_map++)
+        for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+            job *j = job_create(is_map);
+            j->training.n_validation = 0;
+            j->config.n_epochs = 6;
+            j->config.n_warmup_epochs = asked[i];
+            result r = run_well(j);
+            assert_warm_up(&r, (size_t)got[i], 6);
+            assert_moved(j, &r, ADAH_GROUP_ATTENTION, 1);
+            result_free(&r);
+            j->config.n_epochs = 2; /* no third: no warm-up */
+            r = run_well(j);
+            assert_warm_up(&r, 0, 2);
+            result_free(&r);
+            job_free(j);
+        }
+}
+
+typedef struct group_watcher {
+    const job *j;
+    unsigned group;
+    uint64_t n_still, n_moving; /* G may not move in the first steps, and does from then on */
+    const adah_parameters *parameters;
+} group_watcher;
+
+static int watch_group(void *user, const adah_progress_event *event) {
+    group_watcher *w = user;
+    int any, every;
+    moved(w->j, w->parameters, w->group, &any, &every);
+    if (any != (event->done > w->n_still))
+        fail_msg("group %u has%s moved after %d steps", w->group, any ? "" : " not", (int)event->done);
+    w->n_moving += any != 0;
+    return 0;
+}
+
+/* G rests in the warm-up whatever moves it later: the adversary, or what it attends. E and D learn from the start. */
+static void test_attention_rests_in_warm_up(void **state) {
+    (void)state;
+    for (int retrieval = 0; retrieval < 2; retrieval++)
+        for (int head = 0; head < 2; head++) {
+            job *j = job_create(1);
+            j->training.n_validation = 0;
+            j->config.n_epochs = 6;
+            j->config.n_warmup_epochs = 2;
+            j->config.adversary = !retrieval;
+            j->config.attention_retrieval_weight = (float)retrieval;
+            result r = {.code = ADAH_OK};
+            group_watcher w = {j, head ? ADAH_GROUP_HEAD : ADAH_GROUP_ATTENTION, head ? 0 : 10, 0, &r.parameters};
+            j->training.progress = (adah_progress){watch_group, &w};
+            r.code = adah_train_parameters(&j->training, &r.parameters, &r.history, &r.status);
+            assert_int_equal(r.code, ADAH_OK);
+            assert_int_equal(w.n_moving, head ? 30 : 20);
+            result_free(&r);
+            job_free(j);
+        }
 }
 
 static void test_without_adversary_or_attention(void **state) {
@@ -891,6 +1000,7 @@ int main(void) {
         cmocka_unit_test(test_schedule),
         cmocka_unit_test(test_step_2_climbs),
         cmocka_unit_test(test_warm_up),
+        cmocka_unit_test(test_attention_rests_in_warm_up),
         cmocka_unit_test(test_without_adversary_or_attention),
         cmocka_unit_test(test_few_pairs),
         cmocka_unit_test(test_no_triplets),
