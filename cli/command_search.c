@@ -86,7 +86,7 @@ static adah_code search(const adah_model *model, const adah_index *index, const 
 static int run(int argc, char **argv) {
     const char *model_path = NULL, *index_path = NULL, *text = NULL, *image = NULL, *to = NULL;
     size_t k = 10;
-    int as_json = 0, threads = 0;
+    int as_json = 0, threads = 1; /* waking others takes longer than scanning millions of codes */
     const cli_option options[] = {
         {"model", 0, CLI_TEXT, "FILE", "the model that made the index", &model_path, 1, 0, 0},
         {"index", 0, CLI_TEXT, "FILE", "the index", &index_path, 1, 0, 0},
@@ -94,7 +94,7 @@ static int run(int argc, char **argv) {
         {"image", 0, CLI_TEXT, "FILE", "query by image", &image, 0, 0, 0},
         {"to", 0, CLI_TEXT, "image|text", "what to find (default: the other kind)", &to, 0, 0, 0},
         {"k", 'k', CLI_SIZE, "N", "how many (default 10)", &k, 0, 1, 1e9},
-        {"threads", 0, CLI_INT, "N", "default: one a core", &threads, 0, 0, 4096},
+        {"threads", 0, CLI_INT, "N", "default 1: enough for tens of millions of codes", &threads, 0, 0, 4096},
         {"json", 0, CLI_FLAG, NULL, "print a list of {id, distance, file_name, text, labels}", &as_json, 0, 0, 0},
     };
     const int code = cli_parse_all(&cli_search, options, sizeof options / sizeof *options, argc, argv);

@@ -8,12 +8,12 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- Z = [P >= alpha], alpha = 1 / n. Backward: straight-through (Courbariaux et al., arXiv 1602.02830) on u = P / alpha,
+/* ---- Z = [P >= alpha], alpha = threshold / n. Backward: straight-through (Courbariaux et al., arXiv 1602.02830) on u = P / alpha,
  * so that the clip |u - 1| <= 1 has a meaning: dF/dP = dF/dZ / alpha there, else 0. ---- */
 
 static void threshold_forward(void *context, const float *const *x, float *y) {
     const adah_mask_extent *e = context;
-    const float alpha = 1.0f / (float)e->n_positions;
+    const float alpha = e->threshold / (float)e->n_positions;
     for (size_t i = 0; i < e->n_batch * e->n_positions; i++)
         y[i] = x[0][i] >= alpha || e->is_open ? 1.0f : 0.0f;
 }
@@ -21,7 +21,7 @@ static void threshold_forward(void *context, const float *const *x, float *y) {
 static void threshold_backward(void *context, const float *const *x, const float *y, const float *dy, float *const *dx) {
     (void)y;
     const adah_mask_extent *e = context;
-    const float n = (float)e->n_positions;
+    const float n = (float)e->n_positions / e->threshold; /* 1 / alpha */
     if (!dx[0])
         return;
     for (size_t i = 0; i < e->n_batch * e->n_positions; i++)
@@ -170,7 +170,7 @@ void adah_attention_image(adah_builder *b, const char *prefix, adah_node *f, ada
     if (!f)
         return;
     const adah_shape s = adah_node_shape(f);
-    out->extent = (adah_mask_extent){s.dim[0], s.dim[1], s.dim[2] * s.dim[3], pooling, 0};
+    out->extent = (adah_mask_extent){s.dim[0], s.dim[1], s.dim[2] * s.dim[3], pooling, b->config->attention_threshold, 0};
     const adah_window point = {.size_h = 1, .size_w = 1, .stride_h = 1, .stride_w = 1};
     char name[ADAH_PARAMETER_NAME_BYTES];
     adah_builder_name(name, prefix, "attention");
@@ -183,7 +183,7 @@ void adah_attention_vector(adah_builder *b, const char *prefix, adah_node *f, ad
     if (!f)
         return;
     const adah_shape s = adah_node_shape(f);
-    out->extent = (adah_mask_extent){s.dim[0], 1, s.dim[1], ADAH_POOL_FLATTEN, 0};
+    out->extent = (adah_mask_extent){s.dim[0], 1, s.dim[1], ADAH_POOL_FLATTEN, b->config->attention_threshold, 0};
     char name[ADAH_PARAMETER_NAME_BYTES];
     adah_builder_name(name, prefix, "attention");
     adah_node *m = adah_builder_linear(b, name, f, s.dim[1], ADAH_INIT_ATTENTION, ADAH_GROUP_ATTENTION);

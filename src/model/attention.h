@@ -15,6 +15,7 @@
 typedef struct adah_mask_extent {
     size_t n_batch, n_channels, n_positions; /* vectors: n_channels 1, n_positions D */
     adah_pooling pooling;
+    float threshold;        /* alpha is this / n_positions; 1 in the paper */
     int is_open;            /* 1: the mask keeps everything, whatever P says (the warm-up of a training) */
 } adah_mask_extent;
 

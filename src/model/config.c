@@ -36,6 +36,7 @@ static const field fields[] = {
     INT(attention, 0, 1),
     INT(adversary, 0, 1),
     {"pooling", FIELD_POOLING, offsetof(adah_config, pooling), 0, 0, "attended|all|flatten"},
+    FLOAT(attention_threshold, 0.001, 1000),
     TEXT(attention_start, "random|energy"),
     FLOAT(attention_init, 0, 100),
     INT(n_image_hidden, 1, 16384),
@@ -130,6 +131,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .attention = 1,
         .adversary = 1,
         .pooling = ADAH_POOL_ATTENDED,
+        .attention_threshold = backbone->from_scratch ? 1 : 0.7f,
         .attention_start = "random",
         .attention_init = 0.1f,
         .n_image_hidden = backbone->from_scratch ? 512 : 2048,
@@ -164,6 +166,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         strcpy(c.preset, "paper");
         c.classifier_weight = 0;
         c.attention_retrieval_weight = 0;
+        c.attention_threshold = 1;
         if (backbone->has_fc) {
             c.pooling = ADAH_POOL_FLATTEN;
             c.n_image_hidden = 4096;

@@ -34,9 +34,10 @@ static adah_code describe(const char *path, adah_model *m, adah_status *status) 
     return m->json ? ADAH_OK : adah_fail_memory(status, 1);
 }
 
-/* Builds both sides once, which finds every missing or misshapen parameter. */
+/* Builds both sides once, which finds every missing or misshapen parameter; nothing is run, so the backend that is quickest to
+ * build serves. */
 static adah_code check_parameters(const char *path, adah_model *m, adah_status *status) {
-    const adah_network_plan plan = {.n_batch = 1, .image = m->state.image, .image_item = m->state.image_item,
+    const adah_network_plan plan = {.backend = ADAH_BACKEND_REFERENCE, .n_batch = 1, .image = m->state.image, .image_item = m->state.image_item,
                                     .n_words = m->state.n_words};
     adah_network *net;
     adah_status fault = {0};
