@@ -289,3 +289,13 @@ char *adah_file_join(const char *folder, const char *name) {
     }
     return path;
 }
+
+char *adah_file_suffixed(const char *path, const char *suffix) {
+    const size_t n = strlen(path), m = strlen(suffix);
+    char *joined = adah_memory_alloc(n + m + 1);
+    if (joined) {
+        memcpy(joined, path, n);
+        memcpy(joined + n, suffix, m + 1);
+    }
+    return joined;
+}

@@ -39,6 +39,8 @@ adah_code adah_file_make_folder(const char *path, adah_status *status);
 int adah_file_exists(const char *path);
 /* folder + "/" + name in memory the caller frees, NULL when memory is out; an absolute name stays as it is. */
 char *adah_file_join(const char *folder, const char *name);
+/* path with suffix behind it, in memory the caller frees; NULL when memory is out. */
+char *adah_file_suffixed(const char *path, const char *suffix);
 
 /* Tests only: from the n-th write on (1 = the next) every write fails as on a full disk; 0 turns it off. */
 void adah_file_fault_at(uint64_t n);

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <vips/vips.h>
+#include <vips/vector.h>
 
 static const size_t file_bytes_max = (size_t)1 << 30;
 static const uint64_t pixels_max = (uint64_t)512 << 20;
@@ -31,6 +32,8 @@ static void start_vips(void) {
     start_failed = vips_init("adah") != 0;
     if (start_failed)
         return;
+    /* liborc 0.4 frees compiled code without a lock: images decoded in parallel crashed in orc_code_free. */
+    vips_vector_set_enabled(FALSE);
     vips_concurrency_set(1);
     vips_cache_set_max(0);
     vips_block_untrusted_set(TRUE);

@@ -82,14 +82,6 @@ adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *datas
 
 /* ---------------------------------------------------------------- files */
 
-static char *with_suffix(const char *prefix, const char *suffix) {
-    const size_t n = strlen(prefix) + strlen(suffix) + 1;
-    char *path = adah_memory_alloc(n);
-    if (path)
-        snprintf(path, n, "%s%s", prefix, suffix);
-    return path;
-}
-
 static adah_code write_ids(const char *path, const adah_codes *codes, const adah_dataset *dataset, adah_status *status) {
     adah_file_writer *w;
     ADAH_TRY(adah_file_create(path, &w, status));
@@ -112,12 +104,12 @@ adah_code adah_codes_write(const adah_codes *codes, const adah_dataset *dataset,
     const uint8_t *const bytes[2] = {codes->image, codes->text};
     adah_code code = ADAH_OK;
     for (int m = 0; m < 2 && code == ADAH_OK; m++) {
-        char *path = with_suffix(prefix, code_suffix[m]);
+        char *path = adah_file_suffixed(prefix, code_suffix[m]);
         code = path ? adah_npy_write(path, ADAH_NPY_UINT8, bytes[m], codes->n, codes->n_bits / 8, status)
                     : adah_fail_memory(status, strlen(prefix));
         adah_memory_free(path);
     }
-    char *ids = with_suffix(prefix, ".ids");
+    char *ids = adah_file_suffixed(prefix, ".ids");
     if (code == ADAH_OK)
         code = ids ? write_ids(ids, codes, dataset, status) : adah_fail_memory(status, strlen(prefix));
     adah_memory_free(ids);
@@ -168,7 +160,7 @@ static adah_code read_code_files(const char *prefix, adah_codes *out, adah_statu
     adah_npy array[2] = {{0}, {0}};
     adah_code code = ADAH_OK;
     for (int m = 0; m < 2 && code == ADAH_OK; m++) {
-        char *path = with_suffix(prefix, code_suffix[m]);
+        char *path = adah_file_suffixed(prefix, code_suffix[m]);
         code = path ? adah_npy_open(path, ADAH_NPY_UINT8, &array[m], status) : adah_fail_memory(status, strlen(prefix));
         adah_memory_free(path);
     }
@@ -192,7 +184,7 @@ static adah_code read_code_files(const char *prefix, adah_codes *out, adah_statu
 adah_code adah_codes_read(const char *prefix, const adah_dataset *dataset, adah_codes *codes, adah_status *status) {
     adah_codes out = {0};
     ADAH_TRY(read_code_files(prefix, &out, status));
-    char *path = with_suffix(prefix, ".ids");
+    char *path = adah_file_suffixed(prefix, ".ids");
     uint8_t *text = NULL;
     size_t n_bytes = 0;
     adah_code code = path ? adah_file_read(path, (size_t)1 << 32, &text, &n_bytes, status) : adah_fail_memory(status, 1);

@@ -31,6 +31,7 @@ typedef struct job {
     size_t *items; /* training pairs, then validation pairs */
     size_t n_train, n_validation;
     uint64_t fingerprint;
+    char fingerprint_text[20]; /* in hex, as the training record has it */
 } job;
 
 static void job_free(job *j) {
@@ -189,6 +190,7 @@ static adah_code fingerprint(job *j, adah_status *status) {
     XXH3_64bits_update(hash, j->state.vocabulary, strlen(j->state.vocabulary));
     j->fingerprint = XXH3_64bits_digest(hash);
     XXH3_freeState(hash);
+    snprintf(j->fingerprint_text, sizeof j->fingerprint_text, "%016llx", (unsigned long long)j->fingerprint);
     return ADAH_OK;
 }
 
@@ -213,16 +215,15 @@ static json_t *best_epoch(const adah_config *config, json_t *history) {
 }
 
 static adah_code record_training(job *j, const char *history_text, adah_status *status) {
-    char data[20];
-    snprintf(data, sizeof data, "%016llx", (unsigned long long)j->fingerprint);
     json_t *history = json_loads(history_text, 0, NULL);
     json_t *labels = json_array();
     for (uint32_t i = 0; i < adah_dataset_label_count(j->dataset); i++)
         json_array_append_new(labels, json_string(adah_dataset_label_name(j->dataset, i)));
     json_t *record = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:O?, s:o?}", "adah_version", ADAH_VERSION, "data",
-                               data, "n_train", (json_int_t)j->n_train, "n_validation", (json_int_t)j->n_validation,
+                               j->fingerprint_text, "n_train", (json_int_t)j->n_train, "n_validation", (json_int_t)j->n_validation,
                                "n_records_bad", (json_int_t)adah_dataset_skipped(j->dataset, NULL), "n_images_unreadable",
-                               (json_int_t)j->store.n_missing, "first_unreadable", j->store.first_missing, "similarity", j->state.config.similarity, "labels", labels,
+                               (json_int_t)j->store.n_missing, "first_unreadable", j->store.first_missing, "similarity",
+                               j->state.config.similarity, "labels", labels,
                                "best_epoch", best_epoch(&j->state.config, history), "history", history);
     char *text = record ? json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     j->state.training = text ? adah_memory_text(text) : NULL;
@@ -240,12 +241,10 @@ static int already_done(job *j) {
     adah_model_state old = {0};
     if (adah_model_state_read(j->model_path, &old, NULL) != ADAH_OK)
         return 0;
-    char data[20];
-    snprintf(data, sizeof data, "%016llx", (unsigned long long)j->fingerprint);
     char *mine = adah_config_json(&j->state.config), *its = adah_config_json(&old.config);
     json_t *record = json_loads(old.training, 0, NULL);
     const char *its_data = json_string_value(json_object_get(record, "data"));
-    const int same = mine && its && !strcmp(mine, its) && its_data && !strcmp(its_data, data);
+    const int same = mine && its && !strcmp(mine, its) && its_data && !strcmp(its_data, j->fingerprint_text);
     if (same) {
         j->state.training = old.training;
         old.training = NULL;
@@ -286,11 +285,9 @@ static adah_code learn(job *j, adah_status *status) {
 }
 
 static adah_code run(job *j, adah_status *status) {
-    const size_t n = strlen(j->model_path) + sizeof ".checkpoint";
-    j->checkpoint_path = adah_memory_alloc(n);
+    j->checkpoint_path = adah_file_suffixed(j->model_path, ".checkpoint");
     if (!j->checkpoint_path)
-        return adah_fail_memory(status, n);
-    snprintf(j->checkpoint_path, n, "%s.checkpoint", j->model_path);
+        return adah_fail_memory(status, strlen(j->model_path));
     ADAH_TRY(configure(j->dataset, j->options, &j->state.config, status));
     ADAH_TRY(make_vocabulary(j, status));
     ADAH_TRY(make_parameters(j, status));
