@@ -1,5 +1,5 @@
 # The libraries that libadah stands on: for its own build, and for programs that link it statically.
-# Sets ADAH_DEPENDENCIES (targets to link) and ADAH_PKG_CONFIG_MODULES.
+# Sets ADAH_DEPENDENCIES and ADAH_PICTURE_DEPENDENCIES (targets to link) and ADAH_PKG_CONFIG_MODULES.
 find_package(PkgConfig REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS C)
 pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips>=8.14)
@@ -25,5 +25,6 @@ foreach(pair dnnl:dnnl.h stemmer:libstemmer.h)
   endif()
 endforeach()
 
-set(ADAH_DEPENDENCIES adah::dnnl adah::stemmer PkgConfig::VIPS PkgConfig::RSVG PkgConfig::EXPAT PkgConfig::ICU
+set(ADAH_PICTURE_DEPENDENCIES PkgConfig::VIPS PkgConfig::RSVG)
+set(ADAH_DEPENDENCIES adah::dnnl adah::stemmer PkgConfig::EXPAT PkgConfig::ICU
     PkgConfig::JANSSON PkgConfig::XXHASH OpenMP::OpenMP_C m)

@@ -2,7 +2,7 @@
 # check-includes.sh - keeps the house in order: which module may include which, who may see oneDNN, no file name
 # twice.
 #
-#   base <- nn <- model;  base <- codes <- index, eval;  base <- data;  pipeline uses all;  programs use adah.h alone
+#   base <- nn <- model;  base <- codes <- index, eval;  base <- pictures <- data;  pipeline uses all;  programs use adah.h alone
 #   model also sees codes and eval/measures.h: it validates while it trains
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -19,7 +19,8 @@ declare -A may=(
     [codes]="base codes"
     [index]="base codes index"
     [eval]="base codes eval"
-    [data]="base data"
+    [pictures]="base pictures adah/adah.h"
+    [data]="base pictures data"
     [pipeline]="base nn model codes index eval data pipeline"
 )
 

@@ -1,7 +1,11 @@
-/* file.c - POSIX files: mmap to read; temporary file, fsync, rename, fsync of the folder to write. */
+/* file.c - POSIX files: mmap to read; to write a temporary file, fsync, rename, fsync of the folder.
+ *
+ * Where the file system can, the temporary file has no name until all of it is on disk (O_TMPFILE), so that a process that
+ * is killed leaves nothing behind. */
 #define _GNU_SOURCE
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/random.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -117,11 +121,52 @@ enum { WRITER_BUFFER_BYTES = 1 << 16 };
 
 struct adah_file_writer {
     int fd;
-    char *path, *temporary;
+    char *path, *folder, *temporary; /* temporary: the name it has, or will have for a moment */
+    int is_nameless;
     uint64_t n_written; /* bytes on file; those in the buffer come behind */
     size_t n_buffered;
     uint8_t buffer[WRITER_BUFFER_BYTES];
 };
+
+/* The folder of a path; "." without a slash. NULL: memory. */
+static char *folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? adah_memory_text_n(path, slash == path ? 1 : (size_t)(slash - path)) : adah_memory_text(".");
+}
+
+/* A nameless file in the folder; -1: not to be had here. */
+static int open_nameless(const char *folder) {
+    return access("/proc/self/fd", X_OK) == 0 ? open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0666) : -1;
+}
+
+/* Gives a nameless file the name w->temporary, a new one of its kind. */
+static adah_code give_name(adah_file_writer *w, adah_status *status) {
+    static atomic_uint_fast32_t counter;
+    char self[40], *suffix = w->temporary + strlen(w->temporary) - 6;
+    snprintf(self, sizeof self, "/proc/self/fd/%d", w->fd);
+    const char *const digits = "abcdefghijklmnopqrstuvwxyz012345";
+    for (int attempt = 0; attempt < 1000; attempt++) {
+        uint64_t number = adah_random_mix((uint64_t)getpid(), atomic_fetch_add(&counter, 1));
+        for (int i = 0; i < 6; i++, number >>= 5)
+            suffix[i] = digits[number & 31];
+        if (linkat(AT_FDCWD, self, AT_FDCWD, w->temporary, AT_SYMLINK_FOLLOW) == 0) {
+            w->is_nameless = 0;
+            return ADAH_OK;
+        }
+        if (errno != EEXIST)
+            break;
+    }
+    return fail_io(status, w->path, "cannot be named");
+}
+
+static adah_code create_named(adah_file_writer *w, adah_status *status) {
+    const mode_t mask = umask(0);
+    umask(mask);
+    w->fd = mkostemp(w->temporary, O_CLOEXEC);
+    if (w->fd < 0)
+        return fail_io(status, w->path, "cannot create");
+    return fchmod(w->fd, 0666 & ~mask) == 0 ? ADAH_OK : fail_io(status, w->path, "cannot set its mode");
+}
 
 adah_code adah_file_create(const char *path, adah_file_writer **out, adah_status *status) {
     adah_file_writer *w = adah_memory_alloc(sizeof *w);
@@ -132,19 +177,17 @@ adah_code adah_file_create(const char *path, adah_file_writer **out, adah_status
     w->n_buffered = 0;
     size_t n = strlen(path);
     w->path = adah_memory_text(path);
+    w->folder = folder_of(path);
     w->temporary = adah_memory_alloc(n + 16);
     adah_code code = ADAH_OK;
-    if (!w->path || !w->temporary) {
+    if (!w->path || !w->folder || !w->temporary) {
         code = adah_fail_memory(status, n + 16);
     } else {
         snprintf(w->temporary, n + 16, "%s.tmp-XXXXXX", path);
-        mode_t mask = umask(0);
-        umask(mask);
-        w->fd = mkostemp(w->temporary, O_CLOEXEC);
-        if (w->fd < 0)
-            code = fail_io(status, path, "cannot create");
-        else if (fchmod(w->fd, 0666 & ~mask) != 0)
-            code = fail_io(status, path, "cannot set its mode");
+        w->fd = open_nameless(w->folder);
+        w->is_nameless = w->fd >= 0;
+        if (!w->is_nameless)
+            code = create_named(w, status);
     }
     if (code != ADAH_OK) {
         adah_file_abort(w);
@@ -198,27 +241,24 @@ adah_code adah_file_patch(adah_file_writer *w, uint64_t offset, const void *byte
 }
 
 /* Makes the rename itself durable. A file system that cannot fsync a folder is no error. */
-static void sync_folder_of(const char *path) {
-    const char *slash = strrchr(path, '/');
-    char *folder = slash ? adah_memory_text_n(path, slash == path ? 1 : (size_t)(slash - path)) : adah_memory_text(".");
-    if (!folder)
-        return;
+static void sync_folder(const char *folder) {
     int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd >= 0) {
         fsync(fd);
         close(fd);
     }
-    adah_memory_free(folder);
 }
 
 adah_code adah_file_commit(adah_file_writer *w, adah_status *status) {
     adah_code code = flush(w, status);
     if (code == ADAH_OK && fsync(w->fd) != 0)
         code = fail_io(status, w->path, "cannot write to disk");
+    if (code == ADAH_OK && w->is_nameless)
+        code = give_name(w, status);
     if (code == ADAH_OK && rename(w->temporary, w->path) != 0)
         code = fail_io(status, w->path, "cannot rename into place");
     if (code == ADAH_OK) {
-        sync_folder_of(w->path);
+        sync_folder(w->folder);
         close(w->fd);
         w->fd = -1;
     }
@@ -231,9 +271,11 @@ void adah_file_abort(adah_file_writer *w) {
         return;
     if (w->fd >= 0) {
         close(w->fd);
-        unlink(w->temporary);
+        if (!w->is_nameless)
+            unlink(w->temporary);
     }
     adah_memory_free(w->path);
+    adah_memory_free(w->folder);
     adah_memory_free(w->temporary);
     adah_memory_free(w);
 }

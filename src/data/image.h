@@ -1,18 +1,12 @@
-/* image.h - pictures in and out, through libvips. Thread-safe after adah_image_start. */
+/* image.h - pictures in and out, through libvips. Thread-safe. */
 #ifndef ADAH_DATA_IMAGE_H
 #define ADAH_DATA_IMAGE_H
 
-#include "base/status.h"
+#include "pictures/codec.h"
 
 enum { ADAH_IMAGE_SIDE_MAX = 16384 };
 
-/* 8-bit sRGB, interleaved: rgb[(y * n_width + x) * 3 + channel]. */
-typedef struct adah_picture {
-    size_t n_width, n_height;
-    uint8_t *rgb; /* adah_memory_free */
-} adah_picture;
-
-/* Starts libvips once for the process (called by the functions below too). One vips thread an image: callers
+/* Loads and starts libvips once for the process (called by the functions below too). One vips thread an image: callers
  * decode images in parallel themselves. */
 adah_code adah_image_start(adah_status *status);
 
@@ -26,6 +20,11 @@ adah_code adah_image_decode(const uint8_t *bytes, size_t n_bytes, const char *na
                             adah_status *status);
 /* As adah_image_load, but keeps the aspect ratio, longer side at most n_side. */
 adah_code adah_image_load_thumbnail(const char *path, size_t n_side, adah_picture *picture, adah_status *status);
+
+/* Draws an SVG file on a white square of n_side pixels, what is drawn enlarged or shrunk to fill it, its aspect ratio kept.
+ * rgb: n_side * n_side * 3 bytes. ADAH_ERROR_FORMAT: broken, or nothing can be seen. */
+adah_code adah_image_render_svg(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
+                                adah_status *status);
 
 /* Published atomically. n_channels 1 (grey) or 3. */
 adah_code adah_image_write_png(const char *path, const uint8_t *pixels, size_t n_width, size_t n_height,

@@ -15,9 +15,10 @@
 #include "base/parallel.h"
 #include "base/random.h"
 #include "base/status.h"
+#include "data/image.h"
 #include "data/picture_set.h"
 #include "data/string_table.h"
-#include "data/svg_file.h"
+#include "data/svg_words.h"
 
 #include <fts.h>
 #include <libstemmer.h>
@@ -509,7 +510,7 @@ static void draw_clip(void *context, size_t index) {
     name_file(name, sizeof name, c->first + index);
     if (!rgb)
         adah_fail_memory(status, n_side * n_side * 3);
-    else if (adah_svg_render(bytes, n_bytes, d->path, n_side, rgb, status) == ADAH_OK &&
+    else if (adah_image_render_svg(bytes, n_bytes, d->path, n_side, rgb, status) == ADAH_OK &&
              adah_picture_set_write(c->set, name, rgb, n_side, n_side, 3, status) == ADAH_OK)
         item->is_drawn = 1;
     adah_memory_free(rgb);

@@ -2,7 +2,7 @@
  *
  * Taken are dc:title, dc:creator and dc:subject where they are children of cc:Work; a title deeper down is that of a
  * person or an organisation. */
-#include "data/svg_file.h"
+#include "data/svg_words.h"
 #include "base/memory.h"
 
 #include <expat.h>

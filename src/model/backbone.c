@@ -1,7 +1,6 @@
 /* backbone.c - the networks as lists of layers, their preprocessing and their weight files. */
 #include "model/backbone.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -71,12 +70,22 @@ static adah_node *squeezenet(adah_builder *b, adah_node *x) {
     return fire(b, 12, fire(b, 11, x, 64, 256), 64, 256);
 }
 
+static adah_node *normed(adah_builder *b, int number, adah_node *x, size_t n_out, int size, int stride) {
+    char layer[ADAH_PARAMETER_NAME_BYTES], norm[ADAH_PARAMETER_NAME_BYTES];
+    snprintf(layer, sizeof layer, BACKBONE_PREFIX ".features.%d", number);
+    snprintf(norm, sizeof norm, BACKBONE_PREFIX ".norm.%d", number);
+    const int pad = size / 2;
+    return adah_builder_normed_convolution(b, layer, norm, x, n_out,
+                                           (adah_window){size, size, stride, stride, pad, pad, pad, pad, 0},
+                                           ADAH_GROUP_BACKBONE);
+}
+
 static adah_node *small(adah_builder *b, adah_node *x) {
-    x = convolution(b, "features.0", x, 32, 5, 2, 2);
-    x = max_pool(b, convolution(b, "features.1", x, 64, 3, 1, 1), 2, 2, 0);
-    x = max_pool(b, convolution(b, "features.2", x, 96, 3, 1, 1), 2, 2, 0);
-    x = convolution(b, "features.3", x, 128, 3, 1, 1);
-    return convolution(b, "features.4", x, 128, 3, 1, 1);
+    x = normed(b, 0, x, 32, 5, 2);
+    x = max_pool(b, normed(b, 1, x, 64, 3, 1), 2, 2, 0);
+    x = max_pool(b, normed(b, 2, x, 96, 3, 1), 2, 2, 0);
+    x = normed(b, 3, x, 128, 3, 1);
+    return normed(b, 4, x, 128, 3, 1);
 }
 
 adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *x) {
@@ -123,61 +132,6 @@ void adah_backbone_normalise(const char *style, const uint8_t *rgb, size_t n_sid
         for (size_t i = 0; i < n; i++)
             plane[i] = (float)rgb[3 * i + c] * scale + shift;
     }
-}
-
-/* Sets one convolution so that each of its output channels has mean 0 and variance 1. */
-static void standardise(adah_node *y, adah_parameter *weight, adah_parameter *bias) {
-    const adah_shape s = adah_node_shape(y);
-    const size_t n_channels = s.dim[1], n_positions = s.dim[2] * s.dim[3], n_fan = weight->n / n_channels;
-    const float *value = adah_node_value(y);
-    for (size_t c = 0; c < n_channels; c++) {
-        double sum = 0, squares = 0;
-        for (size_t b = 0; b < s.dim[0]; b++)
-            for (size_t p = 0; p < n_positions; p++) {
-                const double v = value[(b * n_channels + c) * n_positions + p];
-                sum += v;
-                squares += v * v;
-            }
-        const double n = (double)(s.dim[0] * n_positions), mean = sum / n;
-        const double variance = squares / n - mean * mean;
-        if (!(variance > 1e-8))
-            continue; /* blank images: nothing to measure */
-        const double deviation = sqrt(variance);
-        for (size_t i = 0; i < n_fan; i++)
-            weight->value[c * n_fan + i] /= (float)deviation;
-        bias->value[c] = (float)((bias->value[c] - mean) / deviation);
-    }
-    weight->version++;
-    bias->version++;
-}
-
-static adah_code calibrate(adah_graph *graph, adah_parameters *parameters, const adah_config *config, const float *x,
-                           size_t n_batch, adah_status *status) {
-    adah_taps taps = {.n = 0};
-    adah_status fault = {0};
-    adah_builder b = {graph, parameters, config, 0, &fault, 0, &taps};
-    const size_t n_side = (size_t)config->n_side;
-    adah_node *input = adah_graph_input(graph, ADAH_SHAPE4(n_batch, 3, n_side, n_side));
-    adah_node_borrow(input, x);
-    adah_node_keep(adah_backbone_features(&b, config->backbone, input));
-    if (b.failed)
-        return adah_fail(status, fault.code, "%s", fault.message);
-    ADAH_TRY(adah_graph_build(graph, status));
-    for (size_t i = 0; i < taps.n; i++) {
-        ADAH_TRY(adah_graph_forward(graph, status));
-        standardise(taps.node[i], taps.weight[i], taps.bias[i]);
-    }
-    return ADAH_OK;
-}
-
-adah_code adah_backbone_calibrate(adah_parameters *parameters, const adah_config *config, const float *x, size_t n_batch,
-                                  adah_status *status) {
-    adah_graph *graph = adah_graph_create(ADAH_BACKEND_ONEDNN, ADAH_GRAPH_INFER);
-    if (!graph)
-        return adah_fail_memory(status, 1);
-    const adah_code code = calibrate(graph, parameters, config, x, n_batch, status);
-    adah_graph_free(graph);
-    return code;
 }
 
 /* Where in a weight file parameter `name` comes from; NULL: not from there. */

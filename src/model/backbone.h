@@ -2,7 +2,7 @@
  *
  *     vgg16, vgg19      Simonyan, Zisserman 2015; f (512, 7, 7) at 224
  *     squeezenet1_1     Iandola et al. 2016, v1.1; f (512, 13, 13) at 224
- *     small             five convolutions, for training from scratch; f (128, 8, 8) at 64
+ *     small             five convolutions with batch normalisation, for training from scratch; f (128, 8, 8) at 64
  *
  * Parameters are named as torchvision names them, behind "image.backbone.". */
 #ifndef ADAH_MODEL_BACKBONE_H
@@ -32,12 +32,6 @@ adah_node *adah_backbone_logits(adah_builder *b, const char *name, adah_node *f)
 const char *adah_backbone_style(const adah_safetensors *weights);
 /* rgb: (S, S, 3) bytes -> x: (3, S, S). */
 void adah_backbone_normalise(const char *style, const uint8_t *rgb, size_t n_side, float *x);
-
-/* Data-dependent start of a network that learns from scratch (Mishkin, Matas 2016): layer by layer, weights and biases are set
- * so that every channel's output before ReLU has mean 0 and variance 1 over the images x (n_batch, 3, S, S). Without it the
- * codes of all images start alike and the ranking losses keep them so. */
-adah_code adah_backbone_calibrate(adah_parameters *parameters, const adah_config *config, const float *x, size_t n_batch,
-                                  adah_status *status);
 
 /* Fills the parameters "image.backbone.NAME" from tensors NAME of the file; with has_fc and a flattened D^I also
  * "image.hashing.0" and ".1" from classifier.0 and classifier.3. Every one must be there with its exact shape. */

@@ -41,6 +41,9 @@ adah_parameter *adah_builder_parameter(adah_builder *b, const char *prefix, cons
         adah_parameter_init_glorot(p, &r);
     if (init == ADAH_INIT_ATTENTION)
         adah_attention_start(b->config, p);
+    if (init == ADAH_INIT_ONE || init == ADAH_INIT_STATISTICS)
+        for (size_t i = init == ADAH_INIT_ONE ? 0 : p->n / 2; i < p->n; i++)
+            p->value[i] = 1;
     return p;
 }
 
@@ -63,13 +66,20 @@ adah_node *adah_builder_convolution(adah_builder *b, const char *prefix, adah_no
         b, prefix, "weight",
         ADAH_SHAPE4(n_out, adah_node_shape(x).dim[1] / groups, (size_t)window.size_h, (size_t)window.size_w), init, group);
     adah_parameter *bias = adah_builder_parameter(b, prefix, "bias", ADAH_SHAPE1(n_out), ADAH_INIT_ZERO, group);
-    adah_node *y = adah_graph_convolution(b->graph, x, w, bias, window, (int)groups);
-    if (b->taps && y && b->taps->n < ADAH_TAPS_MAX) {
-        const size_t i = b->taps->n++;
-        b->taps->node[i] = y;
-        b->taps->weight[i] = w;
-        b->taps->bias[i] = bias;
-        adah_node_keep(y);
-    }
-    return y;
+    return adah_graph_convolution(b->graph, x, w, bias, window, (int)groups);
+}
+
+adah_node *adah_builder_normed_convolution(adah_builder *b, const char *layer, const char *norm, adah_node *x, size_t n_out,
+                                           adah_window window, unsigned group) {
+    if (!x)
+        return NULL;
+    const adah_shape shape =
+        ADAH_SHAPE4(n_out, adah_node_shape(x).dim[1], (size_t)window.size_h, (size_t)window.size_w);
+    adah_parameter *filter = adah_builder_parameter(b, layer, "weight", shape, ADAH_INIT_HE, group);
+    adah_parameter *w = adah_builder_parameter(b, norm, "weight", ADAH_SHAPE1(n_out), ADAH_INIT_ONE, group);
+    adah_parameter *bias = adah_builder_parameter(b, norm, "bias", ADAH_SHAPE1(n_out), ADAH_INIT_ZERO, group);
+    adah_parameter *statistics = adah_builder_parameter(b, norm, "statistics", ADAH_SHAPE2(2, n_out), ADAH_INIT_STATISTICS,
+                                                        ADAH_GROUP_STATISTICS);
+    adah_node *y = adah_graph_convolution(b->graph, x, filter, NULL, window, 1);
+    return adah_graph_relu(b->graph, adah_graph_batch_norm(b->graph, y, w, bias, statistics));
 }

@@ -13,18 +13,18 @@ enum {
     ADAH_GROUP_BACKBONE = 1,  /* E^I */
     ADAH_GROUP_HEAD = 2,      /* E^T, D^I, D^T and the label classifier */
     ADAH_GROUP_ATTENTION = 4, /* G^I, G^T */
-    ADAH_N_GROUPS = 3
+    ADAH_N_GROUPS = 3,
+    ADAH_GROUP_STATISTICS = 8 /* of batch normalisation: measured while the backbone learns, moved by no optimiser */
 };
 
-typedef enum adah_init { ADAH_INIT_HE, ADAH_INIT_GLOROT, ADAH_INIT_ATTENTION, ADAH_INIT_ZERO } adah_init;
-
-/* Convolutions whose outputs, before ReLU, are kept: to measure them. */
-enum { ADAH_TAPS_MAX = 64 };
-typedef struct adah_taps {
-    adah_node *node[ADAH_TAPS_MAX];
-    adah_parameter *weight[ADAH_TAPS_MAX], *bias[ADAH_TAPS_MAX];
-    size_t n;
-} adah_taps;
+typedef enum adah_init {
+    ADAH_INIT_HE,
+    ADAH_INIT_GLOROT,
+    ADAH_INIT_ATTENTION,
+    ADAH_INIT_ZERO,
+    ADAH_INIT_ONE,
+    ADAH_INIT_STATISTICS /* (2, C): mean 0, variance 1 */
+} adah_init;
 
 typedef struct adah_builder {
     adah_graph *graph;
@@ -33,7 +33,6 @@ typedef struct adah_builder {
     int creating;           /* 1: missing parameters are made; 0: they are a fault */
     adah_status *status;    /* the first fault of this builder */
     int failed;
-    adah_taps *taps;        /* NULL: none wanted */
 } adah_builder;
 
 /* The parameter "<prefix>.<suffix>", NULL on a fault (wrong shape, missing, no memory), with the fault in *status. */
@@ -50,5 +49,8 @@ adah_node *adah_builder_linear(adah_builder *b, const char *prefix, adah_node *x
 /* The same for a convolution; C_in comes from x. */
 adah_node *adah_builder_convolution(adah_builder *b, const char *prefix, adah_node *x, size_t n_out,
                                     adah_window window, size_t groups, adah_init init, unsigned group);
+/* A convolution without bias, batch normalisation and ReLU: "<layer>.weight", "<norm>.weight", ".bias", ".statistics". */
+adah_node *adah_builder_normed_convolution(adah_builder *b, const char *layer, const char *norm, adah_node *x, size_t n_out,
+                                           adah_window window, unsigned group);
 
 #endif

@@ -35,6 +35,8 @@ adah_code adah_checkpoint_write(const char *path, const adah_checkpoint *c, adah
     size_t n_items = 0;
     for (size_t i = 0; code == ADAH_OK && i < c->parameters->n; i++)
         for (int kind = 0; is_trained(c, i) && kind < N_KINDS; kind++) {
+            if (!array_of(c, i, kind))
+                continue; /* statistics have no moments */
             const adah_parameter *p = c->parameters->item[i];
             char *name = names + n_items * NAME_BYTES;
             snprintf(name, NAME_BYTES, "%s/%s", kind_name[kind], p->name);
@@ -100,6 +102,8 @@ adah_code adah_checkpoint_read(const char *path, adah_checkpoint *c, adah_status
         code = check_sum(path, file, status);
     for (size_t i = 0; code == ADAH_OK && i < c->parameters->n; i++)
         for (int kind = 0; is_trained(c, i) && code == ADAH_OK && kind < N_KINDS; kind++) {
+            if (!array_of(c, i, kind))
+                continue;
             adah_parameter *p = c->parameters->item[i];
             char name[NAME_BYTES];
             snprintf(name, sizeof name, "%s/%s", kind_name[kind], p->name);

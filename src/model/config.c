@@ -127,6 +127,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .n_bits = 32,
         .weights_style = "torchvision",
         .n_side = backbone->n_side,
+        .feature_scale = backbone->from_scratch ? 1 : 0, /* its last layer is normalised as it learns */
         .finetune = backbone->from_scratch,
         .attention = 1,
         .adversary = 1,
@@ -148,7 +149,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .n_warmup_epochs = 5,
         .n_patience = 0,
         .rate = 1e-3f,
-        .rate_backbone = backbone->from_scratch ? 3e-4f : 1e-4f,
+        .rate_backbone = backbone->from_scratch ? 1e-3f : 1e-4f,
         .rate_attention = 1e-3f,
         .schedule = "cosine",
         .weight_decay = 0,
@@ -197,6 +198,9 @@ adah_code adah_config_set(adah_config *config, const char *setting, adah_status 
             f = &fields[i];
     if (!f)
         return unknown_setting(setting, status);
+    if (f->offset == offsetof(adah_config, preset))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": a preset is a whole configuration, not one setting; choose "
+                         "it before the settings", setting);
     const char *value = equals + 1;
     char *end = NULL;
     json_t *json = NULL;

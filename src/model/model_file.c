@@ -119,7 +119,8 @@ static adah_code read_metadata(const char *path, const adah_safetensors *file, a
 }
 
 static unsigned group_of(const char *name) {
-    return !strncmp(name, "image.backbone.", 15) ? ADAH_GROUP_BACKBONE
+    return strstr(name, ".statistics")            ? ADAH_GROUP_STATISTICS
+           : !strncmp(name, "image.backbone.", 15) ? ADAH_GROUP_BACKBONE
            : strstr(name, ".attention.")         ? ADAH_GROUP_ATTENTION
                                                  : ADAH_GROUP_HEAD;
 }

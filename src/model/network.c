@@ -82,7 +82,7 @@ adah_code adah_network_create(const adah_network_plan *plan, const adah_config *
         return adah_fail_memory(status, 1);
     }
     adah_status fault = {0};
-    adah_builder b = {n->graph, parameters, config, plan->creating, &fault, 0, NULL};
+    adah_builder b = {n->graph, parameters, config, plan->creating, &fault, 0};
     if (plan->image != ADAH_INPUT_NONE) {
         image_side(&b, plan, &n->image);
         keep_outputs(&b, plan, &n->image);

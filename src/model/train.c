@@ -46,7 +46,7 @@ typedef struct trainer {
     adah_objective *objective;
     adah_optimiser optimiser;
     size_t n_batch, n_steps; /* steps of an epoch */
-    unsigned groups_head, groups_attention;
+    unsigned groups_head, groups_attention, groups_kept; /* kept: what the state of a training holds */
     int classify;
     size_t *order;           /* of t->train, this epoch */
     size_t *items;           /* the batch */
@@ -97,6 +97,7 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     r->groups_head = ADAH_GROUP_HEAD | (c->finetune ? ADAH_GROUP_BACKBONE : 0);
     r->groups_attention =
         c->attention && (c->adversary || c->attention_retrieval_weight > 0) ? ADAH_GROUP_ATTENTION : 0;
+    r->groups_kept = r->groups_head | r->groups_attention | (c->finetune ? ADAH_GROUP_STATISTICS : 0);
     r->optimiser = (adah_optimiser)ADAH_OPTIMISER_INIT;
     r->optimiser.weight_decay = c->weight_decay;
     r->optimiser.clip_norm = c->clip_norm;
@@ -123,7 +124,7 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     if (!r->order || !r->items || !r->similar || !r->target || !r->best || !r->history)
         return adah_fail_memory(status, r->n_batch * t->set->n_labels * sizeof(float));
     for (size_t i = 0; i < parameters->n; i++)
-        if (parameters->item[i]->group & (r->groups_head | r->groups_attention)) {
+        if (parameters->item[i]->group & r->groups_kept) {
             r->best[i] = adah_memory_floats(parameters->item[i]->n);
             if (!r->best[i])
                 return adah_fail_memory(status, parameters->item[i]->n * sizeof(float));
@@ -197,6 +198,9 @@ static int adversary_active(const trainer *r) {
     return r->config->attention && r->config->adversary && !warming_up(r);
 }
 
+/* A moving average of the batches' statistics; of all of them as long as they are few. */
+static float statistics_share(double n_updates) { return fmaxf(0.1f, 1 / (float)(n_updates + 1)); }
+
 /* Step 1: min over E, D of F (and of the default preset's further terms). */
 static adah_code step_head(trainer *r, adah_status *status) {
     counters *s = &r->state.c;
@@ -220,6 +224,7 @@ static adah_code step_head(trainer *r, adah_status *status) {
             s->quantisation += adah_quantisation_loss(adah_node_value(side[m]->code), r->n_batch, (size_t)c->n_bits,
                                                       c->quantisation_weight, adah_node_gradient(side[m]->code));
     }
+    adah_graph_update_statistics(r->net->graph, statistics_share(s->n_updates_head));
     s->attended_image += attended_share(side[0]);
     s->attended_text += attended_share(side[1]);
     return update(r, r->groups_head, &s->n_updates_head, status);
@@ -397,7 +402,7 @@ static int report(trainer *r, double n_steps_seen, const double *map) {
 }
 
 static adah_checkpoint checkpoint_of(trainer *r) {
-    return (adah_checkpoint){r->config, r->t->fingerprint, r->parameters, r->groups_head | r->groups_attention,
+    return (adah_checkpoint){r->config, r->t->fingerprint, r->parameters, r->groups_kept,
                              r->best,   r->state.array,    r->history};
 }
 

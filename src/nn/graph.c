@@ -5,7 +5,7 @@
  *    wants to read. Where a wanted layout differs from the input's, a convert node is put in between, once for all
  *    readers of that layout. A kept node that is not plain gets a convert node to plain, which the caller sees.
  *    So layouts need no thought when running: each node reads, and each kernel writes, what it asked for.
- * 3. Memory. ReLU and the like run in place on a convolution or fully connected node that nobody else reads (its
+ * 3. Memory. ReLU and the like run in place on a convolution, fully connected or batch norm node that nobody else reads (its
  *    "rider"; the backend may even fuse the two). In INFER graphs values, and in TRAIN graphs gradients, take turns
  *    in slots: a slot is taken when a node is first written and free again when its last reader has run.
  * 4. Forward runs the steps in order. Backward first marks the nodes from which a wanted parameter or input can
@@ -24,6 +24,7 @@ static const char *const kind_name[] = {
     [ADAH_NODE_INPUT] = "input",
     [ADAH_NODE_CONVOLUTION] = "convolution",
     [ADAH_NODE_FULLY_CONNECTED] = "fully connected",
+    [ADAH_NODE_BATCH_NORM] = "batch norm",
     [ADAH_NODE_MAX_POOL] = "max pool",
     [ADAH_NODE_AVERAGE_POOL] = "average pool",
     [ADAH_NODE_RELU] = "relu",
@@ -57,6 +58,7 @@ static void free_node(adah_node *node) {
     adah_memory_free(node->converter);
     adah_memory_free(node->own_value);
     adah_memory_free(node->own_gradient);
+    adah_memory_free(node->batch_statistics);
     adah_memory_free(node->x);
     adah_memory_free(node->x_value);
     adah_memory_free(node->dx);
@@ -256,6 +258,31 @@ adah_node *adah_graph_fully_connected(adah_graph *g, adah_node *x, adah_paramete
     return node;
 }
 
+adah_node *adah_graph_batch_norm(adah_graph *g, adah_node *x, adah_parameter *w, adah_parameter *b,
+                                 adah_parameter *statistics) {
+    const adah_node_kind kind = ADAH_NODE_BATCH_NORM;
+    if (!check_inputs(g, kind, &x, 1, 4))
+        return NULL;
+    const size_t n_channels = x->shape.dim[1];
+    const adah_parameter *all[] = {w, b, statistics};
+    for (int i = 0; i < 3; i++) {
+        const adah_shape expected = i == 2 ? ADAH_SHAPE2(2, n_channels) : ADAH_SHAPE1(n_channels);
+        char text[96], wanted[96];
+        if (!all[i])
+            return fail(g, ADAH_ERROR_ARGUMENT, kind, "no %s", i == 0 ? "weights" : i == 1 ? "bias" : "statistics");
+        if (!adah_shape_equal(all[i]->shape, expected))
+            return fail(g, ADAH_ERROR_ARGUMENT, kind, "'%s' of shape %s, expected %s", all[i]->name,
+                        adah_shape_text(all[i]->shape, text), adah_shape_text(expected, wanted));
+    }
+    adah_node *node = new_node(g, kind, &x, 1, x->shape);
+    if (node) {
+        node->w = w;
+        node->b = b;
+        node->statistics = statistics;
+    }
+    return node;
+}
+
 static adah_node *new_pool(adah_graph *g, adah_node_kind kind, adah_node *x, adah_window window) {
     size_t height, width;
     if (!check_inputs(g, kind, &x, 1, 4) || !check_window(g, kind, &window, x->shape, &height, &width))
@@ -391,6 +418,7 @@ static adah_code choose_kernel(adah_node *node, void **wanted, adah_status *stat
     case ADAH_NODE_INPUT: return ADAH_OK;
     case ADAH_NODE_CONVOLUTION:
     case ADAH_NODE_FULLY_CONNECTED:
+    case ADAH_NODE_BATCH_NORM:
     case ADAH_NODE_MAX_POOL:
     case ADAH_NODE_AVERAGE_POOL: return engine->prepare(node, wanted, status);
     case ADAH_NODE_RELU:
@@ -422,7 +450,12 @@ static adah_code prepare(adah_node *node, adah_status *status) {
         node->reaches |= node->x[i]->reaches;
     if (node->kind == ADAH_NODE_OPERATION && !node->operation.backward)
         node->reaches = 0;
-    adah_code code = choose_kernel(node, wanted, status);
+    adah_code code = ADAH_OK;
+    if (node->kind == ADAH_NODE_BATCH_NORM && g->mode == ADAH_GRAPH_TRAIN &&
+        !(node->batch_statistics = adah_memory_floats(node->statistics->n)))
+        code = adah_fail_memory(status, node->statistics->n * sizeof(float));
+    if (code == ADAH_OK)
+        code = choose_kernel(node, wanted, status);
     if (code == ADAH_OK && node->layout)
         node->n_stored = g->engine->layout_floats(node->layout);
     for (size_t i = 0; i < node->n_x; i++) {
@@ -451,7 +484,7 @@ static void find_riders(adah_graph *g) {
     for (size_t i = 0; i < g->n_nodes; i++) {
         adah_node *node = g->node[i], *x = is_elementwise(node->kind) ? node->x[0] : NULL;
         if (!x || x->n_uses > 1 || x->kept ||
-            (x->kind != ADAH_NODE_CONVOLUTION && x->kind != ADAH_NODE_FULLY_CONNECTED))
+            (x->kind != ADAH_NODE_CONVOLUTION && x->kind != ADAH_NODE_FULLY_CONNECTED && x->kind != ADAH_NODE_BATCH_NORM))
             continue;
         node->home = x;
         x->rider = node;
@@ -723,6 +756,16 @@ adah_code adah_graph_forward(adah_graph *g, adah_status *status) {
     ADAH_TRY(run_with_threads(g, 0, 1, status));
     g->has_run = 1;
     return ADAH_OK;
+}
+
+void adah_graph_update_statistics(adah_graph *g, float share) {
+    for (size_t i = 0; i < g->n_steps; i++) {
+        const adah_node *node = g->step[i];
+        for (size_t j = 0; node->batch_statistics && j < node->statistics->n; j++)
+            node->statistics->value[j] += share * (node->batch_statistics[j] - node->statistics->value[j]);
+        if (node->batch_statistics)
+            node->statistics->version++;
+    }
 }
 
 void adah_graph_clear_gradients(adah_graph *g) {

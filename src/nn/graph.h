@@ -49,6 +49,11 @@ adah_node *adah_graph_convolution(adah_graph *g, adah_node *x, adah_parameter *w
                                   adah_window window, int groups);
 /* x: (B, ...) flattened to (B, in); w: (out, in); b: (out). Gives (B, out). */
 adah_node *adah_graph_fully_connected(adah_graph *g, adah_node *x, adah_parameter *w, adah_parameter *b);
+/* Batch normalisation (Ioffe, Szegedy 2015): y = w (x - mean) / sqrt(variance + 1e-5) + b for each channel of x: (B, C, H, W);
+ * w, b: (C). TRAIN: mean and variance (of the population) over the batch and its positions; INFER: the rows of
+ * `statistics`: (2, C). */
+adah_node *adah_graph_batch_norm(adah_graph *g, adah_node *x, adah_parameter *w, adah_parameter *b,
+                                 adah_parameter *statistics);
 adah_node *adah_graph_max_pool(adah_graph *g, adah_node *x, adah_window window);
 /* Mean over the positions of the window that lie inside the input (padding excluded). */
 adah_node *adah_graph_average_pool(adah_graph *g, adah_node *x, adah_window window);
@@ -90,6 +95,9 @@ void adah_node_borrow(adah_node *input, const float *values);
 
 void adah_graph_set_seed(adah_graph *g, uint64_t seed); /* of dropout, for the next forward */
 adah_code adah_graph_forward(adah_graph *g, adah_status *status);
+/* After a forward of a TRAIN graph: moves the statistics of every batch normalisation by `share` (0..1) of the way to those
+ * of the batch. */
+void adah_graph_update_statistics(adah_graph *g, float share);
 void adah_graph_clear_gradients(adah_graph *g); /* of kept nodes */
 /* After a forward. Adds to `gradient` of every parameter whose group is in `groups`; work that reaches no such
  * parameter is skipped. Gradients of inputs are computed only for kept inputs. */

@@ -12,6 +12,7 @@ typedef enum adah_node_kind {
     ADAH_NODE_INPUT,
     ADAH_NODE_CONVOLUTION,
     ADAH_NODE_FULLY_CONNECTED,
+    ADAH_NODE_BATCH_NORM,
     ADAH_NODE_MAX_POOL,
     ADAH_NODE_AVERAGE_POOL,
     ADAH_NODE_RELU,
@@ -43,7 +44,8 @@ struct adah_node {
     adah_node **x;
     size_t n_x;
 
-    adah_parameter *w, *b;    /* convolution, fully connected */
+    adah_parameter *w, *b;    /* convolution, fully connected, batch norm */
+    adah_parameter *statistics; /* batch norm: (2, C) mean and variance to infer with */
     adah_window window;       /* convolution and pooling; size always filled in */
     int groups;               /* convolution */
     float rate;               /* dropout */
@@ -64,6 +66,7 @@ struct adah_node {
     int fused;                 /* the input's kernel has computed this node already */
     adah_node **converter;     /* [n_converters] nodes that hold these values in other layouts */
     size_t n_converters, converter_capacity;
+    float *batch_statistics;   /* batch norm in training: (2, C) of this batch */
     int exposed; /* plain, and the caller reads the value and writes the gradient */
     int pinned;  /* the memory of an exposed node */
 
@@ -109,8 +112,8 @@ struct adah_graph {
 
 /* A backend. Functions about layouts are never given NULL (plain). */
 struct adah_engine {
-    /* Chooses kernel, state and layout of a convolution, fully connected, pooling or concatenate node, and
-     * wanted[i], the layout it reads input i in (a new object, the graph's from then on). All start as plain. */
+    /* Chooses kernel, state and layout of a convolution, fully connected, batch norm, pooling or concatenate node,
+     * and wanted[i], the layout it reads input i in (a new object, the graph's from then on). All start as plain. */
     adah_code (*prepare)(adah_node *node, void **wanted, adah_status *status);
     adah_code (*prepare_convert)(adah_node *converter, adah_status *status);
     adah_code (*finish)(adah_graph *g, adah_status *status); /* all nodes are prepared */
@@ -121,10 +124,12 @@ struct adah_engine {
     size_t (*layout_floats)(const void *layout);
 };
 
+#define ADAH_NORM_EPSILON 1e-5f /* added to a variance before its root */
+
 extern const adah_engine adah_engine_reference; /* nn_reference.c */
 extern const adah_engine adah_engine_onednn;    /* nn_onednn.c */
 
-/* nn_reference.c: plain loops for a convolution, fully connected or pooling node. */
+/* nn_reference.c: plain loops for a convolution, fully connected, batch norm or pooling node. */
 const adah_kernel *adah_reference_kernel(adah_node_kind kind);
 /* nn_shared.c: kernels for all the other kinds; allocates their state. */
 adah_code adah_shared_prepare(adah_node *node, adah_status *status);

@@ -1,8 +1,9 @@
-/* nn_onednn.c - the fast backend: convolution, pooling and fully connected nodes on oneDNN, 2.x or 3.x.
+/* nn_onednn.c - the fast backend: convolution, batch norm, pooling and fully connected nodes on oneDNN, 2.x or 3.x.
  *
  * A convolution is asked which layouts it likes best (blocked, mostly); they become the layouts of its input and
  * its value, and graph.c converts where neighbours disagree. Weights are packed once per node and again when
- * their version has moved. Backward keeps to the forward's layouts. Pooling takes its input as it comes.
+ * their version has moved. Backward keeps to the forward's layouts. Pooling and batch norm take their input
+ * as it comes.
  * Fully connected layers are matrix products on plain arrays: weights are never copied, and nothing needs
  * preparing, so that a text is encoded milliseconds after the program starts.
  * What oneDNN has no kernel for runs on the reference loops.
@@ -89,6 +90,20 @@ static dnnl_status_t pooling_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_
     return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, e, forward) : s;
 }
 
+static dnnl_status_t norm_forward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_prop_kind_t prop, const_layout x,
+                                     unsigned flags, const_dnnl_primitive_attr_t attr) {
+    dnnl_batch_normalization_desc_t d;
+    dnnl_status_t s = dnnl_batch_normalization_forward_desc_init(&d, prop, x, ADAH_NORM_EPSILON, flags);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, e, NULL) : s;
+}
+
+static dnnl_status_t norm_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, const_layout x, unsigned flags,
+                                      const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t attr) {
+    dnnl_batch_normalization_desc_t d;
+    dnnl_status_t s = dnnl_batch_normalization_backward_desc_init(&d, dnnl_backward, x, x, ADAH_NORM_EPSILON, flags);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, e, forward) : s;
+}
+
 #else
 
 typedef dnnl_memory_desc_t layout;
@@ -149,6 +164,17 @@ static dnnl_status_t pooling_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_
                                          const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t attr) {
     return dnnl_pooling_backward_primitive_desc_create(pd, e, alg, dx, dy, g->strides, g->size, no_dilation,
                                                        g->before, g->after, forward, attr);
+}
+
+static dnnl_status_t norm_forward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_prop_kind_t prop, const_layout x,
+                                     unsigned flags, const_dnnl_primitive_attr_t attr) {
+    return dnnl_batch_normalization_forward_primitive_desc_create(pd, e, prop, x, x, ADAH_NORM_EPSILON, flags, attr);
+}
+
+static dnnl_status_t norm_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, const_layout x, unsigned flags,
+                                      const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t attr) {
+    return dnnl_batch_normalization_backward_primitive_desc_create(pd, e, dnnl_backward, x, x, x, ADAH_NORM_EPSILON,
+                                                                   flags, forward, attr);
 }
 
 #endif
@@ -267,7 +293,7 @@ static adah_code to_graph(const_layout l, adah_shape shape, void **out, adah_sta
 
 /* ---------------------------------------------------------------- runners: a primitive with its arguments */
 
-enum { MAX_ARGUMENTS = 6 };
+enum { MAX_ARGUMENTS = 10 };
 
 typedef struct runner {
     dnnl_primitive_t primitive; /* NULL: none */
@@ -707,6 +733,95 @@ static adah_code prepare_pool(adah_node *node, void **wanted, adah_status *statu
     return code;
 }
 
+/* ---------------------------------------------------------------- batch norm */
+
+typedef struct norm {
+    runner forward, backward;
+    float *diff; /* (2, C) gradients of w and b */
+} norm;
+
+static adah_code norm_forward(adah_node *node, adah_status *status) {
+    norm *s = node->state;
+    const float *statistics = node->batch_statistics ? node->batch_statistics : node->statistics->value;
+    const float *array[] = {node->x[0]->value, node->value, node->w->value, node->b->value, statistics,
+                            statistics + node->w->n};
+    return run(&s->forward, node->graph->engine_state, array, "batch norm", status);
+}
+
+static adah_code norm_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
+    norm *s = node->state;
+    const size_t n = node->w->n;
+    const float *statistics = node->batch_statistics;
+    /* In place where nobody wants the input's gradient: nobody reads this node's own any more. */
+    const float *array[] = {node->x[0]->value, node->gradient, dx[0] ? dx[0] : node->gradient, node->w->value,
+                            statistics, statistics + n, s->diff, s->diff + n, node->b->value};
+    ADAH_TRY(run(&s->backward, node->graph->engine_state, array, "batch norm backward", status));
+    for (size_t c = 0; c < n && adah_trains(node->w, groups); c++)
+        node->w->gradient[c] += s->diff[c];
+    for (size_t c = 0; c < n && adah_trains(node->b, groups); c++)
+        node->b->gradient[c] += s->diff[n + c];
+    return ADAH_OK;
+}
+
+static void norm_release(void *state) {
+    norm *s = state;
+    free_runner(&s->forward);
+    free_runner(&s->backward);
+    adah_memory_free(s->diff);
+    adah_memory_free(s);
+}
+
+static adah_code prepare_norm(adah_node *node, void **wanted, adah_status *status) {
+    static const adah_kernel kernel = {norm_forward, norm_backward, 1, norm_release};
+    static const int forward_ids[] = {DNNL_ARG_SRC,   DNNL_ARG_DST,  DNNL_ARG_SCALE,
+                                      DNNL_ARG_SHIFT, DNNL_ARG_MEAN, DNNL_ARG_VARIANCE};
+    static const int backward_ids[] = {DNNL_ARG_SRC,  DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_SRC,   DNNL_ARG_SCALE,
+                                       DNNL_ARG_MEAN, DNNL_ARG_VARIANCE, DNNL_ARG_DIFF_SCALE, DNNL_ARG_DIFF_SHIFT,
+                                       DNNL_ARG_SHIFT};
+    const int n_backward = DNNL_VERSION_MAJOR < 3 ? 9 : 8; /* 2.x wants to see the shift, too */
+    ADAH_TRY(open_state(node->graph, status));
+    graph_state *g = node->graph->engine_state;
+    const int trains = node->graph->mode == ADAH_GRAPH_TRAIN;
+    const int fuse = !trains && node->rider && node->rider->kind == ADAH_NODE_RELU;
+    const unsigned flags = dnnl_use_scale | dnnl_use_shift | (trains ? 0u : (unsigned)dnnl_use_global_stats) |
+                           (fuse ? (unsigned)dnnl_fuse_norm_relu : 0u);
+    layout x = layout_of(node->x[0]);
+    dnnl_primitive_desc_t pd = NULL, backward_pd = NULL;
+    if (!x)
+        return fail_layout(status);
+    adah_code code = ADAH_OK;
+    dnnl_status_t e =
+        norm_forward_pd(&pd, engine, trains ? dnnl_forward_training : dnnl_forward_inference, x, flags, g->attr);
+    if (e == dnnl_success && trains)
+        e = norm_backward_pd(&backward_pd, engine, x, flags, pd, g->attr);
+    if (e == dnnl_unimplemented) {
+        node->kernel = adah_reference_kernel(node->kind);
+    } else if ((code = check(e, "batch norm", status)) == ADAH_OK) {
+        norm *s = node->state = adah_memory_zeroed(1, sizeof *s);
+        node->kernel = &kernel;
+        if (!s)
+            code = adah_fail_memory(status, sizeof *s);
+        if (code == ADAH_OK)
+            code = to_graph(x, node->shape, wanted, status);
+        if (code == ADAH_OK)
+            code = to_graph(x, node->shape, &node->layout, status);
+        if (code == ADAH_OK)
+            code = prepare_runner(&s->forward, g, pd, forward_ids, 6, status);
+        if (code == ADAH_OK && trains)
+            code = prepare_runner(&s->backward, g, backward_pd, backward_ids, n_backward, status);
+        if (code == ADAH_OK && trains && !(s->diff = adah_memory_floats(2 * node->w->n)))
+            code = adah_fail_memory(status, 2 * node->w->n * sizeof(float));
+        if (code == ADAH_OK && fuse)
+            node->rider->fused = 1;
+    }
+    if (pd)
+        dnnl_primitive_desc_destroy(pd);
+    if (backward_pd)
+        dnnl_primitive_desc_destroy(backward_pd);
+    layout_free(x);
+    return code;
+}
+
 /* ---------------------------------------------------------------- fully connected */
 
 /* Y = X W' + 1 b' */
@@ -776,6 +891,7 @@ static adah_code prepare(adah_node *node, void **wanted, adah_status *status) {
     static const adah_kernel fully_connected = {fully_connected_forward, fully_connected_backward, 0, NULL};
     switch (node->kind) {
     case ADAH_NODE_CONVOLUTION: return prepare_convolution(node, wanted, status);
+    case ADAH_NODE_BATCH_NORM: return prepare_norm(node, wanted, status);
     case ADAH_NODE_MAX_POOL:
     case ADAH_NODE_AVERAGE_POOL: return prepare_pool(node, wanted, status);
     case ADAH_NODE_CONCATENATE: return prepare_concatenate(node, wanted, status);

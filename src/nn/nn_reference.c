@@ -1,7 +1,9 @@
-/* nn_reference.c - convolution, fully connected and pooling in plain loops over plain row-major arrays.
+/* nn_reference.c - convolution, fully connected, batch norm and pooling in plain loops over plain row-major arrays.
  *
  * The specification that the fast backend is tested against; sums are carried in double precision. */
 #include "nn/graph_internal.h"
+
+#include <math.h>
 
 /* Where window `at` (0, 1, ...) along one axis overlaps the input of length n: input positions begin..end-1. The
  * window itself starts at `start`, which may lie in the padding before the input. */
@@ -125,6 +127,74 @@ static adah_code fully_connected_backward(adah_node *node, unsigned groups, floa
     return ADAH_OK;
 }
 
+/* ---------------------------------------------------------------- batch norm */
+
+/* The mean and variance that channel c of the node is normalised with; of its batch in training. */
+static void channel_statistics(adah_node *node, size_t c, float *mean, float *variance) {
+    const size_t n_batch = node->shape.dim[0], n_channels = node->shape.dim[1], n = node->shape.dim[2] * node->shape.dim[3];
+    const float *s = node->statistics->value;
+    if (node->batch_statistics) {
+        double sum = 0, squares = 0;
+        for (size_t b = 0; b < n_batch; b++)
+            for (size_t i = 0; i < n; i++)
+                sum += (double)node->x[0]->value[(b * n_channels + c) * n + i];
+        sum /= (double)(n_batch * n);
+        for (size_t b = 0; b < n_batch; b++)
+            for (size_t i = 0; i < n; i++) {
+                const double gap = (double)node->x[0]->value[(b * n_channels + c) * n + i] - sum;
+                squares += gap * gap;
+            }
+        node->batch_statistics[c] = (float)sum;
+        node->batch_statistics[n_channels + c] = (float)(squares / (double)(n_batch * n));
+        s = node->batch_statistics;
+    }
+    *mean = s[c];
+    *variance = s[n_channels + c];
+}
+
+/* y = w (x - mean) / sqrt(variance + epsilon) + b */
+static adah_code batch_norm_forward(adah_node *node, adah_status *status) {
+    (void)status;
+    const size_t n_channels = node->shape.dim[1], n = node->shape.dim[2] * node->shape.dim[3];
+    for (size_t c = 0; c < n_channels; c++) {
+        float mean, variance;
+        channel_statistics(node, c, &mean, &variance);
+        const float scale = node->w->value[c] / sqrtf(variance + ADAH_NORM_EPSILON);
+        for (size_t b = 0; b < node->shape.dim[0]; b++)
+            for (size_t i = (b * n_channels + c) * n, end = i + n; i < end; i++)
+                node->value[i] = scale * (node->x[0]->value[i] - mean) + node->b->value[c];
+    }
+    return ADAH_OK;
+}
+
+/* With u = (x - mean) / sqrt(variance + epsilon) over the N values of a channel:
+ * db = sum dy,  dw = sum dy u,  dx = w / sqrt(variance + epsilon) (dy - db / N - u dw / N) */
+static adah_code batch_norm_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
+    (void)status;
+    const size_t n_batch = node->shape.dim[0], n_channels = node->shape.dim[1], n = node->shape.dim[2] * node->shape.dim[3];
+    const double count = (double)(n_batch * n);
+    const float *x = node->x[0]->value, *dy = node->gradient;
+    for (size_t c = 0; c < n_channels; c++) {
+        const double mean = (double)node->batch_statistics[c];
+        const double rate = 1 / sqrt((double)node->batch_statistics[n_channels + c] + (double)ADAH_NORM_EPSILON);
+        double dw = 0, db = 0;
+        for (size_t b = 0; b < n_batch; b++)
+            for (size_t i = (b * n_channels + c) * n, end = i + n; i < end; i++) {
+                db += (double)dy[i];
+                dw += (double)dy[i] * ((double)x[i] - mean) * rate;
+            }
+        for (size_t b = 0; b < n_batch && dx[0]; b++)
+            for (size_t i = (b * n_channels + c) * n, end = i + n; i < end; i++)
+                dx[0][i] += (float)((double)node->w->value[c] * rate *
+                                    ((double)dy[i] - db / count - ((double)x[i] - mean) * rate * dw / count));
+        if (adah_trains(node->w, groups))
+            node->w->gradient[c] += (float)dw;
+        if (adah_trains(node->b, groups))
+            node->b->gradient[c] += (float)db;
+    }
+    return ADAH_OK;
+}
+
 /* ---------------------------------------------------------------- pooling */
 
 /* Offset within the plane of the first largest value of a window. */
@@ -192,10 +262,12 @@ static adah_code pool_backward(adah_node *node, unsigned groups, float *const *d
 const adah_kernel *adah_reference_kernel(adah_node_kind kind) {
     static const adah_kernel convolution = {convolution_forward, convolution_backward, 0, NULL};
     static const adah_kernel fully_connected = {fully_connected_forward, fully_connected_backward, 0, NULL};
+    static const adah_kernel batch_norm = {batch_norm_forward, batch_norm_backward, 0, NULL};
     static const adah_kernel pooling = {pool_forward, pool_backward, 0, NULL};
     switch (kind) {
     case ADAH_NODE_CONVOLUTION: return &convolution;
     case ADAH_NODE_FULLY_CONNECTED: return &fully_connected;
+    case ADAH_NODE_BATCH_NORM: return &batch_norm;
     default: return &pooling;
     }
 }

@@ -56,7 +56,7 @@ static adah_code checksum(const adah_dataset *dataset, const adah_config *config
         XXH3_128bits_update(hash, config->weights_style, strlen(config->weights_style) + 1);
         XXH3_128bits_update(hash, config->backbone, strlen(config->backbone) + 1);
         for (size_t i = 0; i < parameters->n; i++)
-            if (parameters->item[i]->group == ADAH_GROUP_BACKBONE)
+            if (parameters->item[i]->group & (ADAH_GROUP_BACKBONE | ADAH_GROUP_STATISTICS))
                 XXH3_128bits_update(hash, parameters->item[i]->value, parameters->item[i]->n * sizeof(float));
     }
     char *folder = realpath(adah_dataset_folder(dataset), NULL);
@@ -246,8 +246,10 @@ static adah_code measure_rms(const adah_config *config, adah_parameters *paramet
     return code;
 }
 
-adah_code adah_image_prepare_backbone(const adah_dataset *dataset, adah_config *config, adah_parameters *parameters,
-                                      int calibrate, adah_status *status) {
+adah_code adah_image_measure_features(const adah_dataset *dataset, adah_config *config, adah_parameters *parameters,
+                                      adah_status *status) {
+    if (config->feature_scale != 0)
+        return ADAH_OK;
     const size_t n_pixels = (size_t)(config->n_side * config->n_side);
     uint8_t *rgb = adah_memory_alloc(n_pixels * 3);
     float *x = adah_memory_floats(SAMPLE_IMAGES * n_pixels * 3), rms = 0;
@@ -255,11 +257,9 @@ adah_code adah_image_prepare_backbone(const adah_dataset *dataset, adah_config *
     adah_code code = rgb && x ? adah_image_start(status) : adah_fail_memory(status, SAMPLE_IMAGES * n_pixels * 12);
     if (code == ADAH_OK)
         load_sample(dataset, config, rgb, x, &n);
-    if (code == ADAH_OK && n && calibrate)
-        code = adah_backbone_calibrate(parameters, config, x, n, status);
-    if (code == ADAH_OK && n && config->feature_scale == 0)
+    if (code == ADAH_OK && n)
         code = measure_rms(config, parameters, x, n, &rms, status);
-    if (code == ADAH_OK && config->feature_scale == 0)
+    if (code == ADAH_OK)
         config->feature_scale = rms > 0 ? 1 / rms : 1;
     adah_memory_free(rgb);
     adah_memory_free(x);
@@ -296,6 +296,7 @@ static adah_code map_store(const char *path, size_t n, size_t item_bytes, adah_i
     }
     s->n = n;
     s->n_missing = header.n_missing;
+    s->sum = header.sum;
     const uint8_t *items = s->map.bytes + sizeof header;
     if (s->input == ADAH_INPUT_MAP)
         s->maps = (const float *)(const void *)items;
@@ -315,7 +316,9 @@ static adah_code open_store(const adah_dataset *dataset, const adah_config *conf
     const size_t item_bytes = adah_shape_count(s->item) * (s->input == ADAH_INPUT_MAP ? sizeof(float) : 1);
     ADAH_TRY(checksum(dataset, config, parameters, sum, status));
     snprintf(name, sizeof name, "%s.images", sum);
-    ADAH_TRY(adah_file_make_folder(folder, status));
+    adah_status fault = {0};
+    if (adah_file_make_folder(folder, &fault) != ADAH_OK)
+        return adah_fail(status, fault.code, "%s; another folder for the cache can be given, or named by ADAH_CACHE", fault.message);
     s->path = adah_file_join(folder, name);
     if (!s->path)
         return adah_fail_memory(status, strlen(folder));

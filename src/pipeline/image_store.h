@@ -18,6 +18,7 @@ typedef struct adah_image_store {
     const float *maps;         /* MAP: n * C * H * W */
     const uint8_t *has_image;  /* n; 0 where the image could not be read */
     size_t n_missing;
+    uint64_t sum;              /* checksum of all that */
     const char *first_missing; /* why the first could not be read, "" when none */
 } adah_image_store;
 
@@ -26,10 +27,9 @@ typedef struct adah_image_store {
 adah_code adah_image_store_open(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
                                 const char *folder, int strict, adah_progress progress, adah_image_store *store,
                                 adah_status *status);
-/* Measures the backbone on the first train images: with `calibrate` its layers are standardised (adah_backbone_calibrate), and
- * a config->feature_scale of 0 becomes what gives f^I a mean square of 1. */
-adah_code adah_image_prepare_backbone(const adah_dataset *dataset, adah_config *config, adah_parameters *parameters,
-                                      int calibrate, adah_status *status);
+/* A config->feature_scale of 0 becomes what gives f^I of the first train images a mean square of 1. */
+adah_code adah_image_measure_features(const adah_dataset *dataset, adah_config *config, adah_parameters *parameters,
+                                      adah_status *status);
 void adah_image_store_close(adah_image_store *store);
 
 #endif

@@ -132,7 +132,7 @@ static adah_code make_parameters(job *j, adah_status *status) {
     if (code == ADAH_OK && c->pooling == ADAH_POOL_FLATTEN && c->feature_scale == 0)
         c->feature_scale = 1; /* the pre-trained layers behind expect the map as it is */
     if (code == ADAH_OK)
-        code = adah_image_prepare_backbone(j->dataset, c, &j->state.parameters, !j->options->weights, status);
+        code = adah_image_measure_features(j->dataset, c, &j->state.parameters, status);
     return code;
 }
 
@@ -171,7 +171,7 @@ static adah_code split(job *j, adah_status *status) {
     return code;
 }
 
-/* A checksum of what is learned from: file names, words, labels, the cut. */
+/* A checksum of what is learned from: images, file names, words, labels, the cut. */
 static adah_code fingerprint(job *j, adah_status *status) {
     XXH3_state_t *hash = XXH3_createState();
     if (!hash)
@@ -187,6 +187,7 @@ static adah_code fingerprint(job *j, adah_status *status) {
         XXH3_64bits_update(hash, set->label + set->label_start[item],
                            (set->label_start[item + 1] - set->label_start[item]) * sizeof *set->label);
     }
+    XXH3_64bits_update(hash, &j->store.sum, sizeof j->store.sum);
     XXH3_64bits_update(hash, j->state.vocabulary, strlen(j->state.vocabulary));
     j->fingerprint = XXH3_64bits_digest(hash);
     XXH3_freeState(hash);

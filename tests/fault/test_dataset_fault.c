@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "data/image.h"
-#include "data/svg_file.h"
+#include "data/svg_words.h"
 #include "data/vocabulary.h"
 #include "data_folder.h"
 

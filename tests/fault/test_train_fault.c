@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "data/vocabulary.h"
-#include "model/backbone.h"
 #include "model/checkpoint.h"
 #include "model/model_file.h"
 #include "model/objective.h"
@@ -160,17 +159,6 @@ static adah_code make_backbone(adah_status *status) {
     return code;
 }
 
-static adah_parameters backbone; /* of the small network */
-
-static adah_code calibrate_backbone(adah_status *status) {
-    static float x[2 * 3 * 16 * 16];
-    adah_config config = tiny_config();
-    config.n_side = 16;
-    for (size_t i = 0; i < sizeof x / sizeof *x; i++)
-        x[i] = (float)(i % 7);
-    return adah_backbone_calibrate(&backbone, &config, x, 2, status);
-}
-
 static adah_code make_objective(adah_status *status) {
     adah_objective *o = NULL;
     const adah_code code = adah_objective_create(7, 16, 1, 1, &o, status);
@@ -221,17 +209,6 @@ static void test_allocations_of_the_parts(void **state) {
     check_allocations("network, oneDNN", make_onednn_network, 0, 100);
     check_allocations("network, reference", make_reference_network, 0, 100);
     check_allocations("backbone", make_backbone, 0, 50);
-    adah_network *net;
-    const adah_config config = tiny_config();
-    const adah_network_plan plan = {.n_batch = 1,
-                                    .image = ADAH_INPUT_PIXELS,
-                                    .image_item = {3, {3, 16, 16, 0}},
-                                    .features_only = 1,
-                                    .creating = 1};
-    assert_int_equal(adah_network_create(&plan, &config, &backbone, &net, NULL), ADAH_OK);
-    adah_network_free(net);
-    check_allocations("calibration", calibrate_backbone, 0, 50);
-    adah_parameters_free(&backbone);
     check_allocations("objective", make_objective, 0, 9);
 }
 

@@ -347,9 +347,9 @@ static void scatter(adah_parameters *p, uint64_t seed) {
         adah_parameter *q = p->item[i];
         if (q->group == ADAH_GROUP_ATTENTION)
             adah_parameter_init_glorot(q, &r);
-        else if (q->shape.n_dims == 1)
+        else if (q->shape.n_dims == 1) /* biases, and the weights of normalisation */
             for (size_t j = 0; j < q->n; j++)
-                q->value[j] = 0.4f * adah_random_uniform(&r) - 0.1f;
+                q->value[j] = 0.4f * adah_random_uniform(&r) + (strstr(q->name, "weight") ? 0.6f : -0.1f);
         q->version++;
     }
 }
@@ -369,7 +369,8 @@ static void forward(adah_network *net) {
 static void backward(const network_case *c, adah_network *net, adah_parameters *p, unsigned groups) {
     adah_status status = {0};
     for (size_t i = 0; i < p->n; i++)
-        memset(p->item[i]->gradient, 0, p->item[i]->n * sizeof(float));
+        if (p->item[i]->gradient)
+            memset(p->item[i]->gradient, 0, p->item[i]->n * sizeof(float));
     adah_graph_clear_gradients(net->graph);
     for (int side = 0; side < 2; side++)
         for (int o = 0; o < N_OUTPUTS; o++)
@@ -471,7 +472,7 @@ static void check_gradients(const network_case *c, const adah_parameters *p, slo
     for (size_t i = 0; i < p->n; i++)
         if (p->item[i]->group == ADAH_GROUP_BACKBONE)
             check_along_gradient(c, p->item[i], s);
-        else
+        else if (p->item[i]->gradient) /* statistics have none */
             check_coordinates(c, p->item[i], s->wide[i], s, &r);
     s->holds_mask = 0;
 }
@@ -481,8 +482,8 @@ static void check_group_alone(const network_case *c, adah_network *net, adah_par
     backward(c, net, p, group);
     for (size_t i = 0; i < p->n; i++) {
         const adah_parameter *q = p->item[i];
-        const double scale = largest(full[i], q->n);
-        for (size_t j = 0; j < q->n; j++)
+        const double scale = full[i] ? largest(full[i], q->n) : 0;
+        for (size_t j = 0; q->gradient && j < q->n; j++)
             if (q->group != group ? q->gradient[j] != 0
                                   : fabs((double)q->gradient[j] - (double)full[i][j]) > 1e-6 * scale + 1e-7)
                 fail_msg("%s: backward for group %u: gradient of %s[%zu] is %.8g, of all groups %.8g", c->name, group,
@@ -514,7 +515,7 @@ static void check_case(const network_case *c) {
             check_gradients(c, &p, s);
         slow_free(s);
         for (size_t i = 0; i < p.n; i++)
-            full[backend][i] = copy_of(p.item[i]->gradient, p.item[i]->n);
+            full[backend][i] = p.item[i]->gradient ? copy_of(p.item[i]->gradient, p.item[i]->n) : NULL;
         for (int side = 0; side < 2; side++)
             for (int o = 0; o < N_OUTPUTS; o++)
                 output[backend][side][o] =
@@ -524,7 +525,8 @@ static void check_case(const network_case *c) {
         adah_network_free(net);
     }
     for (size_t i = 0; i < p.n; i++) {
-        check_agree(c, p.item[i]->name, full[0][i], full[1][i], p.item[i]->n);
+        if (full[0][i])
+            check_agree(c, p.item[i]->name, full[0][i], full[1][i], p.item[i]->n);
         free(full[0][i]);
         free(full[1][i]);
     }
@@ -565,6 +567,7 @@ static void test_sides_and_stages_apart(void **state) {
     adah_network *whole = network_of(c, ADAH_BACKEND_ONEDNN, &p), *part;
     scatter(&p, 1);
     forward(whole);
+    adah_graph_update_statistics(whole->graph, 1); /* what the others infer with */
     const adah_config config = config_of(c);
     const adah_network_plan both = plan_of(c, ADAH_BACKEND_ONEDNN);
     const size_t n_pixels = B * 3 * SIDE * SIDE;
@@ -648,18 +651,20 @@ static void test_groups(void **state) {
     (void)state;
     adah_parameters p = {0};
     adah_network_free(network_of(&cases[8], ADAH_BACKEND_ONEDNN, &p));
-    size_t n[3] = {0, 0, 0};
+    size_t n[4] = {0, 0, 0, 0};
     for (size_t i = 0; i < p.n; i++) {
         const char *name = p.item[i]->name;
-        const unsigned expected = strstr(name, "backbone")      ? ADAH_GROUP_BACKBONE
+        const unsigned expected = strstr(name, "statistics")    ? ADAH_GROUP_STATISTICS
+                                  : strstr(name, "backbone")      ? ADAH_GROUP_BACKBONE
                                   : strstr(name, ".attention.") ? ADAH_GROUP_ATTENTION
                                                                 : ADAH_GROUP_HEAD;
         assert_int_equal(p.item[i]->group, expected);
-        n[expected == ADAH_GROUP_BACKBONE ? 0 : expected == ADAH_GROUP_HEAD ? 1 : 2]++;
+        n[__builtin_ctz(expected)]++;
     }
-    assert_int_equal(n[0], 10); /* five convolutions */
+    assert_int_equal(n[0], 15); /* five convolutions, normalised */
     assert_int_equal(n[1], 12); /* E^T 2, D^I 2, D^T 1, classifier 1 */
     assert_int_equal(n[2], 4);
+    assert_int_equal(n[3], 5);
     adah_parameters_free(&p);
 }
 

@@ -83,6 +83,25 @@ static adah_node *build_fully_connected(net *n, const int *a) { /* batch, in (c,
     return adah_graph_fully_connected(n->g, x, w, b);
 }
 
+/* a: batch, channels, height, width, behind a convolution to so many channels (0: none), relu behind */
+static adah_node *build_batch_norm(net *n, const int *a) {
+    adah_node *x = input(n, FILL_UNIFORM, ADAH_SHAPE4(SZ(0), SZ(1), SZ(2), SZ(3)));
+    if (a[4])
+        x = adah_graph_convolution(n->g, x, parameter(n, "v", ADAH_SHAPE4(SZ(4), SZ(1), 3, 3), 0.5f), NULL,
+                                   (adah_window){0, 0, 1, 1, 1, 1, 1, 1, 0}, 1);
+    const size_t n_channels = adah_node_shape(x).dim[1];
+    adah_parameter *w = parameter(n, "w", ADAH_SHAPE1(n_channels), 2);
+    adah_parameter *b = parameter(n, "b", ADAH_SHAPE1(n_channels), 1);
+    adah_parameter *statistics = parameter(n, "statistics", ADAH_SHAPE2(2, n_channels), 1);
+    statistics->group = 2;
+    for (size_t i = 0; i < n_channels && a[5]; i++) { /* whole channels far from the kink of ReLU */
+        w->value[i] = 0.2f;
+        b->value[i] = i % 2 ? 3 : -3;
+    }
+    adah_node *y = adah_graph_batch_norm(n->g, x, w, b, statistics);
+    return a[5] ? adah_graph_relu(n->g, y) : y;
+}
+
 /* a: batch, channels, height, width, size h, w, stride h, w, padding top, left, bottom, right, ceil, maximum,
  * behind a convolution (so that the layout is the backend's) */
 static adah_node *build_pool(net *n, const int *a) {
@@ -217,6 +236,12 @@ static const test_case cases[] = {
     {"fully connected", build_fully_connected, {3, 5, 7, 1, 17, 1}},
     {"fully connected, batch 1", build_fully_connected, {1, 3, 7, 5, 32, 1}},
     {"fully connected, no bias, one output", build_fully_connected, {3, 17, 1, 1, 1, 0}},
+    {"batch norm", build_batch_norm, {3, 5, 7, 5, 0, 0}},
+    {"batch norm, one position", build_batch_norm, {7, 3, 1, 1, 0, 0}},
+    {"batch norm behind a convolution", build_batch_norm, {3, 3, 7, 5, 17, 0}},
+    {"batch norm behind a convolution, whole blocks", build_batch_norm, {4, 16, 9, 8, 32, 0}},
+    {"relu on batch norm", build_batch_norm, {3, 3, 7, 5, 17, 1}},
+    {"relu on batch norm, whole blocks", build_batch_norm, {4, 16, 8, 8, 32, 1}},
     {"max pool 2x2", build_pool, {3, 3, 8, 6, 2, 2, 2, 2, 0, 0, 0, 0, 0, 1, 0}},
     {"max pool 3x3 stride 2 ceil", build_pool, {1, 5, 13, 12, 3, 3, 2, 2, 0, 0, 0, 0, 1, 1, 0}},
     {"max pool 3x3 stride 2 ceil, blocks", build_pool, {3, 16, 14, 13, 3, 3, 2, 2, 0, 0, 0, 0, 1, 1, 1}},
@@ -397,6 +422,7 @@ static void check_case(const test_case *c) {
         built b;
         build_case(c, backend ? ADAH_BACKEND_ONEDNN : ADAH_BACKEND_REFERENCE, ADAH_GRAPH_TRAIN, &p, &b);
         forward(&b);
+        adah_graph_update_statistics(b.n.g, 1); /* what is inferred with */
         y[backend] = copy(adah_node_value(b.output), b.n_output);
         backward(&b);
         n_items = b.n_items;

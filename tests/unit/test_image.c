@@ -409,6 +409,40 @@ static void shared_by_threads(void **state) {
     }
 }
 
+/* Many pictures of many sizes at once, as when a data set is read: each shrinks by another factor, for which libvips'
+ * companion liborc once compiled code on several threads and crashed. */
+enum { N_SIZES = 40, N_ROUNDS = 60, LOAD_SIDE = 64 };
+static uint8_t *load_bytes[N_SIZES];
+static size_t load_n_bytes[N_SIZES];
+static uint8_t load_expected[N_SIZES][LOAD_SIDE * LOAD_SIDE * 3];
+static int load_wrong[N_SIZES * N_ROUNDS];
+
+static void decode_one(void *context, size_t i) {
+    (void)context;
+    uint8_t rgb[LOAD_SIDE * LOAD_SIDE * 3];
+    const size_t k = i % N_SIZES;
+    load_wrong[i] = adah_image_decode(load_bytes[k], load_n_bytes[k], "picture", LOAD_SIDE, rgb, NULL) != ADAH_OK ||
+                    memcmp(rgb, load_expected[k], sizeof rgb) != 0;
+}
+
+static void many_sizes_by_threads(void **state) {
+    (void)state;
+    for (int k = 0; k < N_SIZES; k++) {
+        save(make_quarters(65 + 7 * k, 70 + 5 * k), "sized.png");
+        char *bytes = data_folder_read(folder.path, "sized.png", &load_n_bytes[k]);
+        load_bytes[k] = (uint8_t *)bytes;
+        assert_int_equal(adah_image_decode(load_bytes[k], load_n_bytes[k], "picture", LOAD_SIDE, load_expected[k], NULL),
+                         ADAH_OK);
+    }
+    adah_parallel_set_threads(4);
+    adah_parallel_for(N_SIZES * N_ROUNDS, 1, decode_one, NULL);
+    adah_parallel_set_threads(0);
+    for (size_t i = 0; i < N_SIZES * N_ROUNDS; i++)
+        assert_int_equal(load_wrong[i], 0);
+    for (int k = 0; k < N_SIZES; k++)
+        free(load_bytes[k]);
+}
+
 static void reads_shared_photos(void **state) {
     (void)state;
     static const char *const photos[] = {"data/corel5k/images/1000.jpg", "data/labelme8/images/coast_arnat59.jpg",
@@ -445,6 +479,7 @@ int main(void) {
         TEST(takes_names_as_they_are),
         TEST(writes_png_and_jpeg),
         TEST(shared_by_threads),
+        TEST(many_sizes_by_threads),
         TEST(reads_shared_photos),
     };
     return cmocka_run_group_tests_name("image", tests, NULL, NULL);

@@ -74,6 +74,13 @@ static adah_node *no_weights(adah_graph *g, adah_node *x, adah_parameters *p) {
     (void)p;
     return adah_graph_fully_connected(g, x, NULL, NULL);
 }
+static adah_node *wrong_statistics(adah_graph *g, adah_node *x, adah_parameters *p) {
+    return adah_graph_batch_norm(g, x, add(p, "w", ADAH_SHAPE1(3), 1), add(p, "b", ADAH_SHAPE1(3), 1),
+                                 add(p, "s", ADAH_SHAPE2(3, 2), 2));
+}
+static adah_node *no_statistics(adah_graph *g, adah_node *x, adah_parameters *p) {
+    return adah_graph_batch_norm(g, x, add(p, "w", ADAH_SHAPE1(3), 1), add(p, "b", ADAH_SHAPE1(3), 1), NULL);
+}
 static adah_node *wrong_inputs(adah_graph *g, adah_node *x, adah_parameters *p) {
     return adah_graph_fully_connected(g, x, add(p, "w", ADAH_SHAPE2(4, 5), 1), NULL);
 }
@@ -109,6 +116,8 @@ static void test_faults(void **state) {
         {"window of 2 x 2 with stride 0 x 1", no_stride},
         {"padding 2 0 0 0, expected 0 to less than the window's 2 x 2", much_padding},
         {"no weights", no_weights},
+        {"'s' of shape 3 x 2, expected 2 x 3", wrong_statistics},
+        {"no statistics", no_statistics},
         {"weights 'w' of shape 4 x 5 do not fit 192 inputs", wrong_inputs},
         {"shapes 2 x 3 x 8 x 8 and 2 x 3 x 8 x 7 differ", wrong_join},
         {"input of shape 2 x 3, expected 4 dimensions", flat_input},
@@ -242,6 +251,45 @@ static void test_kept_values(void **state) {
         adah_graph_free(g);
     }
     adah_parameters_free(&p);
+}
+
+/* What a batch is normalised with and what remains of it: by hand for two channels of four values. */
+static void test_statistics(void **state) {
+    (void)state;
+    for (int i = 0; i < N_BACKENDS; i++) {
+        adah_parameters p = {0};
+        adah_parameter *w = add(&p, "w", ADAH_SHAPE1(2), 1), *b = add(&p, "b", ADAH_SHAPE1(2), 1);
+        adah_parameter *s = add(&p, "s", ADAH_SHAPE2(2, 2), 2);
+        memcpy(w->value, (float[]){2, 1}, 8);
+        memcpy(b->value, (float[]){0, -1}, 8);
+        memcpy(s->value, (float[]){10, 20, 4, 8}, 16);
+        for (int trains = 0; trains < 2; trains++) {
+            adah_graph *g = adah_graph_create(backends[i], trains ? ADAH_GRAPH_TRAIN : ADAH_GRAPH_INFER);
+            adah_node *x = adah_graph_input(g, ADAH_SHAPE4(2, 2, 1, 2));
+            adah_node *y = adah_graph_batch_norm(g, x, w, b, s);
+            adah_node_keep(y);
+            build(g);
+            /* Channel 0: 1 3 5 7, mean 4, variance 5; channel 1: 0 0 2 2, mean 1, variance 1. */
+            memcpy(adah_node_value(x), (float[]){1, 3, 0, 0, 5, 7, 2, 2}, 32);
+            run(g);
+            const float *out = adah_node_value(y);
+            if (trains) {
+                assert_true(fabsf(out[0] - 2 * -3 / sqrtf(5)) < 1e-4f);
+                assert_true(fabsf(out[6] - (1 - 1)) < 1e-4f);
+                adah_graph_update_statistics(g, 0.5f);
+                const float expected[] = {7, 10.5f, 4.5f, 4.5f};
+                for (int k = 0; k < 4; k++)
+                    assert_true(fabsf(s->value[k] - expected[k]) < 1e-4f);
+            } else {
+                assert_true(fabsf(out[0] - 2 * -9 / 2.0f) < 1e-4f);
+                assert_true(fabsf(out[6] - (-18 / sqrtf(8) - 1)) < 1e-4f);
+                adah_graph_update_statistics(g, 1); /* nothing was measured */
+                assert_true(s->value[0] == 10);
+            }
+            adah_graph_free(g);
+        }
+        adah_parameters_free(&p);
+    }
 }
 
 static void test_dropout(void **state) {
@@ -386,7 +434,7 @@ static network make_network(adah_backend backend, adah_graph_mode mode, const ad
     adah_parameter *const *w = p->item;
     n.x = adah_graph_input(n.g, ADAH_SHAPE4(2, 3, 9, 7));
     adah_node *a = adah_graph_convolution(n.g, n.x, w[0], w[1], (adah_window){0, 0, 1, 1, 1, 1, 1, 1, 0}, 1);
-    a = adah_graph_relu(n.g, a);
+    a = adah_graph_relu(n.g, adah_graph_batch_norm(n.g, a, w[5], w[6], w[7]));
     adah_node *both[2] = {adah_graph_convolution(n.g, a, w[2], NULL, unit, 16),
                           adah_graph_max_pool(n.g, a, (adah_window){3, 3, 1, 1, 1, 1, 1, 1, 0})};
     a = adah_graph_concatenate(n.g, both, 2);
@@ -403,6 +451,11 @@ static void make_parameters(adah_parameters *p) {
     add(p, "w1", ADAH_SHAPE4(16, 1, 1, 1), 1);
     add(p, "w2", ADAH_SHAPE2(5, 32 * 4 * 3), 1);
     add(p, "b2", ADAH_SHAPE1(5), 1);
+    add(p, "w3", ADAH_SHAPE1(16), 1);
+    add(p, "b3", ADAH_SHAPE1(16), 1);
+    adah_parameter *statistics = add(p, "s3", ADAH_SHAPE2(2, 16), 2);
+    for (size_t i = 0; i < statistics->n; i++)
+        statistics->value[i] = (float)(i >= 16);
 }
 
 static void test_memory_faults(void **state) {
@@ -529,7 +582,7 @@ static void test_parameters(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_faults),  cmocka_unit_test(test_misuse),           cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_borrow),  cmocka_unit_test(test_kept_values),      cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_borrow),  cmocka_unit_test(test_kept_values), cmocka_unit_test(test_statistics),      cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_groups),  cmocka_unit_test(test_stopped_gradient), cmocka_unit_test(test_memory_faults),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_parameters),
     };

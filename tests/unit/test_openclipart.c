@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include "data/svg_file.h"
+#include "data/image.h"
+#include "data/svg_words.h"
 #include "data_folder.h"
 
 static temporary_folder folder;
@@ -262,7 +263,7 @@ static void reads_words(void **state) {
 }
 
 static adah_code render(const char *text, size_t n_side, uint8_t *rgb, adah_status *status) {
-    return adah_svg_render((const uint8_t *)text, strlen(text), "d.svg", n_side, rgb, status);
+    return adah_image_render_svg((const uint8_t *)text, strlen(text), "d.svg", n_side, rgb, status);
 }
 
 static void assert_colour(const uint8_t *rgb, int x, int y, int r, int g, int b) {

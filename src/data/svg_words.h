@@ -1,6 +1,6 @@
-/* svg_file.h - what an SVG drawing says about itself, and how it looks. */
-#ifndef ADAH_DATA_SVG_FILE_H
-#define ADAH_DATA_SVG_FILE_H
+/* svg_words.h - what an SVG drawing says about itself. */
+#ifndef ADAH_DATA_SVG_WORDS_H
+#define ADAH_DATA_SVG_WORDS_H
 
 #include "base/status.h"
 
@@ -14,10 +14,5 @@ typedef struct adah_svg_words {
 adah_code adah_svg_read_words(const uint8_t *bytes, size_t n_bytes, const char *name, adah_svg_words *words,
                               adah_status *status);
 void adah_svg_free_words(adah_svg_words *words); /* zeroes it */
-
-/* Draws on a white square of n_side pixels, what is drawn enlarged or shrunk to fill it, its aspect ratio kept.
- * rgb: n_side * n_side * 3 bytes. ADAH_ERROR_FORMAT: broken, or nothing can be seen. */
-adah_code adah_svg_render(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
-                          adah_status *status);
 
 #endif

@@ -1,8 +1,7 @@
-/* svg_render.c - librsvg draws twice: the page, to see where on it the drawing lies, then that part alone.
+/* render_svg.c - librsvg draws twice: the page, to see where on it the drawing lies, then that part alone.
  *
  * Many drawings sit small in the corner of a large page. A drawing's references to other files are not followed. */
-#include "data/svg_file.h"
-#include "data/image.h"
+#include "pictures/codec.h"
 
 #include <librsvg/rsvg.h>
 
@@ -87,12 +86,8 @@ static adah_code render_extent(RsvgHandle *handle, const char *name, size_t n_si
     return ADAH_OK;
 }
 
-adah_code adah_svg_render(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
+adah_code adah_render_svg(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
                           adah_status *status) {
-    if (n_side < 1 || n_side > ADAH_IMAGE_SIDE_MAX)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "image side %zu, expected 1..%d", n_side, ADAH_IMAGE_SIDE_MAX);
-    if (n_bytes == 0)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: empty, expected an SVG drawing", name);
     GError *error = NULL;
     RsvgHandle *handle = rsvg_handle_new_from_data(bytes, n_bytes, &error);
     adah_code code = handle ? render_extent(handle, name, n_side, rgb, status) : fail_drawing(status, name, error);
