@@ -1,0 +1,113 @@
+/* bench_search.c - time of a search by the command, start of the process included.
+ *
+ *     bench_search ADAH MODEL INDEX N WORDS
+ *
+ * Makes INDEX.N, a collection of N records: those of INDEX (made by `adah index create`) again and again, in each code up to
+ * two bits turned. Then runs `ADAH search --model MODEL --index INDEX.N --text WORDS -k 10` and, for comparison,
+ * `ADAH --version`, and prints the fastest, the median and the slowest of 41 runs. The file stays. */
+#define _GNU_SOURCE
+#include "adah/adah.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "index/index_file.h"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum { N_RUNS = 41, LABELS_MAX = 256, CODE_BYTES_MAX = 128 };
+
+static void stop(const char *message) {
+    fprintf(stderr, "bench_search: %s\n", message);
+    exit(1);
+}
+
+/* The code at `position`, with up to two bits turned. */
+static void copy_code(const uint8_t *codes, size_t n_bytes, size_t position, adah_random *r, uint8_t *to) {
+    memcpy(to, codes + position * n_bytes, n_bytes);
+    for (int i = 0; i < 2; i++) {
+        const uint64_t bit = adah_random_below(r, n_bytes * 8);
+        to[bit / 8] ^= (uint8_t)((adah_random_next(r) & 1) << bit % 8);
+    }
+}
+
+static void enlarge(const char *from, const char *to, size_t n) {
+    adah_status status;
+    adah_index *index;
+    adah_index_builder *builder;
+    adah_random r = adah_random_seeded(1, 1);
+    if (adah_index_open(from, &index, &status) != ADAH_OK)
+        stop(status.message);
+    const size_t n_old = adah_index_count(index), n_bytes = adah_index_bits(index) / 8;
+    size_t n_images, n_texts;
+    const uint8_t *images = adah_index_codes(index, ADAH_IMAGE, &n_images), *texts = adah_index_codes(index, ADAH_TEXT, &n_texts);
+    if (n_images != n_old || n_texts != n_old || n_bytes > CODE_BYTES_MAX)
+        stop("every record of the index must have an image and a text");
+    if (adah_index_builder_create(to, n_bytes * 8, adah_index_model_identity(index), &builder, &status) != ADAH_OK)
+        stop(status.message);
+    for (size_t i = 0; i < n; i++) {
+        adah_index_entry entry;
+        const char *labels[LABELS_MAX];
+        uint8_t code[2][CODE_BYTES_MAX];
+        if (adah_index_record(index, i % n_old, &entry, &status) != ADAH_OK || entry.n_labels > LABELS_MAX)
+            stop("a record cannot be read");
+        for (size_t k = 0; k < entry.n_labels; k++)
+            labels[k] = adah_index_label_name(index, entry.label[k]);
+        copy_code(images, n_bytes, i % n_old, &r, code[0]);
+        copy_code(texts, n_bytes, i % n_old, &r, code[1]);
+        if (adah_index_builder_add(builder, entry.file_name, entry.text, labels, entry.n_labels, code[0], code[1], &status) !=
+            ADAH_OK)
+            stop(status.message);
+    }
+    if (adah_index_builder_publish(builder, &status) != ADAH_OK)
+        stop(status.message);
+    adah_index_close(index);
+}
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int by_value(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void time_command(const char *what, const char *const *words) {
+    char *const *argv = (char *const *)(uintptr_t)words; /* posix_spawn only reads them */
+    extern char **environ;
+    double seconds[N_RUNS];
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+    for (int i = 0; i < N_RUNS; i++) {
+        const double start = now();
+        pid_t pid;
+        int result;
+        if (posix_spawnp(&pid, argv[0], &actions, NULL, argv, environ) != 0 || waitpid(pid, &result, 0) != pid || result != 0)
+            stop("the command failed");
+        seconds[i] = now() - start;
+    }
+    posix_spawn_file_actions_destroy(&actions);
+    qsort(seconds, N_RUNS, sizeof *seconds, by_value);
+    printf("%-28s %6.1f ms fastest, %6.1f median, %6.1f slowest\n", what, seconds[0] * 1e3, seconds[N_RUNS / 2] * 1e3,
+           seconds[N_RUNS - 1] * 1e3);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 6)
+        stop("expected ADAH MODEL INDEX N WORDS");
+    char large[4096], what[64];
+    snprintf(large, sizeof large, "%s.%s", argv[3], argv[4]);
+    enlarge(argv[3], large, strtoull(argv[4], NULL, 10));
+    snprintf(what, sizeof what, "search %s records", argv[4]);
+    time_command(what, (const char *[]){argv[1], "search", "--model", argv[2], "--index", large, "--text", argv[5], "-k", "10", NULL});
+    time_command("--version", (const char *[]){argv[1], "--version", NULL});
+    return 0;
+}
