@@ -27,7 +27,7 @@ common=(
 )
 frozen=("attention_threshold=1" "attention_threshold=0.8" "attention_threshold=0.5" "n_image_hidden=512"
     "--preset paper" "--preset paper --no-attention" "--preset paper --no-adversary")
-scratch=("attention_threshold=0.7" "rate_backbone=5e-4" "rate_backbone=1e-3" "rate_backbone=4e-3" "n_batch=16" "n_batch=64"
+scratch=("attention_threshold=0.7" "rate_backbone=3e-4" "rate_backbone=2e-3" "rate_backbone=4e-3" "n_batch=16" "n_batch=64"
     "--preset paper")
 [ "$kind" = frozen ] && lines=("${common[@]}" "${frozen[@]}") || lines=("${common[@]}" "${scratch[@]}")
 
@@ -52,7 +52,7 @@ n_cores=$(nproc)
 for line in "${lines[@]}"; do
     for seed in "${seeds[@]}"; do
         while [ "$(jobs -rp | wc -l)" -ge "$n_cores" ]; do wait -n || true; done
-        measure "$line" "$seed" &
+        { measure "$line" "$seed" || echo "failed: $line, seed $seed" >&2; } &
     done
 done
 wait

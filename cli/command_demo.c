@@ -80,7 +80,7 @@ static int make_data(const paths *p, const char *drawings, const char *limit) {
 }
 
 static int show(const paths *p, const char *drawings, const char *seed, const char *epochs) {
-    static const char *const drawing_words[] = {"computer screen", "dinosaur", "traffic road", "printer"};
+    static const char *const drawing_words[] = {"smiley", "apple", "chess", "computer screen"};
     static const char *const scene_words[] = {"red disc", "blue star", "green cross", "yellow triangle"};
     const char *const *words = drawings ? drawing_words : scene_words;
     int code = step(&cli_train, (const char *const[]){"train", "--data", p->data, "--model", p->model, "--seed", seed, "--epochs",

@@ -1,7 +1,7 @@
 /* file.c - POSIX files: mmap to read; to write a temporary file, fsync, rename, fsync of the folder.
  *
- * Where the file system can, the temporary file has no name until all of it is on disk (O_TMPFILE), so that a process that
- * is killed leaves nothing behind. */
+ * Where the file system can, the temporary file has no name until all of it is written (O_TMPFILE), so that a process that
+ * is killed before leaves nothing behind. */
 #define _GNU_SOURCE
 #include "base/file.h"
 #include "base/memory.h"
@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -184,7 +185,8 @@ adah_code adah_file_create(const char *path, adah_file_writer **out, adah_status
         code = adah_fail_memory(status, n + 16);
     } else {
         snprintf(w->temporary, n + 16, "%s.tmp-XXXXXX", path);
-        w->fd = open_nameless(w->folder);
+        const char *slash = strrchr(w->temporary, '/'), *name = slash ? slash + 1 : w->temporary;
+        w->fd = strlen(name) <= NAME_MAX ? open_nameless(w->folder) : -1; /* too long a name fails at once, not at the end */
         w->is_nameless = w->fd >= 0;
         if (!w->is_nameless)
             code = create_named(w, status);
@@ -251,10 +253,10 @@ static void sync_folder(const char *folder) {
 
 adah_code adah_file_commit(adah_file_writer *w, adah_status *status) {
     adah_code code = flush(w, status);
+    if (code == ADAH_OK && w->is_nameless)
+        code = give_name(w, status); /* before fsync: some file systems sync nothing of a file without a name */
     if (code == ADAH_OK && fsync(w->fd) != 0)
         code = fail_io(status, w->path, "cannot write to disk");
-    if (code == ADAH_OK && w->is_nameless)
-        code = give_name(w, status);
     if (code == ADAH_OK && rename(w->temporary, w->path) != 0)
         code = fail_io(status, w->path, "cannot rename into place");
     if (code == ADAH_OK) {

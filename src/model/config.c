@@ -127,7 +127,6 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .n_bits = 32,
         .weights_style = "torchvision",
         .n_side = backbone->n_side,
-        .feature_scale = backbone->from_scratch ? 1 : 0, /* its last layer is normalised as it learns */
         .finetune = backbone->from_scratch,
         .attention = 1,
         .adversary = 1,

@@ -737,7 +737,8 @@ static adah_code prepare_pool(adah_node *node, void **wanted, adah_status *statu
 
 typedef struct norm {
     runner forward, backward;
-    float *diff; /* (2, C) gradients of w and b */
+    float *diff;   /* (2, C) gradients of w and b */
+    float *unread; /* the input's gradient where nobody wants it; made when first needed */
 } norm;
 
 static adah_code norm_forward(adah_node *node, adah_status *status) {
@@ -752,8 +753,9 @@ static adah_code norm_backward(adah_node *node, unsigned groups, float *const *d
     norm *s = node->state;
     const size_t n = node->w->n;
     const float *statistics = node->batch_statistics;
-    /* In place where nobody wants the input's gradient: nobody reads this node's own any more. */
-    const float *array[] = {node->x[0]->value, node->gradient, dx[0] ? dx[0] : node->gradient, node->w->value,
+    if (!dx[0] && !s->unread && !(s->unread = adah_memory_floats(node->n_stored)))
+        return adah_fail_memory(status, node->n_stored * sizeof(float));
+    const float *array[] = {node->x[0]->value, node->gradient, dx[0] ? dx[0] : s->unread, node->w->value,
                             statistics, statistics + n, s->diff, s->diff + n, node->b->value};
     ADAH_TRY(run(&s->backward, node->graph->engine_state, array, "batch norm backward", status));
     for (size_t c = 0; c < n && adah_trains(node->w, groups); c++)
@@ -768,6 +770,7 @@ static void norm_release(void *state) {
     free_runner(&s->forward);
     free_runner(&s->backward);
     adah_memory_free(s->diff);
+    adah_memory_free(s->unread);
     adah_memory_free(s);
 }
 

@@ -39,7 +39,7 @@ adah_code adah_picture_codec_get(const adah_picture_codec **codec, adah_status *
 adah_code adah_render_svg(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
                           adah_status *status);
 
-/* The table itself, codec_vips.c; the only name that the companion shows. */
+/* The table itself, codec_vips.c; what codec_load.c asks the companion for. */
 __attribute__((visibility("default"))) extern const adah_picture_codec adah_pictures;
 
 #endif

@@ -296,7 +296,6 @@ static adah_code map_store(const char *path, size_t n, size_t item_bytes, adah_i
     }
     s->n = n;
     s->n_missing = header.n_missing;
-    s->sum = header.sum;
     const uint8_t *items = s->map.bytes + sizeof header;
     if (s->input == ADAH_INPUT_MAP)
         s->maps = (const float *)(const void *)items;

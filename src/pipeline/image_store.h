@@ -18,7 +18,6 @@ typedef struct adah_image_store {
     const float *maps;         /* MAP: n * C * H * W */
     const uint8_t *has_image;  /* n; 0 where the image could not be read */
     size_t n_missing;
-    uint64_t sum;              /* checksum of all that */
     const char *first_missing; /* why the first could not be read, "" when none */
 } adah_image_store;
 

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -108,6 +109,9 @@ static adah_code make_parameters(job *j, adah_status *status) {
     const size_t n_side = (size_t)c->n_side;
     adah_safetensors *weights = NULL;
     const adah_backbone *backbone = adah_backbone_find(c->backbone);
+    if (!j->options->weights && backbone->from_scratch && !c->finetune)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s would neither learn (finetune is 0) nor bring weights: give a "
+                         "safetensors file", c->backbone);
     if (!j->options->weights && !backbone->from_scratch)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s needs its pre-trained weights: give a safetensors file",
                          c->backbone);
@@ -131,6 +135,8 @@ static adah_code make_parameters(job *j, adah_status *status) {
     adah_safetensors_close(weights);
     if (code == ADAH_OK && c->pooling == ADAH_POOL_FLATTEN && c->feature_scale == 0)
         c->feature_scale = 1; /* the pre-trained layers behind expect the map as it is */
+    if (code == ADAH_OK && backbone->from_scratch && c->finetune && c->feature_scale == 0)
+        c->feature_scale = 1; /* its last layer is normalised as it learns */
     if (code == ADAH_OK)
         code = adah_image_measure_features(j->dataset, c, &j->state.parameters, status);
     return code;
@@ -171,7 +177,17 @@ static adah_code split(job *j, adah_status *status) {
     return code;
 }
 
-/* A checksum of what is learned from: images, file names, words, labels, the cut. */
+/* Of a file of the data set; 0 when it is not there. */
+static uint64_t size_of(const adah_dataset *dataset, const char *name) {
+    char *path = adah_file_join(adah_dataset_folder(dataset), name);
+    struct stat info;
+    const uint64_t n_bytes = path && stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
+    adah_memory_free(path);
+    return n_bytes;
+}
+
+/* A checksum of what is learned from: file names and sizes, words, labels, the cut. Not of what the images decode to: that may
+ * differ in the last bits from machine to machine. */
 static adah_code fingerprint(job *j, adah_status *status) {
     XXH3_state_t *hash = XXH3_createState();
     if (!hash)
@@ -182,12 +198,13 @@ static adah_code fingerprint(job *j, adah_status *status) {
         const size_t item = j->items[i];
         const char *name = adah_dataset_record(j->dataset, item)->file_name;
         XXH3_64bits_update(hash, name, strlen(name) + 1);
+        const uint64_t n_bytes = size_of(j->dataset, name);
+        XXH3_64bits_update(hash, &n_bytes, sizeof n_bytes);
         XXH3_64bits_update(hash, set->word + set->word_start[item],
                            (set->word_start[item + 1] - set->word_start[item]) * sizeof *set->word);
         XXH3_64bits_update(hash, set->label + set->label_start[item],
                            (set->label_start[item + 1] - set->label_start[item]) * sizeof *set->label);
     }
-    XXH3_64bits_update(hash, &j->store.sum, sizeof j->store.sum);
     XXH3_64bits_update(hash, j->state.vocabulary, strlen(j->state.vocabulary));
     j->fingerprint = XXH3_64bits_digest(hash);
     XXH3_freeState(hash);

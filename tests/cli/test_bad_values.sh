@@ -67,6 +67,8 @@ expect 1 train --data scenes --model no/such/folder/new.safetensors --epochs 1 -
 stderr_has 'no/such/folder/new.safetensors'
 expect 1 train --data scenes --model scenes --epochs 1 --quiet "${quick[@]}" # a folder in the model's place
 stderr_has 'scenes: '
+expect 2 train --data scenes --model new.safetensors --epochs 1 --quiet "${quick[@]}" --set finetune=0
+stderr_has 'would neither learn'
 
 # Queries.
 search=(search --model model.safetensors --index scenes.adah)

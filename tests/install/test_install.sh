@@ -34,6 +34,13 @@ runs() {
     rm -r "$work/run"
 }
 
+# The library as a link from elsewhere: what belongs beside it is found where it really lies.
+if [ -e "$lib/libadah-pictures.so" ]; then
+    mkdir "$work/links"
+    ln -s "$(realpath "$lib")/libadah.so.0" "$work/links/"
+    LD_LIBRARY_PATH=$work/links "$prefix/bin/adah" synth --out "$work/scenes" --count 10
+fi
+
 export PKG_CONFIG_PATH=$lib/pkgconfig
 [ "adah $(pkg-config --modversion adah)" = "$("$prefix/bin/adah" --version)" ]
 read -ra flags <<<"$(pkg-config --cflags --libs adah)"

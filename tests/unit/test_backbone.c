@@ -190,8 +190,6 @@ static void test_styles_of_preprocessing(void **state) {
             assert_true((double)x[4 * c + i] == rgb[3 * i + 2 - c] - caffe_mean[c]);
 }
 
-/* ---------------------------------------------------------------- the start from data */
-
 /* ---------------------------------------------------------------- weight files */
 
 static temporary_folder folder;

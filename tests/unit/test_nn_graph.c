@@ -292,6 +292,36 @@ static void test_statistics(void **state) {
     }
 }
 
+/* Nobody wants the gradient of the input: that of the weights comes out all the same, and the caller's own stays. */
+static void test_unwanted_input(void **state) {
+    (void)state;
+    for (int i = 0; i < N_BACKENDS; i++) {
+        adah_parameters p = {0};
+        adah_parameter *w = add(&p, "w", ADAH_SHAPE1(3), 1), *b = add(&p, "b", ADAH_SHAPE1(3), 1);
+        adah_parameter *s = add(&p, "s", ADAH_SHAPE2(2, 3), 2);
+        adah_graph *g = adah_graph_create(backends[i], ADAH_GRAPH_TRAIN);
+        adah_node *x = adah_graph_input(g, ADAH_SHAPE4(2, 3, 2, 2)), *y = adah_graph_batch_norm(g, x, w, b, s);
+        adah_node_keep(y);
+        build(g);
+        assert_int_equal(adah_parameters_train(&p, 1, NULL), ADAH_OK);
+        fill(adah_node_value(x), 24);
+        run(g);
+        adah_graph_clear_gradients(g);
+        fill(adah_node_gradient(y), 24);
+        float first[3];
+        for (int round = 0; round < 2; round++) {
+            memset(w->gradient, 0, sizeof first);
+            assert_int_equal(adah_graph_backward(g, 1, NULL), ADAH_OK);
+            if (round == 0)
+                memcpy(first, w->gradient, sizeof first);
+            assert_memory_equal(w->gradient, first, sizeof first);
+            assert_true(fabsf(first[0]) + fabsf(first[1]) + fabsf(first[2]) > 0.01f);
+        }
+        adah_graph_free(g);
+        adah_parameters_free(&p);
+    }
+}
+
 static void test_dropout(void **state) {
     (void)state;
     enum { N = 4 * 1000 };
@@ -582,7 +612,7 @@ static void test_parameters(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_faults),  cmocka_unit_test(test_misuse),           cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_borrow),  cmocka_unit_test(test_kept_values), cmocka_unit_test(test_statistics),      cmocka_unit_test(test_dropout),
+        cmocka_unit_test(test_borrow),  cmocka_unit_test(test_kept_values), cmocka_unit_test(test_statistics), cmocka_unit_test(test_unwanted_input),      cmocka_unit_test(test_dropout),
         cmocka_unit_test(test_groups),  cmocka_unit_test(test_stopped_gradient), cmocka_unit_test(test_memory_faults),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_parameters),
     };
