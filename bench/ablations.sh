@@ -26,7 +26,8 @@ common=(
     "n_warmup_epochs=0" "schedule=constant" "dropout=0.3" "quantisation_weight=1"
 )
 frozen=("attention_threshold=1" "attention_threshold=0.8" "attention_threshold=0.5" "n_image_hidden=512"
-    "--preset paper" "--preset paper --no-attention" "--preset paper --no-adversary")
+    "--preset paper" "--preset paper --no-attention" "--preset paper --no-adversary"
+    "--preset paper rate_attention=1e-3" "--preset paper rate_attention=1e-3 attention_threshold=0.7")
 scratch=("attention_threshold=0.7" "rate_backbone=3e-4" "rate_backbone=2e-3" "rate_backbone=4e-3" "n_batch=16" "n_batch=64"
     "--preset paper")
 [ "$kind" = frozen ] && lines=("${common[@]}" "${frozen[@]}") || lines=("${common[@]}" "${scratch[@]}")

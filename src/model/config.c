@@ -167,6 +167,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         c.classifier_weight = 0;
         c.attention_retrieval_weight = 0;
         c.attention_threshold = 1;
+        c.rate_attention = 2e-5f; /* a faster G, with nothing but the ascent to hold it, tears the codes apart */
         if (backbone->has_fc) {
             c.pooling = ADAH_POOL_FLATTEN;
             c.n_image_hidden = 4096;
