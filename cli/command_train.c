@@ -52,7 +52,7 @@ static int run(int argc, char **argv) {
         {"bits", 0, CLI_INT, "N", "length of the codes, a multiple of 8 (default 32)", &o.n_bits, 0, ADAH_BITS_MIN,
          ADAH_BITS_MAX},
         {"preset", 0, CLI_TEXT, "default|paper", "default: what measures best; paper: the method as published", &o.preset, 0, 0, 0},
-        {"backbone", 0, CLI_TEXT, "small|squeezenet1_1|vgg16|vgg19", "small (default) learns from scratch, the others need --weights",
+        {"backbone", 0, CLI_TEXT, "small|squeezenet1_1|mobilenet_v2|vgg16|vgg19", "small (default) learns from scratch, the others need --weights",
          &o.backbone, 0, 0, 0},
         {"weights", 0, CLI_TEXT, "FILE", "the backbone's pre-trained weights (safetensors, torchvision names)", &o.weights, 0,
          0, 0},

@@ -136,7 +136,7 @@ adah_code adah_openclipart_convert(const char *svg_folder, const char *folder, c
 
 typedef struct adah_train_options {
     const char *preset;      /* "default" (what measures best) or "paper" (the method as published) */
-    const char *backbone;    /* "small" (learns from scratch), "squeezenet1_1", "vgg16", "vgg19"; NULL: small */
+    const char *backbone;    /* "small" (learns from scratch), "squeezenet1_1", "mobilenet_v2", "vgg16", "vgg19"; NULL: small */
     const char *weights;     /* safetensors file of the backbone; needed by all but "small" */
     int n_bits;              /* 0: the preset's */
     int n_epochs;            /* 0: the preset's */

@@ -10,6 +10,7 @@ static const adah_backbone backbones[] = {
     {"vgg16", 224, 32, 1, 0},
     {"vgg19", 224, 32, 1, 0},
     {"squeezenet1_1", 224, 35, 0, 0},
+    {"mobilenet_v2", 224, 32, 0, 0},
     {"small", 64, 16, 0, 1},
 };
 enum { N_BACKBONES = sizeof backbones / sizeof *backbones };
@@ -21,7 +22,7 @@ const adah_backbone *adah_backbone_find(const char *name) {
     return NULL;
 }
 
-const char *adah_backbone_names(void) { return "vgg16, vgg19, squeezenet1_1, small"; }
+const char *adah_backbone_names(void) { return "vgg16, vgg19, squeezenet1_1, mobilenet_v2, small"; }
 
 static adah_node *convolution(adah_builder *b, const char *layer, adah_node *x, size_t n_out, int size, int stride,
                               int pad) {
@@ -70,6 +71,57 @@ static adah_node *squeezenet(adah_builder *b, adah_node *x) {
     return fire(b, 12, fire(b, 11, x, 64, 256), 64, 256);
 }
 
+/* A convolution with TensorFlow's "same" padding, which puts the odd pixel at the end; ReLU6 unless `is_linear`. */
+static adah_node *same_convolution(adah_builder *b, const char *layer, adah_node *x, size_t n_out, int size, int stride,
+                                   size_t groups, int is_linear) {
+    if (!x)
+        return NULL;
+    char name[ADAH_PARAMETER_NAME_BYTES];
+    adah_builder_name(name, BACKBONE_PREFIX, layer);
+    const adah_shape s = adah_node_shape(x);
+    int before[2], after[2];
+    for (int i = 0; i < 2; i++) {
+        const int n = (int)s.dim[2 + i], reach = ((n + stride - 1) / stride - 1) * stride + size;
+        const int padding = reach > n ? reach - n : 0;
+        before[i] = padding / 2;
+        after[i] = padding - before[i];
+    }
+    const adah_window window = {size, size, stride, stride, before[0], before[1], after[0], after[1], 0};
+    x = adah_builder_convolution(b, name, x, n_out, window, groups, ADAH_INIT_HE, ADAH_GROUP_BACKBONE);
+    return is_linear ? x : adah_graph_relu6(b->graph, x);
+}
+
+/* 1 x 1 to wider, 3 x 3 in each channel alone, 1 x 1 to narrow; added to what came in where the shape allows. */
+static adah_node *inverted_residual(adah_builder *b, int number, adah_node *x, size_t expansion, size_t n_out, int stride) {
+    if (!x)
+        return NULL;
+    char layer[48];
+    const size_t n_in = adah_node_shape(x).dim[1], n_wide = n_in * expansion;
+    adah_node *y = x;
+    if (expansion > 1) {
+        snprintf(layer, sizeof layer, "features.%d.expand", number);
+        y = same_convolution(b, layer, y, n_wide, 1, 1, 1, 0);
+    }
+    snprintf(layer, sizeof layer, "features.%d.depthwise", number);
+    y = same_convolution(b, layer, y, n_wide, 3, stride, n_wide, 0);
+    snprintf(layer, sizeof layer, "features.%d.project", number);
+    y = same_convolution(b, layer, y, n_out, 1, 1, 1, 1);
+    return stride == 1 && n_in == n_out ? adah_graph_add(b->graph, x, y) : y;
+}
+
+static adah_node *mobilenet(adah_builder *b, adah_node *x) {
+    static const struct {
+        size_t expansion, n_out;
+        int n, stride; /* stride: of the first of n */
+    } stage[] = {{1, 16, 1, 1}, {6, 24, 2, 2}, {6, 32, 3, 2}, {6, 64, 4, 2}, {6, 96, 3, 1}, {6, 160, 3, 2}, {6, 320, 1, 1}};
+    int number = 1;
+    x = same_convolution(b, "features.0", x, 32, 3, 2, 1, 0);
+    for (size_t s = 0; s < sizeof stage / sizeof *stage; s++)
+        for (int i = 0; i < stage[s].n; i++)
+            x = inverted_residual(b, number++, x, stage[s].expansion, stage[s].n_out, i ? 1 : stage[s].stride);
+    return same_convolution(b, "features.18", x, 1280, 1, 1, 1, 0);
+}
+
 static adah_node *normed(adah_builder *b, int number, adah_node *x, size_t n_out, int size, int stride) {
     char layer[ADAH_PARAMETER_NAME_BYTES], norm[ADAH_PARAMETER_NAME_BYTES];
     snprintf(layer, sizeof layer, BACKBONE_PREFIX ".features.%d", number);
@@ -98,6 +150,8 @@ adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *
         return vgg(b, x, vgg19, sizeof vgg19 / sizeof *vgg19);
     if (!strcmp(name, "squeezenet1_1"))
         return squeezenet(b, x);
+    if (!strcmp(name, "mobilenet_v2"))
+        return mobilenet(b, x);
     return small(b, x);
 }
 
@@ -109,6 +163,12 @@ adah_node *adah_backbone_logits(adah_builder *b, const char *name, adah_node *f)
         f = convolution(b, "classifier.1", f, 1000, 1, 1, 0);
         return adah_graph_average_pool(b->graph, f, (adah_window){n, n, 1, 1, 0, 0, 0, 0, 0});
     }
+    if (!strcmp(name, "mobilenet_v2")) {
+        const adah_shape s = adah_node_shape(f);
+        const adah_window all = {(int)s.dim[2], (int)s.dim[3], 1, 1, 0, 0, 0, 0, 0};
+        return adah_builder_linear(b, BACKBONE_PREFIX ".classifier.1", adah_graph_average_pool(b->graph, f, all), 1000,
+                                   ADAH_INIT_GLOROT, ADAH_GROUP_BACKBONE);
+    }
     const char *const layer[] = {BACKBONE_PREFIX ".classifier.0", BACKBONE_PREFIX ".classifier.3"};
     for (int i = 0; i < 2; i++)
         f = adah_graph_relu(b->graph, adah_builder_linear(b, layer[i], f, 4096, ADAH_INIT_HE, ADAH_GROUP_BACKBONE));
@@ -117,17 +177,19 @@ adah_node *adah_backbone_logits(adah_builder *b, const char *name, adah_node *f)
 
 const char *adah_backbone_style(const adah_safetensors *weights) {
     const char *said = adah_safetensors_metadata(weights, "preprocess");
-    return said && !strncmp(said, "BGR", 3) ? "caffe" : "torchvision";
+    return said && !strncmp(said, "BGR", 3)              ? "caffe"
+           : said && !strncmp(said, "RGB, x/127.5-1", 14) ? "tensorflow"
+                                                          : "torchvision";
 }
 
 void adah_backbone_normalise(const char *style, const uint8_t *rgb, size_t n_side, float *x) {
     static const float caffe_mean[3] = {123, 117, 104}; /* of R, G, B */
     static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0.224f, 0.225f};
-    const int caffe = !strcmp(style, "caffe");
+    const int caffe = !strcmp(style, "caffe"), tensorflow = !strcmp(style, "tensorflow");
     const size_t n = n_side * n_side;
     for (size_t c = 0; c < 3; c++) {
-        const float scale = caffe ? 1 : 1 / (255 * deviation[c]);
-        const float shift = caffe ? -caffe_mean[c] : -mean[c] / deviation[c];
+        const float scale = caffe ? 1 : tensorflow ? 1 / 127.5f : 1 / (255 * deviation[c]);
+        const float shift = caffe ? -caffe_mean[c] : tensorflow ? -1 : -mean[c] / deviation[c];
         float *plane = x + (caffe ? 2 - c : c) * n;
         for (size_t i = 0; i < n; i++)
             plane[i] = (float)rgb[3 * i + c] * scale + shift;

@@ -2,6 +2,7 @@
  *
  *     vgg16, vgg19      Simonyan, Zisserman 2015; f (512, 7, 7) at 224
  *     squeezenet1_1     Iandola et al. 2016, v1.1; f (512, 13, 13) at 224
+ *     mobilenet_v2      Sandler et al. 2018, 1.0, normalisation folded into the weights; f (1280, 7, 7) at 224
  *     small             five convolutions with batch normalisation, for training from scratch; f (128, 8, 8) at 64
  *
  * Parameters are named as torchvision names them, behind "image.backbone.". */
@@ -27,7 +28,8 @@ adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *
 /* The network's own classifier, for the golden test: f -> logits (B, 1000). */
 adah_node *adah_backbone_logits(adah_builder *b, const char *name, adah_node *f);
 
-/* Styles: "torchvision": RGB, (x / 255 - mean) / deviation of ImageNet; "caffe": BGR, x - (104, 117, 123).
+/* Styles: "torchvision": RGB, (x / 255 - mean) / deviation of ImageNet; "caffe": BGR, x - (104, 117, 123);
+ * "tensorflow": RGB, x / 127.5 - 1.
  * Reads which one a weight file wants from its metadata key "preprocess"; "torchvision" when it says nothing. */
 const char *adah_backbone_style(const adah_safetensors *weights);
 /* rgb: (S, S, 3) bytes -> x: (3, S, S). */

@@ -29,7 +29,7 @@ static const field fields[] = {
     TEXT(preset, "default|paper"),
     INT(n_bits, ADAH_BITS_MIN, ADAH_BITS_MAX),
     TEXT(backbone, NULL),
-    TEXT(weights_style, "torchvision|caffe"),
+    TEXT(weights_style, "torchvision|caffe|tensorflow"),
     INT(n_side, 16, 1024),
     FLOAT(feature_scale, 0, 1e6),
     INT(finetune, 0, 1),

@@ -32,6 +32,7 @@ static const char *const kind_name[] = {
     [ADAH_NODE_TANH] = "tanh",
     [ADAH_NODE_SOFTMAX] = "softmax",
     [ADAH_NODE_DROPOUT] = "dropout",
+    [ADAH_NODE_ADD] = "add",
     [ADAH_NODE_CONCATENATE] = "concatenate",
     [ADAH_NODE_OPERATION] = "operation",
     [ADAH_NODE_CONVERT] = "convert",
@@ -323,6 +324,17 @@ adah_node *adah_graph_dropout(adah_graph *g, adah_node *x, float rate) {
     return node;
 }
 
+adah_node *adah_graph_add(adah_graph *g, adah_node *a, adah_node *b) {
+    adah_node *const both[2] = {a, b};
+    char first[96], second[96];
+    if (!check_inputs(g, ADAH_NODE_ADD, both, 2, 0))
+        return NULL;
+    if (!adah_shape_equal(a->shape, b->shape))
+        return fail(g, ADAH_ERROR_ARGUMENT, ADAH_NODE_ADD, "shapes %s and %s differ", adah_shape_text(a->shape, first),
+                    adah_shape_text(b->shape, second));
+    return new_node(g, ADAH_NODE_ADD, both, 2, a->shape);
+}
+
 adah_node *adah_graph_concatenate(adah_graph *g, adah_node *const *x, size_t n) {
     const adah_node_kind kind = ADAH_NODE_CONCATENATE;
     if (!check_inputs(g, kind, x, n, 0))
@@ -423,11 +435,13 @@ static adah_code choose_kernel(adah_node *node, void **wanted, adah_status *stat
     case ADAH_NODE_AVERAGE_POOL: return engine->prepare(node, wanted, status);
     case ADAH_NODE_RELU:
     case ADAH_NODE_RELU6:
-    case ADAH_NODE_TANH: /* of any layout: 0 stays 0 in the padding */
+    case ADAH_NODE_TANH:
+    case ADAH_NODE_ADD: /* of any layout, that of the first input: 0 stays 0 in the padding */
         if (node->x[0]->layout) {
-            node->layout = engine->layout_copy(node->x[0]->layout);
-            wanted[0] = engine->layout_copy(node->x[0]->layout);
-            if (!node->layout || !wanted[0])
+            int complete = (node->layout = engine->layout_copy(node->x[0]->layout)) != NULL;
+            for (size_t i = 0; i < node->n_x; i++)
+                complete &= (wanted[i] = engine->layout_copy(node->x[0]->layout)) != NULL;
+            if (!complete)
                 return adah_fail_memory(status, 1);
         }
         break;

@@ -65,6 +65,7 @@ adah_node *adah_graph_softmax(adah_graph *g, adah_node *x);
 /* Inverted dropout: in training x / (1 - rate) with probability 1 - rate, else 0. Masks follow from
  * adah_graph_set_seed and the node's number alone. */
 adah_node *adah_graph_dropout(adah_graph *g, adah_node *x, float rate);
+adah_node *adah_graph_add(adah_graph *g, adah_node *a, adah_node *b); /* of one shape */
 adah_node *adah_graph_concatenate(adah_graph *g, adah_node *const *x, size_t n); /* along dimension 1 */
 
 /* An operation of the caller's, in plain row-major float. inputs: x[i] with gradients dx[i] (NULL where no

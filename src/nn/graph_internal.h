@@ -20,6 +20,7 @@ typedef enum adah_node_kind {
     ADAH_NODE_TANH,
     ADAH_NODE_SOFTMAX,
     ADAH_NODE_DROPOUT,
+    ADAH_NODE_ADD,
     ADAH_NODE_CONCATENATE,
     ADAH_NODE_OPERATION,
     ADAH_NODE_CONVERT /* the same values in another layout; inserted by adah_graph_build */

@@ -141,6 +141,28 @@ static adah_code dropout_backward(adah_node *node, unsigned groups, float *const
     return ADAH_OK;
 }
 
+/* ---------------------------------------------------------------- add */
+
+static void sum_chunk(void *context, size_t chunk) {
+    const range *r = context;
+    for (size_t i = chunk * CHUNK, end = chunk_end(r, i); i < end; i++)
+        r->out[i] = r->x[i] + r->y[i];
+}
+
+static adah_code add_forward(adah_node *node, adah_status *status) {
+    (void)status;
+    for_chunks((range){.x = node->x[0]->value, .y = node->x[1]->value, .out = node->value, .n = node->n_stored}, sum_chunk);
+    return ADAH_OK;
+}
+
+static adah_code add_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
+    (void)groups, (void)status;
+    for (int i = 0; i < 2; i++)
+        if (dx[i])
+            adah_shared_add(dx[i], node->gradient, node->n_stored);
+    return ADAH_OK;
+}
+
 /* ---------------------------------------------------------------- concatenate */
 
 static adah_code concatenate_forward(adah_node *node, adah_status *status) {
@@ -197,6 +219,7 @@ adah_code adah_shared_prepare(adah_node *node, adah_status *status) {
         [ADAH_NODE_TANH] = {tanh_forward, tanh_backward, 0, NULL},
         [ADAH_NODE_SOFTMAX] = {softmax_forward, softmax_backward, 0, NULL},
         [ADAH_NODE_DROPOUT] = {dropout_forward, dropout_backward, 0, NULL},
+        [ADAH_NODE_ADD] = {add_forward, add_backward, 0, NULL},
         [ADAH_NODE_CONCATENATE] = {concatenate_forward, concatenate_backward, 0, NULL},
         [ADAH_NODE_OPERATION] = {operation_forward, operation_backward, 0, NULL},
     };

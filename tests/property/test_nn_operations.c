@@ -161,6 +161,14 @@ static adah_node *build_fire(net *n, const int *a) { /* batch, channels, height,
     return convolve(n, "last", adah_graph_concatenate(n->g, twice, 2), 5, 3);
 }
 
+/* Two values of other layouts, one of them read twice, and a sum with itself. */
+static adah_node *build_add(net *n, const int *a) {
+    adah_node *x = input(n, FILL_UNIFORM, ADAH_SHAPE4(SZ(0), SZ(1), SZ(2), SZ(3)));
+    adah_node *y = adah_graph_tanh(n->g, convolve(n, "w", x, SZ(1), 3));
+    adah_node *z = adah_graph_add(n->g, a[4] ? y : x, a[4] ? x : y);
+    return convolve(n, "v", adah_graph_add(n->g, z, z), 5, 1);
+}
+
 /* The same weights in two convolutions and in two fully connected nodes. */
 static adah_node *build_shared(net *n, const int *a) {
     adah_node *x = input(n, FILL_UNIFORM, ADAH_SHAPE4(SZ(0), SZ(1), SZ(2), SZ(3)));
@@ -263,6 +271,8 @@ static const test_case cases[] = {
     {"fire module, batch 4", build_fire, {4, 32, 8, 9, 16, 64, 64}},
     {"fire module, odd channels", build_fire, {1, 3, 13, 13, 5, 17, 3}},
     {"fire module, channels of 8", build_fire, {1, 8, 7, 7, 8, 24, 8}},
+    {"add, plain first", build_add, {3, 5, 7, 5, 0}},
+    {"add, blocks first", build_add, {1, 16, 7, 5, 1}},
     {"shared weights", build_shared, {3, 5, 7, 5}},
     {"shared weights, whole blocks", build_shared, {1, 16, 7, 5}},
     {"operation between convolutions", build_operation, {3, 5, 7, 5}},

@@ -124,6 +124,21 @@ static void test_squeezenet(void **state) {
     adah_parameters_free(&p);
 }
 
+static void test_mobilenet(void **state) {
+    (void)state;
+    adah_parameters p = {0};
+    assert_true(adah_shape_equal(features_of("mobilenet_v2", 224, &p), ADAH_SHAPE4(2, 1280, 7, 7)));
+    assert_true(adah_shape_equal(features_of("mobilenet_v2", 225, &p), ADAH_SHAPE4(2, 1280, 8, 8)));
+    assert_int_equal(p.n, 2 * (1 + 2 + 16 * 3 + 1));
+    assert_parameter(&p, 0, "features.0", "weight", ADAH_SHAPE4(32, 3, 3, 3));
+    assert_parameter(&p, 2, "features.1.depthwise", "weight", ADAH_SHAPE4(32, 1, 3, 3));
+    assert_parameter(&p, 4, "features.1.project", "weight", ADAH_SHAPE4(16, 32, 1, 1));
+    assert_parameter(&p, 6, "features.2.expand", "weight", ADAH_SHAPE4(96, 16, 1, 1));
+    assert_parameter(&p, p.n - 4, "features.17.project", "weight", ADAH_SHAPE4(320, 960, 1, 1));
+    assert_parameter(&p, p.n - 2, "features.18", "weight", ADAH_SHAPE4(1280, 320, 1, 1));
+    adah_parameters_free(&p);
+}
+
 static void test_small(void **state) {
     (void)state;
     adah_parameters p = {0};
@@ -149,8 +164,8 @@ static void test_small(void **state) {
 /* Every one is known by name and works from its least side on. */
 static void test_known_names(void **state) {
     (void)state;
-    static const char *const names[] = {"vgg16", "vgg19", "squeezenet1_1", "small"};
-    for (size_t i = 0; i < 4; i++) {
+    static const char *const names[] = {"vgg16", "vgg19", "squeezenet1_1", "mobilenet_v2", "small"};
+    for (size_t i = 0; i < 5; i++) {
         const adah_backbone *b = adah_backbone_find(names[i]);
         assert_non_null(b);
         assert_string_equal(b->name, names[i]);
@@ -158,7 +173,7 @@ static void test_known_names(void **state) {
         assert_int_equal(b->has_fc, !strncmp(names[i], "vgg", 3));
         assert_int_equal(b->from_scratch, !strcmp(names[i], "small"));
         assert_true(b->n_side_min <= b->n_side);
-        if (i == 2 || i == 3) { /* vgg: above */
+        if (i >= 2) { /* vgg: above */
             adah_parameters p = {0};
             const adah_shape f = features_of(names[i], (size_t)b->n_side_min, &p);
             assert_true(f.dim[2] >= 1 && f.dim[3] >= 1);
@@ -184,6 +199,10 @@ static void test_styles_of_preprocessing(void **state) {
             if (fabs((double)x[4 * c + i] - expected) > 1e-5)
                 fail_msg("torchvision channel %d pixel %d: %g, expected %g", c, i, (double)x[4 * c + i], expected);
         }
+    adah_backbone_normalise("tensorflow", rgb, 2, x);
+    for (int c = 0; c < 3; c++)
+        for (int i = 0; i < 4; i++)
+            assert_true(fabs((double)x[4 * c + i] - (rgb[3 * i + c] / 127.5 - 1)) < 1e-6);
     adah_backbone_normalise("caffe", rgb, 2, x);
     for (int c = 0; c < 3; c++)
         for (int i = 0; i < 4; i++)
@@ -360,6 +379,7 @@ int main(void) {
         cmocka_unit_test(test_vgg16),
         cmocka_unit_test(test_vgg19),
         cmocka_unit_test(test_squeezenet),
+        cmocka_unit_test(test_mobilenet),
         cmocka_unit_test(test_small),
         cmocka_unit_test(test_known_names),
         cmocka_unit_test(test_styles_of_preprocessing),

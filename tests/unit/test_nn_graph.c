@@ -89,6 +89,10 @@ static adah_node *wrong_join(adah_graph *g, adah_node *x, adah_parameters *p) {
     adah_node *both[2] = {x, adah_graph_input(g, ADAH_SHAPE4(2, 3, 8, 7))};
     return adah_graph_concatenate(g, both, 2);
 }
+static adah_node *wrong_sum(adah_graph *g, adah_node *x, adah_parameters *p) {
+    (void)p;
+    return adah_graph_add(g, x, adah_graph_input(g, ADAH_SHAPE4(2, 3, 8, 7)));
+}
 static adah_node *flat_input(adah_graph *g, adah_node *x, adah_parameters *p) {
     (void)x, (void)p;
     return adah_graph_max_pool(g, adah_graph_input(g, ADAH_SHAPE2(2, 3)), unit);
@@ -120,6 +124,7 @@ static void test_faults(void **state) {
         {"no statistics", no_statistics},
         {"weights 'w' of shape 4 x 5 do not fit 192 inputs", wrong_inputs},
         {"shapes 2 x 3 x 8 x 8 and 2 x 3 x 8 x 7 differ", wrong_join},
+        {"(add): shapes 2 x 3 x 8 x 8 and 2 x 3 x 8 x 7 differ", wrong_sum},
         {"input of shape 2 x 3, expected 4 dimensions", flat_input},
         {"rate 1, expected 0 to less than 1", wrong_rate},
         {"dimension 1 of the result is 0", empty_input},
