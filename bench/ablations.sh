@@ -27,12 +27,16 @@ common=(
 )
 frozen=("attention_threshold=1" "attention_threshold=0.8" "attention_threshold=0.5" "n_image_hidden=512"
     "--preset paper" "--preset paper --no-attention" "--preset paper --no-adversary"
+    "--preset paper rate_attention=1e-4" "--preset paper rate_attention=1e-4 n_warmup_epochs=0"
     "--preset paper rate_attention=1e-3" "--preset paper rate_attention=1e-3 attention_threshold=0.7")
 scratch=("attention_threshold=0.7" "rate_backbone=3e-4" "rate_backbone=2e-3" "rate_backbone=4e-3" "n_batch=16" "n_batch=64"
     "--preset paper")
 [ "$kind" = frozen ] && lines=("${common[@]}" "${frozen[@]}") || lines=("${common[@]}" "${scratch[@]}")
 
-# measure LINE SEED -> "I>T T>I" of the best epoch
+# file_of LINE SEED
+file_of() { echo "$work/$kind-$(printf %s "$1" | tr -c 'A-Za-z0-9=.-' _)-$2"; }
+
+# measure LINE SEED - "I>T T>I" of the best epoch into file_of LINE SEED
 measure() {
     local options=() word name
     for word in $1; do
@@ -41,7 +45,7 @@ measure() {
         *) options+=("$word") ;;
         esac
     done
-    name="$work/$kind-$(tr -c 'A-Za-z0-9=.-' _ <<<"$1")-$2"
+    name=$(file_of "$1" "$2")
     if [ ! -s "$name" ]; then
         OMP_WAIT_POLICY=passive "$adah" train --data "$data" --model "$name.safetensors" "${backbone[@]}" --threads 1 --quiet \
             --seed "$2" "${options[@]}" >"$name.log" 2>&1 || { tail -1 "$name.log" >&2 && return 1; }
@@ -61,7 +65,7 @@ echo "| changed | image to text, seeds ${seeds[*]} | text to image | mean of all
 echo "|---|---|---|---|"
 for line in "${lines[@]}"; do
     for seed in "${seeds[@]}"; do
-        cat "$work/$kind-$(tr -c 'A-Za-z0-9=.-' _ <<<"$line")-$seed"
+        cat "$(file_of "$line" "$seed")"
     done | awk -v line="${line:-nothing (the default)}" '
         { a = a sprintf(" %.3f", $1); b = b sprintf(" %.3f", $2); sum += $1 + $2; n += 2 }
         END { printf "| %s |%s |%s | %.3f |\n", line, a, b, sum / n }'

@@ -14,14 +14,20 @@ adah_code adah_image_start(adah_status *status) {
     return adah_picture_codec_get(&codec, status);
 }
 
+/* The codec for a file of n_bytes, `what` it should be, to make n_side pixels of. */
+static adah_code codec_for(size_t n_bytes, const char *name, const char *what, size_t n_side,
+                           const adah_picture_codec **codec, adah_status *status) {
+    if (n_side < 1 || n_side > ADAH_IMAGE_SIDE_MAX)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "image side %zu, expected 1..%d", n_side, ADAH_IMAGE_SIDE_MAX);
+    if (n_bytes == 0)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: empty, expected %s", name, what);
+    return adah_picture_codec_get(codec, status);
+}
+
 static adah_code decode(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, int keeps_aspect,
                         adah_picture *picture, adah_status *status) {
     const adah_picture_codec *codec;
-    if (n_side < 1 || n_side > ADAH_IMAGE_SIDE_MAX)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "image side %zu, expected 1..%d", n_side, ADAH_IMAGE_SIDE_MAX);
-    ADAH_TRY(adah_picture_codec_get(&codec, status));
-    if (n_bytes == 0)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: empty, expected an image", name);
+    ADAH_TRY(codec_for(n_bytes, name, "an image", n_side, &codec, status));
     return codec->decode(bytes, n_bytes, name, n_side, keeps_aspect, picture, status);
 }
 
@@ -55,11 +61,7 @@ adah_code adah_image_load_thumbnail(const char *path, size_t n_side, adah_pictur
 adah_code adah_image_render_svg(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
                                 adah_status *status) {
     const adah_picture_codec *codec;
-    if (n_side < 1 || n_side > ADAH_IMAGE_SIDE_MAX)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "image side %zu, expected 1..%d", n_side, ADAH_IMAGE_SIDE_MAX);
-    if (n_bytes == 0)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: empty, expected an SVG drawing", name);
-    ADAH_TRY(adah_picture_codec_get(&codec, status));
+    ADAH_TRY(codec_for(n_bytes, name, "an SVG drawing", n_side, &codec, status));
     return codec->render_svg(bytes, n_bytes, name, n_side, rgb, status);
 }
 

@@ -158,17 +158,11 @@ adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *
 adah_node *adah_backbone_logits(adah_builder *b, const char *name, adah_node *f) {
     if (!f)
         return NULL;
-    if (!strcmp(name, "squeezenet1_1")) {
-        const int n = (int)adah_node_shape(f).dim[2];
-        f = convolution(b, "classifier.1", f, 1000, 1, 1, 0);
-        return adah_graph_average_pool(b->graph, f, (adah_window){n, n, 1, 1, 0, 0, 0, 0, 0});
-    }
-    if (!strcmp(name, "mobilenet_v2")) {
-        const adah_shape s = adah_node_shape(f);
-        const adah_window all = {(int)s.dim[2], (int)s.dim[3], 1, 1, 0, 0, 0, 0, 0};
-        return adah_builder_linear(b, BACKBONE_PREFIX ".classifier.1", adah_graph_average_pool(b->graph, f, all), 1000,
+    if (!strcmp(name, "squeezenet1_1"))
+        return adah_graph_average_all(b->graph, convolution(b, "classifier.1", f, 1000, 1, 1, 0));
+    if (!strcmp(name, "mobilenet_v2"))
+        return adah_builder_linear(b, BACKBONE_PREFIX ".classifier.1", adah_graph_average_all(b->graph, f), 1000,
                                    ADAH_INIT_GLOROT, ADAH_GROUP_BACKBONE);
-    }
     const char *const layer[] = {BACKBONE_PREFIX ".classifier.0", BACKBONE_PREFIX ".classifier.3"};
     for (int i = 0; i < 2; i++)
         f = adah_graph_relu(b->graph, adah_builder_linear(b, layer[i], f, 4096, ADAH_INIT_HE, ADAH_GROUP_BACKBONE));

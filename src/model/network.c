@@ -31,9 +31,7 @@ static void text_side(adah_builder *b, const adah_network_plan *plan, adah_side 
 static adah_node *whole_map(adah_builder *b, adah_node *f) {
     if (!f || b->config->pooling == ADAH_POOL_FLATTEN)
         return f;
-    const adah_shape s = adah_node_shape(f);
-    const adah_window all = {.size_h = (int)s.dim[2], .size_w = (int)s.dim[3], .stride_h = 1, .stride_w = 1};
-    return adah_graph_average_pool(b->graph, f, all);
+    return adah_graph_average_all(b->graph, f);
 }
 
 static void image_side(adah_builder *b, const adah_network_plan *plan, adah_side *side) {

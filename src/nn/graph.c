@@ -302,6 +302,13 @@ adah_node *adah_graph_average_pool(adah_graph *g, adah_node *x, adah_window wind
     return new_pool(g, ADAH_NODE_AVERAGE_POOL, x, window);
 }
 
+adah_node *adah_graph_average_all(adah_graph *g, adah_node *x) {
+    if (!check_inputs(g, ADAH_NODE_AVERAGE_POOL, &x, 1, 4))
+        return NULL;
+    const adah_window all = {(int)x->shape.dim[2], (int)x->shape.dim[3], 1, 1, 0, 0, 0, 0, 0};
+    return new_pool(g, ADAH_NODE_AVERAGE_POOL, x, all);
+}
+
 static adah_node *new_same_shape(adah_graph *g, adah_node_kind kind, adah_node *x) {
     return check_inputs(g, kind, &x, 1, 0) ? new_node(g, kind, &x, 1, x->shape) : NULL;
 }
@@ -428,9 +435,12 @@ static adah_code choose_kernel(adah_node *node, void **wanted, adah_status *stat
     const adah_engine *engine = node->graph->engine;
     switch (node->kind) {
     case ADAH_NODE_INPUT: return ADAH_OK;
+    case ADAH_NODE_BATCH_NORM:
+        if (node->graph->mode == ADAH_GRAPH_TRAIN && !(node->batch_statistics = adah_memory_floats(node->statistics->n)))
+            return adah_fail_memory(status, node->statistics->n * sizeof(float));
+        return engine->prepare(node, wanted, status);
     case ADAH_NODE_CONVOLUTION:
     case ADAH_NODE_FULLY_CONNECTED:
-    case ADAH_NODE_BATCH_NORM:
     case ADAH_NODE_MAX_POOL:
     case ADAH_NODE_AVERAGE_POOL: return engine->prepare(node, wanted, status);
     case ADAH_NODE_RELU:
@@ -464,12 +474,7 @@ static adah_code prepare(adah_node *node, adah_status *status) {
         node->reaches |= node->x[i]->reaches;
     if (node->kind == ADAH_NODE_OPERATION && !node->operation.backward)
         node->reaches = 0;
-    adah_code code = ADAH_OK;
-    if (node->kind == ADAH_NODE_BATCH_NORM && g->mode == ADAH_GRAPH_TRAIN &&
-        !(node->batch_statistics = adah_memory_floats(node->statistics->n)))
-        code = adah_fail_memory(status, node->statistics->n * sizeof(float));
-    if (code == ADAH_OK)
-        code = choose_kernel(node, wanted, status);
+    adah_code code = choose_kernel(node, wanted, status);
     if (code == ADAH_OK && node->layout)
         node->n_stored = g->engine->layout_floats(node->layout);
     for (size_t i = 0; i < node->n_x; i++) {
