@@ -1,6 +1,6 @@
 /* fuzz_npy.c - .npy files, as code files and as features; every item is looked at. */
 #define _GNU_SOURCE
-#include "codes/npy.h"
+#include "base/npy.h"
 #include "fuzz_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {

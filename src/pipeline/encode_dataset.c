@@ -2,7 +2,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "codes/codes.h"
-#include "codes/npy.h"
+#include "base/npy.h"
 #include "index/index_file.h"
 #include "pipeline/model.h"
 #include "pipeline/pair_source.h"

@@ -1,7 +1,7 @@
 /* .npy matrices: what is written, what is read, what is refused, and failing writes and allocations. */
 #define _GNU_SOURCE
 #include "base/memory.h"
-#include "codes/npy.h"
+#include "base/npy.h"
 #include "temporary_folder.h"
 
 #include <setjmp.h>

@@ -4,7 +4,7 @@
  *
  * The reader takes its three keys in any order and nothing else. Items are mapped, not copied; both supported
  * machines are little-endian, as the files are. */
-#include "codes/npy.h"
+#include "base/npy.h"
 
 #include <stdio.h>
 #include <string.h>

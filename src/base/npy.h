@@ -2,8 +2,8 @@
  *
  * Written: little-endian, C order, data at a multiple of 64 bytes. Read strictly: anything else than a matrix of
  * the asked type that fills the file exactly is ADAH_ERROR_FORMAT with what was found and what was expected. */
-#ifndef ADAH_CODES_NPY_H
-#define ADAH_CODES_NPY_H
+#ifndef ADAH_BASE_NPY_H
+#define ADAH_BASE_NPY_H
 
 #include "base/file.h"
 
