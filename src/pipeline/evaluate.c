@@ -1,7 +1,10 @@
 /* evaluate.c - retrieval measures of codes in all four directions, as JSON.
  *
- * Queries and database come from one data set by split or from two; labels are matched by name across them. */
+ * Queries and database come from one data set by split or from two. Across two, labels are matched by name, and an image
+ * file is the same when its name and its bytes are. */
+#include "base/file.h"
 #include "base/memory.h"
+#include "data/string_table.h"
 #include "eval/measures.h"
 #include "pipeline/evaluate_masks.h"
 #include "pipeline/model.h"
@@ -47,14 +50,17 @@ static int ascending(const void *a, const void *b) {
 /* Renames the labels of `queries` to the numbers the same names have in `database`; unknown names get numbers behind. */
 static adah_code match_labels(const adah_dataset *queries, const adah_dataset *database, labels *l, adah_status *status) {
     const size_t n = adah_dataset_label_count(queries), n_database = adah_dataset_label_count(database);
-    json_t *number = json_object();
+    adah_string_table names = {0};
     uint32_t *renamed = adah_memory_zeroed(n, sizeof *renamed);
-    adah_code code = renamed && number ? ADAH_OK : adah_fail_memory(status, n * sizeof *renamed);
-    for (uint32_t i = 0; i < n_database && code == ADAH_OK; i++)
-        json_object_set_new(number, adah_dataset_label_name(database, i), json_integer(i));
-    for (uint32_t i = 0; i < n && code == ADAH_OK; i++) {
-        json_t *found = json_object_get(number, adah_dataset_label_name(queries, i));
-        renamed[i] = found ? (uint32_t)json_integer_value(found) : (uint32_t)(n_database + i);
+    adah_code code = renamed ? ADAH_OK : adah_fail_memory(status, n * sizeof *renamed);
+    for (uint32_t i = 0; i < n_database + n && code == ADAH_OK; i++) {
+        const char *name = i < n_database ? adah_dataset_label_name(database, i)
+                                          : adah_dataset_label_name(queries, i - (uint32_t)n_database);
+        const uint32_t number = adah_string_table_add(&names, name, strlen(name));
+        if (number == ADAH_STRING_NONE)
+            code = adah_fail_memory(status, strlen(name) + 1);
+        else if (i >= n_database)
+            renamed[i - n_database] = number;
     }
     for (size_t i = 0; i < adah_dataset_count(queries) && code == ADAH_OK; i++) {
         for (size_t k = l->start[i]; k < l->start[i + 1]; k++)
@@ -62,8 +68,8 @@ static adah_code match_labels(const adah_dataset *queries, const adah_dataset *d
         if (l->start[i + 1] > l->start[i])
             qsort(l->label + l->start[i], l->start[i + 1] - l->start[i], sizeof *l->label, ascending);
     }
+    adah_string_table_free(&names);
     adah_memory_free(renamed);
-    json_decref(number);
     return code;
 }
 
@@ -154,17 +160,6 @@ static adah_code measure(const selection *queries, const selection *database, si
     return ADAH_OK;
 }
 
-/* For queries that are also in the database: where. */
-static size_t *own_positions(const selection *queries, const selection *database) {
-    size_t *own = adah_memory_zeroed(queries->n, sizeof *own);
-    for (size_t i = 0, k = 0; own && i < queries->n; i++) {
-        while (k < database->n && database->record[k] < queries->record[i])
-            k++;
-        own[i] = k < database->n && database->record[k] == queries->record[i] ? k : SIZE_MAX;
-    }
-    return own;
-}
-
 typedef struct evaluation {
     const adah_dataset *database, *queries;
     const adah_codes *database_codes, *query_codes;
@@ -173,11 +168,86 @@ typedef struct evaluation {
     const adah_vocabulary *vocabulary; /* NULL when similarity is "labels" */
     labels database_labels, query_labels;
     selection q, d;
-    size_t *own;
+    size_t *own;  /* by query: where it is in the database itself, SIZE_MAX: it is not */
+    size_t n_own;
 } evaluation;
+
+/* Whether a file is in both folders under this name with the same bytes. */
+static int same_file(const char *folder, const char *other_folder, const char *name) {
+    char *path[2] = {adah_file_join(folder, name), adah_file_join(other_folder, name)};
+    adah_file_map map[2] = {{0}};
+    int is_same = 1;
+    for (int i = 0; i < 2; i++)
+        is_same = is_same && path[i] && adah_file_open_map(path[i], &map[i], NULL) == ADAH_OK;
+    is_same = is_same && map[0].n_bytes == map[1].n_bytes && map[0].n_bytes > 0 &&
+              !memcmp(map[0].bytes, map[1].bytes, map[0].n_bytes);
+    for (int i = 0; i < 2; i++) {
+        adah_file_close_map(&map[i]);
+        adah_memory_free(path[i]);
+    }
+    return is_same;
+}
+
+/* Numbers the image files of a data set as its records. */
+static adah_code number_files(const adah_dataset *dataset, adah_string_table *files, adah_status *status) {
+    for (size_t i = 0; i < adah_dataset_count(dataset); i++) {
+        const char *name = adah_dataset_record(dataset, i)->file_name;
+        if (adah_string_table_add(files, name, strlen(name)) == ADAH_STRING_NONE)
+            return adah_fail_memory(status, strlen(name) + 1);
+    }
+    return ADAH_OK;
+}
+
+/* Fills own: the position in the database of every query that is there too, SIZE_MAX for the others. */
+static adah_code find_own(evaluation *e, adah_status *status) {
+    const size_t n = adah_dataset_count(e->database);
+    adah_string_table files = {0};
+    size_t *position = adah_memory_alloc(n * sizeof *position); /* in the database, by record */
+    e->own = adah_memory_alloc(e->q.n * sizeof *e->own);
+    adah_code code = position && e->own ? ADAH_OK : adah_fail_memory(status, (n + e->q.n) * sizeof *position);
+    if (code == ADAH_OK && e->queries != e->database)
+        code = number_files(e->database, &files, status);
+    for (size_t i = 0; i < n && code == ADAH_OK; i++)
+        position[i] = SIZE_MAX;
+    for (size_t i = 0; i < e->d.n && code == ADAH_OK; i++)
+        position[e->d.record[i]] = i;
+    for (size_t i = 0; i < e->q.n && code == ADAH_OK; i++) {
+        size_t record = e->q.record[i];
+        if (e->queries != e->database) {
+            const char *name = adah_dataset_record(e->queries, record)->file_name;
+            const uint32_t found = adah_string_table_find(&files, name, strlen(name));
+            record = found != ADAH_STRING_NONE && position[found] != SIZE_MAX &&
+                             same_file(adah_dataset_folder(e->queries), adah_dataset_folder(e->database), name)
+                         ? found
+                         : SIZE_MAX;
+        }
+        e->own[i] = record != SIZE_MAX ? position[record] : SIZE_MAX;
+        e->n_own += e->own[i] != SIZE_MAX;
+    }
+    adah_string_table_free(&files);
+    adah_memory_free(position);
+    return code;
+}
 
 static const char *split_name(adah_split split) {
     return split == ADAH_SPLIT_TRAIN ? "train" : split == ADAH_SPLIT_QUERY ? "query" : "database";
+}
+
+/* What was evaluated: the data by name and split, the queries where they come from elsewhere. */
+static adah_code describe_data(const evaluation *e, json_t *object, adah_status *status) {
+    char checksum[33];
+    ADAH_TRY(adah_dataset_split_checksum(e->database, checksum, status));
+    json_object_set_new(object, "data", json_string(adah_dataset_folder(e->database)));
+    json_object_set_new(object, "split_checksum", json_string(checksum));
+    if (e->queries != e->database) {
+        ADAH_TRY(adah_dataset_split_checksum(e->queries, checksum, status));
+        json_object_set_new(object, "queries", json_string(adah_dataset_folder(e->queries)));
+        json_object_set_new(object, "queries_split_checksum", json_string(checksum));
+    }
+    json_object_set_new(object, "split", json_string(split_name(e->options->split)));
+    json_object_set_new(object, "relevance", json_string(e->similarity));
+    json_object_set_new(object, "n_queries_in_database", json_integer((json_int_t)e->n_own));
+    return ADAH_OK;
 }
 
 static adah_code run_evaluation(evaluation *e, json_t *object, adah_status *status) {
@@ -203,19 +273,17 @@ static adah_code run_evaluation(evaluation *e, json_t *object, adah_status *stat
         ADAH_TRY(select_records(e->queries, e->query_codes, &e->query_labels, query_part, split, &e->d, status));
     else
         ADAH_TRY(select_records(e->database, e->database_codes, &e->database_labels, PART_DATABASE, split, &e->d, status));
-    if (same_set && !pairs && !(e->own = own_positions(&e->q, &e->d)))
-        return adah_fail_memory(status, e->q.n * sizeof *e->own);
+    if (!pairs)
+        ADAH_TRY(find_own(e, status));
     const adah_measures_options options = {e->options->n_cut, e->own};
-    ADAH_TRY(measure(&e->q, &e->d, e->query_codes->n_bits, &options, object, status));
-    json_object_set_new(object, "split", json_string(split_name(split)));
-    json_object_set_new(object, "relevance", json_string(e->similarity));
-    return ADAH_OK;
+    ADAH_TRY(describe_data(e, object, status));
+    return measure(&e->q, &e->d, e->query_codes->n_bits, &options, object, status);
 }
 
 static adah_code finish(evaluation *e, json_t *object, char **json, adah_status *status) {
     adah_code code = object ? run_evaluation(e, object, status) : adah_fail_memory(status, 1);
     if (code == ADAH_OK) {
-        char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
         *json = text ? adah_memory_text(text) : NULL;
         free(text);
         if (!*json)
@@ -263,17 +331,21 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
                         adah_status *status) {
     const adah_evaluate_options *o = options ? options : &evaluate_defaults;
     const adah_dataset *queries = o->queries ? o->queries : dataset;
+    const adah_codes *database_codes = o->codes;
     adah_codes codes = {0}, query_codes = {0};
-    ADAH_TRY(adah_encode_dataset(model, dataset, encode_options, progress, &codes, status));
     adah_code code = ADAH_OK;
-    if (queries != dataset)
+    if (!database_codes) {
+        code = adah_encode_dataset(model, dataset, encode_options, progress, &codes, status);
+        database_codes = &codes;
+    }
+    if (code == ADAH_OK && queries != dataset)
         code = adah_encode_dataset(model, queries, encode_options, progress, &query_codes, status);
     if (code == ADAH_OK) {
         const char *trained = adah_model_similarity(model);
         evaluation e = {.database = dataset,
                         .queries = queries,
-                        .database_codes = &codes,
-                        .query_codes = queries == dataset ? &codes : &query_codes,
+                        .database_codes = database_codes,
+                        .query_codes = queries == dataset ? database_codes : &query_codes,
                         .options = o,
                         .similarity = any_labels(queries) && any_labels(dataset) ? "labels"
                                       : strcmp(trained, "labels")                ? trained
@@ -284,7 +356,7 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
         json_object_set_new(object, "preset", json_string(model->state.config.preset));
         json_object_set_new(object, "backbone", json_string(model->state.config.backbone));
         json_object_set_new(object, "seed", json_integer((json_int_t)model->state.config.seed));
-        json_object_set_new(object, "n_images_unreadable", json_integer((json_int_t)(codes.n_skipped + query_codes.n_skipped)));
+        json_object_set_new(object, "n_images_unreadable", json_integer((json_int_t)(database_codes->n_skipped + query_codes.n_skipped)));
         code = measure_masks(model, queries, o->split, object, status);
         if (code == ADAH_OK)
             code = finish(&e, object, json, status);
