@@ -172,20 +172,20 @@ typedef struct evaluation {
     size_t n_own;
 } evaluation;
 
-/* Whether a file is in both folders under this name with the same bytes. */
-static int same_file(const char *folder, const char *other_folder, const char *name) {
-    char *path[2] = {adah_file_join(folder, name), adah_file_join(other_folder, name)};
-    adah_file_map map[2] = {{0}};
-    int is_same = 1;
-    for (int i = 0; i < 2; i++)
-        is_same = is_same && path[i] && adah_file_open_map(path[i], &map[i], NULL) == ADAH_OK;
-    is_same = is_same && map[0].n_bytes == map[1].n_bytes && map[0].n_bytes > 0 &&
-              !memcmp(map[0].bytes, map[1].bytes, map[0].n_bytes);
-    for (int i = 0; i < 2; i++) {
-        adah_file_close_map(&map[i]);
-        adah_memory_free(path[i]);
-    }
-    return is_same;
+/* Whether a file is in both folders under this name with the same bytes. One that cannot be read is not. */
+static adah_code same_file(const char *folder, const char *other_folder, const char *name, int *is_same,
+                           adah_status *status) {
+    char *path = adah_file_join(folder, name), *other_path = adah_file_join(other_folder, name);
+    adah_file_map map = {0}, other = {0};
+    adah_code code = path && other_path ? ADAH_OK : adah_fail_memory(status, strlen(name));
+    *is_same = code == ADAH_OK && adah_file_open_map(path, &map, NULL) == ADAH_OK &&
+               adah_file_open_map(other_path, &other, NULL) == ADAH_OK && map.n_bytes > 0 &&
+               map.n_bytes == other.n_bytes && !memcmp(map.bytes, other.bytes, map.n_bytes);
+    adah_file_close_map(&map);
+    adah_file_close_map(&other);
+    adah_memory_free(path);
+    adah_memory_free(other_path);
+    return code;
 }
 
 /* Numbers the image files of a data set as its records. */
@@ -198,11 +198,27 @@ static adah_code number_files(const adah_dataset *dataset, adah_string_table *fi
     return ADAH_OK;
 }
 
-/* Fills own: the position in the database of every query that is there too, SIZE_MAX for the others. */
+/* The record of the database that query i is itself, SIZE_MAX for none. files: those of the database when queries come from
+ * another set. */
+static adah_code find_record(const evaluation *e, const adah_string_table *files, size_t i, size_t *record,
+                             adah_status *status) {
+    *record = e->q.record[i];
+    if (e->queries == e->database)
+        return ADAH_OK;
+    const char *name = adah_dataset_record(e->queries, *record)->file_name;
+    const uint32_t found = adah_string_table_find(files, name, strlen(name));
+    int is_same = 0;
+    if (found != ADAH_STRING_NONE)
+        ADAH_TRY(same_file(adah_dataset_folder(e->queries), adah_dataset_folder(e->database), name, &is_same, status));
+    *record = is_same ? found : SIZE_MAX;
+    return ADAH_OK;
+}
+
+/* Fills own. */
 static adah_code find_own(evaluation *e, adah_status *status) {
     const size_t n = adah_dataset_count(e->database);
     adah_string_table files = {0};
-    size_t *position = adah_memory_alloc(n * sizeof *position); /* in the database, by record */
+    size_t *position = adah_memory_alloc(n * sizeof *position), record; /* in the database, by record */
     e->own = adah_memory_alloc(e->q.n * sizeof *e->own);
     adah_code code = position && e->own ? ADAH_OK : adah_fail_memory(status, (n + e->q.n) * sizeof *position);
     if (code == ADAH_OK && e->queries != e->database)
@@ -212,15 +228,9 @@ static adah_code find_own(evaluation *e, adah_status *status) {
     for (size_t i = 0; i < e->d.n && code == ADAH_OK; i++)
         position[e->d.record[i]] = i;
     for (size_t i = 0; i < e->q.n && code == ADAH_OK; i++) {
-        size_t record = e->q.record[i];
-        if (e->queries != e->database) {
-            const char *name = adah_dataset_record(e->queries, record)->file_name;
-            const uint32_t found = adah_string_table_find(&files, name, strlen(name));
-            record = found != ADAH_STRING_NONE && position[found] != SIZE_MAX &&
-                             same_file(adah_dataset_folder(e->queries), adah_dataset_folder(e->database), name)
-                         ? found
-                         : SIZE_MAX;
-        }
+        code = find_record(e, &files, i, &record, status);
+        if (code != ADAH_OK)
+            break;
         e->own[i] = record != SIZE_MAX ? position[record] : SIZE_MAX;
         e->n_own += e->own[i] != SIZE_MAX;
     }
