@@ -199,8 +199,8 @@ static void add_curve(adah_chart *chart, const char *name, const json_t *directi
 
 /* One model: a chart with both directions. Several: a chart a direction with a line a model, the first eight of them. */
 static void add_retrieval_curves(report *r, curve which, double *numbers) {
-    static const char *const title[] = {"Precision and recall by Hamming radius (micro)",
-                                        "Precision and recall by Hamming radius (macro)", "Precision of the first N"};
+    static const char *const title[] = {"Precision-recall by radius (micro)",
+                                        "Precision-recall by radius (macro)", "Precision of the first N"};
     char full_title[128], name[ADAH_CHART_LINES_MAX][40];
     for (int d = 0; d < (r->models ? 2 : 1); d++) {
         adah_chart chart = {.title = r->models ? full_title : title[which],
