@@ -366,7 +366,8 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
         json_object_set_new(object, "preset", json_string(model->state.config.preset));
         json_object_set_new(object, "backbone", json_string(model->state.config.backbone));
         json_object_set_new(object, "seed", json_integer((json_int_t)model->state.config.seed));
-        json_object_set_new(object, "n_images_unreadable", json_integer((json_int_t)(database_codes->n_skipped + query_codes.n_skipped)));
+        const size_t n_unreadable = database_codes->n_skipped + query_codes.n_skipped;
+        json_object_set_new(object, "n_images_unreadable", json_integer((json_int_t)n_unreadable));
         code = measure_masks(model, queries, o->split, object, status);
         if (code == ADAH_OK)
             code = finish(&e, object, json, status);

@@ -137,7 +137,8 @@ static void add_map_table(report *r) {
     static const char *const key[] = {"map", "map_tie_aware", "map_at_k_by_rank", "ndcg_at_k"};
     const long long k = (long long)number(r->evaluation, direction_key[0], "k");
     adah_text_add(&r->html, "<h2>Mean average precision</h2>\n<table><tr><th>query to answer</th><th>mAP@all</th>"
-                  "<th>tie-aware mAP</th><th>mAP@%lld by rank</th><th>NDCG@%lld</th></tr>\n", k, k);
+                  "<th>tie-aware mAP</th><th>mAP@%lld by rank</th><th>NDCG@%lld</th><th>mAP, ties worst to best</th></tr>\n",
+                  k, k);
     for (int i = 0; i < 4; i++) {
         adah_text_add(&r->html, "<tr><td>%s</td>", direction_name[i]);
         for (size_t m = 0; m < sizeof key / sizeof *key; m++) {
@@ -146,7 +147,8 @@ static void add_map_table(report *r) {
                 adah_text_add(&r->html, " &plusmn; %.4f", number(r->deviation, direction_key[i], key[m]));
             adah_text_add(&r->html, "</td>");
         }
-        adah_text_add(&r->html, "</tr>\n");
+        adah_text_add(&r->html, "<td>%.4f to %.4f</td></tr>\n", number(r->evaluation, direction_key[i], "map_pessimistic"),
+                      number(r->evaluation, direction_key[i], "map_optimistic"));
     }
     adah_text_add(&r->html, "</table>\n");
     const json_t *masks = json_object_get(r->evaluation, "attention_masks");
