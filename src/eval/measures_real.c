@@ -59,10 +59,10 @@ static double dot(const float *a, const float *b, size_t n) {
     return (sum[0] + sum[1]) + (sum[2] + sum[3]);
 }
 
-/* The bits of a double, so turned that they order as the numbers do, descending. */
+/* The bits of a double, so turned that they order as the numbers do, descending. Sums of products that start at 0 are
+ * never -0, which would order behind 0. */
 static uint64_t key_of(double similarity) {
     uint64_t bits;
-    similarity += 0.0; /* -0 is 0 */
     memcpy(&bits, &similarity, sizeof bits);
     return bits >> 63 ? bits : ~bits & ~(UINT64_C(1) << 63);
 }

@@ -104,6 +104,8 @@ stderr_has 'give either --model or --codes'
 # Reports: the facts, a chart a curve; of several models their mean and a line each.
 split_checksum=$(grep -o '"split_checksum":"[0-9a-f]*"' one.json | cut -d'"' -f4)
 check test "${#split_checksum}" = 32
+expect 0 info --data scenes
+stdout_has "^split_checksum: $split_checksum$"
 charts() { grep -o '<svg [^>]*><title>[^<]*' "$1" | sed 's/.*<title>//'; }
 expect 0 eval --model 0.safetensors --data scenes --quiet --report one.html
 check grep -q "Data scenes; checksum of its split $split_checksum; " one.html
