@@ -49,25 +49,36 @@ void adah_pair_set_texts(const adah_pair_set *set, const size_t *items, size_t n
     }
 }
 
-static int share_label(const adah_pair_set *set, size_t a, size_t b) {
-    size_t i = set->label_start[a], j = set->label_start[b];
+/* How many labels two items share. */
+static size_t shared_labels(const adah_pair_set *set, size_t a, size_t b) {
+    size_t i = set->label_start[a], j = set->label_start[b], n = 0;
     while (i < set->label_start[a + 1] && j < set->label_start[b + 1]) {
-        if (set->label[i] == set->label[j])
-            return 1;
-        if (set->label[i] < set->label[j])
-            i++;
-        else
-            j++;
+        const uint32_t x = set->label[i], y = set->label[j];
+        n += x == y;
+        i += x <= y;
+        j += y <= x;
     }
-    return 0;
+    return n;
 }
 
-void adah_pair_set_similar(const adah_pair_set *set, const size_t *items, size_t n, uint8_t *similar) {
-    for (size_t i = 0; i < n; i++) {
-        similar[i * n + i] = 1;
-        for (size_t j = i + 1; j < n; j++)
-            similar[i * n + j] = similar[j * n + i] = (uint8_t)share_label(set, items[i], items[j]);
-    }
+static size_t label_count(const adah_pair_set *set, size_t item) {
+    return set->label_start[item + 1] - set->label_start[item];
+}
+
+static float similarity_of(const adah_pair_set *set, size_t a, size_t b, int graded) {
+    if (a == b)
+        return 1;
+    const size_t shared = shared_labels(set, a, b);
+    if (!graded || !shared)
+        return shared > 0;
+    return (float)shared / (float)(label_count(set, a) + label_count(set, b) - shared);
+}
+
+void adah_pair_set_similarity(const adah_pair_set *set, const size_t *items, size_t n, const size_t *others, size_t n_others,
+                              int graded, float *similarity) {
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n_others; j++)
+            similarity[i * n_others + j] = similarity_of(set, items[i], others[j], graded);
 }
 
 void adah_pair_set_targets(const adah_pair_set *set, const size_t *items, size_t n, float *target) {

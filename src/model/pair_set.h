@@ -27,8 +27,10 @@ void adah_pair_set_images(const adah_pair_set *set, const adah_config *config, c
 void adah_pair_set_texts(const adah_pair_set *set, const size_t *items, size_t n, size_t n_batch, float *x);
 /* One bag from word numbers. x: (V). */
 void adah_text_bag(const uint32_t *words, size_t n, size_t n_words, float *x);
-/* S of the batch: (n, n), 1 where two share a label, and on the diagonal. */
-void adah_pair_set_similar(const adah_pair_set *set, const size_t *items, size_t n, uint8_t *similar);
+/* S of items to others, (n, n_others): 1 where two share a label and of an item with itself, else 0. graded: the labels they
+ * share over the labels that either has. */
+void adah_pair_set_similarity(const adah_pair_set *set, const size_t *items, size_t n, const size_t *others, size_t n_others,
+                              int graded, float *similarity);
 /* Label distributions for the classifier: (n, n_labels), uniform over the labels of each. */
 void adah_pair_set_targets(const adah_pair_set *set, const size_t *items, size_t n, float *target);
 

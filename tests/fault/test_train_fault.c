@@ -161,7 +161,8 @@ static adah_code make_backbone(adah_status *status) {
 
 static adah_code make_objective(adah_status *status) {
     adah_objective *o = NULL;
-    const adah_code code = adah_objective_create(7, 16, 1, 1, &o, status);
+    const adah_objective_options options = {.n_batch = 7, .n_bits = 16, .n_bank_max = 14, .margin = 1};
+    const adah_code code = adah_objective_create(&options, &o, status);
     adah_objective_free(o);
     return code;
 }
@@ -180,7 +181,7 @@ static adah_code train(const char *checkpoint_path, int resume, adah_status *sta
     config.n_batch = 8;
     config.n_epochs = 1;
     config.n_warmup_epochs = 0;
-    config.classifier_weight = 1;
+    tiny_config_all_terms(&config);
     const adah_training training = {.config = &config,
                                     .set = &pairs->set,
                                     .train = pairs->items,
@@ -209,7 +210,7 @@ static void test_allocations_of_the_parts(void **state) {
     check_allocations("network, oneDNN", make_onednn_network, 0, 100);
     check_allocations("network, reference", make_reference_network, 0, 100);
     check_allocations("backbone", make_backbone, 0, 50);
-    check_allocations("objective", make_objective, 0, 9);
+    check_allocations("objective", make_objective, 0, 7);
 }
 
 static void test_allocations_of_a_training(void **state) {

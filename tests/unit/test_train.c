@@ -364,8 +364,7 @@ static int watch(void *user, const adah_progress_event *event) {
 static job *rich_job(void) {
     job *j = job_create(1);
     j->config.dropout = 0.2f;
-    j->config.classifier_weight = 0.5f;
-    j->config.quantisation_weight = 0.1f;
+    tiny_config_all_terms(&j->config);
     j->config.attention_retrieval_weight = 0.5f;
     j->config.weight_decay = 0.01f;
     j->config.clip_norm = 5;
