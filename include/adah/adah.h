@@ -70,6 +70,7 @@ typedef struct adah_record {
     const char *mask;            /* image of the true objects, white where they are, relative to the folder; NULL: none */
     adah_split split;            /* TRAIN when the metadata says nothing */
     size_t line;                 /* in the metadata file, from 1 */
+    size_t row;                  /* in the arrays beside it: the records before it, bad ones counted */
 } adah_record;
 
 typedef struct adah_dataset_options {

@@ -43,9 +43,8 @@ static adah_code make_network(adah_encoder *e, adah_modality modality, adah_netw
         return ADAH_OK;
     const adah_model_state *s = &e->model->state;
     const adah_network_plan plan = {.n_batch = 1,
-                                    .image = modality == ADAH_IMAGE ? s->image : ADAH_INPUT_NONE,
-                                    .image_item = s->image_item,
-                                    .n_words = modality == ADAH_TEXT ? s->n_words : 0};
+                                    .image = modality == ADAH_IMAGE ? s->image : (adah_side_input){0},
+                                    .text = modality == ADAH_TEXT ? s->text : (adah_side_input){0}};
     return adah_network_create(&plan, &s->config, parameters_of(e), network, status);
 }
 
@@ -56,9 +55,13 @@ static void pack(const adah_encoder *e, adah_side *side, uint8_t *code) {
 adah_code adah_encode_text(adah_encoder *e, const char *text, uint8_t *code, adah_status *status) {
     uint32_t *ids;
     size_t n_ids, n_unknown;
+    char input[ADAH_INPUT_TEXT_BYTES];
+    if (e->model->state.text.kind != ADAH_INPUT_WORDS)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes texts given as \"%s\", not as words",
+                         adah_input_text(e->model->state.text, input));
     ADAH_TRY(make_network(e, ADAH_TEXT, &e->text, status));
     ADAH_TRY(adah_vocabulary_lookup(e->model->vocabulary, text, &ids, &n_ids, &n_unknown, status));
-    adah_text_bag(ids, n_ids, e->model->state.n_words, adah_node_value(e->text->text.input));
+    adah_text_bag(ids, n_ids, e->model->state.text.item.dim[0], adah_node_value(e->text->text.input));
     adah_memory_free(ids);
     if (n_ids == 0)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "\"%.200s\": %s", text,
@@ -76,8 +79,10 @@ static adah_code run_image(adah_encoder *e, adah_status *status) {
 }
 
 static adah_code prepare_image(adah_encoder *e, adah_status *status) {
-    if (e->model->state.image != ADAH_INPUT_PIXELS)
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes images as vectors, not as pictures");
+    char input[ADAH_INPUT_TEXT_BYTES];
+    if (e->model->state.image.kind != ADAH_INPUT_PIXELS)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes images given as \"%s\", not as pictures",
+                         adah_input_text(e->model->state.image, input));
     return make_network(e, ADAH_IMAGE, &e->image, status);
 }
 

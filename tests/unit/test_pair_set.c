@@ -24,12 +24,11 @@ static const uint8_t has_image[] = {1, 0, 1, 1, 1};
 
 static adah_pair_set vectors(void) {
     return (adah_pair_set){.n = 5,
-                           .image = ADAH_INPUT_VECTOR,
-                           .image_item = ADAH_SHAPE1(2),
-                           .image_float = image_float,
+                           .image = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(2)},
+                           .image_float = {.value = image_float},
                            .word = word,
                            .word_start = word_start,
-                           .n_words = 6,
+                           .text = {ADAH_INPUT_WORDS, ADAH_SHAPE1(6)},
                            .label = label,
                            .label_start = label_start,
                            .n_labels = 4};
@@ -78,8 +77,7 @@ static void test_pixels(void **state) {
         rgb[i] = (uint8_t)adah_random_below(&r, 256);
     adah_pair_set set = vectors();
     set.n = 2;
-    set.image = ADAH_INPUT_PIXELS;
-    set.image_item = (adah_shape){3, {3, 3, 3, 0}};
+    set.image = adah_input_pixels(3);
     set.image_rgb = rgb;
     for (int s = 0; s < 2; s++) {
         const adah_config config = config_of(styles[s]);
@@ -207,17 +205,15 @@ static void test_encode(void **state) {
     config.n_bits = Q;
     config.n_text_hidden = config.n_text_feature = 20;
     const adah_pair_set set = {.n = N,
-                               .image = ADAH_INPUT_VECTOR,
-                               .image_item = ADAH_SHAPE1(D),
-                               .image_float = images,
+                               .image = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(D)},
+                               .image_float = {.value = images},
                                .word = words,
                                .word_start = starts,
-                               .n_words = 6,
+                               .text = {ADAH_INPUT_WORDS, ADAH_SHAPE1(6)},
                                .label_start = starts};
     adah_parameters p = {0};
     adah_network *net;
-    const adah_network_plan plan = {
-        .n_batch = 1, .image = set.image, .image_item = set.image_item, .n_words = 6, .creating = 1};
+    const adah_network_plan plan = {.n_batch = 1, .image = set.image, .text = set.text, .creating = 1};
     assert_int_equal(adah_network_create(&plan, &config, &p, &net, NULL), ADAH_OK);
     counted c = {0, 0};
     const adah_progress progress = {count, &c};
