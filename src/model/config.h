@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-enum { ADAH_NAME_BYTES = 32 };
+enum { ADAH_NAME_BYTES = 32, ADAH_SCALE_MAX = 1000000 /* of feature_scale and text_scale */ };
 
 typedef enum adah_pooling {
     ADAH_POOL_ATTENDED,  /* a masked map is averaged over the positions its mask keeps */

@@ -1,9 +1,11 @@
 /* encoder.c - single texts and images to codes and attention maps, with networks of batch size 1 made when first needed. */
 #include "base/memory.h"
+#include "base/file.h"
 #include "codes/codes.h"
 #include "data/image.h"
 #include "model/backbone.h"
 #include "model/pair_set.h"
+#include "pipeline/feature_array.h"
 #include "pipeline/model.h"
 
 #include <string.h>
@@ -101,6 +103,42 @@ adah_code adah_encode_image_bytes(adah_encoder *e, const uint8_t *bytes, size_t 
     ADAH_TRY(run_image(e, status));
     pack(e, &e->image->image, code);
     return ADAH_OK;
+}
+
+/* From the record's row of an array. */
+static adah_code encode_row(adah_encoder *e, const adah_feature_array *array, const adah_dataset *dataset, size_t record,
+                            adah_modality modality, uint8_t *code, adah_status *status) {
+    adah_network **network = modality == ADAH_IMAGE ? &e->image : &e->text;
+    ADAH_TRY(adah_feature_array_check(array, dataset, record, 1, status));
+    ADAH_TRY(make_network(e, modality, network, status));
+    adah_side *side = modality == ADAH_IMAGE ? &(*network)->image : &(*network)->text;
+    adah_float_item(&array->rows, array->input, record, adah_node_value(side->input));
+    ADAH_TRY(adah_graph_forward((*network)->graph, status));
+    pack(e, side, code);
+    return ADAH_OK;
+}
+
+adah_code adah_encode_record(adah_encoder *e, const adah_dataset *dataset, size_t record, adah_modality modality,
+                             uint8_t *code, adah_status *status) {
+    const adah_model_state *s = &e->model->state;
+    const adah_record *r = adah_dataset_record(dataset, record);
+    if (!r)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: record %zu, expected less than %zu", adah_dataset_folder(dataset),
+                         record, adah_dataset_count(dataset));
+    if (modality == ADAH_TEXT && s->text.kind == ADAH_INPUT_WORDS)
+        return adah_encode_text(e, r->text, code, status);
+    adah_code done;
+    if (modality == ADAH_IMAGE && s->image.kind == ADAH_INPUT_PIXELS) {
+        char *path = adah_file_join(adah_dataset_folder(dataset), r->file_name);
+        done = path ? adah_encode_image_file(e, path, code, status) : adah_fail_memory(status, strlen(r->file_name));
+        adah_memory_free(path);
+        return done;
+    }
+    adah_feature_arrays arrays;
+    ADAH_TRY(adah_feature_arrays_open_for(s, dataset, &arrays, status));
+    done = encode_row(e, modality == ADAH_IMAGE ? &arrays.image : &arrays.text, dataset, record, modality, code, status);
+    adah_feature_arrays_close(&arrays);
+    return done;
 }
 
 adah_code adah_attend_image(adah_encoder *e, const char *path, adah_attention_map *map, adah_status *status) {

@@ -110,16 +110,22 @@ static adah_code configure(job *j, adah_status *status) {
     return check_given(j, status);
 }
 
-/* Given features of any magnitude are brought to a mean square of 1, once for the array. */
+/* Given features of any magnitude are brought to a mean square of 1, once for the array. *scale not 0: chosen already. */
+static adah_code choose_scale(const job *j, adah_feature_array *array, float *scale, adah_status *status) {
+    if (array->input.kind == ADAH_INPUT_NONE)
+        return ADAH_OK;
+    if (*scale == 0)
+        *scale = adah_feature_array_measure(array, j->dataset);
+    if (!(*scale <= ADAH_SCALE_MAX))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: values of magnitude %g, expected at least %g", array->path,
+                         1 / (double)*scale, 1.0 / ADAH_SCALE_MAX);
+    array->rows.scale = *scale;
+    return ADAH_OK;
+}
+
 static adah_code scale_given(job *j, adah_status *status) {
-    adah_config *c = &j->state.config;
-    if (is_image_given(j) && c->feature_scale == 0)
-        c->feature_scale = adah_feature_array_measure(&j->arrays.image, j->dataset);
-    if (is_text_given(j) && c->text_scale == 0)
-        c->text_scale = adah_feature_array_measure(&j->arrays.text, j->dataset);
-    j->arrays.image.rows.scale = c->feature_scale;
-    j->arrays.text.rows.scale = c->text_scale;
-    return adah_config_check(c, status);
+    ADAH_TRY(choose_scale(j, &j->arrays.image, &j->state.config.feature_scale, status));
+    return choose_scale(j, &j->arrays.text, &j->state.config.text_scale, status);
 }
 
 /* ---------------------------------------------------------------- words, parameters, images */
