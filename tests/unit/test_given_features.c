@@ -22,7 +22,8 @@
 
 enum { N = 96, N_CLASSES = 4, C = 8, P = 6, N_BITS = 16, CODE_BYTES = N_BITS / 8 };
 
-static const char *const settings[] = {"n_image_hidden=32", "n_text_hidden=32", "n_text_feature=16", "n_batch=16", "rate=0.01"};
+static const char *const settings[] = {"n_image_hidden=32", "n_text_hidden=32", "n_text_feature=16", "n_batch=16", "rate=0.01",
+                                       "validation_share=0"};
 
 static temporary_folder folder;
 static char model_path[512];
@@ -35,7 +36,7 @@ static int set_up(void **state) {
     TEMPORARY_PATH(folder, "model", model_path);
     options = (adah_train_options)ADAH_TRAIN_OPTIONS_INIT;
     options.n_bits = N_BITS;
-    options.n_epochs = 12;
+    options.n_epochs = 25;
     options.settings = settings;
     options.n_settings = sizeof settings / sizeof *settings;
     options.cache_folder = folder.path;

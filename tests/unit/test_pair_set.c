@@ -68,6 +68,27 @@ static void test_images(void **state) {
     assert_floats(x, (const float[]){9, 10, 0, 0, 9, 10, -99, -99}, 8);
 }
 
+/* Given features: rows in an order of their own, scaled, tokens turned to channels first; rows beyond the items are zero. */
+static void test_given_features(void **state) {
+    (void)state;
+    static const float value[] = {0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15}; /* two items of 3 tokens of 2 channels */
+    static const size_t row[] = {1, 0};
+    adah_pair_set set = vectors();
+    const adah_config config = config_of("torchvision");
+    const size_t items[] = {0, 1};
+    float x[20];
+    set.text = (adah_side_input){ADAH_INPUT_TOKENS, ADAH_SHAPE2(3, 2)};
+    set.text_float = (adah_float_rows){value, row, 2};
+    fill(x, 20);
+    adah_pair_set_texts(&set, items, 2, 3, x);
+    assert_floats(x, (const float[]){20, 24, 28, 22, 26, 30, 0, 4, 8, 2, 6, 10, 0, 0, 0, 0, 0, 0, -99, -99}, 20);
+    set.image = (adah_side_input){ADAH_INPUT_MAP, {3, {2, 3, 1, 0}}};
+    set.image_float = (adah_float_rows){value, NULL, 0};
+    fill(x, 20);
+    adah_pair_set_images(&set, &config, items + 1, 1, 2, x);
+    assert_floats(x, (const float[]){10, 11, 12, 13, 14, 15, 0, 0, 0, 0, 0, 0, -99, -99}, 14);
+}
+
 static void test_pixels(void **state) {
     (void)state;
     static const char *const styles[] = {"torchvision", "caffe"};
@@ -250,6 +271,7 @@ static void test_encode(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_images),
+        cmocka_unit_test(test_given_features),
         cmocka_unit_test(test_pixels),
         cmocka_unit_test(test_bags_of_words),
         cmocka_unit_test(test_similarity_by_hand),
