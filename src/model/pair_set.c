@@ -18,6 +18,19 @@ void adah_float_item(const adah_float_rows *rows, adah_side_input input, size_t 
             x[c * n_tokens + p] = scale * from[p * n_channels + c];
 }
 
+typedef struct float_pass {
+    const adah_float_rows *rows;
+    adah_side_input input;
+    const size_t *items;
+    size_t n_floats;
+    float *x;
+} float_pass;
+
+static void gather_floats(void *context, size_t i) {
+    const float_pass *pass = context;
+    adah_float_item(pass->rows, pass->input, pass->items[i], pass->x + i * pass->n_floats);
+}
+
 typedef struct image_pass {
     const adah_pair_set *set;
     const adah_config *config;
@@ -55,11 +68,12 @@ void adah_text_bag(const uint32_t *words, size_t n, size_t n_words, float *x) {
 void adah_pair_set_texts(const adah_pair_set *set, const size_t *items, size_t n, size_t n_batch, float *x) {
     const size_t n_floats = adah_shape_count(set->text.item);
     memset(x + n * n_floats, 0, (n_batch - n) * n_floats * sizeof *x);
+    if (set->text.kind != ADAH_INPUT_WORDS) {
+        float_pass pass = {&set->text_float, set->text, items, n_floats, x};
+        adah_parallel_for(n, 1, gather_floats, &pass);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
-        if (set->text.kind != ADAH_INPUT_WORDS) {
-            adah_float_item(&set->text_float, set->text, items[i], x + i * n_floats);
-            continue;
-        }
         const size_t start = set->word_start[items[i]], end = set->word_start[items[i] + 1];
         adah_text_bag(set->word + start, end - start, n_floats, x + i * n_floats);
     }

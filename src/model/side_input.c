@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SIZE_LARGEST = 1 << 24 };
+enum { SIZE_LARGEST = 1 << 24, ITEM_LARGEST = 1 << 30 };
 
 static const struct {
     const char *name;
@@ -20,6 +20,16 @@ adah_side_input adah_input_pixels(size_t n_side) {
 
 adah_side_input adah_input_words(size_t n_words) {
     return (adah_side_input){ADAH_INPUT_WORDS, ADAH_SHAPE1(n_words)};
+}
+
+int adah_input_fits(adah_side_input input) {
+    size_t n = 1;
+    for (int i = 0; i < input.item.n_dims; i++) {
+        if (input.item.dim[i] < 1 || input.item.dim[i] > SIZE_LARGEST || n > ITEM_LARGEST / input.item.dim[i])
+            return 0;
+        n *= input.item.dim[i];
+    }
+    return 1;
 }
 
 int adah_input_equal(adah_side_input a, adah_side_input b) {
@@ -49,14 +59,13 @@ int adah_input_parse(const char *text, adah_side_input *input) {
         if (*p != ' ' || p[1] < '1' || p[1] > '9')
             return 0;
         char *end;
-        const unsigned long long n = strtoull(p + 1, &end, 10);
-        if (n > SIZE_LARGEST)
-            return 0;
-        item.dim[i] = (size_t)n;
+        item.dim[i] = strtoull(p + 1, &end, 10);
         p = end;
     }
-    if (*p)
+    const adah_side_input found =
+        kind == ADAH_INPUT_PIXELS ? adah_input_pixels(item.dim[0]) : (adah_side_input){(adah_input_kind)kind, item};
+    if (*p || !adah_input_fits(found))
         return 0;
-    *input = kind == ADAH_INPUT_PIXELS ? adah_input_pixels(item.dim[0]) : (adah_side_input){(adah_input_kind)kind, item};
+    *input = found;
     return 1;
 }

@@ -20,12 +20,14 @@ typedef struct adah_side_input {
 
 adah_side_input adah_input_pixels(size_t n_side);
 adah_side_input adah_input_words(size_t n_words);
+/* Every size 1 to 2^24, all together at most 2^30. */
+int adah_input_fits(adah_side_input input);
 int adah_input_equal(adah_side_input a, adah_side_input b);
 
 /* "pixels S", "map C H W", "tokens P C", "vector D" or "words V": for model files and messages. */
 enum { ADAH_INPUT_TEXT_BYTES = 96 };
 const char *adah_input_text(adah_side_input input, char text[ADAH_INPUT_TEXT_BYTES]); /* returns text */
-/* Reads it back; 0: it is none of them, or a size is 0 or beyond 2^24. */
+/* Reads it back; 0: it is none of them, or does not fit. */
 int adah_input_parse(const char *text, adah_side_input *input);
 
 #endif

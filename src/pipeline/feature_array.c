@@ -8,8 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SIZE_LARGEST = 1 << 24 }; /* of a dimension, as model files have it */
-
 static const char *const side_name[2] = {[ADAH_IMAGE] = "image", [ADAH_TEXT] = "text"};
 /* (n, D) to (n, C, H, W); a text has no height and width. */
 static const int n_dims_max[2] = {[ADAH_IMAGE] = 4, [ADAH_TEXT] = 3};
@@ -101,10 +99,9 @@ static adah_code check_shape(const adah_feature_array *a, const adah_dataset *da
     if (shape.dim[0] != n)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %zu rows, expected %zu, one for each record of the metadata "
                          "(%zu of them bad)", a->path, shape.dim[0], n, n_bad);
-    for (int i = 1; i < shape.n_dims; i++)
-        if (shape.dim[i] == 0 || shape.dim[i] > SIZE_LARGEST)
-            return adah_fail(status, ADAH_ERROR_FORMAT, "%s: shape %s, expected dimensions of 1 to %d", a->path,
-                             adah_shape_text(shape, text), SIZE_LARGEST);
+    if (!adah_input_fits(a->input))
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: shape %s, expected rows of 1 to 2^30 values", a->path,
+                         adah_shape_text(shape, text));
     return ADAH_OK;
 }
 
@@ -116,6 +113,8 @@ static adah_code open_array(const adah_dataset *dataset, adah_modality side, ada
     if (!a->path)
         return ADAH_OK;
     ADAH_TRY(is_npy ? open_npy(a, side, &shape, status) : open_tensor(a, side, &shape, status));
+    a->input = (adah_side_input){kind[shape.n_dims], {shape.n_dims - 1, {0}}};
+    memcpy(a->input.item.dim, shape.dim + 1, (size_t)a->input.item.n_dims * sizeof *shape.dim);
     ADAH_TRY(check_shape(a, dataset, shape, status));
     const size_t n = adah_dataset_count(dataset);
     a->row = adah_memory_zeroed(n, sizeof *a->row);
@@ -124,8 +123,6 @@ static adah_code open_array(const adah_dataset *dataset, adah_modality side, ada
     for (size_t i = 0; i < n; i++)
         a->row[i] = adah_dataset_record(dataset, i)->row;
     a->rows.row = a->row;
-    a->input = (adah_side_input){kind[shape.n_dims], {shape.n_dims - 1, {0}}};
-    memcpy(a->input.item.dim, shape.dim + 1, (size_t)a->input.item.n_dims * sizeof *shape.dim);
     return ADAH_OK;
 }
 

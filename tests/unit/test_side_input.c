@@ -37,7 +37,7 @@ static void test_what_is_refused(void **state) {
     static const char *const bad[] = {"",          " ",         "nothing",     "vector",     "vector ",   "vector 0",
                                       "vector -1", "vector 1 ", "vector 1 2",  "vector  1",  "vector 1x", "vectors 1",
                                       "map 1 2",   "tokens 3",  "pixel 64",    "Vector 1",   "words +1",  "words 16777217",
-                                      "vector 99999999999999999999",           "tokens 3 4 5"};
+                                      "vector 99999999999999999999", "map 65536 16777216 16777216", "tokens 32769 32768", "pixels 32768",           "tokens 3 4 5"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         adah_side_input input = {ADAH_INPUT_MAP, ADAH_SHAPE1(7)};
         if (adah_input_parse(bad[i], &input))
