@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-enum { ADAH_NAME_BYTES = 32 };
+enum { ADAH_NAME_BYTES = 32, ADAH_SCALE_MAX = 1000000 /* of feature_scale and text_scale */ };
 
 typedef enum adah_pooling {
     ADAH_POOL_ATTENDED,  /* a masked map is averaged over the positions its mask keeps */
@@ -21,7 +21,8 @@ typedef struct adah_config {
     char backbone[ADAH_NAME_BYTES];
     char weights_style[ADAH_NAME_BYTES]; /* which preprocessing the backbone's weights want: "torchvision", "caffe", "tensorflow" */
     int n_side;               /* pixels of the input image */
-    float feature_scale;      /* f^I is multiplied by this; 0: chosen at the start of training so that its mean square is 1 */
+    float feature_scale;      /* f^I, or what images are given as, is multiplied by this; 0: chosen at the start of training so that its mean square is 1 */
+    float text_scale;         /* the same for texts given as features */
     int finetune;             /* 1: the backbone learns too */
     int attention;            /* 0: no masks: H = D(f) */
     int adversary;            /* 0: the unattended features are not looked at */
@@ -60,7 +61,7 @@ typedef struct adah_config {
     uint64_t seed;
 } adah_config;
 
-/* "default" or "paper", for one of the backbones. */
+/* "default" or "paper", for one of the backbones or "none" (images given as features). */
 adah_code adah_config_preset(const char *preset, const char *backbone, adah_config *config, adah_status *status);
 /* Refuses values that make no sense, naming the option, the value and what was expected. */
 adah_code adah_config_check(const adah_config *config, adah_status *status);

@@ -101,8 +101,7 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     const adah_network_plan plan = {.mode = ADAH_GRAPH_TRAIN,
                                     .n_batch = r->n_batch,
                                     .image = t->set->image,
-                                    .image_item = t->set->image_item,
-                                    .n_words = t->set->n_words,
+                                    .text = t->set->text,
                                     .n_labels = r->classify ? t->set->n_labels : 0,
                                     .keep_hidden = c->attention && c->adversary,
                                     .creating = 1};
