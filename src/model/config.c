@@ -29,7 +29,10 @@ static const field fields[] = {
     TEXT(preset, "default|paper"),
     INT(n_bits, ADAH_BITS_MIN, ADAH_BITS_MAX),
     TEXT(backbone, NULL),
-    TEXT(weights_style, "torchvision|caffe|tensorflow"),
+    TEXT(weights_style, "torchvision|caffe|tensorflow|matconvnet"),
+    FLOAT(mean_red, 0, 255),
+    FLOAT(mean_green, 0, 255),
+    FLOAT(mean_blue, 0, 255),
     INT(n_side, 16, 1024),
     FLOAT(feature_scale, 0, 1e6),
     INT(finetune, 0, 1),
@@ -105,7 +108,7 @@ adah_code adah_config_check(const adah_config *config, adah_status *status) {
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_side is %d, %s needs at least %d", config->n_side,
                          backbone->name, backbone->n_side_min);
     if (config->pooling == ADAH_POOL_FLATTEN && !backbone->has_fc)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "pooling \"flatten\" needs vgg16 or vgg19, the backbone is %s",
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "pooling \"flatten\" needs vgg16, vgg19 or cnn_f, the backbone is %s",
                          backbone->name);
     return ADAH_OK;
 }

@@ -19,7 +19,9 @@ typedef struct adah_config {
     /* what the model is */
     int n_bits;               /* q */
     char backbone[ADAH_NAME_BYTES];
-    char weights_style[ADAH_NAME_BYTES]; /* which preprocessing the backbone's weights want: "torchvision", "caffe", "tensorflow" */
+    char weights_style[ADAH_NAME_BYTES]; /* which preprocessing the backbone's weights want: "torchvision", "caffe", "tensorflow",
+                                            "matconvnet" */
+    float mean_red, mean_green, mean_blue; /* what "matconvnet" subtracts, 0..255; comes with the weights */
     int n_side;               /* pixels of the input image */
     float feature_scale;      /* f^I is multiplied by this; 0: chosen at the start of training so that its mean square is 1 */
     int finetune;             /* 1: the backbone learns too */

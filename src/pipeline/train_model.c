@@ -107,17 +107,17 @@ static adah_code make_vocabulary(job *j, adah_status *status) {
 static adah_code make_parameters(job *j, adah_status *status) {
     adah_config *c = &j->state.config;
     const size_t n_side = (size_t)c->n_side;
-    adah_safetensors *weights = NULL;
+    adah_weights *weights = NULL;
     const adah_backbone *backbone = adah_backbone_find(c->backbone);
     if (!j->options->weights && backbone->from_scratch && !c->finetune)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s would neither learn (finetune is 0) nor bring weights: give a "
                          "safetensors file", c->backbone);
     if (!j->options->weights && !backbone->from_scratch)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s needs its pre-trained weights: give a safetensors file",
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s needs its pre-trained weights: give a safetensors or MatConvNet file",
                          c->backbone);
     if (j->options->weights) {
-        ADAH_TRY(adah_safetensors_open(j->options->weights, &weights, status));
-        ADAH_TRY(copy_name(c->weights_style, "style", adah_backbone_style(weights), status));
+        ADAH_TRY(adah_weights_open(j->options->weights, &weights, status));
+        adah_weights_style(weights, c);
     }
     j->state.image = ADAH_INPUT_PIXELS;
     j->state.image_item = (adah_shape){3, {3, n_side, n_side, 0}};
@@ -132,7 +132,7 @@ static adah_code make_parameters(job *j, adah_status *status) {
         if (code != ADAH_OK)
             adah_fail(status, code, "backbone %s: %s", c->backbone, fault.message);
     }
-    adah_safetensors_close(weights);
+    adah_weights_close(weights);
     if (code == ADAH_OK && c->pooling == ADAH_POOL_FLATTEN && c->feature_scale == 0)
         c->feature_scale = 1; /* the pre-trained layers behind expect the map as it is */
     if (code == ADAH_OK && backbone->from_scratch && c->finetune && c->feature_scale == 0)

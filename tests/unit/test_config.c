@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-static const char *const backbones[] = {"vgg16", "vgg19", "squeezenet1_1", "mobilenet_v2", "small"};
+static const char *const backbones[] = {"vgg16", "vgg19", "cnn_f", "squeezenet1_1", "mobilenet_v2", "small"};
 static const char *const presets[] = {"default", "paper"};
 
 static adah_config preset(const char *name, const char *backbone) {
