@@ -18,6 +18,8 @@ typedef struct adah_matlab {
     mat_t *(*open)(const char *path, int mode);
     int (*close)(mat_t *file);
     matvar_t *(*read)(mat_t *file, const char *name);
+    matvar_t *(*read_info)(mat_t *file, const char *name); /* without the data */
+    int (*read_part)(mat_t *file, matvar_t *variable, void *data, int *start, int *stride, int *edge);
     matvar_t *(*field)(matvar_t *structure, const char *name, size_t i);
     matvar_t *(*cell)(matvar_t *cells, int i);
     void (*free)(matvar_t *variable);

@@ -62,6 +62,8 @@ static const field fields[] = {
     FLOAT(weight_decay, 0, 10),
     FLOAT(clip_norm, 0, 1e6),
     FLOAT(dropout, 0, 0.95),
+    FLOAT(augment_crop, 0, 0.9),
+    INT(augment_flip, 0, 1),
     FLOAT(validation_share, 0, 0.9),
     TEXT(similarity, "labels|words|pairs"),
     TEXT(language, NULL),
@@ -110,7 +112,17 @@ adah_code adah_config_check(const adah_config *config, adah_status *status) {
     if (config->pooling == ADAH_POOL_FLATTEN && !backbone->has_fc)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "pooling \"flatten\" needs vgg16, vgg19 or cnn_f, the backbone is %s",
                          backbone->name);
+    if (!config->finetune && (config->augment_crop > 0 || config->augment_flip))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "augment_crop and augment_flip need a backbone that learns "
+                         "(finetune): a frozen one's feature maps are computed once");
     return ADAH_OK;
+}
+
+void adah_config_finetune(adah_config *config) {
+    const adah_backbone *backbone = adah_backbone_find(config->backbone);
+    config->finetune = 1;
+    if (backbone->has_fc && config->n_batch > 64)
+        config->n_batch = 64;
 }
 
 int adah_config_warmup(const adah_config *config) {
@@ -157,6 +169,8 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .weight_decay = 0,
         .clip_norm = 0,
         .dropout = 0,
+        .augment_crop = 0,
+        .augment_flip = 0,
         .validation_share = 0.1f,
         .similarity = "labels",
         .language = "english",
@@ -175,7 +189,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
             c.pooling = ADAH_POOL_FLATTEN;
             c.n_image_hidden = 4096;
             c.dropout = 0.5f;
-            c.finetune = 1;
+            adah_config_finetune(&c);
         }
     } else if (strcmp(preset, "default")) {
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown preset \"%s\", expected \"default\" or \"paper\"", preset);

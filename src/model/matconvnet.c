@@ -65,8 +65,8 @@ static adah_code read_mean(adah_matconvnet *f, matvar_t *normalization, adah_sta
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: no normalization.averageImage of numbers", f->path);
     const size_t n = count(image) / 3;
     if (count(image) % 3 || (n > 1 && (image->rank != 3 || image->dims[2] != 3)))
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: averageImage of %zu values in %d dimensions, expected height x width x 3 or 3",
-                         f->path, count(image), image->rank);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: averageImage of %zu values in %d dimensions, expected "
+                         "height x width x 3 or 3", f->path, count(image), image->rank);
     for (size_t c = 0; c < 3; c++) {
         double sum = 0;
         for (size_t i = 0; i < n; i++)
@@ -82,7 +82,8 @@ static adah_code read_mean(adah_matconvnet *f, matvar_t *normalization, adah_sta
 static adah_code read_variables(adah_matconvnet *f, mat_t *file, adah_status *status) {
     f->layers = f->matlab->read(file, "layers");
     if (!f->layers || f->layers->class_type != MAT_C_CELL)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not a MatConvNet file, or damaged: no cell array \"layers\" to be read", f->path);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not a MatConvNet file, or damaged: no cell array \"layers\"",
+                         f->path);
     f->n_layers = count(f->layers);
     matvar_t *meta = f->matlab->read(file, "meta");
     matvar_t *own = meta ? NULL : f->matlab->read(file, "normalization");
@@ -195,7 +196,7 @@ adah_code adah_matconvnet_read(const adah_matconvnet *f, const char *name, adah_
     if (strcmp(type, "conv") != 0)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s is of type '%s', expected 'conv' of shape %s", what, type, expected);
     if (!is_numbers(v))
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s has no %s of real numbers, expected %s", what, is_bias ? "biases" : "filters",
-                         expected);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s has no %s of real numbers, expected %s", what,
+                         is_bias ? "biases" : "filters", expected);
     return is_bias ? read_biases(v, what, shape, out, status) : read_filters(v, what, shape, out, status);
 }

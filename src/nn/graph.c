@@ -290,8 +290,8 @@ adah_node *adah_graph_response_norm(adah_graph *g, adah_node *x, adah_response r
     if (!check_inputs(g, kind, &x, 1, 4))
         return NULL;
     if (response.size < 1 || response.size % 2 == 0 || !(response.kappa > 0) || !(response.alpha >= 0))
-        return fail(g, ADAH_ERROR_ARGUMENT, kind, "over %d channels with kappa %g and alpha %g, expected an odd number, kappa above 0, alpha at least 0",
-                    response.size, (double)response.kappa, (double)response.alpha);
+        return fail(g, ADAH_ERROR_ARGUMENT, kind, "over %d channels with kappa %g and alpha %g, expected an odd number, "
+                    "kappa above 0, alpha at least 0", response.size, (double)response.kappa, (double)response.alpha);
     adah_node *node = new_node(g, kind, &x, 1, x->shape);
     if (node)
         node->response = response;

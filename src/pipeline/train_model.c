@@ -62,7 +62,8 @@ static adah_code configure(const adah_dataset *dataset, const adah_train_options
     if (o->n_epochs)
         c->n_epochs = o->n_epochs;
     c->seed = o->seed;
-    c->finetune |= o->finetune != 0;
+    if (o->finetune)
+        adah_config_finetune(c);
     c->attention &= !o->no_attention;
     c->adversary &= !o->no_adversary;
     const char *similarity = o->similarity ? o->similarity : adah_dataset_label_count(dataset) ? "labels" : "words";

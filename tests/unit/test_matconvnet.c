@@ -173,6 +173,28 @@ static void test_files_that_are_no_network(void **state) {
     refuse_open("layers");
 }
 
+/* The n-th allocation fails, for every n; leaks show under AddressSanitizer. */
+static void test_memory_faults(void **state) {
+    (void)state;
+    matconvnet_write(path, layers, N_LAYERS, plain);
+    for (uint64_t n = 1;; n++) {
+        adah_weights *w = NULL;
+        adah_status status = {0};
+        adah_memory_fault_at(n);
+        const adah_code code = adah_weights_open(path, &w, &status);
+        const int fired = adah_memory_fault_fired();
+        adah_memory_fault_at(0);
+        adah_weights_close(w);
+        if (!fired) {
+            assert_int_equal(code, ADAH_OK);
+            assert_true(n > 2);
+            return;
+        }
+        assert_int_equal(code, ADAH_ERROR_MEMORY);
+        assert_null(w);
+    }
+}
+
 /* A file cut off anywhere is refused when it is opened or read; nothing is printed. */
 static void open_cut_files(void) {
     size_t n_bytes;
@@ -208,6 +230,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_what_does_not_fit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_layer_without_its_weights, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files_that_are_no_network, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_memory_faults, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cut_files, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
