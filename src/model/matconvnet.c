@@ -36,12 +36,13 @@ static float number(const matvar_t *v, size_t i) {
 }
 
 static matvar_t *field_of(const adah_matconvnet *f, matvar_t *structure, const char *name) {
-    return structure && structure->class_type == MAT_C_STRUCT && count(structure) >= 1 ? f->matlab->field(structure, name, 0)
-                                                                                       : NULL;
+    const int is_struct = structure && structure->class_type == MAT_C_STRUCT && structure->data && count(structure) >= 1;
+    return is_struct ? f->matlab->field(structure, name, 0) : NULL;
 }
 
 static matvar_t *cell_of(const adah_matconvnet *f, matvar_t *cells, size_t i) {
-    return cells && cells->class_type == MAT_C_CELL && i < count(cells) ? f->matlab->cell(cells, (int)i) : NULL;
+    const int is_there = cells && cells->class_type == MAT_C_CELL && cells->data && i < count(cells);
+    return is_there ? f->matlab->cell(cells, (int)i) : NULL;
 }
 
 /* A short text, cut to 31 characters, what is not ASCII as '?'; "" when it is none. Stored in one or two bytes a character. */

@@ -410,7 +410,7 @@ static int report(trainer *r, double n_steps_seen, const double *map) {
                       100 * s->attended_text / n);
     if (map)
         m += snprintf(text + m, sizeof text - (size_t)m, "  mAP I>T %.4f T>I %.4f", map[0], map[1]);
-    snprintf(text + m, sizeof text - (size_t)m, "  %.0f pairs/s  %.0f s left", pairs_per_second, left);
+    snprintf(text + m, sizeof text - (size_t)m, "  %.*f pairs/s  %.0f s left", pairs_per_second < 10, pairs_per_second, left);
     const adah_progress_event event = {"training", (uint64_t)done, (uint64_t)total, text, n_steps_seen == (double)r->n_steps};
     return t->progress.function(t->progress.user, &event);
 }
