@@ -54,10 +54,10 @@ static int run(int argc, char **argv) {
         {"bits", 0, CLI_INT, "N", "length of the codes, a multiple of 8 (default 32)", &o.n_bits, 0, ADAH_BITS_MIN,
          ADAH_BITS_MAX},
         {"preset", 0, CLI_TEXT, "default|paper", "default: what measures best; paper: the method as published", &o.preset, 0, 0, 0},
-        {"backbone", 0, CLI_TEXT, "small|squeezenet1_1|mobilenet_v2|vgg16|vgg19", "small (default) learns from scratch, the others need --weights",
+        {"backbone", 0, CLI_TEXT, "small|squeezenet1_1|mobilenet_v2|vgg16|vgg19|cnn_f", "small (default) learns from scratch, the others need --weights",
          &o.backbone, 0, 0, 0},
-        {"weights", 0, CLI_TEXT, "FILE", "the backbone's pre-trained weights (safetensors, torchvision names)", &o.weights, 0,
-         0, 0},
+        {"weights", 0, CLI_TEXT, "FILE", "the backbone's pre-trained weights: safetensors with torchvision's names, or\n"
+         "a .mat file of MatConvNet (vgg16, vgg19, cnn_f)", &o.weights, 0, 0, 0},
         {"finetune", 0, CLI_FLAG, NULL, "let the backbone learn too; else it is frozen and its feature maps are cached",
          &o.finetune, 0, 0, 0},
         {"epochs", 0, CLI_INT, "N", "passes over the training pairs", &o.n_epochs, 0, 1, 100000},

@@ -140,9 +140,9 @@ adah_code adah_openclipart_convert(const char *svg_folder, const char *folder, c
 
 typedef struct adah_train_options {
     const char *preset;      /* "default" (what measures best) or "paper" (the method as published) */
-    const char *backbone;    /* "small" (learns from scratch), "squeezenet1_1", "mobilenet_v2", "vgg16", "vgg19"; NULL: small,
-                                or "none" where the data set gives its images as features, which take no other */
-    const char *weights;     /* safetensors file of the backbone; needed by all but "small" */
+    const char *backbone;    /* "small" (learns from scratch), "squeezenet1_1", "mobilenet_v2", "vgg16", "vgg19", "cnn_f"; NULL:
+                                small, or "none" where the data set gives its images as features, which take no other */
+    const char *weights;     /* of the backbone, safetensors or MatConvNet's .mat; needed by all but "small" */
     int n_bits;              /* 0: the preset's */
     int n_epochs;            /* 0: the preset's */
     int finetune;            /* 1: the backbone learns too */
