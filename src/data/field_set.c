@@ -110,7 +110,7 @@ static int is_shown(const struct dirent *entry) { return entry->d_name[0] != '.'
 
 adah_code adah_folder_list_open(const char *folder, const char *name, adah_folder_list *list, adah_status *status) {
     *list = (adah_folder_list){0};
-    char *path = adah_file_join(folder, name);
+    char *path = *name ? adah_file_join(folder, name) : adah_memory_text(folder);
     if (!path)
         return adah_fail_memory(status, strlen(folder) + strlen(name) + 2);
     const int n = scandir(path, &list->entry, is_shown, versionsort);

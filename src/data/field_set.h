@@ -57,7 +57,7 @@ adah_code adah_field_set_find_pictures(adah_field_set *set, const adah_field_sou
 /* Tells the progress; ADAH_ERROR_CANCELLED when the caller wants no more. */
 adah_code adah_field_report(adah_progress progress, const char *stage, size_t done, size_t total, adah_status *status);
 
-/* Names in a folder, numbers inside them compared as numbers; those that begin with a dot are left out. */
+/* Names in folder/name (in the folder itself when name is ""), numbers inside them compared as numbers; those that begin with a dot are left out. */
 typedef struct adah_folder_list {
     struct dirent **entry;
     size_t n;
