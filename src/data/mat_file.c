@@ -15,6 +15,7 @@ enum { HEADER_BYTES = 128, STRING_BYTES_MAX = 4096 };
 
 struct adah_mat_file {
     char *path;
+    int is_hdf5; /* version 7.3 */
     const adah_matlab *matlab;
     mat_t *mat;
 };
@@ -43,23 +44,25 @@ static adah_code check_chain(const char *path, const adah_file_map *map, adah_st
     return ADAH_OK;
 }
 
-static adah_code check_bytes(const char *path, adah_status *status) {
+static adah_code check_bytes(const char *path, int *is_hdf5, adah_status *status) {
     adah_file_map map;
     ADAH_TRY(adah_file_open_map(path, &map, status));
     adah_code code = ADAH_OK;
     if (!adah_matlab_is_file(map.bytes, map.n_bytes))
         code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: not a .mat file of MATLAB 5 to 7.3", path);
-    else if (memchr(map.bytes + 124, 1, 2) && !memchr(map.bytes + 124, 2, 2)) /* version 0x0100; 7.3 is 0x0200 */
+    else if (!(*is_hdf5 = memchr(map.bytes + 124, 2, 2) != NULL)) /* the version: 0x0200, not 0x0100 */
         code = check_chain(path, &map, status);
     adah_file_close_map(&map);
     return code;
 }
 
 adah_code adah_mat_file_open(const char *path, adah_mat_file **out, adah_status *status) {
-    ADAH_TRY(check_bytes(path, status));
+    int is_hdf5 = 0;
+    ADAH_TRY(check_bytes(path, &is_hdf5, status));
     adah_mat_file *file = adah_memory_zeroed(1, sizeof *file);
     if (!file)
         return adah_fail_memory(status, sizeof *file);
+    file->is_hdf5 = is_hdf5;
     file->path = adah_memory_text(path);
     adah_code code = file->path ? adah_matlab_get(&file->matlab, status) : adah_fail_memory(status, strlen(path) + 1);
     if (code == ADAH_OK && !(file->mat = file->matlab->open(path, MAT_ACC_RDONLY)))
@@ -211,6 +214,27 @@ adah_code adah_mat_file_read_matrix(adah_mat_file *file, const char *name, float
     return ADAH_OK;
 }
 
+/* matio 1.5 reads the wrong places of a file of version 5 where a part is of more than two dimensions, or of whole columns;
+ * rows of a matrix are right. So the part becomes rows: of all dimensions but the first side by side, or of one long column. */
+static void fold(matvar_t *variable, adah_mat_shape *shape, size_t *dimension, size_t *first, size_t *count) {
+    size_t n = 1;
+    for (size_t i = 1; i < shape->n_dimensions; i++)
+        n *= shape->dimension[i];
+    if (*dimension > 0) {
+        n *= shape->dimension[0];
+        const size_t n_record = shape->dimension[*dimension] ? n / shape->dimension[*dimension] : 0;
+        *first *= n_record;
+        *count *= n_record;
+        *shape = (adah_mat_shape){2, {n, 1}};
+    } else {
+        *shape = (adah_mat_shape){2, {shape->dimension[0], n}};
+    }
+    *dimension = 0;
+    variable->rank = 2;
+    variable->dims[0] = shape->dimension[0];
+    variable->dims[1] = shape->dimension[1];
+}
+
 adah_code adah_mat_file_read_bytes(adah_mat_file *file, const char *name, size_t dimension, size_t first, size_t count,
                                    uint8_t *bytes, adah_status *status) {
     matvar_t *variable = file->matlab->read_info(file->mat, name);
@@ -220,6 +244,10 @@ adah_code adah_mat_file_read_bytes(adah_mat_file *file, const char *name, size_t
     adah_code code = shape_of(file, name, variable, &shape, status);
     if (code == ADAH_OK && variable->class_type != MAT_C_UINT8)
         code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s holds no numbers of type uint8", file->path, name);
+    if (code == ADAH_OK && !file->is_hdf5)
+        fold(variable, &shape, &dimension, &first, &count);
+    if (code == ADAH_OK && (shape.dimension[0] > INT_MAX || shape.dimension[1] > INT_MAX))
+        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s is larger than matio can read", file->path, name);
     if (code == ADAH_OK) {
         int start[ADAH_MAT_DIMENSIONS_MAX] = {0}, stride[ADAH_MAT_DIMENSIONS_MAX], edge[ADAH_MAT_DIMENSIONS_MAX];
         for (size_t i = 0; i < shape.n_dimensions; i++) {

@@ -28,7 +28,7 @@ adah_code adah_mat_file_find(adah_mat_file *file, const char *name, int *found, 
  * ADAH_ERROR_FORMAT: it is something else, or damaged. */
 adah_code adah_mat_file_read_matrix(adah_mat_file *file, const char *name, float **values, adah_status *status);
 
-/* A part of a variable of uint8: `count` from `first` on along `dimension`, the others whole. */
+/* A part of a variable of uint8: `count` from `first` on along `dimension` (the first or the last), the others whole. */
 adah_code adah_mat_file_read_bytes(adah_mat_file *file, const char *name, size_t dimension, size_t first, size_t count,
                                    uint8_t *bytes, adah_status *status);
 

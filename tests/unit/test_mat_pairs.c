@@ -239,7 +239,7 @@ static void image_vectors_and_names(void **state) {
     }
 }
 
-enum { N_HIGH = 2, N_WIDE = 3 };
+enum { N_HIGH = 2, N_WIDE = 5 };
 
 /* What pixel (y, x) of channel c in picture i is. */
 static uint8_t pixel(size_t i, size_t c, size_t y, size_t x) { return (uint8_t)(50 * i + 20 * c + 7 * y + 2 * x); }
@@ -302,6 +302,28 @@ static void pictures_inside(void **state) {
     options.images = folder.path;
     assert_fails(1, ADAH_ERROR_ARGUMENT, "holds the pictures itself (images)");
     options.images = NULL;
+}
+
+/* Parts along the first and the last dimension. */
+static void parts(void **state) {
+    (void)state;
+    static const size_t size[4] = {4, 3, 2, 5};
+    uint8_t bytes[120], part[120];
+    for (int i = 0; i < 120; i++)
+        bytes[i] = (uint8_t)i;
+    for (int k = 0; k < 4; k++) {
+        mat_t *mat = mat_create(path, versions[k % 2]);
+        mat_put(mat, "a", MAT_C_UINT8, MAT_T_UINT8, 4, size, bytes, k / 2 ? MAT_COMPRESSION_ZLIB : MAT_COMPRESSION_NONE);
+        Mat_Close(mat);
+        adah_mat_file *file;
+        assert_int_equal(adah_mat_file_open(path, &file, NULL), ADAH_OK);
+        assert_int_equal(adah_mat_file_read_bytes(file, "a", 3, 2, 2, part, NULL), ADAH_OK);
+        assert_memory_equal(part, bytes + 48, 48);
+        assert_int_equal(adah_mat_file_read_bytes(file, "a", 0, 1, 2, part, NULL), ADAH_OK);
+        for (size_t i = 0; i < 60; i++)
+            assert_int_equal(part[i], i / 2 * 4 + 1 + i % 2);
+        adah_mat_file_close(file);
+    }
 }
 
 /* ---------------------------------------------------------------- faults */
@@ -386,7 +408,7 @@ static void cut_files(void) {
     put_pair("YAll", 4, 2, words, cut_version);
     size_t n;
     char *bytes = data_folder_read(folder.path, "a.mat", &n);
-    const size_t step = cut_version == MAT_FT_MAT5 ? 1 : 97;
+    const size_t step = cut_version == MAT_FT_MAT5 ? 7 : 197;
     for (size_t cut = 0; cut < n; cut += step) {
         adah_status status = {ADAH_OK, ""};
         write_cut(bytes, cut);
@@ -436,7 +458,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(words_and_labels),        TEST(sparse_and_transposed), TEST(shallow),
         TEST(image_vectors_and_names), TEST(pictures_inside),       TEST(does_not_fit),
-        TEST(truncated),               TEST(damaged_sparse),
+        TEST(truncated),               TEST(damaged_sparse),        TEST(parts),
     };
     return cmocka_run_group_tests_name("pairs in .mat files", tests, NULL, NULL);
 }
