@@ -1,22 +1,42 @@
-/* text_lines.c - a window that moves over a mapped file. */
+/* text_lines.c - a window that moves over a mapped file; what lies behind it is given back. */
+#define _GNU_SOURCE
 #include "data/text_lines.h"
 #include "base/memory.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
-enum { SHOWN_BYTES = 60 }; /* of a line in a message */
+enum { SHOWN_BYTES = 60 /* of a line in a message */, STEP_BYTES = 16 << 20 };
+
+/* Half a gigabyte that was gone through need not stay in memory. */
+static void release_behind(adah_text_lines *lines) {
+    for (; lines->offset - lines->n_released >= STEP_BYTES; lines->n_released += STEP_BYTES)
+        madvise((void *)(uintptr_t)(lines->map.bytes + lines->n_released), STEP_BYTES, MADV_DONTNEED);
+}
+
+static adah_code refuse_nul(adah_text_lines *lines, adah_status *status) {
+    while (lines->offset < lines->map.n_bytes) {
+        const size_t n_left = lines->map.n_bytes - lines->offset, n = n_left < STEP_BYTES ? n_left : STEP_BYTES;
+        const uint8_t *nul = memchr(lines->map.bytes + lines->offset, 0, n);
+        if (nul)
+            return adah_fail(status, ADAH_ERROR_FORMAT, "%s: byte %zu is 0, expected text", lines->path,
+                             (size_t)(nul - lines->map.bytes));
+        lines->offset += n;
+        release_behind(lines);
+    }
+    lines->offset = lines->n_released = 0;
+    return ADAH_OK;
+}
 
 adah_code adah_text_lines_open(const char *folder, const char *name, adah_text_lines *lines, adah_status *status) {
     *lines = (adah_text_lines){.path = adah_file_join(folder, name)};
     if (!lines->path)
         return adah_fail_memory(status, strlen(folder) + strlen(name) + 2);
     adah_code code = adah_file_open_map(lines->path, &lines->map, status);
-    const uint8_t *nul = lines->map.n_bytes ? memchr(lines->map.bytes, 0, lines->map.n_bytes) : NULL;
-    if (nul)
-        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: byte %zu is 0, expected text", lines->path,
-                         (size_t)(nul - lines->map.bytes));
+    if (code == ADAH_OK)
+        code = refuse_nul(lines, status);
     if (code != ADAH_OK)
         adah_text_lines_close(lines);
     return code;
@@ -33,6 +53,7 @@ static int is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 int adah_text_lines_next(adah_text_lines *lines) {
     if (lines->offset >= lines->map.n_bytes)
         return 0;
+    release_behind(lines);
     const char *start = (const char *)lines->map.bytes + lines->offset;
     size_t n_left = lines->map.n_bytes - lines->offset;
     const char *end = memchr(start, '\n', n_left);

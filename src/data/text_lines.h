@@ -7,8 +7,9 @@
 typedef struct adah_text_lines {
     char *path;
     adah_file_map map;
-    size_t offset, line; /* line: number of the current one, from 1; 0 before the first */
-    const char *text;    /* the current line without its end (LF or CR LF) and blanks around it; not NUL-terminated */
+    size_t offset, n_released;
+    size_t line;      /* number of the current one, from 1; 0 before the first */
+    const char *text; /* the current line without its end (LF or CR LF) and blanks around it; not NUL-terminated */
     size_t n_bytes;
 } adah_text_lines;
 
