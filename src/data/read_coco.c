@@ -52,7 +52,8 @@ typedef struct reading {
 
 typedef struct cursor {
     const char *path, *bytes;
-    size_t n_bytes, offset, reported;
+    size_t n_bytes, offset, reported, n_released;
+    adah_file_map map;
 } cursor;
 
 /* What to do with an element of the list `key` of the top object. */
@@ -103,6 +104,7 @@ static adah_code read_list(reading *r, cursor *c, const char *key, element_funct
         ADAH_TRY(code);
         if (c->offset - c->reported >= REPORT_BYTES) {
             c->reported = c->offset;
+            adah_file_release(&c->map, c->offset, &c->n_released);
             ADAH_TRY(adah_field_report(r->source->progress, "reading annotations", c->offset, c->n_bytes, status));
         }
     } while (take(c, ','));
@@ -134,9 +136,10 @@ static adah_code read_member(reading *r, cursor *c, const char *const *keys, ele
 /* Gives the elements of the lists `keys` (up to NULL) of the file's top object to `use`. All must be there. */
 static adah_code read_json(reading *r, const char *path, const char *const *keys, element_function use,
                            adah_status *status) {
-    adah_file_map map;
-    ADAH_TRY(adah_file_open_map(path, &map, status));
-    cursor c = {.path = path, .bytes = (const char *)map.bytes, .n_bytes = map.n_bytes};
+    cursor c = {.path = path};
+    ADAH_TRY(adah_file_open_map(path, &c.map, status));
+    c.bytes = (const char *)c.map.bytes;
+    c.n_bytes = c.map.n_bytes;
     unsigned seen = 0;
     adah_code code = take(&c, '{') ? ADAH_OK : fail_at(&c, status, "an object");
     if (code == ADAH_OK && peek(&c) != '}')
@@ -148,7 +151,7 @@ static adah_code read_json(reading *r, const char *path, const char *const *keys
     for (size_t k = 0; code == ADAH_OK && keys[k]; k++)
         if (!(seen & 1u << k))
             code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: no list \"%s\"", path, keys[k]);
-    adah_file_close_map(&map);
+    adah_file_close_map(&c.map);
     return code;
 }
 

@@ -1,20 +1,12 @@
 /* text_lines.c - a window that moves over a mapped file; what lies behind it is given back. */
-#define _GNU_SOURCE
 #include "data/text_lines.h"
 #include "base/memory.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 enum { SHOWN_BYTES = 60 /* of a line in a message */, STEP_BYTES = 16 << 20 };
-
-/* Half a gigabyte that was gone through need not stay in memory. */
-static void release_behind(adah_text_lines *lines) {
-    for (; lines->offset - lines->n_released >= STEP_BYTES; lines->n_released += STEP_BYTES)
-        madvise((void *)(uintptr_t)(lines->map.bytes + lines->n_released), STEP_BYTES, MADV_DONTNEED);
-}
 
 static adah_code refuse_nul(adah_text_lines *lines, adah_status *status) {
     while (lines->offset < lines->map.n_bytes) {
@@ -24,7 +16,7 @@ static adah_code refuse_nul(adah_text_lines *lines, adah_status *status) {
             return adah_fail(status, ADAH_ERROR_FORMAT, "%s: byte %zu is 0, expected text", lines->path,
                              (size_t)(nul - lines->map.bytes));
         lines->offset += n;
-        release_behind(lines);
+        adah_file_release(&lines->map, lines->offset, &lines->n_released);
     }
     lines->offset = lines->n_released = 0;
     return ADAH_OK;
@@ -53,7 +45,7 @@ static int is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 int adah_text_lines_next(adah_text_lines *lines) {
     if (lines->offset >= lines->map.n_bytes)
         return 0;
-    release_behind(lines);
+    adah_file_release(&lines->map, lines->offset, &lines->n_released);
     const char *start = (const char *)lines->map.bytes + lines->offset;
     size_t n_left = lines->map.n_bytes - lines->offset;
     const char *end = memchr(start, '\n', n_left);

@@ -31,7 +31,7 @@ static adah_dataset *convert(const char *const *source, size_t n_sources, const 
     char to[512];
     TEMPORARY_PATH(folder, "set", to);
     adah_status status;
-    adah_dataset *dataset;
+    adah_dataset *dataset = NULL;
     if (adah_convert("mat", source, n_sources, to, options, (adah_progress){NULL, NULL}, result, &status) != ADAH_OK ||
         adah_dataset_open(to, NULL, &dataset, &status) != ADAH_OK)
         fail_msg("%s", status.message);
