@@ -1,5 +1,5 @@
-/* fuzz_readers.c - readers of the field's text formats: the first byte chooses one file of a small set, the others are its
- * bytes. What is converted is opened. */
+/* fuzz_readers.c - readers of the field's text formats: the first byte chooses one file of a small set, the others
+ * are its bytes. What is converted is opened. */
 #define _GNU_SOURCE
 #include <adah/adah.h>
 
@@ -26,9 +26,12 @@ static const struct {
     {"iapr", "saiapr_tc-12/00/labels.txt", "25 1 240\n", 1},
     {"iapr", "saiapr_tc-12/wlist.txt", "240 tree\n", 1},
     {"coco", "annotations/captions_val.json",
-     "{\"images\": [{\"id\": 1, \"file_name\": \"1.jpg\"}], \"annotations\": [{\"image_id\": 1, \"caption\": \"dog\"}]}", 1},
+     "{\"images\": [{\"id\": 1, \"file_name\": \"1.jpg\"}], \"annotations\": [{\"image_id\": 1, \"caption\": "
+     "\"dog\"}]}",
+     1},
     {"coco", "annotations/instances_val.json",
-     "{\"categories\": [{\"id\": 18, \"name\": \"dog\"}], \"annotations\": [{\"image_id\": 1, \"category_id\": 18}]}", 1},
+     "{\"categories\": [{\"id\": 18, \"name\": \"dog\"}], \"annotations\": [{\"image_id\": 1, \"category_id\": 18}]}",
+     1},
 };
 enum { N_FILES = sizeof files / sizeof *files };
 

@@ -1,7 +1,7 @@
 /* convert.c - data sets of the field as folders with metadata.jsonl.
  *
- * A reader of the format finds all records (field_set.h); here they get a split where they have none, and the folder is written:
- * link or pictures, vectors, and the metadata last, so that what is half-written is no data set. */
+ * A reader of the format finds all records (field_set.h); here they get a split where they have none, and the folder
+ * is written: link or pictures, vectors, and the metadata last, so that what is half-written is no data set. */
 #include "base/memory.h"
 #include "data/field_set.h"
 
@@ -27,7 +27,8 @@ static adah_code draw(size_t n, size_t n_chosen, uint64_t seed, uint8_t *is_chos
     return adah_picture_set_draw_queries(n, (double)n_chosen / (double)n, seed, is_chosen, status);
 }
 
-static adah_code draw_split(adah_field_set *set, const adah_convert_options *o, uint8_t *is_chosen, adah_status *status) {
+static adah_code draw_split(adah_field_set *set, const adah_convert_options *o, uint8_t *is_chosen,
+                            adah_status *status) {
     const size_t n = set->n_records;
     const double share = o->query_share > 0 ? o->query_share : default_query_share;
     ADAH_TRY(o->n_queries ? draw(n, o->n_queries, o->seed, is_chosen, status)
@@ -38,7 +39,8 @@ static adah_code draw_split(adah_field_set *set, const adah_convert_options *o, 
 }
 
 /* Leaves n_train of the training records; the others are database alone. */
-static adah_code thin_training(adah_field_set *set, const adah_convert_options *o, uint8_t *is_chosen, adah_status *status) {
+static adah_code thin_training(adah_field_set *set, const adah_convert_options *o, uint8_t *is_chosen,
+                               adah_status *status) {
     size_t n = 0, k = 0;
     for (size_t i = 0; i < set->n_records; i++)
         n += set->record[i].split == ADAH_SPLIT_TRAIN;
@@ -128,8 +130,8 @@ static adah_code convert(size_t format, const adah_field_source *source, const c
                          adah_convert_result *result, adah_status *status) {
     ADAH_TRY(formats[format].read(source, set, status));
     if (set->n_records == 0)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: none of the %zu records has a label and a text", source->path[0],
-                         set->n_left_out);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: none of the %zu records has a label and a text",
+                         source->path[0], set->n_left_out);
     ADAH_TRY(split(set, source->options, status));
     adah_convert_result done = {.n_records = set->n_records,
                                 .n_labels = set->labels.n,
@@ -154,7 +156,8 @@ adah_code adah_convert(const char *format, const char *const *source, size_t n_s
     while (k < N_FORMATS && strcmp(formats[k].name, format) != 0)
         k++;
     if (k == N_FORMATS)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "format \"%s\": expected mirflickr, nus-wide, iapr, mat or coco", format);
+        return adah_fail(status, ADAH_ERROR_ARGUMENT,
+                         "format \"%s\": expected mirflickr, nus-wide, iapr, mat or coco", format);
     if (n_sources > formats[k].n_sources_max)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu sources, expected at most %zu of format %s", n_sources,
                          formats[k].n_sources_max, format);

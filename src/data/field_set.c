@@ -3,6 +3,7 @@
 #include "data/field_set.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "data/dataset_reader.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -46,6 +47,15 @@ adah_code adah_field_set_add(adah_field_set *set, const char *file_name, const c
                           .split = ADAH_SPLIT_TRAIN};
     if (!record.file_name || !record.text)
         return adah_fail_memory(status, strlen(file_name) + n_text);
+    const size_t n_name = strlen(record.file_name), n_before = set->file_names.n;
+    const char *fault = adah_dataset_path_fault((adah_raw_text){record.file_name, n_name});
+    if (fault)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "picture \"%s\" %s", record.file_name, fault);
+    if (adah_string_table_add(&set->file_names, record.file_name, n_name) == ADAH_STRING_NONE)
+        return adah_fail_memory(status, n_name + 1);
+    if (set->file_names.n == n_before)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "picture \"%s\" was seen before, expected each once",
+                         record.file_name);
     set->record[set->n_records++] = record;
     return ADAH_OK;
 }
@@ -75,6 +85,7 @@ void adah_field_set_free(adah_field_set *set) {
         adah_memory_free(set->vector[side]);
     adah_memory_free(set->record);
     adah_string_table_free(&set->labels);
+    adah_string_table_free(&set->file_names);
     adah_arena_free(&set->arena);
     *set = (adah_field_set){0};
 }
@@ -99,7 +110,8 @@ adah_code adah_field_set_find_pictures(adah_field_set *set, const adah_field_sou
     return set->pictures ? ADAH_OK : adah_fail_memory(status, strlen(root) + 16);
 }
 
-adah_code adah_field_report(adah_progress progress, const char *stage, size_t done, size_t total, adah_status *status) {
+adah_code adah_field_report(adah_progress progress, const char *stage, size_t done, size_t total,
+                            adah_status *status) {
     const adah_progress_event event = {.stage = stage, .done = done, .total = total, .detail = ""};
     if (progress.function && progress.function(progress.user, &event) != 0)
         return adah_fail(status, ADAH_ERROR_CANCELLED, "cancelled while %s", stage);

@@ -1,5 +1,5 @@
-/* field_set.h - a data set of the field in its own files: what a reader finds, before convert.c writes it as a folder with
- * metadata.jsonl. Readers take the format as it is published and apply the field's usual choice of records. */
+/* field_set.h - a data set of the field in its own files: what a reader finds, before convert.c writes it as a folder
+ * with metadata.jsonl. Readers take the format as it is published and apply the field's usual choice of records. */
 #ifndef ADAH_DATA_FIELD_SET_H
 #define ADAH_DATA_FIELD_SET_H
 
@@ -19,7 +19,7 @@ typedef struct adah_field_source {
 /* What was found. Zero-initialise. */
 typedef struct adah_field_set {
     adah_arena arena; /* holds all texts and label lists */
-    adah_string_table labels;
+    adah_string_table labels, file_names;
     adah_record *record;
     size_t n_records, capacity;
     size_t n_left_out;    /* records that the field's choice leaves out */
@@ -28,8 +28,9 @@ typedef struct adah_field_set {
     float *vector[2];     /* by modality, n_records x n_columns[]; row r is of record r; NULL: none */
     size_t n_columns[2];
     /* Writes pictures that lie inside the source, as PNG files under images; NULL: there are none. */
-    adah_code (*write_pictures)(void *reader, const adah_picture_set *set, adah_progress progress, adah_status *status);
-    void *reader;                 /* what write_pictures needs, or NULL */
+    adah_code (*write_pictures)(void *reader, const adah_picture_set *set, adah_progress progress,
+                                adah_status *status);
+    void *reader; /* what write_pictures needs, or NULL */
     void (*close_reader)(void *reader);
 } adah_field_set;
 
@@ -40,8 +41,9 @@ adah_code adah_read_iapr(const adah_field_source *source, adah_field_set *set, a
 adah_code adah_read_mat(const adah_field_source *source, adah_field_set *set, adah_status *status);
 adah_code adah_read_coco(const adah_field_source *source, adah_field_set *set, adah_status *status);
 
-/* Adds a record with no label yet and split TRAIN. The texts become the set's: as they are when they are UTF-8, else read as
- * Latin-1 (IAPR TC-12 is Latin-1, and so are a few tags of Flickr). n_text is in bytes. */
+/* Adds a record with no label yet and split TRAIN. The texts become the set's: as they are when they are UTF-8, else
+ * read as Latin-1 (IAPR TC-12 is Latin-1, and so are a few tags of Flickr). n_text is in bytes. ADAH_ERROR_FORMAT:
+ * the file name leads out of the folder or was seen before. */
 adah_code adah_field_set_add(adah_field_set *set, const char *file_name, const char *text, size_t n_text,
                              adah_status *status);
 /* Gives the last record its labels, numbers of set->labels. */
@@ -51,13 +53,16 @@ adah_code adah_field_set_name_label(adah_field_set *set, const char *name, size_
                                     adah_status *status);
 void adah_field_set_free(adah_field_set *set);
 
-/* For readers: the folder of the pictures: options->images, or the first that is there of root/name (names up to NULL). */
+/* For readers: the folder of the pictures: options->images, or the first that is there of root/name (names up to
+ * NULL). */
 adah_code adah_field_set_find_pictures(adah_field_set *set, const adah_field_source *source, const char *root,
                                        const char *const *names, adah_status *status);
 /* Tells the progress; ADAH_ERROR_CANCELLED when the caller wants no more. */
-adah_code adah_field_report(adah_progress progress, const char *stage, size_t done, size_t total, adah_status *status);
+adah_code adah_field_report(adah_progress progress, const char *stage, size_t done, size_t total,
+                            adah_status *status);
 
-/* Names in folder/name (in the folder itself when name is ""), numbers inside them compared as numbers; those that begin with a dot are left out. */
+/* Names in folder/name (in the folder itself when name is ""), numbers inside them compared as numbers; those that
+ * begin with a dot are left out. */
 typedef struct adah_folder_list {
     struct dirent **entry;
     size_t n;

@@ -1,5 +1,5 @@
-/* mat_file.c - through matio, with what matio leaves unchecked: that a file of version 5 is whole, that the indices of sparse
- * matrices are inside, that numbers are finite. */
+/* mat_file.c - through matio, with what matio leaves unchecked: that a file of version 5 is whole, that the indices
+ * of sparse matrices are inside, that numbers are finite. */
 #include "data/mat_file.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -36,9 +36,10 @@ static adah_code check_chain(const char *path, const adah_file_map *map, adah_st
         const size_t n_left = map->n_bytes - offset;
         const size_t n_bytes = n_left >= 8 ? read_word(map->bytes + offset + 4, is_swapped) : 0;
         if (n_left < 8 || n_left - 8 < n_bytes)
-            return adah_fail(status, ADAH_ERROR_FORMAT,
-                             "%s: truncated: %zu bytes, expected %zu or more for the variable that begins at byte %zu", path,
-                             map->n_bytes, offset + 8 + n_bytes, offset);
+            return adah_fail(
+                status, ADAH_ERROR_FORMAT,
+                "%s: truncated: %zu bytes, expected %zu or more for the variable that begins at byte %zu", path,
+                map->n_bytes, offset + 8 + n_bytes, offset);
         offset += 8 + n_bytes;
     }
     return ADAH_OK;
@@ -88,8 +89,8 @@ const char *adah_mat_file_path(const adah_mat_file *file) { return file->path; }
 
 /* ---------------------------------------------------------------- shapes */
 
-static adah_code shape_of(const adah_mat_file *file, const char *name, const matvar_t *variable, adah_mat_shape *shape,
-                          adah_status *status) {
+static adah_code shape_of(const adah_mat_file *file, const char *name, const matvar_t *variable,
+                          adah_mat_shape *shape, adah_status *status) {
     if (variable->rank < 2 || variable->rank > ADAH_MAT_DIMENSIONS_MAX || !variable->dims)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s has %d dimensions, expected 2 to %d", file->path, name,
                          variable->rank, ADAH_MAT_DIMENSIONS_MAX);
@@ -145,8 +146,10 @@ static double number_at(const void *data, enum matio_types type, size_t i) {
     }
 }
 
-static adah_code fail_number(const adah_mat_file *file, const char *name, size_t row, size_t column, adah_status *status) {
-    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s(%zu, %zu) is no finite number", file->path, name, row + 1, column + 1);
+static adah_code fail_number(const adah_mat_file *file, const char *name, size_t row, size_t column,
+                             adah_status *status) {
+    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s(%zu, %zu) is no finite number", file->path, name, row + 1,
+                     column + 1);
 }
 
 static adah_code copy_dense(const adah_mat_file *file, const char *name, const matvar_t *variable,
@@ -176,7 +179,8 @@ static adah_code copy_sparse(const adah_mat_file *file, const char *name, const 
     for (size_t i = 0; is_good && i < n; i++)
         is_good = s->ir[i] < n_rows;
     if (!is_good)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: the indices of the sparse matrix %s are damaged", file->path, name);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: the indices of the sparse matrix %s are damaged", file->path,
+                         name);
     for (size_t j = 0; j < n_columns; j++)
         for (size_t i = s->jc[j]; i < s->jc[j + 1]; i++) {
             const float value = (float)number_at(s->data, variable->data_type, i);
@@ -214,8 +218,9 @@ adah_code adah_mat_file_read_matrix(adah_mat_file *file, const char *name, float
     return ADAH_OK;
 }
 
-/* matio 1.5 reads the wrong places of a file of version 5 where a part is of more than two dimensions, or of whole columns;
- * rows of a matrix are right. So the part becomes rows: of all dimensions but the first side by side, or of one long column. */
+/* matio 1.5 reads the wrong places of a file of version 5 where a part is of more than two dimensions, or of whole
+ * columns; rows of a matrix are right. So the part becomes rows: of all dimensions but the first side by side, or of
+ * one long column. */
 static void fold(matvar_t *variable, adah_mat_shape *shape, size_t *dimension, size_t *first, size_t *count) {
     size_t n = 1;
     for (size_t i = 1; i < shape->n_dimensions; i++)
@@ -235,8 +240,8 @@ static void fold(matvar_t *variable, adah_mat_shape *shape, size_t *dimension, s
     variable->dims[1] = shape->dimension[1];
 }
 
-adah_code adah_mat_file_read_bytes(adah_mat_file *file, const char *name, size_t dimension, size_t first, size_t count,
-                                   uint8_t *bytes, adah_status *status) {
+adah_code adah_mat_file_read_bytes(adah_mat_file *file, const char *name, size_t dimension, size_t first,
+                                   size_t count, uint8_t *bytes, adah_status *status) {
     matvar_t *variable = file->matlab->read_info(file->mat, name);
     adah_mat_shape shape;
     if (!variable)
@@ -290,8 +295,8 @@ static int copy_string(const matvar_t *variable, char text[STRING_BYTES_MAX]) {
     return strlen(text) == n;
 }
 
-adah_code adah_mat_file_read_strings(adah_mat_file *file, const char *name, adah_arena *arena, const char ***out, size_t *n,
-                                     adah_status *status) {
+adah_code adah_mat_file_read_strings(adah_mat_file *file, const char *name, adah_arena *arena, const char ***out,
+                                     size_t *n, adah_status *status) {
     matvar_t *variable;
     adah_mat_shape shape;
     ADAH_TRY(read_whole(file, name, &variable, &shape, status));

@@ -1,11 +1,12 @@
-/* read_coco.c - MS-COCO (Lin et al. 2014): annotations/captions_PART.json with annotations/instances_PART.json for one part or
- * several (train2017, val2017), the pictures in folders PART.
+/* read_coco.c - MS-COCO (Lin et al. 2014): annotations/captions_PART.json with annotations/instances_PART.json for
+ * one part or several (train2017, val2017), the pictures in folders PART.
  *
- * A file of instances is half a gigabyte, nearly all of it outlines that nobody wants here. So the top object is taken apart by
- * hand and jansson reads one element of its lists at a time.
+ * A file of instances is half a gigabyte, nearly all of it outlines that nobody wants here. So the top object is
+ * taken apart by hand and jansson reads one element of its lists at a time.
  *
- * The text of a record is all of its captions, one after the other; its labels are the categories of its instances. Those without
- * a label or a caption are left out. Split: parts whose names begin with "val" or "test" are queries, where there are others. */
+ * The text of a record is all of its captions, one after the other; its labels are the categories of its instances.
+ * Those without a label or a caption are left out. Split: parts whose names begin with "val" or "test" are queries,
+ * where there are others. */
 #include "data/field_set.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -81,7 +82,8 @@ static int take(cursor *c, char wanted) {
 /* The value that begins here. */
 static adah_code read_value(cursor *c, json_t **value, adah_status *status) {
     json_error_t error;
-    *value = json_loadb(c->bytes + c->offset, c->n_bytes - c->offset, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error);
+    *value =
+        json_loadb(c->bytes + c->offset, c->n_bytes - c->offset, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error);
     if (!*value && json_error_code(&error) == json_error_out_of_memory)
         return adah_fail_memory(status, c->n_bytes - c->offset);
     if (!*value)
@@ -159,8 +161,9 @@ static adah_code take_integer(const json_t *object, const char *key, const curso
                               adah_status *status) {
     const json_t *found = json_object_get(object, key);
     if (!json_is_integer(found))
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: element that ends at byte %zu: expected a whole number \"%s\"",
-                         at->path, at->offset, key);
+        return adah_fail(status, ADAH_ERROR_FORMAT,
+                         "%s: element that ends at byte %zu: expected a whole number \"%s\"", at->path, at->offset,
+                         key);
     *value = json_integer_value(found);
     return ADAH_OK;
 }
@@ -178,7 +181,8 @@ static adah_code take_string(reading *r, const json_t *object, const char *key, 
 
 /* ---------------------------------------------------------------- elements */
 
-static adah_code use_captions(reading *r, const char *key, const json_t *element, const cursor *at, adah_status *status) {
+static adah_code use_captions(reading *r, const char *key, const json_t *element, const cursor *at,
+                              adah_status *status) {
     if (strcmp(key, "images") == 0) {
         picture found = {.order = r->n_pictures};
         ADAH_TRY(take_integer(element, "id", at, &found.id, status));
@@ -251,16 +255,18 @@ static adah_code find_labels(reading *r, json_int_t id, const char *path, uint32
     *label = adah_memory_zeroed(r->n_categories, sizeof **label);
     if (!*label)
         return adah_fail_memory(status, r->n_categories * sizeof **label);
-    for (size_t i = find_first(r->instance, r->n_instances, id); i < r->n_instances && r->instance[i].picture == id; i++) {
+    for (size_t i = find_first(r->instance, r->n_instances, id); i < r->n_instances && r->instance[i].picture == id;
+         i++) {
         size_t k = 0, j = 0;
         uint32_t number;
         while (k < r->n_categories && r->category[k].id != r->instance[i].category)
             k++;
         if (k == r->n_categories)
             return adah_fail(status, ADAH_ERROR_FORMAT,
-                             "%s: an instance of image %lld is of category %lld, expected one of \"categories\"", path,
-                             (long long)id, (long long)r->instance[i].category);
-        ADAH_TRY(adah_field_set_name_label(r->set, r->category[k].name, strlen(r->category[k].name), &number, status));
+                             "%s: an instance of image %lld is of category %lld, expected one of \"categories\"",
+                             path, (long long)id, (long long)r->instance[i].category);
+        ADAH_TRY(
+            adah_field_set_name_label(r->set, r->category[k].name, strlen(r->category[k].name), &number, status));
         while (j < *n_labels && (*label)[j] != number)
             j++;
         if (j == *n_labels)
@@ -274,8 +280,8 @@ static adah_code add_picture(reading *r, const picture *p, const char *part, con
     adah_text text = {0};
     uint32_t *label;
     size_t n_labels;
-    for (size_t i = find_first(r->caption, r->n_captions, p->id);
-         i < r->n_captions && r->caption[i].picture == p->id; i++) {
+    for (size_t i = find_first(r->caption, r->n_captions, p->id); i < r->n_captions && r->caption[i].picture == p->id;
+         i++) {
         if (text.n_bytes)
             adah_text_add_bytes(&text, " ", 1);
         adah_text_add_bytes(&text, r->caption[i].caption, strlen(r->caption[i].caption));
@@ -302,7 +308,8 @@ static adah_code add_picture(reading *r, const picture *p, const char *part, con
 }
 
 /* folder/PREFIXpart.json, in memory that the caller frees. */
-static adah_code name_file(const char *folder, const char *prefix, const char *part, char **path, adah_status *status) {
+static adah_code name_file(const char *folder, const char *prefix, const char *part, char **path,
+                           adah_status *status) {
     char name[NAME_BYTES + 32];
     snprintf(name, sizeof name, "%s%.*s.json", prefix, NAME_BYTES, part);
     *path = adah_file_join(folder, name);

@@ -1,12 +1,12 @@
 /* read_iapr.c - IAPR TC-12 (Grubinger et al. 2006) with the region labels of SAIAPR TC-12 (Escalante et al. 2010):
  *
- *   images/00/25.jpg                          the pictures
- *   annotations_complete_eng/00/25.eng        tags as in XML, but no XML (bare ampersands), in Latin-1; the text of a record is
- *                                             what stands between <DESCRIPTION> and </DESCRIPTION>
- *   saiapr_tc-12/00/labels.txt                "picture region label": a line a region, all numbers
- *   saiapr_tc-12/wlist.txt                    "label name", where it is there; else labels are named "class-LABEL"
+ *   images/00/25.jpg                    the pictures
+ *   annotations_complete_eng/00/25.eng  tags as in XML, but no XML (bare ampersands), in Latin-1
+ *   saiapr_tc-12/00/labels.txt          "picture region label": a line a region, all numbers
+ *   saiapr_tc-12/wlist.txt              "label name", where it is there; else labels are named "class-LABEL"
  *
- * Records without a label or a description are left out. */
+ * The text of a record is what stands between <DESCRIPTION> and </DESCRIPTION>. Records without a label or a
+ * description are left out. */
 #define _GNU_SOURCE
 #include "data/field_set.h"
 #include "base/file.h"

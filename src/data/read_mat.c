@@ -1,12 +1,14 @@
 /* read_mat.c - pairs in .mat files, all variables in one file or each in its own. Two conventions:
  *
- *   I_tr, T_tr, L_tr, I_te, T_te, L_te     vectors of images and texts and their labels, for training and as queries (the
- *                                          benchmarks of shallow methods, as wikiData.mat of Rasiwasia et al. 2010)
- *   YAll, LAll, perhaps images or IAll,    words and labels, pictures (uint8, n x 3 x height x width, or height x width x 3
- *   perhaps FAll                           x n) or vectors of images, file names (the files of DCMH, Jiang, Li 2017)
+ *   I_tr, T_tr, L_tr  vectors of images and of texts and labels, for training and as queries: the benchmarks of
+ *   I_te, T_te, L_te  shallow methods, as wikiData.mat (Rasiwasia et al. 2010)
  *
- * Nobody agrees on whether records are rows or columns: n is the size that all variables have in common. Labels: a matrix n x
- * classes of zeros and ones, or n numbers of classes. They have no names and become "class-1", "class-2", ... */
+ *   YAll, LAll        vectors of texts and labels, as in the files of DCMH (Jiang, Li 2017), and perhaps
+ *   images or IAll    pictures (uint8, n x 3 x height x width or height x width x 3 x n) or vectors of images,
+ *   FAll              file names
+ *
+ * Nobody agrees on whether records are rows or columns: n is the size that all variables have in common. Labels: a
+ * matrix n x classes of zeros and ones, or n numbers of classes. They have no names and become "class-1", ... */
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "data/field_set.h"
@@ -23,9 +25,9 @@ typedef struct variable {
     const char *name;
     adah_mat_file *file; /* NULL: it is not there */
     adah_mat_shape shape;
-    float *values;       /* a matrix: column by column, as it lies in the file */
-    size_t n_columns;    /* numbers a record */
-    int is_transposed;   /* records are columns */
+    float *values;     /* a matrix: column by column, as it lies in the file */
+    size_t n_columns;  /* numbers a record */
+    int is_transposed; /* records are columns */
 } variable;
 
 typedef struct reading {
@@ -106,8 +108,8 @@ static void copy_rows(const variable *v, size_t n, float *rows) {
 /* ---------------------------------------------------------------- records */
 
 /* Labels of one record into `label` (room for n_columns). */
-static adah_code find_labels(reading *r, const variable *v, size_t n, size_t record, uint32_t *label, size_t *n_labels,
-                             adah_status *status) {
+static adah_code find_labels(reading *r, const variable *v, size_t n, size_t record, uint32_t *label,
+                             size_t *n_labels, adah_status *status) {
     char name[NAME_BYTES];
     *n_labels = 0;
     for (size_t j = 0; j < v->n_columns; j++) {
@@ -115,7 +117,8 @@ static adah_code find_labels(reading *r, const variable *v, size_t n, size_t rec
         size_t class = j + 1;
         if (v->n_columns == 1) {
             if (!(value >= 0 && value <= CLASS_MAX && floorf(value) == value))
-                return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s of record %zu is %g, expected a whole number 0 to %d",
+                return adah_fail(status, ADAH_ERROR_FORMAT,
+                                 "%s: %s of record %zu is %g, expected a whole number 0 to %d",
                                  adah_mat_file_path(v->file), v->name, record + 1, (double)value, CLASS_MAX);
             class = (size_t)value;
         } else if (value != 0 && value != 1) {
@@ -131,8 +134,8 @@ static adah_code find_labels(reading *r, const variable *v, size_t n, size_t rec
 }
 
 /* Adds n records with their labels. file_names NULL: they are called `form` with their number in the set, from 1. */
-static adah_code add_records(reading *r, const variable *labels, size_t n, const char *form, const char *const *file_names,
-                             adah_split split, adah_status *status) {
+static adah_code add_records(reading *r, const variable *labels, size_t n, const char *form,
+                             const char *const *file_names, adah_split split, adah_status *status) {
     uint32_t *label = adah_memory_zeroed(labels->n_columns, sizeof *label);
     if (!label)
         return adah_fail_memory(status, labels->n_columns * sizeof *label);
@@ -184,11 +187,13 @@ static adah_code read_shallow(reading *r, adah_status *status) {
             code = read_matrix(here, n[part], status);
             if (code == ADAH_OK && here->n_columns != v[0][k].n_columns)
                 code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s has %zu numbers a record, expected %zu as %s",
-                                 adah_mat_file_path(here->file), here->name, here->n_columns, v[0][k].n_columns, v[0][k].name);
+                                 adah_mat_file_path(here->file), here->name, here->n_columns, v[0][k].n_columns,
+                                 v[0][k].name);
             if (code == ADAH_OK && k < 2 && part == 0)
                 code = reserve_vectors(r, k == 0 ? ADAH_IMAGE : ADAH_TEXT, n[0] + n[1], here->n_columns, status);
             if (code == ADAH_OK && k < 2)
-                copy_rows(here, n[part], r->set->vector[k == 0 ? ADAH_IMAGE : ADAH_TEXT] + part * n[0] * here->n_columns);
+                copy_rows(here, n[part],
+                          r->set->vector[k == 0 ? ADAH_IMAGE : ADAH_TEXT] + part * n[0] * here->n_columns);
             if (code == ADAH_OK && k == 2)
                 code = add_records(r, here, n[part], "", NULL, part ? ADAH_SPLIT_QUERY : ADAH_SPLIT_TRAIN, status);
             forget(here);
@@ -216,7 +221,8 @@ typedef struct block {
 
 static adah_code find_sides(pixels *p, adah_status *status) {
     const size_t *size = p->v.shape.dimension;
-    const int is_last = size[0] != p->n || (size[3] == p->n && size[1] != 3); /* n is, and the other three begin at 0 */
+    /* n is, and the other three begin at 0. */
+    const int is_last = size[0] != p->n || (size[3] == p->n && size[1] != 3);
     const size_t at = is_last ? 0 : 1;
     const size_t channel = size[at] == 3 ? at : at + 2;
     p->dimension[0] = is_last ? 3 : 0;
@@ -269,7 +275,8 @@ static adah_code write_block(const pixels *p, block *b, size_t count, uint8_t *b
 }
 
 /* In blocks, since all pictures may be more than the memory. */
-static adah_code write_pixels(const pixels *p, const adah_picture_set *set, adah_progress progress, adah_status *status) {
+static adah_code write_pixels(const pixels *p, const adah_picture_set *set, adah_progress progress,
+                              adah_status *status) {
     const size_t n_bytes = p->n_height * p->n_width * 3;
     size_t n_block = n_bytes < BLOCK_BYTES ? BLOCK_BYTES / n_bytes : 1;
     n_block = n_block < p->n ? n_block : p->n;
@@ -278,7 +285,12 @@ static adah_code write_pixels(const pixels *p, const adah_picture_set *set, adah
     adah_code code = bytes && result ? ADAH_OK : adah_fail_memory(status, n_block * (n_bytes + sizeof *result));
     for (size_t first = 0; first < p->n && code == ADAH_OK; first += n_block) {
         const size_t count = p->n - first < n_block ? p->n - first : n_block;
-        block b = {.set = set, .bytes = bytes, .first = first, .n_height = p->n_height, .n_width = p->n_width, .result = result};
+        block b = {.set = set,
+                   .bytes = bytes,
+                   .first = first,
+                   .n_height = p->n_height,
+                   .n_width = p->n_width,
+                   .result = result};
         code = adah_field_report(progress, "writing pictures", first, p->n, status);
         if (code == ADAH_OK)
             code = write_block(p, &b, count, bytes, status);
@@ -328,8 +340,8 @@ static adah_code read_file_names(reading *r, variable *v, size_t n, const char *
     ADAH_TRY(adah_mat_file_read_strings(v->file, v->name, &r->set->arena, names, &n_names, status));
     if (n_names != n) {
         adah_memory_free(*names);
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s has %zu names, expected %zu", adah_mat_file_path(v->file), v->name,
-                         n_names, n);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s has %zu names, expected %zu", adah_mat_file_path(v->file),
+                         v->name, n_names, n);
     }
     for (size_t i = 0; i < n; i++)
         for (char *p = (char *)(uintptr_t)(*names)[i]; (p = strchr(p, '\\'));)
@@ -353,7 +365,8 @@ static adah_code read_deep(reading *r, keeping *k, adah_status *status) {
     ADAH_TRY(find_common_size(all, images.file ? 3 : 2, &n, status));
     const int has_pixels = images.file && images.shape.n_dimensions == 4;
     if (has_pixels && r->source->options->images)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s holds the pictures itself (%s), expected no folder of images",
+        return adah_fail(status, ADAH_ERROR_ARGUMENT,
+                         "%s holds the pictures itself (%s), expected no folder of images",
                          adah_mat_file_path(images.file), images.name);
     if (has_pixels) {
         k->pixels = (pixels){.v = images, .n = n};

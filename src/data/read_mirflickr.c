@@ -1,13 +1,13 @@
 /* read_mirflickr.c - MIRFLICKR-25K as it is published (Huiskes, Lew 2008):
  *
- *   im1.jpg ...                     the pictures
- *   meta/tags/tags1.txt ...         the tags of each, one a line
- *   doc/common_tags.txt             "tag count": the tags that 20 pictures or more bear
- *   mirflickr25k_annotations_v080/  a file a class that lists the numbers of its pictures, one a line; those that end in
- *                                   _r1 (relevant in a narrower sense) are left out, which leaves 24 classes. Also taken
- *                                   from annotations/, from beside the folder, or from a second path.
+ *   im1.jpg ...                          the pictures
+ *   meta/tags/tags1.txt ...              the tags of each, one a line
+ *   doc/common_tags.txt                  "tag count": the tags that 20 pictures or more bear
+ *   mirflickr25k_annotations_v080/X.txt  the numbers of the pictures of class X, one a line
  *
- * A record's text is its common tags. Those without any, or without a class, are left out: 20,015 of 25,000 stay. */
+ * The annotations may also be in annotations/, lie beside the folder, or be named as second source. Classes that end in
+ * _r1 (relevant in a narrower sense) are left out, which leaves 24. A record's text is its common tags. Those without
+ * any, or without a class, are left out: 20,015 of 25,000 stay. */
 #include "data/field_set.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -88,7 +88,8 @@ static adah_code find_annotations(const reading *r, char **found, adah_status *s
             return ADAH_OK;
         adah_memory_free(*found);
     }
-    return adah_fail(status, ADAH_ERROR_IO, "%s: no folder %s there, nor one named as second source", r->root, names[0]);
+    return adah_fail(status, ADAH_ERROR_IO, "%s: no folder %s there, nor one named as second source", r->root,
+                     names[0]);
 }
 
 static int is_class(const char *name) {

@@ -8,8 +8,8 @@
  *   NUS_WID_Tags/AllTags1k.txt           1,000 numbers 0 or 1, a tab behind each of them, the last one too
  *   Flickr/actor/0001_2124494179.jpg     the pictures
  *
- * The labels are the n concepts that most pictures have (21); pictures with none of them, or with none of the words, are
- * left out: 195,834 stay. The file of tags (half a gigabyte) is gone through once, line by line. */
+ * The labels are the n concepts that most pictures have (21); pictures with none of them, or with none of the words,
+ * are left out: 195,834 stay. The file of tags (half a gigabyte) is gone through once, line by line. */
 #include "data/field_set.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -27,14 +27,14 @@ typedef struct reading {
     const char *root;
     adah_field_set *set;
     adah_string_table pictures, concepts, words;
-    uint8_t *has;                        /* concepts.n x pictures.n */
-    size_t *n_uses;                      /* [concepts.n] */
-    uint32_t *label;                     /* [concepts.n] of the set, ADAH_STRING_NONE when it is not chosen */
+    uint8_t *has;    /* concepts.n x pictures.n */
+    size_t *n_uses;  /* [concepts.n] */
+    uint32_t *label; /* [concepts.n] of the set, ADAH_STRING_NONE when it is not chosen */
     adah_string_table train, test;
 } reading;
 
-/* "actor\0001_2124494179.jpg", also with "C:\ImageData\Flickr\" before it, to "actor/0001_2124494179.jpg". Returns its length;
- * 0: too long. */
+/* "actor\0001_2124494179.jpg", also with "C:\ImageData\Flickr\" before it, to "actor/0001_2124494179.jpg". Returns
+ * its length; 0: too long. */
 static size_t clean_path(const adah_text_lines *lines, char *path) {
     if (lines->n_bytes >= NAME_BYTES)
         return 0;
@@ -143,7 +143,8 @@ static int is_there(const reading *r, const char *name) {
 
 static adah_code read_lists(reading *r, adah_status *status) {
     static const char *const train = "ImageList/TrainImagelist.txt", *const test = "ImageList/TestImagelist.txt";
-    const int other = is_there(r, "ImageList/ImageList.txt"), has_train = is_there(r, train), has_test = is_there(r, test);
+    const int other = is_there(r, "ImageList/ImageList.txt"), has_train = is_there(r, train),
+              has_test = is_there(r, test);
     if (other < 0 || has_train < 0 || has_test < 0)
         return adah_fail_memory(status, strlen(r->root) + 32);
     ADAH_TRY(read_names(r, other ? "ImageList/ImageList.txt" : "ImageList/Imagelist.txt", 1, &r->pictures, status));

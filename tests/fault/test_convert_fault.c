@@ -1,5 +1,5 @@
-/* test_convert_fault.c - every allocation and every write of a conversion fails once: the call says so and leaves no data set;
- * what it leaves does not stand in the way of the next. */
+/* test_convert_fault.c - every allocation and every write of a conversion fails once: the call says so and leaves no
+ * data set; what it leaves does not stand in the way of the next. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -113,7 +113,8 @@ static void mat(void **state) {
     mat_t *file = mat_create(path, MAT_FT_MAT5);
     mat_put_doubles(file, "LAll", 2, 2, labels);
     mat_put_doubles(file, "YAll", 2, 2, words);
-    mat_put(file, "images", MAT_C_UINT8, MAT_T_UINT8, 4, (const size_t[]){2, 3, 4, 5}, pictures, MAT_COMPRESSION_NONE);
+    mat_put(file, "images", MAT_C_UINT8, MAT_T_UINT8, 4, (const size_t[]){2, 3, 4, 5}, pictures,
+            MAT_COMPRESSION_NONE);
     Mat_Close(file);
     fail_all("mat", "a.mat", 4); /* two pictures, text.npy, metadata */
     file = mat_create(path, MAT_FT_MAT73);

@@ -1,5 +1,5 @@
-/* test_field_golden.c - real files of the field: the Wikipedia benchmark and MIRFLICKR-25K's tags and labels, against figures
- * that an independent reader (scipy) gave. */
+/* test_field_golden.c - real files of the field: the Wikipedia benchmark and MIRFLICKR-25K's tags and labels, against
+ * figures that an independent reader (scipy) gave. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,7 +32,8 @@ static adah_dataset *convert(const char *const *source, size_t n_sources, const 
     TEMPORARY_PATH(folder, "set", to);
     adah_status status;
     adah_dataset *dataset = NULL;
-    if (adah_convert("mat", source, n_sources, to, options, (adah_progress){NULL, NULL}, result, &status) != ADAH_OK ||
+    if (adah_convert("mat", source, n_sources, to, options, (adah_progress){NULL, NULL}, result, &status) !=
+            ADAH_OK ||
         adah_dataset_open(to, NULL, &dataset, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     return dataset;

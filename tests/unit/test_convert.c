@@ -1,5 +1,5 @@
-/* test_convert.c - data sets of the field in the layouts they are published in: what becomes a record, split, links, and what
- * is said of files that are wrong. */
+/* test_convert.c - data sets of the field in the layouts they are published in: what becomes a record, split, links,
+ * and what is said of files that are wrong. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -57,7 +57,8 @@ static void assert_record(const adah_dataset *dataset, size_t i, const char *wan
     char found[1024];
     int n = snprintf(found, sizeof found, "%s|%s|", r->file_name, r->text);
     for (size_t k = 0; k < r->n_labels; k++)
-        n += snprintf(found + n, sizeof found - (size_t)n, "%s%s", k ? "," : "", adah_dataset_label_name(dataset, r->label[k]));
+        n += snprintf(found + n, sizeof found - (size_t)n, "%s%s", k ? "," : "",
+                      adah_dataset_label_name(dataset, r->label[k]));
     snprintf(found + n, sizeof found - (size_t)n, "|%s", split[r->split]);
     assert_string_equal(found, wanted);
 }
@@ -69,7 +70,8 @@ static void assert_fails(const char *format, const char *from, const adah_conver
     adah_convert_result result = {.n_records = 77};
     const adah_code found = convert(format, from, "refused", options, &result, &status);
     if (found != code || !strstr(status.message, wanted))
-        fail_msg("code %d, message \"%s\", expected code %d and \"%s\"", (int)found, status.message, (int)code, wanted);
+        fail_msg("code %d, message \"%s\", expected code %d and \"%s\"", (int)found, status.message, (int)code,
+                 wanted);
     assert_int_equal(result.n_records, 77);
     assert_int_not_equal(access(inside("refused/metadata.jsonl"), F_OK), 0);
 }
@@ -115,7 +117,8 @@ static void mirflickr_faults(void **state) {
     assert_fails("mirflickr", "mirflickr", NULL, ADAH_ERROR_IO, "no meta/tags/tags1.txt there");
     put_mirflickr(folder.path);
     data_folder_put(folder.path, tags, "sky 845\nblue\n");
-    assert_fails("mirflickr", "mirflickr", NULL, ADAH_ERROR_FORMAT, "common_tags.txt:2: found \"blue\", expected a tag and its count");
+    assert_fails("mirflickr", "mirflickr", NULL, ADAH_ERROR_FORMAT,
+                 "common_tags.txt:2: found \"blue\", expected a tag and its count");
     data_folder_put(folder.path, tags, "sky many\n");
     assert_fails("mirflickr", "mirflickr", NULL, ADAH_ERROR_FORMAT, "common_tags.txt:1: found \"sky many\"");
     data_folder_put(folder.path, tags, "sky 19\n");
@@ -124,7 +127,8 @@ static void mirflickr_faults(void **state) {
     assert_fails("mirflickr", "mirflickr", NULL, ADAH_ERROR_FORMAT, "common_tags.txt: byte 3 is 0");
     put_mirflickr(folder.path);
     data_folder_put(folder.path, sky, "1\n7\n");
-    assert_fails("mirflickr", "mirflickr", NULL, ADAH_ERROR_FORMAT, "sky.txt:2: found \"7\", expected the number of a picture, 1 to 6");
+    assert_fails("mirflickr", "mirflickr", NULL, ADAH_ERROR_FORMAT,
+                 "sky.txt:2: found \"7\", expected the number of a picture, 1 to 6");
     data_folder_put(folder.path, sky, "1\n\n0\n");
     assert_fails("mirflickr", "mirflickr", NULL, ADAH_ERROR_FORMAT, "sky.txt:3: found \"0\"");
     data_folder_put(folder.path, sky, "99999999999999999999999\n");
@@ -171,7 +175,8 @@ static void nus_wide(void **state) {
     assert_record(dataset, 0, "images/actor/0001_11.jpg|nature red|airport,animal|train");
     assert_record(dataset, 2, "images/zebra/0001_14.jpg|nature sky red|zebra|train");
     adah_dataset_close(dataset);
-    data_folder_put(inside("nus"), "NUS_WID_Tags/AllTags1k.txt", "1 0 1\n0 1 0\n0 0 1\n1 1 1\n0 1 1\n\n"); /* blanks will do */
+    data_folder_put(inside("nus"), "NUS_WID_Tags/AllTags1k.txt",
+                    "1 0 1\n0 1 0\n0 0 1\n1 1 1\n0 1 1\n\n"); /* blanks will do */
     options.images = inside("nus/Flickr");
     assert_int_equal(convert("nus-wide", "nus", "five", &options, &result, NULL), ADAH_OK);
     assert_int_equal(result.n_records, 5);
@@ -208,11 +213,16 @@ static void nus_wide_faults(void **state) {
     assert_fails("nus-wide", "nus", NULL, ADAH_ERROR_FORMAT, "AllTags1k.txt: 2 lines, expected 5");
     put_nus_wide(root);
     data_folder_put(root, "ImageList/Imagelist.txt", "a\\1.jpg\na\\2.jpg\na\\1.jpg\n");
-    assert_fails("nus-wide", "nus", NULL, ADAH_ERROR_FORMAT, "Imagelist.txt:3: \"a/1.jpg\" was seen before, as number 1");
+    assert_fails("nus-wide", "nus", NULL, ADAH_ERROR_FORMAT,
+                 "Imagelist.txt:3: \"a/1.jpg\" was seen before, as number 1");
     data_folder_put(root, "ImageList/Imagelist.txt", "a\\1.jpg\n\na\\3.jpg\n");
-    assert_fails("nus-wide", "nus", NULL, ADAH_ERROR_FORMAT, "Imagelist.txt:2: found \"\", expected the path of a picture");
+    assert_fails("nus-wide", "nus", NULL, ADAH_ERROR_FORMAT,
+                 "Imagelist.txt:2: found \"\", expected the path of a picture");
     data_folder_put(root, "ImageList/Imagelist.txt", "");
     assert_fails("nus-wide", "nus", NULL, ADAH_ERROR_FORMAT, "the file is empty");
+    put_nus_wide(root);
+    data_folder_put(root, "ImageList/Imagelist.txt", "a\\1.jpg\n..\\..\\2.jpg\nc\\3.jpg\nd\\4.jpg\ne\\5.jpg\n");
+    assert_fails("nus-wide", "nus", NULL, ADAH_ERROR_FORMAT, "picture \"images/../../2.jpg\" has a part \"..\"");
     put_nus_wide(root);
     adah_convert_options options = ADAH_CONVERT_OPTIONS_INIT;
     options.n_concepts = 0;
@@ -284,7 +294,8 @@ static void coco(void **state) {
 
 static void coco_faults(void **state) {
     (void)state;
-    static const char captions[] = "annotations/captions_train2017.json", instances[] = "annotations/instances_train2017.json";
+    static const char captions[] = "annotations/captions_train2017.json",
+                      instances[] = "annotations/instances_train2017.json";
     static const struct {
         const char *file, *text, *wanted;
     } cases[] = {
@@ -303,7 +314,8 @@ static void coco_faults(void **state) {
         {captions, "{\"info\": 3 4}", "expected \",\" or \"}\""},
         {instances, "{\"annotations\": [{\"image_id\": 9, \"category_id\": 5}], \"categories\": []}",
          "an instance of image 9 is of category 5, expected one of \"categories\""},
-        {instances, "{\"annotations\": [{\"image_id\": 9, \"category_id\": \"x\"}]}", "expected a whole number \"category_id\""},
+        {instances, "{\"annotations\": [{\"image_id\": 9, \"category_id\": \"x\"}]}",
+         "expected a whole number \"category_id\""},
     };
     char root[512];
     snprintf(root, sizeof root, "%s", inside("coco"));
@@ -391,10 +403,12 @@ static int cancel(void *user, const adah_progress_event *event) {
 static void folders(void **state) {
     (void)state;
     put_iapr(inside("iapr"));
-    assert_fails("no-such", "iapr", NULL, ADAH_ERROR_ARGUMENT, "format \"no-such\": expected mirflickr, nus-wide, iapr, mat or coco");
+    assert_fails("no-such", "iapr", NULL, ADAH_ERROR_ARGUMENT,
+                 "format \"no-such\": expected mirflickr, nus-wide, iapr, mat or coco");
     const char *const two[] = {inside("iapr"), inside("iapr")};
     adah_status status;
-    assert_int_equal(adah_convert("iapr", two, 2, inside("refused"), NULL, silent, NULL, &status), ADAH_ERROR_ARGUMENT);
+    assert_int_equal(adah_convert("iapr", two, 2, inside("refused"), NULL, silent, NULL, &status),
+                     ADAH_ERROR_ARGUMENT);
     assert_non_null(strstr(status.message, "2 sources, expected at most 1 of format iapr"));
     /* A data set that is there is not written over; a link of another conversion is not bent. */
     assert_int_equal(convert("iapr", "iapr", "set", NULL, NULL, NULL), ADAH_OK);
@@ -412,7 +426,8 @@ static void folders(void **state) {
         int left = n;
         char name[32];
         snprintf(name, sizeof name, "cancelled%d", n);
-        if (adah_convert("iapr", one, 1, inside(name), NULL, (adah_progress){cancel, &left}, NULL, &status) == ADAH_OK)
+        if (adah_convert("iapr", one, 1, inside(name), NULL, (adah_progress){cancel, &left}, NULL, &status) ==
+            ADAH_OK)
             break;
         assert_int_equal(status.code, ADAH_ERROR_CANCELLED);
         n_calls++;
@@ -424,8 +439,8 @@ static void folders(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(mirflickr),   TEST(mirflickr_faults), TEST(nus_wide), TEST(nus_wide_faults), TEST(iapr),
-        TEST(iapr_faults), TEST(coco),             TEST(coco_faults), TEST(splits),       TEST(folders),
+        TEST(mirflickr), TEST(mirflickr_faults), TEST(nus_wide), TEST(nus_wide_faults), TEST(iapr), TEST(iapr_faults),
+        TEST(coco),      TEST(coco_faults),      TEST(splits),   TEST(folders),
     };
     return cmocka_run_group_tests_name("convert", tests, NULL, NULL);
 }

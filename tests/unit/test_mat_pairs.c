@@ -1,5 +1,5 @@
-/* test_mat_pairs.c - pairs in .mat files of versions 5 and 7.3: orientation, sparse matrices, pictures inside, file names; and
- * files that are damaged or do not fit together. */
+/* test_mat_pairs.c - pairs in .mat files of versions 5 and 7.3: orientation, sparse matrices, pictures inside, file
+ * names; and files that are damaged or do not fit together. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -50,7 +50,8 @@ static void assert_fails(size_t n_files, adah_code code, const char *wanted) {
     adah_status status = {ADAH_OK, ""};
     const adah_code found = convert(n_files, "refused", NULL, &status);
     if (found != code || !strstr(status.message, wanted))
-        fail_msg("code %d, message \"%s\", expected code %d and \"%s\"", (int)found, status.message, (int)code, wanted);
+        fail_msg("code %d, message \"%s\", expected code %d and \"%s\"", (int)found, status.message, (int)code,
+                 wanted);
     assert_int_not_equal(access(inside("refused/metadata.jsonl"), F_OK), 0);
 }
 
@@ -70,7 +71,8 @@ static void assert_record(const adah_dataset *dataset, size_t i, const char *wan
     char found[512];
     int n = snprintf(found, sizeof found, "%s|", r->file_name);
     for (size_t k = 0; k < r->n_labels; k++)
-        n += snprintf(found + n, sizeof found - (size_t)n, "%s%s", k ? "," : "", adah_dataset_label_name(dataset, r->label[k]));
+        n += snprintf(found + n, sizeof found - (size_t)n, "%s%s", k ? "," : "",
+                      adah_dataset_label_name(dataset, r->label[k]));
     assert_string_equal(found, wanted);
     assert_string_equal(r->text, "");
 }
@@ -135,7 +137,8 @@ static void sparse_and_transposed(void **state) {
     mat_uint32_t row[3] = {1, 0, 1}, column[5] = {0, 1, 1, 3, 3};
     static const float wanted[8] = {0, 5, 0, 0, 6, 7, 0, 0};
     for (int k = 0; k < 2; k++) {
-        mat_sparse_t sparse = {.nzmax = 3, .ir = row, .nir = 3, .jc = column, .njc = 5, .ndata = 3, .data = (void *)(uintptr_t)values};
+        mat_sparse_t sparse = {
+            .nzmax = 3, .ir = row, .nir = 3, .jc = column, .njc = 5, .ndata = 3, .data = (void *)(uintptr_t)values};
         mat_t *mat = mat_create(path, versions[k]);
         mat_put(mat, "YAll", MAT_C_SPARSE, MAT_T_DOUBLE, 2, (const size_t[]){2, 4}, &sparse,
                 k ? MAT_COMPRESSION_NONE : MAT_COMPRESSION_ZLIB);
@@ -266,7 +269,8 @@ static void pictures_inside(void **state) {
     static const struct {
         const char *name;
         size_t place[4]; /* of i, c, y, x among the dimensions */
-    } orders[] = {{"IAll", {0, 1, 2, 3}}, {"images", {3, 2, 0, 1}}, {"images", {0, 3, 1, 2}}, {"images", {3, 0, 1, 2}}};
+    } orders[] = {
+        {"IAll", {0, 1, 2, 3}}, {"images", {3, 2, 0, 1}}, {"images", {0, 3, 1, 2}}, {"images", {3, 0, 1, 2}}};
     static const size_t size[4] = {4, 3, N_HIGH, N_WIDE};
     for (int k = 0; k < 8; k++) {
         uint8_t bytes[4 * 3 * N_HIGH * N_WIDE];
@@ -313,7 +317,8 @@ static void parts(void **state) {
         bytes[i] = (uint8_t)i;
     for (int k = 0; k < 4; k++) {
         mat_t *mat = mat_create(path, versions[k % 2]);
-        mat_put(mat, "a", MAT_C_UINT8, MAT_T_UINT8, 4, size, bytes, k / 2 ? MAT_COMPRESSION_ZLIB : MAT_COMPRESSION_NONE);
+        mat_put(mat, "a", MAT_C_UINT8, MAT_T_UINT8, 4, size, bytes,
+                k / 2 ? MAT_COMPRESSION_ZLIB : MAT_COMPRESSION_NONE);
         Mat_Close(mat);
         adah_mat_file *file;
         assert_int_equal(adah_mat_file_open(path, &file, NULL), ADAH_OK);
@@ -344,7 +349,8 @@ static void does_not_fit(void **state) {
     put_pair("I_tr", 4, 2, words, MAT_FT_MAT5);
     assert_fails(1, ADAH_ERROR_FORMAT, "a.mat: no variable T_tr;");
     put_pair("YAll", 6, 1, six, MAT_FT_MAT5);
-    assert_fails(1, ADAH_ERROR_FORMAT, "a.mat: the variables have no number of records in common: YAll 6 x 1, LAll 4 x 3");
+    assert_fails(1, ADAH_ERROR_FORMAT,
+                 "a.mat: the variables have no number of records in common: YAll 6 x 1, LAll 4 x 3");
     memcpy(bad, words, sizeof bad);
     bad[6] = (double)NAN;
     put_pair("YAll", 4, 2, bad, MAT_FT_MAT73);
@@ -372,22 +378,39 @@ static void does_not_fit(void **state) {
         size_t dimension[4];
         const char *wanted;
     } cases[] = {
-        {"images", MAT_C_UINT8, MAT_T_UINT8, {5, 3, 2, 2}, "no number of records in common: YAll 4 x 2, LAll 4 x 3, images 5 x ... x 2"},
-        {"images", MAT_C_UINT8, MAT_T_UINT8, {4, 2, 2, 2}, "images is 4 x 2 x 2 x 2, expected 4 pictures with 3 channels"},
+        {"images",
+         MAT_C_UINT8,
+         MAT_T_UINT8,
+         {5, 3, 2, 2},
+         "no number of records in common: YAll 4 x 2, LAll 4 x 3, images 5 x ... x 2"},
+        {"images",
+         MAT_C_UINT8,
+         MAT_T_UINT8,
+         {4, 2, 2, 2},
+         "images is 4 x 2 x 2 x 2, expected 4 pictures with 3 channels"},
         {"images", MAT_C_INT8, MAT_T_INT8, {4, 3, 2, 2}, "images holds no numbers of type uint8"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         put_pair("YAll", 4, 2, words, MAT_FT_MAT5);
         mat = mat_create(other, MAT_FT_MAT5);
-        mat_put(mat, cases[i].name, cases[i].class_type, cases[i].type, 4, cases[i].dimension, bytes, MAT_COMPRESSION_NONE);
+        mat_put(mat, cases[i].name, cases[i].class_type, cases[i].type, 4, cases[i].dimension, bytes,
+                MAT_COMPRESSION_NONE);
         Mat_Close(mat);
         assert_fails(2, ADAH_ERROR_FORMAT, cases[i].wanted);
     }
-    matvar_t *cell[2] = {Mat_VarCreate(NULL, MAT_C_CHAR, MAT_T_UTF8, 2, (size_t[]){1, 5}, (void *)(uintptr_t) "a.jpg", 0), NULL};
+    matvar_t *same[5] = {NULL};
+    matvar_t *cell[2] = {
+        Mat_VarCreate(NULL, MAT_C_CHAR, MAT_T_UTF8, 2, (size_t[]){1, 5}, (void *)(uintptr_t) "a.jpg", 0), NULL};
     mat = mat_create(other, MAT_FT_MAT5);
     mat_put(mat, "FAll", MAT_C_CELL, MAT_T_CELL, 2, (const size_t[]){1, 1}, cell, MAT_COMPRESSION_NONE);
     Mat_Close(mat);
     assert_fails(2, ADAH_ERROR_FORMAT, "b.mat: FAll has 1 names, expected 4");
+    for (int i = 0; i < 4; i++)
+        same[i] = Mat_VarCreate(NULL, MAT_C_CHAR, MAT_T_UTF8, 2, (size_t[]){1, 5}, (void *)(uintptr_t) "a.jpg", 0);
+    mat = mat_create(other, MAT_FT_MAT5);
+    mat_put(mat, "FAll", MAT_C_CELL, MAT_T_CELL, 2, (const size_t[]){1, 4}, same, MAT_COMPRESSION_NONE);
+    Mat_Close(mat);
+    assert_fails(2, ADAH_ERROR_FORMAT, "picture \"images/a.jpg\" was seen before, expected each once");
     mat = mat_create(other, MAT_FT_MAT5);
     mat_put_doubles(mat, "FAll", 4, 2, words);
     Mat_Close(mat);
@@ -437,12 +460,16 @@ static void damaged_sparse(void **state) {
     static const double values[3] = {5, 6, 7};
     static const struct {
         mat_uint32_t row[3], column[5];
-    } cases[] = {{{1, 0, 2}, {0, 1, 1, 3, 3}}, {{1, 0, 1}, {0, 3, 1, 3, 3}}, {{1, 0, 1}, {0, 1, 1, 9, 9}}, {{1, 0, 1}, {1, 1, 1, 3, 3}}};
+    } cases[] = {{{1, 0, 2}, {0, 1, 1, 3, 3}},
+                 {{1, 0, 1}, {0, 3, 1, 3, 3}},
+                 {{1, 0, 1}, {0, 1, 1, 9, 9}},
+                 {{1, 0, 1}, {1, 1, 1, 3, 3}}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         mat_uint32_t row[3], column[5];
         memcpy(row, cases[i].row, sizeof row);
         memcpy(column, cases[i].column, sizeof column);
-        mat_sparse_t sparse = {.nzmax = 3, .ir = row, .nir = 3, .jc = column, .njc = 5, .ndata = 3, .data = (void *)(uintptr_t)values};
+        mat_sparse_t sparse = {
+            .nzmax = 3, .ir = row, .nir = 3, .jc = column, .njc = 5, .ndata = 3, .data = (void *)(uintptr_t)values};
         mat_t *mat = mat_create(path, MAT_FT_MAT5);
         put_labels(mat);
         mat_put(mat, "YAll", MAT_C_SPARSE, MAT_T_DOUBLE, 2, (const size_t[]){2, 4}, &sparse, MAT_COMPRESSION_NONE);
@@ -456,9 +483,15 @@ static void damaged_sparse(void **state) {
 int main(void) {
     options = (adah_convert_options)ADAH_CONVERT_OPTIONS_INIT;
     const struct CMUnitTest tests[] = {
-        TEST(words_and_labels),        TEST(sparse_and_transposed), TEST(shallow),
-        TEST(image_vectors_and_names), TEST(pictures_inside),       TEST(does_not_fit),
-        TEST(truncated),               TEST(damaged_sparse),        TEST(parts),
+        TEST(words_and_labels),
+        TEST(sparse_and_transposed),
+        TEST(shallow),
+        TEST(image_vectors_and_names),
+        TEST(pictures_inside),
+        TEST(does_not_fit),
+        TEST(truncated),
+        TEST(damaged_sparse),
+        TEST(parts),
     };
     return cmocka_run_group_tests_name("pairs in .mat files", tests, NULL, NULL);
 }
