@@ -2,7 +2,7 @@
 # check-includes.sh - keeps the house in order: which module may include which, who may see oneDNN, no file name
 # twice.
 #
-#   base <- nn <- model;  base <- codes <- index, eval;  base <- pictures <- data;  base <- matlab <- model;
+#   base <- nn <- model;  base <- codes <- index, eval;  base <- pictures <- data;  base <- matlab <- model, data;
 #   pipeline uses all;  programs use adah.h alone
 #   model also sees codes and eval/measures.h: it validates while it trains
 set -euo pipefail
@@ -22,7 +22,7 @@ declare -A may=(
     [index]="base codes index"
     [eval]="base codes eval"
     [pictures]="base pictures adah/adah.h"
-    [data]="base pictures data"
+    [data]="base matlab pictures data"
     [pipeline]="base nn model codes index eval data pipeline"
 )
 

@@ -101,7 +101,7 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     r->optimiser.weight_decay = c->weight_decay;
     r->optimiser.clip_norm = c->clip_norm;
     r->state.c.best_epoch = -1;
-    if (adah_augment_wanted(c) && t->set->image != ADAH_INPUT_PIXELS)
+    if (adah_augment_wanted(c) && t->set->image.kind != ADAH_INPUT_PIXELS)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "augment_crop and augment_flip need pictures: these images "
                          "are given as vectors or feature maps");
     const adah_network_plan plan = {.mode = ADAH_GRAPH_TRAIN,
