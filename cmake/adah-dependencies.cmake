@@ -8,7 +8,9 @@ pkg_check_modules(EXPAT REQUIRED IMPORTED_TARGET expat>=2.4)
 pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc icu-i18n)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
-set(ADAH_PKG_CONFIG_MODULES vips librsvg-2.0 expat icu-uc icu-i18n jansson libxxhash)
+pkg_check_modules(LAPACKE REQUIRED IMPORTED_TARGET lapacke)
+pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
+set(ADAH_PKG_CONFIG_MODULES vips librsvg-2.0 expat icu-uc icu-i18n jansson libxxhash lapacke openblas)
 
 # Two that have no pkg-config file.
 foreach(pair dnnl:dnnl.h stemmer:libstemmer.h)
@@ -27,4 +29,4 @@ endforeach()
 
 set(ADAH_PICTURE_DEPENDENCIES PkgConfig::VIPS PkgConfig::RSVG)
 set(ADAH_DEPENDENCIES adah::dnnl adah::stemmer PkgConfig::EXPAT PkgConfig::ICU
-    PkgConfig::JANSSON PkgConfig::XXHASH OpenMP::OpenMP_C m)
+    PkgConfig::JANSSON PkgConfig::XXHASH PkgConfig::LAPACKE PkgConfig::OPENBLAS OpenMP::OpenMP_C m)
