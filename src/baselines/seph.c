@@ -297,7 +297,8 @@ static adah_code kernel_function(const adah_view *view, const double *anchor, si
 static adah_code learn_function(const adah_rival_job *job, const adah_view *view, size_t n, const double *code_sign,
                                 int with_means, uint64_t stream, adah_hash_function *function, adah_status *status) {
     const double *x = view->x;
-    const size_t d = view->n_in, q = job->n_bits, m = n < N_ANCHORS ? n : N_ANCHORS;
+    const size_t d = view->n_in, q = job->n_bits, n_free = with_means ? (n + 1) / 2 : n; /* a centre wants rows */
+    const size_t m = n_free < N_ANCHORS ? n_free : N_ANCHORS;
     size_t *order = adah_memory_zeroed(n, sizeof *order);
     double *anchor = adah_algebra_zeros(m, d), *kernel = adah_algebra_zeros(n, m), *penalty = adah_algebra_zeros(m, m);
     double *bound = adah_algebra_zeros(m, m), *output = adah_algebra_zeros(n, q), *weight = adah_algebra_zeros(m, q);
