@@ -9,7 +9,9 @@ pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc icu-i18n)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
 pkg_check_modules(MATIO REQUIRED IMPORTED_TARGET matio>=1.5)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
-set(ADAH_PKG_CONFIG_MODULES vips librsvg-2.0 expat icu-uc icu-i18n jansson libxxhash matio)
+pkg_check_modules(LAPACKE REQUIRED IMPORTED_TARGET lapacke)
+pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
+set(ADAH_PKG_CONFIG_MODULES vips librsvg-2.0 expat icu-uc icu-i18n jansson libxxhash matio lapacke openblas)
 
 # Two that have no pkg-config file.
 foreach(pair dnnl:dnnl.h stemmer:libstemmer.h)
@@ -29,4 +31,4 @@ endforeach()
 set(ADAH_PICTURE_DEPENDENCIES PkgConfig::VIPS PkgConfig::RSVG)
 set(ADAH_MATLAB_DEPENDENCIES PkgConfig::MATIO)
 set(ADAH_DEPENDENCIES adah::dnnl adah::stemmer PkgConfig::EXPAT PkgConfig::ICU
-    PkgConfig::JANSSON PkgConfig::XXHASH OpenMP::OpenMP_C m)
+    PkgConfig::JANSSON PkgConfig::XXHASH PkgConfig::LAPACKE PkgConfig::OPENBLAS OpenMP::OpenMP_C m)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# check-includes.sh - keeps the house in order: which module may include which, who may see oneDNN, no file name
+# check-includes.sh - keeps the house in order: which module may include which, who may see oneDNN and OpenBLAS, no file name
 # twice.
 #
-#   base <- nn <- model;  base <- codes <- index, eval;  base <- pictures <- data;  base <- matlab <- model, data;
+#   base <- nn <- model;  base <- codes <- index, eval, baselines;  base <- pictures <- data;  base <- matlab <- model, data;
 #   pipeline uses all;  programs use adah.h alone
 #   model also sees codes and eval/measures.h: it validates while it trains
 set -euo pipefail
@@ -21,9 +21,10 @@ declare -A may=(
     [codes]="base codes"
     [index]="base codes index"
     [eval]="base codes eval"
+    [baselines]="base codes baselines"
     [pictures]="base pictures adah/adah.h"
     [data]="base matlab pictures data"
-    [pipeline]="base nn model codes index eval data pipeline"
+    [pipeline]="base nn model codes index eval data baselines pipeline"
 )
 
 n_includes=0
@@ -53,6 +54,11 @@ done
 while read -r file; do
     [ "$file" = src/nn/nn_onednn.c ] || fault "$file: includes a oneDNN header; only src/nn/nn_onednn.c may"
 done < <(grep -rlE '^#include [<"](dnnl|oneapi)' src cli include tests bench fuzz --include='*.[ch]')
+
+while read -r file; do
+    [ "$file" = src/baselines/linear_algebra.c ] ||
+        fault "$file: includes a BLAS or LAPACK header; only src/baselines/linear_algebra.c may"
+done < <(grep -rlE '^#include [<"](cblas|lapacke|f77blas)' src cli include tests bench fuzz --include='*.[ch]')
 
 while read -r name; do
     fault "$name: a file name that is there more than once"
