@@ -5,6 +5,7 @@
  * presence of p: 1 or 0. */
 #include "model/attention.h"
 #include "base/parallel.h"
+#include "base/random.h"
 
 #include <math.h>
 #include <string.h>
@@ -26,13 +27,37 @@ static int is_present(const adah_mask_extent *e, const float *presence, size_t i
     return !e->has_padding || presence[i] > 0;
 }
 
+/* Whether a random mask keeps position p of an item whose P is largest at position `seed`. */
+static int is_drawn(size_t seed, size_t p) { return adah_random_mix(seed + 1, p) & 1; }
+
+static size_t largest(const float *x, size_t n) {
+    size_t at = 0;
+    for (size_t i = 1; i < n; i++)
+        if (x[i] > x[at])
+            at = i;
+    return at;
+}
+
+/* Z at u = P / alpha. */
+static float mask_value(adah_mask_kind kind, float u, size_t seed, size_t p) {
+    switch (kind) {
+    case ADAH_MASK_SOFT: return fminf(u / 2, 1);
+    case ADAH_MASK_RANDOM: return (float)is_drawn(seed, p);
+    default: return u >= 1 ? 1.0f : 0.0f;
+    }
+}
+
 static void threshold_forward(void *context, const float *const *x, float *y) {
     const adah_mask_extent *e = context;
     const float *presence = e->has_padding ? x[1] : NULL;
     for (size_t b = 0; b < e->n_batch; b++) {
+        const size_t start = b * e->n_positions;
+        const size_t seed = e->kind == ADAH_MASK_RANDOM ? largest(x[0] + start, e->n_positions) : 0;
         const float alpha = e->threshold / n_present(e, presence, b);
-        for (size_t i = b * e->n_positions; i < (b + 1) * e->n_positions; i++)
-            y[i] = is_present(e, presence, i) && (x[0][i] >= alpha || e->is_open) ? 1.0f : 0.0f;
+        for (size_t p = 0; p < e->n_positions; p++) {
+            const float z = e->is_open ? 1 : mask_value(e->kind, x[0][start + p] / alpha, seed, p);
+            y[start + p] = is_present(e, presence, start + p) ? z : 0;
+        }
     }
 }
 
@@ -40,11 +65,12 @@ static void threshold_backward(void *context, const float *const *x, const float
     (void)y;
     const adah_mask_extent *e = context;
     const float *presence = e->has_padding ? x[1] : NULL;
+    const float slope = e->kind == ADAH_MASK_SOFT ? 0.5f : e->kind == ADAH_MASK_RANDOM ? 0 : 1;
     for (size_t b = 0; dx[0] && b < e->n_batch; b++) {
         const float n = n_present(e, presence, b) / e->threshold; /* 1 / alpha */
         for (size_t i = b * e->n_positions; i < (b + 1) * e->n_positions; i++)
             if (is_present(e, presence, i) && fabsf(x[0][i] * n - 1) <= 1)
-                dx[0][i] += dy[i] * n;
+                dx[0][i] += slope * dy[i] * n;
     }
 }
 
@@ -205,6 +231,23 @@ static adah_node *operation(adah_builder *b, const adah_operation *kind, adah_at
     return adah_graph_operation(b->graph, op, x, 1 + (x1 != NULL) + (x2 != NULL), shape);
 }
 
+static adah_mask_kind kind_of(const adah_config *config) {
+    return !strcmp(config->attention_mask, "soft")     ? ADAH_MASK_SOFT
+           : !strcmp(config->attention_mask, "random") ? ADAH_MASK_RANDOM
+                                                       : ADAH_MASK_THRESHOLD;
+}
+
+static adah_mask_extent extent_of(const adah_builder *b, size_t n_batch, size_t n_channels, size_t n_positions,
+                                  adah_pooling pooling, int has_padding) {
+    return (adah_mask_extent){.n_batch = n_batch,
+                              .n_channels = n_channels,
+                              .n_positions = n_positions,
+                              .pooling = pooling,
+                              .threshold = b->config->attention_threshold,
+                              .has_padding = has_padding,
+                              .kind = kind_of(b->config)};
+}
+
 /* From M (B, n_positions) to the two halves of f. presence: NULL without padding. */
 static void split(adah_builder *b, adah_node *f, adah_node *m, adah_node *presence, adah_attention *a) {
     if (!f || !m)
@@ -240,8 +283,7 @@ void adah_attention_image(adah_builder *b, const char *prefix, adah_node *f, ada
     if (!f)
         return;
     const adah_shape s = adah_node_shape(f);
-    out->extent =
-        (adah_mask_extent){s.dim[0], s.dim[1], s.dim[2] * s.dim[3], pooling, b->config->attention_threshold, 0, 0};
+    out->extent = extent_of(b, s.dim[0], s.dim[1], s.dim[2] * s.dim[3], pooling, 0);
     split(b, f, map_logits(b, prefix, f), NULL, out);
 }
 
@@ -249,7 +291,7 @@ void adah_attention_image(adah_builder *b, const char *prefix, adah_node *f, ada
 static adah_node *token_presence(adah_builder *b, adah_node *f, adah_pooling pooling, adah_attention *out) {
     const adah_shape s = adah_node_shape(f);
     const size_t n_positions = s.dim[2] * s.dim[3];
-    out->extent = (adah_mask_extent){s.dim[0], s.dim[1], n_positions, pooling, b->config->attention_threshold, 0, 1};
+    out->extent = extent_of(b, s.dim[0], s.dim[1], n_positions, pooling, 1);
     return operation(b, &adah_operation_presence, out, f, NULL, NULL, ADAH_SHAPE2(s.dim[0], n_positions));
 }
 
@@ -278,7 +320,7 @@ void adah_attention_vector(adah_builder *b, const char *prefix, adah_node *f, ad
     if (!f)
         return;
     const adah_shape s = adah_node_shape(f);
-    out->extent = (adah_mask_extent){s.dim[0], 1, s.dim[1], ADAH_POOL_FLATTEN, b->config->attention_threshold, 0, 0};
+    out->extent = extent_of(b, s.dim[0], 1, s.dim[1], ADAH_POOL_FLATTEN, 0);
     char name[ADAH_PARAMETER_NAME_BYTES];
     adah_builder_name(name, prefix, "attention");
     adah_node *m = adah_builder_linear(b, name, f, s.dim[1], ADAH_INIT_ATTENTION, ADAH_GROUP_ATTENTION);

@@ -30,6 +30,7 @@ typedef struct adah_config {
     int adversary;            /* 0: the unattended features are not looked at */
     adah_pooling pooling;
     float attention_threshold; /* alpha = this / (H W) or this / D; 1 in the paper */
+    char attention_mask[ADAH_NAME_BYTES]; /* Z from P: "threshold" in the paper; "soft", "random" (attention.h) */
     char attention_start[ADAH_NAME_BYTES]; /* G's weights at the start: "random" or "energy" (attention.h) */
     float attention_init;     /* G's weights start at this share of Glorot's: small, so that P / alpha starts near 1 everywhere */
     int n_image_hidden;       /* width of D^I's hidden layer(s) */

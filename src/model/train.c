@@ -94,8 +94,8 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     r->n_steps = t->n_train / r->n_batch;
     r->classify = t->classify && c->classifier_weight > 0;
     r->groups_head = ADAH_GROUP_HEAD | (c->finetune ? ADAH_GROUP_BACKBONE : 0);
-    r->groups_attention =
-        c->attention && (c->adversary || c->attention_retrieval_weight > 0) ? ADAH_GROUP_ATTENTION : 0;
+    const int g_learns = c->attention && strcmp(c->attention_mask, "random") && (c->adversary || c->attention_retrieval_weight > 0);
+    r->groups_attention = g_learns ? ADAH_GROUP_ATTENTION : 0;
     r->groups_kept = r->groups_head | r->groups_attention | ADAH_GROUP_BANK | (c->finetune ? ADAH_GROUP_STATISTICS : 0);
     r->optimiser = (adah_optimiser)ADAH_OPTIMISER_INIT;
     r->optimiser.weight_decay = c->weight_decay;

@@ -157,7 +157,7 @@ adah_code adah_attend_image(adah_encoder *e, const char *path, adah_attention_ma
     }
     memcpy(m.probability, adah_node_value(side->attention.probability), n * sizeof(float));
     for (size_t i = 0; i < n; i++)
-        m.mask[i] = adah_node_value(side->attention.mask)[i] > 0;
+        m.mask[i] = adah_node_value(side->attention.mask)[i] >= 0.5f;
     *map = m;
     return ADAH_OK;
 }
