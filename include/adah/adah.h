@@ -136,6 +136,8 @@ adah_code adah_openclipart_convert(const char *svg_folder, const char *folder, c
 
 typedef struct adah_train_options {
     const char *preset;      /* "default" (what measures best) or "paper" (the method as published) */
+    const char *method;      /* "adah", or a rival to compare with: "cca", "cmfh", "scm-orth", "scm-seq", "stmh", "seph-km",
+                                "seph-rnd" (shallow), "dcmh", "acmr" (deep); NULL: adah */
     const char *backbone;    /* "small" (learns from scratch), "squeezenet1_1", "mobilenet_v2", "vgg16", "vgg19"; NULL: small */
     const char *weights;     /* safetensors file of the backbone; needed by all but "small" */
     int n_bits;              /* 0: the preset's */
@@ -156,7 +158,7 @@ typedef struct adah_train_options {
                                  else ~/.cache/adah */
 } adah_train_options;
 #define ADAH_TRAIN_OPTIONS_INIT \
-    {"default", NULL, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 15.0, NULL}
+    {"default", NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 15.0, NULL}
 
 /* Learns a model from the train records of a data set and publishes it at model_path, atomically. While it runs,
  * model_path.checkpoint holds the work done; cancelled or killed training resumes from there to the same bits.

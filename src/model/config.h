@@ -16,6 +16,7 @@ typedef enum adah_pooling {
 
 typedef struct adah_config {
     char preset[ADAH_NAME_BYTES];
+    char method[ADAH_NAME_BYTES]; /* "adah", or a rival: docs/rivals.md says which of the values below it heeds */
     /* what the model is */
     int n_bits;               /* q */
     char backbone[ADAH_NAME_BYTES];
@@ -39,6 +40,7 @@ typedef struct adah_config {
     float attention_retrieval_weight; /* of the cross-modal retrieval loss in the step of G (0 in the paper) */
     float classifier_weight;  /* of the label classifier on H (0 in the paper) */
     float quantisation_weight; /* of |H - sign(H)|^2 (0 in the paper) */
+    float balance_weight;     /* dcmh: of |F 1|^2 + |G 1|^2 */
     /* the training */
     int n_batch, n_epochs, n_warmup_epochs; /* warm-up: epochs before masks and adversary start, at most a third of all */
     int n_patience;           /* early stop after so many epochs without a better validation mAP; 0: never */
@@ -54,6 +56,11 @@ typedef struct adah_config {
 
 /* "default" or "paper", for one of the backbones. */
 adah_code adah_config_preset(const char *preset, const char *backbone, adah_config *config, adah_status *status);
+/* The values a rival wants, over those of the preset "default"; nothing changes for "adah". */
+adah_code adah_config_method(const char *method, adah_config *config, adah_status *status);
+/* Is the method another than adah; and does it learn in closed form from frozen features, without epochs? */
+int adah_config_is_rival(const adah_config *config);
+int adah_config_is_shallow(const adah_config *config);
 /* Refuses values that make no sense, naming the option, the value and what was expected. */
 adah_code adah_config_check(const adah_config *config, adah_status *status);
 /* Epochs of warm-up: n_warmup_epochs, but at most a third of all; none without attention. */

@@ -18,7 +18,11 @@ void adah_model_state_free(adah_model_state *state) {
     *state = (adah_model_state){0};
 }
 
-static int encodes(const adah_parameter *p) { return strncmp(p->name, "classifier.", 11) != 0; }
+/* Classifiers and memories only taught it. */
+static int encodes(const adah_parameter *p) {
+    return strncmp(p->name, "classifier.", 11) != 0 && strncmp(p->name, "modality.", 9) != 0 &&
+           strncmp(p->name, "memory.", 7) != 0;
+}
 
 /* The identity: what two models must share to give the same codes. */
 static adah_code identity_of(const adah_model_state *state, char id[33], adah_status *status) {

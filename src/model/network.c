@@ -1,4 +1,5 @@
-/* network.c - E, then G, then D, for the image and for the text: the forward pass of the paper.
+/* network.c - E, then G, then D, for the image and for the text: the forward pass of the paper. A rival has E^I in common
+ * with it and plain_network.c behind.
  *
  *     pixels (B,3,S,S) --E^I--> f (B,C,H,W) --G^I--> Z (B,H*W), f̆, f̂ --D^I--> H^I, Ĥ^I (B,q)
  *     words  (B,V)     --E^T--> f (B,D)     --G^T--> Z (B,D),   f̆, f̂ --D^T--> H^T, Ĥ^T (B,q)
@@ -20,9 +21,21 @@ static void vector_half(adah_builder *b, const char *prefix, int with_hidden, ad
         side->hidden_code = adah_hashing_vector(b, prefix, side->attention.unattended);
 }
 
+/* A rival's code of f in place of G and D, and what its adversary makes of that. */
+static void plain_half(adah_builder *b, const char *prefix, int n_hidden, int with_modality, adah_side *side) {
+    side->code = adah_plain_code(b, prefix, side->feature, (size_t)n_hidden, &side->kernel);
+    if (with_modality)
+        side->modality = adah_plain_modality(b, side->code);
+}
+
 static void text_side(adah_builder *b, const adah_network_plan *plan, adah_side *side) {
     const adah_config *c = b->config;
     side->input = adah_graph_input(b->graph, ADAH_SHAPE2(plan->n_batch, plan->n_words));
+    if (adah_config_is_rival(c)) {
+        side->feature = side->input;
+        plain_half(b, "text", c->n_text_hidden, plan->with_modality, side);
+        return;
+    }
     side->feature = adah_feature_vector(b, "text", side->input, (size_t)c->n_text_hidden, (size_t)c->n_text_feature);
     vector_half(b, "text", plan->keep_hidden, side);
 }
@@ -39,7 +52,7 @@ static void image_side(adah_builder *b, const adah_network_plan *plan, adah_side
     const adah_shape item = plan->image_item;
     adah_shape shape = {item.n_dims + 1, {plan->n_batch, item.dim[0], item.dim[1], item.dim[2]}};
     side->input = adah_graph_input(b->graph, shape);
-    if (plan->image == ADAH_INPUT_VECTOR) {
+    if (plan->image == ADAH_INPUT_VECTOR && !adah_config_is_rival(c)) {
         side->feature =
             adah_feature_vector(b, "image", side->input, (size_t)c->n_text_hidden, (size_t)c->n_text_feature);
         vector_half(b, "image", plan->keep_hidden, side);
@@ -50,6 +63,10 @@ static void image_side(adah_builder *b, const adah_network_plan *plan, adah_side
         side->feature = adah_feature_scale(b, adah_backbone_features(b, c->backbone, side->input), &side->scale);
     if (plan->features_only)
         return;
+    if (adah_config_is_rival(c)) {
+        plain_half(b, "image", c->n_image_hidden, plan->with_modality, side);
+        return;
+    }
     if (c->attention)
         adah_attention_image(b, "image", side->feature, c->pooling, &side->attention);
     side->code = adah_hashing_image(b, "image", c->attention ? side->attention.attended : whole_map(b, side->feature));
@@ -63,6 +80,7 @@ static void keep_outputs(adah_builder *b, const adah_network_plan *plan, adah_si
     adah_node_keep(side->code);
     adah_node_keep(side->hidden_code);
     adah_node_keep(side->logits);
+    adah_node_keep(side->modality);
     adah_node_keep(side->attention.mask);
     adah_node_keep(side->attention.probability);
     if (plan->features_only)

@@ -70,6 +70,26 @@ void adah_pair_set_similar(const adah_pair_set *set, const size_t *items, size_t
     }
 }
 
+typedef struct similar_pass {
+    const adah_pair_set *set;
+    const size_t *train, *row;
+    size_t n_train;
+    uint8_t *similar;
+} similar_pass;
+
+static void similar_row(void *context, size_t i) {
+    const similar_pass *pass = context;
+    for (size_t j = 0; j < pass->n_train; j++)
+        pass->similar[i * pass->n_train + j] =
+            pass->row[i] == j || share_label(pass->set, pass->train[pass->row[i]], pass->train[j]);
+}
+
+void adah_pair_set_similar_to_all(const adah_pair_set *set, const size_t *train, size_t n_train, const size_t *row, size_t n,
+                                  uint8_t *similar) {
+    similar_pass pass = {set, train, row, n_train, similar};
+    adah_parallel_for(n, 4, similar_row, &pass);
+}
+
 void adah_pair_set_targets(const adah_pair_set *set, const size_t *items, size_t n, float *target) {
     memset(target, 0, n * set->n_labels * sizeof *target);
     for (size_t i = 0; i < n; i++) {

@@ -29,6 +29,9 @@ void adah_pair_set_texts(const adah_pair_set *set, const size_t *items, size_t n
 void adah_text_bag(const uint32_t *words, size_t n, size_t n_words, float *x);
 /* S of the batch: (n, n), 1 where two share a label, and on the diagonal. */
 void adah_pair_set_similar(const adah_pair_set *set, const size_t *items, size_t n, uint8_t *similar);
+/* The same of the items train[row[i]], i < n, to all of train: (n, n_train). Parallel. */
+void adah_pair_set_similar_to_all(const adah_pair_set *set, const size_t *train, size_t n_train, const size_t *row, size_t n,
+                                  uint8_t *similar);
 /* Label distributions for the classifier: (n, n_labels), uniform over the labels of each. */
 void adah_pair_set_targets(const adah_pair_set *set, const size_t *items, size_t n, float *target);
 

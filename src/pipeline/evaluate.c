@@ -282,6 +282,7 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
         json_t *object = json_object();
         json_object_set_new(object, "model", json_string(model->state.id));
         json_object_set_new(object, "preset", json_string(model->state.config.preset));
+        json_object_set_new(object, "method", json_string(model->state.config.method));
         json_object_set_new(object, "backbone", json_string(model->state.config.backbone));
         json_object_set_new(object, "seed", json_integer((json_int_t)model->state.config.seed));
         json_object_set_new(object, "n_images_unreadable", json_integer((json_int_t)(codes.n_skipped + query_codes.n_skipped)));

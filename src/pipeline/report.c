@@ -80,10 +80,10 @@ static double number(const json_t *o, const char *direction, const char *key) {
 static void add_facts(report *r, const json_t *evaluation) {
     const adah_config *c = &r->model->state.config;
     adah_text_add(&r->html,
-                  "<p>%zu pairs in the database, %zu queries. Codes of %d bits; backbone %s; preset %s; seed %llu; "
+                  "<p>%zu pairs in the database, %zu queries. Codes of %d bits; backbone %s; method %s; preset %s; seed %llu; "
                   "attention %s, adversary %s; relevance: %s.</p>\n",
-                  r->n_database, r->n_queries, c->n_bits, c->backbone, c->preset, (unsigned long long)c->seed,
-                  c->attention ? "on" : "off", c->attention && c->adversary ? "on" : "off",
+                  r->n_database, r->n_queries, c->n_bits, c->backbone, c->method, c->preset, (unsigned long long)c->seed,
+                  c->attention ? "on" : "off", c->adversary && (c->attention || adah_config_is_rival(c)) ? "on" : "off",
                   json_string_value(json_object_get(evaluation, "relevance")));
 }
 
@@ -164,10 +164,16 @@ static void add_history(report *r, double *numbers) {
                                           {"F(T\xE2\x86\x92T)", "text_to_text"},
                                           {"F(T\xE2\x86\x92\xC3\x8E)", "text_to_image_hidden"},
                                           {"F(I\xE2\x86\x92T\xCC\x82)", "image_to_text_hidden"},
-                                          {"label classifier", "classifier"}};
+                                          {"label classifier", "classifier"},
+                                          {"similarity", "similarity"}, /* of the rivals */
+                                          {"balance", "balance"},
+                                          {"structure", "structure"},
+                                          {"label classifier", "labels"},
+                                          {"modality classifier", "modality"}};
     for (size_t i = 0; i < sizeof term / sizeof *term; i++)
         add_history_line(&loss, history, term[i][0], term[i][1], numbers);
-    adah_chart_draw(&loss, &r->html);
+    if (loss.n_lines)
+        adah_chart_draw(&loss, &r->html);
     adah_chart map = {.title = "Validation mAP", .x_name = "epoch", .y_name = "mAP", .y_low = 0, .y_high = 1};
     add_history_line(&map, history, "image to text", "validation_map_image_to_text", numbers);
     add_history_line(&map, history, "text to image", "validation_map_text_to_image", numbers);

@@ -57,6 +57,11 @@ static adah_code copy_name(char *to, const char *option, const char *value, adah
 static adah_code configure(const adah_dataset *dataset, const adah_train_options *o, adah_config *c,
                            adah_status *status) {
     ADAH_TRY(adah_config_preset(o->preset ? o->preset : "default", o->backbone ? o->backbone : "small", c, status));
+    ADAH_TRY(adah_config_method(o->method ? o->method : "adah", c, status));
+    if (adah_config_is_rival(c) && o->no_attention)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no attention is asked for, but the method %s has none to leave out", c->method);
+    if (adah_config_is_rival(c) && o->no_adversary && !c->adversary)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no adversary is asked for, but the method %s has none to leave out", c->method);
     if (o->n_bits)
         c->n_bits = o->n_bits;
     if (o->n_epochs)
@@ -103,7 +108,8 @@ static adah_code make_vocabulary(job *j, adah_status *status) {
     return j->state.vocabulary ? ADAH_OK : adah_fail_memory(status, 1);
 }
 
-/* Makes every parameter of the model, seeded, and loads the backbone's from its file. */
+/* Makes every parameter of the model, seeded, and loads the backbone's from its file. A shallow rival adds its own when it has
+ * learned. */
 static adah_code make_parameters(job *j, adah_status *status) {
     adah_config *c = &j->state.config;
     const size_t n_side = (size_t)c->n_side;
@@ -122,7 +128,8 @@ static adah_code make_parameters(job *j, adah_status *status) {
     j->state.image = ADAH_INPUT_PIXELS;
     j->state.image_item = (adah_shape){3, {3, n_side, n_side, 0}};
     const adah_network_plan plan = {.n_batch = 1, .image = j->state.image, .image_item = j->state.image_item,
-                                    .n_words = j->state.n_words, .creating = 1};
+                                    .n_words = adah_config_is_shallow(c) ? 0 : j->state.n_words,
+                                    .features_only = adah_config_is_shallow(c), .creating = 1};
     adah_network *net = NULL;
     adah_code code = adah_network_create(&plan, c, &j->state.parameters, &net, status);
     adah_network_free(net);
@@ -292,7 +299,9 @@ static adah_code learn(job *j, adah_status *status) {
         .progress = j->progress,
     };
     char *history = NULL;
-    ADAH_TRY(adah_train_parameters(&training, &j->state.parameters, &history, status));
+    adah_code (*const train)(const adah_training *, adah_parameters *, char **, adah_status *) =
+        adah_config_is_shallow(c) ? adah_train_shallow : adah_train_parameters;
+    ADAH_TRY(train(&training, &j->state.parameters, &history, status));
     adah_code code = record_training(j, history, status);
     adah_memory_free(history);
     if (code == ADAH_OK)
