@@ -274,6 +274,8 @@ static double mean_precision(const float *h, const two_views *of_h, const float 
 /* Four classes: chance is a quarter. */
 static void all_methods_retrieve(void **state) {
     (void)state;
+    /* Of four classes three or four orthogonal directions tell anything, and half of the topics are any text's. */
+    static const double floor[TWO_VIEWS_METHODS] = {0.4, 0.7, 0.45, 0.8, 0.4, 0.8, 0.8};
     two_views_make(&set, 300, 1, 1);
     two_views_make(&queries, 100, 1, 2);
     for (size_t m = 0; m < TWO_VIEWS_METHODS; m++) {
@@ -292,9 +294,7 @@ static void all_methods_retrieve(void **state) {
         double to_image = mean_precision(text_query, &queries, image, &set, 16);
         double to_pair = has_unified ? mean_precision(text_query, &queries, unified, &set, 16) : 1;
         print_message("%-8s image to text %.3f, text to image %.3f, text to unified %.3f\n", name, to_text, to_image, to_pair);
-        /* Orthogonal directions run out: of four classes three or four tell anything. */
-        const double floor = strcmp(name, "cca") == 0 || strcmp(name, "scm-orth") == 0 ? 0.4 : 0.6;
-        assert_true(to_text > floor && to_image > floor && to_pair > floor);
+        assert_true(to_text > floor[m] && to_image > floor[m] && to_pair > floor[m]);
         free(image);
         free(text);
         free(image_query);
