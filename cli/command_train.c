@@ -13,6 +13,8 @@ const cli_command cli_train = {
     "The folder holds metadata.jsonl, one record a line:\n"
     "  {\"file_name\": \"images/cat.jpg\", \"text\": \"a cat asleep\", \"labels\": [\"cat\"], \"split\": \"train\"}\n"
     "labels and split may be missing. Records of the split \"query\" are not learned from.\n"
+    "With image.npy or text.npy beside it (vectors, tokens, feature maps of another encoder; or .safetensors), those\n"
+    "are learned from in place of the pictures or the words.\n"
     "\n"
     "Examples:\n"
     "  adah train --data photos --model photos.safetensors\n"

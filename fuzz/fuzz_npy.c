@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
     const char *path = fuzz_file(bytes, n_bytes);
     for (int type = ADAH_NPY_UINT8; type <= ADAH_NPY_FLOAT; type++) {
         adah_npy array;
-        if (adah_npy_open(path, (adah_npy_type)type, &array, NULL) != ADAH_OK)
+        if (adah_npy_open_array(path, (adah_npy_type)type, 1, ADAH_NPY_DIMS_MAX, &array, NULL) != ADAH_OK)
             continue;
         const size_t n = array.n_rows * array.n_columns * (type == ADAH_NPY_UINT8 ? 1 : sizeof(float));
         volatile uint8_t sum = 0;

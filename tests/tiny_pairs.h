@@ -28,7 +28,7 @@ typedef struct tiny_pairs {
 
 /* A vector: its class's centre and noise. A map: two positions show the class, the others noise. */
 static inline void tiny_image(tiny_pairs *t, size_t i, size_t class, int is_map, adah_random *r) {
-    const size_t n = adah_shape_count(t->set.image_item);
+    const size_t n = adah_shape_count(t->set.image.item);
     float *x = t->image + i * n;
     for (size_t k = 0; k < n; k++)
         x[k] = 0.4f * adah_random_uniform(r);
@@ -51,12 +51,12 @@ static inline tiny_pairs *tiny_pairs_create(size_t n, int is_map, uint64_t seed)
         abort();
     t->set =
         (adah_pair_set){.n = n,
-                        .image = is_map ? ADAH_INPUT_MAP : ADAH_INPUT_VECTOR,
-                        .image_item = is_map ? (adah_shape){3, {TINY_CHANNELS, 3, 3, 0}} : ADAH_SHAPE1(TINY_VECTOR),
-                        .image_float = t->image,
+                        .image = {is_map ? ADAH_INPUT_MAP : ADAH_INPUT_VECTOR,
+                                  is_map ? (adah_shape){3, {TINY_CHANNELS, 3, 3, 0}} : ADAH_SHAPE1(TINY_VECTOR)},
+                        .image_float = {.value = t->image},
                         .word = t->word,
                         .word_start = t->word_start,
-                        .n_words = TINY_WORDS,
+                        .text = {ADAH_INPUT_WORDS, ADAH_SHAPE1(TINY_WORDS)},
                         .label = t->label,
                         .label_start = t->label_start,
                         .n_labels = TINY_CLASSES};
@@ -96,6 +96,15 @@ static inline adah_config tiny_config(void) {
     strcpy(c.attention_start, "random");
     c.attention_init = 1;
     return c;
+}
+
+/* Every term there is, codes of 8 and 16 bits, and a bank of two batches of 8. */
+static inline void tiny_config_all_terms(adah_config *c) {
+    c->nested_bits = 8;
+    c->n_bank = 16;
+    c->graded_similarity = 1;
+    c->classifier_weight = c->contrastive_weight = c->proxy_weight = 1;
+    c->quantisation_weight = c->balance_weight = 0.1f;
 }
 
 #endif

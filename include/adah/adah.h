@@ -70,6 +70,7 @@ typedef struct adah_record {
     const char *mask;            /* image of the true objects, white where they are, relative to the folder; NULL: none */
     adah_split split;            /* TRAIN when the metadata says nothing */
     size_t line;                 /* in the metadata file, from 1 */
+    size_t row;                  /* in the arrays beside it: the records before it, bad ones counted */
 } adah_record;
 
 typedef struct adah_dataset_options {
@@ -78,7 +79,7 @@ typedef struct adah_dataset_options {
 #define ADAH_DATASET_OPTIONS_INIT {0}
 
 /* Opens a folder with metadata.jsonl or metadata.csv: one record a pair with file_name, text, labels and
- * optional split. Images are not looked at yet. Refused always: a metadata file that is missing or has no good
+ * optional split. Images, and features in arrays beside the metadata (docs/data-format.md), are not looked at yet. Refused always: a metadata file that is missing or has no good
  * record. Bad records (broken JSON, wrong types, invalid UTF-8, paths that leave the folder, a
  * file_name seen before) follow options->strict; NULL options: the defaults. */
 adah_code adah_dataset_open(const char *folder, const adah_dataset_options *options, adah_dataset **dataset,
@@ -138,7 +139,8 @@ typedef struct adah_train_options {
     const char *preset;      /* "default" (what measures best) or "paper" (the method as published) */
     const char *method;      /* "adah", or a rival to compare with: "cca", "cmfh", "scm-orth", "scm-seq", "stmh", "seph-km",
                                 "seph-rnd" (shallow), "dcmh", "acmr" (deep); NULL: adah */
-    const char *backbone;    /* "small" (learns from scratch), "squeezenet1_1", "mobilenet_v2", "vgg16", "vgg19"; NULL: small */
+    const char *backbone;    /* "small" (learns from scratch), "squeezenet1_1", "mobilenet_v2", "vgg16", "vgg19"; NULL: small,
+                                or "none" where the data set gives its images as features, which take no other */
     const char *weights;     /* safetensors file of the backbone; needed by all but "small" */
     int n_bits;              /* 0: the preset's */
     int n_epochs;            /* 0: the preset's */
@@ -147,7 +149,7 @@ typedef struct adah_train_options {
     int no_adversary;        /* 1: the unattended features are not looked at */
     uint64_t seed;
     const char *similarity;  /* "labels", "words" (shared informative words), "pairs" (a pair is like itself alone);
-                                NULL: labels when the data set has any, else words */
+                                NULL: labels when the data set has any, else words, else (texts as features) pairs */
     const char *language;    /* of the texts, for stemming: "english", "none", ...; NULL: english */
     const char *const *settings; /* further values by name, "margin=0.3"; the names are those of the model's configuration */
     size_t n_settings;
@@ -185,11 +187,16 @@ const char *adah_model_json(const adah_model *model);
 typedef struct adah_encoder adah_encoder;
 adah_code adah_encoder_create(const adah_model *model, adah_encoder **encoder, adah_status *status);
 void adah_encoder_close(adah_encoder *encoder);
-/* code: adah_model_bits / 8 bytes. A text without any word of the vocabulary is ADAH_ERROR_MISMATCH. */
+/* code: adah_model_bits / 8 bytes. ADAH_ERROR_MISMATCH: a text without any word of the vocabulary; a text or picture for a
+ * model that learned from features given as arrays. */
 adah_code adah_encode_text(adah_encoder *encoder, const char *text, uint8_t *code, adah_status *status);
 adah_code adah_encode_image_file(adah_encoder *encoder, const char *path, uint8_t *code, adah_status *status);
 adah_code adah_encode_image_bytes(adah_encoder *encoder, const uint8_t *bytes, size_t n_bytes, uint8_t *code,
                                   adah_status *status);
+
+/* One side of a record as the model takes it: the picture, the text, or the record's row of the array beside the metadata. */
+adah_code adah_encode_record(adah_encoder *encoder, const adah_dataset *dataset, size_t record, adah_modality modality,
+                             uint8_t *code, adah_status *status);
 
 /* Where the model looks: the attention mask Z and probabilities P of an image, n_height x n_width row-major. */
 typedef struct adah_attention_map {

@@ -76,7 +76,7 @@ static int take_size(cursor *c, size_t *value) {
 typedef struct header {
     char descr[16];
     int fortran_order;
-    size_t n_dimensions, shape[2]; /* more dimensions are counted, not kept */
+    size_t n_dimensions, shape[ADAH_NPY_DIMS_MAX]; /* more dimensions are counted, not kept */
 } header;
 
 static int take_shape(cursor *c, header *h) {
@@ -86,7 +86,7 @@ static int take_shape(cursor *c, header *h) {
         size_t n;
         if (!take_size(c, &n))
             return 0;
-        if (h->n_dimensions < 2)
+        if (h->n_dimensions < ADAH_NPY_DIMS_MAX)
             h->shape[h->n_dimensions] = n;
         h->n_dimensions++;
         if (!take_char(c, ',')) {
@@ -134,56 +134,96 @@ static int parse(cursor c, header *h) {
     return seen == 7 && c.at == c.end;
 }
 
-static adah_code read_array(const char *path, adah_npy_type type, adah_npy *a, adah_status *status) {
-    const uint8_t *bytes = a->map.bytes;
-    size_t n_bytes = a->map.n_bytes;
+/* "(3, 4)", as much of it as fits. */
+static void shape_text(const header *h, char *text, size_t n_text) {
+    size_t n = (size_t)snprintf(text, n_text, "(");
+    for (size_t i = 0; i < h->n_dimensions && n < n_text; i++)
+        n += (size_t)snprintf(text + n, n_text - n, "%s%zu", i ? ", " : "", h->shape[i]);
+    if (n < n_text)
+        snprintf(text + n, n_text - n, ")");
+}
+
+/* Where the header's text begins and ends; versions 2 and 3 have a longer length. */
+static adah_code find_header(const char *path, const uint8_t *bytes, size_t n_bytes, cursor *text, adah_status *status) {
     if (n_bytes < sizeof magic || memcmp(bytes, magic, sizeof magic) != 0)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not a .npy file", path);
-    if (n_bytes < PREFIX_BYTES)
+    const size_t n_prefix = n_bytes > sizeof magic && bytes[sizeof magic] > 1 ? PREFIX_BYTES + 2 : PREFIX_BYTES;
+    if (n_bytes < n_prefix)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: ends after %zu bytes, inside the header", path,
                          n_bytes);
-    if (bytes[6] != 1 || bytes[7] != 0)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: .npy version %u.%u, expected 1.0", path, bytes[6], bytes[7]);
-    size_t n_header = bytes[8] | (size_t)bytes[9] << 8, offset = PREFIX_BYTES + n_header;
-    if (offset > n_bytes)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: header of %zu bytes in a file of %zu", path, offset,
-                         n_bytes);
+    if (bytes[6] < 1 || bytes[6] > 3 || bytes[7] != 0)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: .npy version %u.%u, expected 1.0, 2.0 or 3.0", path, bytes[6],
+                         bytes[7]);
+    size_t n_header = 0;
+    for (size_t i = 8; i < n_prefix; i++)
+        n_header |= (size_t)bytes[i] << 8 * (i - 8);
+    if (n_header > n_bytes - n_prefix)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: header of %zu bytes in a file of %zu", path,
+                         n_prefix + n_header, n_bytes);
+    text->at = (const char *)bytes + n_prefix;
+    text->end = text->at + n_header;
+    return ADAH_OK;
+}
+
+static adah_code read_array(const char *path, adah_npy_type type, int n_dims_min, int n_dims_max, adah_npy *a,
+                            adah_status *status) {
+    const uint8_t *bytes = a->map.bytes;
+    size_t n_bytes = a->map.n_bytes;
+    cursor text;
+    ADAH_TRY(find_header(path, bytes, n_bytes, &text, status));
+    const size_t offset = (size_t)((const uint8_t *)text.end - bytes);
     header h = {{0}, 0, 0, {0}};
-    const char *text = (const char *)bytes + PREFIX_BYTES;
-    if (!parse((cursor){text, text + n_header}, &h))
+    if (!parse(text, &h))
         return adah_fail(status, ADAH_ERROR_FORMAT,
                          "%s: damaged: the header is not a dictionary of 'descr', 'fortran_order' and 'shape'", path);
     if (strcmp(h.descr, types[type].descr) != 0)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: items of type '%s', expected '%s'", path, h.descr,
                          types[type].descr);
-    if (h.n_dimensions != 2)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %zu dimensions, expected 2", path, h.n_dimensions);
+    if (h.n_dimensions < (size_t)n_dims_min || h.n_dimensions > (size_t)n_dims_max) {
+        char expected[32];
+        snprintf(expected, sizeof expected, n_dims_min == n_dims_max ? "%d" : "%d to %d", n_dims_min, n_dims_max);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %zu dimensions, expected %s", path, h.n_dimensions, expected);
+    }
     if (h.fortran_order)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: column order (fortran_order), expected row order", path);
-    size_t n_wanted;
-    if (__builtin_mul_overflow(h.shape[0], h.shape[1], &n_wanted) ||
-        __builtin_mul_overflow(n_wanted, types[type].item_bytes, &n_wanted) || n_wanted != n_bytes - offset)
+    size_t n_columns = 1, n_wanted;
+    int overflows = 0;
+    for (size_t i = 1; i < h.n_dimensions; i++)
+        overflows |= __builtin_mul_overflow(n_columns, h.shape[i], &n_columns);
+    overflows |= __builtin_mul_overflow(h.shape[0], n_columns, &n_wanted);
+    overflows |= __builtin_mul_overflow(n_wanted, types[type].item_bytes, &n_wanted);
+    if (overflows || n_wanted != n_bytes - offset) {
+        char shape[96];
+        shape_text(&h, shape, sizeof shape);
         return adah_fail(status, ADAH_ERROR_FORMAT,
-                         "%s: damaged: shape (%zu, %zu) of %zu-byte items does not match %zu bytes of data", path,
-                         h.shape[0], h.shape[1], types[type].item_bytes, n_bytes - offset);
+                         "%s: damaged: shape %s of %zu-byte items does not match %zu bytes of data", path, shape,
+                         types[type].item_bytes, n_bytes - offset);
+    }
     if (offset % types[type].item_bytes != 0)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: data at byte %zu, expected a multiple of %zu", path, offset,
                          types[type].item_bytes);
+    a->n_dims = (int)h.n_dimensions;
+    memcpy(a->dim, h.shape, sizeof a->dim);
     a->n_rows = h.shape[0];
-    a->n_columns = h.shape[1];
+    a->n_columns = n_columns;
     a->items = bytes + offset;
     return ADAH_OK;
 }
 
-adah_code adah_npy_open(const char *path, adah_npy_type type, adah_npy *array, adah_status *status) {
+adah_code adah_npy_open_array(const char *path, adah_npy_type type, int n_dims_min, int n_dims_max, adah_npy *array,
+                              adah_status *status) {
     adah_npy a = {0};
     ADAH_TRY(adah_file_open_map(path, &a.map, status));
-    adah_code code = read_array(path, type, &a, status);
+    adah_code code = read_array(path, type, n_dims_min, n_dims_max, &a, status);
     if (code != ADAH_OK)
         adah_npy_close(&a);
     else
         *array = a;
     return code;
+}
+
+adah_code adah_npy_open(const char *path, adah_npy_type type, adah_npy *array, adah_status *status) {
+    return adah_npy_open_array(path, type, 2, 2, array, status);
 }
 
 void adah_npy_close(adah_npy *array) {

@@ -1,7 +1,8 @@
-/* npy.h - matrices in NumPy's .npy format, version 1.0: packed codes and features that other programs exchange.
+/* npy.h - arrays in NumPy's .npy format: packed codes and features that other programs exchange.
  *
- * Written: little-endian, C order, data at a multiple of 64 bytes. Read strictly: anything else than a matrix of
- * the asked type that fills the file exactly is ADAH_ERROR_FORMAT with what was found and what was expected. */
+ * Written: version 1.0, little-endian, C order, data at a multiple of 64 bytes. Read strictly: anything else than an
+ * array of the asked type and number of dimensions that fills the file exactly is ADAH_ERROR_FORMAT with what was found
+ * and what was expected. */
 #ifndef ADAH_BASE_NPY_H
 #define ADAH_BASE_NPY_H
 
@@ -9,15 +10,23 @@
 
 typedef enum adah_npy_type {
     ADAH_NPY_UINT8, /* '|u1': packed codes (n, n_bits / 8) */
-    ADAH_NPY_FLOAT  /* '<f4': features (n, d) */
+    ADAH_NPY_FLOAT  /* '<f4': features (n, d), (n, p, c), (n, c, h, w) */
 } adah_npy_type;
 
+enum { ADAH_NPY_DIMS_MAX = 4 };
+
 typedef struct adah_npy {
-    size_t n_rows, n_columns;
+    int n_dims;
+    size_t dim[ADAH_NPY_DIMS_MAX];
+    size_t n_rows, n_columns; /* dim[0]; the product of the others */
     const void *items; /* uint8_t or float, row by row, inside the map */
     adah_file_map map;
 } adah_npy;
 
+/* n_dims_min 1 at least, n_dims_max ADAH_NPY_DIMS_MAX at most. */
+adah_code adah_npy_open_array(const char *path, adah_npy_type type, int n_dims_min, int n_dims_max, adah_npy *array,
+                              adah_status *status);
+/* A matrix. */
 adah_code adah_npy_open(const char *path, adah_npy_type type, adah_npy *array, adah_status *status);
 void adah_npy_close(adah_npy *array); /* zeroes it; fine on a zeroed one */
 

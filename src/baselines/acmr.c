@@ -34,7 +34,7 @@ static void gradient_row(void *context, size_t i) {
     }
 }
 
-double adah_acmr_structure(const float *image, const float *text, const uint8_t *similar, size_t n, size_t q, float margin,
+double adah_acmr_structure(const float *image, const float *text, const float *similar, size_t n, size_t q, float margin,
                            float *scratch, float *image_gradient, float *text_gradient) {
     float *slope = scratch, *n_near = scratch + n * n; /* of each item: how many are similar */
     distance_pass pass = {image, text, n, q, 0, slope, image_gradient};

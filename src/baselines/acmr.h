@@ -14,12 +14,11 @@
 #define ADAH_BASELINES_ACMR_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 /* L_imi with lambda = 1. Every item takes the mean over all similar items of the batch and the mean over all dissimilar ones
- * as its triplets; the loss is the mean over the items of both directions. image, text: (B, q); similar: S (B, B), symmetric;
+ * as its triplets; the loss is the mean over the items of both directions. image, text: (B, q); similar: S (B, B), 1 or 0, symmetric;
  * margin: mu. Gradients get the derivative added. scratch: (B + 1) * B floats. */
-double adah_acmr_structure(const float *image, const float *text, const uint8_t *similar, size_t n_batch, size_t n_bits,
+double adah_acmr_structure(const float *image, const float *text, const float *similar, size_t n_batch, size_t n_bits,
                            float margin, float *scratch, float *image_gradient, float *text_gradient);
 
 /* L_adv: mean over the 2 B items of the logistic loss of D's logits, which are positive for an image. Gradients get weight *

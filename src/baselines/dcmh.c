@@ -24,7 +24,7 @@ static void likelihood_row(void *context, size_t i) {
         for (size_t c = 0; c < q; c++)
             theta += a[c] * b[c];
         theta /= 2;
-        const float decay = expf(-fabsf(theta)), similar = s->similar[i * s->n + j] ? 1 : 0;
+        const float decay = expf(-fabsf(theta)), similar = s->similar[i * s->n + j];
         const float sigmoid = (theta >= 0 ? 1 : decay) / (1 + decay), slope = scale * (sigmoid - similar) / 2;
         loss += fmaxf(theta, 0) + log1pf(decay) - similar * theta;
         for (size_t c = 0; c < q; c++)

@@ -11,7 +11,6 @@
 #define ADAH_BASELINES_DCMH_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 typedef enum adah_dcmh_loss {
     ADAH_DCMH_SIMILARITY, /* the negative log likelihood */
@@ -24,7 +23,7 @@ typedef struct adah_dcmh_side {
     size_t n, n_batch, n_bits;
     const float *own, *other; /* F and G, (n, q), or G and F; the rows of the batch up to date */
     const size_t *row;        /* of the batch: n_batch rows of `own` */
-    const uint8_t *similar;   /* (n_batch, n): S of the batch to all */
+    const float *similar;     /* (n_batch, n): S of the batch to all, 1 or 0 */
     float gamma, eta;
     float *row_loss;          /* (n_batch) scratch */
 } adah_dcmh_side;

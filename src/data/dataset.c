@@ -134,7 +134,7 @@ adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *raw, ad
     for (size_t i = 0; i < raw->n_labels; i++)
         if (raw->label[i].n_bytes == 0)
             return adah_dataset_fail(dataset, raw->line, status, "label %zu is empty", i + 1);
-    adah_record record = {.line = raw->line};
+    adah_record record = {.line = raw->line, .row = dataset->n_records + dataset->n_skipped};
     ADAH_TRY(check_split(dataset, raw, &record.split, status));
 
     size_t n_text = raw->text.bytes ? raw->text.n_bytes : 0;

@@ -1,7 +1,8 @@
 /* attention.c - G: probability map, threshold with its straight-through gradient, masking.
  *
  * Arrays in the operations: f (B, C, P) with P = H * W positions, or C = 1 and P = D for vectors; Z and P(.) (B, P).
- * An operation with `keep` 1 weights position p by Z(p), with `keep` 0 by 1 - Z(p). */
+ * An operation with `keep` 1 weights position p by Z(p), with `keep` 0 by 1 - Z(p). Where there is padding, 1 is the
+ * presence of p: 1 or 0. */
 #include "model/attention.h"
 #include "base/parallel.h"
 
@@ -11,41 +12,95 @@
 /* ---- Z = [P >= alpha], alpha = threshold / n. Backward: straight-through (Courbariaux et al., arXiv 1602.02830) on u = P / alpha,
  * so that the clip |u - 1| <= 1 has a meaning: dF/dP = dF/dZ / alpha there, else 0. ---- */
 
+/* n: the positions of item b that are no padding. */
+static float n_present(const adah_mask_extent *e, const float *presence, size_t b) {
+    if (!e->has_padding)
+        return (float)e->n_positions;
+    float n = 0;
+    for (size_t p = 0; p < e->n_positions; p++)
+        n += presence[b * e->n_positions + p];
+    return n;
+}
+
+static int is_present(const adah_mask_extent *e, const float *presence, size_t i) {
+    return !e->has_padding || presence[i] > 0;
+}
+
 static void threshold_forward(void *context, const float *const *x, float *y) {
     const adah_mask_extent *e = context;
-    const float alpha = e->threshold / (float)e->n_positions;
-    for (size_t i = 0; i < e->n_batch * e->n_positions; i++)
-        y[i] = x[0][i] >= alpha || e->is_open ? 1.0f : 0.0f;
+    const float *presence = e->has_padding ? x[1] : NULL;
+    for (size_t b = 0; b < e->n_batch; b++) {
+        const float alpha = e->threshold / n_present(e, presence, b);
+        for (size_t i = b * e->n_positions; i < (b + 1) * e->n_positions; i++)
+            y[i] = is_present(e, presence, i) && (x[0][i] >= alpha || e->is_open) ? 1.0f : 0.0f;
+    }
 }
 
 static void threshold_backward(void *context, const float *const *x, const float *y, const float *dy, float *const *dx) {
     (void)y;
     const adah_mask_extent *e = context;
-    const float n = (float)e->n_positions / e->threshold; /* 1 / alpha */
-    if (!dx[0])
-        return;
-    for (size_t i = 0; i < e->n_batch * e->n_positions; i++)
-        if (fabsf(x[0][i] * n - 1) <= 1)
-            dx[0][i] += dy[i] * n;
+    const float *presence = e->has_padding ? x[1] : NULL;
+    for (size_t b = 0; dx[0] && b < e->n_batch; b++) {
+        const float n = n_present(e, presence, b) / e->threshold; /* 1 / alpha */
+        for (size_t i = b * e->n_positions; i < (b + 1) * e->n_positions; i++)
+            if (is_present(e, presence, i) && fabsf(x[0][i] * n - 1) <= 1)
+                dx[0][i] += dy[i] * n;
+    }
 }
+
+/* ---- padding: where all channels are 0; kept out of the softmax. Any float that exp turns into 0 would hide it. ---- */
+
+#define HIDDEN -1e30f
+
+static void presence_forward(void *context, const float *const *x, float *y) {
+    const adah_mask_extent *e = context;
+    for (size_t b = 0; b < e->n_batch; b++)
+        for (size_t p = 0; p < e->n_positions; p++) {
+            int present = 0;
+            for (size_t c = 0; c < e->n_channels && !present; c++)
+                present = x[0][(b * e->n_channels + c) * e->n_positions + p] != 0;
+            y[b * e->n_positions + p] = (float)present;
+        }
+}
+
+static void hide_padding_forward(void *context, const float *const *x, float *y) {
+    const adah_mask_extent *e = context;
+    for (size_t i = 0; i < e->n_batch * e->n_positions; i++)
+        y[i] = x[1][i] > 0 ? x[0][i] : HIDDEN;
+}
+
+static void hide_padding_backward(void *context, const float *const *x, const float *y, const float *dy,
+                                  float *const *dx) {
+    (void)y;
+    const adah_mask_extent *e = context;
+    for (size_t i = 0; dx[0] && i < e->n_batch * e->n_positions; i++)
+        if (x[1][i] > 0)
+            dx[0][i] += dy[i];
+}
+
+const adah_operation adah_operation_presence = {"presence", presence_forward, NULL, NULL};
+const adah_operation adah_operation_hide_padding = {"hide padding", hide_padding_forward, hide_padding_backward, NULL};
 
 /* ---- masking and averaging: one pass an item of the batch ---- */
 
 typedef struct mask_pass {
     const adah_mask_extent *e;
     int keep;
-    const float *f, *z, *y, *dy;
+    const float *f, *z, *presence, *y, *dy; /* presence NULL: there is no padding */
     float *out, *df, *dz;
 } mask_pass;
 
-static float share(int keep, float z) { return keep ? z : 1 - z; }
+/* The weight of position i, counted over the batch. */
+static float share(const mask_pass *m, size_t i) {
+    return m->keep ? m->z[i] : (m->presence ? m->presence[i] : 1) - m->z[i];
+}
 
 static void apply_forward_item(void *context, size_t b) {
     const mask_pass *m = context;
     const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
     for (size_t c = 0; c < n_c; c++)
         for (size_t p = 0; p < n_p; p++)
-            m->out[(b * n_c + c) * n_p + p] = share(m->keep, m->z[b * n_p + p]) * m->f[(b * n_c + c) * n_p + p];
+            m->out[(b * n_c + c) * n_p + p] = share(m, b * n_p + p) * m->f[(b * n_c + c) * n_p + p];
 }
 
 static void apply_backward_item(void *context, size_t b) {
@@ -56,7 +111,7 @@ static void apply_backward_item(void *context, size_t b) {
         for (size_t p = 0; p < n_p; p++) {
             size_t i = (b * n_c + c) * n_p + p;
             if (m->df)
-                m->df[i] += share(m->keep, m->z[b * n_p + p]) * m->dy[i];
+                m->df[i] += share(m, b * n_p + p) * m->dy[i];
             if (m->dz)
                 m->dz[b * n_p + p] += sign * m->f[i] * m->dy[i];
         }
@@ -66,10 +121,10 @@ static void apply_backward_item(void *context, size_t b) {
 static float divisor(const mask_pass *m, size_t b) {
     const size_t n_p = m->e->n_positions;
     if (m->e->pooling == ADAH_POOL_ALL)
-        return (float)n_p;
+        return n_present(m->e, m->presence, b);
     float sum = 0;
     for (size_t p = 0; p < n_p; p++)
-        sum += share(m->keep, m->z[b * n_p + p]);
+        sum += share(m, b * n_p + p);
     return sum;
 }
 
@@ -104,7 +159,7 @@ static void mean_backward_item(void *context, size_t b) {
         const float centre = m->e->pooling == ADAH_POOL_ALL ? 0 : m->y[b * n_c + c];
         if (m->df)
             for (size_t p = 0; p < n_p; p++)
-                m->df[row + p] += slope * share(m->keep, m->z[b * n_p + p]);
+                m->df[row + p] += slope * share(m, b * n_p + p);
         if (m->dz)
             for (size_t p = 0; p < n_p; p++)
                 m->dz[b * n_p + p] += sign * slope * (m->f[row + p] - centre);
@@ -113,12 +168,14 @@ static void mean_backward_item(void *context, size_t b) {
 
 static void forward_pass(void *context, const float *const *x, float *y, int keep, void (*item)(void *, size_t)) {
     mask_pass m = {.e = context, .keep = keep, .f = x[0], .z = x[1], .out = y};
+    m.presence = m.e->has_padding ? x[2] : NULL;
     adah_parallel_for(m.e->n_batch, 1, item, &m);
 }
 
 static void backward_pass(void *context, const float *const *x, const float *y, const float *dy, float *const *dx,
                           int keep, void (*item)(void *, size_t)) {
     mask_pass m = {.e = context, .keep = keep, .f = x[0], .z = x[1], .y = y, .dy = dy, .df = dx[0], .dz = dx[1]};
+    m.presence = m.e->has_padding ? x[2] : NULL;
     adah_parallel_for(m.e->n_batch, 1, item, &m);
 }
 
@@ -139,30 +196,43 @@ MASK_OPERATION(mean_unattended, 0, mean)
 
 const adah_operation adah_operation_threshold = {"threshold", threshold_forward, threshold_backward, NULL};
 
+/* x1, x2: NULL when the operation has fewer inputs. */
 static adah_node *operation(adah_builder *b, const adah_operation *kind, adah_attention *a, adah_node *x0, adah_node *x1,
-                            adah_shape shape) {
+                            adah_node *x2, adah_shape shape) {
     adah_operation op = *kind;
     op.context = &a->extent;
-    return adah_graph_operation(b->graph, op, (adah_node *[]){x0, x1}, x1 ? 2 : 1, shape);
+    adah_node *x[3] = {x0, x1 ? x1 : x2, x2};
+    return adah_graph_operation(b->graph, op, x, 1 + (x1 != NULL) + (x2 != NULL), shape);
 }
 
-/* From M (B, n_positions) to the two halves of f. */
-static void split(adah_builder *b, adah_node *f, adah_node *m, adah_attention *a) {
+/* From M (B, n_positions) to the two halves of f. presence: NULL without padding. */
+static void split(adah_builder *b, adah_node *f, adah_node *m, adah_node *presence, adah_attention *a) {
     if (!f || !m)
         return;
     const adah_mask_extent e = a->extent;
+    const adah_shape positions = ADAH_SHAPE2(e.n_batch, e.n_positions);
+    if (presence)
+        m = operation(b, &adah_operation_hide_padding, a, m, presence, NULL, positions);
     a->probability = adah_graph_softmax(b->graph, m);
-    a->mask = operation(b, &adah_operation_threshold, a, a->probability, NULL, ADAH_SHAPE2(e.n_batch, e.n_positions));
+    a->mask = operation(b, &adah_operation_threshold, a, a->probability, NULL, presence, positions);
     if (!a->mask)
         return;
     if (e.pooling == ADAH_POOL_FLATTEN) {
-        a->attended = operation(b, &adah_operation_mask_attended, a, f, a->mask, adah_node_shape(f));
-        a->unattended = operation(b, &adah_operation_mask_unattended, a, f, a->mask, adah_node_shape(f));
+        a->attended = operation(b, &adah_operation_mask_attended, a, f, a->mask, presence, adah_node_shape(f));
+        a->unattended = operation(b, &adah_operation_mask_unattended, a, f, a->mask, presence, adah_node_shape(f));
     } else {
         const adah_shape mean = ADAH_SHAPE2(e.n_batch, e.n_channels);
-        a->attended = operation(b, &adah_operation_mean_attended, a, f, a->mask, mean);
-        a->unattended = operation(b, &adah_operation_mean_unattended, a, f, a->mask, mean);
+        a->attended = operation(b, &adah_operation_mean_attended, a, f, a->mask, presence, mean);
+        a->unattended = operation(b, &adah_operation_mean_unattended, a, f, a->mask, presence, mean);
     }
+}
+
+/* M of a map: one weight a channel. */
+static adah_node *map_logits(adah_builder *b, const char *prefix, adah_node *f) {
+    const adah_window point = {.size_h = 1, .size_w = 1, .stride_h = 1, .stride_w = 1};
+    char name[ADAH_PARAMETER_NAME_BYTES];
+    adah_builder_name(name, prefix, "attention");
+    return adah_builder_convolution(b, name, f, 1, point, 1, ADAH_INIT_ATTENTION, ADAH_GROUP_ATTENTION);
 }
 
 void adah_attention_image(adah_builder *b, const char *prefix, adah_node *f, adah_pooling pooling, adah_attention *out) {
@@ -170,12 +240,37 @@ void adah_attention_image(adah_builder *b, const char *prefix, adah_node *f, ada
     if (!f)
         return;
     const adah_shape s = adah_node_shape(f);
-    out->extent = (adah_mask_extent){s.dim[0], s.dim[1], s.dim[2] * s.dim[3], pooling, b->config->attention_threshold, 0};
-    const adah_window point = {.size_h = 1, .size_w = 1, .stride_h = 1, .stride_w = 1};
-    char name[ADAH_PARAMETER_NAME_BYTES];
-    adah_builder_name(name, prefix, "attention");
-    adah_node *m = adah_builder_convolution(b, name, f, 1, point, 1, ADAH_INIT_ATTENTION, ADAH_GROUP_ATTENTION);
-    split(b, f, m, out);
+    out->extent =
+        (adah_mask_extent){s.dim[0], s.dim[1], s.dim[2] * s.dim[3], pooling, b->config->attention_threshold, 0, 0};
+    split(b, f, map_logits(b, prefix, f), NULL, out);
+}
+
+/* Sets the extent; gives where there are tokens (B, P). */
+static adah_node *token_presence(adah_builder *b, adah_node *f, adah_pooling pooling, adah_attention *out) {
+    const adah_shape s = adah_node_shape(f);
+    const size_t n_positions = s.dim[2] * s.dim[3];
+    out->extent = (adah_mask_extent){s.dim[0], s.dim[1], n_positions, pooling, b->config->attention_threshold, 0, 1};
+    return operation(b, &adah_operation_presence, out, f, NULL, NULL, ADAH_SHAPE2(s.dim[0], n_positions));
+}
+
+void adah_attention_tokens(adah_builder *b, const char *prefix, adah_node *f, adah_attention *out) {
+    *out = (adah_attention){0};
+    if (!f)
+        return;
+    const adah_pooling pooling = b->config->pooling == ADAH_POOL_ALL ? ADAH_POOL_ALL : ADAH_POOL_ATTENDED;
+    adah_node *presence = token_presence(b, f, pooling, out);
+    if (presence)
+        split(b, f, map_logits(b, prefix, f), presence, out);
+}
+
+adah_node *adah_attention_token_mean(adah_builder *b, adah_node *f, adah_attention *out) {
+    if (!f)
+        return NULL;
+    adah_node *presence = token_presence(b, f, ADAH_POOL_ATTENDED, out);
+    if (!presence)
+        return NULL;
+    return operation(b, &adah_operation_mean_attended, out, f, presence, presence,
+                     ADAH_SHAPE2(out->extent.n_batch, out->extent.n_channels));
 }
 
 void adah_attention_vector(adah_builder *b, const char *prefix, adah_node *f, adah_attention *out) {
@@ -183,11 +278,11 @@ void adah_attention_vector(adah_builder *b, const char *prefix, adah_node *f, ad
     if (!f)
         return;
     const adah_shape s = adah_node_shape(f);
-    out->extent = (adah_mask_extent){s.dim[0], 1, s.dim[1], ADAH_POOL_FLATTEN, b->config->attention_threshold, 0};
+    out->extent = (adah_mask_extent){s.dim[0], 1, s.dim[1], ADAH_POOL_FLATTEN, b->config->attention_threshold, 0, 0};
     char name[ADAH_PARAMETER_NAME_BYTES];
     adah_builder_name(name, prefix, "attention");
     adah_node *m = adah_builder_linear(b, name, f, s.dim[1], ADAH_INIT_ATTENTION, ADAH_GROUP_ATTENTION);
-    split(b, f, m, out);
+    split(b, f, m, NULL, out);
 }
 
 void adah_attention_start(const adah_config *config, adah_parameter *w) {

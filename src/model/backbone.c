@@ -12,6 +12,7 @@ static const adah_backbone backbones[] = {
     {"squeezenet1_1", 224, 35, 0, 0},
     {"mobilenet_v2", 224, 32, 0, 0},
     {"small", 64, 16, 0, 1},
+    {"none", 224, 16, 0, 0}, /* images come as features; nobody is told to choose it */
 };
 enum { N_BACKBONES = sizeof backbones / sizeof *backbones };
 

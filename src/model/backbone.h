@@ -4,6 +4,7 @@
  *     squeezenet1_1     Iandola et al. 2016, v1.1; f (512, 13, 13) at 224
  *     mobilenet_v2      Sandler et al. 2018, 1.0, normalisation folded into the weights; f (1280, 7, 7) at 224
  *     small             five convolutions with batch normalisation, for training from scratch; f (128, 8, 8) at 64
+ *     none              the images are given as features: no network, no pixels
  *
  * Parameters are named as torchvision names them, behind "image.backbone.". */
 #ifndef ADAH_MODEL_BACKBONE_H

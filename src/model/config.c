@@ -35,7 +35,8 @@ static const field fields[] = {
     TEXT(backbone, NULL),
     TEXT(weights_style, "torchvision|caffe|tensorflow"),
     INT(n_side, 16, 1024),
-    FLOAT(feature_scale, 0, 1e6),
+    FLOAT(feature_scale, 0, ADAH_SCALE_MAX),
+    FLOAT(text_scale, 0, ADAH_SCALE_MAX),
     INT(finetune, 0, 1),
     INT(attention, 0, 1),
     INT(adversary, 0, 1),
@@ -48,11 +49,20 @@ static const field fields[] = {
     INT(n_text_feature, 1, 16384),
     FLOAT(margin, 0, 1),
     INT(mean_over_active, 0, 1),
+    FLOAT(triplet_weight, 0, 1000),
+    TEXT(mining, "all|semi-hard"),
+    INT(graded_similarity, 0, 1),
     FLOAT(adversarial_weight, 0, 1000),
     FLOAT(attention_retrieval_weight, 0, 1000),
     FLOAT(classifier_weight, 0, 1000),
+    FLOAT(proxy_weight, 0, 1000),
+    FLOAT(proxy_temperature, 0.001, 100),
+    FLOAT(contrastive_weight, 0, 1000),
+    FLOAT(contrastive_temperature, 0.001, 100),
     FLOAT(quantisation_weight, 0, 1000),
     FLOAT(balance_weight, 0, 1000),
+    INT(n_bank, 0, 1 << 20),
+    INT(nested_bits, 0, ADAH_BITS_MAX),
     INT(n_batch, 2, 4096),
     INT(n_epochs, 1, 100000),
     INT(n_warmup_epochs, 0, 100000),
@@ -124,6 +134,9 @@ adah_code adah_config_check(const adah_config *config, adah_status *status) {
     }
     if (config->n_bits % 8)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_bits is %d, expected a multiple of 8", config->n_bits);
+    if (config->nested_bits % 8 || config->nested_bits > config->n_bits)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "nested_bits is %d, expected a multiple of 8, at most the %d of n_bits",
+                         config->nested_bits, config->n_bits);
     const adah_backbone *backbone = adah_backbone_find(config->backbone);
     if (!backbone)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone is \"%s\", expected one of %s", config->backbone,
@@ -167,11 +180,20 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .n_text_feature = 512,
         .margin = 0.25f,
         .mean_over_active = 1,
+        .triplet_weight = 1,
+        .mining = "all",
+        .graded_similarity = 0,
         .adversarial_weight = 1,
         .attention_retrieval_weight = 1,
         .classifier_weight = 20,
+        .proxy_weight = 0,
+        .proxy_temperature = 0.1f,
+        .contrastive_weight = 0,
+        .contrastive_temperature = 0.3f,
         .quantisation_weight = 0,
         .balance_weight = 0,
+        .n_bank = 0,
+        .nested_bits = 0,
         .n_batch = backbone->from_scratch ? 32 : 128,
         .n_epochs = backbone->from_scratch ? 25 : 20,
         .n_warmup_epochs = 5,
@@ -216,7 +238,7 @@ static void set_dcmh(adah_config *c) {
     c->n_text_hidden = 4096;
     c->classifier_weight = 0;
     c->quantisation_weight = 1;
-    c->rate = 1e-4f;
+    c->rate = 3e-4f;
     c->n_epochs = 30;
 }
 

@@ -6,7 +6,7 @@
 
 #include "base/status.h"
 
-enum { ADAH_NAME_BYTES = 32 };
+enum { ADAH_NAME_BYTES = 32, ADAH_SCALE_MAX = 1000000 /* of feature_scale and text_scale */ };
 
 typedef enum adah_pooling {
     ADAH_POOL_ATTENDED,  /* a masked map is averaged over the positions its mask keeps */
@@ -22,7 +22,8 @@ typedef struct adah_config {
     char backbone[ADAH_NAME_BYTES];
     char weights_style[ADAH_NAME_BYTES]; /* which preprocessing the backbone's weights want: "torchvision", "caffe", "tensorflow" */
     int n_side;               /* pixels of the input image */
-    float feature_scale;      /* f^I is multiplied by this; 0: chosen at the start of training so that its mean square is 1 */
+    float feature_scale;      /* f^I, or what images are given as, is multiplied by this; 0: chosen at the start of training so that its mean square is 1 */
+    float text_scale;         /* the same for texts given as features */
     int finetune;             /* 1: the backbone learns too */
     int attention;            /* 0: no masks: H = D(f) */
     int adversary;            /* 0: the unattended features are not looked at */
@@ -36,11 +37,18 @@ typedef struct adah_config {
     /* the objective */
     float margin;             /* as a share of q in Hamming units: epsilon = 2 sqrt(margin * q) */
     int mean_over_active;     /* 1: a term is the mean over its active triplets; 0: over all valid ones */
+    float triplet_weight;     /* of the six ranking losses (1 in the paper) */
+    char mining[ADAH_NAME_BYTES]; /* which triplets count: "all", "semi-hard" */
+    int graded_similarity;    /* 1: S is the share of labels in common, and the margin grows with the gap; 0: S is 1 or 0 */
     float adversarial_weight; /* of F(T->I^) + F(I->T^) in the step of E and D */
     float attention_retrieval_weight; /* of the cross-modal retrieval loss in the step of G (0 in the paper) */
     float classifier_weight;  /* of the label classifier on H (0 in the paper) */
+    float proxy_weight, proxy_temperature; /* of the label proxies (0 in the paper) */
+    float contrastive_weight, contrastive_temperature; /* of the cross-modal contrastive term (0 in the paper) */
     float quantisation_weight; /* of |H - sign(H)|^2 (0 in the paper) */
-    float balance_weight;     /* dcmh: of |F 1|^2 + |G 1|^2 */
+    float balance_weight;     /* of the bits' mean (0 in the paper); dcmh: of |F 1|^2 + |G 1|^2 */
+    int n_bank;               /* codes of earlier batches that the losses see besides, in whole batches; 0: none */
+    int nested_bits;          /* the first 1, 2, 4 ... times so many bits are trained as codes too; 0: only all n_bits */
     /* the training */
     int n_batch, n_epochs, n_warmup_epochs; /* warm-up: epochs before masks and adversary start, at most a third of all */
     int n_patience;           /* early stop after so many epochs without a better validation mAP; 0: never */
@@ -54,7 +62,7 @@ typedef struct adah_config {
     uint64_t seed;
 } adah_config;
 
-/* "default" or "paper", for one of the backbones. */
+/* "default" or "paper", for one of the backbones or "none" (images given as features). */
 adah_code adah_config_preset(const char *preset, const char *backbone, adah_config *config, adah_status *status);
 /* The values a rival wants, over those of the preset "default"; nothing changes for "adah". */
 adah_code adah_config_method(const char *method, adah_config *config, adah_status *status);

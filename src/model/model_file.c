@@ -18,10 +18,10 @@ void adah_model_state_free(adah_model_state *state) {
     *state = (adah_model_state){0};
 }
 
-/* Classifiers and memories only taught it. */
+/* Not what only training needs. */
 static int encodes(const adah_parameter *p) {
-    return strncmp(p->name, "classifier.", 11) != 0 && strncmp(p->name, "modality.", 9) != 0 &&
-           strncmp(p->name, "memory.", 7) != 0;
+    return strncmp(p->name, "classifier.", 11) && strncmp(p->name, "modality.", 9) && strncmp(p->name, "bank.", 5) &&
+           strcmp(p->name, "proxy");
 }
 
 /* The identity: what two models must share to give the same codes. */
@@ -35,6 +35,11 @@ static adah_code identity_of(const adah_model_state *state, char id[33], adah_st
     }
     XXH3_128bits_reset(hash);
     XXH3_128bits_update(hash, config, strlen(config));
+    char image[ADAH_INPUT_TEXT_BYTES], text[ADAH_INPUT_TEXT_BYTES];
+    adah_input_text(state->image, image);
+    adah_input_text(state->text, text);
+    XXH3_128bits_update(hash, image, strlen(image) + 1);
+    XXH3_128bits_update(hash, text, strlen(text) + 1);
     XXH3_128bits_update(hash, state->vocabulary, strlen(state->vocabulary));
     for (size_t i = 0; i < state->parameters.n; i++) {
         const adah_parameter *p = state->parameters.item[i];
@@ -64,12 +69,11 @@ adah_code adah_model_state_write(const char *path, adah_model_state *state, adah
             items[n_items++] = (adah_safetensors_item){p->name, "F32", p->shape, p->value, p->n * sizeof(float)};
     }
     if (code == ADAH_OK) {
-        char n_words[32], item[64];
-        snprintf(n_words, sizeof n_words, "%zu", state->n_words);
-        snprintf(item, sizeof item, "%s %zu", state->image == ADAH_INPUT_VECTOR ? "vector" : "pixels",
-                 state->image_item.dim[state->image_item.n_dims - 1]);
-        const char *const metadata[] = {"format",     FORMAT_NAME,       "version",  FORMAT_VERSION,  "id",     state->id,
-                                        "config",     config,            "image",    item,            "words",  n_words,
+        char image[ADAH_INPUT_TEXT_BYTES], text[ADAH_INPUT_TEXT_BYTES];
+        adah_input_text(state->image, image);
+        adah_input_text(state->text, text);
+        const char *const metadata[] = {"format",     FORMAT_NAME,       "version",  FORMAT_VERSION, "id",   state->id,
+                                        "config",     config,            "image",    image,          "text", text,
                                         "vocabulary", state->vocabulary, "training", state->training};
         code = adah_safetensors_write(path, items, n_items, metadata, 8, status);
     }
@@ -78,19 +82,14 @@ adah_code adah_model_state_write(const char *path, adah_model_state *state, adah
     return code;
 }
 
-/* The shape of one image as "pixels S" or "vector D". */
-static adah_code parse_image(const char *path, const char *text, adah_model_state *state, adah_status *status) {
-    unsigned long n = 0;
-    char kind[16] = "";
-    if (!text || sscanf(text, "%15s %lu", kind, &n) != 2 || n == 0 || n > 1u << 20 ||
-        (strcmp(kind, "pixels") && strcmp(kind, "vector")))
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its \"image\" is \"%s\", expected \"pixels N\" or "
-                         "\"vector N\"", path, text ? text : "");
-    if (kind[0] == 'p' && n != (unsigned long)state->config.n_side)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: images of %lu pixels, its n_side is %d", path, n,
-                         state->config.n_side);
-    state->image = kind[0] == 'p' ? ADAH_INPUT_PIXELS : ADAH_INPUT_VECTOR;
-    state->image_item = kind[0] == 'p' ? (adah_shape){3, {3, n, n, 0}} : ADAH_SHAPE1(n);
+/* What a side is given as; wrong: the kind that belongs to the other side. */
+static adah_code read_input(const char *path, const adah_safetensors *file, const char *key, adah_input_kind wrong,
+                            adah_side_input *input, adah_status *status) {
+    const char *text = adah_safetensors_metadata(file, key);
+    if (!text || !adah_input_parse(text, input) || input->kind == wrong)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its \"%s\" is \"%.64s\", expected \"%s\", \"vector D\", "
+                         "\"tokens P C\" or \"map C H W\"", path, key, text ? text : "",
+                         wrong == ADAH_INPUT_WORDS ? "pixels S" : "words V");
     return ADAH_OK;
 }
 
@@ -99,7 +98,6 @@ static adah_code read_metadata(const char *path, const adah_safetensors *file, a
     const char *format = adah_safetensors_metadata(file, "format");
     const char *version = adah_safetensors_metadata(file, "version");
     const char *config = adah_safetensors_metadata(file, "config");
-    const char *words = adah_safetensors_metadata(file, "words");
     const char *vocabulary = adah_safetensors_metadata(file, "vocabulary");
     const char *training = adah_safetensors_metadata(file, "training");
     if (!format || strcmp(format, FORMAT_NAME))
@@ -108,15 +106,16 @@ static adah_code read_metadata(const char *path, const adah_safetensors *file, a
     if (!version || strcmp(version, FORMAT_VERSION))
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: model version %s, this program reads version %s", path,
                          version ? version : "(none)", FORMAT_VERSION);
-    if (!config || !words || !vocabulary || !training)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: config, words, vocabulary or training is missing", path);
+    if (!config || !vocabulary || !training)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: config, vocabulary or training is missing", path);
     adah_status fault = {0};
     if (adah_config_parse(config, &state->config, &fault) != ADAH_OK)
         return adah_fail(status, fault.code, "%s: %s", path, fault.message);
-    ADAH_TRY(parse_image(path, adah_safetensors_metadata(file, "image"), state, status));
-    state->n_words = strtoull(words, NULL, 10);
-    if (state->n_words == 0 || state->n_words > 1u << 24)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: %s words", path, words);
+    ADAH_TRY(read_input(path, file, "image", ADAH_INPUT_WORDS, &state->image, status));
+    ADAH_TRY(read_input(path, file, "text", ADAH_INPUT_PIXELS, &state->text, status));
+    if (state->image.kind == ADAH_INPUT_PIXELS && state->image.item.dim[1] != (size_t)state->config.n_side)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: images of %zu pixels, its n_side is %d", path,
+                         state->image.item.dim[1], state->config.n_side);
     state->vocabulary = adah_memory_text(vocabulary);
     state->training = adah_memory_text(training);
     return state->vocabulary && state->training ? ADAH_OK : adah_fail_memory(status, strlen(vocabulary));

@@ -8,12 +8,10 @@
 typedef struct adah_model_state {
     adah_config config;
     adah_parameters parameters; /* all that encoding needs; no classifier */
-    adah_image_input image;     /* PIXELS, or VECTOR where images are given as vectors */
-    adah_shape image_item;      /* (3, S, S) or (D) */
-    size_t n_words;             /* V */
-    char *vocabulary;           /* JSON */
+    adah_side_input image, text; /* what they are given as */
+    char *vocabulary;           /* JSON; empty unless texts are words */
     char *training;             /* JSON */
-    char id[33];                /* 128-bit checksum of configuration, vocabulary and tensors, in hex */
+    char id[33];                /* 128-bit checksum of configuration, inputs, vocabulary and tensors, in hex */
 } adah_model_state;
 
 void adah_model_state_free(adah_model_state *state); /* zeroes *state */

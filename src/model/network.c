@@ -1,13 +1,17 @@
-/* network.c - E, then G, then D, for the image and for the text: the forward pass of the paper. A rival has E^I in common
- * with it and plain_network.c behind.
+/* network.c - E, then G, then D, for the image and for the text: the forward pass of the paper. A rival has a backbone in
+ * common with it and plain_network.c behind.
  *
  *     pixels (B,3,S,S) --E^I--> f (B,C,H,W) --G^I--> Z (B,H*W), f̆, f̂ --D^I--> H^I, Ĥ^I (B,q)
  *     words  (B,V)     --E^T--> f (B,D)     --G^T--> Z (B,D),   f̆, f̂ --D^T--> H^T, Ĥ^T (B,q)
- */
+ *
+ * Either side may also be given features of another encoder: vectors (B,D) go where words go, maps (B,C,H,W) and tokens
+ * (B,C,P,1) where f^I is. */
 #include "model/network.h"
 #include "base/memory.h"
 #include "model/backbone.h"
 #include "model/hashing.h"
+
+#include <string.h>
 
 /* G and D behind a feature vector. */
 static void vector_half(adah_builder *b, const char *prefix, int with_hidden, adah_side *side) {
@@ -22,22 +26,14 @@ static void vector_half(adah_builder *b, const char *prefix, int with_hidden, ad
 }
 
 /* A rival's code of f in place of G and D, and what its adversary makes of that. */
-static void plain_half(adah_builder *b, const char *prefix, int n_hidden, int with_modality, adah_side *side) {
-    side->code = adah_plain_code(b, prefix, side->feature, (size_t)n_hidden, &side->kernel);
+static void plain_half(adah_builder *b, const char *prefix, adah_input_kind kind, int with_modality, adah_side *side) {
+    const int n_hidden = strcmp(prefix, "image") ? b->config->n_text_hidden : b->config->n_image_hidden;
+    adah_node *f = side->feature;
+    if (kind == ADAH_INPUT_TOKENS)
+        f = adah_attention_token_mean(b, f, &side->attention);
+    side->code = adah_plain_code(b, prefix, f, (size_t)n_hidden, &side->kernel);
     if (with_modality)
         side->modality = adah_plain_modality(b, side->code);
-}
-
-static void text_side(adah_builder *b, const adah_network_plan *plan, adah_side *side) {
-    const adah_config *c = b->config;
-    side->input = adah_graph_input(b->graph, ADAH_SHAPE2(plan->n_batch, plan->n_words));
-    if (adah_config_is_rival(c)) {
-        side->feature = side->input;
-        plain_half(b, "text", c->n_text_hidden, plan->with_modality, side);
-        return;
-    }
-    side->feature = adah_feature_vector(b, "text", side->input, (size_t)c->n_text_hidden, (size_t)c->n_text_feature);
-    vector_half(b, "text", plan->keep_hidden, side);
 }
 
 /* The map without a mask: its average over all positions, or flat. */
@@ -47,31 +43,49 @@ static adah_node *whole_map(adah_builder *b, adah_node *f) {
     return adah_graph_average_all(b->graph, f);
 }
 
-static void image_side(adah_builder *b, const adah_network_plan *plan, adah_side *side) {
+/* G and D behind a feature map. */
+static void map_half(adah_builder *b, const char *prefix, adah_input_kind kind, int with_hidden, adah_side *side) {
     const adah_config *c = b->config;
-    const adah_shape item = plan->image_item;
-    adah_shape shape = {item.n_dims + 1, {plan->n_batch, item.dim[0], item.dim[1], item.dim[2]}};
-    side->input = adah_graph_input(b->graph, shape);
-    if (plan->image == ADAH_INPUT_VECTOR && !adah_config_is_rival(c)) {
-        side->feature =
-            adah_feature_vector(b, "image", side->input, (size_t)c->n_text_hidden, (size_t)c->n_text_feature);
-        vector_half(b, "image", plan->keep_hidden, side);
+    adah_node *attended;
+    if (kind == ADAH_INPUT_TOKENS) {
+        if (c->attention)
+            adah_attention_tokens(b, prefix, side->feature, &side->attention);
+        attended = c->attention ? side->attention.attended : adah_attention_token_mean(b, side->feature, &side->attention);
+    } else {
+        if (c->attention)
+            adah_attention_image(b, prefix, side->feature, c->pooling, &side->attention);
+        attended = c->attention ? side->attention.attended : whole_map(b, side->feature);
+    }
+    side->code = adah_hashing_image(b, prefix, attended);
+    if (with_hidden)
+        side->hidden_code = adah_hashing_image(b, prefix, side->attention.unattended);
+}
+
+static adah_shape batch_shape(size_t n_batch, adah_side_input input) {
+    const size_t *dim = input.item.dim;
+    if (input.kind == ADAH_INPUT_TOKENS)
+        return ADAH_SHAPE4(n_batch, dim[1], dim[0], 1);
+    return input.item.n_dims == 1 ? ADAH_SHAPE2(n_batch, dim[0]) : ADAH_SHAPE4(n_batch, dim[0], dim[1], dim[2]);
+}
+
+static void make_side(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_side_input input,
+                      adah_side *side) {
+    const adah_config *c = b->config;
+    side->input = adah_graph_input(b->graph, batch_shape(plan->n_batch, input));
+    if (!adah_config_is_rival(c) && (input.kind == ADAH_INPUT_VECTOR || input.kind == ADAH_INPUT_WORDS)) {
+        side->feature = adah_feature_vector(b, prefix, side->input, (size_t)c->n_text_hidden, (size_t)c->n_text_feature);
+        vector_half(b, prefix, plan->keep_hidden, side);
         return;
     }
     side->feature = side->input;
-    if (plan->image == ADAH_INPUT_PIXELS)
+    if (input.kind == ADAH_INPUT_PIXELS)
         side->feature = adah_feature_scale(b, adah_backbone_features(b, c->backbone, side->input), &side->scale);
     if (plan->features_only)
         return;
-    if (adah_config_is_rival(c)) {
-        plain_half(b, "image", c->n_image_hidden, plan->with_modality, side);
-        return;
-    }
-    if (c->attention)
-        adah_attention_image(b, "image", side->feature, c->pooling, &side->attention);
-    side->code = adah_hashing_image(b, "image", c->attention ? side->attention.attended : whole_map(b, side->feature));
-    if (plan->keep_hidden)
-        side->hidden_code = adah_hashing_image(b, "image", side->attention.unattended);
+    if (adah_config_is_rival(c))
+        plain_half(b, prefix, input.kind, plan->with_modality, side);
+    else
+        map_half(b, prefix, input.kind, plan->keep_hidden, side);
 }
 
 static void keep_outputs(adah_builder *b, const adah_network_plan *plan, adah_side *side) {
@@ -99,12 +113,12 @@ adah_code adah_network_create(const adah_network_plan *plan, const adah_config *
     }
     adah_status fault = {0};
     adah_builder b = {n->graph, parameters, config, plan->creating, &fault, 0};
-    if (plan->image != ADAH_INPUT_NONE) {
-        image_side(&b, plan, &n->image);
+    if (plan->image.kind != ADAH_INPUT_NONE) {
+        make_side(&b, "image", plan, plan->image, &n->image);
         keep_outputs(&b, plan, &n->image);
     }
-    if (plan->n_words) {
-        text_side(&b, plan, &n->text);
+    if (plan->text.kind != ADAH_INPUT_NONE) {
+        make_side(&b, "text", plan, plan->text, &n->text);
         keep_outputs(&b, plan, &n->text);
     }
     adah_code code = b.failed ? adah_fail(status, fault.code, "%s", fault.message) : adah_graph_build(n->graph, status);

@@ -6,23 +6,14 @@
 #include "model/config.h"
 #include "model/feature.h"
 #include "model/plain_network.h"
+#include "model/side_input.h"
 #include "nn/graph.h"
-
-/* What the sides take in. */
-typedef enum adah_image_input {
-    ADAH_INPUT_NONE = 0,  /* this side is not on the graph */
-    ADAH_INPUT_PIXELS,    /* (B, 3, S, S) normalised */
-    ADAH_INPUT_MAP,       /* (B, C, H, W): f^I, already computed */
-    ADAH_INPUT_VECTOR     /* (B, D): the vector form of E, G, D */
-} adah_image_input;
 
 typedef struct adah_network_plan {
     adah_backend backend;
     adah_graph_mode mode;
     size_t n_batch;
-    adah_image_input image;
-    adah_shape image_item;  /* of one item: (3, S, S), (C, H, W) or (D) */
-    size_t n_words;         /* V; 0: no text side */
+    adah_side_input image, text; /* kind NONE: not on the graph */
     size_t n_labels;        /* outputs of the label classifier, training only; 0: none */
     int keep_hidden;        /* Ĥ wanted (training with the adversary) */
     int with_modality;      /* outputs of acmr's modality classifier wanted (training) */
@@ -31,7 +22,7 @@ typedef struct adah_network_plan {
 } adah_network_plan;
 
 typedef struct adah_side {
-    adah_node *input;
+    adah_node *input;        /* (B, item); of tokens (B, C, P, 1) */
     adah_node *feature;      /* f */
     adah_attention attention; /* its nodes are NULL without attention */
     adah_node *code;         /* H (B, q) */

@@ -5,8 +5,9 @@
  *
  *     F(A->B) = sum over (i, j, k) with S(i,j) > S(i,k) of  max(0, epsilon + d(i,j) - d(i,k)),   d(i,j) = ||H_i^A - H_j^B||
  *
+ * With graded S the margin grows with the gap: epsilon (S(i,j) - S(i,k)), which is epsilon where S is 1 or 0.
  * The sum runs over all triplets of the batch and is divided by how many were active (or valid). The loss depends on
- * the codes only through the B x B distances, so the derivative is taken in two steps: first dF/dd(i,j), which is a
+ * the codes only through the distances, so the derivative is taken in two steps: first dF/dd(i,j), which is a
  * count of active triplets, then dd(i,j)/dH = +-(H_i^A - H_j^B) / d(i,j). */
 #include "model/objective.h"
 #include "base/memory.h"
@@ -20,31 +21,29 @@ const char *const adah_term_name[ADAH_N_TERMS] = {"text_to_image",         "imag
                                                   "text_to_image_hidden", "image_to_text_hidden"};
 
 struct adah_objective {
-    size_t n_batch, n_bits;
-    float margin; /* epsilon */
-    int mean_over_active;
-    float *distance;       /* (B, B) d(i,j) */
-    float *slope;          /* (B, B) dF/dd(i,j), a count */
-    float *near, *far;     /* (B, B) scratch: the row's distances to similar and to dissimilar items */
-    float *far_count;      /* (B, B) scratch */
-    double *row_loss;      /* (B) */
+    adah_objective_options options;
+    float *distance;  /* (B, B + M) d(i,j) */
+    float *slope;     /* (B, B + M) dF/dd(i,j), a count */
+    float *likeness;  /* (B, B + M) scratch: S without the query itself */
+    double *row_loss; /* (B) */
     double *row_active, *row_valid;
 };
 
-adah_code adah_objective_create(size_t n_batch, size_t n_bits, float margin, int mean_over_active,
-                                adah_objective **objective, adah_status *status) {
+adah_code adah_objective_create(const adah_objective_options *options, adah_objective **objective, adah_status *status) {
     adah_objective *o = adah_memory_zeroed(1, sizeof *o);
     if (!o)
         return adah_fail_memory(status, sizeof *o);
-    size_t n = n_batch * n_batch;
-    *o = (adah_objective){n_batch, n_bits, margin, mean_over_active,
-                          adah_memory_floats(n), adah_memory_floats(n), adah_memory_floats(n), adah_memory_floats(n),
-                          adah_memory_floats(n), adah_memory_zeroed(n_batch, sizeof(double)),
-                          adah_memory_zeroed(n_batch, sizeof(double)), adah_memory_zeroed(n_batch, sizeof(double))};
-    if (!o->distance || !o->slope || !o->near || !o->far || !o->far_count || !o->row_loss || !o->row_active ||
-        !o->row_valid) {
+    const size_t n_batch = options->n_batch, n = n_batch * (n_batch + options->n_bank_max);
+    *o = (adah_objective){*options,
+                          adah_memory_floats(n),
+                          adah_memory_floats(n),
+                          adah_memory_floats(n),
+                          adah_memory_zeroed(n_batch, sizeof(double)),
+                          adah_memory_zeroed(n_batch, sizeof(double)),
+                          adah_memory_zeroed(n_batch, sizeof(double))};
+    if (!o->distance || !o->slope || !o->likeness || !o->row_loss || !o->row_active || !o->row_valid) {
         adah_objective_free(o);
-        return adah_fail_memory(status, 5 * n * sizeof(float));
+        return adah_fail_memory(status, 3 * n * sizeof(float));
     }
     *objective = o;
     return ADAH_OK;
@@ -55,9 +54,7 @@ void adah_objective_free(adah_objective *o) {
         return;
     adah_memory_free(o->distance);
     adah_memory_free(o->slope);
-    adah_memory_free(o->near);
-    adah_memory_free(o->far);
-    adah_memory_free(o->far_count);
+    adah_memory_free(o->likeness);
     adah_memory_free(o->row_loss);
     adah_memory_free(o->row_active);
     adah_memory_free(o->row_valid);
@@ -66,70 +63,73 @@ void adah_objective_free(adah_objective *o) {
 
 typedef struct triplet_pass {
     adah_objective *o;
-    const float *query, *database; /* H^A, H^B */
-    const uint8_t *similar;        /* S */
-    int same_set;                  /* A == B: an item is neither its own positive nor its own negative */
-    float scale;                   /* weight / number of triplets */
+    const float *query, *database, *bank; /* H^A, H^B and earlier H^B */
+    size_t n_bank;                        /* M of this term */
+    const float *similarity;              /* S */
+    size_t n_columns;                     /* of S */
+    int same_set;                         /* A == B: an item is neither its own positive nor its own negative */
+    float scale;                          /* weight / number of triplets */
     float *query_gradient, *database_gradient;
 } triplet_pass;
+
+static const float *database_code(const triplet_pass *pass, size_t j) {
+    const size_t n = pass->o->options.n_batch, q = pass->o->options.n_bits;
+    return j < n ? pass->database + j * q : pass->bank + (j - n) * q;
+}
+
+static float distance_of(const float *a, const float *b, size_t q) {
+    float square = 0;
+#pragma omp simd reduction(+ : square)
+    for (size_t c = 0; c < q; c++)
+        square += (a[c] - b[c]) * (a[c] - b[c]);
+    return sqrtf(square);
+}
 
 /* Row i: distances, loss and counts of its triplets. */
 static void triplet_row(void *context, size_t i) {
     const triplet_pass *pass = context;
     adah_objective *o = pass->o;
-    const size_t n = o->n_batch, q = o->n_bits;
-    float *d = o->distance + i * n, *slope = o->slope + i * n;
-    float *near = o->near + i * n, *far = o->far + i * n, *far_count = o->far_count + i * n;
-    const uint8_t *similar = pass->similar + i * n;
-    const float *a = pass->query + i * q;
-    size_t n_near = 0, n_far = 0;
+    const size_t n = o->options.n_batch + pass->n_bank;
+    const float margin = o->options.margin;
+    const int semi_hard = o->options.semi_hard;
+    float *d = o->distance + i * n, *slope = o->slope + i * n, *s = o->likeness + i * n;
+    for (size_t j = 0; j < n; j++)
+        d[j] = distance_of(pass->query + i * o->options.n_bits, database_code(pass, j), o->options.n_bits);
+    memcpy(s, pass->similarity + i * pass->n_columns, n * sizeof *s);
+    if (pass->same_set)
+        s[i] = INFINITY; /* more similar than any: never k */
+    memset(slope, 0, n * sizeof *slope);
+    double loss = 0, active = 0, valid = 0;
     for (size_t j = 0; j < n; j++) {
-        const float *b = pass->database + j * q;
-        float square = 0;
-#pragma omp simd reduction(+ : square)
-        for (size_t c = 0; c < q; c++)
-            square += (a[c] - b[c]) * (a[c] - b[c]);
-        d[j] = sqrtf(square);
-        if (pass->same_set && j == i)
+        if (s[j] <= 0 || (pass->same_set && j == i))
             continue;
-        if (similar[j])
-            near[n_near++] = d[j];
-        else
-            far[n_far++] = d[j];
-    }
-    memset(far_count, 0, n_far * sizeof *far_count);
-    double loss = 0, active = 0;
-    for (size_t j = 0; j < n_near; j++) {
-        const float reach = o->margin + near[j];
-        float sum = 0, count = 0;
-#pragma omp simd reduction(+ : sum, count)
-        for (size_t k = 0; k < n_far; k++) {
-            float violation = reach - far[k];
-            float on = violation > 0 ? 1.0f : 0.0f;
-            sum += on * violation;
+        const float s_j = s[j], d_j = d[j], nearest = semi_hard ? d_j : -1;
+        float sum = 0, count = 0, pairs = 0;
+#pragma omp simd reduction(+ : sum, count, pairs)
+        for (size_t k = 0; k < n; k++) {
+            const float gap = s_j - s[k], violation = margin * gap + d_j - d[k];
+            const float in = gap > 0 ? 1.0f : 0.0f;
+            const float on = gap > 0 && violation > 0 && d[k] > nearest ? 1.0f : 0.0f;
+            sum += on > 0 ? violation : 0.0f;
             count += on;
-            far_count[k] += on;
+            pairs += in;
+            slope[k] -= on;
         }
-        near[j] = count;
+        slope[j] += count;
         loss += sum;
         active += count;
+        valid += pairs;
     }
     o->row_loss[i] = loss;
     o->row_active[i] = active;
-    o->row_valid[i] = (double)n_near * (double)n_far;
-    for (size_t j = 0, s = 0, t = 0; j < n; j++) {
-        if (pass->same_set && j == i)
-            slope[j] = 0;
-        else
-            slope[j] = similar[j] ? near[s++] : -far_count[t++];
-    }
+    o->row_valid[i] = valid;
 }
 
 /* slope(i,j) becomes slope / d: what (H_i^A - H_j^B) is multiplied by. At d = 0 the norm has no derivative; 0 is taken. */
 static void query_gradient_row(void *context, size_t i) {
     const triplet_pass *pass = context;
     const adah_objective *o = pass->o;
-    const size_t n = o->n_batch, q = o->n_bits;
+    const size_t n = o->options.n_batch + pass->n_bank, q = o->options.n_bits;
     const float *a = pass->query + i * q;
     float *gradient = pass->query_gradient + i * q;
     for (size_t j = 0; j < n; j++) {
@@ -138,7 +138,7 @@ static void query_gradient_row(void *context, size_t i) {
         *slope = d > 1e-6f ? pass->scale * *slope / d : 0;
         if (*slope == 0)
             continue;
-        const float *b = pass->database + j * q;
+        const float *b = database_code(pass, j);
         for (size_t c = 0; c < q; c++)
             gradient[c] += *slope * (a[c] - b[c]);
     }
@@ -147,10 +147,10 @@ static void query_gradient_row(void *context, size_t i) {
 static void database_gradient_row(void *context, size_t j) {
     const triplet_pass *pass = context;
     const adah_objective *o = pass->o;
-    const size_t n = o->n_batch, q = o->n_bits;
+    const size_t n_batch = o->options.n_batch, n = n_batch + pass->n_bank, q = o->options.n_bits;
     const float *b = pass->database + j * q;
     float *gradient = pass->database_gradient + j * q;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n_batch; i++) {
         float slope = o->slope[i * n + j];
         if (slope == 0)
             continue;
@@ -163,39 +163,40 @@ static void database_gradient_row(void *context, size_t j) {
 /* F(A->B) and, when query_gradient is not NULL, weight * its derivatives. */
 static double triplet_ranking_loss(triplet_pass pass, float weight) {
     adah_objective *o = pass.o;
-    adah_parallel_for(o->n_batch, 8, triplet_row, &pass);
+    const size_t n_batch = o->options.n_batch;
+    adah_parallel_for(n_batch, 8, triplet_row, &pass);
     double loss = 0, active = 0, valid = 0;
-    for (size_t i = 0; i < o->n_batch; i++) {
+    for (size_t i = 0; i < n_batch; i++) {
         loss += o->row_loss[i];
         active += o->row_active[i];
         valid += o->row_valid[i];
     }
-    double n_triplets = o->mean_over_active ? active : valid;
+    double n_triplets = o->options.mean_over_active ? active : valid;
     if (active == 0)
         return 0;
     if (pass.query_gradient) {
         pass.scale = (float)(weight / n_triplets);
-        adah_parallel_for(o->n_batch, 8, query_gradient_row, &pass);
-        adah_parallel_for(o->n_batch, 8, database_gradient_row, &pass);
+        adah_parallel_for(n_batch, 8, query_gradient_row, &pass);
+        adah_parallel_for(n_batch, 8, database_gradient_row, &pass);
     }
     return loss / n_triplets;
 }
 
-void adah_objective_evaluate(adah_objective *o, const adah_batch_codes *codes, const uint8_t *similar,
+void adah_objective_evaluate(adah_objective *o, const adah_batch_codes *codes, const float *similarity,
                              const float weight[ADAH_N_TERMS], double loss[ADAH_N_TERMS],
                              const adah_batch_gradients *gradients) {
     const adah_batch_gradients none = {0};
     const adah_batch_gradients *g = gradients ? gradients : &none;
     const struct {
-        const float *query, *database;
+        const float *query, *database, *bank;
         float *query_gradient, *database_gradient;
     } term[ADAH_N_TERMS] = {
-        [ADAH_TERM_TEXT_TO_IMAGE] = {codes->text, codes->image, g->text, g->image},
-        [ADAH_TERM_IMAGE_TO_TEXT] = {codes->image, codes->text, g->image, g->text},
-        [ADAH_TERM_IMAGE_TO_IMAGE] = {codes->image, codes->image, g->image, g->image},
-        [ADAH_TERM_TEXT_TO_TEXT] = {codes->text, codes->text, g->text, g->text},
-        [ADAH_TERM_TEXT_TO_IMAGE_HIDDEN] = {codes->text, codes->image_hidden, g->text, g->image_hidden},
-        [ADAH_TERM_IMAGE_TO_TEXT_HIDDEN] = {codes->image, codes->text_hidden, g->image, g->text_hidden},
+        [ADAH_TERM_TEXT_TO_IMAGE] = {codes->text, codes->image, codes->image_bank, g->text, g->image},
+        [ADAH_TERM_IMAGE_TO_TEXT] = {codes->image, codes->text, codes->text_bank, g->image, g->text},
+        [ADAH_TERM_IMAGE_TO_IMAGE] = {codes->image, codes->image, codes->image_bank, g->image, g->image},
+        [ADAH_TERM_TEXT_TO_TEXT] = {codes->text, codes->text, codes->text_bank, g->text, g->text},
+        [ADAH_TERM_TEXT_TO_IMAGE_HIDDEN] = {codes->text, codes->image_hidden, NULL, g->text, g->image_hidden},
+        [ADAH_TERM_IMAGE_TO_TEXT_HIDDEN] = {codes->image, codes->text_hidden, NULL, g->image, g->text_hidden},
     };
     for (int t = 0; t < ADAH_N_TERMS; t++) {
         loss[t] = 0;
@@ -203,55 +204,13 @@ void adah_objective_evaluate(adah_objective *o, const adah_batch_codes *codes, c
             loss[t] = triplet_ranking_loss((triplet_pass){.o = o,
                                                           .query = term[t].query,
                                                           .database = term[t].database,
-                                                          .similar = similar,
+                                                          .bank = term[t].bank,
+                                                          .n_bank = term[t].bank ? codes->n_bank : 0,
+                                                          .similarity = similarity,
+                                                          .n_columns = o->options.n_batch + codes->n_bank,
                                                           .same_set = term[t].query == term[t].database,
                                                           .query_gradient = term[t].query_gradient,
                                                           .database_gradient = term[t].database_gradient},
                                            weight[t]);
     }
-}
-
-double adah_quantisation_loss(const float *h, size_t n_batch, size_t n_bits, float weight, float *gradient) {
-    const size_t n = n_batch * n_bits;
-    double loss = 0;
-    for (size_t i = 0; i < n; i++) {
-        float gap = h[i] - (h[i] >= 0 ? 1.0f : -1.0f);
-        loss += gap * gap;
-        if (gradient)
-            gradient[i] += weight * 2 * gap / (float)n;
-    }
-    return loss / (double)n;
-}
-
-double adah_classifier_loss(const float *logits, const float *target, size_t n_batch, size_t n_labels, float weight,
-                            float *gradient) {
-    double loss = 0;
-    size_t n_labelled = 0;
-    for (size_t i = 0; i < n_batch; i++) {
-        float any = 0;
-        for (size_t l = 0; l < n_labels; l++)
-            any += target[i * n_labels + l];
-        n_labelled += any > 0;
-    }
-    for (size_t i = 0; i < n_batch && n_labelled; i++) {
-        const float *x = logits + i * n_labels, *t = target + i * n_labels;
-        float highest = x[0], mass = 0;
-        double sum = 0;
-        for (size_t l = 0; l < n_labels; l++) {
-            highest = fmaxf(highest, x[l]);
-            mass += t[l];
-        }
-        if (mass == 0)
-            continue;
-        for (size_t l = 0; l < n_labels; l++)
-            sum += expf(x[l] - highest);
-        const double log_sum = log(sum) + highest;
-        for (size_t l = 0; l < n_labels; l++) {
-            loss += t[l] * (log_sum - x[l]) / (double)n_labelled;
-            if (gradient)
-                gradient[i * n_labels + l] +=
-                    weight * (mass * (float)exp(x[l] - log_sum) - t[l]) / (float)n_labelled;
-        }
-    }
-    return loss;
 }

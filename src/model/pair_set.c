@@ -7,6 +7,30 @@
 #include <math.h>
 #include <string.h>
 
+void adah_float_item(const adah_float_rows *rows, adah_side_input input, size_t i, float *x) {
+    const size_t n = adah_shape_count(input.item);
+    const size_t n_tokens = input.kind == ADAH_INPUT_TOKENS ? input.item.dim[0] : 1, n_channels = n / n_tokens;
+    const float *from = rows->value + (rows->row ? rows->row[i] : i) * n, scale = rows->scale == 0 ? 1 : rows->scale;
+    for (size_t k = 0; n_tokens == 1 && k < n; k++)
+        x[k] = scale * from[k];
+    for (size_t p = 0; n_tokens > 1 && p < n_tokens; p++)
+        for (size_t c = 0; c < n_channels; c++)
+            x[c * n_tokens + p] = scale * from[p * n_channels + c];
+}
+
+typedef struct float_pass {
+    const adah_float_rows *rows;
+    adah_side_input input;
+    const size_t *items;
+    size_t n_floats;
+    float *x;
+} float_pass;
+
+static void gather_floats(void *context, size_t i) {
+    const float_pass *pass = context;
+    adah_float_item(pass->rows, pass->input, pass->items[i], pass->x + i * pass->n_floats);
+}
+
 typedef struct image_pass {
     const adah_pair_set *set;
     const adah_config *config;
@@ -18,20 +42,20 @@ typedef struct image_pass {
 static void gather_image(void *context, size_t i) {
     const image_pass *pass = context;
     float *x = pass->x + i * pass->n_floats;
-    if (i >= pass->n || (pass->set->has_image && !pass->set->has_image[pass->items[i]])) {
+    if (i >= pass->n || !adah_pair_set_has_image(pass->set, pass->items[i])) {
         memset(x, 0, pass->n_floats * sizeof *x);
-    } else if (pass->set->image == ADAH_INPUT_PIXELS) {
-        const size_t n_side = pass->set->image_item.dim[1];
+    } else if (pass->set->image.kind == ADAH_INPUT_PIXELS) {
+        const size_t n_side = pass->set->image.item.dim[1];
         adah_backbone_normalise(pass->config->weights_style, pass->set->image_rgb + pass->items[i] * pass->n_floats,
                                 n_side, x);
     } else {
-        memcpy(x, pass->set->image_float + pass->items[i] * pass->n_floats, pass->n_floats * sizeof *x);
+        adah_float_item(&pass->set->image_float, pass->set->image, pass->items[i], x);
     }
 }
 
 void adah_pair_set_images(const adah_pair_set *set, const adah_config *config, const size_t *items, size_t n,
                           size_t n_batch, float *x) {
-    image_pass pass = {set, config, items, n, adah_shape_count(set->image_item), x};
+    image_pass pass = {set, config, items, n, adah_shape_count(set->image.item), x};
     adah_parallel_for(n_batch, 1, gather_image, &pass);
 }
 
@@ -42,52 +66,49 @@ void adah_text_bag(const uint32_t *words, size_t n, size_t n_words, float *x) {
 }
 
 void adah_pair_set_texts(const adah_pair_set *set, const size_t *items, size_t n, size_t n_batch, float *x) {
-    memset(x + n * set->n_words, 0, (n_batch - n) * set->n_words * sizeof *x);
+    const size_t n_floats = adah_shape_count(set->text.item);
+    memset(x + n * n_floats, 0, (n_batch - n) * n_floats * sizeof *x);
+    if (set->text.kind != ADAH_INPUT_WORDS) {
+        float_pass pass = {&set->text_float, set->text, items, n_floats, x};
+        adah_parallel_for(n, 1, gather_floats, &pass);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         const size_t start = set->word_start[items[i]], end = set->word_start[items[i] + 1];
-        adah_text_bag(set->word + start, end - start, set->n_words, x + i * set->n_words);
+        adah_text_bag(set->word + start, end - start, n_floats, x + i * n_floats);
     }
 }
 
-static int share_label(const adah_pair_set *set, size_t a, size_t b) {
-    size_t i = set->label_start[a], j = set->label_start[b];
+/* How many labels two items share. */
+static size_t shared_labels(const adah_pair_set *set, size_t a, size_t b) {
+    size_t i = set->label_start[a], j = set->label_start[b], n = 0;
     while (i < set->label_start[a + 1] && j < set->label_start[b + 1]) {
-        if (set->label[i] == set->label[j])
-            return 1;
-        if (set->label[i] < set->label[j])
-            i++;
-        else
-            j++;
+        const uint32_t x = set->label[i], y = set->label[j];
+        n += x == y;
+        i += x <= y;
+        j += y <= x;
     }
-    return 0;
+    return n;
 }
 
-void adah_pair_set_similar(const adah_pair_set *set, const size_t *items, size_t n, uint8_t *similar) {
-    for (size_t i = 0; i < n; i++) {
-        similar[i * n + i] = 1;
-        for (size_t j = i + 1; j < n; j++)
-            similar[i * n + j] = similar[j * n + i] = (uint8_t)share_label(set, items[i], items[j]);
-    }
+static size_t label_count(const adah_pair_set *set, size_t item) {
+    return set->label_start[item + 1] - set->label_start[item];
 }
 
-typedef struct similar_pass {
-    const adah_pair_set *set;
-    const size_t *train, *row;
-    size_t n_train;
-    uint8_t *similar;
-} similar_pass;
-
-static void similar_row(void *context, size_t i) {
-    const similar_pass *pass = context;
-    for (size_t j = 0; j < pass->n_train; j++)
-        pass->similar[i * pass->n_train + j] =
-            pass->row[i] == j || share_label(pass->set, pass->train[pass->row[i]], pass->train[j]);
+static float similarity_of(const adah_pair_set *set, size_t a, size_t b, int graded) {
+    if (a == b)
+        return 1;
+    const size_t shared = shared_labels(set, a, b);
+    if (!graded || !shared)
+        return shared > 0;
+    return (float)shared / (float)(label_count(set, a) + label_count(set, b) - shared);
 }
 
-void adah_pair_set_similar_to_all(const adah_pair_set *set, const size_t *train, size_t n_train, const size_t *row, size_t n,
-                                  uint8_t *similar) {
-    similar_pass pass = {set, train, row, n_train, similar};
-    adah_parallel_for(n, 4, similar_row, &pass);
+void adah_pair_set_similarity(const adah_pair_set *set, const size_t *items, size_t n, const size_t *others, size_t n_others,
+                              int graded, float *similarity) {
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < n_others; j++)
+            similarity[i * n_others + j] = similarity_of(set, items[i], others[j], graded);
 }
 
 void adah_pair_set_targets(const adah_pair_set *set, const size_t *items, size_t n, float *target) {
@@ -100,7 +121,7 @@ void adah_pair_set_targets(const adah_pair_set *set, const size_t *items, size_t
 }
 
 /* Batches small enough that the activations of a deep backbone stay in memory. */
-static size_t encode_batch(const adah_pair_set *set) { return set->image == ADAH_INPUT_PIXELS ? 16 : 64; }
+static size_t encode_batch(const adah_pair_set *set) { return set->image.kind == ADAH_INPUT_PIXELS ? 16 : 64; }
 
 adah_code adah_pair_set_encode(const adah_pair_set *set, const adah_config *config, adah_parameters *parameters,
                                const size_t *items, size_t n, float *image_codes, float *text_codes,
@@ -108,9 +129,8 @@ adah_code adah_pair_set_encode(const adah_pair_set *set, const adah_config *conf
     const size_t n_batch = encode_batch(set), q = (size_t)config->n_bits;
     const adah_network_plan plan = {.mode = ADAH_GRAPH_INFER,
                                     .n_batch = n_batch,
-                                    .image = image_codes ? set->image : ADAH_INPUT_NONE,
-                                    .image_item = set->image_item,
-                                    .n_words = text_codes ? set->n_words : 0};
+                                    .image = image_codes ? set->image : (adah_side_input){0},
+                                    .text = text_codes ? set->text : (adah_side_input){0}};
     adah_network *net;
     ADAH_TRY(adah_network_create(&plan, config, parameters, &net, status));
     adah_code code = ADAH_OK;

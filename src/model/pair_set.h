@@ -4,34 +4,43 @@
 
 #include "model/network.h"
 
+/* Items given as floats, one after another. */
+typedef struct adah_float_rows {
+    const float *value;
+    const size_t *row; /* the item of pair i is the row[i]-th; NULL: the i-th */
+    float scale;       /* every value is multiplied by this; 0 stands for 1 */
+} adah_float_rows;
+
 /* n pairs. Everything is borrowed and only read. */
 typedef struct adah_pair_set {
     size_t n;
-    adah_image_input image;      /* what the images are given as */
-    adah_shape image_item;       /* shape of one, as in adah_network_plan */
-    const float *image_float;    /* MAP, VECTOR: n items */
+    adah_side_input image, text; /* what they are given as */
+    adah_float_rows image_float, text_float; /* MAP, TOKENS, VECTOR */
     const uint8_t *image_rgb;    /* PIXELS: n * S * S * 3 bytes; normalised in the style of the configuration */
     const uint8_t *has_image;    /* n, 1 where there is an image; NULL: all have one */
-    const uint32_t *word;        /* words of text i: word[word_start[i] .. word_start[i + 1] - 1], ascending */
+    const uint32_t *word;        /* WORDS: those of text i: word[word_start[i] .. word_start[i + 1] - 1], ascending */
     const size_t *word_start;    /* n + 1 */
-    size_t n_words;              /* V */
     const uint32_t *label;       /* labels the similarity is made of, as above */
     const size_t *label_start;
     size_t n_labels;
 } adah_pair_set;
 
-/* Writes the images of the n items into x: (n_batch, item); rows beyond n are zeroed. Parallel. */
+static inline int adah_pair_set_has_image(const adah_pair_set *set, size_t i) {
+    return !set->has_image || set->has_image[i];
+}
+/* Writes the images of the n items into x, shaped as the network's input; rows beyond n are zeroed. Parallel. */
 void adah_pair_set_images(const adah_pair_set *set, const adah_config *config, const size_t *items, size_t n,
                           size_t n_batch, float *x);
-/* Their bags of words: each row has length 1, all present words weigh the same; x: (n_batch, V). */
+/* The same for the texts. Bags of words: each row has length 1, all present words weigh the same; x: (n_batch, V). */
 void adah_pair_set_texts(const adah_pair_set *set, const size_t *items, size_t n, size_t n_batch, float *x);
+/* One item as the network takes it in: tokens (P, C) are turned to (C, P). */
+void adah_float_item(const adah_float_rows *rows, adah_side_input input, size_t i, float *x);
 /* One bag from word numbers. x: (V). */
 void adah_text_bag(const uint32_t *words, size_t n, size_t n_words, float *x);
-/* S of the batch: (n, n), 1 where two share a label, and on the diagonal. */
-void adah_pair_set_similar(const adah_pair_set *set, const size_t *items, size_t n, uint8_t *similar);
-/* The same of the items train[row[i]], i < n, to all of train: (n, n_train). Parallel. */
-void adah_pair_set_similar_to_all(const adah_pair_set *set, const size_t *train, size_t n_train, const size_t *row, size_t n,
-                                  uint8_t *similar);
+/* S of items to others, (n, n_others): 1 where two share a label and of an item with itself, else 0. graded: the labels they
+ * share over the labels that either has. */
+void adah_pair_set_similarity(const adah_pair_set *set, const size_t *items, size_t n, const size_t *others, size_t n_others,
+                              int graded, float *similarity);
 /* Label distributions for the classifier: (n, n_labels), uniform over the labels of each. */
 void adah_pair_set_targets(const adah_pair_set *set, const size_t *items, size_t n, float *target);
 

@@ -7,7 +7,7 @@
  *     step 2   forward; F(T->Î) + F(I->T̂); backward; update G, uphill      (E, D fixed)
  *
  * In the first epochs, the warm-up, the masks keep everything and step 2 is left out. A deep rival has its own losses in step 1
- * and its adversary, if any, in step 2 (train_rival.h).
+ * and its adversary, if any, in step 2 (rival_loss.h).
  *
  * Randomness is drawn from (seed, epoch) and (seed, step) alone, so that the state of a training is its numbers. */
 #define _POSIX_C_SOURCE 200809L
@@ -15,8 +15,8 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "model/checkpoint.h"
-#include "model/objective.h"
-#include "model/train_rival.h"
+#include "model/batch_loss.h"
+#include "model/rival_loss.h"
 #include "nn/optimiser.h"
 
 #include <math.h>
@@ -32,29 +32,28 @@ typedef struct counters {
     double epoch, step;                 /* the next to do; epoch from 0, step within it */
     double n_updates_head, n_updates_attention;
     double best_map, best_epoch;        /* best_epoch -1: none yet */
-    double loss[ADAH_N_TERMS], classifier, quantisation, attended_image, attended_text;
+    adah_losses loss;
+    double attended_image, attended_text;
 } counters;
 
 /* The checkpoint stores the counters as an array of doubles. */
 typedef char counters_fit[sizeof(counters) <= ADAH_N_COUNTERS * sizeof(double) ? 1 : -1];
-typedef char losses_fit[(int)ADAH_RIVAL_LOSSES_MAX <= (int)ADAH_N_TERMS ? 1 : -1];
+/* A rival's losses stand in the places of the first terms. */
+typedef char rival_losses_fit[(int)ADAH_RIVAL_LOSSES_MAX <= (int)ADAH_N_TERMS ? 1 : -1];
 
 typedef struct trainer {
     const adah_training *t;
     const adah_config *config;
     adah_parameters *parameters;
     adah_network *net;
-    adah_objective *objective;
-    const adah_rival_steps *rival; /* NULL: ADAH */
-    adah_rival_batch rival_batch;
+    adah_batch_loss *loss;   /* of ADAH, else NULL */
+    adah_rival_loss *rival;  /* of a deep rival, else NULL */
     adah_optimiser optimiser;
     size_t n_batch, n_steps; /* steps of an epoch */
     unsigned groups_head, groups_attention, groups_kept; /* kept: what the state of a training holds */
     int classify;
     size_t *order;           /* of t->train, this epoch */
     size_t *items;           /* the batch */
-    uint8_t *similar;        /* S */
-    float *target;
     float **best;
     union {
         counters c;
@@ -75,47 +74,18 @@ static double now(void) {
 
 static void trainer_free(trainer *r) {
     adah_network_free(r->net);
-    adah_objective_free(r->objective);
-    adah_memory_free(r->rival_batch.similar_to_all);
-    adah_memory_free(r->rival_batch.scratch);
+    adah_batch_loss_free(r->loss);
+    adah_rival_loss_free(r->rival);
     adah_memory_free(r->order);
     adah_memory_free(r->items);
-    adah_memory_free(r->similar);
-    adah_memory_free(r->target);
     for (size_t i = 0; r->best && i < r->parameters->n; i++)
         adah_memory_free(r->best[i]);
     adah_memory_free(r->best);
     adah_memory_free(r->history);
 }
 
-/* A memory is a parameter that no optimiser moves, so that a checkpoint holds it. */
-static adah_code create_memory(trainer *r, const char *name, float **memory, adah_status *status) {
-    const adah_shape shape = ADAH_SHAPE2(r->t->n_train, (size_t)r->config->n_bits);
-    adah_parameter *p = adah_parameters_add(r->parameters, name, shape, ADAH_GROUP_STATISTICS);
-    if (!p)
-        return adah_fail_memory(status, adah_shape_count(shape) * sizeof(float));
-    *memory = p->value;
-    return ADAH_OK;
-}
-
-static adah_code create_rival(trainer *r, adah_status *status) {
-    adah_rival_batch *b = &r->rival_batch;
-    const size_t n = r->n_batch, n_train = r->t->n_train;
-    *b = (adah_rival_batch){.config = r->config, .net = r->net, .set = r->t->set, .train = r->t->train, .n_train = n_train,
-                            .n_batch = n};
-    if (r->rival->has_memory) {
-        r->groups_kept |= ADAH_GROUP_STATISTICS;
-        ADAH_TRY(create_memory(r, "memory.image", &b->memory[0], status));
-        ADAH_TRY(create_memory(r, "memory.text", &b->memory[1], status));
-        b->similar_to_all = adah_memory_zeroed(n, n_train);
-    }
-    b->scratch = adah_memory_floats((n + 1) * n);
-    return b->scratch && (b->similar_to_all || !r->rival->has_memory) ? ADAH_OK : adah_fail_memory(status, n * n_train);
-}
-
 static adah_code trainer_create(const adah_training *t, adah_parameters *parameters, trainer *r, adah_status *status) {
     const adah_config *c = t->config;
-    const size_t q = (size_t)c->n_bits;
     r->t = t;
     r->config = c;
     r->parameters = parameters;
@@ -124,12 +94,12 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu training pairs, expected at least 2", t->n_train);
     r->n_steps = t->n_train / r->n_batch;
     r->classify = t->classify && c->classifier_weight > 0;
-    r->rival = adah_rival_steps_find(c->method);
-    const int plays_modality = r->rival && r->rival->adversary && c->adversary;
     r->groups_head = ADAH_GROUP_HEAD | (c->finetune ? ADAH_GROUP_BACKBONE : 0);
-    r->groups_attention =
-        plays_modality || (c->attention && (c->adversary || c->attention_retrieval_weight > 0)) ? ADAH_GROUP_ATTENTION : 0;
-    r->groups_kept = r->groups_head | r->groups_attention | (c->finetune ? ADAH_GROUP_STATISTICS : 0);
+    const int with_modality = adah_rival_has_adversary(c);
+    r->groups_attention = with_modality || (c->attention && (c->adversary || c->attention_retrieval_weight > 0))
+                              ? ADAH_GROUP_ATTENTION
+                              : 0;
+    r->groups_kept = r->groups_head | r->groups_attention | ADAH_GROUP_BANK | (c->finetune ? ADAH_GROUP_STATISTICS : 0);
     r->optimiser = (adah_optimiser)ADAH_OPTIMISER_INIT;
     r->optimiser.weight_decay = c->weight_decay;
     r->optimiser.clip_norm = c->clip_norm;
@@ -137,27 +107,23 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     const adah_network_plan plan = {.mode = ADAH_GRAPH_TRAIN,
                                     .n_batch = r->n_batch,
                                     .image = t->set->image,
-                                    .image_item = t->set->image_item,
-                                    .n_words = t->set->n_words,
+                                    .text = t->set->text,
                                     .n_labels = r->classify ? t->set->n_labels : 0,
                                     .keep_hidden = c->attention && c->adversary,
-                                    .with_modality = plays_modality,
+                                    .with_modality = with_modality,
                                     .creating = 1};
     ADAH_TRY(adah_network_create(&plan, c, parameters, &r->net, status));
+    if (adah_config_is_rival(c))
+        ADAH_TRY(adah_rival_loss_create(t, r->n_batch, parameters, &r->rival, status));
+    else
+        ADAH_TRY(adah_batch_loss_create(c, t->set, r->n_batch, t->classify ? t->set->n_labels : 0, parameters, &r->loss, status));
     ADAH_TRY(adah_parameters_train(parameters, r->groups_head | r->groups_attention, status));
-    if (r->rival)
-        ADAH_TRY(create_rival(r, status));
-    /* Hamming = |.|^2 / 4 for codes of +-1, so a margin of m * q in Hamming units is 2 sqrt(m q) in the norm. */
-    ADAH_TRY(adah_objective_create(r->n_batch, q, 2 * sqrtf(c->margin * (float)q), c->mean_over_active, &r->objective,
-                                   status));
     r->order = adah_memory_zeroed(t->n_train, sizeof *r->order);
     r->items = adah_memory_zeroed(r->n_batch, sizeof *r->items);
-    r->similar = adah_memory_zeroed(r->n_batch, r->n_batch);
-    r->target = adah_memory_floats(r->classify ? r->n_batch * t->set->n_labels : 0);
     r->best = adah_memory_zeroed(parameters->n, sizeof *r->best);
     r->history = adah_memory_text("");
-    if (!r->order || !r->items || !r->similar || !r->target || !r->best || !r->history)
-        return adah_fail_memory(status, r->n_batch * t->set->n_labels * sizeof(float));
+    if (!r->order || !r->items || !r->best || !r->history)
+        return adah_fail_memory(status, t->n_train * sizeof *r->order);
     for (size_t i = 0; i < parameters->n; i++)
         if (parameters->item[i]->group & r->groups_kept) {
             r->best[i] = adah_memory_floats(parameters->item[i]->n);
@@ -175,19 +141,6 @@ static adah_code forward(trainer *r, adah_status *status) {
     ADAH_TRY(adah_graph_forward(r->net->graph, status));
     adah_graph_clear_gradients(r->net->graph);
     return ADAH_OK;
-}
-
-static adah_batch_codes batch_codes(trainer *r, adah_batch_gradients *gradients) {
-    adah_side *image = &r->net->image, *text = &r->net->text;
-    adah_batch_codes codes = {adah_node_value(image->code), adah_node_value(text->code), NULL, NULL};
-    *gradients = (adah_batch_gradients){adah_node_gradient(image->code), adah_node_gradient(text->code), NULL, NULL};
-    if (image->hidden_code) {
-        codes.image_hidden = adah_node_value(image->hidden_code);
-        codes.text_hidden = adah_node_value(text->hidden_code);
-        gradients->image_hidden = adah_node_gradient(image->hidden_code);
-        gradients->text_hidden = adah_node_gradient(text->hidden_code);
-    }
-    return codes;
 }
 
 static double mean_of(const float *x, size_t n) {
@@ -236,32 +189,20 @@ static int adversary_active(const trainer *r) {
 /* A moving average of the batches' statistics; of all of them as long as they are few. */
 static float statistics_share(double n_updates) { return fmaxf(0.1f, 1 / (float)(n_updates + 1)); }
 
-/* Step 1: min over E, D of F (and of the default preset's further terms). */
+/* Step 1: min over E, D of F (and of the further terms of the configuration). */
 static adah_code step_head(trainer *r, adah_status *status) {
     counters *s = &r->state.c;
-    const adah_config *c = r->config;
-    const float hidden = adversary_active(r) ? c->adversarial_weight : 0;
-    const float weight[ADAH_N_TERMS] = {1, 1, 1, 1, hidden, hidden};
-    double loss[ADAH_N_TERMS];
-    adah_batch_gradients gradients;
+    adah_losses losses;
     ADAH_TRY(forward(r, status));
-    const adah_batch_codes codes = batch_codes(r, &gradients);
-    adah_objective_evaluate(r->objective, &codes, r->similar, weight, loss, &gradients);
+    adah_batch_loss_head(r->loss, r->net, adversary_active(r) ? r->config->adversarial_weight : 0, &losses);
+    adah_batch_loss_remember(r->loss, r->net, (uint64_t)s->n_updates_head);
     for (int t = 0; t < ADAH_N_TERMS; t++)
-        s->loss[t] += loss[t];
-    adah_side *const side[2] = {&r->net->image, &r->net->text};
-    for (int m = 0; m < 2; m++) {
-        if (r->classify)
-            s->classifier += adah_classifier_loss(adah_node_value(side[m]->logits), r->target, r->n_batch,
-                                                  r->t->set->n_labels, c->classifier_weight,
-                                                  adah_node_gradient(side[m]->logits));
-        if (c->quantisation_weight > 0)
-            s->quantisation += adah_quantisation_loss(adah_node_value(side[m]->code), r->n_batch, (size_t)c->n_bits,
-                                                      c->quantisation_weight, adah_node_gradient(side[m]->code));
-    }
+        s->loss.term[t] += losses.term[t];
+    for (int t = 0; t < ADAH_N_FURTHER; t++)
+        s->loss.further[t] += losses.further[t];
     adah_graph_update_statistics(r->net->graph, statistics_share(s->n_updates_head));
-    s->attended_image += attended_share(side[0]);
-    s->attended_text += attended_share(side[1]);
+    s->attended_image += attended_share(&r->net->image);
+    s->attended_text += attended_share(&r->net->text);
     return update(r, r->groups_head, &s->n_updates_head, status);
 }
 
@@ -271,29 +212,22 @@ static adah_code step_attention(trainer *r, adah_status *status) {
     const float hidden = adversary_active(r) ? -1 : 0, retrieval = r->config->attention_retrieval_weight;
     if (!r->groups_attention || warming_up(r) || (hidden == 0 && retrieval == 0))
         return ADAH_OK;
-    const float weight[ADAH_N_TERMS] = {retrieval, retrieval, retrieval, retrieval, hidden, hidden};
-    double loss[ADAH_N_TERMS];
-    adah_batch_gradients gradients;
     ADAH_TRY(forward(r, status));
-    const adah_batch_codes codes = batch_codes(r, &gradients);
-    adah_objective_evaluate(r->objective, &codes, r->similar, weight, loss, &gradients);
+    adah_batch_loss_attention(r->loss, r->net, retrieval, hidden);
     return update(r, r->groups_attention, &r->state.c.n_updates_attention, status);
 }
 
 /* Both steps of a rival. */
 static adah_code step_rival(trainer *r, adah_status *status) {
     counters *s = &r->state.c;
-    r->rival_batch.row = r->order + (size_t)s->step * r->n_batch;
-    r->rival_batch.similar = r->similar;
-    r->rival_batch.target = r->classify ? r->target : NULL;
     ADAH_TRY(forward(r, status));
-    r->rival->head(&r->rival_batch, s->loss);
+    adah_rival_loss_head(r->rival, r->net, s->loss.term);
     adah_graph_update_statistics(r->net->graph, statistics_share(s->n_updates_head));
     ADAH_TRY(update(r, r->groups_head, &s->n_updates_head, status));
     if (!r->groups_attention)
         return ADAH_OK;
     ADAH_TRY(forward(r, status));
-    r->rival->adversary(&r->rival_batch);
+    adah_rival_loss_adversary(r->rival, r->net);
     return update(r, r->groups_attention, &s->n_updates_attention, status);
 }
 
@@ -304,9 +238,10 @@ static void load_batch(trainer *r) {
         r->items[i] = r->t->train[r->order[start + i]];
     adah_pair_set_images(set, r->config, r->items, n, n, adah_node_value(r->net->image.input));
     adah_pair_set_texts(set, r->items, n, n, adah_node_value(r->net->text.input));
-    adah_pair_set_similar(set, r->items, n, r->similar);
-    if (r->classify)
-        adah_pair_set_targets(set, r->items, n, r->target);
+    if (r->rival)
+        adah_rival_loss_begin(r->rival, r->items, r->order + start);
+    else
+        adah_batch_loss_begin(r->loss, r->items, (uint64_t)r->state.c.n_updates_head);
 }
 
 /* ---------------------------------------------------------------- epochs */
@@ -325,26 +260,28 @@ static void restore_best(trainer *r) {
         }
 }
 
-/* "loss": and all that follows but the measures, as JSON. Returns its length. */
+/* The means of the losses as members of a JSON object, and what was attended. Returns the length. */
 static int print_losses(const trainer *r, char *text, size_t n_bytes) {
     const counters *s = &r->state.c;
     const double n = (double)r->n_steps;
     int m = snprintf(text, n_bytes, "\"loss\":{");
-    for (int t = 0; r->rival && t < ADAH_RIVAL_LOSSES_MAX && r->rival->loss_name[t]; t++)
-        m += snprintf(text + m, n_bytes - (size_t)m, "%s\"%s\":%.6g", t ? "," : "", r->rival->loss_name[t], s->loss[t] / n);
-    if (r->rival)
-        return m + snprintf(text + m, n_bytes - (size_t)m, "}");
-    for (int t = 0; t < ADAH_N_TERMS; t++)
-        m += snprintf(text + m, n_bytes - (size_t)m, "\"%s\":%.6g,", adah_term_name[t], s->loss[t] / n);
-    return m + snprintf(text + m, n_bytes - (size_t)m,
-                        "\"classifier\":%.6g,\"quantisation\":%.6g},\"attended_image\":%.6g,\"attended_text\":%.6g",
-                        s->classifier / n, s->quantisation / n, s->attended_image / n, s->attended_text / n);
+    for (int t = 0; t < ADAH_N_TERMS; t++) {
+        const char *name = r->rival ? adah_rival_loss_name(r->config, t) : adah_term_name[t];
+        if (name)
+            m += snprintf(text + m, n_bytes - (size_t)m, "%s\"%s\":%.6g", t ? "," : "", name, s->loss.term[t] / n);
+    }
+    for (int t = 0; !r->rival && t < ADAH_N_FURTHER; t++)
+        m += snprintf(text + m, n_bytes - (size_t)m, ",\"%s\":%.6g", adah_further_name[t], s->loss.further[t] / n);
+    m += snprintf(text + m, n_bytes - (size_t)m, "}");
+    if (!r->rival)
+        m += snprintf(text + m, n_bytes - (size_t)m, ",\"attended_image\":%.6g,\"attended_text\":%.6g",
+                      s->attended_image / n, s->attended_text / n);
+    return m;
 }
 
 static adah_code append_history(trainer *r, const double *map, adah_status *status) {
-    const counters *s = &r->state.c;
     char entry[1024];
-    int m = snprintf(entry, sizeof entry, "%s{\"epoch\":%.0f,", *r->history ? "," : "", s->epoch + 1);
+    int m = snprintf(entry, sizeof entry, "%s{\"epoch\":%.0f,", *r->history ? "," : "", r->state.c.epoch + 1);
     m += print_losses(r, entry + m, sizeof entry - (size_t)m);
     if (map)
         m += snprintf(entry + m, sizeof entry - (size_t)m,
@@ -371,17 +308,17 @@ static int report(trainer *r, double n_steps_seen, const double *map) {
     const double seconds = now() - r->started;
     const double pairs_per_second = seconds > 0 ? (double)r->n_pairs_done / seconds : 0;
     const double left = pairs_per_second > 0 ? (total - done) * (double)r->n_batch / pairs_per_second : 0;
-    char text[512];
+    char text[768];
     int m = snprintf(text, sizeof text, "epoch %.0f/%d", s->epoch + 1, r->config->n_epochs);
-    for (int i = 0; r->rival && i < ADAH_RIVAL_LOSSES_MAX && r->rival->loss_name[i]; i++)
-        m += snprintf(text + m, sizeof text - (size_t)m, "  %s %.3f", r->rival->loss_name[i], s->loss[i] / n);
+    for (int i = 0; r->rival && adah_rival_loss_name(r->config, i); i++)
+        m += snprintf(text + m, sizeof text - (size_t)m, "  %s %.3f", adah_rival_loss_name(r->config, i), s->loss.term[i] / n);
     if (!r->rival)
         m += snprintf(text + m, sizeof text - (size_t)m,
                      "  T>I %.3f  I>T %.3f  I>I %.3f  T>T %.3f  T>\xC3\x8E %.3f  I>T\xCC\x82 %.3f",
-                     s->loss[0] / n, s->loss[1] / n, s->loss[2] / n, s->loss[3] / n,
-                     s->loss[4] / n, s->loss[5] / n);
-    if (r->classify && !r->rival)
-        m += snprintf(text + m, sizeof text - (size_t)m, "  labels %.3f", s->classifier / n);
+                     s->loss.term[0] / n, s->loss.term[1] / n, s->loss.term[2] / n, s->loss.term[3] / n, s->loss.term[4] / n, s->loss.term[5] / n);
+    for (int i = 0; i < ADAH_N_FURTHER; i++)
+        if (s->loss.further[i] > 0)
+            m += snprintf(text + m, sizeof text - (size_t)m, "  %s %.3f", adah_further_name[i], s->loss.further[i] / n);
     if (r->config->attention)
         m += snprintf(text + m, sizeof text - (size_t)m, "  attended %.0f%%/%.0f%%", 100 * s->attended_image / n,
                       100 * s->attended_text / n);
@@ -476,8 +413,8 @@ static adah_code end_epoch(trainer *r, adah_status *status) {
     const int stopped = report(r, (double)r->n_steps, measured);
     s->epoch += 1;
     s->step = 0;
-    memset(s->loss, 0, sizeof s->loss);
-    s->classifier = s->quantisation = s->attended_image = s->attended_text = 0;
+    s->loss = (adah_losses){{0}, {0}};
+    s->attended_image = s->attended_text = 0;
     if (stopped && !finished(r))
         return stop(r, status);
     if (now() - r->checkpointed >= r->t->checkpoint_seconds)

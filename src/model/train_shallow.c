@@ -8,21 +8,53 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef struct gathering {
-    const adah_training *t;
-    size_t n_image, n_positions; /* a vector: one position */
-    float *image;
-} gathering;
+enum { CHUNK = 64 };
 
-static void gather_item(void *context, size_t i) {
-    const gathering *g = context;
-    const float *f = g->t->set->image_float + g->t->train[i] * g->n_image * g->n_positions;
-    for (size_t c = 0; c < g->n_image; c++) {
-        float sum = 0;
-        for (size_t p = 0; p < g->n_positions; p++)
-            sum += f[c * g->n_positions + p];
-        g->image[i * g->n_image + c] = sum / (float)g->n_positions;
+typedef struct pooling {
+    const float *x;   /* CHUNK items as the network takes them in */
+    size_t n_channels, n_positions; /* a vector: one position */
+    int has_padding;  /* positions of zeros do not count */
+    float *out;
+} pooling;
+
+static void pool_item(void *context, size_t i) {
+    const pooling *p = context;
+    const float *x = p->x + i * p->n_channels * p->n_positions;
+    float *out = p->out + i * p->n_channels, n_present = 0;
+    for (size_t at = 0; at < p->n_positions; at++) {
+        int present = !p->has_padding;
+        for (size_t c = 0; c < p->n_channels && !present; c++)
+            present = x[c * p->n_positions + at] != 0;
+        n_present += (float)present;
     }
+    for (size_t c = 0; c < p->n_channels; c++) {
+        float sum = 0;
+        for (size_t at = 0; at < p->n_positions; at++)
+            sum += x[c * p->n_positions + at];
+        out[c] = n_present > 0 ? sum / n_present : 0;
+    }
+}
+
+static size_t channels_of(adah_side_input input) { return input.item.dim[input.kind == ADAH_INPUT_TOKENS ? 1 : 0]; }
+
+/* One side of the training pairs, averaged over positions: out (n_train, channels). */
+static adah_code gather(const adah_training *t, int is_text, float *out, adah_status *status) {
+    const adah_side_input input = is_text ? t->set->text : t->set->image;
+    const size_t n_floats = adah_shape_count(input.item), n_channels = channels_of(input);
+    float *x = adah_memory_floats(CHUNK * n_floats);
+    if (!x)
+        return adah_fail_memory(status, CHUNK * n_floats * sizeof *x);
+    for (size_t done = 0; done < t->n_train; done += CHUNK) {
+        const size_t n = t->n_train - done < CHUNK ? t->n_train - done : CHUNK;
+        if (is_text)
+            adah_pair_set_texts(t->set, t->train + done, n, n, x);
+        else
+            adah_pair_set_images(t->set, t->config, t->train + done, n, n, x);
+        pooling p = {x, n_channels, n_floats / n_channels, input.kind == ADAH_INPUT_TOKENS, out + done * n_channels};
+        adah_parallel_for(n, 4, pool_item, &p);
+    }
+    adah_memory_free(x);
+    return ADAH_OK;
 }
 
 static void gather_labels(const adah_training *t, uint8_t *label) {
@@ -68,11 +100,9 @@ static adah_code write_history(const adah_training *t, adah_parameters *paramete
 
 static adah_code learn(const adah_training *t, adah_rival_data *data, float *image, float *text, uint8_t *label,
                        adah_parameters *parameters, adah_status *status) {
-    const adah_pair_set *set = t->set;
-    const gathering g = {t, data->n_image, adah_shape_count(set->image_item) / data->n_image, image};
     adah_hash_function function[2] = {{0}, {0}};
-    adah_parallel_for(t->n_train, 16, gather_item, (void *)&g);
-    adah_pair_set_texts(set, t->train, t->n_train, t->n_train, text);
+    ADAH_TRY(gather(t, 0, image, status));
+    ADAH_TRY(gather(t, 1, text, status));
     if (label)
         gather_labels(t, label);
     data->image = image;
@@ -91,7 +121,7 @@ static adah_code learn(const adah_training *t, adah_rival_data *data, float *ima
 
 adah_code adah_train_shallow(const adah_training *t, adah_parameters *parameters, char **history, adah_status *status) {
     const adah_pair_set *set = t->set;
-    adah_rival_data data = {.n = t->n_train, .n_image = set->image_item.dim[0], .n_text = set->n_words,
+    adah_rival_data data = {.n = t->n_train, .n_image = channels_of(set->image), .n_text = channels_of(set->text),
                             .n_labels = t->classify ? set->n_labels : 0};
     float *image = adah_memory_floats(data.n * data.n_image), *text = adah_memory_floats(data.n * data.n_text);
     uint8_t *label = adah_memory_zeroed(data.n, data.n_labels);

@@ -35,10 +35,10 @@ static adah_code encode_pairs(const adah_model *model, const adah_pair_set *set,
     const size_t q = (size_t)model->state.config.n_bits;
     size_t n = 0;
     for (size_t i = 0; i < set->n; i++)
-        n += set->has_image[i];
+        n += (size_t)adah_pair_set_has_image(set, i);
     ADAH_TRY(allocate_codes(out, n, q, status));
     for (size_t i = 0, k = 0; i < set->n; i++)
-        if (set->has_image[i])
+        if (adah_pair_set_has_image(set, i))
             out->record[k++] = i;
     float *image = adah_memory_floats(n * q), *text = adah_memory_floats(n * q);
     adah_code code = image && text ? ADAH_OK : adah_fail_memory(status, n * q * sizeof(float));
@@ -56,18 +56,35 @@ static adah_code encode_pairs(const adah_model *model, const adah_pair_set *set,
     return code;
 }
 
+/* The arrays that the model takes, values checked. */
+static adah_code open_arrays(const adah_model *model, const adah_dataset *dataset, adah_feature_arrays *arrays,
+                             adah_status *status) {
+    ADAH_TRY(adah_feature_arrays_open_for(&model->state, dataset, arrays, status));
+    const adah_feature_array *const side[2] = {&arrays->image, &arrays->text};
+    adah_code code = ADAH_OK;
+    for (int m = 0; m < 2 && code == ADAH_OK; m++)
+        if (side[m]->path)
+            code = adah_feature_array_check(side[m], dataset, 0, adah_dataset_count(dataset), status);
+    if (code != ADAH_OK)
+        adah_feature_arrays_close(arrays);
+    return code;
+}
+
 adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *dataset, const adah_encode_options *options,
                               adah_progress progress, adah_codes *codes, adah_status *status) {
     static const adah_encode_options defaults = ADAH_ENCODE_OPTIONS_INIT;
     const adah_encode_options *o = options ? options : &defaults;
-    if (model->state.image != ADAH_INPUT_PIXELS)
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes images as vectors, not as pictures");
-    adah_image_store store;
-    ADAH_TRY(adah_image_store_open(dataset, &model->state.config, (adah_parameters *)&model->state.parameters,
-                                   o->cache_folder, o->strict, progress, &store, status));
+    adah_feature_arrays arrays;
+    ADAH_TRY(open_arrays(model, dataset, &arrays, status));
+    adah_image_store store = {.first_missing = ""};
     adah_pair_source source = {0};
     adah_codes out = {0};
-    adah_code code = adah_pair_source_create(dataset, &store, model->vocabulary, "labels", &source, status);
+    adah_code code = ADAH_OK;
+    if (model->state.image.kind == ADAH_INPUT_PIXELS)
+        code = adah_image_store_open(dataset, &model->state.config, (adah_parameters *)&model->state.parameters,
+                                     o->cache_folder, o->strict, progress, &store, status);
+    if (code == ADAH_OK)
+        code = adah_pair_source_create(dataset, &arrays, &store, model->vocabulary, "labels", &source, status);
     if (code == ADAH_OK)
         code = encode_pairs(model, &source.set, progress, &out, status);
     if (code == ADAH_OK) {
@@ -77,6 +94,7 @@ adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *datas
     }
     adah_pair_source_free(&source);
     adah_image_store_close(&store);
+    adah_feature_arrays_close(&arrays);
     return code;
 }
 

@@ -1,9 +1,11 @@
 /* encoder.c - single texts and images to codes and attention maps, with networks of batch size 1 made when first needed. */
 #include "base/memory.h"
+#include "base/file.h"
 #include "codes/codes.h"
 #include "data/image.h"
 #include "model/backbone.h"
 #include "model/pair_set.h"
+#include "pipeline/feature_array.h"
 #include "pipeline/model.h"
 
 #include <string.h>
@@ -43,9 +45,8 @@ static adah_code make_network(adah_encoder *e, adah_modality modality, adah_netw
         return ADAH_OK;
     const adah_model_state *s = &e->model->state;
     const adah_network_plan plan = {.n_batch = 1,
-                                    .image = modality == ADAH_IMAGE ? s->image : ADAH_INPUT_NONE,
-                                    .image_item = s->image_item,
-                                    .n_words = modality == ADAH_TEXT ? s->n_words : 0};
+                                    .image = modality == ADAH_IMAGE ? s->image : (adah_side_input){0},
+                                    .text = modality == ADAH_TEXT ? s->text : (adah_side_input){0}};
     return adah_network_create(&plan, &s->config, parameters_of(e), network, status);
 }
 
@@ -56,9 +57,13 @@ static void pack(const adah_encoder *e, adah_side *side, uint8_t *code) {
 adah_code adah_encode_text(adah_encoder *e, const char *text, uint8_t *code, adah_status *status) {
     uint32_t *ids;
     size_t n_ids, n_unknown;
+    char input[ADAH_INPUT_TEXT_BYTES];
+    if (e->model->state.text.kind != ADAH_INPUT_WORDS)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes texts given as \"%s\", not as words",
+                         adah_input_text(e->model->state.text, input));
     ADAH_TRY(make_network(e, ADAH_TEXT, &e->text, status));
     ADAH_TRY(adah_vocabulary_lookup(e->model->vocabulary, text, &ids, &n_ids, &n_unknown, status));
-    adah_text_bag(ids, n_ids, e->model->state.n_words, adah_node_value(e->text->text.input));
+    adah_text_bag(ids, n_ids, e->model->state.text.item.dim[0], adah_node_value(e->text->text.input));
     adah_memory_free(ids);
     if (n_ids == 0)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "\"%.200s\": %s", text,
@@ -76,8 +81,10 @@ static adah_code run_image(adah_encoder *e, adah_status *status) {
 }
 
 static adah_code prepare_image(adah_encoder *e, adah_status *status) {
-    if (e->model->state.image != ADAH_INPUT_PIXELS)
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes images as vectors, not as pictures");
+    char input[ADAH_INPUT_TEXT_BYTES];
+    if (e->model->state.image.kind != ADAH_INPUT_PIXELS)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes images given as \"%s\", not as pictures",
+                         adah_input_text(e->model->state.image, input));
     return make_network(e, ADAH_IMAGE, &e->image, status);
 }
 
@@ -96,6 +103,42 @@ adah_code adah_encode_image_bytes(adah_encoder *e, const uint8_t *bytes, size_t 
     ADAH_TRY(run_image(e, status));
     pack(e, &e->image->image, code);
     return ADAH_OK;
+}
+
+/* From the record's row of an array. */
+static adah_code encode_row(adah_encoder *e, const adah_feature_array *array, const adah_dataset *dataset, size_t record,
+                            adah_modality modality, uint8_t *code, adah_status *status) {
+    adah_network **network = modality == ADAH_IMAGE ? &e->image : &e->text;
+    ADAH_TRY(adah_feature_array_check(array, dataset, record, 1, status));
+    ADAH_TRY(make_network(e, modality, network, status));
+    adah_side *side = modality == ADAH_IMAGE ? &(*network)->image : &(*network)->text;
+    adah_float_item(&array->rows, array->input, record, adah_node_value(side->input));
+    ADAH_TRY(adah_graph_forward((*network)->graph, status));
+    pack(e, side, code);
+    return ADAH_OK;
+}
+
+adah_code adah_encode_record(adah_encoder *e, const adah_dataset *dataset, size_t record, adah_modality modality,
+                             uint8_t *code, adah_status *status) {
+    const adah_model_state *s = &e->model->state;
+    const adah_record *r = adah_dataset_record(dataset, record);
+    if (!r)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: record %zu, expected less than %zu", adah_dataset_folder(dataset),
+                         record, adah_dataset_count(dataset));
+    if (modality == ADAH_TEXT && s->text.kind == ADAH_INPUT_WORDS)
+        return adah_encode_text(e, r->text, code, status);
+    adah_code done;
+    if (modality == ADAH_IMAGE && s->image.kind == ADAH_INPUT_PIXELS) {
+        char *path = adah_file_join(adah_dataset_folder(dataset), r->file_name);
+        done = path ? adah_encode_image_file(e, path, code, status) : adah_fail_memory(status, strlen(r->file_name));
+        adah_memory_free(path);
+        return done;
+    }
+    adah_feature_arrays arrays;
+    ADAH_TRY(adah_feature_arrays_open_for(s, dataset, &arrays, status));
+    done = encode_row(e, modality == ADAH_IMAGE ? &arrays.image : &arrays.text, dataset, record, modality, code, status);
+    adah_feature_arrays_close(&arrays);
+    return done;
 }
 
 adah_code adah_attend_image(adah_encoder *e, const char *path, adah_attention_map *map, adah_status *status) {

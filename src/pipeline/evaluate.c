@@ -277,7 +277,8 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
                         .options = o,
                         .similarity = any_labels(queries) && any_labels(dataset) ? "labels"
                                       : strcmp(trained, "labels")                ? trained
-                                                                                 : "words",
+                                      : model->vocabulary                        ? "words"
+                                                                                 : "pairs",
                         .vocabulary = model->vocabulary};
         json_t *object = json_object();
         json_object_set_new(object, "model", json_string(model->state.id));

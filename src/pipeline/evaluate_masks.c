@@ -68,7 +68,7 @@ adah_code adah_evaluate_masks(const adah_model *model, const adah_dataset *datas
                               adah_mask_means *means, adah_status *status) {
     scoring s = {.dataset = dataset, .n_side = (size_t)model->state.config.n_side};
     *means = (adah_mask_means){0};
-    if (!model->state.config.attention || model->state.image != ADAH_INPUT_PIXELS)
+    if (!model->state.config.attention || model->state.image.kind != ADAH_INPUT_PIXELS)
         return ADAH_OK;
     s.rgb = adah_memory_alloc(s.n_side * s.n_side * 3);
     s.truth = adah_memory_alloc(s.n_side * s.n_side);

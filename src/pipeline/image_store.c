@@ -107,8 +107,7 @@ static void decode(void *context, size_t i) {
 static adah_code features_network(const adah_config *config, adah_parameters *parameters, size_t n_batch,
                                   adah_network **net, adah_status *status) {
     const size_t n_side = (size_t)config->n_side;
-    const adah_network_plan plan = {.n_batch = n_batch, .image = ADAH_INPUT_PIXELS, .features_only = 1,
-                                    .image_item = {3, {3, n_side, n_side, 0}}};
+    const adah_network_plan plan = {.n_batch = n_batch, .image = adah_input_pixels(n_side), .features_only = 1};
     return adah_network_create(&plan, config, parameters, net, status);
 }
 

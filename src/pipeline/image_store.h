@@ -12,7 +12,7 @@ typedef struct adah_image_store {
     adah_file_map map;
     char *path;
     size_t n;
-    adah_image_input input;    /* PIXELS or MAP */
+    adah_input_kind input;     /* PIXELS or MAP */
     adah_shape item;           /* (3, S, S) or (C, H, W) */
     const uint8_t *rgb;        /* PIXELS: n * S * S * 3 */
     const float *maps;         /* MAP: n * C * H * W */

@@ -8,7 +8,7 @@
 
 void adah_free(void *p) { adah_memory_free(p); }
 
-/* {"id", "n_bits", "n_words", "n_parameters", "config", "training"} */
+/* {"id", "n_bits", "image", "text", "n_words", "n_parameters", "config", "training"} */
 static adah_code describe(const char *path, adah_model *m, adah_status *status) {
     size_t n_parameters = 0;
     for (size_t i = 0; i < m->state.parameters.n; i++)
@@ -23,8 +23,11 @@ static adah_code describe(const char *path, adah_model *m, adah_status *status) 
         adah_memory_free(config);
         return code;
     }
-    json_t *object = json_pack("{s:s, s:i, s:I, s:I, s:o, s:o}", "id", m->state.id, "n_bits", m->state.config.n_bits,
-                               "n_words", (json_int_t)m->state.n_words, "n_parameters", (json_int_t)n_parameters, "config",
+    char image[ADAH_INPUT_TEXT_BYTES], input[ADAH_INPUT_TEXT_BYTES];
+    const size_t n_words = m->vocabulary ? adah_vocabulary_size(m->vocabulary) : 0;
+    json_t *object = json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:o, s:o}", "id", m->state.id, "n_bits",
+                               m->state.config.n_bits, "image", adah_input_text(m->state.image, image), "text",
+                               adah_input_text(m->state.text, input), "n_words", (json_int_t)n_words, "n_parameters", (json_int_t)n_parameters, "config",
                                json_loads(config, 0, NULL), "training", training);
     char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     m->json = text ? adah_memory_text(text) : NULL;
@@ -37,8 +40,8 @@ static adah_code describe(const char *path, adah_model *m, adah_status *status) 
 /* Builds both sides once, which finds every missing or misshapen parameter; nothing is run, so the backend that is quickest to
  * build serves. */
 static adah_code check_parameters(const char *path, adah_model *m, adah_status *status) {
-    const adah_network_plan plan = {.backend = ADAH_BACKEND_REFERENCE, .n_batch = 1, .image = m->state.image, .image_item = m->state.image_item,
-                                    .n_words = m->state.n_words};
+    const adah_network_plan plan = {.backend = ADAH_BACKEND_REFERENCE, .n_batch = 1, .image = m->state.image,
+                                    .text = m->state.text};
     adah_network *net;
     adah_status fault = {0};
     if (adah_network_create(&plan, &m->state.config, &m->state.parameters, &net, &fault) != ADAH_OK)
@@ -47,14 +50,20 @@ static adah_code check_parameters(const char *path, adah_model *m, adah_status *
     return ADAH_OK;
 }
 
-static adah_code open_model(const char *path, adah_model *m, adah_status *status) {
-    ADAH_TRY(adah_model_state_read(path, &m->state, status));
+static adah_code open_vocabulary(const char *path, adah_model *m, adah_status *status) {
     adah_status fault = {0};
     if (adah_vocabulary_parse(m->state.vocabulary, &m->vocabulary, &fault) != ADAH_OK)
         return adah_fail(status, fault.code, "%s: %s", path, fault.message);
-    if (adah_vocabulary_size(m->vocabulary) != m->state.n_words)
+    if (adah_vocabulary_size(m->vocabulary) != m->state.text.item.dim[0])
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: %zu words in its vocabulary, expected %zu", path,
-                         adah_vocabulary_size(m->vocabulary), m->state.n_words);
+                         adah_vocabulary_size(m->vocabulary), m->state.text.item.dim[0]);
+    return ADAH_OK;
+}
+
+static adah_code open_model(const char *path, adah_model *m, adah_status *status) {
+    ADAH_TRY(adah_model_state_read(path, &m->state, status));
+    if (m->state.text.kind == ADAH_INPUT_WORDS)
+        ADAH_TRY(open_vocabulary(path, m, status));
     ADAH_TRY(check_parameters(path, m, status));
     return describe(path, m, status);
 }

@@ -7,7 +7,7 @@
 
 struct adah_model {
     adah_model_state state;
-    adah_vocabulary *vocabulary;
+    adah_vocabulary *vocabulary; /* NULL: texts are given as features */
     char *json;
 };
 

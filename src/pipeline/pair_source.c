@@ -103,14 +103,38 @@ adah_code adah_similarity_labels(const adah_dataset *dataset, const char *simila
     return ADAH_OK;
 }
 
-adah_code adah_pair_source_create(const adah_dataset *dataset, const adah_image_store *store,
-                                  const adah_vocabulary *vocabulary, const char *similarity, adah_pair_source *source,
-                                  adah_status *status) {
+static void set_images(adah_pair_set *set, const adah_feature_arrays *arrays, const adah_image_store *store) {
+    if (arrays && arrays->image.input.kind != ADAH_INPUT_NONE) {
+        set->image = arrays->image.input;
+        set->image_float = arrays->image.rows;
+    } else if (store) {
+        set->image = (adah_side_input){store->input, store->item};
+        set->image_float.value = store->maps;
+        set->image_rgb = store->rgb;
+        set->has_image = store->has_image;
+    }
+}
+
+static adah_code set_texts(adah_pair_source *s, const adah_dataset *dataset, const adah_feature_arrays *arrays,
+                           const adah_vocabulary *vocabulary, adah_status *status) {
+    if (arrays && arrays->text.input.kind != ADAH_INPUT_NONE) {
+        s->set.text = arrays->text.input;
+        s->set.text_float = arrays->text.rows;
+    } else if (vocabulary) {
+        lists words;
+        ADAH_TRY(look_up_words(dataset, vocabulary, NULL, &words, status));
+        s->set.word = s->word = words.item;
+        s->set.word_start = s->word_start = words.start;
+        s->set.text = adah_input_words(adah_vocabulary_size(vocabulary));
+    }
+    return ADAH_OK;
+}
+
+adah_code adah_pair_source_create(const adah_dataset *dataset, const adah_feature_arrays *arrays,
+                                  const adah_image_store *store, const adah_vocabulary *vocabulary, const char *similarity,
+                                  adah_pair_source *source, adah_status *status) {
     adah_pair_source s = {0};
-    lists words;
-    ADAH_TRY(look_up_words(dataset, vocabulary, NULL, &words, status));
-    s.word = words.item;
-    s.word_start = words.start;
+    ADAH_TRY(set_texts(&s, dataset, arrays, vocabulary, status));
     const adah_code code =
         adah_similarity_labels(dataset, similarity, vocabulary, &s.label, &s.label_start, &s.set.n_labels, status);
     if (code != ADAH_OK) {
@@ -118,18 +142,9 @@ adah_code adah_pair_source_create(const adah_dataset *dataset, const adah_image_
         return code;
     }
     s.set.n = adah_dataset_count(dataset);
-    s.set.word = s.word;
-    s.set.word_start = s.word_start;
-    s.set.n_words = adah_vocabulary_size(vocabulary);
     s.set.label = s.label;
     s.set.label_start = s.label_start;
-    if (store) {
-        s.set.image = store->input;
-        s.set.image_item = store->item;
-        s.set.image_float = store->maps;
-        s.set.image_rgb = store->rgb;
-        s.set.has_image = store->has_image;
-    }
+    set_images(&s.set, arrays, store);
     *source = s;
     return ADAH_OK;
 }

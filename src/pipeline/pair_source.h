@@ -7,10 +7,11 @@
 
 #include "data/vocabulary.h"
 #include "model/pair_set.h"
+#include "pipeline/feature_array.h"
 #include "pipeline/image_store.h"
 
 typedef struct adah_pair_source {
-    adah_pair_set set; /* its arrays are owned here, its images borrowed from the store */
+    adah_pair_set set; /* its lists are owned here, images and feature arrays borrowed */
     uint32_t *word, *label;
     size_t *word_start, *label_start;
 } adah_pair_source;
@@ -23,9 +24,10 @@ enum { ADAH_INFORMATIVE_TEXTS_MIN = 5 };
 adah_code adah_similarity_labels(const adah_dataset *dataset, const char *similarity, const adah_vocabulary *vocabulary,
                                  uint32_t **label, size_t **start, size_t *n_labels, adah_status *status);
 
-/* store NULL: no images. */
-adah_code adah_pair_source_create(const adah_dataset *dataset, const adah_image_store *store,
-                                  const adah_vocabulary *vocabulary, const char *similarity, adah_pair_source *source,
+/* A side that is among the arrays is taken from there; else images come from the store and texts become words of the
+ * vocabulary. Any of the three may be NULL; a side without a source is not in the set. */
+adah_code adah_pair_source_create(const adah_dataset *dataset, const adah_feature_arrays *arrays,
+                                  const adah_image_store *store, const adah_vocabulary *vocabulary, const char *similarity, adah_pair_source *source,
                                   adah_status *status);
 void adah_pair_source_free(adah_pair_source *source);
 

@@ -210,11 +210,18 @@ static adah_code add_picture(report *r, adah_picture *picture, adah_status *stat
     return code;
 }
 
+static int takes_pictures(const report *r) { return r->model->state.image.kind == ADAH_INPUT_PIXELS; }
+
 static adah_code add_image_of(report *r, const adah_record *record, int with_mask, adah_status *status) {
     char *path = adah_file_join(adah_dataset_folder(r->dataset), record->file_name);
     adah_picture picture;
     if (!path)
         return adah_fail_memory(status, strlen(record->file_name));
+    if (!takes_pictures(r) && !adah_file_exists(path)) { /* a record of given features need not have one */
+        adah_text_add_escaped(&r->html, record->file_name);
+        adah_memory_free(path);
+        return ADAH_OK;
+    }
     adah_code code = with_mask ? adah_overlay_make(r->encoder, path, THUMBNAIL_SIDE, &picture, status)
                                : adah_image_load_thumbnail(path, THUMBNAIL_SIDE, &picture, status);
     if (code == ADAH_OK)
@@ -267,22 +274,26 @@ static size_t spread(const report *r, size_t i, size_t n) {
     return r->n_queries ? r->queries[i * r->n_queries / n] : r->database[i * r->n_database / n];
 }
 
-static adah_code add_text_query(report *r, const char *text, const adah_record *record, adah_status *status) {
+/* own: the code of the record's text, made before. record, own: NULL for words that belong to no record. */
+static adah_code add_text_query(report *r, const char *text, const adah_record *record, const uint8_t *own,
+                                adah_status *status) {
     uint8_t code[ADAH_BITS_MAX / 8];
     adah_status fault = {0};
+    const int takes_words = r->model->state.text.kind == ADAH_INPUT_WORDS;
     adah_text_add(&r->html, "<div class=\"q\"><figure class=\"query w\">&ldquo;");
     adah_text_add_escaped(&r->html, text);
     adah_text_add(&r->html, "&rdquo;");
     if (record)
         add_labels(r, record);
     adah_text_add(&r->html, "</figure>");
-    const adah_code encoded = adah_encode_text(r->encoder, text, code, &fault);
+    const adah_code encoded = own && !takes_words ? ADAH_OK : adah_encode_text(r->encoder, text, code, &fault);
     if (encoded == ADAH_ERROR_MISMATCH)
-        adah_text_add(&r->html, "<p>none of these words is known to the model</p>");
+        adah_text_add(&r->html, takes_words ? "<p>none of these words is known to the model</p>"
+                                            : "<p>the model takes texts as features, not as words</p>");
     else if (encoded != ADAH_OK)
         return adah_fail(status, fault.code, "%s", fault.message);
     else
-        ADAH_TRY(add_answers(r, code, ADAH_IMAGE, record, status));
+        ADAH_TRY(add_answers(r, own && !takes_words ? own : code, ADAH_IMAGE, record, status));
     adah_text_add(&r->html, "</div>\n");
     return ADAH_OK;
 }
@@ -291,17 +302,18 @@ static adah_code add_text_queries(report *r, adah_status *status) {
     const adah_report_options *o = r->options;
     adah_text_add(&r->html, "<h2>Words find images</h2>\n");
     for (size_t i = 0; o->text_queries && i < o->n_text_queries; i++)
-        ADAH_TRY(add_text_query(r, o->text_queries[i], NULL, status));
+        ADAH_TRY(add_text_query(r, o->text_queries[i], NULL, NULL, status));
     for (size_t i = 0; !o->text_queries && i < o->n_image_queries; i++) {
-        const adah_record *record = record_at(r, spread(r, i, o->n_image_queries));
-        ADAH_TRY(add_text_query(r, record->text, record, status));
+        const size_t position = spread(r, i, o->n_image_queries);
+        const adah_record *record = record_at(r, position);
+        ADAH_TRY(add_text_query(r, record->text, record, r->codes.text + position * r->codes.n_bits / 8, status));
     }
     return ADAH_OK;
 }
 
 static adah_code add_image_queries(report *r, adah_status *status) {
     const size_t n = r->options->n_image_queries, code_bytes = r->codes.n_bits / 8;
-    const int attends = r->model->state.config.attention;
+    const int attends = r->model->state.config.attention && takes_pictures(r);
     adah_text_add(&r->html, "<h2>Images find words, and images</h2>\n");
     if (attends)
         adah_text_add(&r->html, "<p>Beside each query: the same image with its attention mask; what is dark is not attended."

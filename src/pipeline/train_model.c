@@ -1,6 +1,7 @@
 /* train_model.c - adah_train: from a data set to a model file.
  *
- * Options become a configuration; the train records' texts a vocabulary; images feature maps or pixels (image_store.h);
+ * Options become a configuration; the train records' texts a vocabulary; images feature maps or pixels (image_store.h),
+ * unless either is given as features (feature_array.h);
  * a seeded part of the pairs is cut off for validation; model/train.c does the learning. */
 #include "base/file.h"
 #include "base/memory.h"
@@ -26,7 +27,8 @@ typedef struct job {
     char *checkpoint_path;
     adah_progress progress;
     adah_model_state state; /* the model in the making */
-    adah_vocabulary *vocabulary;
+    adah_feature_arrays arrays;  /* what the data set gives in place of pictures or words */
+    adah_vocabulary *vocabulary; /* NULL: texts are given as features */
     adah_image_store store;
     adah_pair_source source;
     size_t *items; /* training pairs, then validation pairs */
@@ -41,6 +43,7 @@ static void job_free(job *j) {
     adah_vocabulary_free(j->vocabulary);
     adah_pair_source_free(&j->source);
     adah_image_store_close(&j->store);
+    adah_feature_arrays_close(&j->arrays);
     adah_memory_free(j->items);
 }
 
@@ -54,14 +57,41 @@ static adah_code copy_name(char *to, const char *option, const char *value, adah
     return ADAH_OK;
 }
 
-static adah_code configure(const adah_dataset *dataset, const adah_train_options *o, adah_config *c,
-                           adah_status *status) {
-    ADAH_TRY(adah_config_preset(o->preset ? o->preset : "default", o->backbone ? o->backbone : "small", c, status));
+static int is_image_given(const job *j) { return j->arrays.image.input.kind != ADAH_INPUT_NONE; }
+static int is_text_given(const job *j) { return j->arrays.text.input.kind != ADAH_INPUT_NONE; }
+
+/* Given features and what only pictures or words have do not go together. */
+static adah_code check_given(const job *j, adah_status *status) {
+    const adah_config *c = &j->state.config;
+    const int none = !strcmp(c->backbone, "none");
+    if (is_image_given(j) && !none)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s: %s gives the images as features, which take no backbone",
+                         c->backbone, j->arrays.image.path);
+    if (is_image_given(j) && j->options->weights)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "weights %s: %s gives the images as features, which take no backbone",
+                         j->options->weights, j->arrays.image.path);
+    if (is_image_given(j) && c->finetune)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "finetune: %s gives the images as features; there is no backbone to "
+                         "fine-tune", j->arrays.image.path);
+    if (!is_image_given(j) && none)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone none: %s has neither image.npy nor image.safetensors",
+                         adah_dataset_folder(j->dataset));
+    if (is_text_given(j) && !strcmp(c->similarity, "words"))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "similarity \"words\": %s gives the texts as features; choose \"labels\" "
+                         "or \"pairs\"", j->arrays.text.path);
+    return ADAH_OK;
+}
+
+static adah_code configure(job *j, adah_status *status) {
+    const adah_dataset *dataset = j->dataset;
+    const adah_train_options *o = j->options;
+    adah_config *c = &j->state.config;
+    const char *backbone = o->backbone ? o->backbone : is_image_given(j) ? "none" : "small";
+    ADAH_TRY(adah_config_preset(o->preset ? o->preset : "default", backbone, c, status));
     ADAH_TRY(adah_config_method(o->method ? o->method : "adah", c, status));
-    if (adah_config_is_rival(c) && o->no_attention)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no attention is asked for, but the method %s has none to leave out", c->method);
-    if (adah_config_is_rival(c) && o->no_adversary && !c->adversary)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no adversary is asked for, but the method %s has none to leave out", c->method);
+    if (adah_config_is_rival(c) && (o->no_attention || (o->no_adversary && !c->adversary)))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no %s is asked for, but the method %s has none to leave out",
+                         o->no_attention ? "attention" : "adversary", c->method);
     if (o->n_bits)
         c->n_bits = o->n_bits;
     if (o->n_epochs)
@@ -70,7 +100,8 @@ static adah_code configure(const adah_dataset *dataset, const adah_train_options
     c->finetune |= o->finetune != 0;
     c->attention &= !o->no_attention;
     c->adversary &= !o->no_adversary;
-    const char *similarity = o->similarity ? o->similarity : adah_dataset_label_count(dataset) ? "labels" : "words";
+    const char *similarity = o->similarity ? o->similarity : adah_dataset_label_count(dataset) ? "labels"
+                             : is_text_given(j) ? "pairs" : "words";
     ADAH_TRY(copy_name(c->similarity, "similarity", similarity, status));
     if (o->language)
         ADAH_TRY(copy_name(c->language, "language", o->language, status));
@@ -80,13 +111,36 @@ static adah_code configure(const adah_dataset *dataset, const adah_train_options
     if (!strcmp(c->similarity, "labels") && !adah_dataset_label_count(dataset))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: no record has labels; choose the similarity \"words\" or \"pairs\"",
                          adah_dataset_folder(dataset));
+    return check_given(j, status);
+}
+
+/* Given features of any magnitude are brought to a mean square of 1, once for the array. *scale not 0: chosen already. */
+static adah_code choose_scale(const job *j, adah_feature_array *array, float *scale, adah_status *status) {
+    if (array->input.kind == ADAH_INPUT_NONE)
+        return ADAH_OK;
+    if (*scale == 0)
+        *scale = adah_feature_array_measure(array, j->dataset);
+    if (!(*scale <= ADAH_SCALE_MAX))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: values of magnitude %g, expected at least %g", array->path,
+                         1 / (double)*scale, 1.0 / ADAH_SCALE_MAX);
+    array->rows.scale = *scale;
     return ADAH_OK;
+}
+
+static adah_code scale_given(job *j, adah_status *status) {
+    ADAH_TRY(choose_scale(j, &j->arrays.image, &j->state.config.feature_scale, status));
+    return choose_scale(j, &j->arrays.text, &j->state.config.text_scale, status);
 }
 
 /* ---------------------------------------------------------------- words, parameters, images */
 
 static adah_code make_vocabulary(job *j, adah_status *status) {
     const adah_config *c = &j->state.config;
+    if (is_text_given(j)) {
+        j->state.text = j->arrays.text.input;
+        j->state.vocabulary = adah_memory_text("");
+        return j->state.vocabulary ? ADAH_OK : adah_fail_memory(status, 1);
+    }
     const size_t n = adah_dataset_count(j->dataset);
     const char **texts = adah_memory_zeroed(n, sizeof *texts);
     if (!texts)
@@ -103,16 +157,29 @@ static adah_code make_vocabulary(job *j, adah_status *status) {
     if (adah_vocabulary_size(j->vocabulary) == 0)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: no word occurs in at least %d of the %zu training texts",
                          adah_dataset_folder(j->dataset), c->n_documents_min, n_texts);
-    j->state.n_words = adah_vocabulary_size(j->vocabulary);
+    j->state.text = adah_input_words(adah_vocabulary_size(j->vocabulary));
     j->state.vocabulary = adah_vocabulary_json(j->vocabulary);
     return j->state.vocabulary ? ADAH_OK : adah_fail_memory(status, 1);
 }
 
-/* Makes every parameter of the model, seeded, and loads the backbone's from its file. A shallow rival adds its own when it has
- * learned. */
+/* Makes every parameter of the model, seeded; of a shallow rival the backbone's, for it adds its own when it has learned. */
+static adah_code make_network(job *j, adah_side_input image, adah_status *status) {
+    j->state.image = image;
+    const int shallow = adah_config_is_shallow(&j->state.config);
+    const adah_side_input none = {.kind = ADAH_INPUT_NONE};
+    const adah_network_plan plan = {.n_batch = 1, .image = image, .text = shallow ? none : j->state.text,
+                                    .features_only = shallow, .creating = 1};
+    adah_network *net = NULL;
+    const adah_code code = adah_network_create(&plan, &j->state.config, &j->state.parameters, &net, status);
+    adah_network_free(net);
+    return code;
+}
+
+/* The parameters, and those of the backbone from its file. */
 static adah_code make_parameters(job *j, adah_status *status) {
+    if (is_image_given(j))
+        return make_network(j, j->arrays.image.input, status);
     adah_config *c = &j->state.config;
-    const size_t n_side = (size_t)c->n_side;
     adah_safetensors *weights = NULL;
     const adah_backbone *backbone = adah_backbone_find(c->backbone);
     if (!j->options->weights && backbone->from_scratch && !c->finetune)
@@ -125,14 +192,7 @@ static adah_code make_parameters(job *j, adah_status *status) {
         ADAH_TRY(adah_safetensors_open(j->options->weights, &weights, status));
         ADAH_TRY(copy_name(c->weights_style, "style", adah_backbone_style(weights), status));
     }
-    j->state.image = ADAH_INPUT_PIXELS;
-    j->state.image_item = (adah_shape){3, {3, n_side, n_side, 0}};
-    const adah_network_plan plan = {.n_batch = 1, .image = j->state.image, .image_item = j->state.image_item,
-                                    .n_words = adah_config_is_shallow(c) ? 0 : j->state.n_words,
-                                    .features_only = adah_config_is_shallow(c), .creating = 1};
-    adah_network *net = NULL;
-    adah_code code = adah_network_create(&plan, c, &j->state.parameters, &net, status);
-    adah_network_free(net);
+    adah_code code = make_network(j, adah_input_pixels((size_t)c->n_side), status);
     if (code == ADAH_OK && weights) {
         adah_status fault = {0};
         code = adah_backbone_load(&j->state.parameters, c, weights, &fault);
@@ -161,7 +221,7 @@ static adah_code split(job *j, adah_status *status) {
     for (size_t i = 0; i < n && code == ADAH_OK; i++)
         if (adah_dataset_record(j->dataset, i)->split == ADAH_SPLIT_TRAIN) {
             n_train_records++;
-            if (j->store.has_image[i])
+            if (adah_pair_set_has_image(&j->source.set, i))
                 usable[n_usable++] = i;
         }
     if (code == ADAH_OK && n_usable < 2)
@@ -193,7 +253,13 @@ static uint64_t size_of(const adah_dataset *dataset, const char *name) {
     return n_bytes;
 }
 
-/* A checksum of what is learned from: file names and sizes, words, labels, the cut. Not of what the images decode to: that may
+/* The features given for an item, as they stand in the array. */
+static void hash_given(XXH3_state_t *hash, const adah_feature_array *array, size_t item) {
+    const size_t n = adah_shape_count(array->input.item);
+    XXH3_64bits_update(hash, array->rows.value + array->rows.row[item] * n, n * sizeof(float));
+}
+
+/* A checksum of what is learned from: file names and sizes, words, given features, labels, the cut. Not of what the images decode to: that may
  * differ in the last bits from machine to machine. */
 static adah_code fingerprint(job *j, adah_status *status) {
     XXH3_state_t *hash = XXH3_createState();
@@ -205,10 +271,15 @@ static adah_code fingerprint(job *j, adah_status *status) {
         const size_t item = j->items[i];
         const char *name = adah_dataset_record(j->dataset, item)->file_name;
         XXH3_64bits_update(hash, name, strlen(name) + 1);
-        const uint64_t n_bytes = size_of(j->dataset, name);
+        const uint64_t n_bytes = is_image_given(j) ? 0 : size_of(j->dataset, name);
         XXH3_64bits_update(hash, &n_bytes, sizeof n_bytes);
-        XXH3_64bits_update(hash, set->word + set->word_start[item],
-                           (set->word_start[item + 1] - set->word_start[item]) * sizeof *set->word);
+        if (is_image_given(j))
+            hash_given(hash, &j->arrays.image, item);
+        if (is_text_given(j))
+            hash_given(hash, &j->arrays.text, item);
+        else
+            XXH3_64bits_update(hash, set->word + set->word_start[item],
+                               (set->word_start[item + 1] - set->word_start[item]) * sizeof *set->word);
         XXH3_64bits_update(hash, set->label + set->label_start[item],
                            (set->label_start[item + 1] - set->label_start[item]) * sizeof *set->label);
     }
@@ -315,12 +386,16 @@ static adah_code run(job *j, adah_status *status) {
     j->checkpoint_path = adah_file_suffixed(j->model_path, ".checkpoint");
     if (!j->checkpoint_path)
         return adah_fail_memory(status, strlen(j->model_path));
-    ADAH_TRY(configure(j->dataset, j->options, &j->state.config, status));
+    ADAH_TRY(adah_feature_arrays_open(j->dataset, &j->arrays, status));
+    ADAH_TRY(configure(j, status));
+    ADAH_TRY(scale_given(j, status));
     ADAH_TRY(make_vocabulary(j, status));
     ADAH_TRY(make_parameters(j, status));
-    ADAH_TRY(adah_image_store_open(j->dataset, &j->state.config, &j->state.parameters, j->options->cache_folder,
-                                   j->options->strict, j->progress, &j->store, status));
-    ADAH_TRY(adah_pair_source_create(j->dataset, &j->store, j->vocabulary, j->state.config.similarity, &j->source, status));
+    if (!is_image_given(j))
+        ADAH_TRY(adah_image_store_open(j->dataset, &j->state.config, &j->state.parameters, j->options->cache_folder,
+                                       j->options->strict, j->progress, &j->store, status));
+    ADAH_TRY(adah_pair_source_create(j->dataset, &j->arrays, &j->store, j->vocabulary, j->state.config.similarity, &j->source,
+                                     status));
     ADAH_TRY(split(j, status));
     ADAH_TRY(fingerprint(j, status));
     return already_done(j) ? ADAH_OK : learn(j, status);
@@ -329,7 +404,8 @@ static adah_code run(job *j, adah_status *status) {
 adah_code adah_train(const adah_dataset *dataset, const char *model_path, const adah_train_options *options,
                      adah_progress progress, char **report, adah_status *status) {
     static const adah_train_options defaults = ADAH_TRAIN_OPTIONS_INIT;
-    job j = {.dataset = dataset, .options = options ? options : &defaults, .model_path = model_path, .progress = progress};
+    job j = {.dataset = dataset, .options = options ? options : &defaults, .model_path = model_path, .progress = progress,
+             .store = {.first_missing = ""}};
     const adah_code code = run(&j, status);
     if (code == ADAH_OK && report) {
         *report = j.state.training;

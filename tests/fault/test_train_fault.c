@@ -45,8 +45,7 @@ static adah_network_plan plan_of(adah_backend backend) {
                                .mode = ADAH_GRAPH_TRAIN,
                                .n_batch = 4,
                                .image = pairs->set.image,
-                               .image_item = pairs->set.image_item,
-                               .n_words = TINY_WORDS,
+                               .text = pairs->set.text,
                                .n_labels = TINY_CLASSES,
                                .keep_hidden = 1,
                                .creating = 1};
@@ -66,16 +65,14 @@ static int start(void **state) {
     if (adah_vocabulary_build(texts, 3, &options, &vocabulary, NULL) != ADAH_OK)
         return 1;
     model_state = (adah_model_state){.config = tiny_config(),
-                                     .image = ADAH_INPUT_VECTOR,
-                                     .image_item = ADAH_SHAPE1(3),
-                                     .n_words = adah_vocabulary_size(vocabulary),
+                                     .image = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(3)},
+                                     .text = adah_input_words(adah_vocabulary_size(vocabulary)),
                                      .vocabulary = adah_vocabulary_json(vocabulary),
                                      .training = adah_memory_text("{}")};
     adah_vocabulary_free(vocabulary);
     const adah_network_plan plan = {.n_batch = 1,
                                     .image = model_state.image,
-                                    .image_item = model_state.image_item,
-                                    .n_words = model_state.n_words,
+                                    .text = model_state.text,
                                     .creating = 1};
     if (adah_network_create(&plan, &model_state.config, &model_state.parameters, &net, NULL) != ADAH_OK)
         return 1;
@@ -149,8 +146,7 @@ static adah_code make_backbone(adah_status *status) {
     adah_network *net = NULL;
     const adah_config config = tiny_config();
     const adah_network_plan plan = {.n_batch = 1,
-                                    .image = ADAH_INPUT_PIXELS,
-                                    .image_item = {3, {3, 16, 16, 0}},
+                                    .image = adah_input_pixels(16),
                                     .features_only = 1,
                                     .creating = 1};
     const adah_code code = adah_network_create(&plan, &config, &p, &net, status);
@@ -161,7 +157,8 @@ static adah_code make_backbone(adah_status *status) {
 
 static adah_code make_objective(adah_status *status) {
     adah_objective *o = NULL;
-    const adah_code code = adah_objective_create(7, 16, 1, 1, &o, status);
+    const adah_objective_options options = {.n_batch = 7, .n_bits = 16, .n_bank_max = 14, .margin = 1};
+    const adah_code code = adah_objective_create(&options, &o, status);
     adah_objective_free(o);
     return code;
 }
@@ -180,7 +177,7 @@ static adah_code train(const char *checkpoint_path, int resume, adah_status *sta
     config.n_batch = 8;
     config.n_epochs = 1;
     config.n_warmup_epochs = 0;
-    config.classifier_weight = 1;
+    tiny_config_all_terms(&config);
     const adah_training training = {.config = &config,
                                     .set = &pairs->set,
                                     .train = pairs->items,
@@ -209,7 +206,7 @@ static void test_allocations_of_the_parts(void **state) {
     check_allocations("network, oneDNN", make_onednn_network, 0, 100);
     check_allocations("network, reference", make_reference_network, 0, 100);
     check_allocations("backbone", make_backbone, 0, 50);
-    check_allocations("objective", make_objective, 0, 9);
+    check_allocations("objective", make_objective, 0, 7);
 }
 
 static void test_allocations_of_a_training(void **state) {
@@ -236,12 +233,12 @@ static void test_allocations_around_checkpoints(void **state) {
 static adah_code write_model(adah_status *status) { return adah_model_state_write(path, &model_state, status); }
 
 static adah_code read_model(adah_status *status) {
-    adah_model_state s = {.n_words = 4711};
+    adah_model_state s = {.text = adah_input_words(4711)};
     const adah_code code = adah_model_state_read(path, &s, status);
     if (code == ADAH_OK)
         adah_model_state_free(&s);
     else
-        assert_int_equal(s.n_words, 4711);
+        assert_int_equal(s.text.item.dim[0], 4711);
     return code;
 }
 

@@ -36,7 +36,7 @@ static void run_threshold(adah_mask_extent *e, const float *p, float *z, float *
 /* n a power of two: alpha and P / alpha are exact, so the edges of the rule are too. */
 static void test_threshold_at_its_edges(void **state) {
     (void)state;
-    adah_mask_extent e = {1, 1, 8, ADAH_POOL_ATTENDED, 1, 0};
+    adah_mask_extent e = {1, 1, 8, ADAH_POOL_ATTENDED, 1, 0, 0};
     const float alpha = 0.125f;
     const float p[8] = {0,         nextafterf(0, 1),        nextafterf(alpha, 0),
                         alpha,     nextafterf(alpha, 1),    nextafterf(2 * alpha, 0),
@@ -66,7 +66,7 @@ static void test_threshold_against_loops(void **state) {
     static const size_t sizes[][2] = {{1, 1}, {3, 5}, {4, 49}, {2, 169}, {7, 64}, {1, 1000}};
     adah_random r = adah_random_seeded(1, 1);
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        adah_mask_extent e = {sizes[s][0], 1, sizes[s][1], ADAH_POOL_ATTENDED, 1, 0};
+        adah_mask_extent e = {sizes[s][0], 1, sizes[s][1], ADAH_POOL_ATTENDED, 1, 0, 0};
         const size_t n = e.n_batch * e.n_positions;
         const double alpha = 1 / (double)e.n_positions;
         for (size_t i = 0; i < n; i++) {
@@ -98,7 +98,7 @@ static void test_open_threshold(void **state) {
         dz[i] = adah_random_uniform(&r) - 0.5f;
     }
     for (int is_open = 0; is_open < 2; is_open++) {
-        adah_mask_extent e = {1, 1, N, ADAH_POOL_ATTENDED, 1, is_open};
+        adah_mask_extent e = {1, 1, N, ADAH_POOL_ATTENDED, 1, is_open, 0};
         run_threshold(&e, p, z[is_open], dp[is_open], dz);
     }
     for (size_t i = 0; i < N; i++) {
@@ -230,7 +230,7 @@ static void test_masks_and_means(void **state) {
             for (int all = 0; all < 2; all++)
                 check_mask(&mask_cases[c],
                            (adah_mask_extent){sizes[s][0], sizes[s][1], sizes[s][2],
-                                              all ? ADAH_POOL_ALL : ADAH_POOL_ATTENDED, 1, 0},
+                                              all ? ADAH_POOL_ALL : ADAH_POOL_ATTENDED, 1, 0, 0},
                            &r);
 }
 
@@ -239,7 +239,7 @@ static void test_empty_and_full_masks(void **state) {
     (void)state;
     const float f[6] = {1, -2, 3, 4, 5, -6}, empty[3] = {0, 0, 0}, full[3] = {1, 1, 1};
     for (int all = 0; all < 2; all++) {
-        adah_mask_extent e = {1, 2, 3, all ? ADAH_POOL_ALL : ADAH_POOL_ATTENDED, 1, 0};
+        adah_mask_extent e = {1, 2, 3, all ? ADAH_POOL_ALL : ADAH_POOL_ATTENDED, 1, 0, 0};
         float y[2] = {9, 9};
         adah_operation_mean_attended.forward(&e, (const float *const[]){f, empty}, y);
         assert_true(y[0] == 0 && y[1] == 0);
@@ -266,7 +266,7 @@ static void test_the_halves_add_up(void **state) {
     (void)state;
     static float f[VALUES_MAX], z[VALUES_MAX], attended[VALUES_MAX], unattended[VALUES_MAX], sum[VALUES_MAX];
     adah_random r = adah_random_seeded(3, 3);
-    adah_mask_extent e = {3, 5, 49, ADAH_POOL_FLATTEN, 1, 0};
+    adah_mask_extent e = {3, 5, 49, ADAH_POOL_FLATTEN, 1, 0, 0};
     const size_t n = 3 * 5 * 49;
     random_floats(f, NULL, n, &r);
     for (size_t i = 0; i < 3 * 49; i++)
@@ -468,7 +468,7 @@ static void test_open_module(void **state) {
 /* Softmax and threshold on a row of n values. */
 static size_t count_attended(const float *m, size_t n, adah_backend backend) {
     adah_graph *g = adah_graph_create(backend, ADAH_GRAPH_INFER);
-    adah_mask_extent e = {1, 1, n, ADAH_POOL_ATTENDED, 1, 0};
+    adah_mask_extent e = {1, 1, n, ADAH_POOL_ATTENDED, 1, 0, 0};
     adah_operation op = adah_operation_threshold;
     op.context = &e;
     adah_node *x = adah_graph_input(g, ADAH_SHAPE2(1, n)), *p = adah_graph_softmax(g, x);

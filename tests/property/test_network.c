@@ -47,7 +47,7 @@ enum {
 
 typedef struct network_case {
     const char *name;
-    adah_image_input image;
+    adah_input_kind image;
     adah_pooling pooling;
     int attention, hidden, classify;
     uint64_t seed; /* one that puts no P on a threshold */
@@ -91,9 +91,8 @@ static adah_network_plan plan_of(const network_case *c, adah_backend backend) {
     return (adah_network_plan){.backend = backend,
                                .mode = ADAH_GRAPH_TRAIN,
                                .n_batch = B,
-                               .image = c->image,
-                               .image_item = item,
-                               .n_words = N_WORDS,
+                               .image = {c->image, item},
+                               .text = adah_input_words(N_WORDS),
                                .n_labels = c->classify ? N_LABELS : 0,
                                .keep_hidden = c->hidden,
                                .creating = 1};
@@ -141,7 +140,7 @@ static slow *slow_create(const network_case *c, adah_parameters *p, const adah_n
             const adah_config config = config_of(c);
             adah_network_plan plan = plan_of(c, ADAH_BACKEND_REFERENCE);
             plan.features_only = 1;
-            plan.n_words = 0;
+            plan.text.kind = ADAH_INPUT_NONE;
             assert_int_equal(adah_network_create(&plan, &config, p, &s->backbone, NULL), ADAH_OK);
             f = adah_node_shape(s->backbone->image.feature);
         }
@@ -573,7 +572,7 @@ static void test_sides_and_stages_apart(void **state) {
     const size_t n_pixels = B * 3 * SIDE * SIDE;
     const float *expected[2] = {adah_node_value(whole->image.code), adah_node_value(whole->text.code)};
 
-    adah_network_plan plan = {.mode = ADAH_GRAPH_INFER, .n_batch = B, .n_words = N_WORDS};
+    adah_network_plan plan = {.mode = ADAH_GRAPH_INFER, .n_batch = B, .text = both.text};
     assert_int_equal(adah_network_create(&plan, &config, &p, &part, NULL), ADAH_OK);
     assert_null(part->image.input);
     memcpy(adah_node_value(part->text.input), adah_node_value(whole->text.input), B * N_WORDS * sizeof(float));
@@ -581,7 +580,7 @@ static void test_sides_and_stages_apart(void **state) {
     check_agree(c, "text alone", adah_node_value(part->text.code), expected[1], B * Q);
     adah_network_free(part);
 
-    plan = (adah_network_plan){.n_batch = B, .image = both.image, .image_item = both.image_item};
+    plan = (adah_network_plan){.n_batch = B, .image = both.image};
     assert_int_equal(adah_network_create(&plan, &config, &p, &part, NULL), ADAH_OK);
     assert_null(part->text.input);
     assert_null(part->image.hidden_code);
@@ -598,7 +597,7 @@ static void test_sides_and_stages_apart(void **state) {
     forward(part);
     const adah_shape map = adah_node_shape(part->image.feature);
     plan = (adah_network_plan){
-        .n_batch = B, .image = ADAH_INPUT_MAP, .image_item = {3, {map.dim[1], map.dim[2], map.dim[3], 0}}};
+        .n_batch = B, .image = {ADAH_INPUT_MAP, {3, {map.dim[1], map.dim[2], map.dim[3], 0}}}};
     adah_network *behind;
     assert_int_equal(adah_network_create(&plan, &config, &p, &behind, NULL), ADAH_OK);
     memcpy(adah_node_value(behind->image.input), adah_node_value(part->image.feature),

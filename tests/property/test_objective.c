@@ -15,7 +15,8 @@
 
 #include <cmocka.h>
 
-enum { N_ARRAYS = 4, BATCH_MAX = 33, BITS_MAX = 24, CODES_MAX = BATCH_MAX * BITS_MAX, N_SAMPLES = 25 };
+enum { N_ARRAYS = 4, BATCH_MAX = 33, BANK_MAX = 9, COLUMNS_MAX = BATCH_MAX + BANK_MAX, BITS_MAX = 24, N_SAMPLES = 25 };
+enum { CODES_MAX = BATCH_MAX * BITS_MAX, BANK_CODES_MAX = BANK_MAX * BITS_MAX };
 #define STEP 1e-6
 #define KINK 2e-5 /* no triplet is nearer to its kink than this */
 
@@ -23,9 +24,13 @@ typedef struct batch {
     size_t n, q;
     double margin;
     int mean_over_active;
-    uint8_t similar[BATCH_MAX * BATCH_MAX];
+    int semi_hard;
+    size_t m; /* codes in the bank */
+    float similar[BATCH_MAX * COLUMNS_MAX];
     float codes[N_ARRAYS][CODES_MAX]; /* image, text, image hidden, text hidden */
     double wide[N_ARRAYS][CODES_MAX]; /* the same, to move in small steps */
+    float bank[2][BANK_CODES_MAX];
+    double wide_bank[2][BANK_CODES_MAX];
 } batch;
 
 /* Query and database of every term, as numbers of the arrays. */
@@ -44,23 +49,28 @@ static double distance(const batch *b, const double *query, size_t i, const doub
 
 /* F(A->B) by its definition; *kink becomes the least distance of a triplet from its kink when that is less. */
 static double brute_term(const batch *b, int term, double *kink) {
-    const double *query = b->wide[of_term[term][0]], *database = b->wide[of_term[term][1]];
-    const int same_set = of_term[term][0] == of_term[term][1];
-    static double d[BATCH_MAX][BATCH_MAX];
+    const int q_array = of_term[term][0], d_array = of_term[term][1], same_set = q_array == d_array;
+    const size_t columns = b->n + b->m, used = d_array < 2 ? columns : b->n; /* the bank holds attended codes alone */
+    static double d[BATCH_MAX][COLUMNS_MAX];
     for (size_t i = 0; i < b->n; i++)
-        for (size_t j = 0; j < b->n; j++)
-            d[i][j] = distance(b, query, i, database, j);
+        for (size_t j = 0; j < used; j++)
+            d[i][j] = j < b->n ? distance(b, b->wide[q_array], i, b->wide[d_array], j)
+                               : distance(b, b->wide[q_array], i, b->wide_bank[d_array], j - b->n);
     double sum = 0, n_active = 0, n_valid = 0;
     for (size_t i = 0; i < b->n; i++)
-        for (size_t j = 0; j < b->n; j++)
-            for (size_t k = 0; k < b->n; k++) {
-                if (!(b->similar[i * b->n + j] > b->similar[i * b->n + k]) || (same_set && (i == j || i == k)))
+        for (size_t j = 0; j < used; j++)
+            for (size_t k = 0; k < used; k++) {
+                const double gap = (double)b->similar[i * columns + j] - (double)b->similar[i * columns + k];
+                if (!(gap > 0) || (same_set && (i == j || i == k)))
                     continue;
-                const double violation = b->margin + d[i][j] - d[i][k];
+                const double violation = b->margin * gap + d[i][j] - d[i][k];
+                const int on = violation > 0 && (!b->semi_hard || d[i][k] > d[i][j]);
                 n_valid++;
-                n_active += violation > 0;
-                sum += violation > 0 ? violation : 0;
+                n_active += on;
+                sum += on ? violation : 0;
                 *kink = fmin(*kink, fabs(violation));
+                if (b->semi_hard)
+                    *kink = fmin(*kink, fabs(d[i][k] - d[i][j]));
             }
     const double n = b->mean_over_active ? n_active : n_valid;
     return n > 0 ? sum / n : 0;
@@ -80,6 +90,11 @@ static void draw_codes(batch *b, adah_random *r) {
             b->codes[a][i] = 1.98f * adah_random_uniform(r) - 0.99f;
             b->wide[a][i] = (double)b->codes[a][i];
         }
+    for (int a = 0; a < 2; a++)
+        for (size_t i = 0; i < b->m * b->q; i++) {
+            b->bank[a][i] = 1.98f * adah_random_uniform(r) - 0.99f;
+            b->wide_bank[a][i] = (double)b->bank[a][i];
+        }
 }
 
 /* Codes away from every kink. */
@@ -95,27 +110,31 @@ static void draw_smooth(batch *b, adah_random *r) {
     fail_msg("no codes away from the kinks in 200 attempts");
 }
 
-typedef enum pattern { CLASSES, ALL_SIMILAR, NONE_SIMILAR, ANYTHING, N_PATTERNS } pattern;
+typedef enum pattern { CLASSES, ALL_SIMILAR, NONE_SIMILAR, ANYTHING, GRADED, N_PATTERNS } pattern;
 
 static void draw_similar(batch *b, pattern p, adah_random *r) {
-    size_t class[BATCH_MAX];
-    for (size_t i = 0; i < b->n; i++)
+    size_t class[COLUMNS_MAX];
+    const size_t columns = b->n + b->m;
+    for (size_t i = 0; i < columns; i++)
         class[i] = (size_t)adah_random_below(r, 3);
     for (size_t i = 0; i < b->n; i++)
-        for (size_t j = 0; j < b->n; j++)
-            b->similar[i * b->n + j] = p == CLASSES        ? class[i] == class[j]
-                                       : p == ALL_SIMILAR  ? 1
-                                       : p == NONE_SIMILAR ? i == j
-                                                           : adah_random_below(r, 2); /* not even similar to itself */
+        for (size_t j = 0; j < columns; j++)
+            b->similar[i * columns + j] = p == CLASSES        ? class[i] == class[j]
+                                          : p == ALL_SIMILAR  ? 1
+                                          : p == NONE_SIMILAR ? i == j
+                                          : p == GRADED       ? (float)adah_random_below(r, 4) / 3
+                                                              : (float)adah_random_below(r, 2); /* not even like itself */
 }
 
 static adah_batch_codes codes_of(const batch *b) {
-    return (adah_batch_codes){b->codes[0], b->codes[1], b->codes[2], b->codes[3]};
+    return (adah_batch_codes){b->codes[0], b->codes[1], b->codes[2], b->codes[3],
+                              b->m ? b->bank[0] : NULL, b->m ? b->bank[1] : NULL, b->m};
 }
 
 static adah_objective *objective_of(const batch *b) {
     adah_objective *o = NULL;
-    assert_int_equal(adah_objective_create(b->n, b->q, (float)b->margin, b->mean_over_active, &o, NULL), ADAH_OK);
+    const adah_objective_options options = {b->n, b->q, BANK_MAX, (float)b->margin, b->mean_over_active, b->semi_hard};
+    assert_int_equal(adah_objective_create(&options, &o, NULL), ADAH_OK);
     return o;
 }
 
@@ -183,7 +202,9 @@ static void test_losses_and_gradients(void **state) {
                 for (int p = 0; p < N_PATTERNS; p++) {
                     b.n = sizes[s];
                     b.q = bits[c];
+                    b.m = (s + (size_t)p) % 2 ? BANK_MAX : 0;
                     b.mean_over_active = mean;
+                    b.semi_hard = (s + c + (size_t)p) % 3 == 0;
                     /* Distances of random codes are about 0.8 sqrt(2 q / 3); margins that activate few, half, all. */
                     b.margin = (double)(float)(p == ANYTHING ? 0.05 : mean ? 1.0 : 6.0);
                     draw_similar(&b, (pattern)p, &r);
@@ -231,8 +252,8 @@ static void test_same_set_leaves_itself_out(void **state) {
     const adah_batch_codes codes = codes_of(&b);
     const float weight[ADAH_N_TERMS] = {1, 1, 1, 1, 1, 1};
     for (int diagonal = 0; diagonal < 2; diagonal++) {
-        b.similar[0] = b.similar[3] = (uint8_t)diagonal;
-        b.similar[1] = b.similar[2] = (uint8_t)!diagonal;
+        b.similar[0] = b.similar[3] = (float)diagonal;
+        b.similar[1] = b.similar[2] = (float)!diagonal;
         double loss[ADAH_N_TERMS];
         adah_objective *o = objective_of(&b);
         adah_objective_evaluate(o, &codes, b.similar, weight, loss, NULL);
@@ -279,7 +300,7 @@ static void test_without_hidden_codes(void **state) {
     memset(gradient, 0, sizeof gradient);
     adah_objective *o = objective_of(&b);
     double loss[2][ADAH_N_TERMS];
-    const adah_batch_codes with = codes_of(&b), without = {b.codes[0], b.codes[1], NULL, NULL};
+    const adah_batch_codes with = codes_of(&b), without = {b.codes[0], b.codes[1], NULL, NULL, NULL, NULL, 0};
     const adah_batch_gradients gradients[2] = {{gradient[0][0], gradient[0][1], NULL, NULL},
                                                {gradient[1][0], gradient[1][1], NULL, NULL}};
     adah_objective_evaluate(o, &with, b.similar, weights[1], loss[0], &gradients[0]);
@@ -317,99 +338,6 @@ static void test_same_bits(void **state) {
     }
 }
 
-/* ---------------------------------------------------------------- quantisation and classifier */
-
-static void test_quantisation(void **state) {
-    (void)state;
-    enum { N = 3, Q = 24 };
-    float h[N * Q], gradient[N * Q];
-    double expected = 0;
-    adah_random r = adah_random_seeded(9, 9);
-    for (size_t i = 0; i < N * Q; i++) {
-        h[i] = 1.98f * adah_random_uniform(&r) - 0.99f;
-        h[i] += h[i] >= 0 ? 0.005f : -0.005f; /* away from the jump of the sign */
-        gradient[i] = 1;
-        const double gap = (double)h[i] - (h[i] >= 0 ? 1 : -1);
-        expected += gap * gap / Q / N;
-    }
-    assert_near(adah_quantisation_loss(h, N, Q, 1, NULL), expected, 1e-6, "the loss");
-    assert_near(adah_quantisation_loss(h, N, Q, 0.7f, gradient), expected, 1e-6,
-                "the loss, which has no weight in it");
-    for (size_t i = 0; i < N * Q; i++) {
-        const double x = (double)h[i], sign = x >= 0 ? 1 : -1;
-        const double slope =
-            ((x + STEP - sign) * (x + STEP - sign) - (x - STEP - sign) * (x - STEP - sign)) / (2 * STEP);
-        assert_near((double)gradient[i] - 1, 0.7 * slope / (N * Q), 1e-6, "a derivative");
-    }
-    float corner[8] = {0, -0.0f, 1, -1, 0.5f, -0.5f, 2, -2}; /* sign(0) = +1 */
-    assert_near(adah_quantisation_loss(corner, 1, 8, 1, NULL), (1 + 1 + 0 + 0 + 0.25 + 0.25 + 1 + 1) / 8.0, 1e-7,
-                "the loss at the corners");
-}
-
-enum { LABELLED_MAX = 6, LABELS_MAX = 9 };
-
-/* Mean cross-entropy over the rows that have labels. */
-static double brute_classifier(const double *x, const float *target, size_t n, size_t n_labels) {
-    double loss = 0;
-    size_t n_labelled = 0;
-    for (size_t i = 0; i < n; i++) {
-        double sum = 0, mass = 0;
-        for (size_t l = 0; l < n_labels; l++) {
-            sum += exp(x[i * n_labels + l]);
-            mass += (double)target[i * n_labels + l];
-        }
-        n_labelled += mass > 0;
-        for (size_t l = 0; l < n_labels; l++)
-            loss -= (double)target[i * n_labels + l] * log(exp(x[i * n_labels + l]) / sum);
-    }
-    return n_labelled ? loss / (double)n_labelled : 0;
-}
-
-/* Rows with 0, 1, 2, ... labels. */
-static void test_classifier(void **state) {
-    (void)state;
-    adah_random r = adah_random_seeded(10, 10);
-    for (size_t n = 1; n <= LABELLED_MAX; n++)
-        for (size_t n_labels = 1; n_labels <= LABELS_MAX; n_labels++) {
-            float x[LABELLED_MAX * LABELS_MAX], target[LABELLED_MAX * LABELS_MAX] = {0};
-            float gradient[LABELLED_MAX * LABELS_MAX] = {0};
-            double wide[LABELLED_MAX * LABELS_MAX];
-            for (size_t i = 0; i < n; i++) {
-                const size_t m = i % (n_labels < 4 ? n_labels + 1 : 4); /* row 0 has none */
-                for (size_t l = 0; l < n_labels; l++) {
-                    x[i * n_labels + l] = 6 * adah_random_uniform(&r) - 3;
-                    wide[i * n_labels + l] = (double)x[i * n_labels + l];
-                    target[i * n_labels + l] = l < m ? 1.0f / (float)m : 0;
-                }
-            }
-            const double loss = adah_classifier_loss(x, target, n, n_labels, 2.5f, gradient);
-            assert_near(loss, brute_classifier(wide, target, n, n_labels), 1e-5 * (1 + loss), "the loss");
-            assert_near(adah_classifier_loss(x, target, n, n_labels, 1, NULL), loss, 0, "the loss alone");
-            for (size_t i = 0; i < n * n_labels; i++) {
-                const double before = wide[i];
-                wide[i] = before + STEP;
-                double slope = brute_classifier(wide, target, n, n_labels);
-                wide[i] = before - STEP;
-                slope = (slope - brute_classifier(wide, target, n, n_labels)) / (2 * STEP);
-                wide[i] = before;
-                assert_near((double)gradient[i], 2.5 * slope, 1e-3 * fabs(2.5 * slope) + 1e-6, "a derivative");
-                if (i < n_labels)
-                    assert_true(gradient[i] == 0); /* no labels: left out */
-            }
-        }
-}
-
-static void test_classifier_of_large_logits(void **state) {
-    (void)state;
-    const float x[6] = {900, -900, 0, -3e4f, -3e4f, -3e4f};
-    const float target[6] = {1, 0, 0, 0, 0.5f, 0.5f};
-    float gradient[6] = {0};
-    assert_near(adah_classifier_loss(x, target, 2, 3, 1, gradient), log(3) / 2, 1e-3, "the loss");
-    const double expected[6] = {0, 0, 0, 1.0 / 6, 1.0 / 6 - 0.25, 1.0 / 6 - 0.25};
-    for (int i = 0; i < 6; i++)
-        assert_near((double)gradient[i], expected[i], 1e-3, "a derivative");
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_losses_and_gradients),
@@ -418,9 +346,6 @@ int main(void) {
         cmocka_unit_test(test_equal_codes),
         cmocka_unit_test(test_without_hidden_codes),
         cmocka_unit_test(test_same_bits),
-        cmocka_unit_test(test_quantisation),
-        cmocka_unit_test(test_classifier),
-        cmocka_unit_test(test_classifier_of_large_logits),
     };
     adah_parallel_set_threads(1); /* so little work that threads only wait for each other */
     return cmocka_run_group_tests(tests, NULL, NULL);

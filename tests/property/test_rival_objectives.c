@@ -20,7 +20,7 @@ typedef struct codes {
     size_t n, q;
     double wide[2][CODES_MAX]; /* image, text */
     float narrow[2][CODES_MAX];
-    uint8_t similar[N_MAX * N_MAX]; /* symmetric, 1 on the diagonal */
+    float similar[N_MAX * N_MAX]; /* symmetric, 1 on the diagonal */
 } codes;
 
 static codes draw(size_t n, size_t q, double size, adah_random *r) {
@@ -55,7 +55,7 @@ static void brute_dcmh(const codes *c, int m, const size_t *row, size_t n_batch,
             double theta = 0;
             for (size_t k = 0; k < c->q; k++)
                 theta += own[row[i] * c->q + k] * other[j * c->q + k] / 2;
-            loss[ADAH_DCMH_SIMILARITY] -= (c->similar[row[i] * c->n + j] * theta - log(1 + exp(theta))) / all;
+            loss[ADAH_DCMH_SIMILARITY] -= ((double)c->similar[row[i] * c->n + j] * theta - log(1 + exp(theta))) / all;
         }
     for (size_t i = 0; i < n_batch; i++)
         for (size_t k = 0; k < c->q; k++) {
@@ -79,12 +79,12 @@ static double weighted_dcmh(const codes *c, int m, const size_t *row, size_t n_b
 
 static void check_dcmh(codes *c, int m, size_t n_batch, float gamma, float eta, adah_random *r) {
     size_t row[N_MAX];
-    uint8_t similar[N_MAX * N_MAX];
+    float similar[N_MAX * N_MAX];
     float gradient[CODES_MAX], row_loss[N_MAX];
     double expected[ADAH_DCMH_N_LOSSES], loss[ADAH_DCMH_N_LOSSES] = {0.5, 0.5, 0.5};
     adah_random_permutation(r, c->n, row);
     for (size_t i = 0; i < n_batch; i++)
-        memcpy(similar + i * c->n, c->similar + row[i] * c->n, c->n);
+        memcpy(similar + i * c->n, c->similar + row[i] * c->n, c->n * sizeof *similar);
     for (size_t i = 0; i < n_batch * c->q; i++)
         gradient[i] = 0.25f; /* the derivative is added to what is there */
     const adah_dcmh_side side = {.n = c->n, .n_batch = n_batch, .n_bits = c->q, .own = c->narrow[m], .other = c->narrow[1 - m],
@@ -123,7 +123,7 @@ static void test_dcmh_of_large_codes(void **state) {
     (void)state;
     const float own[2] = {100, -100}, other[2] = {50, 50};
     const size_t row[2] = {0, 1};
-    const uint8_t similar[4] = {1, 0, 1, 0};
+    const float similar[4] = {1, 0, 1, 0};
     float gradient[2] = {0}, row_loss[2];
     double loss[ADAH_DCMH_N_LOSSES] = {0};
     const adah_dcmh_side side = {.n = 2, .n_batch = 2, .n_bits = 1, .own = own, .other = other, .row = row, .similar = similar,
@@ -154,7 +154,7 @@ static double brute_structure(const codes *c, double margin) {
             double near = 0, far = 0, n_near = 0, n_far = 0;
             for (size_t j = 0; j < c->n; j++) {
                 const double d = direction == 0 ? distance(c, i, j) : distance(c, j, i);
-                if (c->similar[i * c->n + j]) {
+                if (c->similar[i * c->n + j] > 0) {
                     near += d;
                     n_near++;
                 } else {
@@ -192,8 +192,8 @@ static void test_structure(void **state) {
     for (size_t n = 2; n <= N_MAX; n += 19)
         for (int p = 0; p < 3; p++) {
             codes c = draw(n, p == 1 ? 8 : Q_MAX, 0.99, &r);
-            for (size_t i = 0; i < n && p == 2; i++) /* all are similar: no item is far */
-                memset(c.similar + i * n, 1, n);
+            for (size_t i = 0; i < n * n && p == 2; i++) /* all are similar: no item is far */
+                c.similar[i] = 1;
             check_structure(&c, 0);
             check_structure(&c, c.q == 8 ? 2.5f : 4.0f); /* about the mean distance: half of the hinges are active */
         }
@@ -202,7 +202,7 @@ static void test_structure(void **state) {
 static void test_structure_of_equal_codes(void **state) {
     (void)state;
     float code[2 * 8], gradient[2][2 * 8] = {{0}, {0}}, scratch[6];
-    const uint8_t similar[4] = {1, 0, 0, 1};
+    const float similar[4] = {1, 0, 0, 1};
     for (int i = 0; i < 16; i++)
         code[i] = 0.5f;
     assert_near(adah_acmr_structure(code, code, similar, 2, 8, 1.5f, scratch, gradient[0], gradient[1]), 1.5, 1e-6, "the loss");

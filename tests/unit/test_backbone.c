@@ -24,8 +24,7 @@ static adah_shape features_of(const char *backbone, size_t n_side, adah_paramete
     adah_status status = {0};
     assert_int_equal(adah_config_preset("default", backbone, &config, NULL), ADAH_OK);
     const adah_network_plan plan = {.n_batch = 2,
-                                    .image = ADAH_INPUT_PIXELS,
-                                    .image_item = {3, {3, n_side, n_side, 0}},
+                                    .image = adah_input_pixels(n_side),
                                     .features_only = 1,
                                     .creating = 1};
     adah_network *net;

@@ -57,9 +57,8 @@ static int free_vocabulary(void **state) {
 
 /* A model of vectors with a few hundred weights. */
 static adah_model_state make_state(void) {
-    adah_model_state s = {.image = ADAH_INPUT_VECTOR,
-                          .image_item = ADAH_SHAPE1(D),
-                          .n_words = adah_vocabulary_size(vocabulary),
+    adah_model_state s = {.image = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(D)},
+                          .text = adah_input_words(adah_vocabulary_size(vocabulary)),
                           .vocabulary = adah_vocabulary_json(vocabulary),
                           .training = adah_memory_text("{\"history\":[{\"epoch\":1}],\"data\":\"ff\"}")};
     assert_int_equal(adah_config_preset("default", "small", &s.config, NULL), ADAH_OK);
@@ -71,8 +70,7 @@ static adah_model_state make_state(void) {
     s.config.seed = 77;
     const adah_network_plan plan = {.n_batch = 1,
                                     .image = s.image,
-                                    .image_item = s.image_item,
-                                    .n_words = s.n_words,
+                                    .text = s.text,
                                     .n_labels = 3,
                                     .creating = 1};
     adah_network *net;
@@ -129,9 +127,8 @@ static void test_round_trip(void **state) {
     assert_string_equal(s.vocabulary, back.vocabulary);
     assert_string_equal(s.training, back.training);
     assert_string_equal(s.id, back.id);
-    assert_int_equal(back.image, ADAH_INPUT_VECTOR);
-    assert_true(adah_shape_equal(back.image_item, s.image_item));
-    assert_int_equal(back.n_words, s.n_words);
+    assert_true(adah_input_equal(back.image, s.image));
+    assert_true(adah_input_equal(back.text, s.text));
     assert_int_equal(temporary_folder_count(&folder), 1);
     /* What was read writes the same file. */
     size_t n, m;
@@ -219,13 +216,13 @@ static void test_identity(void **state) {
 /* ---------------------------------------------------------------- damage */
 
 static void assert_refused(const char *file, adah_code code, const char *word) {
-    adah_model_state s = {.n_words = 4711};
+    adah_model_state s = {.text = adah_input_words(4711)};
     adah_status status = {0};
     const adah_code found = adah_model_state_read(file, &s, &status);
     if (found != code || !strstr(status.message, word))
         fail_msg("%s: \"%s\", expected %s and \"%s\"", adah_code_name(found), status.message, adah_code_name(code),
                  word);
-    assert_int_equal(s.n_words, 4711); /* untouched */
+    assert_int_equal(s.text.item.dim[0], 4711); /* untouched */
     adah_model *model = NULL;
     assert_int_equal(adah_model_open(file, &model, &status), code);
     assert_null(model);
@@ -262,8 +259,8 @@ static int opens_changed(const char *file, const adah_model_state *s) {
     if (adah_model_open(file, &model, NULL) != ADAH_OK)
         return 0;
     const adah_model_state *t = &model->state;
-    int changed = t->n_words != s->n_words || t->image != s->image ||
-                  !adah_shape_equal(t->image_item, s->image_item) || strcmp(t->vocabulary, s->vocabulary) != 0 ||
+    int changed = !adah_input_equal(t->text, s->text) || !adah_input_equal(t->image, s->image) ||
+                  strcmp(t->vocabulary, s->vocabulary) != 0 ||
                   strcmp(t->id, s->id) != 0;
     char *a = adah_config_json(&s->config), *b = adah_config_json(&t->config);
     changed |= strcmp(a, b) != 0;
@@ -322,7 +319,7 @@ static void test_flipped_bytes(void **state) {
 /* The file again with one metadata value changed; value NULL: without it. */
 static void rewrite(const char *key, const char *value) {
     static const char *const keys[] = {"format", "version", "id",         "config",
-                                       "image",  "words",   "vocabulary", "training"};
+                                       "image",  "text",    "vocabulary", "training"};
     const char *metadata[16];
     adah_safetensors_item items[32];
     adah_safetensors *file;
@@ -370,16 +367,18 @@ static void test_metadata(void **state) {
     refuse_rewritten("version", NULL, ADAH_ERROR_FORMAT, "version");
     refuse_rewritten("id", NULL, ADAH_ERROR_FORMAT, "damaged");
     refuse_rewritten("id", "00000000000000000000000000000000", ADAH_ERROR_FORMAT, "damaged");
-    static const char *const needed[] = {"config", "words", "vocabulary", "training"};
+    static const char *const needed[] = {"config", "text", "vocabulary", "training"};
     for (size_t i = 0; i < 4; i++)
         refuse_rewritten(needed[i], NULL, ADAH_ERROR_FORMAT, "damaged");
     static const char *const images[] = {NULL,        "",      "pixels",   "pixels 0",
                                          "vector -1", "map 5", "vector x", "pixels 99999999"};
     for (size_t i = 0; i < sizeof images / sizeof *images; i++)
         refuse_rewritten("image", images[i], ADAH_ERROR_FORMAT, "image");
-    static const char *const counts[] = {"0", "", "-1", "x", "99999999999"};
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
-        refuse_rewritten("words", counts[i], ADAH_ERROR_FORMAT, "words");
+    static const char *const texts[] = {"words 0", "", "words", "words -1", "words x", "words 99999999999", "pixels 5"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        refuse_rewritten("text", texts[i], ADAH_ERROR_FORMAT, "text");
+    refuse_rewritten("text", "vector 13", ADAH_ERROR_FORMAT, "checksum"); /* the identity hangs on it */
+    refuse_rewritten("image", "vector 6", ADAH_ERROR_FORMAT, "checksum");
     refuse_rewritten("config", "{}", ADAH_ERROR_FORMAT, "configuration");
     refuse_rewritten("config", "", ADAH_ERROR_FORMAT, "configuration");
     refuse_rewritten("vocabulary", "{}", ADAH_ERROR_FORMAT, "checksum");
@@ -467,12 +466,12 @@ static void test_missing_and_misshapen_parameters(void **state) {
 static void test_parts_that_do_not_fit(void **state) {
     (void)state;
     adah_model_state s = make_state();
-    s.n_words++;
+    s.text.item.dim[0]++;
     refuse_to_open(&s, ADAH_ERROR_FORMAT, "words");
-    s.n_words--;
-    s.image_item = ADAH_SHAPE1(D + 1);
+    s.text.item.dim[0]--;
+    s.image.item.dim[0]++;
     refuse_to_open(&s, ADAH_ERROR_MISMATCH, "image.feature.0.weight");
-    s.image_item = ADAH_SHAPE1(D);
+    s.image.item.dim[0]--;
     s.config.n_text_feature++;
     refuse_to_open(&s, ADAH_ERROR_MISMATCH, "feature.1.weight");
     s.config.n_text_feature--;
@@ -500,10 +499,8 @@ static void test_pixels_other_than_the_side(void **state) {
     adah_parameters_free(&s.parameters);
     s.config.n_side = 24;
     s.config.n_image_hidden = 4;
-    s.image = ADAH_INPUT_PIXELS;
-    s.image_item = (adah_shape){3, {3, 24, 24, 0}};
-    const adah_network_plan plan = {
-        .n_batch = 1, .image = s.image, .image_item = s.image_item, .n_words = s.n_words, .creating = 1};
+    s.image = adah_input_pixels(24);
+    const adah_network_plan plan = {.n_batch = 1, .image = s.image, .text = s.text, .creating = 1};
     adah_network *net;
     assert_int_equal(adah_network_create(&plan, &s.config, &s.parameters, &net, NULL), ADAH_OK);
     adah_network_free(net);
@@ -511,7 +508,7 @@ static void test_pixels_other_than_the_side(void **state) {
     write_state(path, &s);
     assert_int_equal(adah_model_open(path, &model, NULL), ADAH_OK);
     adah_model_close(model);
-    s.image_item = (adah_shape){3, {3, 16, 16, 0}};
+    s.image = adah_input_pixels(16);
     refuse_to_open(&s, ADAH_ERROR_FORMAT, "16");
     adah_model_state_free(&s);
 }

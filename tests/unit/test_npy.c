@@ -141,6 +141,50 @@ static void test_headers_that_are_refused(void **state) {
     expect_refused(ADAH_NPY_FLOAT, "data at byte 67, expected a multiple of 4");
 }
 
+/* Versions 2 and 3 have four bytes for the header's length; features have up to four dimensions. */
+static void test_arrays_of_several_dimensions(void **state) {
+    (void)state;
+    char header[117];
+    float features[120];
+    uint8_t bytes[12 + 116 + sizeof features] = {0x93, 'N', 'U', 'M', 'P', 'Y', 0, 0, 116, 0, 0, 0};
+    for (int i = 0; i < 120; i++)
+        features[i] = (float)i / 7;
+    snprintf(header, sizeof header, "%-115s\n", "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3, 4, 5), }");
+    memcpy(bytes + 12, header, 116);
+    memcpy(bytes + 128, features, sizeof features);
+    for (uint8_t version = 2; version <= 3; version++) {
+        adah_npy a;
+        bytes[6] = version;
+        assert_int_equal(adah_file_publish(path, bytes, sizeof bytes, NULL), ADAH_OK);
+        assert_int_equal(adah_npy_open_array(path, ADAH_NPY_FLOAT, 2, 4, &a, NULL), ADAH_OK);
+        assert_int_equal(a.n_dims, 4);
+        for (size_t i = 0; i < 4; i++)
+            assert_int_equal(a.dim[i], i + 2);
+        assert_int_equal(a.n_rows, 2);
+        assert_int_equal(a.n_columns, 60);
+        assert_memory_equal(a.items, features, sizeof features);
+        adah_npy_close(&a);
+        expect_refused(ADAH_NPY_FLOAT, "4 dimensions, expected 2");
+    }
+    adah_npy a;
+    adah_status status;
+    assert_int_equal(adah_npy_open_array(path, ADAH_NPY_FLOAT, 2, 3, &a, &status), ADAH_ERROR_FORMAT);
+    assert_non_null(strstr(status.message, "4 dimensions, expected 2 to 3"));
+    for (size_t length = 7; length < 128; length += 5) {
+        assert_int_equal(adah_file_publish(path, bytes, length, NULL), ADAH_OK);
+        expect_refused(ADAH_NPY_FLOAT, "damaged");
+    }
+    memset(bytes + 8, 0xff, 4);
+    assert_int_equal(adah_file_publish(path, bytes, sizeof bytes, NULL), ADAH_OK);
+    expect_refused(ADAH_NPY_FLOAT, "header of 4294967307 bytes in a file of 608");
+    write_by_hand("{'descr': '|u1', 'fortran_order': False, 'shape': (4294967296, 4294967296, 4294967296), }", 0);
+    assert_int_equal(adah_npy_open_array(path, ADAH_NPY_UINT8, 3, 3, &a, &status), ADAH_ERROR_FORMAT);
+    assert_non_null(strstr(status.message, "(4294967296, 4294967296, 4294967296) of 1-byte items does not match 0"));
+    write_by_hand("{'descr': '|u1', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1)}", 1);
+    assert_int_equal(adah_npy_open_array(path, ADAH_NPY_UINT8, 2, 4, &a, &status), ADAH_ERROR_FORMAT);
+    assert_non_null(strstr(status.message, "5 dimensions, expected 2 to 4"));
+}
+
 static void test_files_that_are_refused(void **state) {
     (void)state;
     const uint8_t codes[6] = {1, 2, 3, 4, 5, 6};
@@ -157,9 +201,9 @@ static void test_files_that_are_refused(void **state) {
         assert_int_equal(adah_file_publish(path, bytes, length, NULL), ADAH_OK);
         expect_refused(ADAH_NPY_UINT8, "damaged");
     }
-    bytes[6] = 2;
+    bytes[6] = 4;
     assert_int_equal(adah_file_publish(path, bytes, n, NULL), ADAH_OK);
-    expect_refused(ADAH_NPY_UINT8, "version 2.0, expected 1.0");
+    expect_refused(ADAH_NPY_UINT8, "version 4.0, expected 1.0, 2.0 or 3.0");
     adah_memory_free(bytes);
 
     adah_npy a;
@@ -211,6 +255,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_headers_of_others_are_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_headers_that_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_arrays_of_several_dimensions, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files_that_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_matrix_too_large_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failing_writes_leave_the_old_file, set_up, tear_down),

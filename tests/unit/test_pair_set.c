@@ -24,12 +24,11 @@ static const uint8_t has_image[] = {1, 0, 1, 1, 1};
 
 static adah_pair_set vectors(void) {
     return (adah_pair_set){.n = 5,
-                           .image = ADAH_INPUT_VECTOR,
-                           .image_item = ADAH_SHAPE1(2),
-                           .image_float = image_float,
+                           .image = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(2)},
+                           .image_float = {.value = image_float},
                            .word = word,
                            .word_start = word_start,
-                           .n_words = 6,
+                           .text = {ADAH_INPUT_WORDS, ADAH_SHAPE1(6)},
                            .label = label,
                            .label_start = label_start,
                            .n_labels = 4};
@@ -69,6 +68,27 @@ static void test_images(void **state) {
     assert_floats(x, (const float[]){9, 10, 0, 0, 9, 10, -99, -99}, 8);
 }
 
+/* Given features: rows in an order of their own, scaled, tokens turned to channels first; rows beyond the items are zero. */
+static void test_given_features(void **state) {
+    (void)state;
+    static const float value[] = {0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15}; /* two items of 3 tokens of 2 channels */
+    static const size_t row[] = {1, 0};
+    adah_pair_set set = vectors();
+    const adah_config config = config_of("torchvision");
+    const size_t items[] = {0, 1};
+    float x[20];
+    set.text = (adah_side_input){ADAH_INPUT_TOKENS, ADAH_SHAPE2(3, 2)};
+    set.text_float = (adah_float_rows){value, row, 2};
+    fill(x, 20);
+    adah_pair_set_texts(&set, items, 2, 3, x);
+    assert_floats(x, (const float[]){20, 24, 28, 22, 26, 30, 0, 4, 8, 2, 6, 10, 0, 0, 0, 0, 0, 0, -99, -99}, 20);
+    set.image = (adah_side_input){ADAH_INPUT_MAP, {3, {2, 3, 1, 0}}};
+    set.image_float = (adah_float_rows){value, NULL, 0};
+    fill(x, 20);
+    adah_pair_set_images(&set, &config, items + 1, 1, 2, x);
+    assert_floats(x, (const float[]){10, 11, 12, 13, 14, 15, 0, 0, 0, 0, 0, 0, -99, -99}, 14);
+}
+
 static void test_pixels(void **state) {
     (void)state;
     static const char *const styles[] = {"torchvision", "caffe"};
@@ -78,8 +98,7 @@ static void test_pixels(void **state) {
         rgb[i] = (uint8_t)adah_random_below(&r, 256);
     adah_pair_set set = vectors();
     set.n = 2;
-    set.image = ADAH_INPUT_PIXELS;
-    set.image_item = (adah_shape){3, {3, 3, 3, 0}};
+    set.image = adah_input_pixels(3);
     set.image_rgb = rgb;
     for (int s = 0; s < 2; s++) {
         const adah_config config = config_of(styles[s]);
@@ -120,19 +139,20 @@ static void test_similarity_by_hand(void **state) {
     (void)state;
     const adah_pair_set set = vectors();
     const size_t items[] = {0, 1, 2, 3, 4};
-    uint8_t s[26];
-    memset(s, 7, sizeof s);
-    adah_pair_set_similar(&set, items, 5, s);
-    const uint8_t expected[26] = {1, 1, 0, 0, 0, /* label 1 */
-                                  1, 1, 0, 1, 0, /* 0, 1, 2 */
-                                  0, 0, 1, 0, 0, /* none: itself alone */
-                                  0, 1, 0, 1, 0, /* 2 */
-                                  0, 0, 0, 0, 1, /* 3 */
-                                  7};
-    assert_memory_equal(s, expected, sizeof s);
+    float s[26];
+    fill(s, 26);
+    adah_pair_set_similarity(&set, items, 5, items, 5, 0, s);
+    const float expected[25] = {1, 1, 0, 0, 0, /* label 1 */
+                                1, 1, 0, 1, 0, /* 0, 1, 2 */
+                                0, 0, 1, 0, 0, /* none: itself alone */
+                                0, 1, 0, 1, 0, /* 2 */
+                                0, 0, 0, 0, 1}; /* 3 */
+    assert_floats(s, expected, 25);
     const size_t few[] = {3, 1};
-    adah_pair_set_similar(&set, few, 2, s);
-    assert_memory_equal(s, ((const uint8_t[]){1, 1, 1, 1}), 4);
+    adah_pair_set_similarity(&set, few, 2, items, 5, 0, s);
+    assert_floats(s, (const float[10]){0, 1, 0, 1, 0, 1, 1, 0, 1, 0}, 10);
+    adah_pair_set_similarity(&set, few, 2, items, 5, 1, s); /* shared over either's */
+    assert_floats(s, (const float[10]){0, 1 / 3.0f, 0, 1, 0, 1 / 3.0f, 1, 0, 1 / 3.0f, 0}, 10);
 }
 
 /* Random label sets against every pair of labels. */
@@ -140,7 +160,8 @@ static void test_similarity_of_random_labels(void **state) {
     (void)state;
     enum { N = 60, LABELS = 40 };
     static uint32_t labels[N * LABELS];
-    static uint8_t has[N][LABELS], s[N * N];
+    static uint8_t has[N][LABELS];
+    static float s[N * N], graded[N * N];
     size_t start[N + 1] = {0}, items[N], n_similar = 0;
     adah_random r = adah_random_seeded(2, 2);
     for (size_t i = 0; i < N; i++) {
@@ -151,14 +172,19 @@ static void test_similarity_of_random_labels(void **state) {
     }
     adah_random_permutation(&r, N, items);
     const adah_pair_set set = {.n = N, .label = labels, .label_start = start, .n_labels = LABELS};
-    adah_pair_set_similar(&set, items, N, s);
+    adah_pair_set_similarity(&set, items, N, items, N, 0, s);
+    adah_pair_set_similarity(&set, items, N, items, N, 1, graded);
     for (size_t i = 0; i < N; i++)
         for (size_t j = 0; j < N; j++) {
-            int shared = i == j;
-            for (size_t l = 0; l < LABELS; l++)
-                shared |= has[items[i]][l] && has[items[j]][l];
-            assert_int_equal(s[i * N + j], shared);
-            n_similar += (size_t)shared;
+            size_t n_shared = 0, n_either = 0;
+            for (size_t l = 0; l < LABELS; l++) {
+                n_shared += has[items[i]][l] && has[items[j]][l];
+                n_either += has[items[i]][l] || has[items[j]][l];
+            }
+            const int similar = i == j || n_shared > 0;
+            assert_true(s[i * N + j] == (float)similar);
+            assert_true(graded[i * N + j] == (i == j ? 1 : n_either ? (float)n_shared / (float)n_either : 0));
+            n_similar += (size_t)similar;
         }
     assert_true(n_similar > N && n_similar < N * N);
 }
@@ -207,17 +233,15 @@ static void test_encode(void **state) {
     config.n_bits = Q;
     config.n_text_hidden = config.n_text_feature = 20;
     const adah_pair_set set = {.n = N,
-                               .image = ADAH_INPUT_VECTOR,
-                               .image_item = ADAH_SHAPE1(D),
-                               .image_float = images,
+                               .image = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(D)},
+                               .image_float = {.value = images},
                                .word = words,
                                .word_start = starts,
-                               .n_words = 6,
+                               .text = {ADAH_INPUT_WORDS, ADAH_SHAPE1(6)},
                                .label_start = starts};
     adah_parameters p = {0};
     adah_network *net;
-    const adah_network_plan plan = {
-        .n_batch = 1, .image = set.image, .image_item = set.image_item, .n_words = 6, .creating = 1};
+    const adah_network_plan plan = {.n_batch = 1, .image = set.image, .text = set.text, .creating = 1};
     assert_int_equal(adah_network_create(&plan, &config, &p, &net, NULL), ADAH_OK);
     counted c = {0, 0};
     const adah_progress progress = {count, &c};
@@ -254,6 +278,7 @@ static void test_encode(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_images),
+        cmocka_unit_test(test_given_features),
         cmocka_unit_test(test_pixels),
         cmocka_unit_test(test_bags_of_words),
         cmocka_unit_test(test_similarity_by_hand),

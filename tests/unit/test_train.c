@@ -126,8 +126,7 @@ static adah_parameters untrained(const job *j) {
     adah_network *net;
     const adah_network_plan plan = {.n_batch = 1,
                                     .image = j->pairs->set.image,
-                                    .image_item = j->pairs->set.image_item,
-                                    .n_words = TINY_WORDS,
+                                    .text = j->pairs->set.text,
                                     .n_labels = j->training.classify ? TINY_CLASSES : 0,
                                     .creating = 1};
     assert_int_equal(adah_network_create(&plan, &j->config, &p, &net, NULL), ADAH_OK);
@@ -148,7 +147,7 @@ static void moved(const job *j, const adah_parameters *now, unsigned group, int 
         const int differs = memcmp(p->value, q->value, p->n * sizeof(float)) != 0;
         *any |= differs;
         /* One bias for all positions moves no mask. */
-        *every &= differs || (j->pairs->set.image == ADAH_INPUT_MAP && !strcmp(p->name, "image.attention.bias"));
+        *every &= differs || (j->pairs->set.image.kind == ADAH_INPUT_MAP && !strcmp(p->name, "image.attention.bias"));
     }
     adah_parameters_free(&start);
 }
@@ -364,8 +363,7 @@ static int watch(void *user, const adah_progress_event *event) {
 static job *rich_job(void) {
     job *j = job_create(1);
     j->config.dropout = 0.2f;
-    j->config.classifier_weight = 0.5f;
-    j->config.quantisation_weight = 0.1f;
+    tiny_config_all_terms(&j->config);
     j->config.attention_retrieval_weight = 0.5f;
     j->config.weight_decay = 0.01f;
     j->config.clip_norm = 5;

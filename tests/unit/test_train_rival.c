@@ -1,4 +1,4 @@
-/* Rivals on a few easy pairs: the deep ones learn in the loop of train.c, with their memory and their adversary, to the same
+/* Rivals on a few easy pairs: the deep ones learn in the loop of train.c, with their bank and their adversary, to the same
  * bits after an interruption; the shallow ones become parameters; all of them encode by the plain network. */
 #define _GNU_SOURCE
 #include "base/memory.h"
@@ -147,7 +147,7 @@ static int stop_after(void *user, const adah_progress_event *event) {
     return --((stopper *)user)->n_left < 0;
 }
 
-/* Stopped again and again, every time after a few steps: the memory of DCMH and the adversary of ACMR go on as if nothing had
+/* Stopped again and again, every time after a few steps: the bank of DCMH and the adversary of ACMR go on as if nothing had
  * been. */
 static void test_resumed_to_the_same_bits(void **state) {
     (void)state;
@@ -206,40 +206,22 @@ static void test_the_adversary_of_acmr(void **state) {
     job_free(still);
 }
 
-/* After the last step the memory holds the codes of that step's batch; no code of a training pair is forgotten. */
-static void test_the_memory_of_dcmh(void **state) {
+/* After the last step the bank holds the codes of that step's batch; no code of a training pair is forgotten. */
+static void test_the_bank_of_dcmh(void **state) {
     (void)state;
     job *j = job_create("dcmh", 0);
     run_well(j);
-    const char *const name[2] = {"memory.image", "memory.text"};
+    const char *const name[2] = {"bank.image", "bank.text"};
     for (int m = 0; m < 2; m++) {
-        const float *memory = value_of(j, name[m]);
+        const float *bank = value_of(j, name[m]);
         for (size_t i = 0; i < N_TRAIN; i++) {
             float size = 0;
             for (size_t k = 0; k < 16; k++)
-                size += fabsf(memory[i * 16 + k]);
+                size += fabsf(bank[i * 16 + k]);
             assert_true(size > 0);
         }
     }
     job_free(j);
-}
-
-static void test_similar_to_all(void **state) {
-    (void)state;
-    tiny_pairs *t = tiny_pairs_create(12, 0, 1);
-    const size_t train[5] = {7, 0, 4, 11, 2}, row[3] = {4, 0, 2};
-    uint8_t similar[3 * 5], square[12 * 12];
-    adah_pair_set_similar(&t->set, t->items, 12, square);
-    adah_pair_set_similar_to_all(&t->set, train, 5, row, 3, similar);
-    for (size_t i = 0; i < 3; i++)
-        for (size_t j = 0; j < 5; j++)
-            assert_int_equal(similar[i * 5 + j], square[train[row[i]] * 12 + train[j]]);
-    t->set.label_start = (size_t[13]){0}; /* without labels a pair is similar to itself alone */
-    adah_pair_set_similar_to_all(&t->set, train, 5, row, 3, similar);
-    for (size_t i = 0; i < 3; i++)
-        for (size_t j = 0; j < 5; j++)
-            assert_int_equal(similar[i * 5 + j], row[i] == j);
-    free(t);
 }
 
 /* ---------------------------------------------------------------- the shallow ones */
@@ -256,7 +238,7 @@ static void test_shallow_rivals_learn(void **state) {
         }
 }
 
-/* Written, read again, opened: nothing is missing, a classifier or a memory is not taken along, the codes are the same. */
+/* Written, read again, opened: nothing is missing, a classifier or a bank is not taken along, the codes are the same. */
 static void test_model_files(void **state) {
     (void)state;
     temporary_folder folder = temporary_folder_create();
@@ -266,8 +248,8 @@ static void test_model_files(void **state) {
     for (int m = 0; m < 4; m++) {
         job *j = job_create(methods[m], 0);
         run_well(j);
-        adah_model_state s = {.config = j->config, .parameters = j->parameters, .image = ADAH_INPUT_VECTOR,
-                              .image_item = ADAH_SHAPE1(TINY_VECTOR), .n_words = TINY_WORDS,
+        adah_model_state s = {.config = j->config, .parameters = j->parameters, .image = j->pairs->set.image,
+                              .text = j->pairs->set.text,
                               .vocabulary = adah_memory_text("{}"), .training = adah_memory_text("{}")};
         adah_model_state back;
         assert_int_equal(adah_model_state_write(path, &s, NULL), ADAH_OK);
@@ -312,8 +294,7 @@ int main(void) {
         cmocka_unit_test(test_codes_of_the_plain_network),
         cmocka_unit_test(test_resumed_to_the_same_bits),
         cmocka_unit_test(test_the_adversary_of_acmr),
-        cmocka_unit_test(test_the_memory_of_dcmh),
-        cmocka_unit_test(test_similar_to_all),
+        cmocka_unit_test(test_the_bank_of_dcmh),
         cmocka_unit_test(test_shallow_rivals_learn),
         cmocka_unit_test(test_model_files),
         cmocka_unit_test(test_without_labels),

@@ -1,0 +1,83 @@
+#!/usr/bin/env bash
+# test_arrays.sh - a data set of arrays alone: trained, evaluated, searched; what does not fit is told.
+# shellcheck source=tests/cli/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# put_npy FILE SHAPE <VALUES - float32 array; a value is 0 or 1.
+put_npy() {
+    local header
+    header=$(printf '%-117s' "{'descr': '<f4', 'fortran_order': False, 'shape': ($2), }")
+    {
+        printf '\x93NUMPY\x01\x00\x76\x00%s\n' "$header"
+        while read -r value; do
+            if [ "$value" = 1 ]; then printf '\x00\x00\x80\x3f'; else printf '\x00\x00\x00\x00'; fi
+        done
+    } >"$1"
+}
+
+# Record i is of class i % 4; its image is a one-hot vector, its text three tokens of which the last is padding.
+mkdir given
+for i in $(seq 0 59); do
+    split=train
+    [ $((i % 6)) != 0 ] || split=query
+    echo "{\"file_name\": \"r$i\", \"text\": \"number $i\", \"labels\": [\"c$((i % 4))\"], \"split\": \"$split\"}"
+done >given/metadata.jsonl
+for i in $(seq 0 59); do for d in 0 1 2 3; do echo $((i % 4 == d)); done; done | put_npy given/image.npy '60, 4'
+for i in $(seq 0 59); do
+    for d in 0 1 2 3; do echo $((i % 4 == d)); done
+    for d in 0 1 2 3; do echo $((d == 0)); done
+    for d in 0 1 2 3; do echo 0; done
+done | put_npy given/text.npy '60, 3, 4'
+
+tiny=(--bits 16 --set n_image_hidden=32 --set n_text_hidden=32 --set n_text_feature=16 --set n_batch=16 --set rate=0.01
+      --set validation_share=0 --threads 1)
+expect 0 train --data given --model model.safetensors --epochs 30 --quiet "${tiny[@]}"
+expect 0 eval --model model.safetensors --data given --json
+check_json
+check grep -qE '"map_image_to_text": ?(1|0\.9)' json
+check grep -qE '"map_text_to_image": ?(1|0\.9)' json
+expect 0 eval --model model.safetensors --data given --report report.html
+check grep -q 'number 6' report.html
+expect 0 info --model model.safetensors
+stdout_has '^image: vector 4$'
+stdout_has '^text: tokens 3 4$'
+
+expect 0 index create --model model.safetensors --data given --index given.adah
+for by in image text; do
+    for to in image text; do
+        expect 0 search --model model.safetensors --index given.adah --data given --record r6 --by $by --to $to -k 3 --json
+        check_json
+        check test "$(grep -c '"c2"' json)" = 3 # r6 is of class 2
+    done
+done
+expect 2 search --model model.safetensors --index given.adah --data given --record r99
+stderr_has 'no record with the file_name "r99"'
+expect 2 search --model model.safetensors --index given.adah --record r6
+stderr_has 'belong together'
+expect 2 search --model model.safetensors --index given.adah --data given --record r6 --by sound
+stderr_has '--by is "sound"'
+expect 2 search --model model.safetensors --index given.adah --data given --text r6 --record r6
+stderr_has 'one of --text, --image and --record'
+
+# What such a model cannot take, and what such a data set cannot go with.
+expect 1 search --model model.safetensors --index given.adah --text 'number 6'
+stderr_has 'takes texts given as "tokens 3 4"'
+expect 1 search --model model.safetensors --index given.adah --image given/image.npy
+stderr_has 'takes images given as "vector 4"'
+expect 2 train --data given --model m.safetensors --backbone small
+stderr_has 'given/image.npy gives the images as features'
+check test ! -e m.safetensors
+mv given/text.npy text.npy
+expect 1 eval --model model.safetensors --data given
+stderr_has 'neither text.npy nor text.safetensors'
+sed 1d text.npy >given/text.npy
+expect 1 train --data given --model m.safetensors
+stderr_has 'given/text.npy: not a .npy file'
+head -c 500 text.npy >given/text.npy
+expect 1 train --data given --model m.safetensors
+stderr_has 'given/text.npy: damaged: shape \(60, 3, 4\)'
+for i in $(seq 1 24); do echo 0; done | put_npy given/text.npy '2, 3, 4'
+expect 1 train --data given --model m.safetensors
+stderr_has 'given/text.npy: 2 rows, expected 60'
+check_no_leftovers .
+finish
