@@ -166,7 +166,6 @@ static void add_history(report *r, double *numbers) {
                                           {"F(I\xE2\x86\x92T\xCC\x82)", "image_to_text_hidden"},
                                           {"label classifier", "classifier"},
                                           {"similarity", "similarity"}, /* of the rivals */
-                                          {"balance", "balance"},
                                           {"structure", "structure"},
                                           {"label classifier", "labels"},
                                           {"modality classifier", "modality"}};
