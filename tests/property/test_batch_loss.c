@@ -43,8 +43,7 @@ static void bench_create(bench *b, void (*configure)(adah_config *c)) {
     const adah_network_plan plan = {.mode = ADAH_GRAPH_TRAIN,
                                     .n_batch = N_BATCH,
                                     .image = b->pairs->set.image,
-                                    .image_item = b->pairs->set.image_item,
-                                    .n_words = b->pairs->set.n_words,
+                                    .text = b->pairs->set.text,
                                     .keep_hidden = 1,
                                     .creating = 1};
     assert_int_equal(adah_network_create(&plan, &b->config, &b->parameters, &b->net, NULL), ADAH_OK);
