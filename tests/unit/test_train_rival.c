@@ -238,6 +238,66 @@ static void test_shallow_rivals_learn(void **state) {
         }
 }
 
+/* H of item by hand from the average x of its image; anchors as the parameters say. */
+static double shallow_bit(const job *j, const double *x, size_t n_in, size_t bit) {
+    const float *w = value_of(j, "image.hash.weight");
+    const adah_parameter *anchor = adah_parameters_find(&j->parameters, "image.hash.anchor");
+    double sum = (double)value_of(j, "image.hash.bias")[bit];
+    for (size_t c = 0; !anchor && c < n_in; c++)
+        sum += (double)w[bit * n_in + c] * x[c];
+    for (size_t a = 0; anchor && a < anchor->shape.dim[0]; a++) {
+        double square = 0;
+        for (size_t c = 0; c < n_in; c++)
+            square += pow(x[c] - (double)anchor->value[a * n_in + c], 2);
+        sum += (double)w[bit * anchor->shape.dim[0] + a] * exp(-square * (double)*value_of(j, "image.hash.scale"));
+    }
+    return sum;
+}
+
+/* Maps and tokens are averaged the same way when learning and when encoding; tokens of zeros do not count. */
+static void test_codes_of_shallow_rivals(void **state) {
+    (void)state;
+    for (int m = 0; m < 2; m++)
+        for (int tokens = 0; tokens < 2; tokens++) {
+            job *j = job_create(m ? "seph-rnd" : "cca", 1);
+            const size_t item = 6, n_in = TINY_CHANNELS, n_positions = TINY_POSITIONS, n_present = tokens ? 5 : n_positions;
+            if (tokens) {
+                j->pairs->set.image = (adah_side_input){ADAH_INPUT_TOKENS, ADAH_SHAPE2(n_positions, n_in)};
+                for (size_t i = 0; i < N_TRAIN + N_VALIDATION; i += 2)
+                    memset(j->pairs->image + (i * n_positions + n_present) * n_in, 0, (n_positions - n_present) * n_in * sizeof(float));
+            }
+            run_well(j);
+            double x[TINY_CHANNELS] = {0};
+            float code[16];
+            for (size_t p = 0; p < n_present; p++)
+                for (size_t c = 0; c < n_in; c++)
+                    x[c] += (double)j->pairs->image[item * n_in * n_positions + (tokens ? p * n_in + c : c * n_positions + p)] /
+                            (double)n_present;
+            assert_int_equal(adah_pair_set_encode(&j->pairs->set, &j->config, &j->parameters, &item, 1, code, NULL,
+                                                  (adah_progress){0}, NULL),
+                             ADAH_OK);
+            for (size_t bit = 0; bit < 16; bit++)
+                assert_true(fabs((double)code[bit] - shallow_bit(j, x, n_in, bit)) < 1e-3 * (1 + fabs((double)code[bit])));
+            if (m == 1) { /* anchors are drawn from the averages of the training pairs */
+                const float *anchor = value_of(j, "image.hash.anchor");
+                int found = 0;
+                for (size_t i = 0; i < N_TRAIN; i++) {
+                    const size_t present = tokens && i % 2 == 0 ? n_present : n_positions;
+                    double gap = 0;
+                    for (size_t c = 0; c < n_in; c++) {
+                        double mean = 0;
+                        for (size_t p = 0; p < present; p++)
+                            mean += (double)j->pairs->image[i * n_in * n_positions + (tokens ? p * n_in + c : c * n_positions + p)];
+                        gap += fabs(mean / (double)present - (double)anchor[c]);
+                    }
+                    found |= gap < 1e-4;
+                }
+                assert_true(found);
+            }
+            job_free(j);
+        }
+}
+
 /* Written, read again, opened: nothing is missing, a classifier or a bank is not taken along, the codes are the same. */
 static void test_model_files(void **state) {
     (void)state;
@@ -296,6 +356,7 @@ int main(void) {
         cmocka_unit_test(test_the_adversary_of_acmr),
         cmocka_unit_test(test_the_bank_of_dcmh),
         cmocka_unit_test(test_shallow_rivals_learn),
+        cmocka_unit_test(test_codes_of_shallow_rivals),
         cmocka_unit_test(test_model_files),
         cmocka_unit_test(test_without_labels),
     };
