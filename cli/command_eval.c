@@ -11,10 +11,13 @@ static int run(int argc, char **argv);
 const cli_command cli_eval = {
     "eval", "Measure retrieval: mean average precision and more, in all four directions.", "",
     "Relevant is what shares a label with the query. The database is every record that is not of the split \"query\".\n"
+    "Several models (of other seeds, say) give each its figures, then their mean and sample standard deviation; with --json\n"
+    "as \"models\", \"mean\" and \"deviation\". docs/evaluation.md has the formulas and every field of --json.\n"
     "With --codes no model is needed: PREFIX.image.npy, PREFIX.text.npy and PREFIX.ids as 'adah encode' writes them.\n"
     "\n"
     "Examples:\n"
     "  adah eval --model photos.safetensors --data photos\n"
+    "  adah eval --model seed0.safetensors --model seed1.safetensors --model seed2.safetensors --data photos\n"
     "  adah eval --model photos.safetensors --data photos --queries other-photos --json\n"
     "  adah eval --model photos.safetensors --data photos --report report.html\n"
     "  adah eval --codes photos-codes --data photos\n",
@@ -24,26 +27,79 @@ static double number(const json_t *o, const char *direction, const char *key) {
     return json_number_value(json_object_get(json_object_get(o, direction), key));
 }
 
-static void print_table(const json_t *o) {
-    static const char *const key[] = {"image_to_text", "text_to_image", "image_to_image", "text_to_text"};
-    static const char *const name[] = {"image to text", "text to image", "image to image", "text to text"};
+static const char *const direction_key[4] = {"image_to_text", "text_to_image", "image_to_image", "text_to_text"};
+static const char *const direction_name[4] = {"image to text", "text to image", "image to image", "text to text"};
+
+static long long count(const json_t *o, const char *key) { return (long long)json_integer_value(json_object_get(o, key)); }
+
+static void print_head(const json_t *o) {
     printf("%lld queries (%lld more have no relevant item), %lld in the database, %lld bits, relevance by %s\n\n",
-           (long long)json_integer_value(json_object_get(o, "n_queries")),
-           (long long)json_integer_value(json_object_get(o, "n_queries_without_relevant")),
-           (long long)json_integer_value(json_object_get(o, "n_database")),
-           (long long)json_integer_value(json_object_get(o, "n_bits")), json_string_value(json_object_get(o, "relevance")));
-    const long long k = (long long)number(o, key[0], "k");
-    printf("%-16s%9s%12s%20s%9s%lld%10s%lld\n", "", "mAP@all", "tie-aware", "ties best..worst", "mAP@", k, "NDCG@", k);
+           count(o, "n_queries"), count(o, "n_queries_without_relevant"), count(o, "n_database"), count(o, "n_bits"),
+           json_string_value(json_object_get(o, "relevance")));
+}
+
+/* The heads of the columns that depend on k. */
+static void name_cuts(const json_t *o, char map[48], char ndcg[48]) {
+    const long long k = (long long)number(o, direction_key[0], "k");
+    snprintf(map, 48, "mAP@%lld by rank", k);
+    snprintf(ndcg, 48, "NDCG@%lld", k);
+}
+
+static void print_table(const json_t *o) {
+    char map[48], ndcg[48];
+    name_cuts(o, map, ndcg);
+    printf("%-16s%9s%12s%20s%18s%11s\n", "", "mAP@all", "tie-aware", "ties best..worst", map, ndcg);
     for (int i = 0; i < 4; i++)
-        printf("%-16s%9.4f%12.4f%12.4f..%.4f%11.4f%12.4f\n", name[i], number(o, key[i], "map"),
-               number(o, key[i], "map_tie_aware"), number(o, key[i], "map_optimistic"), number(o, key[i], "map_pessimistic"),
-               number(o, key[i], "map_at_k_by_rank"), number(o, key[i], "ndcg_at_k"));
+        printf("%-16s%9.4f%12.4f%12.4f..%.4f%18.4f%11.4f\n", direction_name[i], number(o, direction_key[i], "map"),
+               number(o, direction_key[i], "map_tie_aware"), number(o, direction_key[i], "map_optimistic"),
+               number(o, direction_key[i], "map_pessimistic"), number(o, direction_key[i], "map_at_k_by_rank"),
+               number(o, direction_key[i], "ndcg_at_k"));
+    if (json_object_get(json_object_get(o, direction_key[0]), "map_real")) {
+        printf("\nreal-valued codes by cosine, mAP@all:");
+        for (int i = 0; i < 4; i++)
+            printf("%s %s %.4f", i ? "," : "", direction_name[i], number(o, direction_key[i], "map_real"));
+        printf("\n");
+    }
     const json_t *masks = json_object_get(o, "attention_masks");
     if (masks)
         printf("\nattention masks of %lld images: mean IoU %.3f (random %.3f), pointing game %.3f (random %.3f)\n",
-               (long long)json_integer_value(json_object_get(masks, "n_images")), number(o, "attention_masks", "iou"),
-               number(o, "attention_masks", "iou_random"), number(o, "attention_masks", "pointing_game"),
-               number(o, "attention_masks", "pointing_game_random"));
+               count(masks, "n_images"), number(o, "attention_masks", "iou"), number(o, "attention_masks", "iou_random"),
+               number(o, "attention_masks", "pointing_game"), number(o, "attention_masks", "pointing_game_random"));
+}
+
+/* Each model's table, then the means. */
+static void print_several(const json_t *o, const cli_list *model) {
+    static const char *const key[] = {"map", "map_tie_aware", "map_at_k_by_rank", "ndcg_at_k"};
+    const json_t *models = json_object_get(o, "models"), *mean = json_object_get(o, "mean"),
+                 *deviation = json_object_get(o, "deviation");
+    print_head(json_array_get(models, 0));
+    for (size_t i = 0; i < model->n; i++) {
+        const json_t *one = json_array_get(models, i);
+        printf("%s, seed %lld\n", model->item[i], count(one, "seed"));
+        print_table(one);
+        printf("\n");
+    }
+    char map[48], ndcg[48];
+    name_cuts(mean, map, ndcg);
+    printf("mean of %zu models \xC2\xB1 sample standard deviation\n%-16s%18s%18s%18s%18s\n", model->n, "", "mAP@all",
+           "tie-aware", map, ndcg);
+    for (int i = 0; i < 4; i++) {
+        printf("%-16s", direction_name[i]);
+        for (size_t m = 0; m < sizeof key / sizeof *key; m++)
+            printf("   %.4f \xC2\xB1 %.4f", number(mean, direction_key[i], key[m]), number(deviation, direction_key[i], key[m]));
+        printf("\n");
+    }
+}
+
+static void print_result(const char *json, const cli_list *model) {
+    json_t *o = json_loads(json, 0, NULL);
+    if (model->n > 1) {
+        print_several(o, model);
+    } else {
+        print_head(o);
+        print_table(o);
+    }
+    json_decref(o);
 }
 
 static int parse_split(const char *text, adah_split *split) {
@@ -58,40 +114,76 @@ static int parse_split(const char *text, adah_split *split) {
 
 typedef struct sets {
     adah_dataset *data, *queries;
-    adah_model *model;
+    adah_model *model; /* the first, with its codes of the data: the report shows them */
     adah_codes codes, query_codes;
 } sets;
 
-static adah_code evaluate(sets *s, const char *data, const char *queries, const char *model, const char *codes,
-                          const char *query_codes, adah_evaluate_options *o, const adah_encode_options *encode,
-                          adah_progress progress, char **json, adah_status *status) {
-    const adah_dataset_options dataset_options = {encode->strict};
-    adah_code code = adah_dataset_open(data, &dataset_options, &s->data, status);
-    if (code == ADAH_OK && queries)
-        code = adah_dataset_open(queries, &dataset_options, &s->queries, status);
-    o->queries = s->queries;
-    if (code != ADAH_OK)
-        return code;
-    if (model) {
-        code = adah_model_open(model, &s->model, status);
-        return code == ADAH_OK ? adah_evaluate(s->model, s->data, o, encode, progress, json, status) : code;
-    }
-    code = adah_codes_read(codes, s->data, &s->codes, status);
+static adah_code open_sets(sets *s, const char *data, const char *queries, int strict, adah_status *status) {
+    const adah_dataset_options options = {strict};
+    const adah_code code = adah_dataset_open(data, &options, &s->data, status);
+    return code == ADAH_OK && queries ? adah_dataset_open(queries, &options, &s->queries, status) : code;
+}
+
+static adah_code evaluate_codes(sets *s, const char *codes, const char *query_codes, const adah_evaluate_options *o,
+                                char **json, adah_status *status) {
+    adah_code code = adah_codes_read(codes, s->data, &s->codes, status);
     if (code == ADAH_OK && query_codes)
         code = adah_codes_read(query_codes, s->queries ? s->queries : s->data, &s->query_codes, status);
+    return code == ADAH_OK ? adah_evaluate_codes(s->data, &s->codes, query_codes ? &s->query_codes : NULL, o, json, status)
+                           : code;
+}
+
+/* One evaluation; keeps the first model and its codes in s. */
+static adah_code evaluate_model(sets *s, const char *path, const adah_evaluate_options *options,
+                                const adah_encode_options *encode, adah_progress progress, char **json,
+                                adah_status *status) {
+    adah_model *model = NULL;
+    adah_codes codes = {0};
+    adah_evaluate_options o = *options;
+    o.codes = &codes;
+    adah_code code = adah_model_open(path, &model, status);
     if (code == ADAH_OK)
-        code = adah_evaluate_codes(s->data, &s->codes, query_codes ? &s->query_codes : NULL, o, json, status);
+        code = adah_encode_dataset(model, s->data, encode, progress, &codes, status);
+    if (code == ADAH_OK)
+        code = adah_evaluate(model, s->data, &o, encode, progress, json, status);
+    if (s->model) {
+        adah_codes_free(&codes);
+        adah_model_close(model);
+    } else {
+        s->codes = codes;
+        s->model = model;
+    }
+    return code;
+}
+
+/* All models: one gives its evaluation, several the joined one. */
+static adah_code evaluate_models(sets *s, const cli_list *model, const adah_evaluate_options *o,
+                                 const adah_encode_options *encode, adah_progress progress, char **json,
+                                 adah_status *status) {
+    char *one[CLI_LIST_MAX] = {0};
+    adah_code code = ADAH_OK;
+    for (size_t i = 0; i < model->n && code == ADAH_OK; i++)
+        code = evaluate_model(s, model->item[i], o, encode, progress, &one[i], status);
+    if (code == ADAH_OK && model->n > 1) {
+        code = adah_evaluate_mean((const char *const *)one, model->n, json, status);
+    } else {
+        *json = one[0];
+        one[0] = NULL;
+    }
+    for (size_t i = 0; i < model->n; i++)
+        adah_free(one[i]);
     return code;
 }
 
 static int run(int argc, char **argv) {
-    const char *data = NULL, *model = NULL, *queries = NULL, *codes = NULL, *query_codes = NULL, *report = NULL,
+    const char *data = NULL, *queries = NULL, *codes = NULL, *query_codes = NULL, *report = NULL,
                *split = "query";
     int as_json = 0, quiet = 0, threads = 0;
+    cli_list model = {{NULL}, 0};
     adah_evaluate_options o = ADAH_EVALUATE_OPTIONS_INIT;
     adah_encode_options encode = ADAH_ENCODE_OPTIONS_INIT;
     const cli_option options[] = {
-        {"model", 0, CLI_TEXT, "FILE", "a trained model", &model, 0, 0, 0},
+        {"model", 0, CLI_LIST, "FILE", "a trained model; several: also mean and deviation", &model, 0, 0, 0},
         {"data", 0, CLI_TEXT, "DIR", "the data set", &data, 1, 0, 0},
         {"queries", 0, CLI_TEXT, "DIR", "take the queries from this data set instead", &queries, 0, 0, 0},
         {"split", 0, CLI_TEXT, "query|train|database", "which records are queries (default query)", &split, 0, 0, 0},
@@ -99,6 +191,7 @@ static int run(int argc, char **argv) {
         {"query-codes", 0, CLI_TEXT, "PREFIX", "codes of the queries (default: the same)", &query_codes, 0, 0, 0},
         {"report", 0, CLI_TEXT, "FILE", "also write an HTML report with pictures, curves and attention masks", &report, 0, 0, 0},
         {"k", 'k', CLI_SIZE, "N", "cut of mAP@k and NDCG@k (default 50)", &o.n_cut, 0, 1, 1e9},
+        {"real", 0, CLI_FLAG, NULL, "also mAP of the codes before their signs are taken, by cosine", &o.real, 0, 0, 0},
         {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &encode.strict, 0, 0, 0},
         {"cache", 0, CLI_TEXT, "DIR", "where feature maps are kept (default ~/.cache/adah)", &encode.cache_folder, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "default: one a core", &threads, 0, 0, 4096},
@@ -108,7 +201,7 @@ static int run(int argc, char **argv) {
     const int code = cli_parse_all(&cli_eval, options, sizeof options / sizeof *options, argc, argv);
     if (code >= 0)
         return code;
-    if (!model == !codes) {
+    if (!model.n == !codes) {
         fprintf(stderr, "adah eval: give either --model or --codes\n");
         return CLI_USAGE;
     }
@@ -117,7 +210,12 @@ static int run(int argc, char **argv) {
                                     : "adah eval: --queries with --codes needs --query-codes\n");
         return CLI_USAGE;
     }
-    if (report && !model) {
+    if (o.real && codes) {
+        fprintf(stderr, "adah eval: --real needs --model\n");
+        return CLI_USAGE;
+    }
+    encode.keep_real = o.real;
+    if (report && !model.n) {
         fprintf(stderr, "adah eval: --report needs --model\n");
         return CLI_USAGE;
     }
@@ -130,16 +228,21 @@ static int run(int argc, char **argv) {
     sets s = {0};
     char *json = NULL;
     const adah_progress progress = cli_progress_begin(quiet);
-    adah_code done = evaluate(&s, data, queries, model, codes, query_codes, &o, &encode, progress, &json, &status);
+    adah_code done = open_sets(&s, data, queries, encode.strict, &status);
+    o.queries = s.queries;
+    if (done == ADAH_OK)
+        done = codes ? evaluate_codes(&s, codes, query_codes, &o, &json, &status)
+                     : evaluate_models(&s, &model, &o, &encode, progress, &json, &status);
     cli_progress_end();
-    if (done == ADAH_OK && report)
-        done = adah_report_write(s.model, s.data, json, NULL, &encode, report, &status);
+    if (done == ADAH_OK && report) {
+        adah_report_options report_options = ADAH_REPORT_OPTIONS_INIT;
+        report_options.codes = &s.codes;
+        done = adah_report_write(s.model, s.data, json, &report_options, &encode, report, &status);
+    }
     if (done == ADAH_OK && as_json) {
         puts(json);
     } else if (done == ADAH_OK) {
-        json_t *object = json_loads(json, 0, NULL);
-        print_table(object);
-        json_decref(object);
+        print_result(json, &model);
         if (report)
             printf("\nreport: %s\n", report);
     }

@@ -43,9 +43,15 @@ static adah_code index_info(const char *path, json_t **object, adah_status *stat
 
 static adah_code data_info(const char *path, json_t **object, adah_status *status) {
     adah_dataset *dataset;
-    const adah_code code = adah_dataset_open(path, NULL, &dataset, status);
+    char checksum[33];
+    adah_code code = adah_dataset_open(path, NULL, &dataset, status);
     if (code != ADAH_OK)
         return code;
+    code = adah_dataset_split_checksum(dataset, checksum, status);
+    if (code != ADAH_OK) {
+        adah_dataset_close(dataset);
+        return code;
+    }
     json_int_t n_split[3] = {0};
     size_t n_labels = 0, n_empty = 0;
     const size_t n = adah_dataset_count(dataset);
@@ -57,8 +63,8 @@ static adah_code data_info(const char *path, json_t **object, adah_status *statu
     }
     const char *first_bad;
     const size_t n_bad = adah_dataset_skipped(dataset, &first_bad);
-    *object = json_pack("{s:I, s:I, s:I, s:I, s:I, s:f, s:I, s:I, s:s}", "n_records", (json_int_t)n, "n_train", n_split[0],
-                        "n_query", n_split[1], "n_database", n_split[2], "n_labels",
+    *object = json_pack("{s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:I, s:I, s:s}", "n_records", (json_int_t)n, "n_train", n_split[0],
+                        "n_query", n_split[1], "n_database", n_split[2], "split_checksum", checksum, "n_labels",
                         (json_int_t)adah_dataset_label_count(dataset), "labels_per_record", (double)n_labels / (double)n,
                         "n_texts_empty", (json_int_t)n_empty, "n_bad_records", (json_int_t)n_bad, "first_bad", first_bad);
     adah_dataset_close(dataset);

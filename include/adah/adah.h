@@ -92,6 +92,9 @@ size_t adah_dataset_label_count(const adah_dataset *dataset);
 const char *adah_dataset_label_name(const adah_dataset *dataset, uint32_t label); /* NULL: out of range */
 /* Bad records left out, and the message of the first of them ("" when none). */
 size_t adah_dataset_skipped(const adah_dataset *dataset, const char **first_message);
+/* 32 hex digits: a checksum of file names and splits, in the order of the records. Results of two places compare when it
+ * is the same. */
+adah_code adah_dataset_split_checksum(const adah_dataset *dataset, char checksum[33], adah_status *status);
 
 /* Writes generated scenes as a data set: coloured, textured shapes on cluttered grounds, captions with noise
  * words, several labels a scene, and the true object mask of every image under masks/. */
@@ -214,6 +217,7 @@ adah_code adah_attend_write(adah_encoder *encoder, const char *image_path, const
 typedef struct adah_codes {
     size_t n, n_bits;
     uint8_t *image, *text;   /* n codes each */
+    float *image_real, *text_real; /* what the codes are the signs of, n x n_bits each; NULL unless asked for */
     size_t *record;          /* n record numbers of the data set, ascending */
     size_t n_skipped;        /* records left out */
     char first_skipped[512]; /* why the first was, "" when none */
@@ -221,8 +225,9 @@ typedef struct adah_codes {
 typedef struct adah_encode_options {
     int strict;
     const char *cache_folder; /* as in adah_train_options */
+    int keep_real;            /* 1: the codes before their signs are taken are handed over too */
 } adah_encode_options;
-#define ADAH_ENCODE_OPTIONS_INIT {0, NULL}
+#define ADAH_ENCODE_OPTIONS_INIT {0, NULL, 0}
 adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *dataset, const adah_encode_options *options,
                               adah_progress progress, adah_codes *codes, adah_status *status);
 void adah_codes_free(adah_codes *codes);
@@ -280,18 +285,25 @@ typedef struct adah_evaluate_options {
     const adah_dataset *queries; /* NULL: queries come from the same data set */
     adah_split split;            /* which records are queries; QUERY. With TRAIN a query is left out of its own results */
     size_t n_cut;                /* k of AP@k and NDCG@k; 0: 50 */
+    int real;                    /* adah_evaluate: 1: also mAP of the real-valued codes by cosine; `codes` must hold them */
+    const adah_codes *codes;     /* adah_evaluate: those of `dataset`, when the model has encoded it before; NULL: not yet */
 } adah_evaluate_options;
-#define ADAH_EVALUATE_OPTIONS_INIT {NULL, ADAH_SPLIT_QUERY, 0}
+#define ADAH_EVALUATE_OPTIONS_INIT {NULL, ADAH_SPLIT_QUERY, 0, 0, NULL}
 
 /* Measures of docs/evaluation.md in the four directions, as a JSON object (adah_free). Database: the train and database
- * records of `dataset`. With other `queries`: their records of `split`, or all where none is of that split. Relevance:
- * shared labels; where no query has labels, as the model was trained ("words" or "pairs"). */
+ * records of `dataset`. With other `queries`: their records of `split`, or all where none is of that split; labels are
+ * matched by name, and a query whose image file is in the database too (same name, same bytes) is left out of its own
+ * results. Relevance: shared labels; where no query has labels, as the model was trained ("words" or "pairs"). */
 adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, const adah_evaluate_options *options,
                         const adah_encode_options *encode_options, adah_progress progress, char **json,
                         adah_status *status);
 /* The same from codes made before. query_codes NULL: the same codes. */
 adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *codes, const adah_codes *query_codes,
                               const adah_evaluate_options *options, char **json, adah_status *status);
+/* n >= 2 evaluations of one data set, by models that differ in seed say, as one JSON object: "models" lists them; "mean" and
+ * "deviation" have the form of each, with the mean and the sample standard deviation in place of every measure, and what is
+ * no measure (n_bits, preset) where all agree. ADAH_ERROR_MISMATCH: of other data, queries, relevance or length of codes. */
+adah_code adah_evaluate_mean(const char *const *evaluations, size_t n, char **json, adah_status *status);
 
 /* ---------------------------------------------------------------- report */
 
@@ -301,11 +313,13 @@ typedef struct adah_report_options {
     size_t n_text_queries;
     size_t n_image_queries;          /* query records shown with their attention mask; 6 */
     size_t n_results;                /* answers to each; 6 */
+    const adah_codes *codes;         /* of `dataset` by `model`, when it was encoded before; NULL: not yet */
 } adah_report_options;
-#define ADAH_REPORT_OPTIONS_INIT {NULL, NULL, 0, 6, 6}
+#define ADAH_REPORT_OPTIONS_INIT {NULL, NULL, 0, 6, 6, NULL}
 
-/* Writes one HTML file that needs nothing else: the mAP table, precision-recall and loss curves, queries with their answers
- * as pictures and distances, attention masks. evaluation: what adah_evaluate gave for this model and data set. */
+/* Writes one HTML file that needs nothing else: the mAP table, precision-recall, precision and loss curves, queries with their
+ * answers as pictures and distances, attention masks. evaluation: what adah_evaluate gave for this model and data set, or
+ * what adah_evaluate_mean made of several, the first of them by this model: then mean and deviation, and a curve each. */
 adah_code adah_report_write(const adah_model *model, const adah_dataset *dataset, const char *evaluation,
                             const adah_report_options *options, const adah_encode_options *encode_options,
                             const char *html_path, adah_status *status);

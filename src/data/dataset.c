@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 enum { SHOWN_BYTES = 200 }; /* of a value in a message */
 
 struct adah_dataset {
@@ -238,4 +240,21 @@ size_t adah_dataset_skipped(const adah_dataset *dataset, const char **first_mess
     if (first_message)
         *first_message = dataset->first_skipped.message;
     return dataset->n_skipped;
+}
+
+adah_code adah_dataset_split_checksum(const adah_dataset *dataset, char checksum[33], adah_status *status) {
+    XXH3_state_t *hash = XXH3_createState();
+    if (!hash)
+        return adah_fail_memory(status, 1024);
+    XXH3_128bits_reset(hash);
+    for (size_t i = 0; i < dataset->n_records; i++) {
+        const adah_record *r = &dataset->record[i];
+        const uint8_t split = (uint8_t)r->split;
+        XXH3_128bits_update(hash, r->file_name, strlen(r->file_name) + 1);
+        XXH3_128bits_update(hash, &split, 1);
+    }
+    const XXH128_hash_t sum = XXH3_128bits_digest(hash);
+    snprintf(checksum, 33, "%016llx%016llx", (unsigned long long)sum.high64, (unsigned long long)sum.low64);
+    XXH3_freeState(hash);
+    return ADAH_OK;
 }

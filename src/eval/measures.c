@@ -1,9 +1,9 @@
 /* measures.c - retrieval measures of many queries against one database.
  *
- * Per query: distances by the Hamming kernels, shared labels by counting along inverted lists, then two passes over
- * the database. The first counts items, relevant items and gains at each distance (a counting sort without moving
- * anything); the second knows from those counts the rank of every item as it meets them in database order.
- * All that depends on ties alone (tie-aware, bounds, NDCG, radius) comes from the counts, without a pass.
+ * Per query: distances by the Hamming kernels, shared labels by inverted lists, then two passes over the database. The
+ * first counts items, relevant items and gains at each distance (a counting sort without moving anything); the second
+ * knows from those counts the rank of every item as it meets them in database order. All that depends on ties alone
+ * (tie-aware, bounds, NDCG, radius) comes from the counts, without a pass.
  *
  * Queries are worked off in blocks of fixed size, and the sums of blocks are added in order, so that the number of
  * threads does not change a bit of the result. */
@@ -11,26 +11,22 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "codes/codes.h"
+#include "eval/relevance.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { BLOCK = 16, N_CUT_DEFAULT = 50, LEVELS_MAX = ADAH_BITS_MAX + 2 };
 
-/* Which items of the database carry a label. Labels are numbered in ascending order of their value. */
-typedef struct inverted {
-    uint32_t *label; /* n_labels, ascending */
-    size_t n_labels;
-    size_t *start;  /* n_labels + 1 */
-    uint32_t *item; /* ascending within a label */
-} inverted;
+/* Sums of the first 1..n terms of a series, each the sum of two doubles: differences of far terms stay exact. */
+typedef struct prefix_sums {
+    double *high, *low; /* n + 1 */
+} prefix_sums;
 
 /* What all queries share. */
 typedef struct tables {
-    /* Sums of 1 / r over r = 1..n, as the sum of two doubles: differences of far terms stay exact. */
-    double *harmonic_high, *harmonic_low;
-    double *discount; /* sums of 1 / log2(r + 1) over r = 1..n for n up to n_discount */
+    prefix_sums harmonic; /* of 1 / r over the ranks r */
+    prefix_sums discount; /* of 1 / log2(r + 1), for r up to n_discount */
     size_t n_discount;
     size_t n_points, point[ADAH_PRECISION_POINTS_MAX];
     uint8_t *point_of_rank; /* the first point that a rank counts for; up to the last point */
@@ -50,7 +46,7 @@ typedef struct job {
     const adah_coded_set *queries, *database;
     const size_t *leave_out;
     size_t n_bits, n_cut, n_query_labels_max;
-    inverted lists;
+    adah_label_lists lists;
     tables tables;
     block_sums *blocks;
 } job;
@@ -75,23 +71,7 @@ static adah_code check_set(const adah_coded_set *set, const char *name, adah_sta
         return ADAH_OK;
     if (!set->codes || !set->label_start)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "measures: the %s have no codes or no labels", name);
-    if (set->n > UINT32_MAX)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "measures: %zu %s, expected at most %u", set->n, name,
-                         UINT32_MAX);
-    for (size_t i = 0; i < set->n; i++) {
-        size_t start = set->label_start[i], end = set->label_start[i + 1];
-        if (end < start || end - start > UINT16_MAX || (end > start && !set->label))
-            return adah_fail(
-                status, ADAH_ERROR_ARGUMENT,
-                "measures: labels %zu .. %zu of item %zu of the %s, expected at most %u in ascending order", start,
-                end, i, name, UINT16_MAX);
-        for (size_t j = start + 1; j < end; j++)
-            if (set->label[j] <= set->label[j - 1])
-                return adah_fail(status, ADAH_ERROR_ARGUMENT,
-                                 "measures: label %u behind %u at item %zu of the %s, expected ascending labels",
-                                 set->label[j], set->label[j - 1], i, name);
-    }
-    return ADAH_OK;
+    return adah_labels_check(set->n, set->label, set->label_start, name, status);
 }
 
 static adah_code check(const job *j, adah_status *status) {
@@ -101,50 +81,7 @@ static adah_code check(const job *j, adah_status *status) {
                          ADAH_BITS_MIN, ADAH_BITS_MAX);
     ADAH_TRY(check_set(j->queries, "queries", status));
     ADAH_TRY(check_set(j->database, "database items", status));
-    for (size_t i = 0; j->leave_out && i < j->queries->n; i++)
-        if (j->leave_out[i] != SIZE_MAX && j->leave_out[i] >= j->database->n)
-            return adah_fail(status, ADAH_ERROR_ARGUMENT,
-                             "measures: query %zu leaves out item %zu of a database of %zu", i, j->leave_out[i],
-                             j->database->n);
-    return ADAH_OK;
-}
-
-/* ---- inverted lists ---- */
-
-static int by_value(const void *a, const void *b) {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* The number of a label; n_labels when the database does not have it. */
-static size_t find_label(const inverted *lists, uint32_t label) {
-    const uint32_t *found = bsearch(&label, lists->label, lists->n_labels, sizeof label, by_value);
-    return found ? (size_t)(found - lists->label) : lists->n_labels;
-}
-
-static adah_code build_lists(const adah_coded_set *set, inverted *lists, adah_status *status) {
-    size_t first = set->n ? set->label_start[0] : 0, n = set->n ? set->label_start[set->n] - first : 0;
-    lists->label = adah_memory_resize(NULL, n, sizeof *lists->label);
-    lists->item = adah_memory_resize(NULL, n, sizeof *lists->item);
-    lists->start = adah_memory_zeroed(n + 2, sizeof *lists->start);
-    if (!lists->label || !lists->item || !lists->start)
-        return adah_fail_memory(status, n * (sizeof *lists->label + sizeof *lists->item + sizeof *lists->start));
-    if (n == 0)
-        return ADAH_OK;
-    memcpy(lists->label, set->label + first, n * sizeof *lists->label);
-    qsort(lists->label, n, sizeof *lists->label, by_value);
-    for (size_t i = 0; i < n; i++)
-        if (i == 0 || lists->label[i] != lists->label[i - 1])
-            lists->label[lists->n_labels++] = lists->label[i];
-    /* start[l + 2] counts label l, then start[l + 1] is where its next item goes, in the end where it ends. */
-    for (size_t j = first; j < first + n; j++)
-        lists->start[find_label(lists, set->label[j]) + 2]++;
-    for (size_t l = 2; l < lists->n_labels + 2; l++)
-        lists->start[l] += lists->start[l - 1];
-    for (size_t i = 0; i < set->n; i++)
-        for (size_t j = set->label_start[i]; j < set->label_start[i + 1]; j++)
-            lists->item[lists->start[find_label(lists, set->label[j]) + 1]++] = (uint32_t)i;
-    return ADAH_OK;
+    return adah_leave_out_check(j->leave_out, j->queries->n, j->database->n, status);
 }
 
 /* ---- tables ---- */
@@ -158,6 +95,24 @@ static void choose_points(tables *t, size_t n_ranked) {
         t->point[t->n_points++] = n;
 }
 
+static int create_sums(prefix_sums *p, size_t n) {
+    p->high = adah_memory_zeroed(n + 1, sizeof *p->high);
+    p->low = adah_memory_zeroed(n + 1, sizeof *p->low);
+    return p->high && p->low;
+}
+
+/* Adds term r behind the r - 1 before it; the error of high + x is kept in low (Knuth's two-sum). */
+static void add_term(prefix_sums *p, size_t r, double x) {
+    double high = p->high[r - 1], sum = high + x, part = sum - high;
+    p->high[r] = sum;
+    p->low[r] = p->low[r - 1] + ((high - (sum - part)) + (x - part));
+}
+
+/* Sum of the terms from + 1 .. to. */
+static double sum_between(const prefix_sums *p, size_t from, size_t to) {
+    return (p->high[to] - p->high[from]) + (p->low[to] - p->low[from]);
+}
+
 static adah_code build_tables(const job *j, tables *t, adah_status *status) {
     size_t n = j->database->n, n_ranked = n;
     for (size_t i = 0; j->leave_out && i < j->queries->n && n_ranked == n; i++)
@@ -165,20 +120,13 @@ static adah_code build_tables(const job *j, tables *t, adah_status *status) {
     choose_points(t, n_ranked);
     size_t n_points = t->n_points ? t->point[t->n_points - 1] + 1 : 0;
     t->n_discount = j->n_cut < n ? j->n_cut : n;
-    t->harmonic_high = adah_memory_zeroed(n + 1, sizeof(double));
-    t->harmonic_low = adah_memory_zeroed(n + 1, sizeof(double));
-    t->discount = adah_memory_zeroed(t->n_discount + 1, sizeof(double));
     t->point_of_rank = adah_memory_zeroed(n_points, 1);
-    if (!t->harmonic_high || !t->harmonic_low || !t->discount || !t->point_of_rank)
+    if (!create_sums(&t->harmonic, n) || !create_sums(&t->discount, t->n_discount) || !t->point_of_rank)
         return adah_fail_memory(status, (n + 1) * 2 * sizeof(double));
-    for (size_t r = 1; r <= n; r++) {
-        /* the error of high + x, kept in low (Knuth's two-sum) */
-        double high = t->harmonic_high[r - 1], x = 1.0 / (double)r, sum = high + x, part = sum - high;
-        t->harmonic_high[r] = sum;
-        t->harmonic_low[r] = t->harmonic_low[r - 1] + ((high - (sum - part)) + (x - part));
-    }
+    for (size_t r = 1; r <= n; r++)
+        add_term(&t->harmonic, r, 1 / (double)r);
     for (size_t r = 1; r <= t->n_discount; r++)
-        t->discount[r] = t->discount[r - 1] + 1 / log2((double)r + 1);
+        add_term(&t->discount, r, 1 / log2((double)r + 1));
     for (size_t r = 1, p = 0; r < n_points; r++) {
         p += r > t->point[p];
         t->point_of_rank[r] = (uint8_t)p;
@@ -186,38 +134,25 @@ static adah_code build_tables(const job *j, tables *t, adah_status *status) {
     return ADAH_OK;
 }
 
-/* Sum of 1 / r over r = from + 1 .. to. */
-static double harmonic(const tables *t, size_t from, size_t to) {
-    return (t->harmonic_high[to] - t->harmonic_high[from]) + (t->harmonic_low[to] - t->harmonic_low[from]);
+static void free_tables(tables *t) {
+    adah_memory_free(t->harmonic.high);
+    adah_memory_free(t->harmonic.low);
+    adah_memory_free(t->discount.high);
+    adah_memory_free(t->discount.low);
+    adah_memory_free(t->point_of_rank);
 }
+
+/* Sum of 1 / r over r = from + 1 .. to. */
+static double harmonic(const tables *t, size_t from, size_t to) { return sum_between(&t->harmonic, from, to); }
 
 /* Sum of the discounts of the ranks from + 1 .. to that lie within the cut. */
 static double discounts(const tables *t, size_t from, size_t to) {
     from = from < t->n_discount ? from : t->n_discount;
     to = to < t->n_discount ? to : t->n_discount;
-    return t->discount[to] - t->discount[from];
+    return sum_between(&t->discount, from, to);
 }
 
 /* ---- one query ---- */
-
-/* Fills shared and returns its maximum, without the item that is left out. */
-static size_t count_shared(const job *j, size_t query, uint16_t *shared) {
-    const inverted *lists = &j->lists;
-    memset(shared, 0, j->database->n * sizeof *shared);
-    for (size_t i = j->queries->label_start[query]; i < j->queries->label_start[query + 1]; i++) {
-        size_t l = find_label(lists, j->queries->label[i]);
-        if (l == lists->n_labels)
-            continue;
-        for (size_t e = lists->start[l]; e < lists->start[l + 1]; e++)
-            shared[lists->item[e]]++;
-    }
-    if (j->leave_out && j->leave_out[query] != SIZE_MAX)
-        shared[j->leave_out[query]] = 0;
-    uint16_t most = 0;
-    for (size_t i = 0; i < j->database->n; i++)
-        most = shared[i] > most ? shared[i] : most;
-    return most;
-}
 
 /* Gains 2^s - 1, all scaled by 2^-most: NDCG is a ratio, and nothing overflows. */
 static void fill_gains(size_t most, double *gain) {
@@ -311,15 +246,17 @@ static void add_levels(const job *j, const levels *v, const double *gain, const 
 }
 
 static void add_query(const job *j, size_t query, scratch *w, block_sums *sums) {
-    size_t most = count_shared(j, query, w->shared), n_relevant = 0;
+    const size_t *start = j->queries->label_start + query, leave_out = j->leave_out ? j->leave_out[query] : SIZE_MAX;
+    const uint32_t *label = start[1] > start[0] ? j->queries->label + start[0] : NULL;
+    size_t most = adah_label_lists_share(&j->lists, label, start[1] - start[0], leave_out, w->shared), n_relevant = 0;
     if (most == 0) {
         sums->n_left_out++;
         return;
     }
     adah_hamming_distances(j->queries->codes + query * (j->n_bits / 8), j->database->codes, j->database->n, j->n_bits,
                            w->distance);
-    if (j->leave_out && j->leave_out[query] != SIZE_MAX)
-        w->distance[j->leave_out[query]] = (uint16_t)(j->n_bits + 1);
+    if (leave_out != SIZE_MAX)
+        w->distance[leave_out] = (uint16_t)(j->n_bits + 1);
     levels v;
     memset(w->n_sharing, 0, (most + 1) * sizeof *w->n_sharing);
     fill_gains(most, w->gain);
@@ -422,7 +359,7 @@ static adah_code run(job *j, uint64_t *counts, double *sums, double *radius, ada
         j->blocks[b].precision = sums + 2 * b * n_radii;
         j->blocks[b].recall = sums + (2 * b + 1) * n_radii;
     }
-    ADAH_TRY(build_lists(j->database, &j->lists, status));
+    ADAH_TRY(adah_label_lists_build(j->database->n, j->database->label, j->database->label_start, &j->lists, status));
     ADAH_TRY(build_tables(j, &j->tables, status));
     adah_parallel_for(n_blocks, 1, add_block, j);
     block_sums *total = &j->blocks[n_blocks];
@@ -458,13 +395,8 @@ adah_code adah_measures_compute(adah_coded_set queries, adah_coded_set database,
                          : adah_fail_memory(status, n_sums * (sizeof *counts + sizeof *sums));
     if (code != ADAH_OK)
         adah_memory_free(radius);
-    adah_memory_free(j.lists.label);
-    adah_memory_free(j.lists.item);
-    adah_memory_free(j.lists.start);
-    adah_memory_free(j.tables.harmonic_high);
-    adah_memory_free(j.tables.harmonic_low);
-    adah_memory_free(j.tables.discount);
-    adah_memory_free(j.tables.point_of_rank);
+    adah_label_lists_free(&j.lists);
+    free_tables(&j.tables);
     adah_memory_free(j.blocks);
     adah_memory_free(counts);
     adah_memory_free(sums);

@@ -1,8 +1,12 @@
 /* evaluate.c - retrieval measures of codes in all four directions, as JSON.
  *
- * Queries and database come from one data set by split or from two; labels are matched by name across them. */
+ * Queries and database come from one data set by split or from two. Across two, labels are matched by name, and an image
+ * file is the same when its name and its bytes are. */
+#include "base/file.h"
 #include "base/memory.h"
+#include "data/string_table.h"
 #include "eval/measures.h"
+#include "eval/measures_real.h"
 #include "pipeline/evaluate_masks.h"
 #include "pipeline/model.h"
 #include "pipeline/pair_source.h"
@@ -21,6 +25,7 @@ typedef struct labels {
 typedef struct selection {
     size_t n;
     uint8_t *code[2];
+    float *real[2]; /* NULL: not wanted */
     uint32_t *label;
     size_t *start;
     size_t *record;
@@ -34,6 +39,8 @@ static void labels_free(labels *l) {
 static void selection_free(selection *s) {
     adah_memory_free(s->code[0]);
     adah_memory_free(s->code[1]);
+    adah_memory_free(s->real[0]);
+    adah_memory_free(s->real[1]);
     adah_memory_free(s->label);
     adah_memory_free(s->start);
     adah_memory_free(s->record);
@@ -47,14 +54,17 @@ static int ascending(const void *a, const void *b) {
 /* Renames the labels of `queries` to the numbers the same names have in `database`; unknown names get numbers behind. */
 static adah_code match_labels(const adah_dataset *queries, const adah_dataset *database, labels *l, adah_status *status) {
     const size_t n = adah_dataset_label_count(queries), n_database = adah_dataset_label_count(database);
-    json_t *number = json_object();
+    adah_string_table names = {0};
     uint32_t *renamed = adah_memory_zeroed(n, sizeof *renamed);
-    adah_code code = renamed && number ? ADAH_OK : adah_fail_memory(status, n * sizeof *renamed);
-    for (uint32_t i = 0; i < n_database && code == ADAH_OK; i++)
-        json_object_set_new(number, adah_dataset_label_name(database, i), json_integer(i));
-    for (uint32_t i = 0; i < n && code == ADAH_OK; i++) {
-        json_t *found = json_object_get(number, adah_dataset_label_name(queries, i));
-        renamed[i] = found ? (uint32_t)json_integer_value(found) : (uint32_t)(n_database + i);
+    adah_code code = renamed ? ADAH_OK : adah_fail_memory(status, n * sizeof *renamed);
+    for (uint32_t i = 0; i < n_database + n && code == ADAH_OK; i++) {
+        const char *name = i < n_database ? adah_dataset_label_name(database, i)
+                                          : adah_dataset_label_name(queries, i - (uint32_t)n_database);
+        const uint32_t number = adah_string_table_add(&names, name, strlen(name));
+        if (number == ADAH_STRING_NONE)
+            code = adah_fail_memory(status, strlen(name) + 1);
+        else if (i >= n_database)
+            renamed[i - n_database] = number;
     }
     for (size_t i = 0; i < adah_dataset_count(queries) && code == ADAH_OK; i++) {
         for (size_t k = l->start[i]; k < l->start[i + 1]; k++)
@@ -62,8 +72,8 @@ static adah_code match_labels(const adah_dataset *queries, const adah_dataset *d
         if (l->start[i + 1] > l->start[i])
             qsort(l->label + l->start[i], l->start[i + 1] - l->start[i], sizeof *l->label, ascending);
     }
+    adah_string_table_free(&names);
     adah_memory_free(renamed);
-    json_decref(number);
     return code;
 }
 
@@ -89,7 +99,7 @@ static adah_code select_records(const adah_dataset *dataset, const adah_codes *c
             n++;
             n_labels += l->start[codes->record[i] + 1] - l->start[codes->record[i]];
         }
-    *out = (selection){n, {adah_memory_alloc(n * code_bytes), adah_memory_alloc(n * code_bytes)},
+    *out = (selection){n, {adah_memory_alloc(n * code_bytes), adah_memory_alloc(n * code_bytes)}, {NULL, NULL},
                        adah_memory_zeroed(n_labels, sizeof(uint32_t)), adah_memory_zeroed(n + 1, sizeof(size_t)),
                        adah_memory_zeroed(n, sizeof(size_t))};
     if (!out->code[0] || !out->code[1] || !out->label || !out->start || !out->record)
@@ -131,6 +141,31 @@ static json_t *measures_json(const adah_measures *m) {
 
 static const char *const modality_name[2] = {"image", "text"};
 
+/* The same records' real-valued codes, where the codes have them. */
+static adah_code select_real(const adah_codes *codes, selection *s, adah_status *status) {
+    const float *const from[2] = {codes->image_real, codes->text_real};
+    const size_t q = codes->n_bits;
+    for (int m = 0; m < 2; m++) {
+        s->real[m] = adah_memory_floats(s->n * q);
+        if (!s->real[m])
+            return adah_fail_memory(status, s->n * q * sizeof(float));
+        for (size_t i = 0, k = 0; i < codes->n && k < s->n; i++) /* both are in the order of the records */
+            if (codes->record[i] == s->record[k])
+                memcpy(s->real[m] + k++ * q, from[m] + i * q, q * sizeof(float));
+    }
+    return ADAH_OK;
+}
+
+static adah_code measure_real(const selection *queries, const selection *database, int from, int to, size_t n_bits,
+                              const size_t *own, json_t *object, adah_status *status) {
+    const adah_real_set q = {queries->n, queries->real[from], queries->label, queries->start};
+    const adah_real_set d = {database->n, database->real[to], database->label, database->start};
+    adah_measures_real m;
+    ADAH_TRY(adah_measures_real_compute(q, d, n_bits, own, &m, status));
+    json_object_set_new(object, "map_real", json_real(m.map));
+    return ADAH_OK;
+}
+
 /* All four directions into one object. */
 static adah_code measure(const selection *queries, const selection *database, size_t n_bits,
                          const adah_measures_options *options, json_t *object, adah_status *status) {
@@ -144,25 +179,17 @@ static adah_code measure(const selection *queries, const selection *database, si
             snprintf(key, sizeof key, "map_%s_to_%s", modality_name[from], modality_name[to]);
             json_object_set_new(object, key, json_real(m.map));
             snprintf(key, sizeof key, "%s_to_%s", modality_name[from], modality_name[to]);
-            json_object_set_new(object, key, measures_json(&m));
+            json_t *measures = measures_json(&m);
+            json_object_set_new(object, key, measures);
             json_object_set_new(object, "n_queries", json_integer((json_int_t)m.n_queries));
             json_object_set_new(object, "n_queries_without_relevant", json_integer((json_int_t)m.n_queries_left_out));
             adah_measures_free(&m);
+            if (queries->real[from] && database->real[to])
+                ADAH_TRY(measure_real(queries, database, from, to, n_bits, options->leave_out, measures, status));
         }
     json_object_set_new(object, "n_database", json_integer((json_int_t)database->n));
     json_object_set_new(object, "n_bits", json_integer((json_int_t)n_bits));
     return ADAH_OK;
-}
-
-/* For queries that are also in the database: where. */
-static size_t *own_positions(const selection *queries, const selection *database) {
-    size_t *own = adah_memory_zeroed(queries->n, sizeof *own);
-    for (size_t i = 0, k = 0; own && i < queries->n; i++) {
-        while (k < database->n && database->record[k] < queries->record[i])
-            k++;
-        own[i] = k < database->n && database->record[k] == queries->record[i] ? k : SIZE_MAX;
-    }
-    return own;
 }
 
 typedef struct evaluation {
@@ -173,11 +200,96 @@ typedef struct evaluation {
     const adah_vocabulary *vocabulary; /* NULL when similarity is "labels" */
     labels database_labels, query_labels;
     selection q, d;
-    size_t *own;
+    size_t *own;  /* by query: where it is in the database itself, SIZE_MAX: it is not */
+    size_t n_own;
 } evaluation;
+
+/* Whether a file is in both folders under this name with the same bytes. One that cannot be read is not. */
+static adah_code same_file(const char *folder, const char *other_folder, const char *name, int *is_same,
+                           adah_status *status) {
+    char *path = adah_file_join(folder, name), *other_path = adah_file_join(other_folder, name);
+    adah_file_map map = {0}, other = {0};
+    adah_code code = path && other_path ? ADAH_OK : adah_fail_memory(status, strlen(name));
+    *is_same = code == ADAH_OK && adah_file_open_map(path, &map, NULL) == ADAH_OK &&
+               adah_file_open_map(other_path, &other, NULL) == ADAH_OK && map.n_bytes > 0 &&
+               map.n_bytes == other.n_bytes && !memcmp(map.bytes, other.bytes, map.n_bytes);
+    adah_file_close_map(&map);
+    adah_file_close_map(&other);
+    adah_memory_free(path);
+    adah_memory_free(other_path);
+    return code;
+}
+
+/* Numbers the image files of a data set as its records. */
+static adah_code number_files(const adah_dataset *dataset, adah_string_table *files, adah_status *status) {
+    for (size_t i = 0; i < adah_dataset_count(dataset); i++) {
+        const char *name = adah_dataset_record(dataset, i)->file_name;
+        if (adah_string_table_add(files, name, strlen(name)) == ADAH_STRING_NONE)
+            return adah_fail_memory(status, strlen(name) + 1);
+    }
+    return ADAH_OK;
+}
+
+/* The record of the database that query i is itself, SIZE_MAX for none. files: those of the database when queries come from
+ * another set. */
+static adah_code find_record(const evaluation *e, const adah_string_table *files, size_t i, size_t *record,
+                             adah_status *status) {
+    *record = e->q.record[i];
+    if (e->queries == e->database)
+        return ADAH_OK;
+    const char *name = adah_dataset_record(e->queries, *record)->file_name;
+    const uint32_t found = adah_string_table_find(files, name, strlen(name));
+    int is_same = 0;
+    if (found != ADAH_STRING_NONE)
+        ADAH_TRY(same_file(adah_dataset_folder(e->queries), adah_dataset_folder(e->database), name, &is_same, status));
+    *record = is_same ? found : SIZE_MAX;
+    return ADAH_OK;
+}
+
+/* Fills own. */
+static adah_code find_own(evaluation *e, adah_status *status) {
+    const size_t n = adah_dataset_count(e->database);
+    adah_string_table files = {0};
+    size_t *position = adah_memory_alloc(n * sizeof *position), record; /* in the database, by record */
+    e->own = adah_memory_alloc(e->q.n * sizeof *e->own);
+    adah_code code = position && e->own ? ADAH_OK : adah_fail_memory(status, (n + e->q.n) * sizeof *position);
+    if (code == ADAH_OK && e->queries != e->database)
+        code = number_files(e->database, &files, status);
+    for (size_t i = 0; i < n && code == ADAH_OK; i++)
+        position[i] = SIZE_MAX;
+    for (size_t i = 0; i < e->d.n && code == ADAH_OK; i++)
+        position[e->d.record[i]] = i;
+    for (size_t i = 0; i < e->q.n && code == ADAH_OK; i++) {
+        code = find_record(e, &files, i, &record, status);
+        if (code != ADAH_OK)
+            break;
+        e->own[i] = record != SIZE_MAX ? position[record] : SIZE_MAX;
+        e->n_own += e->own[i] != SIZE_MAX;
+    }
+    adah_string_table_free(&files);
+    adah_memory_free(position);
+    return code;
+}
 
 static const char *split_name(adah_split split) {
     return split == ADAH_SPLIT_TRAIN ? "train" : split == ADAH_SPLIT_QUERY ? "query" : "database";
+}
+
+/* What was evaluated: the data by name and split, the queries where they come from elsewhere. */
+static adah_code describe_data(const evaluation *e, json_t *object, adah_status *status) {
+    char checksum[33];
+    ADAH_TRY(adah_dataset_split_checksum(e->database, checksum, status));
+    json_object_set_new(object, "data", json_string(adah_dataset_folder(e->database)));
+    json_object_set_new(object, "split_checksum", json_string(checksum));
+    if (e->queries != e->database) {
+        ADAH_TRY(adah_dataset_split_checksum(e->queries, checksum, status));
+        json_object_set_new(object, "queries", json_string(adah_dataset_folder(e->queries)));
+        json_object_set_new(object, "queries_split_checksum", json_string(checksum));
+    }
+    json_object_set_new(object, "split", json_string(split_name(e->options->split)));
+    json_object_set_new(object, "relevance", json_string(e->similarity));
+    json_object_set_new(object, "n_queries_in_database", json_integer((json_int_t)e->n_own));
+    return ADAH_OK;
 }
 
 static adah_code run_evaluation(evaluation *e, json_t *object, adah_status *status) {
@@ -203,19 +315,21 @@ static adah_code run_evaluation(evaluation *e, json_t *object, adah_status *stat
         ADAH_TRY(select_records(e->queries, e->query_codes, &e->query_labels, query_part, split, &e->d, status));
     else
         ADAH_TRY(select_records(e->database, e->database_codes, &e->database_labels, PART_DATABASE, split, &e->d, status));
-    if (same_set && !pairs && !(e->own = own_positions(&e->q, &e->d)))
-        return adah_fail_memory(status, e->q.n * sizeof *e->own);
+    if (!pairs)
+        ADAH_TRY(find_own(e, status));
     const adah_measures_options options = {e->options->n_cut, e->own};
-    ADAH_TRY(measure(&e->q, &e->d, e->query_codes->n_bits, &options, object, status));
-    json_object_set_new(object, "split", json_string(split_name(split)));
-    json_object_set_new(object, "relevance", json_string(e->similarity));
-    return ADAH_OK;
+    if (e->options->real) {
+        ADAH_TRY(select_real(e->query_codes, &e->q, status));
+        ADAH_TRY(select_real(pairs ? e->query_codes : e->database_codes, &e->d, status));
+    }
+    ADAH_TRY(describe_data(e, object, status));
+    return measure(&e->q, &e->d, e->query_codes->n_bits, &options, object, status);
 }
 
 static adah_code finish(evaluation *e, json_t *object, char **json, adah_status *status) {
     adah_code code = object ? run_evaluation(e, object, status) : adah_fail_memory(status, 1);
     if (code == ADAH_OK) {
-        char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
         *json = text ? adah_memory_text(text) : NULL;
         free(text);
         if (!*json)
@@ -235,6 +349,8 @@ static const adah_evaluate_options evaluate_defaults = ADAH_EVALUATE_OPTIONS_INI
 adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *codes, const adah_codes *query_codes,
                               const adah_evaluate_options *options, char **json, adah_status *status) {
     const adah_evaluate_options *o = options ? options : &evaluate_defaults;
+    if (o->real)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "real-valued codes are asked for, but the codes given are signs alone");
     evaluation e = {.database = dataset,
                     .queries = o->queries ? o->queries : dataset,
                     .database_codes = codes,
@@ -263,17 +379,27 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
                         adah_status *status) {
     const adah_evaluate_options *o = options ? options : &evaluate_defaults;
     const adah_dataset *queries = o->queries ? o->queries : dataset;
+    const adah_codes *database_codes = o->codes;
+    adah_encode_options encode = ADAH_ENCODE_OPTIONS_INIT;
     adah_codes codes = {0}, query_codes = {0};
-    ADAH_TRY(adah_encode_dataset(model, dataset, encode_options, progress, &codes, status));
+    if (encode_options)
+        encode = *encode_options;
+    encode.keep_real = o->real;
+    if (o->real && database_codes && !database_codes->image_real)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "real-valued codes are asked for, but the codes given are signs alone");
     adah_code code = ADAH_OK;
-    if (queries != dataset)
-        code = adah_encode_dataset(model, queries, encode_options, progress, &query_codes, status);
+    if (!database_codes) {
+        code = adah_encode_dataset(model, dataset, &encode, progress, &codes, status);
+        database_codes = &codes;
+    }
+    if (code == ADAH_OK && queries != dataset)
+        code = adah_encode_dataset(model, queries, &encode, progress, &query_codes, status);
     if (code == ADAH_OK) {
         const char *trained = adah_model_similarity(model);
         evaluation e = {.database = dataset,
                         .queries = queries,
-                        .database_codes = &codes,
-                        .query_codes = queries == dataset ? &codes : &query_codes,
+                        .database_codes = database_codes,
+                        .query_codes = queries == dataset ? database_codes : &query_codes,
                         .options = o,
                         .similarity = any_labels(queries) && any_labels(dataset) ? "labels"
                                       : strcmp(trained, "labels")                ? trained
@@ -286,7 +412,8 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
         json_object_set_new(object, "method", json_string(model->state.config.method));
         json_object_set_new(object, "backbone", json_string(model->state.config.backbone));
         json_object_set_new(object, "seed", json_integer((json_int_t)model->state.config.seed));
-        json_object_set_new(object, "n_images_unreadable", json_integer((json_int_t)(codes.n_skipped + query_codes.n_skipped)));
+        const size_t n_unreadable = database_codes->n_skipped + query_codes.n_skipped;
+        json_object_set_new(object, "n_images_unreadable", json_integer((json_int_t)n_unreadable));
         code = measure_masks(model, queries, o->split, object, status);
         if (code == ADAH_OK)
             code = finish(&e, object, json, status);

@@ -28,8 +28,11 @@ typedef struct report {
     const adah_model *model;
     const adah_dataset *dataset;
     const adah_report_options *options;
+    const json_t *evaluation, *deviation; /* of several models their mean, and its deviation (else NULL) */
+    const json_t *models;                 /* the single evaluations of several, else NULL */
     adah_encoder *encoder;
-    adah_codes codes;
+    const adah_codes *codes;
+    adah_codes own_codes; /* made here when none were given */
     size_t *queries, *database; /* positions in codes */
     size_t n_queries, n_database;
     uint8_t *database_codes[2];
@@ -39,7 +42,7 @@ typedef struct report {
 
 static void report_free(report *r) {
     adah_encoder_close(r->encoder);
-    adah_codes_free(&r->codes);
+    adah_codes_free(&r->own_codes);
     adah_memory_free(r->queries);
     adah_memory_free(r->database);
     adah_memory_free(r->database_codes[0]);
@@ -50,8 +53,12 @@ static void report_free(report *r) {
 
 static adah_code prepare(report *r, const adah_encode_options *encode_options, adah_status *status) {
     ADAH_TRY(adah_encoder_create(r->model, &r->encoder, status));
-    ADAH_TRY(adah_encode_dataset(r->model, r->dataset, encode_options, (adah_progress){0}, &r->codes, status));
-    const size_t n = r->codes.n, code_bytes = r->codes.n_bits / 8;
+    r->codes = r->options->codes;
+    if (!r->codes) {
+        ADAH_TRY(adah_encode_dataset(r->model, r->dataset, encode_options, (adah_progress){0}, &r->own_codes, status));
+        r->codes = &r->own_codes;
+    }
+    const size_t n = r->codes->n, code_bytes = r->codes->n_bits / 8;
     r->queries = adah_memory_zeroed(n, sizeof *r->queries);
     r->database = adah_memory_zeroed(n, sizeof *r->database);
     r->database_codes[0] = adah_memory_alloc(n * code_bytes);
@@ -60,12 +67,12 @@ static adah_code prepare(report *r, const adah_encode_options *encode_options, a
     if (!r->queries || !r->database || !r->database_codes[0] || !r->database_codes[1] || !r->hits)
         return adah_fail_memory(status, n * sizeof *r->queries);
     for (size_t i = 0; i < n; i++) {
-        if (adah_dataset_record(r->dataset, r->codes.record[i])->split == ADAH_SPLIT_QUERY) {
+        if (adah_dataset_record(r->dataset, r->codes->record[i])->split == ADAH_SPLIT_QUERY) {
             r->queries[r->n_queries++] = i;
             continue;
         }
-        memcpy(r->database_codes[ADAH_IMAGE] + r->n_database * code_bytes, r->codes.image + i * code_bytes, code_bytes);
-        memcpy(r->database_codes[ADAH_TEXT] + r->n_database * code_bytes, r->codes.text + i * code_bytes, code_bytes);
+        memcpy(r->database_codes[ADAH_IMAGE] + r->n_database * code_bytes, r->codes->image + i * code_bytes, code_bytes);
+        memcpy(r->database_codes[ADAH_TEXT] + r->n_database * code_bytes, r->codes->text + i * code_bytes, code_bytes);
         r->database[r->n_database++] = i;
     }
     return ADAH_OK;
@@ -77,28 +84,75 @@ static double number(const json_t *o, const char *direction, const char *key) {
     return json_number_value(json_object_get(json_object_get(o, direction), key));
 }
 
-static void add_facts(report *r, const json_t *evaluation) {
-    const adah_config *c = &r->model->state.config;
-    adah_text_add(&r->html,
-                  "<p>%zu pairs in the database, %zu queries. Codes of %d bits; backbone %s; method %s; preset %s; seed %llu; "
-                  "attention %s, adversary %s; relevance: %s.</p>\n",
-                  r->n_database, r->n_queries, c->n_bits, c->backbone, c->method, c->preset, (unsigned long long)c->seed,
-                  c->attention ? "on" : "off", c->adversary && (c->attention || adah_config_is_rival(c)) ? "on" : "off",
-                  json_string_value(json_object_get(evaluation, "relevance")));
+static const char *const direction_key[4] = {"image_to_text", "text_to_image", "image_to_image", "text_to_text"};
+static const char *const direction_name[4] = {"image to text", "text to image", "image to image", "text to text"};
+
+/* A fact of the evaluation as text; of several models one that they agree in. */
+static void add_fact(report *r, const char *name, const char *key) {
+    const json_t *value = json_object_get(r->evaluation, key);
+    adah_text_add(&r->html, "; %s ", name);
+    if (json_is_integer(value))
+        adah_text_add(&r->html, "%lld", (long long)json_integer_value(value));
+    else
+        adah_text_add_escaped(&r->html, json_is_string(value) ? json_string_value(value) : "not the same");
 }
 
-static void add_map_table(report *r, const json_t *evaluation) {
-    static const char *const key[] = {"image_to_text", "text_to_image", "image_to_image", "text_to_text"};
-    static const char *const name[] = {"image to text", "text to image", "image to image", "text to text"};
-    const long long k = (long long)number(evaluation, key[0], "k");
+static void add_seeds(report *r) {
+    size_t i;
+    const json_t *model;
+    if (!r->models) {
+        add_fact(r, "seed", "seed");
+        return;
+    }
+    adah_text_add(&r->html, "; %zu models, seeds", json_array_size(r->models));
+    json_array_foreach(r->models, i, model)
+        adah_text_add(&r->html, "%s %lld", i ? "," : "", (long long)json_integer_value(json_object_get(model, "seed")));
+}
+
+static void add_facts(report *r) {
+    const adah_config *c = &r->model->state.config;
+    adah_text_add(&r->html, "<p>Data ");
+    adah_text_add_escaped(&r->html, adah_dataset_folder(r->dataset));
+    add_fact(r, "checksum of its split", "split_checksum");
+    if (json_object_get(r->evaluation, "queries")) {
+        add_fact(r, "queries from", "queries");
+        add_fact(r, "checksum of their split", "queries_split_checksum");
+    }
+    add_fact(r, "pairs in the database", "n_database");
+    add_fact(r, "queries", "n_queries");
+    add_fact(r, "more without a relevant item", "n_queries_without_relevant");
+    add_fact(r, "relevance by", "relevance");
+    adah_text_add(&r->html, ".</p>\n<p>Codes of %d bits", c->n_bits);
+    add_fact(r, "backbone", "backbone");
+    add_fact(r, "method", "method");
+    add_fact(r, "preset", "preset");
+    add_seeds(r);
+    adah_text_add(&r->html, "; attention %s; adversary %s.</p>\n", c->attention ? "on" : "off",
+                  c->adversary && (c->attention || adah_config_is_rival(c)) ? "on" : "off");
+    if (r->models)
+        adah_text_add(&r->html, "<p>Figures are means over the models &plusmn; the sample standard deviation; pictures, masks "
+                      "and losses are those of the first model.</p>\n");
+}
+
+static void add_map_table(report *r) {
+    static const char *const key[] = {"map", "map_tie_aware", "map_at_k_by_rank", "ndcg_at_k"};
+    const long long k = (long long)number(r->evaluation, direction_key[0], "k");
     adah_text_add(&r->html, "<h2>Mean average precision</h2>\n<table><tr><th>query to answer</th><th>mAP@all</th>"
-                  "<th>tie-aware mAP</th><th>mAP@%lld</th><th>NDCG@%lld</th></tr>\n", k, k);
-    for (int i = 0; i < 4; i++)
-        adah_text_add(&r->html, "<tr><td>%s</td><td>%.4f</td><td>%.4f</td><td>%.4f</td><td>%.4f</td></tr>\n", name[i],
-                      number(evaluation, key[i], "map"), number(evaluation, key[i], "map_tie_aware"),
-                      number(evaluation, key[i], "map_at_k_by_rank"), number(evaluation, key[i], "ndcg_at_k"));
+                  "<th>tie-aware mAP</th><th>mAP@%lld by rank</th><th>NDCG@%lld</th><th>mAP, ties worst to best</th></tr>\n",
+                  k, k);
+    for (int i = 0; i < 4; i++) {
+        adah_text_add(&r->html, "<tr><td>%s</td>", direction_name[i]);
+        for (size_t m = 0; m < sizeof key / sizeof *key; m++) {
+            adah_text_add(&r->html, "<td>%.4f", number(r->evaluation, direction_key[i], key[m]));
+            if (r->deviation)
+                adah_text_add(&r->html, " &plusmn; %.4f", number(r->deviation, direction_key[i], key[m]));
+            adah_text_add(&r->html, "</td>");
+        }
+        adah_text_add(&r->html, "<td>%.4f to %.4f</td></tr>\n", number(r->evaluation, direction_key[i], "map_pessimistic"),
+                      number(r->evaluation, direction_key[i], "map_optimistic"));
+    }
     adah_text_add(&r->html, "</table>\n");
-    const json_t *masks = json_object_get(evaluation, "attention_masks");
+    const json_t *masks = json_object_get(r->evaluation, "attention_masks");
     if (masks)
         adah_text_add(&r->html, "<p>Attention against the true object masks of %lld images: mean IoU %.3f (random mask of the "
                       "same size %.3f), pointing game %.3f (random %.3f).</p>\n",
@@ -116,23 +170,56 @@ static size_t copy_numbers(const json_t *array, double *to) {
     return n;
 }
 
-static void add_precision_recall(report *r, const json_t *evaluation, double *numbers) {
-    static const char *const key[] = {"image_to_text", "text_to_image"};
-    static const char *const name[] = {"image to text", "text to image"};
-    adah_chart chart = {.title = "Precision and recall by Hamming radius (pooled)", .x_name = "recall", .y_name = "precision",
-                        .y_low = 0, .y_high = 1};
-    for (int i = 0; i < 2; i++) {
-        const json_t *curves = json_object_get(json_object_get(evaluation, key[i]), "by_hamming_radius");
-        double *x = numbers + 2 * i * CHART_POINTS_MAX, *y = x + CHART_POINTS_MAX;
-        const size_t n = copy_numbers(json_object_get(curves, "recall_micro"), x);
-        copy_numbers(json_object_get(curves, "precision_micro"), y);
-        /* Radii that return nothing have no precision. */
-        size_t first = 0;
-        while (first + 1 < n && x[first] == 0)
-            first++;
-        chart.line[chart.n_lines++] = (adah_chart_line){name[i], x + first, y + first, n - first};
+typedef enum curve { CURVE_MICRO, CURVE_MACRO, CURVE_PRECISION, N_CURVES } curve;
+
+/* Points of a curve of one direction of one evaluation; returns their number. */
+static size_t read_curve(const json_t *direction, curve which, double *x, double *y) {
+    if (which == CURVE_PRECISION) {
+        const json_t *points = json_object_get(direction, "precision_at_n");
+        const size_t n = json_array_size(points) < CHART_POINTS_MAX ? json_array_size(points) : CHART_POINTS_MAX;
+        for (size_t i = 0; i < n; i++) {
+            x[i] = json_number_value(json_object_get(json_array_get(points, i), "n"));
+            y[i] = json_number_value(json_object_get(json_array_get(points, i), "precision"));
+        }
+        return n;
     }
-    adah_chart_draw(&chart, &r->html);
+    const json_t *curves = json_object_get(direction, "by_hamming_radius");
+    const size_t n = copy_numbers(json_object_get(curves, which == CURVE_MICRO ? "recall_micro" : "recall_macro"), x);
+    copy_numbers(json_object_get(curves, which == CURVE_MICRO ? "precision_micro" : "precision_macro"), y);
+    /* Radii that return nothing have no precision. */
+    size_t first = 0;
+    while (first + 1 < n && x[first] == 0)
+        first++;
+    memmove(x, x + first, (n - first) * sizeof *x);
+    memmove(y, y + first, (n - first) * sizeof *y);
+    return n - first;
+}
+
+static void add_curve(adah_chart *chart, const char *name, const json_t *direction, curve which, double *numbers) {
+    double *x = numbers + 2 * chart->n_lines * CHART_POINTS_MAX, *y = x + CHART_POINTS_MAX;
+    chart->line[chart->n_lines++] = (adah_chart_line){name, x, y, read_curve(direction, which, x, y)};
+}
+
+/* One model: a chart with both directions. Several: a chart a direction with a line a model, the first eight of them. */
+static void add_retrieval_curves(report *r, curve which, double *numbers) {
+    static const char *const title[] = {"Precision-recall by radius (micro)",
+                                        "Precision-recall by radius (macro)", "Precision of the first N"};
+    char full_title[128], name[ADAH_CHART_LINES_MAX][40];
+    for (int d = 0; d < (r->models ? 2 : 1); d++) {
+        adah_chart chart = {.title = r->models ? full_title : title[which],
+                            .x_name = which == CURVE_PRECISION ? "N" : "recall", .y_name = "precision", .y_low = 0,
+                            .y_high = 1};
+        snprintf(full_title, sizeof full_title, "%s, %s", title[which], direction_name[d]);
+        for (int i = 0; i < 2 && !r->models; i++)
+            add_curve(&chart, direction_name[i], json_object_get(r->evaluation, direction_key[i]), which, numbers);
+        for (size_t i = 0; i < json_array_size(r->models) && i < ADAH_CHART_LINES_MAX; i++) {
+            const json_t *model = json_array_get(r->models, i);
+            snprintf(name[i], sizeof name[i], "model %zu, seed %lld", i + 1,
+                     (long long)json_integer_value(json_object_get(model, "seed")));
+            add_curve(&chart, name[i], json_object_get(model, direction_key[d]), which, numbers);
+        }
+        adah_chart_draw(&chart, &r->html);
+    }
 }
 
 /* One line of the training's history against the epoch. */
@@ -181,12 +268,13 @@ static void add_history(report *r, double *numbers) {
     json_decref(record);
 }
 
-static adah_code add_curves(report *r, const json_t *evaluation, adah_status *status) {
+static adah_code add_curves(report *r, adah_status *status) {
     double *numbers = adah_memory_zeroed(2 * ADAH_CHART_LINES_MAX * CHART_POINTS_MAX, sizeof *numbers);
     if (!numbers)
         return adah_fail_memory(status, 2 * ADAH_CHART_LINES_MAX * CHART_POINTS_MAX * sizeof *numbers);
     adah_text_add(&r->html, "<h2>Curves</h2>\n<div class=\"charts\">\n");
-    add_precision_recall(r, evaluation, numbers);
+    for (curve which = CURVE_MICRO; which < N_CURVES; which++)
+        add_retrieval_curves(r, which, numbers);
     add_history(r, numbers);
     adah_text_add(&r->html, "</div>\n");
     adah_memory_free(numbers);
@@ -246,14 +334,14 @@ static int share_label(const adah_record *a, const adah_record *b) {
 }
 
 static const adah_record *record_at(const report *r, size_t position) {
-    return adah_dataset_record(r->dataset, r->codes.record[position]);
+    return adah_dataset_record(r->dataset, r->codes->record[position]);
 }
 
 /* The answers to a code, marked where they share a label with the query's record (NULL: none known). */
 static adah_code add_answers(report *r, const uint8_t *code, adah_modality to, const adah_record *query,
                              adah_status *status) {
     size_t n = 0;
-    ADAH_TRY(adah_hamming_nearest(code, r->database_codes[to], r->n_database, r->codes.n_bits, r->options->n_results, r->hits,
+    ADAH_TRY(adah_hamming_nearest(code, r->database_codes[to], r->n_database, r->codes->n_bits, r->options->n_results, r->hits,
                                   &n, status));
     for (size_t i = 0; i < n; i++) {
         const adah_record *record = record_at(r, r->database[r->hits[i].position]);
@@ -305,13 +393,13 @@ static adah_code add_text_queries(report *r, adah_status *status) {
     for (size_t i = 0; !o->text_queries && i < o->n_image_queries; i++) {
         const size_t position = spread(r, i, o->n_image_queries);
         const adah_record *record = record_at(r, position);
-        ADAH_TRY(add_text_query(r, record->text, record, r->codes.text + position * r->codes.n_bits / 8, status));
+        ADAH_TRY(add_text_query(r, record->text, record, r->codes->text + position * r->codes->n_bits / 8, status));
     }
     return ADAH_OK;
 }
 
 static adah_code add_image_queries(report *r, adah_status *status) {
-    const size_t n = r->options->n_image_queries, code_bytes = r->codes.n_bits / 8;
+    const size_t n = r->options->n_image_queries, code_bytes = r->codes->n_bits / 8;
     const int attends = r->model->state.config.attention && takes_pictures(r);
     adah_text_add(&r->html, "<h2>Images find words, and images</h2>\n");
     if (attends)
@@ -326,14 +414,14 @@ static adah_code add_image_queries(report *r, adah_status *status) {
             adah_text_add(&r->html, "<figcaption>");
             add_labels(r, record);
             adah_text_add(&r->html, "</figcaption></figure>");
-            ADAH_TRY(add_answers(r, r->codes.image + position * code_bytes, (adah_modality)to, record, status));
+            ADAH_TRY(add_answers(r, r->codes->image + position * code_bytes, (adah_modality)to, record, status));
             adah_text_add(&r->html, "</div>\n");
         }
     }
     return ADAH_OK;
 }
 
-static adah_code compose(report *r, const json_t *evaluation, adah_status *status) {
+static adah_code compose(report *r, adah_status *status) {
     const char *title = r->options->title ? r->options->title : "adah";
     adah_text_add(&r->html, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
                   "content=\"width=device-width\"><title>");
@@ -341,11 +429,11 @@ static adah_code compose(report *r, const json_t *evaluation, adah_status *statu
     adah_text_add(&r->html, "</title><style>%s</style></head><body>\n<h1>", style);
     adah_text_add_escaped(&r->html, title);
     adah_text_add(&r->html, "</h1>\n");
-    add_facts(r, evaluation);
-    add_map_table(r, evaluation);
+    add_facts(r);
+    add_map_table(r);
     ADAH_TRY(add_text_queries(r, status));
     ADAH_TRY(add_image_queries(r, status));
-    ADAH_TRY(add_curves(r, evaluation, status));
+    ADAH_TRY(add_curves(r, status));
     adah_text_add(&r->html, "</body></html>\n");
     return r->html.failed ? adah_fail_memory(status, r->html.capacity * 2) : ADAH_OK;
 }
@@ -360,9 +448,12 @@ adah_code adah_report_write(const adah_model *model, const adah_dataset *dataset
         json_decref(json);
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "the evaluation is not a JSON object");
     }
+    r.models = json_object_get(json, "models");
+    r.deviation = json_object_get(json, "deviation");
+    r.evaluation = r.models ? json_object_get(json, "mean") : json;
     adah_code code = prepare(&r, encode_options, status);
     if (code == ADAH_OK)
-        code = compose(&r, json, status);
+        code = compose(&r, status);
     if (code == ADAH_OK)
         code = adah_file_publish(html_path, r.html.bytes, r.html.n_bytes, status);
     json_decref(json);

@@ -34,6 +34,17 @@ for method in cca cmfh scm-orth scm-seq stmh seph-km seph-rnd dcmh acmr; do
     better_than_chance $method
 done
 
+# Codes before their signs are taken say more.
+expect 0 eval --model acmr.safetensors --data scenes --quiet --real
+stdout_has 'real-valued codes by cosine, mAP@all: image to text 0\.[0-9]{4}, text to image 0\.'
+expect 0 eval --model acmr.safetensors --data scenes --quiet --real --json
+check test "$(grep -o '"map_real":' stdout | wc -l)" = 4
+expect 0 eval --model acmr.safetensors --data scenes --queries scenes --quiet --real --report report.html
+expect 0 eval --model acmr.safetensors --model dcmh.safetensors --data scenes --quiet --real --json
+check_json
+expect 2 eval --codes codes --data scenes --real
+stderr_has 'needs --model'
+
 # Everything behind the training takes a rival for a model as any other: one with kernels, one with hidden layers.
 for method in seph-km dcmh; do
     model=$method.safetensors

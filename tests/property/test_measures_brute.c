@@ -1,8 +1,8 @@
-/* Measures against slow, obvious computations on random codes with many ties.
+/* Measures against slow, obvious computations on random codes with many ties, equal to 1e-12.
  *
- * Small databases: every order of the items that keeps distances ascending is written down; the tie-aware
- * measures are means over all of them, the bounds their extremes. Larger ones: a full sort and the formulas term by
- * term. */
+ * Tiny databases: every order of the items that keeps distances ascending is written down; the tie-aware measures are
+ * means over all of them, the bounds their extremes. Larger ones: a full sort and the formulas term by term, on 10,000
+ * small sets and some of hundreds of items. */
 #include "base/parallel.h"
 #include "base/random.h"
 #include "eval/measures.h"
@@ -18,7 +18,7 @@
 
 #define ASSERT_CLOSE(a, b)                                                                                           \
     do {                                                                                                             \
-        if (!(fabs((a) - (b)) < 1e-11))                                                                              \
+        if (!(fabs((a) - (b)) < 1e-12))                                                                              \
             fail_msg("%s:%d: %s is %.15g, expected %.15g", __FILE__, __LINE__, #a, (a), (double)(b));                \
     } while (0)
 
@@ -193,16 +193,21 @@ static void test_ties_by_writing_down_every_order(void **state) {
     assert_true(n_seen > 100); /* ties there were */
 }
 
-/* The formula of the tie-aware mean and the bounds, term by term, level by level. */
-static void by_levels(const item *items, size_t n, double *aware, double *best, double *worst) {
+/* The formulas of the tie-aware means and the bounds, term by term, level by level. */
+static void by_levels(const item *items, size_t n, size_t k, double *aware, double *best, double *worst, double *dcg) {
     size_t n_relevant = 0, before = 0, p_before = 0;
-    *aware = *best = *worst = 0;
+    *aware = *best = *worst = *dcg = 0;
     for (size_t i = 0; i < n; i++)
         n_relevant += items[i].shared > 0;
     while (before < n) {
         size_t level = 0, p = 0;
-        while (before + level < n && items[before + level].distance == items[before].distance)
-            p += items[before + level++].shared > 0;
+        double gain = 0;
+        for (; before + level < n && items[before + level].distance == items[before].distance; level++) {
+            p += items[before + level].shared > 0;
+            gain += pow(2, (double)items[before + level].shared) - 1;
+        }
+        for (size_t t = 1; t <= level && before + t <= k; t++)
+            *dcg += gain / (double)level / log2((double)(before + t) + 1);
         double mean = 0;
         for (size_t t = 1; p && t <= level; t++) {
             double share = level > 1 ? (double)(t - 1) * (double)(p - 1) / (double)(level - 1) : 0;
@@ -218,9 +223,10 @@ static void by_levels(const item *items, size_t n, double *aware, double *best, 
     }
 }
 
-static void check_against_sort(const test_set *q, const test_set *d, const size_t *leave_out, size_t k) {
+/* Returns the number of queries that counted. */
+static size_t check_against_sort(const test_set *q, const test_set *d, const size_t *leave_out, size_t k) {
     size_t n_bits = d->n_bytes * 8, n_queries = 0, n_pooled_relevant = 0;
-    double map = 0, at_k = 0, first_k = 0, aware = 0, best = 0, worst = 0;
+    double map = 0, at_k = 0, first_k = 0, aware = 0, best = 0, worst = 0, ndcg = 0;
     double precision[ADAH_PRECISION_POINTS_MAX] = {0};
     double returned[CODE_BYTES_MAX * 8 + 1] = {0}, relevant[CODE_BYTES_MAX * 8 + 1] = {0};
     double macro_precision[CODE_BYTES_MAX * 8 + 1] = {0}, macro_recall[CODE_BYTES_MAX * 8 + 1] = {0};
@@ -233,8 +239,8 @@ static void check_against_sort(const test_set *q, const test_set *d, const size_
         ranked one = rank(items, n, k);
         if (!one.n_relevant)
             continue;
-        double one_aware, one_best, one_worst;
-        by_levels(items, n, &one_aware, &one_best, &one_worst);
+        double one_aware, one_best, one_worst, one_dcg;
+        by_levels(items, n, k, &one_aware, &one_best, &one_worst, &one_dcg);
         n_queries++;
         n_pooled_relevant += one.n_relevant;
         map += one.ap;
@@ -243,6 +249,7 @@ static void check_against_sort(const test_set *q, const test_set *d, const size_
         aware += one_aware;
         best += one_best;
         worst += one_worst;
+        ndcg += one_dcg / one.ideal;
         for (size_t p = 0; p < m.n_precision; p++) {
             size_t hits = 0;
             for (size_t e = 0; e < m.precision_at[p]; e++)
@@ -262,8 +269,7 @@ static void check_against_sort(const test_set *q, const test_set *d, const size_
             macro_recall[radius] += (double)hits / (double)one.n_relevant;
         }
     }
-    double count = (double)n_queries;
-    assert_true(n_queries > 0);
+    double count = n_queries ? (double)n_queries : 1;
     assert_int_equal(m.n_queries, n_queries);
     assert_int_equal(m.n_queries_left_out, q->n - n_queries);
     ASSERT_CLOSE(m.map, map / count);
@@ -272,15 +278,35 @@ static void check_against_sort(const test_set *q, const test_set *d, const size_
     ASSERT_CLOSE(m.map_tie_aware, aware / count);
     ASSERT_CLOSE(m.map_optimistic, best / count);
     ASSERT_CLOSE(m.map_pessimistic, worst / count);
+    ASSERT_CLOSE(m.ndcg_at_k, ndcg / count);
     for (size_t p = 0; p < m.n_precision; p++)
         ASSERT_CLOSE(m.precision[p], precision[p] / count);
     for (size_t radius = 0; radius <= n_bits; radius++) {
         ASSERT_CLOSE(m.precision_micro[radius], returned[radius] > 0 ? relevant[radius] / returned[radius] : 0);
-        ASSERT_CLOSE(m.recall_micro[radius], relevant[radius] / (double)n_pooled_relevant);
+        ASSERT_CLOSE(m.recall_micro[radius], n_queries ? relevant[radius] / (double)n_pooled_relevant : 0);
         ASSERT_CLOSE(m.precision_macro[radius], macro_precision[radius] / count);
         ASSERT_CLOSE(m.recall_macro[radius], macro_recall[radius] / count);
     }
     adah_measures_free(&m);
+    return n_queries;
+}
+
+static void test_ten_thousand_small_sets(void **state) {
+    (void)state;
+    adah_random r = adah_random_seeded(11, 5);
+    static test_set q, d;
+    static size_t leave_out[N_MAX];
+    size_t n_queries = 0;
+    for (int round = 0; round < 10000; round++) {
+        const size_t n_bytes = 1 + adah_random_below(&r, 2);
+        const double chance = 0.05 + 0.5 * (double)adah_random_uniform(&r);
+        fill(&q, &r, 1 + adah_random_below(&r, 6), n_bytes, chance);
+        fill(&d, &r, 1 + adah_random_below(&r, 40), n_bytes, chance);
+        for (size_t i = 0; i < q.n; i++)
+            leave_out[i] = adah_random_below(&r, 2) ? adah_random_below(&r, d.n) : SIZE_MAX;
+        n_queries += check_against_sort(&q, &d, round % 3 ? NULL : leave_out, 1 + adah_random_below(&r, 50));
+    }
+    assert_true(n_queries > 20000);
 }
 
 static void test_larger_sets_by_sorting(void **state) {
@@ -294,7 +320,7 @@ static void test_larger_sets_by_sorting(void **state) {
         fill(&d, &r, 20 + adah_random_below(&r, N_MAX - 20), n_bytes, round % 4 ? 0.3 : 0.05);
         for (size_t i = 0; i < q.n; i++)
             leave_out[i] = adah_random_below(&r, 3) ? adah_random_below(&r, d.n) : SIZE_MAX;
-        check_against_sort(&q, &d, round % 2 ? leave_out : NULL, 1 + adah_random_below(&r, 100));
+        assert_true(check_against_sort(&q, &d, round % 2 ? leave_out : NULL, 1 + adah_random_below(&r, 100)) > 0);
     }
 }
 
@@ -306,9 +332,9 @@ static void test_a_set_measured_against_itself(void **state) {
     fill(&d, &r, 110, 2, 0.3); /* so that precision@N must stop at the 109 others */
     for (size_t i = 0; i < d.n; i++)
         leave_out[i] = i;
-    check_against_sort(&d, &d, leave_out, 50);
+    assert_true(check_against_sort(&d, &d, leave_out, 50) > 0);
     d.n = 100;
-    check_against_sort(&d, &d, leave_out, 50);
+    assert_true(check_against_sort(&d, &d, leave_out, 50) > 0);
 }
 
 /* The same bits from any number of threads. */
@@ -337,6 +363,7 @@ static void test_threads_do_not_change_a_bit(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ties_by_writing_down_every_order),
+        cmocka_unit_test(test_ten_thousand_small_sets),
         cmocka_unit_test(test_larger_sets_by_sorting),
         cmocka_unit_test(test_a_set_measured_against_itself),
         cmocka_unit_test(test_threads_do_not_change_a_bit),

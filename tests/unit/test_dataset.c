@@ -348,11 +348,41 @@ static void reads_shared_sets(void **state) {
     }
 }
 
+/* Of a folder whose only file is this metadata. */
+static void checksum_of(const char *name, const char *metadata, char checksum[33]) {
+    data_folder_put(folder.path, name, metadata);
+    adah_dataset *dataset = open_good();
+    assert_int_equal(adah_dataset_split_checksum(dataset, checksum, NULL), ADAH_OK);
+    assert_int_equal(strspn(checksum, "0123456789abcdef"), 32);
+    assert_int_equal(strlen(checksum), 32);
+    adah_dataset_close(dataset);
+}
+
+static void sums_up_the_split(void **state) {
+    (void)state;
+    char sum[33], other[33];
+    checksum_of("metadata.csv", "file_name,text,split\na,words,query\nb,,\n", sum);
+    checksum_of("metadata.jsonl", "{\"file_name\": \"a\", \"labels\": [\"x\"], \"split\": \"test\"}\n"
+                                  "{\"file_name\": \"b\", \"split\": \"train\"}\n", other);
+    assert_string_equal(sum, other); /* texts, labels and the kind of file do not count */
+    static const char *const differing[] = {
+        "{\"file_name\": \"a\", \"split\": \"query\"}\n{\"file_name\": \"b\", \"split\": \"query\"}\n",
+        "{\"file_name\": \"a\", \"split\": \"query\"}\n{\"file_name\": \"b\", \"split\": \"database\"}\n",
+        "{\"file_name\": \"a\", \"split\": \"query\"}\n{\"file_name\": \"c\"}\n",
+        "{\"file_name\": \"b\"}\n{\"file_name\": \"a\", \"split\": \"query\"}\n",
+        "{\"file_name\": \"a\", \"split\": \"query\"}\n"};
+    for (size_t i = 0; i < sizeof differing / sizeof *differing; i++) {
+        checksum_of("metadata.jsonl", differing[i], other);
+        assert_string_not_equal(sum, other);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(reads_jsonl),
+        TEST(sums_up_the_split),
         TEST(refuses_bad_json),
         TEST(bad_record_keeps_no_name),
         TEST(refuses_without_records),

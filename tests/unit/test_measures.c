@@ -238,6 +238,30 @@ static void test_gains_of_very_many_labels(void **state) {
     adah_measures_free(&m);
 }
 
+/* The only relevant item behind a million others: sums over so many ranks must not blur the last. */
+static void test_the_last_of_a_million(void **state) {
+    (void)state;
+    enum { N = 1000000 };
+    uint8_t *codes = calloc(N, 1);
+    size_t *starts = calloc(N + 1, sizeof *starts);
+    assert_non_null(codes);
+    assert_non_null(starts);
+    codes[0] = 1;
+    for (size_t i = 1; i <= N; i++)
+        starts[i] = 1; /* item 0 has the one label */
+    const uint32_t label = 5;
+    const uint8_t zero = 0;
+    const size_t query_start[2] = {0, 1};
+    adah_measures m = compute((adah_coded_set){1, &zero, &label, query_start}, (adah_coded_set){N, codes, &label, starts}, 8,
+                              N, NULL);
+    ASSERT_CLOSE(m.ndcg_at_k, 1 / log2(N + 1.0));
+    ASSERT_CLOSE(m.map * N, 1);
+    ASSERT_CLOSE(m.map_tie_aware * N, 1);
+    adah_measures_free(&m);
+    free(codes);
+    free(starts);
+}
+
 static void expect_refused(adah_coded_set q, adah_coded_set d, size_t n_bits, const size_t *leave_out,
                            const char *message) {
     const adah_measures_options options = {0, leave_out};
@@ -305,6 +329,7 @@ int main(void) {
         cmocka_unit_test(test_a_query_leaves_itself_out),
         cmocka_unit_test(test_nothing_to_measure_gives_zeros),
         cmocka_unit_test(test_gains_of_very_many_labels),
+        cmocka_unit_test(test_the_last_of_a_million),
         cmocka_unit_test(test_nonsense_is_refused),
         cmocka_unit_test(test_every_allocation_may_fail),
     };

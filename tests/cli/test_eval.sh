@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# test_eval.sh - evaluations against a definition in other words, of several models, with queries of another set, reports.
+# shellcheck source=tests/cli/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+# judge PROGRAM ARGUMENTS... - a Python program that fails when something is wrong, where there is a Python.
+judge() {
+    command -v python3 >/dev/null || return 0
+    check python3 "$@"
+}
+
+make_scenes
+for seed in 0 1 2; do
+    "$ADAH" train --data scenes --model "$seed.safetensors" --epochs 1 --seed "$seed" --quiet "${quick[@]}" >/dev/null || exit 1
+done
+
+# mAP@all and AP@50 of the codes, recomputed from the files.
+expect 0 encode --model 0.safetensors --data scenes --out codes --quiet
+expect 0 eval --model 0.safetensors --data scenes --json --quiet
+cp stdout one.json
+cat >brute.py <<'PYTHON'
+import json
+records = [json.loads(line) for line in open("scenes/metadata.jsonl")]
+names = open("codes.ids").read().split("\n")[:-1]
+assert names == [r["file_name"] for r in records]
+def codes(kind):
+    raw = open(f"codes.{kind}.npy", "rb").read()[-2 * len(records):]
+    return [int.from_bytes(raw[2 * i:2 * i + 2], "little") for i in range(len(records))]
+code = {kind: codes(kind) for kind in ("image", "text")}
+labels = [set(r["labels"]) for r in records]
+queries = [i for i, r in enumerate(records) if r.get("split") == "query"]
+database = [i for i, r in enumerate(records) if r.get("split") != "query"]
+result = json.load(open("one.json"))
+for a in code:
+    for b in code:
+        aps, cut_aps = [], []
+        for q in queries:
+            ranked = sorted(database, key=lambda i: (bin(code[a][q] ^ code[b][i]).count("1"), i))
+            precisions = []
+            for rank, i in enumerate(ranked, 1):
+                if labels[q] & labels[i]:
+                    precisions.append((rank, (len(precisions) + 1) / rank))
+            if precisions:
+                aps.append(sum(p for _, p in precisions) / len(precisions))
+                cut = [p for rank, p in precisions if rank <= 50]
+                cut_aps.append(sum(cut) / len(cut) if cut else 0)
+        assert len(aps) == result["n_queries"] and len(queries) - len(aps) == result["n_queries_without_relevant"]
+        assert len(database) == result["n_database"]
+        assert abs(result[f"map_{a}_to_{b}"] - sum(aps) / len(aps)) < 1e-12
+        direction = result[f"{a}_to_{b}"]
+        assert direction["k"] == 50
+        assert abs(direction["map_at_k_by_rank"] - sum(cut_aps) / len(cut_aps)) < 1e-12
+PYTHON
+judge brute.py
+
+# Several models: each as alone, then mean and sample standard deviation.
+models=(--model 0.safetensors --model 1.safetensors --model 2.safetensors)
+check_not grep -q '"models"' one.json
+expect 0 eval "${models[@]}" --data scenes --json --quiet
+cp stdout three.json
+check_json
+for key in models mean deviation; do
+    check test "$(grep -o "\"$key\":" three.json | wc -l)" = 1
+done
+check grep -qF "$(cat one.json)" three.json
+cat >mean.py <<'PYTHON'
+import json, statistics
+one, three = json.load(open("one.json")), json.load(open("three.json"))
+assert three["models"][0] == one and [m["seed"] for m in three["models"]] == [0, 1, 2]
+def judge(mean, deviation, single):
+    if isinstance(mean, dict):
+        for key in mean:
+            judge(mean[key], deviation[key], [s[key] for s in single])
+        return
+    if isinstance(mean, list):
+        for i in range(len(mean)):
+            judge(mean[i], deviation[i], [s[i] for s in single])
+    elif isinstance(mean, float):
+        assert abs(mean - statistics.mean(single)) < 1e-12 and abs(deviation - statistics.stdev(single)) < 1e-12
+    else:
+        assert mean == deviation and all(s == mean for s in single)
+judge(three["mean"], three["deviation"], three["models"])
+assert set(one) - set(three["mean"]) == {"model", "seed"}, set(one) - set(three["mean"])
+PYTHON
+judge mean.py
+expect 0 eval "${models[@]}" --data scenes --quiet
+for seed in 0 1 2; do
+    stdout_has "^$seed.safetensors, seed $seed$"
+done
+stdout_has '^mean of 3 models ± sample standard deviation$'
+check test "$(grep -cE '^(image|text) to (image|text)( +0\.[0-9]{4} ± 0\.[0-9]{4}){4}$' stdout)" = 4
+check test "$(grep -cE '^(image|text) to (image|text) ' stdout)" = 16
+stdout_has 'mAP@50 by rank'
+
+expect 0 train --data scenes --model long.safetensors --epochs 1 --quiet --bits 32 --set n_side=16 --threads 1
+expect 1 eval --model 0.safetensors --model long.safetensors --data scenes --quiet
+stderr_has '^adah: evaluation 2 and the first differ in n_bits'
+expect 1 eval --model 0.safetensors --model absent.safetensors --data scenes --quiet --json
+stderr_has 'absent.safetensors'
+check test ! -s stdout
+expect 2 eval "${models[@]}" --codes codes --data scenes
+stderr_has 'give either --model or --codes'
+
+# Reports: the facts, a chart a curve; of several models their mean and a line each.
+split_checksum=$(grep -o '"split_checksum":"[0-9a-f]*"' one.json | cut -d'"' -f4)
+check test "${#split_checksum}" = 32
+expect 0 info --data scenes
+stdout_has "^split_checksum: $split_checksum$"
+charts() { grep -o '<svg [^>]*><title>[^<]*' "$1" | sed 's/.*<title>//'; }
+expect 0 eval --model 0.safetensors --data scenes --quiet --report one.html
+check grep -q "Data scenes; checksum of its split $split_checksum; " one.html
+check grep -q 'Codes of 16 bits; backbone small; preset default; seed 0; ' one.html
+check_not grep -q '&plusmn;' one.html
+check test "$(charts one.html | grep -cE '^(Precision-recall by radius \((micro|macro)\)|Precision of the first N)$')" = 3
+check test "$(charts one.html | grep -c '^Loss of each term$')" = 1
+expect 0 eval "${models[@]}" --data scenes --quiet --report three.html --json
+check_json
+check grep -q '; 3 models, seeds 0, 1, 2; ' three.html
+check test "$(grep -oE '<td>0\.[0-9]{4} &plusmn; 0\.[0-9]{4}</td>' three.html | wc -l)" = 16
+check test "$(charts three.html | grep -cE ', (image to text|text to image)$')" = 6
+check test "$(grep -oE 'model [123], seed [012]</text>' three.html | wc -l)" = 18
+if command -v xmllint >/dev/null; then
+    grep -o '<svg .*</svg>' three.html | while read -r svg; do echo "$svg" | xmllint --noout - || echo bad; done >bad
+    check test ! -s bad
+fi
+check_no_leftovers .
+
+# Queries of another set: labels go by name, whatever their order; images of both sets are no answers to themselves.
+mkdir others
+cp -r scenes/images scenes/masks others/
+tac scenes/metadata.jsonl | sed -E 's/"split": "[a-z]*"/"split": "train"/' >others/metadata.jsonl
+expect 0 eval --model 0.safetensors --data scenes --queries others --split train --json --quiet
+check_json
+stdout_has '"n_queries_in_database": ?102\b'
+stdout_has '"queries": ?"others"'
+sed -E 's/("labels": \[)[^]]*/\1"unheard of"/' scenes/metadata.jsonl >others/metadata.jsonl
+expect 0 eval --model 0.safetensors --data scenes --queries others --json --quiet
+stdout_has '"n_queries": ?0\b'
+stdout_has '"n_queries_without_relevant": ?18\b'
+finish
