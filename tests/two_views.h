@@ -1,5 +1,5 @@
-/* two_views.h - made-up pairs of vectors in classes, for tests of src/baselines: class centres plus noise, different in
- * each modality; the last column of both is constant, the second row repeats the first, the third has no label. */
+/* two_views.h - made-up pairs of vectors in classes, for tests of src/baselines: class centres plus noise, different
+ * in each modality; the last column of both is constant, the second row repeats the first, the third has no label. */
 #ifndef TWO_VIEWS_H
 #define TWO_VIEWS_H
 
@@ -17,7 +17,8 @@ typedef struct two_views {
     adah_rival_data data;
 } two_views;
 
-static void two_views_side(adah_random *random, float noise, size_t n, size_t d, const uint32_t *class_of, float *rows) {
+static void two_views_side(adah_random *random, float noise, size_t n, size_t d, const uint32_t *class_of,
+                           float *rows) {
     adah_random centres = adah_random_seeded(d, 1); /* the same in every set */
     float centre[TWO_VIEWS_CLASSES * TWO_VIEWS_IMAGE];
     for (size_t i = 0; i < TWO_VIEWS_CLASSES * d; i++)
@@ -38,8 +39,7 @@ static inline void two_views_make(two_views *v, size_t n, float noise, uint64_t 
     two_views_side(&random, noise, n, TWO_VIEWS_TEXT, v->class_of, v->text);
     for (size_t i = 0; i < n; i++)
         v->label[i * TWO_VIEWS_CLASSES + v->class_of[i]] = i != 2;
-    v->data = (adah_rival_data){n,       TWO_VIEWS_IMAGE, TWO_VIEWS_TEXT, TWO_VIEWS_CLASSES,
-                                v->image, v->text,         v->label};
+    v->data = (adah_rival_data){n, TWO_VIEWS_IMAGE, TWO_VIEWS_TEXT, TWO_VIEWS_CLASSES, v->image, v->text, v->label};
 }
 
 static const char *const two_views_methods[] = {"cca", "cmfh", "scm-orth", "scm-seq", "stmh", "seph-km", "seph-rnd"};

@@ -1,13 +1,13 @@
 /* cca.c - canonical correlation analysis as hashing.
  *
- * H. Hotelling, "Relations between two sets of variates", Biometrika 28, 1936. Directions u, v of the centred views X (n, d)
- * and Y (n, e) that maximise
+ * H. Hotelling, "Relations between two sets of variates", Biometrika 28, 1936. Directions u, v of the centred views X
+ * (n, d) and Y (n, e) that maximise
  *
  *     u^T X^T Y v / n   subject to   u^T (X^T X / n + ridge I) u = v^T (Y^T Y / n + ridge I) v = 1,
  *
- * each pair uncorrelated with those before. With R R^T and S S^T the two matrices of the constraints these are the singular
- * pairs of T = R^-1 (X^T Y / n) S^-T, taken through the smaller side. Bit = sign of the projection; there are at most
- * min(d, e) pairs, and further bits repeat the pairs from the strongest on. */
+ * each pair uncorrelated with those before. With R R^T and S S^T the two matrices of the constraints these are the
+ * singular pairs of T = R^-1 (X^T Y / n) S^-T, taken through the smaller side. Bit = sign of the projection; there
+ * are at most min(d, e) pairs, and further bits repeat the pairs from the strongest on. */
 #include "base/memory.h"
 #include "baselines/linear_algebra.h"
 #include "baselines/rival_methods.h"
@@ -44,7 +44,8 @@ adah_code adah_rival_cca(const adah_rival_job *job, adah_status *status) {
     adah_algebra_lower_solve(factor_a, d, 0, t, e);
     code = adah_algebra_singular(t, d, NULL, e, e, k, value, left, right, &n_found, status);
     if (code == ADAH_OK && n_found == 0)
-        code = adah_fail(status, ADAH_ERROR_MISMATCH, "cca: the image and text vectors of the pairs have no correlation");
+        code = adah_fail(status, ADAH_ERROR_MISMATCH,
+                         "cca: the image and text vectors of the pairs have no correlation");
     if (code == ADAH_OK)
         code = adah_rival_tell(job, "correlating", k, k, value[0], status);
     if (code == ADAH_OK)

@@ -1,12 +1,12 @@
 /* cmfh.c - collective matrix factorisation hashing.
  *
- * G. Ding, Y. Guo, J. Zhou, "Collective Matrix Factorization Hashing for Multimodal Data", CVPR 2014. One latent factor Y
- * (n, q) of both centred views X_t (n, d_t), and projections that reach it:
+ * G. Ding, Y. Guo, J. Zhou, "Collective Matrix Factorization Hashing for Multimodal Data", CVPR 2014. One latent
+ * factor Y (n, q) of both centred views X_t (n, d_t), and projections that reach it:
  *
  *     sum over t of  lambda_t |X_t - Y U_t|^2 + mu |Y - X_t P_t|^2 + gamma (|U_t|^2 + |P_t|^2)  + gamma |Y|^2,
  *
- * lambda_t = 1/2, mu = 100, gamma = 0.01 as in the paper. Each of U_t, P_t, Y in turn is the least-squares solution for the
- * others, so the objective never grows. A new row's code is sign(P_t^T x), a training pair's sign(Y). */
+ * lambda_t = 1/2, mu = 100, gamma = 0.01 as in the paper. Each of U_t, P_t, Y in turn is the least-squares solution
+ * for the others, so the objective never grows. A new row's code is sign(P_t^T x), a training pair's sign(Y). */
 #include "base/memory.h"
 #include "baselines/linear_algebra.h"
 #include "baselines/rival_methods.h"
@@ -94,7 +94,8 @@ static adah_code cmfh_project(cmfh *c, double *objective, adah_status *status) {
     for (int t = 0; t < 2; t++) {
         cmfh_side *side = &c->side[t];
         const size_t d = side->view->n_in;
-        adah_algebra_multiply(d, q, n, 1, (adah_operand){side->view->x, d, 1}, (adah_operand){c->y, q, 0}, 0, side->cross);
+        adah_algebra_multiply(d, q, n, 1, (adah_operand){side->view->x, d, 1}, (adah_operand){c->y, q, 0}, 0,
+                              side->cross);
         memcpy(side->projection, side->cross, d * q * sizeof(double));
         adah_algebra_cholesky_solve(side->factor, d, side->projection, q);
         for (size_t i = 0; i < q; i++)
@@ -124,8 +125,10 @@ static adah_code cmfh_meet(cmfh *c, adah_status *status) {
     for (int t = 0; t < 2; t++) {
         const cmfh_side *side = &c->side[t];
         const size_t d = side->view->n_in;
-        adah_algebra_multiply(q, q, d, lambda, (adah_operand){side->basis, d, 0}, (adah_operand){side->basis, d, 1}, 1, c->solve);
-        adah_algebra_multiply(q, n, d, 1, (adah_operand){side->pull, q, 1}, (adah_operand){side->view->x, d, 1}, t, c->flip);
+        adah_algebra_multiply(q, q, d, lambda, (adah_operand){side->basis, d, 0}, (adah_operand){side->basis, d, 1},
+                              1, c->solve);
+        adah_algebra_multiply(q, n, d, 1, (adah_operand){side->pull, q, 1}, (adah_operand){side->view->x, d, 1}, t,
+                              c->flip);
     }
     ADAH_TRY(adah_algebra_cholesky(c->solve, q, status));
     adah_algebra_cholesky_solve(c->solve, q, c->flip, n);

@@ -1,4 +1,5 @@
-/* linear_algebra.c - thin covers over cblas and LAPACKE, and singular pairs of a product through its small Gram matrices. */
+/* linear_algebra.c - thin covers over cblas and LAPACKE, and singular pairs of a product through its small Gram
+ * matrices. */
 #include "baselines/linear_algebra.h"
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -39,9 +40,10 @@ typedef struct product {
 static void multiply_block(void *context, size_t block) {
     const product *p = context;
     const size_t first = block * BLOCK_ROWS, n_rows = p->m - first < BLOCK_ROWS ? p->m - first : BLOCK_ROWS;
-    cblas_dgemm(CblasRowMajor, p->a.transposed ? CblasTrans : CblasNoTrans, p->b.transposed ? CblasTrans : CblasNoTrans,
-                (int)n_rows, (int)p->n, (int)p->k, p->alpha, p->a.items + (p->a.transposed ? first : first * p->a.stride),
-                (int)p->a.stride, p->b.items, (int)p->b.stride, p->beta, p->c + first * p->n, (int)p->n);
+    cblas_dgemm(CblasRowMajor, p->a.transposed ? CblasTrans : CblasNoTrans,
+                p->b.transposed ? CblasTrans : CblasNoTrans, (int)n_rows, (int)p->n, (int)p->k, p->alpha,
+                p->a.items + (p->a.transposed ? first : first * p->a.stride), (int)p->a.stride, p->b.items,
+                (int)p->b.stride, p->beta, p->c + first * p->n, (int)p->n);
 }
 
 void adah_algebra_multiply(size_t m, size_t n, size_t k, double alpha, adah_operand a, adah_operand b, double beta,
@@ -96,8 +98,8 @@ adah_code adah_algebra_cholesky(double *a, size_t n, adah_status *status) {
 }
 
 void adah_algebra_lower_solve(const double *l, size_t n, int transposed, double *b, size_t m) {
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, transposed ? CblasTrans : CblasNoTrans, CblasNonUnit, (int)n, (int)m,
-                1, l, (int)n, b, (int)m);
+    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, transposed ? CblasTrans : CblasNoTrans, CblasNonUnit, (int)n,
+                (int)m, 1, l, (int)n, b, (int)m);
 }
 
 void adah_algebra_cholesky_solve(const double *l, size_t n, double *b, size_t m) {
@@ -125,13 +127,14 @@ adah_code adah_algebra_eigen(double *a, size_t n, size_t k, double *value, doubl
         code = adah_algebra_fail_memory(k, n, status);
         goto done;
     }
-    info = LAPACKE_dsyevr(LAPACK_COL_MAJOR, 'V', 'I', 'U', (lapack_int)n, a, (lapack_int)n, 0, 0, (lapack_int)(n - k + 1),
-                          (lapack_int)n, 0, &n_found, ascending, columns, (lapack_int)n, support);
+    info = LAPACKE_dsyevr(LAPACK_COL_MAJOR, 'V', 'I', 'U', (lapack_int)n, a, (lapack_int)n, 0, 0,
+                          (lapack_int)(n - k + 1), (lapack_int)n, 0, &n_found, ascending, columns, (lapack_int)n,
+                          support);
     if (info == LAPACK_WORK_MEMORY_ERROR)
         code = adah_algebra_fail_memory(n, n, status);
     else if (info != 0 || (size_t)n_found != k)
-        code = adah_fail(status, ADAH_ERROR_INTERNAL, "eigenvectors of %zu x %zu: LAPACK answers %d, %d of %zu found", n, n,
-                         (int)info, (int)n_found, k);
+        code = adah_fail(status, ADAH_ERROR_INTERNAL, "eigenvectors of %zu x %zu: LAPACK answers %d, %d of %zu found",
+                         n, n, (int)info, (int)n_found, k);
     for (size_t i = 0; i < k && code == ADAH_OK; i++) {
         value[i] = ascending[k - 1 - i];
         memcpy(vector + i * n, columns + (k - 1 - i) * n, n * sizeof *vector);
@@ -150,10 +153,10 @@ enum { N_SCRATCH = 6 };
 static const double vanishing = 1e-6; /* of the largest singular value */
 static const double noise = 1e-14;    /* of the largest eigenvalue: what rounding leaves */
 
-/* With b^T b = Q D Q^T and F = D^(1/2) Q^T (only the D that do not vanish): the eigenvalues of F (a^T a) F^T are the squared
- * singular values, and an eigenvector z gives  right = b Q D^(-1/2) z,  left = a F^T z / value. */
-adah_code adah_algebra_singular(const double *a, size_t m, const double *b, size_t n, size_t r, size_t k, double *value,
-                                double *left, double *right, size_t *n_found, adah_status *status) {
+/* With b^T b = Q D Q^T and F = D^(1/2) Q^T (only the D that do not vanish): the eigenvalues of F (a^T a) F^T are the
+ * squared singular values, and an eigenvector z gives  right = b Q D^(-1/2) z,  left = a F^T z / value. */
+adah_code adah_algebra_singular(const double *a, size_t m, const double *b, size_t n, size_t r, size_t k,
+                                double *value, double *left, double *right, size_t *n_found, adah_status *status) {
     double *d = adah_algebra_zeros(r, 1), *q = adah_algebra_zeros(r, r), *gram = adah_algebra_zeros(r, r);
     double *half = adah_algebra_zeros(r, r), *small = adah_algebra_zeros(r, r), *z = adah_algebra_zeros(r, r);
     double *const scratch[N_SCRATCH] = {d, q, gram, half, small, z};

@@ -1,4 +1,5 @@
-/* linear_algebra.h - dense matrices of doubles, row by row, on OpenBLAS and LAPACKE (linear_algebra.c alone includes them).
+/* linear_algebra.h - dense matrices of doubles, row by row, on OpenBLAS and LAPACKE (linear_algebra.c alone includes
+ * them).
  *
  * Products are cut into blocks of rows of the result, which the project's own threads share; each block is one
  * single-threaded call, so that the number of threads does not change the result. Sizes are below 2^31. */
@@ -21,7 +22,8 @@ typedef struct adah_operand {
 } adah_operand;
 
 /* c (m, n) = alpha a b + beta c, with a (m, k) and b (k, n). */
-void adah_algebra_multiply(size_t m, size_t n, size_t k, double alpha, adah_operand a, adah_operand b, double beta, double *c);
+void adah_algebra_multiply(size_t m, size_t n, size_t k, double alpha, adah_operand a, adah_operand b, double beta,
+                           double *c);
 /* gram (n, n) = x^T x + ridge I of x (m, n). */
 void adah_algebra_gram(const double *x, size_t m, size_t n, double ridge, double *gram);
 double adah_algebra_dot(const double *a, const double *b, size_t n); /* sum of a_i b_i */
@@ -33,14 +35,14 @@ void adah_algebra_lower_solve(const double *l, size_t n, int transposed, double 
 /* b (n, m) = (L L^T)^-1 b. */
 void adah_algebra_cholesky_solve(const double *l, size_t n, double *b, size_t m);
 
-/* The k largest eigenvalues of the symmetric a (n, n), descending, and their unit vectors as the rows of vector (k, n),
- * each with its value of largest magnitude positive. a is overwritten. */
+/* The k largest eigenvalues of the symmetric a (n, n), descending, and their unit vectors as the rows of vector (k,
+ * n), each with its value of largest magnitude positive. a is overwritten. */
 adah_code adah_algebra_eigen(double *a, size_t n, size_t k, double *value, double *vector, adah_status *status);
 
-/* The at most k largest singular values of a b^T with a (m, r), b (n, r), and their pairs as the rows of left (k, m) and
- * right (k, n); b NULL: the identity (n = r). Values below 1e-6 of the largest count as 0 and are left out; *n_found says
- * how many are there. */
-adah_code adah_algebra_singular(const double *a, size_t m, const double *b, size_t n, size_t r, size_t k, double *value,
-                                double *left, double *right, size_t *n_found, adah_status *status);
+/* The at most k largest singular values of a b^T with a (m, r), b (n, r), and their pairs as the rows of left (k, m)
+ * and right (k, n); b NULL: the identity (n = r). Values below 1e-6 of the largest count as 0 and are left out;
+ * *n_found says how many are there. */
+adah_code adah_algebra_singular(const double *a, size_t m, const double *b, size_t n, size_t r, size_t k,
+                                double *value, double *left, double *right, size_t *n_found, adah_status *status);
 
 #endif

@@ -12,11 +12,12 @@
 typedef struct rival_method {
     const char *name;
     int has_unified, needs_labels;
-    double norm; /* of the views: cmfh and stmh are not free of scale, and 0.2 is that of Wikipedia's histograms and topics, 3 that
-                    of texts as bags of ten words, for which their authors chose the weights */
+    double norm; /* of the views */
     adah_code (*learn)(const adah_rival_job *job, adah_status *status);
 } rival_method;
 
+/* cmfh and stmh depend on the scale of the views. Their authors chose the weights for normalised histograms and
+ * topics (norm 0.15 and 0.37 on Wikipedia) and for bags of some ten words. */
 static const rival_method methods[] = {
     {"cca", 0, 0, 1, adah_rival_cca},           {"cmfh", 1, 0, 0.2, adah_rival_cmfh},
     {"scm-orth", 0, 1, 1, adah_rival_scm_orth}, {"scm-seq", 0, 1, 1, adah_rival_scm_seq},
@@ -66,25 +67,26 @@ double *adah_rival_unit_labels(const adah_rival_data *data) {
 static adah_code check_rows(const char *what, const float *rows, size_t n, size_t n_in, adah_status *status) {
     for (size_t i = 0; i < n * n_in; i++)
         if (!isfinite(rows[i]))
-            return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s vector %zu, value %zu is %g, expected a finite number", what,
-                             i / n_in, i % n_in, (double)rows[i]);
+            return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s vector %zu, value %zu is %g, expected a finite number",
+                             what, i / n_in, i % n_in, (double)rows[i]);
     return ADAH_OK;
 }
 
 static adah_code check(const rival_method *method, const char *name, const adah_rival_data *data, size_t n_bits,
                        const float *unified, adah_status *status) {
     if (!method)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no shallow method \"%s\", expected one of %s", name ? name : "",
-                         adah_rival_names());
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no shallow method \"%s\", expected one of %s",
+                         name ? name : "", adah_rival_names());
     if (n_bits < 1 || n_bits > ADAH_BITS_MAX)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu bits, expected 1 to %d", n_bits, ADAH_BITS_MAX);
     if (data->n < 2 || data->n_image < 1 || data->n_text < 1)
         return adah_fail(status, ADAH_ERROR_ARGUMENT,
-                         "%zu pairs of %zu and %zu values, expected at least two pairs of at least one value each", data->n,
-                         data->n_image, data->n_text);
+                         "%zu pairs of %zu and %zu values, expected at least two pairs of at least one value each",
+                         data->n, data->n_image, data->n_text);
     if (data->n > INT_MAX || data->n_image > INT_MAX || data->n_text > INT_MAX || data->n_labels > INT_MAX)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu pairs of %zu and %zu values with %zu labels, expected less than %d",
-                         data->n, data->n_image, data->n_text, data->n_labels, INT_MAX);
+        return adah_fail(status, ADAH_ERROR_ARGUMENT,
+                         "%zu pairs of %zu and %zu values with %zu labels, expected less than %d", data->n,
+                         data->n_image, data->n_text, data->n_labels, INT_MAX);
     if (method->needs_labels && data->n_labels == 0)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s learns from labels, and the data have none", name);
     if (unified && !method->has_unified)

@@ -23,8 +23,8 @@ typedef struct adah_rival_data {
     const uint8_t *label; /* (n, n_labels) 0/1; NULL: n_labels is 0 */
 } adah_rival_data;
 
-/* How a method encodes anything new, for one modality: H = W k(x) + b, code = sign(H), sign(0) = +1. n_anchors 0: k(x) = x;
- * else k_j(x) = exp(-|x - anchor_j|^2 * kernel_scale). Centring and scaling are inside W and b. */
+/* How a method encodes anything new, for one modality: H = W k(x) + b, code = sign(H), sign(0) = +1. n_anchors 0:
+ * k(x) = x; else k_j(x) = exp(-|x - anchor_j|^2 * kernel_scale). Centring and scaling are inside W and b. */
 typedef struct adah_hash_function {
     size_t n_in, n_anchors, n_bits;
     float kernel_scale;
@@ -43,15 +43,15 @@ int adah_rival_is_shallow(const char *name);
 /* 1: the method learns one code for both sides of a training pair (cmfh, stmh, seph-km, seph-rnd). */
 int adah_rival_has_unified(const char *name);
 
-/* Learns both hash functions of n_bits bits (1..ADAH_BITS_MAX) from at least two pairs. Refused: an unknown name, values that are
- * not finite, and data from which the method cannot learn anything (views without correlation; seph and scm without
- * labels that tell pairs apart). Progress: the stages of the method; `detail` is its objective. */
+/* Learns both hash functions of n_bits bits (1..ADAH_BITS_MAX) from at least two pairs. Refused: an unknown name,
+ * values that are not finite, and data from which the method cannot learn anything (views without correlation; seph
+ * and scm without labels that tell pairs apart). Progress: the stages of the method; `detail` is its objective. */
 adah_code adah_rival_learn(const char *name, const adah_rival_data *data, size_t n_bits, uint64_t seed,
                            adah_progress progress, adah_hash_function *image, adah_hash_function *text,
                            adah_status *status);
 
-/* The same, and the unified codes of the training pairs, (n, n_bits), by sign: where the papers search the training set,
- * these stand in the database. NULL unless adah_rival_has_unified. */
+/* The same, and the unified codes of the training pairs, (n, n_bits), by sign: where the papers search the training
+ * set, these stand in the database. NULL unless adah_rival_has_unified. */
 adah_code adah_rival_learn_unified(const char *name, const adah_rival_data *data, size_t n_bits, uint64_t seed,
                                    adah_progress progress, adah_hash_function *image, adah_hash_function *text,
                                    float *unified, adah_status *status);

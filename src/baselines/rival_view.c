@@ -8,7 +8,8 @@
 
 static const double constant = 1e-20; /* variance over squared norm below which all rows are equal but for rounding */
 
-adah_code adah_view_create(const float *rows, size_t n, size_t n_in, double norm, adah_view *view, adah_status *status) {
+adah_code adah_view_create(const float *rows, size_t n, size_t n_in, double norm, adah_view *view,
+                           adah_status *status) {
     adah_view v = {n, n_in, adah_algebra_zeros(n, n_in), adah_algebra_zeros(n_in, 1), 1};
     if (!v.x || !v.mean) {
         adah_view_free(&v);
@@ -45,10 +46,8 @@ void adah_view_free(adah_view *view) {
 adah_code adah_view_linear(const adah_view *view, size_t n_bits, const double *weight, const double *bias,
                            adah_hash_function *function, adah_status *status) {
     const size_t d = view->n_in;
-    *function = (adah_hash_function){d,    0,
-                                     n_bits, 0,
-                                     NULL, adah_memory_floats(n_bits * d),
-                                     adah_memory_floats(n_bits)};
+    *function =
+        (adah_hash_function){d, 0, n_bits, 0, NULL, adah_memory_floats(n_bits * d), adah_memory_floats(n_bits)};
     if (!function->weight || !function->bias) {
         adah_hash_function_free(function);
         return adah_fail_memory(status, n_bits * d * sizeof(float));

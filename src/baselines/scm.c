@@ -1,17 +1,18 @@
 /* scm.c - semantic correlation maximisation.
  *
- * D. Zhang, W.-J. Li, "Large-Scale Supervised Multimodal Hashing with Semantic Correlation Maximization", AAAI 2014. With the
- * similarity S = 2 L L^T - 1 1^T of the label rows L of length 1 and the centred views X, Y, minimise
+ * D. Zhang, W.-J. Li, "Large-Scale Supervised Multimodal Hashing with Semantic Correlation Maximization", AAAI 2014.
+ * With the similarity S = 2 L L^T - 1 1^T of the label rows L of length 1 and the centred views X, Y, minimise
  *
  *     | sign(X U) sign(Y V)^T - q S |^2,   q bits.
  *
- * Orthogonal: sign dropped and U^T X^T X U = n I, V^T Y^T Y V = n I, which leaves  max tr(U^T X^T S Y V): the q strongest
- * singular pairs of T = R^-1 X^T S Y S'^-T with R R^T, S' S'^T the Gram matrices. Sequential: bit t is the strongest pair for
- * the residual  q S - sum over the bits before of sign(X u) sign(Y v)^T.
+ * Orthogonal: sign dropped and U^T X^T X U = n I, V^T Y^T Y V = n I, which leaves  max tr(U^T X^T S Y V): the q
+ * strongest singular pairs of T = R^-1 X^T S Y S'^-T with R R^T, S' S'^T the Gram matrices. Sequential: bit t is the
+ * strongest pair for the residual  q S - sum over the bits before of sign(X u) sign(Y v)^T.
  *
- * S has rank n_labels on centred views, and a bit of the residual adds 1, so T is kept as a product A B^T of few columns and
- * neither S nor T is ever formed. Orthogonal codes have at most n_labels pairs that do not vanish; further bits repeat the
- * pairs from the strongest on (where the published code takes vectors of eigenvalue 0, which are noise). */
+ * S has rank n_labels on centred views, and a bit of the residual adds 1, so T is kept as a product A B^T of few
+ * columns and neither S nor T is ever formed. Orthogonal codes have at most n_labels pairs that do not vanish;
+ * further bits repeat the pairs from the strongest on (where the published code takes vectors of eigenvalue 0, which
+ * are noise). */
 #include "base/memory.h"
 #include "baselines/linear_algebra.h"
 #include "baselines/rival_methods.h"
@@ -102,7 +103,8 @@ static void scm_deflate(scm *s, size_t bit) {
         double *column = side->column + s->n_columns * d, *w = column; /* w: until the projection is there */
         memcpy(w, side->direction + bit * d, d * sizeof *w);
         adah_algebra_lower_solve(side->factor, d, 1, w, 1);
-        adah_algebra_multiply(n, 1, d, 1, (adah_operand){side->view->x, d, 0}, (adah_operand){w, 1, 0}, 0, side->projection);
+        adah_algebra_multiply(n, 1, d, 1, (adah_operand){side->view->x, d, 0}, (adah_operand){w, 1, 0}, 0,
+                              side->projection);
         for (size_t j = 0; j < n; j++)
             side->projection[j] = side->projection[j] >= 0 ? 1 : -1;
         adah_algebra_multiply(1, d, n, (i ? -1.0 : 1.0) / (double)n, (adah_operand){side->projection, n, 0},

@@ -1,23 +1,26 @@
 /* seph.c - semantics-preserving hashing.
  *
- * Z. Lin, G. Ding, M. Hu, J. Wang, "Semantics-Preserving Hashing for Cross-View Retrieval", CVPR 2015. First codes Y (n, q) whose
- * distances say the same as the labels:
+ * Z. Lin, G. Ding, M. Hu, J. Wang, "Semantics-Preserving Hashing for Cross-View Retrieval", CVPR 2015. First codes Y
+ * (n, q) whose distances say the same as the labels:
  *
- *     KL(P || Q) + alpha | |Y| - 1 |^2,   p_ij ~ cosine of the label rows,   q_ij ~ s_ij = 1 / (1 + |y_i - y_j|^2 / 4),
+ *     KL(P || Q) + alpha | |Y| - 1 |^2
+ *     p_ij ~ cosine of the label rows,   q_ij ~ s_ij = 1 / (1 + |y_i - y_j|^2 / 4),
  *
- * P and Q each of sum 1 over i != j, alpha = 0.01 / (n q); s is Student's t on the Hamming distance. Descent as for t-SNE:
- * 100 steps, momentum 1/2, a gain for every value (delta-bar-delta, Jacobs 1988), columns kept at mean 0, the best step kept.
+ * P and Q each of sum 1 over i != j, alpha = 0.01 / (n q); s is Student's t on the Hamming distance. Descent as for
+ * t-SNE: 100 steps, momentum 1/2, a gain for every value (delta-bar-delta, Jacobs 1988), columns kept at mean 0, the
+ * best step kept.
  *
- * Then, per modality and bit h = sign(y), kernel logistic regression on 500 anchors, which are centres of k-means or rows drawn
- * at random:
+ * Then, per modality and bit h = sign(y), kernel logistic regression on 500 anchors, which are centres of k-means or
+ * rows drawn at random:
  *
  *     sum_i log(1 + exp(-h_i k_i^T w)) + 0.01 w^T K_anchors w,   k(x, x') = exp(-|x - x'|^2 / (2 sigma^2)),
  *
- * sigma^2 the mean squared distance of two rows. All bits together descend by the bound K^T K / 4 on the Hessian (Boehning,
- * Lindsay 1988): one factorisation, and the loss never grows.
+ * sigma^2 the mean squared distance of two rows. All bits together descend by the bound K^T K / 4 on the Hessian
+ * (Boehning, Lindsay 1988): one factorisation, and the loss never grows.
  *
- * The unified code of a pair is the more probable bit given both modalities: p_I p_T against (1 - p_I)(1 - p_T), which is the
- * sign of H_I + H_T. Of more than 5,000 pairs (the most the papers train on) a random 5,000 are learned from. */
+ * The unified code of a pair is the more probable bit given both modalities: p_I p_T against (1 - p_I)(1 - p_T),
+ * which is the sign of H_I + H_T. Of more than 5,000 pairs (the most the papers train on) a random 5,000 are learned
+ * from. */
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "baselines/linear_algebra.h"
@@ -26,19 +29,13 @@
 #include <math.h>
 #include <string.h>
 
-enum {
-    N_PAIRS_MAX = 5000,
-    N_ANCHORS = 500,
-    N_STEPS = 100,
-    N_FIT_STEPS = 200,
-    N_MEANS_ROUNDS = 30,
-    BLOCK_ROWS = 64
-};
+enum { N_PAIRS_MAX = 5000, N_ANCHORS = 500, N_STEPS = 100, N_FIT_STEPS = 200, N_MEANS_ROUNDS = 30, BLOCK_ROWS = 64 };
 static const double alpha_scale = 0.01, momentum = 0.5, step_max = 500, step_per_pair = 0.25, gain_min = 0.01;
-static const double ridge = 0.01;          /* of the regression */
-static const double tolerance = 1e-5;      /* of its loss: a smaller gain ends it */
-static const double proximity = 1e-6;      /* of the mean diagonal of the bound, keeps it definite */
-static const double kernel_exponent = 0.25; /* 1 / (2 sigma^2): sigma^2 is 2 in a view, whose mean squared norm is 1 */
+static const double ridge = 0.01;     /* of the regression */
+static const double tolerance = 1e-5; /* of its loss: a smaller gain ends it */
+static const double proximity = 1e-6; /* of the mean diagonal of the bound, keeps it definite */
+static const double kernel_exponent =
+    0.25; /* 1 / (2 sigma^2): sigma^2 is 2 in a view, whose mean squared norm is 1 */
 
 enum { STREAM_SUBSET = 1, STREAM_CODES, STREAM_IMAGE, STREAM_TEXT };
 
@@ -49,7 +46,8 @@ int adah_seph_affinity(const double *unit_label, size_t n, size_t n_labels, floa
     double sum = 0;
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n; j++) {
-            double cosine = j == i ? 0 : adah_algebra_dot(unit_label + i * n_labels, unit_label + j * n_labels, n_labels);
+            double cosine =
+                j == i ? 0 : adah_algebra_dot(unit_label + i * n_labels, unit_label + j * n_labels, n_labels);
             p[i * n + j] = (float)cosine;
             sum += cosine;
         }
@@ -74,7 +72,8 @@ static void similarity_block(void *context, size_t block) {
     const divergence *v = context;
     const size_t first = block * BLOCK_ROWS, n = v->n, n_rows = block_rows(first, n);
     double *s = v->similarity + first * n;
-    adah_algebra_multiply(n_rows, n, v->q, 1, (adah_operand){v->y + first * v->q, v->q, 0}, (adah_operand){v->y, v->q, 1}, 0, s);
+    adah_algebra_multiply(n_rows, n, v->q, 1, (adah_operand){v->y + first * v->q, v->q, 0},
+                          (adah_operand){v->y, v->q, 1}, 0, s);
     for (size_t i = 0; i < n_rows; i++) {
         double *row = s + i * n, sum = 0;
         const double own = v->square[first + i];
@@ -105,8 +104,8 @@ static void gradient_block(void *context, size_t block) {
         for (size_t b = 0; b < v->q; b++)
             v->gradient[i * v->q + b] = sum * v->y[i * v->q + b];
     }
-    adah_algebra_multiply(n_rows, v->q, n, -1, (adah_operand){v->similarity + first * n, n, 0}, (adah_operand){v->y, v->q, 0}, 1,
-                          v->gradient + first * v->q);
+    adah_algebra_multiply(n_rows, v->q, n, -1, (adah_operand){v->similarity + first * n, n, 0},
+                          (adah_operand){v->y, v->q, 0}, 1, v->gradient + first * v->q);
 }
 
 double adah_seph_objective(const float *p, size_t n, const double *y, size_t n_bits, double alpha, double *similarity,
@@ -131,7 +130,8 @@ double adah_seph_objective(const float *p, size_t n, const double *y, size_t n_b
 }
 
 /* y (n, q): the codes of the least objective on the way. */
-static adah_code learn_codes(const adah_rival_job *job, const double *unit_label, size_t n, double *y, adah_status *status) {
+static adah_code learn_codes(const adah_rival_job *job, const double *unit_label, size_t n, double *y,
+                             adah_status *status) {
     const size_t q = job->n_bits, n_labels = job->data->n_labels, count = n * q;
     const double alpha = alpha_scale / ((double)q * (double)n), step = fmin(step_max, step_per_pair * (double)n);
     float *p = adah_memory_floats(n * n);
@@ -199,7 +199,8 @@ static void square_distances(const double *x, size_t n, const double *a, size_t 
 }
 
 /* Lloyd's rounds from the anchors given; a centre without rows stays where it is. distance (n, m): scratch. */
-static adah_code k_means(const double *x, size_t n, size_t d, double *anchor, size_t m, double *distance, adah_status *status) {
+static adah_code k_means(const double *x, size_t n, size_t d, double *anchor, size_t m, double *distance,
+                         adah_status *status) {
     size_t *owner = adah_memory_zeroed(n, sizeof *owner), *count = adah_memory_zeroed(m, sizeof *count);
     adah_code code = owner && count ? ADAH_OK : adah_fail_memory(status, n * sizeof *owner);
     int moved = 1;
@@ -253,7 +254,8 @@ static double regression_step(regression *r) {
         loss += log1p(tail) + fmax(-margin, 0);
         r->output[i] = -r->code[i] * (margin > 0 ? tail / (1 + tail) : 1 / (1 + tail));
     }
-    adah_algebra_multiply(m, q, n, 1, (adah_operand){r->kernel, m, 1}, (adah_operand){r->output, q, 0}, 2 * ridge, r->slope);
+    adah_algebra_multiply(m, q, n, 1, (adah_operand){r->kernel, m, 1}, (adah_operand){r->output, q, 0}, 2 * ridge,
+                          r->slope);
     adah_algebra_cholesky_solve(r->bound, m, r->slope, q);
     for (size_t i = 0; i < m * q; i++)
         r->weight[i] -= r->slope[i];
@@ -273,8 +275,8 @@ static adah_code regress(const adah_rival_job *job, const char *stage, regressio
 }
 
 /* The function of raw rows for anchors and weights (m, q) in the view. */
-static adah_code kernel_function(const adah_view *view, const double *anchor, size_t m, const double *weight, size_t q,
-                                 adah_hash_function *f, adah_status *status) {
+static adah_code kernel_function(const adah_view *view, const double *anchor, size_t m, const double *weight,
+                                 size_t q, adah_hash_function *f, adah_status *status) {
     const size_t d = view->n_in;
     *f = (adah_hash_function){d,
                               m,
@@ -297,9 +299,11 @@ static adah_code kernel_function(const adah_view *view, const double *anchor, si
 static adah_code learn_function(const adah_rival_job *job, const adah_view *view, size_t n, const double *code_sign,
                                 int with_means, uint64_t stream, adah_hash_function *function, adah_status *status) {
     const double *x = view->x;
-    const size_t d = view->n_in, q = job->n_bits, m = n < N_ANCHORS ? n : N_ANCHORS;
+    const size_t d = view->n_in, q = job->n_bits, n_free = with_means ? (n + 1) / 2 : n; /* a centre wants rows */
+    const size_t m = n_free < N_ANCHORS ? n_free : N_ANCHORS;
     size_t *order = adah_memory_zeroed(n, sizeof *order);
-    double *anchor = adah_algebra_zeros(m, d), *kernel = adah_algebra_zeros(n, m), *penalty = adah_algebra_zeros(m, m);
+    double *anchor = adah_algebra_zeros(m, d), *kernel = adah_algebra_zeros(n, m),
+           *penalty = adah_algebra_zeros(m, m);
     double *bound = adah_algebra_zeros(m, m), *output = adah_algebra_zeros(n, q), *weight = adah_algebra_zeros(m, q);
     double *slope = adah_algebra_zeros(m, q), diagonal = 0;
     regression r = {n, m, q, kernel, penalty, bound, code_sign, output, weight, slope};

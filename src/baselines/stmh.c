@@ -1,16 +1,17 @@
 /* stmh.c - semantic topic multimodal hashing.
  *
- * D. Wang, X. Gao, X. Wang, L. He, "Semantic Topic Multimodal Hashing for Cross-Media Retrieval", IJCAI 2015. q topics of the
- * texts (centres F, each text in half of them, G in {0,1}) and q concepts of the images (a factorisation V C robust against
- * outlying images), tied by a linear map R:
+ * D. Wang, X. Gao, X. Wang, L. He, "Semantic Topic Multimodal Hashing for Cross-Media Retrieval", IJCAI 2015. q
+ * topics of the texts (centres F, each text in half of them, G in {0,1}) and q concepts of the images (a
+ * factorisation V C robust against outlying images), tied by a linear map R:
  *
- *     r sum_i |x_i - C^T v_i| + (1 - r) sum_ij G_ij |t_i - f_j|^2 + lambda |G - V R|^2 + gamma (|V|^2 + |C|^2 + |F|^2 + |R|^2)
+ *     r sum_i |x_i - C^T v_i| + (1 - r) sum_ij G_ij |t_i - f_j|^2 + lambda |G - V R|^2
+ *     + gamma (|V|^2 + |C|^2 + |F|^2 + |R|^2)
  *
- * with r = lambda = 1/2, gamma = 1e-4 and 10 rounds, as in the authors' experiments. The norm of a residual e that is not squared
- * is majorised by |e|^2 / (2 |e_before|) + const, after which every step is least squares or a choice of topics, and the
- * objective never grows. A bit says whether a topic is contained: a text's in the nearer topics, an image's where its concepts
- * mapped by R are strong. The authors cut at the median over the bits of an item; here at the mean, which is
- * linear and so goes into the hash function. */
+ * with r = lambda = 1/2, gamma = 1e-4 and 10 rounds, as in the authors' experiments. The norm of a residual e that is
+ * not squared is majorised by |e|^2 / (2 |e_before|) + const, after which every step is least squares or a choice of
+ * topics, and the objective never grows. A bit says whether a topic is contained: a text's in the nearer topics, an
+ * image's where its concepts mapped by R are strong. The authors cut at the median over the bits of an item; here at
+ * the mean, which is linear and so goes into the hash function. */
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "baselines/linear_algebra.h"
@@ -32,16 +33,16 @@ typedef struct choice {
 typedef struct stmh {
     const adah_rival_job *job;
     size_t n, q, d, e;
-    double *concept;  /* (q, d) C */
-    double *amount;   /* (n, q) V */
-    double *topic;    /* (q, e) F */
-    double *member;   /* (n, q) G */
-    double *map;      /* (q, q) R */
-    double *mapped;   /* (n, q) V R */
-    double *residual; /* n: |x_i - C^T v_i| */
-    double *fit;      /* (n, d) scratch */
-    double *weighted; /* (n, q) scratch */
-    double *distance; /* (n, q) scratch */
+    double *concept;            /* (q, d) C */
+    double *amount;             /* (n, q) V */
+    double *topic;              /* (q, e) F */
+    double *member;             /* (n, q) G */
+    double *map;                /* (q, q) R */
+    double *mapped;             /* (n, q) V R */
+    double *residual;           /* n: |x_i - C^T v_i| */
+    double *fit;                /* (n, d) scratch */
+    double *weighted;           /* (n, q) scratch */
+    double *distance;           /* (n, q) scratch */
     double *a, *b, *c, *values; /* (q, q) scratch; q */
     choice *choices;            /* (n, q) */
 } stmh;
@@ -54,9 +55,10 @@ static adah_code stmh_create(stmh *s, adah_status *status) {
     const struct {
         double **place;
         size_t n_rows, n_columns;
-    } block[N_BLOCKS] = {{&s->concept, q, d}, {&s->amount, n, q}, {&s->topic, q, e}, {&s->member, n, q}, {&s->map, q, q},
-                         {&s->mapped, n, q},  {&s->residual, n, 1}, {&s->fit, n, d}, {&s->weighted, n, q},
-                         {&s->distance, n, q}, {&s->a, q, q}, {&s->b, q, q}, {&s->c, q, q}, {&s->values, q, 1}};
+    } block[N_BLOCKS] = {{&s->concept, q, d},  {&s->amount, n, q},   {&s->topic, q, e},    {&s->member, n, q},
+                         {&s->map, q, q},      {&s->mapped, n, q},   {&s->residual, n, 1}, {&s->fit, n, d},
+                         {&s->weighted, n, q}, {&s->distance, n, q}, {&s->a, q, q},        {&s->b, q, q},
+                         {&s->c, q, q},        {&s->values, q, 1}};
     for (size_t i = 0; i < N_BLOCKS; i++) {
         *block[i].place = adah_algebra_zeros(block[i].n_rows, block[i].n_columns);
         if (!*block[i].place)
@@ -97,8 +99,8 @@ static void add_diagonal(double *a, size_t n, double x) {
 /* residual = |x_i - C^T v_i| */
 static void stmh_residuals(stmh *s) {
     memcpy(s->fit, s->job->image.x, s->n * s->d * sizeof *s->fit);
-    adah_algebra_multiply(s->n, s->d, s->q, -1, (adah_operand){s->amount, s->q, 0}, (adah_operand){s->concept, s->d, 0}, 1,
-                          s->fit);
+    adah_algebra_multiply(s->n, s->d, s->q, -1, (adah_operand){s->amount, s->q, 0},
+                          (adah_operand){s->concept, s->d, 0}, 1, s->fit);
     for (size_t i = 0; i < s->n; i++)
         s->residual[i] = sqrt(adah_algebra_dot(s->fit + i * s->d, s->fit + i * s->d, s->d));
 }
@@ -116,7 +118,8 @@ static adah_code stmh_concepts(stmh *s, adah_status *status) {
             s->weighted[i * q + j] = s->amount[i * q + j] * stmh_weight(s, i);
     adah_algebra_multiply(q, q, n, 1, (adah_operand){s->weighted, q, 1}, (adah_operand){s->amount, q, 0}, 0, s->a);
     add_diagonal(s->a, q, gamma_weight);
-    adah_algebra_multiply(q, d, n, 1, (adah_operand){s->weighted, q, 1}, (adah_operand){s->job->image.x, d, 0}, 0, s->concept);
+    adah_algebra_multiply(q, d, n, 1, (adah_operand){s->weighted, q, 1}, (adah_operand){s->job->image.x, d, 0}, 0,
+                          s->concept);
     ADAH_TRY(adah_algebra_cholesky(s->a, q, status));
     adah_algebra_cholesky_solve(s->a, q, s->concept, d);
     stmh_residuals(s);
@@ -126,7 +129,8 @@ static adah_code stmh_concepts(stmh *s, adah_status *status) {
 /* f_j = the mean of its texts, drawn to 0 by gamma. */
 static void stmh_topics(stmh *s) {
     const size_t n = s->n, q = s->q, e = s->e;
-    adah_algebra_multiply(q, e, n, 1, (adah_operand){s->member, q, 1}, (adah_operand){s->job->text.x, e, 0}, 0, s->topic);
+    adah_algebra_multiply(q, e, n, 1, (adah_operand){s->member, q, 1}, (adah_operand){s->job->text.x, e, 0}, 0,
+                          s->topic);
     for (size_t j = 0; j < q; j++) {
         double count = 0;
         for (size_t i = 0; i < n; i++)
@@ -146,8 +150,8 @@ static adah_code stmh_map(stmh *s, adah_status *status) {
     return ADAH_OK;
 }
 
-/* v_i = (w_i C C^T + N)^-1 (w_i C x_i + lambda R g_i) with N = lambda R R^T + gamma I = L L^T. One basis serves all i: with
- * L^-1 C C^T L^-T = Q diag(m) Q^T the inverse is  L^-T Q diag(1 / (w_i m + 1)) Q^T L^-1. */
+/* v_i = (w_i C C^T + N)^-1 (w_i C x_i + lambda R g_i) with N = lambda R R^T + gamma I = L L^T. One basis serves all
+ * i: with L^-1 C C^T L^-T = Q diag(m) Q^T the inverse is  L^-T Q diag(1 / (w_i m + 1)) Q^T L^-1. */
 static adah_code stmh_amounts(stmh *s, adah_status *status) {
     const size_t n = s->n, q = s->q, d = s->d;
     adah_algebra_multiply(q, q, q, lambda, (adah_operand){s->map, q, 0}, (adah_operand){s->map, q, 1}, 0, s->a);
@@ -162,13 +166,15 @@ static adah_code stmh_amounts(stmh *s, adah_status *status) {
     ADAH_TRY(adah_algebra_eigen(s->c, q, q, s->values, s->b, status)); /* rows of b: Q^T */
     for (size_t i = 0; i < q; i++)
         for (size_t j = 0; j < q; j++)
-            s->c[i * q + j] = s->b[j * q + i]; /* Q */
+            s->c[i * q + j] = s->b[j * q + i];     /* Q */
     adah_algebra_lower_solve(s->a, q, 1, s->c, q); /* L^-T Q */
-    adah_algebra_multiply(n, q, d, 1, (adah_operand){s->job->image.x, d, 0}, (adah_operand){s->concept, d, 1}, 0, s->weighted);
+    adah_algebra_multiply(n, q, d, 1, (adah_operand){s->job->image.x, d, 0}, (adah_operand){s->concept, d, 1}, 0,
+                          s->weighted);
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < q; j++)
             s->weighted[i * q + j] *= stmh_weight(s, i);
-    adah_algebra_multiply(n, q, q, lambda, (adah_operand){s->member, q, 0}, (adah_operand){s->map, q, 1}, 1, s->weighted);
+    adah_algebra_multiply(n, q, q, lambda, (adah_operand){s->member, q, 0}, (adah_operand){s->map, q, 1}, 1,
+                          s->weighted);
     adah_algebra_multiply(n, q, q, 1, (adah_operand){s->weighted, q, 0}, (adah_operand){s->c, q, 0}, 0, s->distance);
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < q; j++)
@@ -200,7 +206,8 @@ static void choose_row(void *context, size_t i) {
 static void stmh_members(stmh *s) {
     const size_t n = s->n, q = s->q, e = s->e;
     adah_algebra_multiply(n, q, q, 1, (adah_operand){s->amount, q, 0}, (adah_operand){s->map, q, 0}, 0, s->mapped);
-    adah_algebra_multiply(n, q, e, -2, (adah_operand){s->job->text.x, e, 0}, (adah_operand){s->topic, e, 1}, 0, s->distance);
+    adah_algebra_multiply(n, q, e, -2, (adah_operand){s->job->text.x, e, 0}, (adah_operand){s->topic, e, 1}, 0,
+                          s->distance);
     for (size_t j = 0; j < q; j++)
         s->values[j] = adah_algebra_dot(s->topic + j * e, s->topic + j * e, e);
     for (size_t i = 0; i < n; i++) {
@@ -220,9 +227,10 @@ static double stmh_objective(const stmh *s) {
         const double gap = s->member[i] - s->mapped[i];
         sum += text_weight * s->member[i] * s->distance[i] + lambda * gap * gap;
     }
-    return sum + gamma_weight * (adah_algebra_dot(s->amount, s->amount, n * q) +
-                                 adah_algebra_dot(s->concept, s->concept, q * s->d) +
-                                 adah_algebra_dot(s->topic, s->topic, q * s->e) + adah_algebra_dot(s->map, s->map, q * q));
+    return sum +
+           gamma_weight *
+               (adah_algebra_dot(s->amount, s->amount, n * q) + adah_algebra_dot(s->concept, s->concept, q * s->d) +
+                adah_algebra_dot(s->topic, s->topic, q * s->e) + adah_algebra_dot(s->map, s->map, q * q));
 }
 
 /* Every bit against the mean of the item's bits. weight (q, n_in) */

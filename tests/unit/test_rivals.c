@@ -1,5 +1,5 @@
-/* test_rivals.c - the shallow methods: canonical correlations against the definition, descent of every objective that is
- * promised to descend, SePH's derivative, retrieval on made-up classes, and what they must refuse or survive. */
+/* test_rivals.c - the shallow methods: canonical correlations against the definition, descent of every objective that
+ * is promised to descend, SePH's derivative, retrieval on made-up classes, and what they must refuse or survive. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -78,7 +78,8 @@ static void singular_pairs(void **state) {
 
 /* ---------------------------------------------------------------- CCA */
 
-/* Orthogonal columns p, r, z. Image (p, r), text (3 p + 4 z, r): correlations 1 (r with r) and 3/5 (p with 3 p + 4 z). */
+/* Orthogonal columns p, r, z. Image (p, r), text (3 p + 4 z, r): correlations 1 (r with r) and 3/5 (p with 3 p + 4
+ * z). */
 static void cca_by_hand(void **state) {
     (void)state;
     const float p[4] = {1, 1, -1, -1}, r[4] = {1, -1, 1, -1}, z[4] = {1, -1, -1, 1};
@@ -212,8 +213,8 @@ static void objectives_descend(void **state) {
         for (uint64_t seed = 0; seed < 3; seed++) {
             descent d = {"", 0, 0, 0};
             learned l = {{0}, {0}};
-            assert_int_equal(adah_rival_learn(expected[i].name, &set.data, 16, seed, (adah_progress){watch, &d}, &l.image,
-                                              &l.text, NULL),
+            assert_int_equal(adah_rival_learn(expected[i].name, &set.data, 16, seed, (adah_progress){watch, &d},
+                                              &l.image, &l.text, NULL),
                              ADAH_OK);
             assert_int_equal(d.n_stages, expected[i].n_stages);
             assert_true(d.n_steps >= expected[i].n_steps_min);
@@ -253,8 +254,8 @@ static void seph_derivative(void **state) {
 
 /* ---------------------------------------------------------------- retrieval */
 
-static double mean_precision(const float *h, const two_views *of_h, const float *database, const two_views *of_database,
-                             size_t n_bits) {
+static double mean_precision(const float *h, const two_views *of_h, const float *database,
+                             const two_views *of_database, size_t n_bits) {
     static uint8_t codes[2][TWO_VIEWS_MAX * 8];
     size_t start[TWO_VIEWS_MAX + 1];
     for (size_t i = 0; i <= TWO_VIEWS_MAX; i++)
@@ -262,10 +263,11 @@ static double mean_precision(const float *h, const two_views *of_h, const float 
     adah_codes_pack(h, of_h->data.n, n_bits, codes[0]);
     adah_codes_pack(database, of_database->data.n, n_bits, codes[1]);
     adah_measures measures;
-    assert_int_equal(adah_measures_compute((adah_coded_set){of_h->data.n, codes[0], of_h->class_of, start},
-                                           (adah_coded_set){of_database->data.n, codes[1], of_database->class_of, start},
-                                           n_bits, NULL, &measures, NULL),
-                     ADAH_OK);
+    assert_int_equal(
+        adah_measures_compute((adah_coded_set){of_h->data.n, codes[0], of_h->class_of, start},
+                              (adah_coded_set){of_database->data.n, codes[1], of_database->class_of, start}, n_bits,
+                              NULL, &measures, NULL),
+        ADAH_OK);
     double map = measures.map;
     adah_measures_free(&measures);
     return map;
@@ -293,7 +295,8 @@ static void all_methods_retrieve(void **state) {
         double to_text = mean_precision(image_query, &queries, text, &set, 16);
         double to_image = mean_precision(text_query, &queries, image, &set, 16);
         double to_pair = has_unified ? mean_precision(text_query, &queries, unified, &set, 16) : 1;
-        print_message("%-8s image to text %.3f, text to image %.3f, text to unified %.3f\n", name, to_text, to_image, to_pair);
+        print_message("%-8s image to text %.3f, text to image %.3f, text to unified %.3f\n", name, to_text, to_image,
+                      to_pair);
         assert_true(to_text > floor[m] && to_image > floor[m] && to_pair > floor[m]);
         free(image);
         free(text);
@@ -320,7 +323,8 @@ static void same_seed_same_function(void **state) {
         adah_parallel_set_threads(1);
         learned one = learn(two_views_methods[m], &set.data, 16, 7);
         adah_parallel_set_threads(3);
-        learned three = learn(two_views_methods[m], &set.data, 16, 7), other = learn(two_views_methods[m], &set.data, 16, 8);
+        learned three = learn(two_views_methods[m], &set.data, 16, 7),
+                other = learn(two_views_methods[m], &set.data, 16, 8);
         assert_same(&one.image, &three.image);
         assert_same(&one.text, &three.text);
         if (adah_rival_has_unified(two_views_methods[m])) /* the others use no random number */
@@ -344,7 +348,8 @@ static void units_do_not_matter(void **state) {
     moved.image = queries.image;
     moved.text = queries.text;
     for (size_t m = 0; m < TWO_VIEWS_METHODS; m++) {
-        learned here = learn(two_views_methods[m], &set.data, 16, 3), there = learn(two_views_methods[m], &moved, 16, 3);
+        learned here = learn(two_views_methods[m], &set.data, 16, 3),
+                there = learn(two_views_methods[m], &moved, 16, 3);
         float *a = encode(&here.image, set.image, 200), *b = encode(&there.image, queries.image, 200);
         int n_different = 0;
         for (int i = 0; i < 200 * 16; i++)
@@ -360,7 +365,8 @@ static void units_do_not_matter(void **state) {
 
 /* ---------------------------------------------------------------- bad and odd data */
 
-static void assert_refused(const char *name, const adah_rival_data *data, size_t n_bits, adah_code code, const char *words) {
+static void assert_refused(const char *name, const adah_rival_data *data, size_t n_bits, adah_code code,
+                           const char *words) {
     adah_hash_function image = {0}, text = {0};
     adah_status status = {ADAH_OK, ""};
     assert_int_equal(adah_rival_learn(name, data, n_bits, 0, silent, &image, &text, &status), code);
@@ -405,8 +411,8 @@ static void refusals(void **state) {
     two_views_make(&set, 40, 1, 1);
     for (size_t m = 0; m < TWO_VIEWS_METHODS; m++) {
         adah_status status;
-        assert_int_equal(adah_rival_learn(two_views_methods[m], &set.data, 16, 0, (adah_progress){stop, NULL}, &image, &text,
-                                          &status),
+        assert_int_equal(adah_rival_learn(two_views_methods[m], &set.data, 16, 0, (adah_progress){stop, NULL}, &image,
+                                          &text, &status),
                          ADAH_ERROR_CANCELLED);
         assert_null(image.weight);
         assert_null(text.weight);
@@ -446,11 +452,16 @@ static void odd_data(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(singular_pairs),       cmocka_unit_test(cca_by_hand),
-        cmocka_unit_test(cca_by_definition),    cmocka_unit_test(objectives_descend),
-        cmocka_unit_test(seph_derivative),      cmocka_unit_test(all_methods_retrieve),
-        cmocka_unit_test(same_seed_same_function), cmocka_unit_test(units_do_not_matter),
-        cmocka_unit_test(refusals),             cmocka_unit_test(odd_data),
+        cmocka_unit_test(singular_pairs),
+        cmocka_unit_test(cca_by_hand),
+        cmocka_unit_test(cca_by_definition),
+        cmocka_unit_test(objectives_descend),
+        cmocka_unit_test(seph_derivative),
+        cmocka_unit_test(all_methods_retrieve),
+        cmocka_unit_test(same_seed_same_function),
+        cmocka_unit_test(units_do_not_matter),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(odd_data),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
