@@ -3,36 +3,40 @@
 #include "terminal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static int run(int argc, char **argv);
 
 const cli_command cli_convert = {
-    "convert", "Turn the openclipart-svg drawings into a data set.", "",
-    "The package openclipart-svg puts about 8,100 drawings with titles and keywords under /usr/share/openclipart/svg.\n"
+    "convert", "Turn a data set in its own files into a folder for adah.", "",
+    "Formats:\n"
+    "  openclipart  the 8,100 drawings of the package openclipart-svg, rendered (the default)\n"
+    "  mirflickr    MIRFLICKR-25K: the folder with im1.jpg, meta/tags and doc; annotations inside it, beside it or as second\n"
+    "               --from\n"
+    "  nus-wide     NUS-WIDE: the folder with ImageList, ConceptsList, Groundtruth, NUS_WID_Tags and Flickr\n"
+    "  iapr         IAPR TC-12: the folder with images, annotations_complete_eng and saiapr_tc-12\n"
+    "  mat          .mat files with YAll, LAll and perhaps images or IAll and FAll, or with I_tr, T_tr, L_tr, I_te, T_te and L_te\n"
+    "  coco         MS-COCO: the folder with annotations/captions_*.json and annotations/instances_*.json\n"
     "\n"
-    "Example:\n"
-    "  adah convert --out clipart\n",
+    "Pictures are not copied: OUT/images is a link to their folder. Vectors become OUT/image.npy and OUT/text.npy. A split is\n"
+    "drawn where the format has none of its own, or where --query-share or --queries asks for one.\n"
+    "\n"
+    "Examples:\n"
+    "  adah convert --out clipart\n"
+    "  adah convert --format mirflickr --from mirflickr --out flickr25k --queries 2000 --train 10000\n"
+    "  adah convert --format mat --from wikiData.mat --out wiki\n"
+    "  adah convert --format mat --from yall.mat --from lall.mat --from fall.mat --images mirflickr --out flickr25k\n",
     run, 0};
 
-static int run(int argc, char **argv) {
-    const char *from = "/usr/share/openclipart/svg", *out = NULL;
-    int quiet = 0;
-    adah_openclipart_options o = ADAH_OPENCLIPART_OPTIONS_INIT;
-    const cli_option options[] = {
-        {"from", 0, CLI_TEXT, "DIR", "the drawings (default /usr/share/openclipart/svg)", &from, 0, 0, 0},
-        {"out", 0, CLI_TEXT, "DIR", "folder to write", &out, 1, 0, 0},
-        {"side", 0, CLI_SIZE, "N", "pixels (default 128)", &o.n_side, 0, 16, 1024},
-        {"limit", 0, CLI_SIZE, "N", "at most so many drawings, chosen by seed", &o.n_limit, 0, 0, 0},
-        {"query-share", 0, CLI_DOUBLE, "X", "of the drawings become queries (default 0.15)", &o.query_share, 0, 0.001, 0.9},
-        {"seed", 0, CLI_U64, "S", "default 0", &o.seed, 0, 0, 0},
-        {"quiet", 'q', CLI_FLAG, NULL, "no progress", &quiet, 0, 0, 0},
-    };
-    const int code = cli_parse_all(&cli_convert, options, sizeof options / sizeof *options, argc, argv);
-    if (code >= 0)
-        return code;
+static int fail_usage(const char *message) {
+    fprintf(stderr, "adah convert: %s\n", message);
+    return CLI_USAGE;
+}
+
+static int convert_drawings(const char *from, const char *out, const adah_openclipart_options *o, int quiet) {
     adah_status status;
     const adah_progress progress = cli_progress_begin(quiet);
-    const adah_code done = adah_openclipart_convert(from, out, &o, progress, &status);
+    const adah_code done = adah_openclipart_convert(from, out, o, progress, &status);
     cli_progress_end();
     if (done != ADAH_OK)
         return cli_fail(&status);
@@ -42,4 +46,76 @@ static int run(int argc, char **argv) {
     printf("%s: %zu drawings, %zu labels\n", out, adah_dataset_count(dataset), adah_dataset_label_count(dataset));
     adah_dataset_close(dataset);
     return CLI_OK;
+}
+
+static int convert_field(const char *format, const cli_list *from, const char *out, const adah_convert_options *o,
+                         int quiet) {
+    adah_status status;
+    adah_convert_result r;
+    const adah_progress progress = cli_progress_begin(quiet);
+    const adah_code done = adah_convert(format, from->item, from->n, out, o, progress, &r, &status);
+    cli_progress_end();
+    if (done != ADAH_OK)
+        return cli_fail(&status);
+    printf("%s: %zu pairs, %zu labels\n", out, r.n_records, r.n_labels);
+    if (r.n_left_out)
+        printf("left out: %zu without a label or a text\n", r.n_left_out);
+    if (r.n_image_values)
+        printf("image.npy: %zu numbers a pair\n", r.n_image_values);
+    if (r.n_text_values)
+        printf("text.npy: %zu numbers a pair\n", r.n_text_values);
+    if (r.n_missing && !r.n_image_values)
+        printf("missing: the pictures of %zu pairs\n", r.n_missing);
+    return CLI_OK;
+}
+
+static int run(int argc, char **argv) {
+    const char *format = "openclipart", *out = NULL;
+    cli_list from = {{NULL}, 0};
+    double query_share = 0;
+    uint64_t seed = 0;
+    int quiet = 0;
+    adah_openclipart_options drawings = ADAH_OPENCLIPART_OPTIONS_INIT;
+    adah_convert_options o = ADAH_CONVERT_OPTIONS_INIT;
+    size_t n_side = 0, n_concepts = 0;
+    const cli_option options[] = {
+        {"format", 0, CLI_TEXT, "openclipart|mirflickr|nus-wide|iapr|mat|coco", "of the source (default openclipart)", &format,
+         0, 0, 0},
+        {"from", 0, CLI_LIST, "PATH", "folder or file to read, may be given again (default /usr/share/openclipart/svg)", &from,
+         0, 0, 0},
+        {"out", 0, CLI_TEXT, "DIR", "folder to write", &out, 1, 0, 0},
+        {"images", 0, CLI_TEXT, "DIR", "folder of the pictures, where they are not in their usual place", &o.images, 0, 0, 0},
+        {"query-share", 0, CLI_DOUBLE, "X", "of the pairs become queries (default 0.15)", &query_share, 0, 0.001, 0.9},
+        {"queries", 0, CLI_SIZE, "N", "so many pairs become queries, in place of a share", &o.n_queries, 0, 1, 1e9},
+        {"train", 0, CLI_SIZE, "N", "so many of the others are for training, the rest is only searched", &o.n_train, 0, 1, 1e9},
+        {"seed", 0, CLI_U64, "S", "of what is drawn (default 0)", &seed, 0, 0, 0},
+        {"concepts", 0, CLI_SIZE, "N", "nus-wide: so many of the most frequent ones are labels (default 21)", &n_concepts, 0, 1,
+         1000},
+        {"side", 0, CLI_SIZE, "N", "openclipart: pixels (default 128)", &n_side, 0, 16, 1024},
+        {"limit", 0, CLI_SIZE, "N", "openclipart: at most so many drawings, chosen by seed", &drawings.n_limit, 0, 0, 0},
+        {"quiet", 'q', CLI_FLAG, NULL, "no progress", &quiet, 0, 0, 0},
+    };
+    const int code = cli_parse_all(&cli_convert, options, sizeof options / sizeof *options, argc, argv);
+    if (code >= 0)
+        return code;
+    if (o.n_queries && query_share > 0)
+        return fail_usage("give either --queries or --query-share");
+    if (n_concepts && strcmp(format, "nus-wide") != 0)
+        return fail_usage("--concepts is for --format nus-wide");
+    if (strcmp(format, "openclipart") == 0) {
+        if (o.n_queries || o.n_train || o.images || from.n > 1)
+            return fail_usage("--queries, --train, --images and a second --from are not for drawings");
+        drawings.n_side = n_side ? n_side : drawings.n_side;
+        drawings.query_share = query_share > 0 ? query_share : drawings.query_share;
+        drawings.seed = seed;
+        return convert_drawings(from.n ? from.item[0] : "/usr/share/openclipart/svg", out, &drawings, quiet);
+    }
+    if (n_side || drawings.n_limit)
+        return fail_usage("--side and --limit are for --format openclipart");
+    if (from.n == 0)
+        return fail_usage("--from PATH is needed");
+    o.n_concepts = n_concepts ? n_concepts : o.n_concepts;
+    o.query_share = query_share;
+    o.seed = seed;
+    return convert_field(format, &from, out, &o, quiet);
 }

@@ -59,10 +59,10 @@ static int run(int argc, char **argv) {
          "adah (default), or a rival to compare with, on the same features; the\n"
          "shallow ones, cca to seph-rnd, need a frozen backbone",
          &o.method, 0, 0, 0},
-        {"backbone", 0, CLI_TEXT, "small|squeezenet1_1|mobilenet_v2|vgg16|vgg19", "small (default) learns from scratch, the others need --weights",
+        {"backbone", 0, CLI_TEXT, "small|squeezenet1_1|mobilenet_v2|vgg16|vgg19|cnn_f", "small (default) learns from scratch, the others need --weights",
          &o.backbone, 0, 0, 0},
-        {"weights", 0, CLI_TEXT, "FILE", "the backbone's pre-trained weights (safetensors, torchvision names)", &o.weights, 0,
-         0, 0},
+        {"weights", 0, CLI_TEXT, "FILE", "the backbone's pre-trained weights: safetensors with torchvision's names, or\n"
+         "a .mat file of MatConvNet (vgg16, vgg19, cnn_f)", &o.weights, 0, 0, 0},
         {"finetune", 0, CLI_FLAG, NULL, "let the backbone learn too; else it is frozen and its feature maps are cached",
          &o.finetune, 0, 0, 0},
         {"epochs", 0, CLI_INT, "N", "passes over the training pairs", &o.n_epochs, 0, 1, 100000},

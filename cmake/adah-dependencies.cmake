@@ -1,5 +1,5 @@
 # The libraries that libadah stands on: for its own build, and for programs that link it statically.
-# Sets ADAH_DEPENDENCIES and ADAH_PICTURE_DEPENDENCIES (targets to link) and ADAH_PKG_CONFIG_MODULES.
+# Sets ADAH_DEPENDENCIES, ADAH_PICTURE_DEPENDENCIES, ADAH_MATLAB_DEPENDENCIES (targets to link), ADAH_PKG_CONFIG_MODULES.
 find_package(PkgConfig REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS C)
 pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips>=8.14)
@@ -7,10 +7,11 @@ pkg_check_modules(RSVG REQUIRED IMPORTED_TARGET librsvg-2.0>=2.50)
 pkg_check_modules(EXPAT REQUIRED IMPORTED_TARGET expat>=2.4)
 pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc icu-i18n)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
+pkg_check_modules(MATIO REQUIRED IMPORTED_TARGET matio>=1.5)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(LAPACKE REQUIRED IMPORTED_TARGET lapacke)
 pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
-set(ADAH_PKG_CONFIG_MODULES vips librsvg-2.0 expat icu-uc icu-i18n jansson libxxhash lapacke openblas)
+set(ADAH_PKG_CONFIG_MODULES vips librsvg-2.0 expat icu-uc icu-i18n jansson libxxhash matio lapacke openblas)
 
 # Two that have no pkg-config file.
 foreach(pair dnnl:dnnl.h stemmer:libstemmer.h)
@@ -28,5 +29,6 @@ foreach(pair dnnl:dnnl.h stemmer:libstemmer.h)
 endforeach()
 
 set(ADAH_PICTURE_DEPENDENCIES PkgConfig::VIPS PkgConfig::RSVG)
+set(ADAH_MATLAB_DEPENDENCIES PkgConfig::MATIO)
 set(ADAH_DEPENDENCIES adah::dnnl adah::stemmer PkgConfig::EXPAT PkgConfig::ICU
     PkgConfig::JANSSON PkgConfig::XXHASH PkgConfig::LAPACKE PkgConfig::OPENBLAS OpenMP::OpenMP_C m)

@@ -2,7 +2,8 @@
 # check-includes.sh - keeps the house in order: which module may include which, who may see oneDNN and OpenBLAS, no file name
 # twice.
 #
-#   base <- nn, baselines <- model;  base <- codes <- index, eval;  base <- pictures <- data;  pipeline uses all;  programs use adah.h alone
+#   base <- nn, baselines <- model;  base <- codes <- index, eval;  base <- pictures <- data;  base <- matlab <- model, data;
+#   pipeline uses all;  programs use adah.h alone
 #   model also sees codes and eval/measures.h: it validates while it trains
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,13 +16,14 @@ fault() {
 declare -A may=(
     [base]="base"
     [nn]="base nn"
-    [model]="base nn baselines model codes eval/measures.h"
+    [matlab]="base matlab"
+    [model]="base nn matlab baselines model codes eval/measures.h"
     [codes]="base codes"
     [index]="base codes index"
     [eval]="base codes eval"
     [baselines]="base baselines"
     [pictures]="base pictures adah/adah.h"
-    [data]="base pictures data"
+    [data]="base matlab pictures data"
     [pipeline]="base nn model codes index eval data pipeline"
 )
 

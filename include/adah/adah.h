@@ -136,15 +136,43 @@ typedef struct adah_progress {
 adah_code adah_openclipart_convert(const char *svg_folder, const char *folder, const adah_openclipart_options *options,
                                    adah_progress progress, adah_status *status);
 
+/* ---------------------------------------------------------------- data sets of the field in their own files */
+
+typedef struct adah_convert_options {
+    const char *images;   /* folder of the pictures; NULL: where the format has them */
+    size_t n_concepts;    /* NUS-WIDE: the most frequent ones become labels; 21 */
+    double query_share;   /* of the records become queries; 0: the format's own split, else 0.15 */
+    size_t n_queries;     /* so many do, in place of a share; 0: the share */
+    size_t n_train;       /* so many of the others are for training, the rest is database alone; 0: all are */
+    uint64_t seed;        /* of a split that is drawn */
+} adah_convert_options;
+#define ADAH_CONVERT_OPTIONS_INIT {NULL, 21, 0, 0, 0, 0}
+
+/* What became of it. */
+typedef struct adah_convert_result {
+    size_t n_records, n_labels;
+    size_t n_left_out;        /* records without a label or a text, which the field leaves out */
+    size_t n_missing;         /* records whose picture is not there; all, where there is no folder of pictures */
+    size_t n_image_values, n_text_values; /* numbers a record in image.npy and text.npy; 0: there is no such file */
+} adah_convert_result;
+
+/* Writes a data set of the field as a folder with metadata.jsonl, which comes last. Pictures are not copied: images/ is a link
+ * to their folder; those that lie inside a .mat file become PNG files. Vectors become image.npy and text.npy (float32, row r
+ * for record r). format: "mirflickr", "nus-wide", "iapr", "mat", "coco"; source: its folder (n_sources 1; of "mirflickr" the
+ * folder of annotations may be second), of "mat" its files. docs/data-format.md has the layouts. *result may be NULL. */
+adah_code adah_convert(const char *format, const char *const *source, size_t n_sources, const char *folder,
+                       const adah_convert_options *options, adah_progress progress, adah_convert_result *result,
+                       adah_status *status);
+
 /* ---------------------------------------------------------------- training */
 
 typedef struct adah_train_options {
     const char *preset;      /* "default" (what measures best) or "paper" (the method as published) */
     const char *method;      /* "adah", or a rival to compare with: "cca", "cmfh", "scm-orth", "scm-seq", "stmh", "seph-km",
                                 "seph-rnd" (shallow), "dcmh", "acmr" (deep); NULL: adah */
-    const char *backbone;    /* "small" (learns from scratch), "squeezenet1_1", "mobilenet_v2", "vgg16", "vgg19"; NULL: small,
-                                or "none" where the data set gives its images as features, which take no other */
-    const char *weights;     /* safetensors file of the backbone; needed by all but "small" */
+    const char *backbone;    /* "small" (learns from scratch), "squeezenet1_1", "mobilenet_v2", "vgg16", "vgg19", "cnn_f"; NULL:
+                                small, or "none" where the data set gives its images as features, which take no other */
+    const char *weights;     /* of the backbone, safetensors or MatConvNet's .mat; needed by all but "small" */
     int n_bits;              /* 0: the preset's */
     int n_epochs;            /* 0: the preset's */
     int finetune;            /* 1: the backbone learns too */

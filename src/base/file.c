@@ -86,6 +86,12 @@ void adah_file_close_map(adah_file_map *map) {
     *map = (adah_file_map){0};
 }
 
+void adah_file_release(const adah_file_map *map, size_t offset, size_t *n_released) {
+    enum { STEP_BYTES = 16 << 20 };
+    for (; offset - *n_released >= STEP_BYTES; *n_released += STEP_BYTES)
+        madvise((void *)(uintptr_t)(map->bytes + *n_released), STEP_BYTES, MADV_DONTNEED);
+}
+
 adah_code adah_file_read(const char *path, size_t max_bytes, uint8_t **bytes, size_t *n_bytes, adah_status *status) {
     int fd = -1;
     size_t size = 0, done = 0;

@@ -16,6 +16,10 @@ typedef struct adah_file_map {
 adah_code adah_file_open_map(const char *path, adah_file_map *map, adah_status *status);
 void adah_file_close_map(adah_file_map *map); /* zeroes *map; fine on a zeroed one */
 
+/* Gives back the memory of what lies before `offset` in a map that is gone through from front to back; *n_released (at first 0)
+ * is how far that went. The bytes can still be read, from the file again. */
+void adah_file_release(const adah_file_map *map, size_t offset, size_t *n_released);
+
 /* Reads a whole regular file of at most max_bytes into memory the caller frees; a NUL byte is added behind. */
 adah_code adah_file_read(const char *path, size_t max_bytes, uint8_t **bytes, size_t *n_bytes, adah_status *status);
 

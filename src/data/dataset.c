@@ -54,8 +54,7 @@ static int text_is(adah_raw_text text, const char *wanted) {
     return text.n_bytes == strlen(wanted) && memcmp(text.bytes, wanted, text.n_bytes) == 0;
 }
 
-/* NULL when the path stays inside the folder, else what is wrong with it. */
-static const char *path_fault(adah_raw_text path) {
+const char *adah_dataset_path_fault(adah_raw_text path) {
     if (path.n_bytes == 0)
         return "is empty";
     if (path.bytes[0] == '/')
@@ -122,7 +121,7 @@ static adah_code store_labels(adah_dataset *dataset, const adah_raw_record *raw,
 adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *raw, adah_status *status) {
     if (!raw->file_name.bytes)
         return adah_dataset_fail(dataset, raw->line, status, "no file_name, expected the path of an image");
-    const char *fault = path_fault(raw->file_name);
+    const char *fault = adah_dataset_path_fault(raw->file_name);
     if (fault)
         return adah_dataset_fail(dataset, raw->line, status, "file_name \"%.*s\" %s", shown(raw->file_name),
                                  raw->file_name.bytes, fault);
@@ -130,7 +129,7 @@ adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *raw, ad
     if (seen != ADAH_STRING_NONE)
         return adah_dataset_fail(dataset, raw->line, status, "file_name \"%.*s\" was seen before, in line %zu",
                                  shown(raw->file_name), raw->file_name.bytes, dataset->record[seen].line);
-    if (raw->mask.bytes && (fault = path_fault(raw->mask)))
+    if (raw->mask.bytes && (fault = adah_dataset_path_fault(raw->mask)))
         return adah_dataset_fail(dataset, raw->line, status, "mask \"%.*s\" %s", shown(raw->mask), raw->mask.bytes,
                                  fault);
     for (size_t i = 0; i < raw->n_labels; i++)

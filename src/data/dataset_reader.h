@@ -20,6 +20,8 @@ typedef struct adah_raw_record {
     size_t line; /* from 1 */
 } adah_raw_record;
 
+/* NULL when the path stays inside the folder, else what is wrong with it. */
+const char *adah_dataset_path_fault(adah_raw_text path);
 /* Checks a record and adds it. ADAH_ERROR_FORMAT: the record is bad and was not added; the message names the line. */
 adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *record, adah_status *status);
 /* What becomes of a record whose reading or adding ended with `code`: a bad one is counted and ADAH_OK returned,

@@ -1,13 +1,18 @@
 /* picture_set.c - PNG files and one JSON object a line, dumped by jansson. */
+#define _GNU_SOURCE
 #include "data/picture_set.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/npy.h"
 #include "base/random.h"
 #include "data/image.h"
 
+#include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct adah_picture_set {
     char *folder;
@@ -71,14 +76,50 @@ adah_code adah_picture_set_write(const adah_picture_set *set, const char *name, 
     return code;
 }
 
+adah_code adah_picture_set_write_vectors(const adah_picture_set *set, const char *name, const float *values, size_t n_rows,
+                                         size_t n_columns, adah_status *status) {
+    char *path = adah_file_join(set->folder, name);
+    if (!path)
+        return adah_fail_memory(status, strlen(set->folder) + strlen(name) + 2);
+    adah_code code = adah_npy_write(path, ADAH_NPY_FLOAT, values, n_rows, n_columns, status);
+    adah_memory_free(path);
+    return code;
+}
+
+int adah_picture_set_has(const adah_picture_set *set, const char *name) {
+    char *path = adah_file_join(set->folder, name);
+    const int found = path ? adah_file_exists(path) : -1;
+    adah_memory_free(path);
+    return found;
+}
+
+adah_code adah_picture_set_link(const adah_picture_set *set, const char *name, const char *target, adah_status *status) {
+    char real[PATH_MAX], there[PATH_MAX];
+    if (!realpath(target, real))
+        return adah_fail(status, ADAH_ERROR_IO, "%s: %s", target, strerror(errno));
+    char *path = adah_file_join(set->folder, name);
+    if (!path)
+        return adah_fail_memory(status, strlen(set->folder) + strlen(name) + 2);
+    adah_code code = ADAH_OK;
+    const int symlink_errno = symlink(real, path) == 0 ? 0 : errno;
+    if (symlink_errno && (symlink_errno != EEXIST || !realpath(path, there) || strcmp(real, there) != 0))
+        code = adah_fail(status, ADAH_ERROR_IO, "%s: cannot be made a link to %s: %s", path, real,
+                         strerror(symlink_errno));
+    adah_memory_free(path);
+    return code;
+}
+
 adah_code adah_picture_set_describe(adah_picture_set *set, const adah_picture_record *record, adah_status *status) {
     json_t *labels = json_array();
+    static const char *const split_name[] = {
+        [ADAH_SPLIT_TRAIN] = "train", [ADAH_SPLIT_QUERY] = "query", [ADAH_SPLIT_DATABASE] = "database"};
     int failed = !labels;
     for (size_t i = 0; i < record->n_labels && !failed; i++)
         failed = json_array_append_new(labels, json_string(record->label[i])) != 0;
-    json_t *root =
-        json_pack("{s:s, s:s, s:o, s:s, s:s}", "file_name", record->file_name, "text", record->text, "labels", labels,
-                  "split", record->is_query ? "query" : "train", record->extra_key, record->extra);
+    json_t *root = json_pack("{s:s, s:s, s:o, s:s}", "file_name", record->file_name, "text", record->text, "labels",
+                             labels, "split", split_name[record->split]);
+    if (root && record->extra_key)
+        failed |= json_object_set_new(root, record->extra_key, json_string(record->extra)) != 0;
     char *line = root && !failed ? json_dumps(root, 0) : NULL;
     json_decref(root);
     adah_code code = line ? adah_file_put(set->metadata, line, strlen(line), status)

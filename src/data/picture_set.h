@@ -10,6 +10,13 @@ typedef struct adah_picture_set adah_picture_set;
 /* Makes the folder with those inside it (names up to NULL). One that holds a data set already is refused. */
 adah_code adah_picture_set_create(const char *folder, const char *const *inside, adah_picture_set **set,
                                   adah_status *status);
+/* Makes `name` inside the folder a link to another folder; one that leads there already is fine. */
+adah_code adah_picture_set_link(const adah_picture_set *set, const char *name, const char *target, adah_status *status);
+/* Writes a matrix of floats as .npy at `name` inside the folder. */
+adah_code adah_picture_set_write_vectors(const adah_picture_set *set, const char *name, const float *values, size_t n_rows,
+                                         size_t n_columns, adah_status *status);
+/* Whether `name` is there inside the folder; -1: out of memory. */
+int adah_picture_set_has(const adah_picture_set *set, const char *name);
 /* Writes a PNG at `name` inside the folder. Several threads may do so at once. */
 adah_code adah_picture_set_write(const adah_picture_set *set, const char *name, const uint8_t *pixels, size_t n_width,
                                  size_t n_height, size_t n_channels, adah_status *status);
@@ -18,8 +25,8 @@ typedef struct adah_picture_record {
     const char *file_name, *text;
     const char *const *label;
     size_t n_labels;
-    int is_query;                  /* else a training record */
-    const char *extra_key, *extra; /* one more string, as "mask" with the path of the mask */
+    adah_split split;
+    const char *extra_key, *extra; /* one more string, as "mask" with the path of the mask; NULL: none */
 } adah_picture_record;
 adah_code adah_picture_set_describe(adah_picture_set *set, const adah_picture_record *record, adah_status *status);
 

@@ -423,7 +423,8 @@ static adah_code describe_scene(adah_picture_set *set, const drawn *d, size_t i,
         snprintf(label[k], sizeof label[k], "%s %s", colour_word[d->kind[k][0]][0], shape_word[d->kind[k][1]][0]);
         labels[k] = label[k];
     }
-    adah_picture_record record = {file_name, d->caption, labels, d->n_objects, is_query, "mask", mask};
+    const adah_split split = is_query ? ADAH_SPLIT_QUERY : ADAH_SPLIT_TRAIN;
+    adah_picture_record record = {file_name, d->caption, labels, d->n_objects, split, "mask", mask};
     return adah_picture_set_describe(set, &record, status);
 }
 

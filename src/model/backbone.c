@@ -9,6 +9,7 @@
 static const adah_backbone backbones[] = {
     {"vgg16", 224, 32, 1, 0},
     {"vgg19", 224, 32, 1, 0},
+    {"cnn_f", 224, 55, 1, 0},
     {"squeezenet1_1", 224, 35, 0, 0},
     {"mobilenet_v2", 224, 32, 0, 0},
     {"small", 64, 16, 0, 1},
@@ -23,7 +24,7 @@ const adah_backbone *adah_backbone_find(const char *name) {
     return NULL;
 }
 
-const char *adah_backbone_names(void) { return "vgg16, vgg19, squeezenet1_1, mobilenet_v2, small"; }
+const char *adah_backbone_names(void) { return "vgg16, vgg19, cnn_f, squeezenet1_1, mobilenet_v2, small"; }
 
 static adah_node *convolution(adah_builder *b, const char *layer, adah_node *x, size_t n_out, int size, int stride,
                               int pad) {
@@ -48,6 +49,17 @@ static adah_node *vgg(adah_builder *b, adah_node *x, const int *widths, int n) {
         number += widths[i] ? 2 : 1;
     }
     return x;
+}
+
+/* Numbered as VGG's layers are. The maps of 54 and 27 positions at 224 pixels are pooled with the half window at the end. */
+static adah_node *cnn_f(adah_builder *b, adah_node *x) {
+    const adah_response response = {5, 2, 1e-4f, 0.75f};
+    x = adah_graph_response_norm(b->graph, convolution(b, "features.0", x, 64, 11, 4, 0), response);
+    x = convolution(b, "features.4", max_pool(b, x, 3, 2, 1), 256, 5, 1, 2);
+    x = max_pool(b, adah_graph_response_norm(b->graph, x, response), 3, 2, 1);
+    x = convolution(b, "features.8", x, 256, 3, 1, 1);
+    x = convolution(b, "features.10", x, 256, 3, 1, 1);
+    return max_pool(b, convolution(b, "features.12", x, 256, 3, 1, 1), 3, 2, 1);
 }
 
 /* A Fire module: squeeze 1 x 1, then expand 1 x 1 beside expand 3 x 3. */
@@ -149,6 +161,8 @@ adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *
         return vgg(b, x, vgg16, sizeof vgg16 / sizeof *vgg16);
     if (!strcmp(name, "vgg19"))
         return vgg(b, x, vgg19, sizeof vgg19 / sizeof *vgg19);
+    if (!strcmp(name, "cnn_f"))
+        return cnn_f(b, x);
     if (!strcmp(name, "squeezenet1_1"))
         return squeezenet(b, x);
     if (!strcmp(name, "mobilenet_v2"))
@@ -170,21 +184,20 @@ adah_node *adah_backbone_logits(adah_builder *b, const char *name, adah_node *f)
     return adah_builder_linear(b, BACKBONE_PREFIX ".classifier.6", f, 1000, ADAH_INIT_GLOROT, ADAH_GROUP_BACKBONE);
 }
 
-const char *adah_backbone_style(const adah_safetensors *weights) {
-    const char *said = adah_safetensors_metadata(weights, "preprocess");
-    return said && !strncmp(said, "BGR", 3)              ? "caffe"
-           : said && !strncmp(said, "RGB, x/127.5-1", 14) ? "tensorflow"
-                                                          : "torchvision";
-}
-
-void adah_backbone_normalise(const char *style, const uint8_t *rgb, size_t n_side, float *x) {
+void adah_backbone_normalise(const adah_config *config, const uint8_t *rgb, size_t n_side, float *x) {
     static const float caffe_mean[3] = {123, 117, 104}; /* of R, G, B */
     static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0.224f, 0.225f};
+    const float own_mean[3] = {config->mean_red, config->mean_green, config->mean_blue};
+    const char *style = config->weights_style;
     const int caffe = !strcmp(style, "caffe"), tensorflow = !strcmp(style, "tensorflow");
+    const int matconvnet = !strcmp(style, "matconvnet");
     const size_t n = n_side * n_side;
     for (size_t c = 0; c < 3; c++) {
-        const float scale = caffe ? 1 : tensorflow ? 1 / 127.5f : 1 / (255 * deviation[c]);
-        const float shift = caffe ? -caffe_mean[c] : tensorflow ? -1 : -mean[c] / deviation[c];
+        const float scale = caffe || matconvnet ? 1 : tensorflow ? 1 / 127.5f : 1 / (255 * deviation[c]);
+        const float shift = caffe        ? -caffe_mean[c]
+                            : matconvnet ? -own_mean[c]
+                            : tensorflow ? -1
+                                         : -mean[c] / deviation[c];
         float *plane = x + (caffe ? 2 - c : c) * n;
         for (size_t i = 0; i < n; i++)
             plane[i] = (float)rgb[3 * i + c] * scale + shift;
@@ -204,7 +217,7 @@ static const char *source_of(const char *name, const adah_config *config, char t
     return text;
 }
 
-adah_code adah_backbone_load(adah_parameters *parameters, const adah_config *config, const adah_safetensors *weights,
+adah_code adah_backbone_load(adah_parameters *parameters, const adah_config *config, const adah_weights *weights,
                              adah_status *status) {
     for (size_t i = 0; i < parameters->n; i++) {
         adah_parameter *p = parameters->item[i];
@@ -212,9 +225,9 @@ adah_code adah_backbone_load(adah_parameters *parameters, const adah_config *con
         const char *source = source_of(p->name, config, text);
         if (!source)
             continue;
-        if (adah_safetensors_find(weights, p->name))
+        if (adah_weights_has(weights, p->name))
             source = p->name; /* the file is an adah model */
-        ADAH_TRY(adah_safetensors_read(weights, source, p->shape, p->value, status));
+        ADAH_TRY(adah_weights_read(weights, source, p->shape, p->value, status));
         p->version++;
     }
     return ADAH_OK;

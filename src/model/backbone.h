@@ -1,6 +1,7 @@
 /* backbone.h - E^I for pictures: the convolutional parts of known networks, and how their input is prepared.
  *
  *     vgg16, vgg19      Simonyan, Zisserman 2015; f (512, 7, 7) at 224
+ *     cnn_f             Chatfield et al. 2014, the fast one; f (256, 6, 6) at 224
  *     squeezenet1_1     Iandola et al. 2016, v1.1; f (512, 13, 13) at 224
  *     mobilenet_v2      Sandler et al. 2018, 1.0, normalisation folded into the weights; f (1280, 7, 7) at 224
  *     small             five convolutions with batch normalisation, for training from scratch; f (128, 8, 8) at 64
@@ -11,7 +12,7 @@
 #define ADAH_MODEL_BACKBONE_H
 
 #include "model/builder.h"
-#include "nn/safetensors.h"
+#include "model/weights.h"
 
 typedef struct adah_backbone {
     const char *name;
@@ -30,15 +31,13 @@ adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *
 adah_node *adah_backbone_logits(adah_builder *b, const char *name, adah_node *f);
 
 /* Styles: "torchvision": RGB, (x / 255 - mean) / deviation of ImageNet; "caffe": BGR, x - (104, 117, 123);
- * "tensorflow": RGB, x / 127.5 - 1.
- * Reads which one a weight file wants from its metadata key "preprocess"; "torchvision" when it says nothing. */
-const char *adah_backbone_style(const adah_safetensors *weights);
-/* rgb: (S, S, 3) bytes -> x: (3, S, S). */
-void adah_backbone_normalise(const char *style, const uint8_t *rgb, size_t n_side, float *x);
+ * "tensorflow": RGB, x / 127.5 - 1; "matconvnet": RGB, x - (mean_red, mean_green, mean_blue).
+ * rgb: (S, S, 3) bytes -> x: (3, S, S), in the configuration's weights_style. */
+void adah_backbone_normalise(const adah_config *config, const uint8_t *rgb, size_t n_side, float *x);
 
 /* Fills the parameters "image.backbone.NAME" from tensors NAME of the file; with has_fc and a flattened D^I also
  * "image.hashing.0" and ".1" from classifier.0 and classifier.3. Every one must be there with its exact shape. */
-adah_code adah_backbone_load(adah_parameters *parameters, const adah_config *config, const adah_safetensors *weights,
+adah_code adah_backbone_load(adah_parameters *parameters, const adah_config *config, const adah_weights *weights,
                              adah_status *status);
 
 #endif

@@ -33,7 +33,10 @@ static const field fields[] = {
     TEXT(method, METHODS),
     INT(n_bits, ADAH_BITS_MIN, ADAH_BITS_MAX),
     TEXT(backbone, NULL),
-    TEXT(weights_style, "torchvision|caffe|tensorflow"),
+    TEXT(weights_style, "torchvision|caffe|tensorflow|matconvnet"),
+    FLOAT(mean_red, 0, 255),
+    FLOAT(mean_green, 0, 255),
+    FLOAT(mean_blue, 0, 255),
     INT(n_side, 16, 1024),
     FLOAT(feature_scale, 0, ADAH_SCALE_MAX),
     FLOAT(text_scale, 0, ADAH_SCALE_MAX),
@@ -74,6 +77,8 @@ static const field fields[] = {
     FLOAT(weight_decay, 0, 10),
     FLOAT(clip_norm, 0, 1e6),
     FLOAT(dropout, 0, 0.95),
+    FLOAT(augment_crop, 0, 0.9),
+    INT(augment_flip, 0, 1),
     FLOAT(validation_share, 0, 0.9),
     TEXT(similarity, "labels|words|pairs"),
     TEXT(language, NULL),
@@ -145,9 +150,19 @@ adah_code adah_config_check(const adah_config *config, adah_status *status) {
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_side is %d, %s needs at least %d", config->n_side,
                          backbone->name, backbone->n_side_min);
     if (config->pooling == ADAH_POOL_FLATTEN && !backbone->has_fc)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "pooling \"flatten\" needs vgg16 or vgg19, the backbone is %s",
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "pooling \"flatten\" needs vgg16, vgg19 or cnn_f, the backbone is %s",
                          backbone->name);
+    if (!config->finetune && (config->augment_crop > 0 || config->augment_flip))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "augment_crop and augment_flip need a backbone that learns "
+                         "(finetune): a frozen one's feature maps are computed once");
     return adah_config_is_rival(config) ? check_rival(config, status) : ADAH_OK;
+}
+
+void adah_config_finetune(adah_config *config) {
+    const adah_backbone *backbone = adah_backbone_find(config->backbone);
+    config->finetune = 1;
+    if (backbone->has_fc && config->n_batch > 64)
+        config->n_batch = 64;
 }
 
 int adah_config_warmup(const adah_config *config) {
@@ -205,6 +220,8 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .weight_decay = 0,
         .clip_norm = 0,
         .dropout = 0,
+        .augment_crop = 0,
+        .augment_flip = 0,
         .validation_share = 0.1f,
         .similarity = "labels",
         .language = "english",
@@ -223,7 +240,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
             c.pooling = ADAH_POOL_FLATTEN;
             c.n_image_hidden = 4096;
             c.dropout = 0.5f;
-            c.finetune = 1;
+            adah_config_finetune(&c);
         }
     } else if (strcmp(preset, "default")) {
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown preset \"%s\", expected \"default\" or \"paper\"", preset);

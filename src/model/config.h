@@ -20,7 +20,9 @@ typedef struct adah_config {
     /* what the model is */
     int n_bits;               /* q */
     char backbone[ADAH_NAME_BYTES];
-    char weights_style[ADAH_NAME_BYTES]; /* which preprocessing the backbone's weights want: "torchvision", "caffe", "tensorflow" */
+    char weights_style[ADAH_NAME_BYTES]; /* which preprocessing the backbone's weights want: "torchvision", "caffe", "tensorflow",
+                                            "matconvnet" */
+    float mean_red, mean_green, mean_blue; /* what "matconvnet" subtracts, 0..255; comes with the weights */
     int n_side;               /* pixels of the input image */
     float feature_scale;      /* f^I, or what images are given as, is multiplied by this; 0: chosen at the start of training so that its mean square is 1 */
     float text_scale;         /* the same for texts given as features */
@@ -55,6 +57,8 @@ typedef struct adah_config {
     float rate, rate_backbone, rate_attention; /* learning rates at the start */
     char schedule[ADAH_NAME_BYTES]; /* of the rates over the epochs: "constant", "cosine" (down to 0 at the end) */
     float weight_decay, clip_norm, dropout;
+    float augment_crop;       /* of a training picture's side at most this share is cut off at random; 0: none (augment.h) */
+    int augment_flip;         /* 1: every second training picture is mirrored, at random */
     float validation_share;   /* of the training records */
     char similarity[ADAH_NAME_BYTES]; /* "labels", "words", "pairs" */
     char language[ADAH_NAME_BYTES];
@@ -71,6 +75,8 @@ int adah_config_is_rival(const adah_config *config);
 int adah_config_is_shallow(const adah_config *config);
 /* Refuses values that make no sense, naming the option, the value and what was expected. */
 adah_code adah_config_check(const adah_config *config, adah_status *status);
+/* Lets the backbone learn. A VGG learns in batches of 64: its activations and gradients take 116 MB an image. */
+void adah_config_finetune(adah_config *config);
 /* Epochs of warm-up: n_warmup_epochs, but at most a third of all; none without attention. */
 int adah_config_warmup(const adah_config *config);
 /* Sets one value from "name=value"; the message for an unknown name lists the known ones. Ranges are checked by

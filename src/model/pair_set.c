@@ -46,7 +46,7 @@ static void gather_image(void *context, size_t i) {
         memset(x, 0, pass->n_floats * sizeof *x);
     } else if (pass->set->image.kind == ADAH_INPUT_PIXELS) {
         const size_t n_side = pass->set->image.item.dim[1];
-        adah_backbone_normalise(pass->config->weights_style, pass->set->image_rgb + pass->items[i] * pass->n_floats,
+        adah_backbone_normalise(pass->config, pass->set->image_rgb + pass->items[i] * pass->n_floats,
                                 n_side, x);
     } else {
         adah_float_item(&pass->set->image_float, pass->set->image, pass->items[i], x);

@@ -14,6 +14,7 @@
 #include "model/train.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "model/augment.h"
 #include "model/checkpoint.h"
 #include "model/batch_loss.h"
 #include "model/rival_loss.h"
@@ -25,7 +26,7 @@
 #include <time.h>
 
 /* Streams of random numbers. */
-enum { STREAM_ORDER = 1, STREAM_DROPOUT = 2 };
+enum { STREAM_ORDER = 1, STREAM_DROPOUT = 2, STREAM_AUGMENT = 4 }; /* 3: the validation part, train_model.c */
 
 /* What is summed over the steps of an epoch; kept as doubles so that a checkpoint holds it exactly. */
 typedef struct counters {
@@ -54,6 +55,7 @@ typedef struct trainer {
     int classify;
     size_t *order;           /* of t->train, this epoch */
     size_t *items;           /* the batch */
+    uint8_t *pictures;       /* the batch's, cropped and mirrored; NULL: they are taken as they are */
     float **best;
     union {
         counters c;
@@ -78,6 +80,7 @@ static void trainer_free(trainer *r) {
     adah_rival_loss_free(r->rival);
     adah_memory_free(r->order);
     adah_memory_free(r->items);
+    adah_memory_free(r->pictures);
     for (size_t i = 0; r->best && i < r->parameters->n; i++)
         adah_memory_free(r->best[i]);
     adah_memory_free(r->best);
@@ -104,6 +107,9 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     r->optimiser.weight_decay = c->weight_decay;
     r->optimiser.clip_norm = c->clip_norm;
     r->state.c.best_epoch = -1;
+    if (adah_augment_wanted(c) && t->set->image.kind != ADAH_INPUT_PIXELS)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "augment_crop and augment_flip need pictures: these images "
+                         "are given as vectors or feature maps");
     const adah_network_plan plan = {.mode = ADAH_GRAPH_TRAIN,
                                     .n_batch = r->n_batch,
                                     .image = t->set->image,
@@ -120,6 +126,8 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     ADAH_TRY(adah_parameters_train(parameters, r->groups_head | r->groups_attention, status));
     r->order = adah_memory_zeroed(t->n_train, sizeof *r->order);
     r->items = adah_memory_zeroed(r->n_batch, sizeof *r->items);
+    if (adah_augment_wanted(c) && !(r->pictures = adah_memory_zeroed(r->n_batch, adah_shape_count(t->set->image.item))))
+        return adah_fail_memory(status, r->n_batch * adah_shape_count(t->set->image.item));
     r->best = adah_memory_zeroed(parameters->n, sizeof *r->best);
     r->history = adah_memory_text("");
     if (!r->order || !r->items || !r->best || !r->history)
@@ -236,7 +244,13 @@ static void load_batch(trainer *r) {
     const size_t n = r->n_batch, start = (size_t)r->state.c.step * n;
     for (size_t i = 0; i < n; i++)
         r->items[i] = r->t->train[r->order[start + i]];
-    adah_pair_set_images(set, r->config, r->items, n, n, adah_node_value(r->net->image.input));
+    float *x = adah_node_value(r->net->image.input);
+    if (r->pictures) {
+        const uint64_t step = (uint64_t)r->state.c.epoch * r->n_steps + (uint64_t)r->state.c.step;
+        adah_augment_images(set, r->config, r->items, n, adah_random_mix(STREAM_AUGMENT, step), r->pictures, x);
+    } else {
+        adah_pair_set_images(set, r->config, r->items, n, n, x);
+    }
     adah_pair_set_texts(set, r->items, n, n, adah_node_value(r->net->text.input));
     if (r->rival)
         adah_rival_loss_begin(r->rival, r->items, r->order + start);
@@ -324,7 +338,7 @@ static int report(trainer *r, double n_steps_seen, const double *map) {
                       100 * s->attended_text / n);
     if (map)
         m += snprintf(text + m, sizeof text - (size_t)m, "  mAP I>T %.4f T>I %.4f", map[0], map[1]);
-    snprintf(text + m, sizeof text - (size_t)m, "  %.0f pairs/s  %.0f s left", pairs_per_second, left);
+    snprintf(text + m, sizeof text - (size_t)m, "  %.*f pairs/s  %.0f s left", pairs_per_second < 10, pairs_per_second, left);
     const adah_progress_event event = {"training", (uint64_t)done, (uint64_t)total, text, n_steps_seen == (double)r->n_steps};
     return t->progress.function(t->progress.user, &event);
 }

@@ -25,6 +25,7 @@ static const char *const kind_name[] = {
     [ADAH_NODE_CONVOLUTION] = "convolution",
     [ADAH_NODE_FULLY_CONNECTED] = "fully connected",
     [ADAH_NODE_BATCH_NORM] = "batch norm",
+    [ADAH_NODE_RESPONSE_NORM] = "response norm",
     [ADAH_NODE_MAX_POOL] = "max pool",
     [ADAH_NODE_AVERAGE_POOL] = "average pool",
     [ADAH_NODE_RELU] = "relu",
@@ -284,6 +285,19 @@ adah_node *adah_graph_batch_norm(adah_graph *g, adah_node *x, adah_parameter *w,
     return node;
 }
 
+adah_node *adah_graph_response_norm(adah_graph *g, adah_node *x, adah_response response) {
+    const adah_node_kind kind = ADAH_NODE_RESPONSE_NORM;
+    if (!check_inputs(g, kind, &x, 1, 4))
+        return NULL;
+    if (response.size < 1 || response.size % 2 == 0 || !(response.kappa > 0) || !(response.alpha >= 0))
+        return fail(g, ADAH_ERROR_ARGUMENT, kind, "over %d channels with kappa %g and alpha %g, expected an odd number, "
+                    "kappa above 0, alpha at least 0", response.size, (double)response.kappa, (double)response.alpha);
+    adah_node *node = new_node(g, kind, &x, 1, x->shape);
+    if (node)
+        node->response = response;
+    return node;
+}
+
 static adah_node *new_pool(adah_graph *g, adah_node_kind kind, adah_node *x, adah_window window) {
     size_t height, width;
     if (!check_inputs(g, kind, &x, 1, 4) || !check_window(g, kind, &window, x->shape, &height, &width))
@@ -441,6 +455,7 @@ static adah_code choose_kernel(adah_node *node, void **wanted, adah_status *stat
         return engine->prepare(node, wanted, status);
     case ADAH_NODE_CONVOLUTION:
     case ADAH_NODE_FULLY_CONNECTED:
+    case ADAH_NODE_RESPONSE_NORM:
     case ADAH_NODE_MAX_POOL:
     case ADAH_NODE_AVERAGE_POOL: return engine->prepare(node, wanted, status);
     case ADAH_NODE_RELU:

@@ -54,6 +54,13 @@ adah_node *adah_graph_fully_connected(adah_graph *g, adah_node *x, adah_paramete
  * `statistics`: (2, C). */
 adah_node *adah_graph_batch_norm(adah_graph *g, adah_node *x, adah_parameter *w, adah_parameter *b,
                                  adah_parameter *statistics);
+/* Local response normalisation (Krizhevsky et al. 2012): y = x (kappa + alpha sum)^-beta, the sum being that of x^2 over the
+ * `size` channels (odd) around its own at the same position. alpha is not divided by size. */
+typedef struct adah_response {
+    int size;
+    float kappa, alpha, beta;
+} adah_response;
+adah_node *adah_graph_response_norm(adah_graph *g, adah_node *x, adah_response response);
 adah_node *adah_graph_max_pool(adah_graph *g, adah_node *x, adah_window window);
 /* Mean over the positions of the window that lie inside the input (padding excluded). */
 adah_node *adah_graph_average_pool(adah_graph *g, adah_node *x, adah_window window);

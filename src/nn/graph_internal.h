@@ -13,6 +13,7 @@ typedef enum adah_node_kind {
     ADAH_NODE_CONVOLUTION,
     ADAH_NODE_FULLY_CONNECTED,
     ADAH_NODE_BATCH_NORM,
+    ADAH_NODE_RESPONSE_NORM,
     ADAH_NODE_MAX_POOL,
     ADAH_NODE_AVERAGE_POOL,
     ADAH_NODE_RELU,
@@ -49,6 +50,7 @@ struct adah_node {
     adah_parameter *statistics; /* batch norm: (2, C) mean and variance to infer with */
     adah_window window;       /* convolution and pooling; size always filled in */
     int groups;               /* convolution */
+    adah_response response;   /* response norm */
     float rate;               /* dropout */
     adah_operation operation; /* operation */
     int kept;
@@ -113,8 +115,8 @@ struct adah_graph {
 
 /* A backend. Functions about layouts are never given NULL (plain). */
 struct adah_engine {
-    /* Chooses kernel, state and layout of a convolution, fully connected, batch norm, pooling or concatenate node,
-     * and wanted[i], the layout it reads input i in (a new object, the graph's from then on). All start as plain. */
+    /* Chooses kernel, state and layout of a convolution, fully connected, batch or response norm, pooling or concatenate
+     * node, and wanted[i], the layout it reads input i in (a new object, the graph's from then on). All start as plain. */
     adah_code (*prepare)(adah_node *node, void **wanted, adah_status *status);
     adah_code (*prepare_convert)(adah_node *converter, adah_status *status);
     adah_code (*finish)(adah_graph *g, adah_status *status); /* all nodes are prepared */
@@ -130,7 +132,7 @@ struct adah_engine {
 extern const adah_engine adah_engine_reference; /* nn_reference.c */
 extern const adah_engine adah_engine_onednn;    /* nn_onednn.c */
 
-/* nn_reference.c: plain loops for a convolution, fully connected, batch norm or pooling node. */
+/* nn_reference.c: plain loops for a convolution, fully connected, batch or response norm or pooling node. */
 const adah_kernel *adah_reference_kernel(adah_node_kind kind);
 /* nn_shared.c: kernels for all the other kinds; allocates their state. */
 adah_code adah_shared_prepare(adah_node *node, adah_status *status);

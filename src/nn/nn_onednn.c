@@ -1,9 +1,9 @@
-/* nn_onednn.c - the fast backend: convolution, batch norm, pooling and fully connected nodes on oneDNN, 2.x or 3.x.
+/* nn_onednn.c - the fast backend: convolution, normalisation, pooling and fully connected nodes on oneDNN, 2.x or 3.x.
  *
  * A convolution is asked which layouts it likes best (blocked, mostly); they become the layouts of its input and
  * its value, and graph.c converts where neighbours disagree. Weights are packed once per node and again when
- * their version has moved. Backward keeps to the forward's layouts. Pooling and batch norm take their input
- * as it comes.
+ * their version has moved. Backward keeps to the forward's layouts. Pooling and normalisation take their
+ * input as it comes.
  * Fully connected layers are matrix products on plain arrays: weights are never copied, and nothing needs
  * preparing, so that a text is encoded milliseconds after the program starts.
  * What oneDNN has no kernel for runs on the reference loops.
@@ -104,6 +104,24 @@ static dnnl_status_t norm_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e
     return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, e, forward) : s;
 }
 
+/* oneDNN divides alpha by the size. */
+static dnnl_status_t response_forward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_prop_kind_t prop, const_layout x,
+                                         const adah_response *r, const_dnnl_primitive_attr_t attr) {
+    dnnl_lrn_desc_t d;
+    dnnl_status_t s = dnnl_lrn_forward_desc_init(&d, prop, dnnl_lrn_across_channels, x, r->size,
+                                                 r->alpha * (float)r->size, r->beta, r->kappa);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, e, NULL) : s;
+}
+
+static dnnl_status_t response_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, const_layout x,
+                                          const adah_response *r, const_dnnl_primitive_desc_t forward,
+                                          const_dnnl_primitive_attr_t attr) {
+    dnnl_lrn_desc_t d;
+    dnnl_status_t s = dnnl_lrn_backward_desc_init(&d, dnnl_lrn_across_channels, x, x, r->size, r->alpha * (float)r->size,
+                                                  r->beta, r->kappa);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, e, forward) : s;
+}
+
 #else
 
 typedef dnnl_memory_desc_t layout;
@@ -175,6 +193,20 @@ static dnnl_status_t norm_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e
                                       const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t attr) {
     return dnnl_batch_normalization_backward_primitive_desc_create(pd, e, dnnl_backward, x, x, x, ADAH_NORM_EPSILON,
                                                                    flags, forward, attr);
+}
+
+/* oneDNN divides alpha by the size. */
+static dnnl_status_t response_forward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_prop_kind_t prop, const_layout x,
+                                         const adah_response *r, const_dnnl_primitive_attr_t attr) {
+    return dnnl_lrn_forward_primitive_desc_create(pd, e, prop, dnnl_lrn_across_channels, x, x, r->size,
+                                                  r->alpha * (float)r->size, r->beta, r->kappa, attr);
+}
+
+static dnnl_status_t response_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, const_layout x,
+                                          const adah_response *r, const_dnnl_primitive_desc_t forward,
+                                          const_dnnl_primitive_attr_t attr) {
+    return dnnl_lrn_backward_primitive_desc_create(pd, e, dnnl_lrn_across_channels, x, x, x, r->size,
+                                                   r->alpha * (float)r->size, r->beta, r->kappa, forward, attr);
 }
 
 #endif
@@ -636,9 +668,9 @@ static adah_code prepare_convolution(adah_node *node, void **wanted, adah_status
 
 /* ---------------------------------------------------------------- pooling */
 
-typedef struct pooling {
+typedef struct pooling { /* and response norm */
     runner forward, backward;
-    void *workspace; /* max in training: where the maxima were */
+    void *workspace; /* in training, what forward leaves to backward: where the maxima were; NULL: nothing */
 } pooling;
 
 static adah_code pool_forward(adah_node *node, adah_status *status) {
@@ -660,6 +692,13 @@ static void pool_release(void *state) {
     free_runner(&p->backward);
     adah_memory_free(p->workspace);
     adah_memory_free(p);
+}
+
+/* Room for what the forward primitive leaves to the backward one. */
+static adah_code prepare_workspace(pooling *p, const_dnnl_primitive_desc_t forward, adah_status *status) {
+    const size_t n_bytes = dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(forward, dnnl_query_workspace_md, 0));
+    p->workspace = adah_memory_floats((n_bytes + sizeof(float) - 1) / sizeof(float));
+    return p->workspace ? ADAH_OK : adah_fail_memory(status, n_bytes);
 }
 
 /* Padding behind the input that lets the last window end inside it. */
@@ -716,12 +755,8 @@ static adah_code prepare_pool(adah_node *node, void **wanted, adah_status *statu
             code = prepare_runner(&p->forward, s, pd, forward_ids, n_arguments, status);
         if (code == ADAH_OK && trains)
             code = prepare_runner(&p->backward, s, backward_pd, backward_ids, n_arguments, status);
-        if (code == ADAH_OK && n_arguments == 3) {
-            size_t n_bytes = dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, dnnl_query_workspace_md, 0));
-            p->workspace = adah_memory_floats((n_bytes + sizeof(float) - 1) / sizeof(float));
-            if (!p->workspace)
-                code = adah_fail_memory(status, n_bytes);
-        }
+        if (code == ADAH_OK && n_arguments == 3)
+            code = prepare_workspace(p, pd, status);
     }
     if (pd)
         dnnl_primitive_desc_destroy(pd);
@@ -825,6 +860,57 @@ static adah_code prepare_norm(adah_node *node, void **wanted, adah_status *statu
     return code;
 }
 
+/* ---------------------------------------------------------------- response norm */
+
+static adah_code response_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
+    (void)groups;
+    pooling *p = node->state;
+    return run(&p->backward, node->graph->engine_state,
+               (const float *[]){node->x[0]->value, node->gradient, dx[0], p->workspace}, "response norm backward", status);
+}
+
+static adah_code prepare_response(adah_node *node, void **wanted, adah_status *status) {
+    static const adah_kernel kernel = {pool_forward, response_backward, 1, pool_release};
+    static const int forward_ids[] = {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WORKSPACE};
+    static const int backward_ids[] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_SRC, DNNL_ARG_WORKSPACE};
+    ADAH_TRY(open_state(node->graph, status));
+    graph_state *s = node->graph->engine_state;
+    const int trains = node->graph->mode == ADAH_GRAPH_TRAIN;
+    layout x = layout_of(node->x[0]);
+    dnnl_primitive_desc_t pd = NULL, backward_pd = NULL;
+    if (!x)
+        return fail_layout(status);
+    adah_code code = ADAH_OK;
+    dnnl_status_t e = response_forward_pd(&pd, engine, trains ? dnnl_forward_training : dnnl_forward_inference, x,
+                                          &node->response, s->attr);
+    if (e == dnnl_success && trains)
+        e = response_backward_pd(&backward_pd, engine, x, &node->response, pd, s->attr);
+    if (e == dnnl_unimplemented) {
+        node->kernel = adah_reference_kernel(node->kind);
+    } else if ((code = check(e, "response norm", status)) == ADAH_OK) {
+        pooling *p = node->state = adah_memory_zeroed(1, sizeof *p);
+        node->kernel = &kernel;
+        if (!p)
+            code = adah_fail_memory(status, sizeof *p);
+        if (code == ADAH_OK && trains)
+            code = prepare_workspace(p, pd, status);
+        if (code == ADAH_OK)
+            code = to_graph(x, node->shape, wanted, status);
+        if (code == ADAH_OK)
+            code = to_graph(x, node->shape, &node->layout, status);
+        if (code == ADAH_OK)
+            code = prepare_runner(&p->forward, s, pd, forward_ids, trains ? 3 : 2, status);
+        if (code == ADAH_OK && trains)
+            code = prepare_runner(&p->backward, s, backward_pd, backward_ids, 4, status);
+    }
+    if (pd)
+        dnnl_primitive_desc_destroy(pd);
+    if (backward_pd)
+        dnnl_primitive_desc_destroy(backward_pd);
+    layout_free(x);
+    return code;
+}
+
 /* ---------------------------------------------------------------- fully connected */
 
 /* Y = X W' + 1 b' */
@@ -895,6 +981,7 @@ static adah_code prepare(adah_node *node, void **wanted, adah_status *status) {
     switch (node->kind) {
     case ADAH_NODE_CONVOLUTION: return prepare_convolution(node, wanted, status);
     case ADAH_NODE_BATCH_NORM: return prepare_norm(node, wanted, status);
+    case ADAH_NODE_RESPONSE_NORM: return prepare_response(node, wanted, status);
     case ADAH_NODE_MAX_POOL:
     case ADAH_NODE_AVERAGE_POOL: return prepare_pool(node, wanted, status);
     case ADAH_NODE_CONCATENATE: return prepare_concatenate(node, wanted, status);

@@ -1,4 +1,4 @@
-/* nn_reference.c - convolution, fully connected, batch norm and pooling in plain loops over plain row-major arrays.
+/* nn_reference.c - convolution, fully connected, normalisation and pooling in plain loops over plain row-major arrays.
  *
  * The specification that the fast backend is tested against; sums are carried in double precision. */
 #include "nn/graph_internal.h"
@@ -195,6 +195,52 @@ static adah_code batch_norm_backward(adah_node *node, unsigned groups, float *co
     return ADAH_OK;
 }
 
+/* ---------------------------------------------------------------- response norm */
+
+/* s(c) = kappa + alpha sum over c - size / 2 .. c + size / 2 of x^2, at one position; x: its column, `step` apart. */
+static double response_scale(const adah_node *node, const float *x, size_t c, size_t step) {
+    const size_t n = node->shape.dim[1], reach = (size_t)node->response.size / 2;
+    double sum = 0;
+    for (size_t k = c < reach ? 0 : c - reach; k < n && k <= c + reach; k++)
+        sum += (double)x[k * step] * (double)x[k * step];
+    return (double)node->response.kappa + (double)node->response.alpha * sum;
+}
+
+static adah_code response_norm_forward(adah_node *node, adah_status *status) {
+    (void)status;
+    const size_t n_channels = node->shape.dim[1], n = node->shape.dim[2] * node->shape.dim[3];
+    for (size_t b = 0; b < node->shape.dim[0]; b++)
+        for (size_t i = 0; i < n; i++) {
+            const size_t column = b * n_channels * n + i;
+            const float *x = node->x[0]->value + column;
+            for (size_t c = 0; c < n_channels; c++)
+                node->value[column + c * n] =
+                    (float)((double)x[c * n] * pow(response_scale(node, x, c, n), -(double)node->response.beta));
+        }
+    return ADAH_OK;
+}
+
+/* dx(c) = dy(c) s(c)^-beta - 2 alpha beta x(c) sum over the c' that c is counted in of dy(c') x(c') s(c')^(-beta - 1) */
+static adah_code response_norm_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
+    (void)groups, (void)status;
+    const size_t n_channels = node->shape.dim[1], n = node->shape.dim[2] * node->shape.dim[3];
+    const size_t reach = (size_t)node->response.size / 2;
+    const double alpha = (double)node->response.alpha, beta = (double)node->response.beta;
+    for (size_t b = 0; b < node->shape.dim[0] && dx[0]; b++)
+        for (size_t i = 0; i < n; i++) {
+            const size_t column = b * n_channels * n + i;
+            const float *x = node->x[0]->value + column, *dy = node->gradient + column;
+            for (size_t c = 0; c < n_channels; c++) {
+                double others = 0;
+                for (size_t k = c < reach ? 0 : c - reach; k < n_channels && k <= c + reach; k++)
+                    others += (double)dy[k * n] * (double)x[k * n] * pow(response_scale(node, x, k, n), -beta - 1);
+                dx[0][column + c * n] += (float)((double)dy[c * n] * pow(response_scale(node, x, c, n), -beta) -
+                                                 2 * alpha * beta * (double)x[c * n] * others);
+            }
+        }
+    return ADAH_OK;
+}
+
 /* ---------------------------------------------------------------- pooling */
 
 /* Offset within the plane of the first largest value of a window. */
@@ -263,11 +309,13 @@ const adah_kernel *adah_reference_kernel(adah_node_kind kind) {
     static const adah_kernel convolution = {convolution_forward, convolution_backward, 0, NULL};
     static const adah_kernel fully_connected = {fully_connected_forward, fully_connected_backward, 0, NULL};
     static const adah_kernel batch_norm = {batch_norm_forward, batch_norm_backward, 0, NULL};
+    static const adah_kernel response_norm = {response_norm_forward, response_norm_backward, 0, NULL};
     static const adah_kernel pooling = {pool_forward, pool_backward, 0, NULL};
     switch (kind) {
     case ADAH_NODE_CONVOLUTION: return &convolution;
     case ADAH_NODE_FULLY_CONNECTED: return &fully_connected;
     case ADAH_NODE_BATCH_NORM: return &batch_norm;
+    case ADAH_NODE_RESPONSE_NORM: return &response_norm;
     default: return &pooling;
     }
 }

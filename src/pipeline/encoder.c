@@ -76,7 +76,7 @@ adah_code adah_encode_text(adah_encoder *e, const char *text, uint8_t *code, ada
 /* The network's forward pass on e->rgb. */
 static adah_code run_image(adah_encoder *e, adah_status *status) {
     const adah_config *c = &e->model->state.config;
-    adah_backbone_normalise(c->weights_style, e->rgb, (size_t)c->n_side, adah_node_value(e->image->image.input));
+    adah_backbone_normalise(c, e->rgb, (size_t)c->n_side, adah_node_value(e->image->image.input));
     return adah_graph_forward(e->image->graph, status);
 }
 

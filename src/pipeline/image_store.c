@@ -54,6 +54,8 @@ static adah_code checksum(const adah_dataset *dataset, const adah_config *config
     if (!config->finetune) {
         XXH3_128bits_update(hash, &config->feature_scale, sizeof config->feature_scale);
         XXH3_128bits_update(hash, config->weights_style, strlen(config->weights_style) + 1);
+        const float mean[3] = {config->mean_red, config->mean_green, config->mean_blue};
+        XXH3_128bits_update(hash, mean, sizeof mean);
         XXH3_128bits_update(hash, config->backbone, strlen(config->backbone) + 1);
         for (size_t i = 0; i < parameters->n; i++)
             if (parameters->item[i]->group & (ADAH_GROUP_BACKBONE | ADAH_GROUP_STATISTICS))
@@ -136,7 +138,7 @@ static adah_code put_chunk(making *m, size_t n, adah_status *status) {
     const size_t n_pixels = m->decoding.n_side * m->decoding.n_side;
     for (size_t i = 0; i < CHUNK; i++)
         if (i < n)
-            adah_backbone_normalise(m->config->weights_style, m->decoding.rgb + i * n_pixels * 3, m->decoding.n_side,
+            adah_backbone_normalise(m->config, m->decoding.rgb + i * n_pixels * 3, m->decoding.n_side,
                                     x + i * n_pixels * 3);
         else
             memset(x + i * n_pixels * 3, 0, n_pixels * 3 * sizeof *x);
@@ -223,7 +225,7 @@ static void load_sample(const adah_dataset *dataset, const adah_config *config, 
             continue;
         decode(&d, 0);
         if (readable)
-            adah_backbone_normalise(config->weights_style, rgb, n_side, x + (*n)++ * n_side * n_side * 3);
+            adah_backbone_normalise(config, rgb, n_side, x + (*n)++ * n_side * n_side * 3);
     }
 }
 

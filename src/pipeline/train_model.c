@@ -97,7 +97,8 @@ static adah_code configure(job *j, adah_status *status) {
     if (o->n_epochs)
         c->n_epochs = o->n_epochs;
     c->seed = o->seed;
-    c->finetune |= o->finetune != 0;
+    if (o->finetune)
+        adah_config_finetune(c);
     c->attention &= !o->no_attention;
     c->adversary &= !o->no_adversary;
     const char *similarity = o->similarity ? o->similarity : adah_dataset_label_count(dataset) ? "labels"
@@ -180,17 +181,17 @@ static adah_code make_parameters(job *j, adah_status *status) {
     if (is_image_given(j))
         return make_network(j, j->arrays.image.input, status);
     adah_config *c = &j->state.config;
-    adah_safetensors *weights = NULL;
+    adah_weights *weights = NULL;
     const adah_backbone *backbone = adah_backbone_find(c->backbone);
     if (!j->options->weights && backbone->from_scratch && !c->finetune)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s would neither learn (finetune is 0) nor bring weights: give a "
                          "safetensors file", c->backbone);
     if (!j->options->weights && !backbone->from_scratch)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s needs its pre-trained weights: give a safetensors file",
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s needs its pre-trained weights: give a safetensors or MatConvNet file",
                          c->backbone);
     if (j->options->weights) {
-        ADAH_TRY(adah_safetensors_open(j->options->weights, &weights, status));
-        ADAH_TRY(copy_name(c->weights_style, "style", adah_backbone_style(weights), status));
+        ADAH_TRY(adah_weights_open(j->options->weights, &weights, status));
+        adah_weights_style(weights, c);
     }
     adah_code code = make_network(j, adah_input_pixels((size_t)c->n_side), status);
     if (code == ADAH_OK && weights) {
@@ -199,7 +200,7 @@ static adah_code make_parameters(job *j, adah_status *status) {
         if (code != ADAH_OK)
             adah_fail(status, code, "backbone %s: %s", c->backbone, fault.message);
     }
-    adah_safetensors_close(weights);
+    adah_weights_close(weights);
     if (code == ADAH_OK && c->pooling == ADAH_POOL_FLATTEN && c->feature_scale == 0)
         c->feature_scale = 1; /* the pre-trained layers behind expect the map as it is */
     if (code == ADAH_OK && backbone->from_scratch && c->finetune && c->feature_scale == 0)

@@ -49,7 +49,7 @@ train 2 --threads 5000
 stderr_has '--threads is 5000, expected 0 to 4096'
 train 2 --backbone vgg16
 stderr_has 'n_side is 16, vgg16 needs at least 32'
-for name in squeezenet1_1 vgg16 vgg19; do
+for name in squeezenet1_1 vgg16 vgg19 cnn_f; do
     train 2 --backbone "$name" --set n_side=64
     stderr_has "backbone $name needs its pre-trained weights"
 done
@@ -61,6 +61,14 @@ train 1 --backbone squeezenet1_1 --set n_side=64 --weights model.safetensors # a
 stderr_has 'squeezenet1_1: .*model.safetensors.*features'
 train 1 --backbone vgg16 --set n_side=64 --weights model.safetensors
 stderr_has 'vgg16: '
+{
+    printf 'MATLAB 5.0 MAT-file'
+    head -c 300 /dev/zero
+} >no.mat
+train 1 --backbone cnn_f --set n_side=64 --weights no.mat
+stderr_has 'no.mat: '
+train 2 --backbone cnn_f --set n_side=64 --set augment_flip=1
+stderr_has 'augment_flip need a backbone that learns'
 train 1 --model nowhere/new.safetensors --data nowhere
 stderr_has nowhere
 expect 1 train --data scenes --model no/such/folder/new.safetensors --epochs 1 --quiet "${quick[@]}"

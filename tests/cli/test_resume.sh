@@ -6,7 +6,7 @@
 n_epochs=4
 # Several steps an epoch, the adversary's turns among them; the last epoch is the model.
 training=(train --data scenes --epochs "$n_epochs" --checkpoint-seconds 0 "${quick[@]}" --set n_batch=16
-    --set n_warmup_epochs=1 --set validation_share=0)
+    --set n_warmup_epochs=1 --set validation_share=0 --set augment_crop=0.3 --set augment_flip=1)
 expect 0 "${training[@]}" --model whole.safetensors
 stderr_has "^epoch $n_epochs/$n_epochs "
 

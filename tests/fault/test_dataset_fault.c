@@ -13,6 +13,7 @@
 #include "data/svg_words.h"
 #include "data/vocabulary.h"
 #include "data_folder.h"
+#include "fail_allocations.h"
 
 static temporary_folder folder;
 
@@ -36,31 +37,6 @@ static const char *inside(const char *name) {
     static char path[512];
     TEMPORARY_PATH(folder, name, path);
     return path;
-}
-
-/* Fails the 1st, 2nd, ... allocation of `work` until none is left to fail; `work` checks its outputs. Beyond the
- * first `n_dense` the steps grow, to keep long work short. */
-static void fail_allocations(adah_code (*work)(adah_status *), uint64_t n_dense) {
-    uint64_t n_failed = 0;
-    for (uint64_t n = 1;; n += 1 + (n > n_dense ? n / 16 : 0)) {
-        adah_status status = {ADAH_OK, ""};
-        adah_memory_fault_at(n);
-        adah_code code = work(&status);
-        int fired = adah_memory_fault_fired();
-        adah_memory_fault_at(0);
-        if (!fired) {
-            assert_int_equal(code, ADAH_OK);
-            break;
-        }
-        if (code != ADAH_OK) { /* a hint may be done without; results may not */
-            assert_int_equal(code, ADAH_ERROR_MEMORY);
-            assert_int_equal(status.code, ADAH_ERROR_MEMORY);
-            assert_non_null(strstr(status.message, "out of memory"));
-            n_failed++;
-        }
-    }
-    assert_true(n_failed > 0);
-    assert_int_equal(work(NULL), ADAH_OK);
 }
 
 /* ---------------------------------------------------------------- data sets */

@@ -7,6 +7,7 @@
 #include "data/image.h"
 #include "model/backbone.h"
 #include "model/network.h"
+#include "nn/safetensors.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -52,7 +53,7 @@ typedef struct rig {
 
 static void rig_create(rig *r, const subject *s, adah_backend backend, const char *weights_path) {
     adah_status status = {0};
-    adah_safetensors *weights;
+    adah_weights *weights;
     *r = (rig){.graph = adah_graph_create(backend, ADAH_GRAPH_INFER)};
     assert_int_equal(adah_config_preset("default", s->name, &r->config, NULL), ADAH_OK);
     adah_builder b = {
@@ -64,11 +65,12 @@ static void rig_create(rig *r, const subject *s, adah_backend backend, const cha
     adah_node_keep(r->logits);
     if (adah_graph_build(r->graph, &status) != ADAH_OK || b.failed)
         fail_msg("%s", status.message);
-    assert_int_equal(adah_safetensors_open(weights_path, &weights, NULL), ADAH_OK);
-    assert_string_equal(adah_backbone_style(weights), s->style);
+    assert_int_equal(adah_weights_open(weights_path, &weights, NULL), ADAH_OK);
+    adah_weights_style(weights, &r->config);
+    assert_string_equal(r->config.weights_style, s->style);
     if (adah_backbone_load(&r->parameters, &r->config, weights, &status) != ADAH_OK)
         fail_msg("%s", status.message);
-    adah_safetensors_close(weights);
+    adah_weights_close(weights);
 }
 
 static void rig_free(rig *r) {
@@ -200,7 +202,9 @@ static void check_end_to_end(const subject *s, const char *photo, const char *ex
     uint8_t *rgb = malloc(N_PIXELS);
     float *x = malloc(N_PIXELS * sizeof *x);
     decode(ppm, rgb);
-    adah_backbone_normalise(s->style, rgb, SIDE, x);
+    adah_config config = {0};
+    strcpy(config.weights_style, s->style);
+    adah_backbone_normalise(&config, rgb, SIDE, x);
     adah_safetensors *file;
     assert_int_equal(adah_safetensors_open(golden, &file, NULL), ADAH_OK);
     float *input = read_tensor(file, "input", ADAH_SHAPE4(1, 3, SIDE, SIDE));

@@ -65,6 +65,13 @@ static adah_node *build_convolution(net *n, const int *a) {
     return adah_graph_convolution(n->g, x, w, b, window, a[13]);
 }
 
+static adah_node *convolve(net *n, const char *name, adah_node *x, size_t c_out, int size) {
+    adah_parameter *w =
+        parameter(n, name, ADAH_SHAPE4(c_out, adah_node_shape(x).dim[1], (size_t)size, (size_t)size), 0.3f);
+    int pad = size / 2;
+    return adah_graph_convolution(n->g, x, w, NULL, (adah_window){0, 0, 1, 1, pad, pad, pad, pad, 0}, 1);
+}
+
 /* Small weights, biases that put whole channels on one side of every kink: negative, between, beyond 6. */
 static adah_node *build_rider(net *n, const int *a) { /* ..., relu, relu6 or tanh */
     adah_parameter *w = parameter(n, "w", ADAH_SHAPE4(SZ(4), SZ(1), 3, 3), 0.02f);
@@ -100,6 +107,14 @@ static adah_node *build_batch_norm(net *n, const int *a) {
     }
     adah_node *y = adah_graph_batch_norm(n->g, x, w, b, statistics);
     return a[5] ? adah_graph_relu(n->g, y) : y;
+}
+
+/* a: batch, channels, height, width, channels around, behind a convolution. alpha is large, so that it matters. */
+static adah_node *build_response_norm(net *n, const int *a) {
+    adah_node *x = input(n, FILL_UNIFORM, ADAH_SHAPE4(SZ(0), SZ(1), SZ(2), SZ(3)));
+    if (a[5])
+        x = convolve(n, "w", x, SZ(1), 3);
+    return adah_graph_response_norm(n->g, x, (adah_response){a[4], 2, 0.5f, 0.75f});
 }
 
 /* a: batch, channels, height, width, size h, w, stride h, w, padding top, left, bottom, right, ceil, maximum,
@@ -140,13 +155,6 @@ static adah_node *build_concatenate(net *n, const int *a) { /* batch, height, wi
     for (int i = 0; i < 3; i++)
         x[i] = input(n, FILL_UNIFORM, ADAH_SHAPE4(SZ(0), SZ(3 + i), SZ(1), SZ(2)));
     return adah_graph_concatenate(n->g, x, 3);
-}
-
-static adah_node *convolve(net *n, const char *name, adah_node *x, size_t c_out, int size) {
-    adah_parameter *w =
-        parameter(n, name, ADAH_SHAPE4(c_out, adah_node_shape(x).dim[1], (size_t)size, (size_t)size), 0.3f);
-    int pad = size / 2;
-    return adah_graph_convolution(n->g, x, w, NULL, (adah_window){0, 0, 1, 1, pad, pad, pad, pad, 0}, 1);
 }
 
 /* A fire module: one value read by two convolutions, joined by channels, and joined once more with itself. */
@@ -250,6 +258,12 @@ static const test_case cases[] = {
     {"batch norm behind a convolution, whole blocks", build_batch_norm, {4, 16, 9, 8, 32, 0}},
     {"relu on batch norm", build_batch_norm, {3, 3, 7, 5, 17, 1}},
     {"relu on batch norm, whole blocks", build_batch_norm, {4, 16, 8, 8, 32, 1}},
+    {"response norm", build_response_norm, {3, 17, 7, 5, 5, 0}},
+    {"response norm, fewer channels than it spans", build_response_norm, {1, 2, 3, 5, 5, 0}},
+    {"response norm over 3, one position", build_response_norm, {5, 7, 1, 1, 3, 0}},
+    {"response norm behind a convolution", build_response_norm, {3, 5, 7, 5, 5, 1}},
+    {"response norm behind a convolution, whole blocks", build_response_norm, {4, 32, 9, 8, 5, 1}},
+    {"response norm behind a convolution, 64, one image", build_response_norm, {1, 64, 7, 7, 5, 1}},
     {"max pool 2x2", build_pool, {3, 3, 8, 6, 2, 2, 2, 2, 0, 0, 0, 0, 0, 1, 0}},
     {"max pool 3x3 stride 2 ceil", build_pool, {1, 5, 13, 12, 3, 3, 2, 2, 0, 0, 0, 0, 1, 1, 0}},
     {"max pool 3x3 stride 2 ceil, blocks", build_pool, {3, 16, 14, 13, 3, 3, 2, 2, 0, 0, 0, 0, 1, 1, 1}},

@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "model/backbone.h"
 #include "model/network.h"
+#include "nn/safetensors.h"
 #include "temporary_folder.h"
 
 #include <math.h>
@@ -94,6 +95,19 @@ static void test_vgg19(void **state) {
     adah_parameters_free(&p);
 }
 
+static void test_cnn_f(void **state) {
+    (void)state;
+    static const layer layers[] = {{"features.0", 64, 3, 11},
+                                   {"features.4", 256, 64, 5},
+                                   {"features.8", 256, 256, 3},
+                                   {"features.10", 256, 256, 3},
+                                   {"features.12", 256, 256, 3}};
+    adah_parameters p = {0};
+    assert_true(adah_shape_equal(features_of("cnn_f", 224, &p), ADAH_SHAPE4(2, 256, 6, 6)));
+    ASSERT_LAYERS(&p, layers);
+    adah_parameters_free(&p);
+}
+
 static void test_squeezenet(void **state) {
     (void)state;
     static const struct {
@@ -163,13 +177,13 @@ static void test_small(void **state) {
 /* Every one is known by name and works from its least side on. */
 static void test_known_names(void **state) {
     (void)state;
-    static const char *const names[] = {"vgg16", "vgg19", "squeezenet1_1", "mobilenet_v2", "small"};
-    for (size_t i = 0; i < 5; i++) {
+    static const char *const names[] = {"vgg16", "vgg19", "cnn_f", "squeezenet1_1", "mobilenet_v2", "small"};
+    for (size_t i = 0; i < 6; i++) {
         const adah_backbone *b = adah_backbone_find(names[i]);
         assert_non_null(b);
         assert_string_equal(b->name, names[i]);
         assert_non_null(strstr(adah_backbone_names(), names[i]));
-        assert_int_equal(b->has_fc, !strncmp(names[i], "vgg", 3));
+        assert_int_equal(b->has_fc, i < 3);
         assert_int_equal(b->from_scratch, !strcmp(names[i], "small"));
         assert_true(b->n_side_min <= b->n_side);
         if (i >= 2) { /* vgg: above */
@@ -185,27 +199,39 @@ static void test_known_names(void **state) {
 
 /* ---------------------------------------------------------------- preprocessing */
 
+static const double own_mean[3] = {120.5, 110.25, 100}; /* R, G, B */
+
+static void normalise(const char *style, const uint8_t rgb[12], float x[12]) {
+    adah_config config = {.mean_red = 120.5f, .mean_green = 110.25f, .mean_blue = 100};
+    strcpy(config.weights_style, style);
+    adah_backbone_normalise(&config, rgb, 2, x);
+}
+
 static void test_styles_of_preprocessing(void **state) {
     (void)state;
     const uint8_t rgb[12] = {0, 128, 255, 255, 0, 1, 7, 77, 177, 123, 117, 104}; /* 2 x 2 */
     static const double mean[3] = {0.485, 0.456, 0.406}, deviation[3] = {0.229, 0.224, 0.225};
     static const double caffe_mean[3] = {104, 117, 123}; /* B, G, R */
     float x[12];
-    adah_backbone_normalise("torchvision", rgb, 2, x);
+    normalise("torchvision", rgb, x);
     for (int c = 0; c < 3; c++)
         for (int i = 0; i < 4; i++) {
             const double expected = (rgb[3 * i + c] / 255.0 - mean[c]) / deviation[c];
             if (fabs((double)x[4 * c + i] - expected) > 1e-5)
                 fail_msg("torchvision channel %d pixel %d: %g, expected %g", c, i, (double)x[4 * c + i], expected);
         }
-    adah_backbone_normalise("tensorflow", rgb, 2, x);
+    normalise("tensorflow", rgb, x);
     for (int c = 0; c < 3; c++)
         for (int i = 0; i < 4; i++)
             assert_true(fabs((double)x[4 * c + i] - (rgb[3 * i + c] / 127.5 - 1)) < 1e-6);
-    adah_backbone_normalise("caffe", rgb, 2, x);
+    normalise("caffe", rgb, x);
     for (int c = 0; c < 3; c++)
         for (int i = 0; i < 4; i++)
             assert_true((double)x[4 * c + i] == rgb[3 * i + 2 - c] - caffe_mean[c]);
+    normalise("matconvnet", rgb, x);
+    for (int c = 0; c < 3; c++)
+        for (int i = 0; i < 4; i++)
+            assert_true((double)x[4 * c + i] == rgb[3 * i + c] - own_mean[c]);
 }
 
 /* ---------------------------------------------------------------- weight files */
@@ -226,24 +252,29 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static const char *style_of(const char *preprocess) {
+static adah_config style_of(const char *preprocess) {
     const float one = 1;
     const adah_safetensors_item item = {"x", "F32", ADAH_SHAPE1(1), &one, sizeof one};
     const char *const metadata[] = {"preprocess", preprocess};
-    adah_safetensors *file;
+    adah_weights *file;
+    adah_config config = {0};
     assert_int_equal(adah_safetensors_write(path, &item, 1, metadata, preprocess ? 1 : 0, NULL), ADAH_OK);
-    assert_int_equal(adah_safetensors_open(path, &file, NULL), ADAH_OK);
-    const char *style = adah_backbone_style(file);
-    adah_safetensors_close(file);
-    return style;
+    assert_int_equal(adah_weights_open(path, &file, NULL), ADAH_OK);
+    adah_weights_style(file, &config);
+    adah_weights_close(file);
+    return config;
 }
 
 static void test_style_of_a_file(void **state) {
     (void)state;
-    assert_string_equal(style_of(NULL), "torchvision");
-    assert_string_equal(style_of(""), "torchvision");
-    assert_string_equal(style_of("RGB"), "torchvision");
-    assert_string_equal(style_of("BGR, 0..255 minus [104,117,123], no scale"), "caffe");
+    assert_string_equal(style_of(NULL).weights_style, "torchvision");
+    assert_string_equal(style_of("").weights_style, "torchvision");
+    assert_string_equal(style_of("RGB").weights_style, "torchvision");
+    assert_string_equal(style_of("BGR, 0..255 minus [104,117,123], no scale").weights_style, "caffe");
+    assert_string_equal(style_of("RGB, x/127.5-1").weights_style, "tensorflow");
+    const adah_config c = style_of("RGB, 0..255 minus [120.5, 110.25, 100]");
+    assert_string_equal(c.weights_style, "matconvnet");
+    assert_true(c.mean_red == 120.5f && c.mean_green == 110.25f && c.mean_blue == 100);
 }
 
 /* A network whose parameters have made-up shapes: loading goes by name and by what the parameter is. */
@@ -282,11 +313,11 @@ static const adah_safetensors_item toy_items[] = {
 enum { N_TOY_ITEMS = sizeof toy_items / sizeof *toy_items };
 
 static adah_code load(toy *t, const adah_safetensors_item *items, size_t n, adah_status *status) {
-    adah_safetensors *file;
+    adah_weights *file;
     assert_int_equal(adah_safetensors_write(path, items, n, NULL, 0, NULL), ADAH_OK);
-    assert_int_equal(adah_safetensors_open(path, &file, NULL), ADAH_OK);
+    assert_int_equal(adah_weights_open(path, &file, NULL), ADAH_OK);
     const adah_code code = adah_backbone_load(&t->p, &t->config, file, status);
-    adah_safetensors_close(file);
+    adah_weights_close(file);
     return code;
 }
 
@@ -377,6 +408,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_vgg16),
         cmocka_unit_test(test_vgg19),
+        cmocka_unit_test(test_cnn_f),
         cmocka_unit_test(test_squeezenet),
         cmocka_unit_test(test_mobilenet),
         cmocka_unit_test(test_small),

@@ -15,7 +15,7 @@
 
 #include <cmocka.h>
 
-static const char *const backbones[] = {"vgg16", "vgg19", "squeezenet1_1", "mobilenet_v2", "small"};
+static const char *const backbones[] = {"vgg16", "vgg19", "cnn_f", "squeezenet1_1", "mobilenet_v2", "small"};
 static const char *const presets[] = {"default", "paper"};
 
 static adah_config preset(const char *name, const char *backbone) {
@@ -375,6 +375,20 @@ static void accept(const adah_config *c) {
         fail_msg("%s", status.message);
 }
 
+/* Networks as large as VGG learn in smaller batches, whoever asks for it. */
+static void test_finetune(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof backbones / sizeof *backbones; i++) {
+        const int has_fc = adah_backbone_find(backbones[i])->has_fc;
+        adah_config c = preset("default", backbones[i]);
+        const int n_batch = c.n_batch;
+        adah_config_finetune(&c);
+        assert_int_equal(c.finetune, 1);
+        assert_int_equal(c.n_batch, has_fc ? 64 : n_batch);
+        assert_int_equal(preset("paper", backbones[i]).n_batch, has_fc ? 64 : n_batch);
+    }
+}
+
 static void test_what_makes_no_sense(void **state) {
     (void)state;
     const adah_config good = preset("default", "small");
@@ -396,6 +410,15 @@ static void test_what_makes_no_sense(void **state) {
     c = good;
     c.pooling = ADAH_POOL_FLATTEN; /* the small network has no fully connected layers */
     refuse(&c, "flatten");
+    c.augment_flip = 1; /* a small network that learns */
+    c.pooling = ADAH_POOL_ATTENDED;
+    accept(&c);
+    c.finetune = 0;
+    refuse(&c, "finetune");
+    c.augment_flip = 0;
+    accept(&c);
+    c.augment_crop = 0.1f;
+    refuse(&c, "augment_crop");
     c = preset("paper", "vgg16");
     accept(&c);
     c.n_side = 31;
@@ -539,6 +562,7 @@ int main(void) {
         cmocka_unit_test(test_wrong_types),
         cmocka_unit_test(test_not_json),
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_finetune),
         cmocka_unit_test(test_what_makes_no_sense),
         cmocka_unit_test(test_every_name_can_be_set),
         cmocka_unit_test(test_refused_settings),

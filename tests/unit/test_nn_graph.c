@@ -81,6 +81,14 @@ static adah_node *wrong_statistics(adah_graph *g, adah_node *x, adah_parameters 
 static adah_node *no_statistics(adah_graph *g, adah_node *x, adah_parameters *p) {
     return adah_graph_batch_norm(g, x, add(p, "w", ADAH_SHAPE1(3), 1), add(p, "b", ADAH_SHAPE1(3), 1), NULL);
 }
+static adah_node *even_neighbourhood(adah_graph *g, adah_node *x, adah_parameters *p) {
+    (void)p;
+    return adah_graph_response_norm(g, x, (adah_response){4, 2, 1e-4f, 0.75f});
+}
+static adah_node *no_kappa(adah_graph *g, adah_node *x, adah_parameters *p) {
+    (void)p;
+    return adah_graph_response_norm(g, x, (adah_response){5, 0, 1e-4f, 0.75f});
+}
 static adah_node *wrong_inputs(adah_graph *g, adah_node *x, adah_parameters *p) {
     return adah_graph_fully_connected(g, x, add(p, "w", ADAH_SHAPE2(4, 5), 1), NULL);
 }
@@ -122,6 +130,8 @@ static void test_faults(void **state) {
         {"no weights", no_weights},
         {"'s' of shape 3 x 2, expected 2 x 3", wrong_statistics},
         {"no statistics", no_statistics},
+        {"(response norm): over 4 channels", even_neighbourhood},
+        {"kappa 0", no_kappa},
         {"weights 'w' of shape 4 x 5 do not fit 192 inputs", wrong_inputs},
         {"shapes 2 x 3 x 8 x 8 and 2 x 3 x 8 x 7 differ", wrong_join},
         {"(add): shapes 2 x 3 x 8 x 8 and 2 x 3 x 8 x 7 differ", wrong_sum},

@@ -104,8 +104,8 @@ static void test_pixels(void **state) {
         const adah_config config = config_of(styles[s]);
         const size_t items[] = {1, 0};
         float x[81], expected[81] = {0};
-        adah_backbone_normalise(styles[s], rgb + 27, 3, expected);
-        adah_backbone_normalise(styles[s], rgb, 3, expected + 27);
+        adah_backbone_normalise(&config, rgb + 27, 3, expected);
+        adah_backbone_normalise(&config, rgb, 3, expected + 27);
         adah_pair_set_images(&set, &config, items, 2, 3, x);
         assert_memory_equal(x, expected, sizeof x);
     }

@@ -487,6 +487,19 @@ static void test_when_checkpoints_are_written(void **state) {
     job_free(j);
 }
 
+/* Vectors and feature maps cannot be cropped or mirrored. */
+static void test_augmentation_needs_pictures(void **state) {
+    (void)state;
+    job *j = job_create(0);
+    j->config.finetune = 1;
+    j->config.augment_flip = 1;
+    result r = run(j);
+    assert_int_equal(r.code, ADAH_ERROR_ARGUMENT);
+    assert_non_null(strstr(r.status.message, "augment_flip"));
+    result_free(&r);
+    job_free(j);
+}
+
 /* ---------------------------------------------------------------- checkpoints that do not belong */
 
 static void refuse(job *j, adah_code code, const char *word) {
@@ -988,6 +1001,7 @@ int main(void) {
         cmocka_unit_test(test_progress),
         cmocka_unit_test_setup_teardown(test_cancelled_and_resumed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed_and_resumed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_augmentation_needs_pictures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_when_checkpoints_are_written, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_foreign_checkpoints, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_cut_checkpoints, set_up, tear_down),

@@ -1,0 +1,174 @@
+/* convert.c - data sets of the field as folders with metadata.jsonl.
+ *
+ * A reader of the format finds all records (field_set.h); here they get a split where they have none, and the folder
+ * is written: link or pictures, vectors, and the metadata last, so that what is half-written is no data set. */
+#include "base/memory.h"
+#include "data/field_set.h"
+
+#include <string.h>
+
+static const double default_query_share = 0.15;
+
+static const struct {
+    const char *name;
+    adah_code (*read)(const adah_field_source *source, adah_field_set *set, adah_status *status);
+    size_t n_sources_max;
+} formats[] = {{"mirflickr", adah_read_mirflickr, 2},
+               {"nus-wide", adah_read_nus_wide, 1},
+               {"iapr", adah_read_iapr, 1},
+               {"mat", adah_read_mat, 64},
+               {"coco", adah_read_coco, 1}};
+enum { N_FORMATS = sizeof formats / sizeof *formats };
+
+/* ---------------------------------------------------------------- split */
+
+/* Marks n_chosen of n, seeded. */
+static adah_code draw(size_t n, size_t n_chosen, uint64_t seed, uint8_t *is_chosen, adah_status *status) {
+    return adah_picture_set_draw_queries(n, (double)n_chosen / (double)n, seed, is_chosen, status);
+}
+
+static adah_code draw_split(adah_field_set *set, const adah_convert_options *o, uint8_t *is_chosen,
+                            adah_status *status) {
+    const size_t n = set->n_records;
+    const double share = o->query_share > 0 ? o->query_share : default_query_share;
+    ADAH_TRY(o->n_queries ? draw(n, o->n_queries, o->seed, is_chosen, status)
+                          : adah_picture_set_draw_queries(n, share, o->seed, is_chosen, status));
+    for (size_t i = 0; i < n; i++)
+        set->record[i].split = is_chosen[i] ? ADAH_SPLIT_QUERY : ADAH_SPLIT_TRAIN;
+    return ADAH_OK;
+}
+
+/* Leaves n_train of the training records; the others are database alone. */
+static adah_code thin_training(adah_field_set *set, const adah_convert_options *o, uint8_t *is_chosen,
+                               adah_status *status) {
+    size_t n = 0, k = 0;
+    for (size_t i = 0; i < set->n_records; i++)
+        n += set->record[i].split == ADAH_SPLIT_TRAIN;
+    if (o->n_train > n)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu training records wanted, there are %zu", o->n_train, n);
+    if (o->n_train == 0 || o->n_train == n)
+        return ADAH_OK;
+    ADAH_TRY(draw(n, o->n_train, o->seed, is_chosen, status));
+    for (size_t i = 0; i < set->n_records; i++)
+        if (set->record[i].split == ADAH_SPLIT_TRAIN && !is_chosen[k++])
+            set->record[i].split = ADAH_SPLIT_DATABASE;
+    return ADAH_OK;
+}
+
+static adah_code split(adah_field_set *set, const adah_convert_options *o, adah_status *status) {
+    if (o->n_queries >= set->n_records)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu queries wanted, there are %zu records", o->n_queries,
+                         set->n_records);
+    uint8_t *is_chosen = adah_memory_zeroed(set->n_records, 1);
+    if (!is_chosen)
+        return adah_fail_memory(status, set->n_records);
+    adah_code code = ADAH_OK;
+    if (!set->has_split || o->n_queries || o->query_share > 0)
+        code = draw_split(set, o, is_chosen, status);
+    if (code == ADAH_OK)
+        code = thin_training(set, o, is_chosen, status);
+    adah_memory_free(is_chosen);
+    return code;
+}
+
+/* ---------------------------------------------------------------- folder */
+
+static adah_code describe(const adah_field_set *set, adah_picture_set *to, size_t i, size_t *n_missing,
+                          adah_status *status) {
+    const adah_record *record = &set->record[i];
+    const char **label = adah_memory_zeroed(record->n_labels, sizeof *label);
+    if (!label)
+        return adah_fail_memory(status, record->n_labels * sizeof *label);
+    for (size_t k = 0; k < record->n_labels; k++)
+        label[k] = set->labels.text[record->label[k]];
+    const adah_picture_record described = {.file_name = record->file_name,
+                                           .text = record->text,
+                                           .label = label,
+                                           .n_labels = record->n_labels,
+                                           .split = record->split};
+    adah_code code = adah_picture_set_describe(to, &described, status);
+    adah_memory_free(label);
+    const int is_there = adah_picture_set_has(to, record->file_name);
+    *n_missing += is_there == 0;
+    return is_there < 0 ? adah_fail_memory(status, strlen(record->file_name)) : code;
+}
+
+static adah_code fill(const adah_field_set *set, adah_picture_set *to, adah_progress progress, size_t *n_missing,
+                      adah_status *status) {
+    static const char *const name[] = {[ADAH_IMAGE] = "image.npy", [ADAH_TEXT] = "text.npy"};
+    if (set->pictures)
+        ADAH_TRY(adah_picture_set_link(to, "images", set->pictures, status));
+    if (set->write_pictures)
+        ADAH_TRY(set->write_pictures(set->reader, to, progress, status));
+    for (int side = 0; side < 2; side++)
+        if (set->vector[side])
+            ADAH_TRY(adah_picture_set_write_vectors(to, name[side], set->vector[side], set->n_records,
+                                                    set->n_columns[side], status));
+    for (size_t i = 0; i < set->n_records; i++) {
+        if (i % 4096 == 0)
+            ADAH_TRY(adah_field_report(progress, "writing metadata", i, set->n_records, status));
+        ADAH_TRY(describe(set, to, i, n_missing, status));
+    }
+    return ADAH_OK;
+}
+
+static adah_code publish(const adah_field_set *set, const char *folder, adah_progress progress, size_t *n_missing,
+                         adah_status *status) {
+    static const char *const with_pictures[] = {"images", NULL}, *const without[] = {NULL};
+    adah_picture_set *to;
+    ADAH_TRY(adah_picture_set_create(folder, set->write_pictures ? with_pictures : without, &to, status));
+    adah_code code = fill(set, to, progress, n_missing, status);
+    if (code == ADAH_OK)
+        return adah_picture_set_commit(to, status);
+    adah_picture_set_abort(to);
+    return code;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+static adah_code convert(size_t format, const adah_field_source *source, const char *folder, adah_field_set *set,
+                         adah_convert_result *result, adah_status *status) {
+    ADAH_TRY(formats[format].read(source, set, status));
+    if (set->n_records == 0)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: none of the %zu records has a label and a text",
+                         source->path[0], set->n_left_out);
+    ADAH_TRY(split(set, source->options, status));
+    adah_convert_result done = {.n_records = set->n_records,
+                                .n_labels = set->labels.n,
+                                .n_left_out = set->n_left_out,
+                                .n_image_values = set->n_columns[ADAH_IMAGE],
+                                .n_text_values = set->n_columns[ADAH_TEXT]};
+    ADAH_TRY(publish(set, folder, source->progress, &done.n_missing, status));
+    if (result)
+        *result = done;
+    return ADAH_OK;
+}
+
+adah_code adah_convert(const char *format, const char *const *source, size_t n_sources, const char *folder,
+                       const adah_convert_options *options, adah_progress progress, adah_convert_result *result,
+                       adah_status *status) {
+    const adah_convert_options defaults = ADAH_CONVERT_OPTIONS_INIT;
+    if (!options)
+        options = &defaults;
+    if (!format || !source || !folder || n_sources < 1)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "adah_convert: format, source and folder must not be NULL");
+    size_t k = 0;
+    while (k < N_FORMATS && strcmp(formats[k].name, format) != 0)
+        k++;
+    if (k == N_FORMATS)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT,
+                         "format \"%s\": expected mirflickr, nus-wide, iapr, mat or coco", format);
+    if (n_sources > formats[k].n_sources_max)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu sources, expected at most %zu of format %s", n_sources,
+                         formats[k].n_sources_max, format);
+    if (!(options->query_share >= 0 && options->query_share < 1))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "query share %g, expected at least 0 and less than 1",
+                         options->query_share);
+    if (options->n_concepts < 1)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "0 concepts, expected at least 1");
+    const adah_field_source from = {source, n_sources, options, progress};
+    adah_field_set set = {0};
+    const adah_code code = convert(k, &from, folder, &set, result, status);
+    adah_field_set_free(&set);
+    return code;
+}

@@ -1,0 +1,402 @@
+/* read_coco.c - MS-COCO (Lin et al. 2014): annotations/captions_PART.json with annotations/instances_PART.json for
+ * one part or several (train2017, val2017), the pictures in folders PART.
+ *
+ * A file of instances is half a gigabyte, nearly all of it outlines that nobody wants here. So the top object is
+ * taken apart by hand and jansson reads one element of its lists at a time.
+ *
+ * The text of a record is all of its captions, one after the other; its labels are the categories of its instances.
+ * Those without a label or a caption are left out. Split: parts whose names begin with "val" or "test" are queries,
+ * where there are others. */
+#include "data/field_set.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NAME_BYTES = 256, REPORT_BYTES = 16 << 20 };
+#define CAPTIONS "captions_"
+#define INSTANCES "instances_"
+
+typedef struct picture {
+    json_int_t id;
+    const char *name;
+    size_t order; /* in the file */
+} picture;
+
+/* A caption or an instance: what belongs to a picture. */
+typedef struct mark {
+    json_int_t picture, category;
+    const char *caption;
+    size_t order;
+} mark;
+
+typedef struct category {
+    json_int_t id;
+    const char *name;
+} category;
+
+typedef struct reading {
+    const adah_field_source *source;
+    adah_field_set *set;
+    picture *picture;
+    mark *caption, *instance;
+    category *category;
+    size_t n_pictures, n_captions, n_instances, n_categories;
+    size_t picture_capacity, caption_capacity, instance_capacity, category_capacity;
+} reading;
+
+/* ---------------------------------------------------------------- JSON, one element at a time */
+
+typedef struct cursor {
+    const char *path, *bytes;
+    size_t n_bytes, offset, reported, n_released;
+    adah_file_map map;
+} cursor;
+
+/* What to do with an element of the list `key` of the top object. */
+typedef adah_code (*element_function)(reading *r, const char *key, const json_t *element, const cursor *at,
+                                      adah_status *status);
+
+static adah_code fail_at(const cursor *c, adah_status *status, const char *expected) {
+    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: byte %zu: expected %s", c->path, c->offset, expected);
+}
+
+/* The next byte that is no blank, 0 at the end; it stays. */
+static char peek(cursor *c) {
+    while (c->offset < c->n_bytes && strchr(" \t\r\n", c->bytes[c->offset]) && c->bytes[c->offset])
+        c->offset++;
+    return c->offset < c->n_bytes ? c->bytes[c->offset] : '\0';
+}
+
+static int take(cursor *c, char wanted) {
+    if (peek(c) != wanted)
+        return 0;
+    c->offset++;
+    return 1;
+}
+
+/* The value that begins here. */
+static adah_code read_value(cursor *c, json_t **value, adah_status *status) {
+    json_error_t error;
+    *value =
+        json_loadb(c->bytes + c->offset, c->n_bytes - c->offset, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error);
+    if (!*value && json_error_code(&error) == json_error_out_of_memory)
+        return adah_fail_memory(status, c->n_bytes - c->offset);
+    if (!*value)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: byte %zu: %s", c->path,
+                         c->offset + (error.position > 0 ? (size_t)error.position : 0), error.text);
+    c->offset += (size_t)error.position;
+    return ADAH_OK;
+}
+
+static adah_code read_list(reading *r, cursor *c, const char *key, element_function use, adah_status *status) {
+    if (!take(c, '['))
+        return fail_at(c, status, "a list");
+    if (take(c, ']'))
+        return ADAH_OK;
+    do {
+        json_t *element;
+        ADAH_TRY(read_value(c, &element, status));
+        adah_code code = use(r, key, element, c, status);
+        json_decref(element);
+        ADAH_TRY(code);
+        if (c->offset - c->reported >= REPORT_BYTES) {
+            c->reported = c->offset;
+            adah_file_release(&c->map, c->offset, &c->n_released);
+            ADAH_TRY(adah_field_report(r->source->progress, "reading annotations", c->offset, c->n_bytes, status));
+        }
+    } while (take(c, ','));
+    return take(c, ']') ? ADAH_OK : fail_at(c, status, "\",\" or \"]\"");
+}
+
+static adah_code read_member(reading *r, cursor *c, const char *const *keys, element_function use, unsigned *seen,
+                             adah_status *status) {
+    json_t *key, *value;
+    if (peek(c) != '"')
+        return fail_at(c, status, "a key");
+    ADAH_TRY(read_value(c, &key, status));
+    adah_code code = take(c, ':') ? ADAH_OK : fail_at(c, status, "\":\"");
+    size_t k = 0;
+    while (keys[k] && strcmp(keys[k], json_string_value(key)) != 0)
+        k++;
+    json_decref(key);
+    ADAH_TRY(code);
+    if (keys[k]) {
+        *seen |= 1u << k;
+        return read_list(r, c, keys[k], use, status);
+    }
+    code = read_value(c, &value, status);
+    if (code == ADAH_OK)
+        json_decref(value);
+    return code;
+}
+
+/* Gives the elements of the lists `keys` (up to NULL) of the file's top object to `use`. All must be there. */
+static adah_code read_json(reading *r, const char *path, const char *const *keys, element_function use,
+                           adah_status *status) {
+    cursor c = {.path = path};
+    ADAH_TRY(adah_file_open_map(path, &c.map, status));
+    c.bytes = (const char *)c.map.bytes;
+    c.n_bytes = c.map.n_bytes;
+    unsigned seen = 0;
+    adah_code code = take(&c, '{') ? ADAH_OK : fail_at(&c, status, "an object");
+    if (code == ADAH_OK && peek(&c) != '}')
+        do
+            code = read_member(r, &c, keys, use, &seen, status);
+        while (code == ADAH_OK && take(&c, ','));
+    if (code == ADAH_OK && !take(&c, '}'))
+        code = fail_at(&c, status, "\",\" or \"}\"");
+    for (size_t k = 0; code == ADAH_OK && keys[k]; k++)
+        if (!(seen & 1u << k))
+            code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: no list \"%s\"", path, keys[k]);
+    adah_file_close_map(&c.map);
+    return code;
+}
+
+static adah_code take_integer(const json_t *object, const char *key, const cursor *at, json_int_t *value,
+                              adah_status *status) {
+    const json_t *found = json_object_get(object, key);
+    if (!json_is_integer(found))
+        return adah_fail(status, ADAH_ERROR_FORMAT,
+                         "%s: element that ends at byte %zu: expected a whole number \"%s\"", at->path, at->offset,
+                         key);
+    *value = json_integer_value(found);
+    return ADAH_OK;
+}
+
+/* A copy in the arena of the set. */
+static adah_code take_string(reading *r, const json_t *object, const char *key, const cursor *at, const char **value,
+                             adah_status *status) {
+    const json_t *found = json_object_get(object, key);
+    if (!json_is_string(found))
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: element that ends at byte %zu: expected a string \"%s\"",
+                         at->path, at->offset, key);
+    *value = adah_arena_text(&r->set->arena, json_string_value(found), json_string_length(found));
+    return *value ? ADAH_OK : adah_fail_memory(status, json_string_length(found) + 1);
+}
+
+/* ---------------------------------------------------------------- elements */
+
+static adah_code use_captions(reading *r, const char *key, const json_t *element, const cursor *at,
+                              adah_status *status) {
+    if (strcmp(key, "images") == 0) {
+        picture found = {.order = r->n_pictures};
+        ADAH_TRY(take_integer(element, "id", at, &found.id, status));
+        ADAH_TRY(take_string(r, element, "file_name", at, &found.name, status));
+        if (!adah_memory_grow((void **)&r->picture, &r->picture_capacity, r->n_pictures, sizeof found))
+            return adah_fail_memory(status, 2 * r->picture_capacity * sizeof found);
+        r->picture[r->n_pictures++] = found;
+        return ADAH_OK;
+    }
+    mark found = {.order = r->n_captions};
+    ADAH_TRY(take_integer(element, "image_id", at, &found.picture, status));
+    ADAH_TRY(take_string(r, element, "caption", at, &found.caption, status));
+    if (!adah_memory_grow((void **)&r->caption, &r->caption_capacity, r->n_captions, sizeof found))
+        return adah_fail_memory(status, 2 * r->caption_capacity * sizeof found);
+    r->caption[r->n_captions++] = found;
+    return ADAH_OK;
+}
+
+static adah_code use_instances(reading *r, const char *key, const json_t *element, const cursor *at,
+                               adah_status *status) {
+    if (strcmp(key, "categories") == 0) {
+        category found = {0};
+        ADAH_TRY(take_integer(element, "id", at, &found.id, status));
+        ADAH_TRY(take_string(r, element, "name", at, &found.name, status));
+        if (!adah_memory_grow((void **)&r->category, &r->category_capacity, r->n_categories, sizeof found))
+            return adah_fail_memory(status, 2 * r->category_capacity * sizeof found);
+        r->category[r->n_categories++] = found;
+        return ADAH_OK;
+    }
+    mark found = {.order = r->n_instances};
+    ADAH_TRY(take_integer(element, "image_id", at, &found.picture, status));
+    ADAH_TRY(take_integer(element, "category_id", at, &found.category, status));
+    if (!adah_memory_grow((void **)&r->instance, &r->instance_capacity, r->n_instances, sizeof found))
+        return adah_fail_memory(status, 2 * r->instance_capacity * sizeof found);
+    r->instance[r->n_instances++] = found;
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- a part */
+
+static int compare_marks(const void *a, const void *b) {
+    const mark *x = a, *y = b;
+    if (x->picture != y->picture)
+        return x->picture < y->picture ? -1 : 1;
+    return (x->order > y->order) - (x->order < y->order);
+}
+
+static void sort_marks(mark *m, size_t n) {
+    if (n)
+        qsort(m, n, sizeof *m, compare_marks);
+}
+
+/* The first mark of the picture, or where it would be. */
+static size_t find_first(const mark *m, size_t n, json_int_t picture_id) {
+    size_t low = 0, high = n;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (m[middle].picture < picture_id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The labels of a picture, each once: *label is memory that the caller frees, whatever is returned. */
+static adah_code find_labels(reading *r, json_int_t id, const char *path, uint32_t **label, size_t *n_labels,
+                             adah_status *status) {
+    *n_labels = 0;
+    *label = adah_memory_zeroed(r->n_categories, sizeof **label);
+    if (!*label)
+        return adah_fail_memory(status, r->n_categories * sizeof **label);
+    for (size_t i = find_first(r->instance, r->n_instances, id); i < r->n_instances && r->instance[i].picture == id;
+         i++) {
+        size_t k = 0, j = 0;
+        uint32_t number;
+        while (k < r->n_categories && r->category[k].id != r->instance[i].category)
+            k++;
+        if (k == r->n_categories)
+            return adah_fail(status, ADAH_ERROR_FORMAT,
+                             "%s: an instance of image %lld is of category %lld, expected one of \"categories\"",
+                             path, (long long)id, (long long)r->instance[i].category);
+        ADAH_TRY(
+            adah_field_set_name_label(r->set, r->category[k].name, strlen(r->category[k].name), &number, status));
+        while (j < *n_labels && (*label)[j] != number)
+            j++;
+        if (j == *n_labels)
+            (*label)[(*n_labels)++] = number;
+    }
+    return ADAH_OK;
+}
+
+static adah_code add_picture(reading *r, const picture *p, const char *part, const char *path, adah_split split,
+                             adah_status *status) {
+    adah_text text = {0};
+    uint32_t *label;
+    size_t n_labels;
+    for (size_t i = find_first(r->caption, r->n_captions, p->id); i < r->n_captions && r->caption[i].picture == p->id;
+         i++) {
+        if (text.n_bytes)
+            adah_text_add_bytes(&text, " ", 1);
+        adah_text_add_bytes(&text, r->caption[i].caption, strlen(r->caption[i].caption));
+    }
+    adah_code code = find_labels(r, p->id, path, &label, &n_labels, status);
+    if (code == ADAH_OK && text.failed)
+        code = adah_fail_memory(status, text.n_bytes);
+    if (code == ADAH_OK && (text.n_bytes == 0 || n_labels == 0)) {
+        r->set->n_left_out++;
+    } else if (code == ADAH_OK) {
+        adah_text name = {0};
+        adah_text_add(&name, "images/%s%s%s", part, *part ? "/" : "", p->name);
+        code = name.failed ? adah_fail_memory(status, strlen(p->name))
+                           : adah_field_set_add(r->set, name.bytes, text.bytes, text.n_bytes, status);
+        adah_text_free(&name);
+        if (code == ADAH_OK) {
+            r->set->record[r->set->n_records - 1].split = split;
+            code = adah_field_set_label(r->set, label, n_labels, status);
+        }
+    }
+    adah_memory_free(label);
+    adah_text_free(&text);
+    return code;
+}
+
+/* folder/PREFIXpart.json, in memory that the caller frees. */
+static adah_code name_file(const char *folder, const char *prefix, const char *part, char **path,
+                           adah_status *status) {
+    char name[NAME_BYTES + 32];
+    snprintf(name, sizeof name, "%s%.*s.json", prefix, NAME_BYTES, part);
+    *path = adah_file_join(folder, name);
+    return *path ? ADAH_OK : adah_fail_memory(status, strlen(folder) + sizeof name);
+}
+
+/* Whether the pictures lie in a folder that is named as the part; -1: memory. */
+static int has_folder(const adah_field_set *set, const char *part) {
+    char *path = set->pictures ? adah_file_join(set->pictures, part) : NULL;
+    if (set->pictures && !path)
+        return -1;
+    const int found = !path || adah_file_exists(path);
+    adah_memory_free(path);
+    return found;
+}
+
+static adah_code read_part(reading *r, const char *folder, const char *part, adah_status *status) {
+    static const char *const caption_keys[] = {"images", "annotations", NULL};
+    static const char *const instance_keys[] = {"annotations", "categories", NULL};
+    char *captions, *instances = NULL;
+    r->n_pictures = r->n_captions = r->n_instances = r->n_categories = 0;
+    ADAH_TRY(name_file(folder, CAPTIONS, part, &captions, status));
+    adah_code code = name_file(folder, INSTANCES, part, &instances, status);
+    if (code == ADAH_OK)
+        code = read_json(r, captions, caption_keys, use_captions, status);
+    if (code == ADAH_OK)
+        code = read_json(r, instances, instance_keys, use_instances, status);
+    sort_marks(r->caption, r->n_captions);
+    sort_marks(r->instance, r->n_instances);
+    const int is_inside = has_folder(r->set, part);
+    if (code == ADAH_OK && is_inside < 0)
+        code = adah_fail_memory(status, NAME_BYTES);
+    const int is_query = strncmp(part, "val", 3) == 0 || strncmp(part, "test", 4) == 0;
+    for (size_t i = 0; i < r->n_pictures && code == ADAH_OK; i++)
+        code = add_picture(r, &r->picture[i], is_inside ? part : "", instances,
+                           is_query ? ADAH_SPLIT_QUERY : ADAH_SPLIT_TRAIN, status);
+    adah_memory_free(captions);
+    adah_memory_free(instances);
+    return code;
+}
+
+/* ---------------------------------------------------------------- all of it */
+
+/* captions_PART.json to PART; 0: another file. */
+static int part_of(const char *name, char part[NAME_BYTES]) {
+    const size_t n = strlen(name), n_prefix = strlen(CAPTIONS);
+    if (strncmp(name, CAPTIONS, n_prefix) != 0 || n <= n_prefix + 5 || n - n_prefix - 5 >= NAME_BYTES ||
+        strcmp(name + n - 5, ".json") != 0)
+        return 0;
+    memcpy(part, name + n_prefix, n - n_prefix - 5);
+    part[n - n_prefix - 5] = '\0';
+    return 1;
+}
+
+static adah_code read_parts(reading *r, const char *folder, adah_status *status) {
+    adah_folder_list list;
+    ADAH_TRY(adah_folder_list_open(folder, "", &list, status));
+    adah_code code = ADAH_OK;
+    size_t n_parts = 0, n_queries = 0;
+    for (size_t i = 0; i < list.n && code == ADAH_OK; i++) {
+        char part[NAME_BYTES];
+        if (part_of(adah_folder_list_name(&list, i), part)) {
+            n_parts++;
+            code = read_part(r, folder, part, status);
+        }
+    }
+    adah_folder_list_close(&list);
+    if (code == ADAH_OK && n_parts == 0)
+        code = adah_fail(status, ADAH_ERROR_IO, "%s: no captions_*.json there, expected those of MS-COCO", folder);
+    for (size_t i = 0; i < r->set->n_records; i++)
+        n_queries += r->set->record[i].split == ADAH_SPLIT_QUERY;
+    r->set->has_split = n_queries > 0 && n_queries < r->set->n_records;
+    return code;
+}
+
+adah_code adah_read_coco(const adah_field_source *source, adah_field_set *set, adah_status *status) {
+    static const char *const pictures[] = {"", NULL};
+    reading r = {.source = source, .set = set};
+    ADAH_TRY(adah_field_set_find_pictures(set, source, source->path[0], pictures, status));
+    char *folder = adah_file_join(source->path[0], "annotations");
+    if (!folder)
+        return adah_fail_memory(status, strlen(source->path[0]) + 16);
+    const adah_code code = read_parts(&r, folder, status);
+    adah_memory_free(folder);
+    adah_memory_free(r.picture);
+    adah_memory_free(r.caption);
+    adah_memory_free(r.instance);
+    adah_memory_free(r.category);
+    return code;
+}
