@@ -54,6 +54,12 @@ static void print_table(const json_t *o) {
                number(o, direction_key[i], "map_tie_aware"), number(o, direction_key[i], "map_optimistic"),
                number(o, direction_key[i], "map_pessimistic"), number(o, direction_key[i], "map_at_k_by_rank"),
                number(o, direction_key[i], "ndcg_at_k"));
+    if (json_object_get(json_object_get(o, direction_key[0]), "map_real")) {
+        printf("\nreal-valued codes by cosine, mAP@all:");
+        for (int i = 0; i < 4; i++)
+            printf("%s %s %.4f", i ? "," : "", direction_name[i], number(o, direction_key[i], "map_real"));
+        printf("\n");
+    }
     const json_t *masks = json_object_get(o, "attention_masks");
     if (masks)
         printf("\nattention masks of %lld images: mean IoU %.3f (random %.3f), pointing game %.3f (random %.3f)\n",
@@ -185,6 +191,7 @@ static int run(int argc, char **argv) {
         {"query-codes", 0, CLI_TEXT, "PREFIX", "codes of the queries (default: the same)", &query_codes, 0, 0, 0},
         {"report", 0, CLI_TEXT, "FILE", "also write an HTML report with pictures, curves and attention masks", &report, 0, 0, 0},
         {"k", 'k', CLI_SIZE, "N", "cut of mAP@k and NDCG@k (default 50)", &o.n_cut, 0, 1, 1e9},
+        {"real", 0, CLI_FLAG, NULL, "also mAP of the codes before their signs are taken, by cosine", &o.real, 0, 0, 0},
         {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &encode.strict, 0, 0, 0},
         {"cache", 0, CLI_TEXT, "DIR", "where feature maps are kept (default ~/.cache/adah)", &encode.cache_folder, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "default: one a core", &threads, 0, 0, 4096},
@@ -203,6 +210,11 @@ static int run(int argc, char **argv) {
                                     : "adah eval: --queries with --codes needs --query-codes\n");
         return CLI_USAGE;
     }
+    if (o.real && codes) {
+        fprintf(stderr, "adah eval: --real needs --model\n");
+        return CLI_USAGE;
+    }
+    encode.keep_real = o.real;
     if (report && !model.n) {
         fprintf(stderr, "adah eval: --report needs --model\n");
         return CLI_USAGE;

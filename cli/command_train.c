@@ -20,7 +20,8 @@ const cli_command cli_train = {
     "  adah train --data photos --model photos.safetensors\n"
     "  adah train --data photos --model photos.safetensors --backbone squeezenet1_1 --weights squeezenet1_1.safetensors\n"
     "  adah train --data photos --model photos.safetensors --resume      (after Ctrl-C or a crash)\n"
-    "  adah train --data photos --model m.safetensors --preset paper --set margin=0.3 --set n_batch=64\n",
+    "  adah train --data photos --model m.safetensors --preset paper --set margin=0.3 --set n_batch=64\n"
+    "  adah train --data photos --model m.safetensors --method dcmh --backbone squeezenet1_1 --weights squeezenet1_1.safetensors\n",
     run, 1};
 
 static void print_summary(const char *report, const char *model_path, const adah_dataset *dataset) {
@@ -54,6 +55,10 @@ static int run(int argc, char **argv) {
         {"bits", 0, CLI_INT, "N", "length of the codes, a multiple of 8 (default 32)", &o.n_bits, 0, ADAH_BITS_MIN,
          ADAH_BITS_MAX},
         {"preset", 0, CLI_TEXT, "default|paper", "default: what measures best; paper: the method as published", &o.preset, 0, 0, 0},
+        {"method", 0, CLI_TEXT, "adah|cca|cmfh|scm-orth|scm-seq|stmh|seph-km|seph-rnd|dcmh|acmr",
+         "adah (default), or a rival to compare with, on the same features; the\n"
+         "shallow ones, cca to seph-rnd, need a frozen backbone",
+         &o.method, 0, 0, 0},
         {"backbone", 0, CLI_TEXT, "small|squeezenet1_1|mobilenet_v2|vgg16|vgg19|cnn_f", "small (default) learns from scratch, the others need --weights",
          &o.backbone, 0, 0, 0},
         {"weights", 0, CLI_TEXT, "FILE", "the backbone's pre-trained weights: safetensors with torchvision's names, or\n"
@@ -63,7 +68,7 @@ static int run(int argc, char **argv) {
         {"epochs", 0, CLI_INT, "N", "passes over the training pairs", &o.n_epochs, 0, 1, 100000},
         {"seed", 0, CLI_U64, "S", "of all that is random (default 0)", &o.seed, 0, 0, 0},
         {"no-attention", 0, CLI_FLAG, NULL, "without attention masks", &o.no_attention, 0, 0, 0},
-        {"no-adversary", 0, CLI_FLAG, NULL, "with masks, without the adversarial losses", &o.no_adversary, 0, 0, 0},
+        {"no-adversary", 0, CLI_FLAG, NULL, "without the adversarial losses (adah, acmr)", &o.no_adversary, 0, 0, 0},
         {"similarity", 0, CLI_TEXT, "labels|words|pairs",
          "what makes two pairs similar: labels (shared), words (shared informative\n"
          "words), pairs (nothing but being the same pair); default: labels when there\n"

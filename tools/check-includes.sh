@@ -2,7 +2,7 @@
 # check-includes.sh - keeps the house in order: which module may include which, who may see oneDNN and OpenBLAS, no file name
 # twice.
 #
-#   base <- nn <- model;  base <- codes <- index, eval, baselines;  base <- pictures <- data;  base <- matlab <- model, data;
+#   base <- nn, baselines <- model;  base <- codes <- index, eval;  base <- pictures <- data;  base <- matlab <- model, data;
 #   pipeline uses all;  programs use adah.h alone
 #   model also sees codes and eval/measures.h: it validates while it trains
 set -euo pipefail
@@ -17,14 +17,14 @@ declare -A may=(
     [base]="base"
     [nn]="base nn"
     [matlab]="base matlab"
-    [model]="base nn matlab model codes eval/measures.h"
+    [model]="base nn matlab baselines model codes eval/measures.h"
     [codes]="base codes"
     [index]="base codes index"
     [eval]="base codes eval"
-    [baselines]="base codes baselines"
+    [baselines]="base baselines"
     [pictures]="base pictures adah/adah.h"
     [data]="base matlab pictures data"
-    [pipeline]="base nn model codes index eval data baselines pipeline"
+    [pipeline]="base nn model codes index eval data pipeline"
 )
 
 n_includes=0

@@ -168,6 +168,8 @@ adah_code adah_convert(const char *format, const char *const *source, size_t n_s
 
 typedef struct adah_train_options {
     const char *preset;      /* "default" (what measures best) or "paper" (the method as published) */
+    const char *method;      /* "adah", or a rival to compare with: "cca", "cmfh", "scm-orth", "scm-seq", "stmh", "seph-km",
+                                "seph-rnd" (shallow), "dcmh", "acmr" (deep); NULL: adah */
     const char *backbone;    /* "small" (learns from scratch), "squeezenet1_1", "mobilenet_v2", "vgg16", "vgg19", "cnn_f"; NULL:
                                 small, or "none" where the data set gives its images as features, which take no other */
     const char *weights;     /* of the backbone, safetensors or MatConvNet's .mat; needed by all but "small" */
@@ -189,7 +191,7 @@ typedef struct adah_train_options {
                                  else ~/.cache/adah */
 } adah_train_options;
 #define ADAH_TRAIN_OPTIONS_INIT \
-    {"default", NULL, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 15.0, NULL}
+    {"default", NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 15.0, NULL}
 
 /* Learns a model from the train records of a data set and publishes it at model_path, atomically. While it runs,
  * model_path.checkpoint holds the work done; cancelled or killed training resumes from there to the same bits.
@@ -243,6 +245,7 @@ adah_code adah_attend_write(adah_encoder *encoder, const char *image_path, const
 typedef struct adah_codes {
     size_t n, n_bits;
     uint8_t *image, *text;   /* n codes each */
+    float *image_real, *text_real; /* what the codes are the signs of, n x n_bits each; NULL unless asked for */
     size_t *record;          /* n record numbers of the data set, ascending */
     size_t n_skipped;        /* records left out */
     char first_skipped[512]; /* why the first was, "" when none */
@@ -250,8 +253,9 @@ typedef struct adah_codes {
 typedef struct adah_encode_options {
     int strict;
     const char *cache_folder; /* as in adah_train_options */
+    int keep_real;            /* 1: the codes before their signs are taken are handed over too */
 } adah_encode_options;
-#define ADAH_ENCODE_OPTIONS_INIT {0, NULL}
+#define ADAH_ENCODE_OPTIONS_INIT {0, NULL, 0}
 adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *dataset, const adah_encode_options *options,
                               adah_progress progress, adah_codes *codes, adah_status *status);
 void adah_codes_free(adah_codes *codes);
@@ -309,9 +313,10 @@ typedef struct adah_evaluate_options {
     const adah_dataset *queries; /* NULL: queries come from the same data set */
     adah_split split;            /* which records are queries; QUERY. With TRAIN a query is left out of its own results */
     size_t n_cut;                /* k of AP@k and NDCG@k; 0: 50 */
+    int real;                    /* adah_evaluate: 1: also mAP of the real-valued codes by cosine; `codes` must hold them */
     const adah_codes *codes;     /* adah_evaluate: those of `dataset`, when the model has encoded it before; NULL: not yet */
 } adah_evaluate_options;
-#define ADAH_EVALUATE_OPTIONS_INIT {NULL, ADAH_SPLIT_QUERY, 0, NULL}
+#define ADAH_EVALUATE_OPTIONS_INIT {NULL, ADAH_SPLIT_QUERY, 0, 0, NULL}
 
 /* Measures of docs/evaluation.md in the four directions, as a JSON object (adah_free). Database: the train and database
  * records of `dataset`. With other `queries`: their records of `split`, or all where none is of that split; labels are

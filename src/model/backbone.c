@@ -225,6 +225,8 @@ adah_code adah_backbone_load(adah_parameters *parameters, const adah_config *con
         const char *source = source_of(p->name, config, text);
         if (!source)
             continue;
+        if (adah_weights_has(weights, p->name))
+            source = p->name; /* the file is an adah model */
         ADAH_TRY(adah_weights_read(weights, source, p->shape, p->value, status));
         p->version++;
     }

@@ -25,8 +25,12 @@ typedef struct field {
 #define FLOAT(name, low, high) {#name, FIELD_FLOAT, offsetof(adah_config, name), low, high, NULL}
 #define TEXT(name, choices) {#name, FIELD_TEXT, offsetof(adah_config, name), 0, 0, choices}
 
+#define SHALLOW_METHODS "cca|cmfh|scm-orth|scm-seq|stmh|seph-km|seph-rnd"
+#define METHODS "adah|dcmh|acmr|" SHALLOW_METHODS
+
 static const field fields[] = {
     TEXT(preset, "default|paper"),
+    TEXT(method, METHODS),
     INT(n_bits, ADAH_BITS_MIN, ADAH_BITS_MAX),
     TEXT(backbone, NULL),
     TEXT(weights_style, "torchvision|caffe|tensorflow|matconvnet"),
@@ -96,6 +100,28 @@ static int is_choice(const char *choices, const char *value) {
     return 0;
 }
 
+int adah_config_is_rival(const adah_config *config) { return strcmp(config->method, "adah") != 0; }
+
+int adah_config_is_shallow(const adah_config *config) { return is_choice(SHALLOW_METHODS, config->method); }
+
+/* A rival has no masks, and a shallow one no gradient to give a backbone. */
+static adah_code check_rival(const adah_config *config, adah_status *status) {
+    if (strcmp(config->preset, "default"))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "preset \"%s\" is for the method adah, not for %s", config->preset,
+                         config->method);
+    if (config->attention)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "attention is 1, but the method %s has none", config->method);
+    if (config->adversary && strcmp(config->method, "acmr"))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "adversary is 1, but the method %s has none", config->method);
+    if (config->pooling != ADAH_POOL_ALL)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "pooling is not \"all\": the method %s averages a map over all its "
+                         "positions", config->method);
+    if (config->finetune && adah_config_is_shallow(config))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "finetune is 1, but the method %s learns from frozen features",
+                         config->method);
+    return ADAH_OK;
+}
+
 adah_code adah_config_check(const adah_config *config, adah_status *status) {
     for (int i = 0; i < N_FIELDS; i++) {
         const field *f = &fields[i];
@@ -130,7 +156,7 @@ adah_code adah_config_check(const adah_config *config, adah_status *status) {
     if (!config->finetune && (config->augment_crop > 0 || config->augment_flip))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "augment_crop and augment_flip need a backbone that learns "
                          "(finetune): a frozen one's feature maps are computed once");
-    return ADAH_OK;
+    return adah_config_is_rival(config) ? check_rival(config, status) : ADAH_OK;
 }
 
 void adah_config_finetune(adah_config *config) {
@@ -154,6 +180,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
                          adah_backbone_names());
     adah_config c = {
         .preset = "default",
+        .method = "adah",
         .n_bits = 32,
         .weights_style = "torchvision",
         .n_side = backbone->n_side,
@@ -224,6 +251,43 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
     return ADAH_OK;
 }
 
+/* Open values by measurement: docs/rivals.md. */
+static void set_dcmh(adah_config *c) {
+    c->n_image_hidden = 4096;
+    c->n_text_hidden = 4096;
+    c->classifier_weight = 0;
+    c->quantisation_weight = 1;
+    c->rate = 3e-4f;
+    c->n_epochs = 30;
+}
+
+static void set_acmr(adah_config *c) {
+    c->adversary = 1;
+    c->n_image_hidden = 2000;
+    c->n_text_hidden = 500;
+    c->classifier_weight = 5;
+    c->adversarial_weight = 0.1f;
+}
+
+adah_code adah_config_method(const char *method, adah_config *config, adah_status *status) {
+    if (!is_choice(METHODS, method))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown method \"%s\", expected one of %s", method, METHODS);
+    adah_config c = *config;
+    strcpy(c.method, method);
+    if (adah_config_is_rival(&c)) {
+        c.attention = c.adversary = 0;
+        c.pooling = ADAH_POOL_ALL;
+        c.finetune &= !adah_config_is_shallow(&c);
+        if (!strcmp(method, "dcmh"))
+            set_dcmh(&c);
+        if (!strcmp(method, "acmr"))
+            set_acmr(&c);
+        ADAH_TRY(check_rival(&c, status));
+    }
+    *config = c;
+    return ADAH_OK;
+}
+
 static int field_from_json(const field *f, const json_t *value, adah_config *config);
 
 static adah_code unknown_setting(const char *setting, adah_status *status) {
@@ -244,6 +308,11 @@ adah_code adah_config_set(adah_config *config, const char *setting, adah_status 
     if (f->offset == offsetof(adah_config, preset))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": a preset is a whole configuration, not one setting; choose "
                          "it before the settings", setting);
+    if (f->offset == offsetof(adah_config, method))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": a method brings its own values along; choose it before "
+                         "the settings", setting);
+    if (adah_config_is_rival(config) && !strncmp(f->key, "attention", strlen("attention")))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": the method %s has no attention", setting, config->method);
     const char *value = equals + 1;
     char *end = NULL;
     json_t *json = NULL;

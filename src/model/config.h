@@ -16,6 +16,7 @@ typedef enum adah_pooling {
 
 typedef struct adah_config {
     char preset[ADAH_NAME_BYTES];
+    char method[ADAH_NAME_BYTES]; /* "adah", or a rival: docs/rivals.md says which of the values below it heeds */
     /* what the model is */
     int n_bits;               /* q */
     char backbone[ADAH_NAME_BYTES];
@@ -48,7 +49,7 @@ typedef struct adah_config {
     float proxy_weight, proxy_temperature; /* of the label proxies (0 in the paper) */
     float contrastive_weight, contrastive_temperature; /* of the cross-modal contrastive term (0 in the paper) */
     float quantisation_weight; /* of |H - sign(H)|^2 (0 in the paper) */
-    float balance_weight;     /* of the bits' mean (0 in the paper) */
+    float balance_weight;     /* of the bits' mean (0 in the paper); dcmh: of |F 1|^2 + |G 1|^2 */
     int n_bank;               /* codes of earlier batches that the losses see besides, in whole batches; 0: none */
     int nested_bits;          /* the first 1, 2, 4 ... times so many bits are trained as codes too; 0: only all n_bits */
     /* the training */
@@ -68,6 +69,11 @@ typedef struct adah_config {
 
 /* "default" or "paper", for one of the backbones or "none" (images given as features). */
 adah_code adah_config_preset(const char *preset, const char *backbone, adah_config *config, adah_status *status);
+/* The values a rival wants, over those of the preset "default"; nothing changes for "adah". */
+adah_code adah_config_method(const char *method, adah_config *config, adah_status *status);
+/* Is the method another than adah; and does it learn in closed form from frozen features, without epochs? */
+int adah_config_is_rival(const adah_config *config);
+int adah_config_is_shallow(const adah_config *config);
 /* Refuses values that make no sense, naming the option, the value and what was expected. */
 adah_code adah_config_check(const adah_config *config, adah_status *status);
 /* Lets the backbone learn. A VGG learns in batches of 64: its activations and gradients take 116 MB an image. */

@@ -1,4 +1,5 @@
-/* network.c - E, then G, then D, for the image and for the text: the forward pass of the paper.
+/* network.c - E, then G, then D, for the image and for the text: the forward pass of the paper. A rival has a backbone in
+ * common with it and plain_network.c behind.
  *
  *     pixels (B,3,S,S) --E^I--> f (B,C,H,W) --G^I--> Z (B,H*W), f̆, f̂ --D^I--> H^I, Ĥ^I (B,q)
  *     words  (B,V)     --E^T--> f (B,D)     --G^T--> Z (B,D),   f̆, f̂ --D^T--> H^T, Ĥ^T (B,q)
@@ -10,6 +11,8 @@
 #include "model/backbone.h"
 #include "model/hashing.h"
 
+#include <string.h>
+
 /* G and D behind a feature vector. */
 static void vector_half(adah_builder *b, const char *prefix, int with_hidden, adah_side *side) {
     adah_node *attended = side->feature;
@@ -20,6 +23,17 @@ static void vector_half(adah_builder *b, const char *prefix, int with_hidden, ad
     side->code = adah_hashing_vector(b, prefix, attended);
     if (with_hidden)
         side->hidden_code = adah_hashing_vector(b, prefix, side->attention.unattended);
+}
+
+/* A rival's code of f in place of G and D, and what its adversary makes of that. */
+static void plain_half(adah_builder *b, const char *prefix, adah_input_kind kind, int with_modality, adah_side *side) {
+    const int n_hidden = strcmp(prefix, "image") ? b->config->n_text_hidden : b->config->n_image_hidden;
+    adah_node *f = side->feature;
+    if (kind == ADAH_INPUT_TOKENS)
+        f = adah_attention_token_mean(b, f, &side->attention);
+    side->code = adah_plain_code(b, prefix, f, (size_t)n_hidden, &side->kernel);
+    if (with_modality)
+        side->modality = adah_plain_modality(b, side->code);
 }
 
 /* The map without a mask: its average over all positions, or flat. */
@@ -58,7 +72,7 @@ static void make_side(adah_builder *b, const char *prefix, const adah_network_pl
                       adah_side *side) {
     const adah_config *c = b->config;
     side->input = adah_graph_input(b->graph, batch_shape(plan->n_batch, input));
-    if (input.kind == ADAH_INPUT_VECTOR || input.kind == ADAH_INPUT_WORDS) {
+    if (!adah_config_is_rival(c) && (input.kind == ADAH_INPUT_VECTOR || input.kind == ADAH_INPUT_WORDS)) {
         side->feature = adah_feature_vector(b, prefix, side->input, (size_t)c->n_text_hidden, (size_t)c->n_text_feature);
         vector_half(b, prefix, plan->keep_hidden, side);
         return;
@@ -66,7 +80,11 @@ static void make_side(adah_builder *b, const char *prefix, const adah_network_pl
     side->feature = side->input;
     if (input.kind == ADAH_INPUT_PIXELS)
         side->feature = adah_feature_scale(b, adah_backbone_features(b, c->backbone, side->input), &side->scale);
-    if (!plan->features_only)
+    if (plan->features_only)
+        return;
+    if (adah_config_is_rival(c))
+        plain_half(b, prefix, input.kind, plan->with_modality, side);
+    else
         map_half(b, prefix, input.kind, plan->keep_hidden, side);
 }
 
@@ -76,6 +94,7 @@ static void keep_outputs(adah_builder *b, const adah_network_plan *plan, adah_si
     adah_node_keep(side->code);
     adah_node_keep(side->hidden_code);
     adah_node_keep(side->logits);
+    adah_node_keep(side->modality);
     adah_node_keep(side->attention.mask);
     adah_node_keep(side->attention.probability);
     if (plan->features_only)

@@ -5,6 +5,7 @@
 #include "model/attention.h"
 #include "model/config.h"
 #include "model/feature.h"
+#include "model/plain_network.h"
 #include "model/side_input.h"
 #include "nn/graph.h"
 
@@ -15,6 +16,7 @@ typedef struct adah_network_plan {
     adah_side_input image, text; /* kind NONE: not on the graph */
     size_t n_labels;        /* outputs of the label classifier, training only; 0: none */
     int keep_hidden;        /* Ĥ wanted (training with the adversary) */
+    int with_modality;      /* outputs of acmr's modality classifier wanted (training) */
     int features_only;      /* stop behind E^I (computing feature maps once) */
     int creating;           /* missing parameters are made (a new model); else they are a fault */
 } adah_network_plan;
@@ -26,6 +28,8 @@ typedef struct adah_side {
     adah_node *code;         /* H (B, q) */
     adah_node *hidden_code;  /* Ĥ, NULL unless keep_hidden */
     adah_node *logits;       /* of the label classifier on H */
+    adah_node *modality;     /* (B, 1) logit of H being an image's; NULL unless with_modality */
+    adah_kernel kernel;      /* of a rival with kernels */
     adah_scale scale;        /* of f^I */
 } adah_side;
 

@@ -1,4 +1,4 @@
-/* train.c - the loop: batches, the two steps in turn, validation, checkpoints.
+/* train.c - the loop: batches, the two steps in turn, history, checkpoints.
  *
  * One epoch visits the training pairs in a new seeded order, in batches of B (a rest smaller than B waits for the next
  * order). For every batch:
@@ -6,18 +6,18 @@
  *     step 1   forward; F and its derivatives; backward; update E, D          (G fixed)
  *     step 2   forward; F(T->Î) + F(I->T̂); backward; update G, uphill      (E, D fixed)
  *
- * In the first epochs, the warm-up, the masks keep everything and step 2 is left out.
+ * In the first epochs, the warm-up, the masks keep everything and step 2 is left out. A deep rival has its own losses in step 1
+ * and its adversary, if any, in step 2 (rival_loss.h).
  *
  * Randomness is drawn from (seed, epoch) and (seed, step) alone, so that the state of a training is its numbers. */
 #define _POSIX_C_SOURCE 200809L
 #include "model/train.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "codes/codes.h"
-#include "eval/measures.h"
 #include "model/augment.h"
 #include "model/checkpoint.h"
 #include "model/batch_loss.h"
+#include "model/rival_loss.h"
 #include "nn/optimiser.h"
 
 #include <math.h>
@@ -39,13 +39,16 @@ typedef struct counters {
 
 /* The checkpoint stores the counters as an array of doubles. */
 typedef char counters_fit[sizeof(counters) <= ADAH_N_COUNTERS * sizeof(double) ? 1 : -1];
+/* A rival's losses stand in the places of the first terms. */
+typedef char rival_losses_fit[(int)ADAH_RIVAL_LOSSES_MAX <= (int)ADAH_N_TERMS ? 1 : -1];
 
 typedef struct trainer {
     const adah_training *t;
     const adah_config *config;
     adah_parameters *parameters;
     adah_network *net;
-    adah_batch_loss *loss;
+    adah_batch_loss *loss;   /* of ADAH, else NULL */
+    adah_rival_loss *rival;  /* of a deep rival, else NULL */
     adah_optimiser optimiser;
     size_t n_batch, n_steps; /* steps of an epoch */
     unsigned groups_head, groups_attention, groups_kept; /* kept: what the state of a training holds */
@@ -74,6 +77,7 @@ static double now(void) {
 static void trainer_free(trainer *r) {
     adah_network_free(r->net);
     adah_batch_loss_free(r->loss);
+    adah_rival_loss_free(r->rival);
     adah_memory_free(r->order);
     adah_memory_free(r->items);
     adah_memory_free(r->pictures);
@@ -94,8 +98,9 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     r->n_steps = t->n_train / r->n_batch;
     r->classify = t->classify && c->classifier_weight > 0;
     r->groups_head = ADAH_GROUP_HEAD | (c->finetune ? ADAH_GROUP_BACKBONE : 0);
+    const int with_modality = adah_rival_has_adversary(c);
     const int g_learns = c->attention && strcmp(c->attention_mask, "random") && (c->adversary || c->attention_retrieval_weight > 0);
-    r->groups_attention = g_learns ? ADAH_GROUP_ATTENTION : 0;
+    r->groups_attention = with_modality || g_learns ? ADAH_GROUP_ATTENTION : 0;
     r->groups_kept = r->groups_head | r->groups_attention | ADAH_GROUP_BANK | (c->finetune ? ADAH_GROUP_STATISTICS : 0);
     r->optimiser = (adah_optimiser)ADAH_OPTIMISER_INIT;
     r->optimiser.weight_decay = c->weight_decay;
@@ -110,9 +115,13 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
                                     .text = t->set->text,
                                     .n_labels = r->classify ? t->set->n_labels : 0,
                                     .keep_hidden = c->attention && c->adversary,
+                                    .with_modality = with_modality,
                                     .creating = 1};
     ADAH_TRY(adah_network_create(&plan, c, parameters, &r->net, status));
-    ADAH_TRY(adah_batch_loss_create(c, t->set, r->n_batch, t->classify ? t->set->n_labels : 0, parameters, &r->loss, status));
+    if (adah_config_is_rival(c))
+        ADAH_TRY(adah_rival_loss_create(t, r->n_batch, parameters, &r->rival, status));
+    else
+        ADAH_TRY(adah_batch_loss_create(c, t->set, r->n_batch, t->classify ? t->set->n_labels : 0, parameters, &r->loss, status));
     ADAH_TRY(adah_parameters_train(parameters, r->groups_head | r->groups_attention, status));
     r->order = adah_memory_zeroed(t->n_train, sizeof *r->order);
     r->items = adah_memory_zeroed(r->n_batch, sizeof *r->items);
@@ -215,6 +224,20 @@ static adah_code step_attention(trainer *r, adah_status *status) {
     return update(r, r->groups_attention, &r->state.c.n_updates_attention, status);
 }
 
+/* Both steps of a rival. */
+static adah_code step_rival(trainer *r, adah_status *status) {
+    counters *s = &r->state.c;
+    ADAH_TRY(forward(r, status));
+    adah_rival_loss_head(r->rival, r->net, s->loss.term);
+    adah_graph_update_statistics(r->net->graph, statistics_share(s->n_updates_head));
+    ADAH_TRY(update(r, r->groups_head, &s->n_updates_head, status));
+    if (!r->groups_attention)
+        return ADAH_OK;
+    ADAH_TRY(forward(r, status));
+    adah_rival_loss_adversary(r->rival, r->net);
+    return update(r, r->groups_attention, &s->n_updates_attention, status);
+}
+
 static void load_batch(trainer *r) {
     const adah_pair_set *set = r->t->set;
     const size_t n = r->n_batch, start = (size_t)r->state.c.step * n;
@@ -228,83 +251,10 @@ static void load_batch(trainer *r) {
         adah_pair_set_images(set, r->config, r->items, n, n, x);
     }
     adah_pair_set_texts(set, r->items, n, n, adah_node_value(r->net->text.input));
-    adah_batch_loss_begin(r->loss, r->items, (uint64_t)r->state.c.n_updates_head);
-}
-
-/* ---------------------------------------------------------------- validation */
-
-enum { VALIDATION_DATABASE_MAX = 5000, VALIDATION_QUERIES_MAX = 1000 };
-
-typedef struct coded_items {
-    adah_coded_set image, text;
-    uint8_t *codes[2];
-    uint32_t *label;
-    size_t *label_start;
-} coded_items;
-
-static void coded_items_free(coded_items *c) {
-    adah_memory_free(c->codes[0]);
-    adah_memory_free(c->codes[1]);
-    adah_memory_free(c->label);
-    adah_memory_free(c->label_start);
-}
-
-static adah_code code_items(trainer *r, const size_t *items, size_t n, coded_items *out, adah_status *status) {
-    const adah_pair_set *set = r->t->set;
-    const size_t q = (size_t)r->config->n_bits;
-    size_t n_labels = 0;
-    for (size_t i = 0; i < n; i++)
-        n_labels += set->label_start[items[i] + 1] - set->label_start[items[i]];
-    float *h[2] = {adah_memory_floats(n * q), adah_memory_floats(n * q)};
-    for (int m = 0; m < 2; m++)
-        out->codes[m] = adah_memory_alloc(n * q / 8);
-    out->label = adah_memory_zeroed(n_labels, sizeof *out->label);
-    out->label_start = adah_memory_zeroed(n + 1, sizeof *out->label_start);
-    adah_code code = ADAH_OK;
-    if (!h[0] || !h[1] || !out->codes[0] || !out->codes[1] || !out->label || !out->label_start)
-        code = adah_fail_memory(status, n * q * sizeof(float));
-    if (code == ADAH_OK)
-        code = adah_pair_set_encode(set, r->config, r->parameters, items, n, h[0], h[1], (adah_progress){0}, status);
-    for (size_t i = 0; code == ADAH_OK && i < n; i++) {
-        const size_t start = set->label_start[items[i]], m = set->label_start[items[i] + 1] - start;
-        memcpy(out->label + out->label_start[i], set->label + start, m * sizeof *out->label);
-        out->label_start[i + 1] = out->label_start[i] + m;
-    }
-    for (int m = 0; code == ADAH_OK && m < 2; m++)
-        adah_codes_pack(h[m], n, q, out->codes[m]);
-    out->image = (adah_coded_set){n, out->codes[0], out->label, out->label_start};
-    out->text = (adah_coded_set){n, out->codes[1], out->label, out->label_start};
-    adah_memory_free(h[0]);
-    adah_memory_free(h[1]);
-    return code;
-}
-
-static adah_code map_of(adah_coded_set queries, adah_coded_set database, size_t q, double *map, adah_status *status) {
-    adah_measures measures;
-    ADAH_TRY(adah_measures_compute(queries, database, q, NULL, &measures, status));
-    *map = measures.map;
-    adah_measures_free(&measures);
-    return ADAH_OK;
-}
-
-/* mAP@all of the validation pairs against the training pairs; where a pair is similar to itself alone, against themselves. */
-static adah_code validate(trainer *r, double map[2], adah_status *status) {
-    const adah_training *t = r->t;
-    const size_t n_queries = t->n_validation < VALIDATION_QUERIES_MAX ? t->n_validation : VALIDATION_QUERIES_MAX;
-    const size_t n_database = t->n_train < VALIDATION_DATABASE_MAX ? t->n_train : VALIDATION_DATABASE_MAX;
-    const int pairs_only = !strcmp(r->config->similarity, "pairs");
-    coded_items queries = {0}, database = {0};
-    adah_code code = code_items(r, t->validation, n_queries, &queries, status);
-    if (code == ADAH_OK && !pairs_only)
-        code = code_items(r, t->train, n_database, &database, status);
-    const coded_items *against = pairs_only ? &queries : &database;
-    if (code == ADAH_OK)
-        code = map_of(queries.image, against->text, (size_t)r->config->n_bits, &map[0], status);
-    if (code == ADAH_OK)
-        code = map_of(queries.text, against->image, (size_t)r->config->n_bits, &map[1], status);
-    coded_items_free(&queries);
-    coded_items_free(&database);
-    return code;
+    if (r->rival)
+        adah_rival_loss_begin(r->rival, r->items, r->order + start);
+    else
+        adah_batch_loss_begin(r->loss, r->items, (uint64_t)r->state.c.n_updates_head);
 }
 
 /* ---------------------------------------------------------------- epochs */
@@ -323,18 +273,29 @@ static void restore_best(trainer *r) {
         }
 }
 
-static adah_code append_history(trainer *r, const double *map, adah_status *status) {
+/* The means of the losses as members of a JSON object, and what was attended. Returns the length. */
+static int print_losses(const trainer *r, char *text, size_t n_bytes) {
     const counters *s = &r->state.c;
     const double n = (double)r->n_steps;
+    int m = snprintf(text, n_bytes, "\"loss\":{");
+    for (int t = 0; t < ADAH_N_TERMS; t++) {
+        const char *name = r->rival ? adah_rival_loss_name(r->config, t) : adah_term_name[t];
+        if (name)
+            m += snprintf(text + m, n_bytes - (size_t)m, "%s\"%s\":%.6g", t ? "," : "", name, s->loss.term[t] / n);
+    }
+    for (int t = 0; !r->rival && t < ADAH_N_FURTHER; t++)
+        m += snprintf(text + m, n_bytes - (size_t)m, ",\"%s\":%.6g", adah_further_name[t], s->loss.further[t] / n);
+    m += snprintf(text + m, n_bytes - (size_t)m, "}");
+    if (!r->rival)
+        m += snprintf(text + m, n_bytes - (size_t)m, ",\"attended_image\":%.6g,\"attended_text\":%.6g",
+                      s->attended_image / n, s->attended_text / n);
+    return m;
+}
+
+static adah_code append_history(trainer *r, const double *map, adah_status *status) {
     char entry[1024];
-    int m = snprintf(entry, sizeof entry, "%s{\"epoch\":%.0f,\"loss\":{", *r->history ? "," : "", s->epoch + 1);
-    for (int t = 0; t < ADAH_N_TERMS; t++)
-        m += snprintf(entry + m, sizeof entry - (size_t)m, "\"%s\":%.6g,", adah_term_name[t], s->loss.term[t] / n);
-    for (int t = 0; t < ADAH_N_FURTHER; t++)
-        m += snprintf(entry + m, sizeof entry - (size_t)m, "%s\"%s\":%.6g", t ? "," : "", adah_further_name[t],
-                      s->loss.further[t] / n);
-    m += snprintf(entry + m, sizeof entry - (size_t)m, "},\"attended_image\":%.6g,\"attended_text\":%.6g",
-                  s->attended_image / n, s->attended_text / n);
+    int m = snprintf(entry, sizeof entry, "%s{\"epoch\":%.0f,", *r->history ? "," : "", r->state.c.epoch + 1);
+    m += print_losses(r, entry + m, sizeof entry - (size_t)m);
     if (map)
         m += snprintf(entry + m, sizeof entry - (size_t)m,
                       ",\"validation_map_image_to_text\":%.6g,\"validation_map_text_to_image\":%.6g", map[0], map[1]);
@@ -361,10 +322,13 @@ static int report(trainer *r, double n_steps_seen, const double *map) {
     const double pairs_per_second = seconds > 0 ? (double)r->n_pairs_done / seconds : 0;
     const double left = pairs_per_second > 0 ? (total - done) * (double)r->n_batch / pairs_per_second : 0;
     char text[768];
-    int m = snprintf(text, sizeof text,
-                     "epoch %.0f/%d  T>I %.3f  I>T %.3f  I>I %.3f  T>T %.3f  T>\xC3\x8E %.3f  I>T\xCC\x82 %.3f",
-                     s->epoch + 1, r->config->n_epochs, s->loss.term[0] / n, s->loss.term[1] / n,
-                     s->loss.term[2] / n, s->loss.term[3] / n, s->loss.term[4] / n, s->loss.term[5] / n);
+    int m = snprintf(text, sizeof text, "epoch %.0f/%d", s->epoch + 1, r->config->n_epochs);
+    for (int i = 0; r->rival && adah_rival_loss_name(r->config, i); i++)
+        m += snprintf(text + m, sizeof text - (size_t)m, "  %s %.3f", adah_rival_loss_name(r->config, i), s->loss.term[i] / n);
+    if (!r->rival)
+        m += snprintf(text + m, sizeof text - (size_t)m,
+                     "  T>I %.3f  I>T %.3f  I>I %.3f  T>T %.3f  T>\xC3\x8E %.3f  I>T\xCC\x82 %.3f",
+                     s->loss.term[0] / n, s->loss.term[1] / n, s->loss.term[2] / n, s->loss.term[3] / n, s->loss.term[4] / n, s->loss.term[5] / n);
     for (int i = 0; i < ADAH_N_FURTHER; i++)
         if (s->loss.further[i] > 0)
             m += snprintf(text + m, sizeof text - (size_t)m, "  %s %.3f", adah_further_name[i], s->loss.further[i] / n);
@@ -406,8 +370,12 @@ static adah_code run_epoch(trainer *r, adah_status *status) {
     adah_random_permutation(&random, r->t->n_train, r->order);
     while (s->step < (double)r->n_steps) {
         load_batch(r);
-        ADAH_TRY(step_head(r, status));
-        ADAH_TRY(step_attention(r, status));
+        if (r->rival) {
+            ADAH_TRY(step_rival(r, status));
+        } else {
+            ADAH_TRY(step_head(r, status));
+            ADAH_TRY(step_attention(r, status));
+        }
         s->step += 1;
         r->n_pairs_done += r->n_batch;
         if (s->step < (double)r->n_steps && report(r, s->step, NULL))
@@ -444,7 +412,7 @@ static adah_code end_epoch(trainer *r, adah_status *status) {
     double map[2];
     const double *measured = NULL;
     if (r->t->n_validation) {
-        ADAH_TRY(validate(r, map, status));
+        ADAH_TRY(adah_training_validate(r->t, r->parameters, map, status));
         measured = map;
     }
     ADAH_TRY(append_history(r, measured, status));

@@ -24,4 +24,13 @@ typedef struct adah_training {
 adah_code adah_train_parameters(const adah_training *training, adah_parameters *parameters, char **history,
                                 adah_status *status);
 
+/* The same for a shallow rival, from features that need no learning: closed forms in place of epochs, *history with one entry
+ * of what validation says, no checkpoint. Adds the rival's parameters. */
+adah_code adah_train_shallow(const adah_training *training, adah_parameters *parameters, char **history, adah_status *status);
+
+/* mAP@all of the validation pairs against the training pairs, image to text and text to image; where a pair is similar to
+ * itself alone, against themselves. */
+adah_code adah_training_validate(const adah_training *training, adah_parameters *parameters, double map[2],
+                                 adah_status *status);
+
 #endif

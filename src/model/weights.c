@@ -44,6 +44,10 @@ adah_code adah_weights_read(const adah_weights *w, const char *name, adah_shape 
                          : adah_safetensors_read(w->safetensors, name, shape, out, status);
 }
 
+int adah_weights_has(const adah_weights *w, const char *name) {
+    return w->safetensors && adah_safetensors_find(w->safetensors, name);
+}
+
 void adah_weights_style(const adah_weights *w, adah_config *config) {
     const char *said = w->safetensors ? adah_safetensors_metadata(w->safetensors, "preprocess") : NULL;
     float mean[3];

@@ -14,6 +14,8 @@
 void adah_codes_free(adah_codes *c) {
     adah_memory_free(c->image);
     adah_memory_free(c->text);
+    adah_memory_free(c->image_real);
+    adah_memory_free(c->text_real);
     adah_memory_free(c->record);
     *c = (adah_codes){0};
 }
@@ -30,8 +32,8 @@ static adah_code allocate_codes(adah_codes *c, size_t n, size_t n_bits, adah_sta
 }
 
 /* Relaxed codes of the records with an image, then their signs. */
-static adah_code encode_pairs(const adah_model *model, const adah_pair_set *set, adah_progress progress, adah_codes *out,
-                              adah_status *status) {
+static adah_code encode_pairs(const adah_model *model, const adah_pair_set *set, int keep_real, adah_progress progress,
+                              adah_codes *out, adah_status *status) {
     const size_t q = (size_t)model->state.config.n_bits;
     size_t n = 0;
     for (size_t i = 0; i < set->n; i++)
@@ -50,6 +52,11 @@ static adah_code encode_pairs(const adah_model *model, const adah_pair_set *set,
         adah_codes_pack(text, n, q, out->text);
     } else {
         adah_codes_free(out);
+    }
+    if (code == ADAH_OK && keep_real) {
+        out->image_real = image;
+        out->text_real = text;
+        return ADAH_OK;
     }
     adah_memory_free(image);
     adah_memory_free(text);
@@ -86,7 +93,7 @@ adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *datas
     if (code == ADAH_OK)
         code = adah_pair_source_create(dataset, &arrays, &store, model->vocabulary, "labels", &source, status);
     if (code == ADAH_OK)
-        code = encode_pairs(model, &source.set, progress, &out, status);
+        code = encode_pairs(model, &source.set, o->keep_real, progress, &out, status);
     if (code == ADAH_OK) {
         out.n_skipped = store.n_missing;
         snprintf(out.first_skipped, sizeof out.first_skipped, "%.500s", store.first_missing);

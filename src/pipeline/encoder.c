@@ -144,6 +144,9 @@ adah_code adah_encode_record(adah_encoder *e, const adah_dataset *dataset, size_
 adah_code adah_attend_image(adah_encoder *e, const char *path, adah_attention_map *map, adah_status *status) {
     ADAH_TRY(prepare_image(e, status));
     adah_side *side = &e->image->image;
+    if (!side->attention.mask && adah_config_is_rival(&e->model->state.config))
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "this model is of the method %s, which has no attention",
+                         e->model->state.config.method);
     if (!side->attention.mask)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this model was trained without attention");
     ADAH_TRY(adah_image_load(path, (size_t)e->model->state.config.n_side, e->rgb, status));

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "data/string_table.h"
 #include "eval/measures.h"
+#include "eval/measures_real.h"
 #include "pipeline/evaluate_masks.h"
 #include "pipeline/model.h"
 #include "pipeline/pair_source.h"
@@ -24,6 +25,7 @@ typedef struct labels {
 typedef struct selection {
     size_t n;
     uint8_t *code[2];
+    float *real[2]; /* NULL: not wanted */
     uint32_t *label;
     size_t *start;
     size_t *record;
@@ -37,6 +39,8 @@ static void labels_free(labels *l) {
 static void selection_free(selection *s) {
     adah_memory_free(s->code[0]);
     adah_memory_free(s->code[1]);
+    adah_memory_free(s->real[0]);
+    adah_memory_free(s->real[1]);
     adah_memory_free(s->label);
     adah_memory_free(s->start);
     adah_memory_free(s->record);
@@ -95,7 +99,7 @@ static adah_code select_records(const adah_dataset *dataset, const adah_codes *c
             n++;
             n_labels += l->start[codes->record[i] + 1] - l->start[codes->record[i]];
         }
-    *out = (selection){n, {adah_memory_alloc(n * code_bytes), adah_memory_alloc(n * code_bytes)},
+    *out = (selection){n, {adah_memory_alloc(n * code_bytes), adah_memory_alloc(n * code_bytes)}, {NULL, NULL},
                        adah_memory_zeroed(n_labels, sizeof(uint32_t)), adah_memory_zeroed(n + 1, sizeof(size_t)),
                        adah_memory_zeroed(n, sizeof(size_t))};
     if (!out->code[0] || !out->code[1] || !out->label || !out->start || !out->record)
@@ -137,6 +141,31 @@ static json_t *measures_json(const adah_measures *m) {
 
 static const char *const modality_name[2] = {"image", "text"};
 
+/* The same records' real-valued codes, where the codes have them. */
+static adah_code select_real(const adah_codes *codes, selection *s, adah_status *status) {
+    const float *const from[2] = {codes->image_real, codes->text_real};
+    const size_t q = codes->n_bits;
+    for (int m = 0; m < 2; m++) {
+        s->real[m] = adah_memory_floats(s->n * q);
+        if (!s->real[m])
+            return adah_fail_memory(status, s->n * q * sizeof(float));
+        for (size_t i = 0, k = 0; i < codes->n && k < s->n; i++) /* both are in the order of the records */
+            if (codes->record[i] == s->record[k])
+                memcpy(s->real[m] + k++ * q, from[m] + i * q, q * sizeof(float));
+    }
+    return ADAH_OK;
+}
+
+static adah_code measure_real(const selection *queries, const selection *database, int from, int to, size_t n_bits,
+                              const size_t *own, json_t *object, adah_status *status) {
+    const adah_real_set q = {queries->n, queries->real[from], queries->label, queries->start};
+    const adah_real_set d = {database->n, database->real[to], database->label, database->start};
+    adah_measures_real m;
+    ADAH_TRY(adah_measures_real_compute(q, d, n_bits, own, &m, status));
+    json_object_set_new(object, "map_real", json_real(m.map));
+    return ADAH_OK;
+}
+
 /* All four directions into one object. */
 static adah_code measure(const selection *queries, const selection *database, size_t n_bits,
                          const adah_measures_options *options, json_t *object, adah_status *status) {
@@ -150,10 +179,13 @@ static adah_code measure(const selection *queries, const selection *database, si
             snprintf(key, sizeof key, "map_%s_to_%s", modality_name[from], modality_name[to]);
             json_object_set_new(object, key, json_real(m.map));
             snprintf(key, sizeof key, "%s_to_%s", modality_name[from], modality_name[to]);
-            json_object_set_new(object, key, measures_json(&m));
+            json_t *measures = measures_json(&m);
+            json_object_set_new(object, key, measures);
             json_object_set_new(object, "n_queries", json_integer((json_int_t)m.n_queries));
             json_object_set_new(object, "n_queries_without_relevant", json_integer((json_int_t)m.n_queries_left_out));
             adah_measures_free(&m);
+            if (queries->real[from] && database->real[to])
+                ADAH_TRY(measure_real(queries, database, from, to, n_bits, options->leave_out, measures, status));
         }
     json_object_set_new(object, "n_database", json_integer((json_int_t)database->n));
     json_object_set_new(object, "n_bits", json_integer((json_int_t)n_bits));
@@ -286,6 +318,10 @@ static adah_code run_evaluation(evaluation *e, json_t *object, adah_status *stat
     if (!pairs)
         ADAH_TRY(find_own(e, status));
     const adah_measures_options options = {e->options->n_cut, e->own};
+    if (e->options->real) {
+        ADAH_TRY(select_real(e->query_codes, &e->q, status));
+        ADAH_TRY(select_real(pairs ? e->query_codes : e->database_codes, &e->d, status));
+    }
     ADAH_TRY(describe_data(e, object, status));
     return measure(&e->q, &e->d, e->query_codes->n_bits, &options, object, status);
 }
@@ -313,6 +349,8 @@ static const adah_evaluate_options evaluate_defaults = ADAH_EVALUATE_OPTIONS_INI
 adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *codes, const adah_codes *query_codes,
                               const adah_evaluate_options *options, char **json, adah_status *status) {
     const adah_evaluate_options *o = options ? options : &evaluate_defaults;
+    if (o->real)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "real-valued codes are asked for, but the codes given are signs alone");
     evaluation e = {.database = dataset,
                     .queries = o->queries ? o->queries : dataset,
                     .database_codes = codes,
@@ -342,14 +380,20 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
     const adah_evaluate_options *o = options ? options : &evaluate_defaults;
     const adah_dataset *queries = o->queries ? o->queries : dataset;
     const adah_codes *database_codes = o->codes;
+    adah_encode_options encode = ADAH_ENCODE_OPTIONS_INIT;
     adah_codes codes = {0}, query_codes = {0};
+    if (encode_options)
+        encode = *encode_options;
+    encode.keep_real = o->real;
+    if (o->real && database_codes && !database_codes->image_real)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "real-valued codes are asked for, but the codes given are signs alone");
     adah_code code = ADAH_OK;
     if (!database_codes) {
-        code = adah_encode_dataset(model, dataset, encode_options, progress, &codes, status);
+        code = adah_encode_dataset(model, dataset, &encode, progress, &codes, status);
         database_codes = &codes;
     }
     if (code == ADAH_OK && queries != dataset)
-        code = adah_encode_dataset(model, queries, encode_options, progress, &query_codes, status);
+        code = adah_encode_dataset(model, queries, &encode, progress, &query_codes, status);
     if (code == ADAH_OK) {
         const char *trained = adah_model_similarity(model);
         evaluation e = {.database = dataset,
@@ -365,6 +409,7 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
         json_t *object = json_object();
         json_object_set_new(object, "model", json_string(model->state.id));
         json_object_set_new(object, "preset", json_string(model->state.config.preset));
+        json_object_set_new(object, "method", json_string(model->state.config.method));
         json_object_set_new(object, "backbone", json_string(model->state.config.backbone));
         json_object_set_new(object, "seed", json_integer((json_int_t)model->state.config.seed));
         const size_t n_unreadable = database_codes->n_skipped + query_codes.n_skipped;

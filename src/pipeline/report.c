@@ -124,10 +124,11 @@ static void add_facts(report *r) {
     add_fact(r, "relevance by", "relevance");
     adah_text_add(&r->html, ".</p>\n<p>Codes of %d bits", c->n_bits);
     add_fact(r, "backbone", "backbone");
+    add_fact(r, "method", "method");
     add_fact(r, "preset", "preset");
     add_seeds(r);
     adah_text_add(&r->html, "; attention %s; adversary %s.</p>\n", c->attention ? "on" : "off",
-                  c->attention && c->adversary ? "on" : "off");
+                  c->adversary && (c->attention || adah_config_is_rival(c)) ? "on" : "off");
     if (r->models)
         adah_text_add(&r->html, "<p>Figures are means over the models &plusmn; the sample standard deviation; pictures, masks "
                       "and losses are those of the first model.</p>\n");
@@ -250,10 +251,15 @@ static void add_history(report *r, double *numbers) {
                                           {"F(T\xE2\x86\x92T)", "text_to_text"},
                                           {"F(T\xE2\x86\x92\xC3\x8E)", "text_to_image_hidden"},
                                           {"F(I\xE2\x86\x92T\xCC\x82)", "image_to_text_hidden"},
-                                          {"label classifier", "classifier"}};
+                                          {"label classifier", "classifier"},
+                                          {"similarity", "similarity"}, /* of the rivals */
+                                          {"structure", "structure"},
+                                          {"label classifier", "labels"},
+                                          {"modality classifier", "modality"}};
     for (size_t i = 0; i < sizeof term / sizeof *term; i++)
         add_history_line(&loss, history, term[i][0], term[i][1], numbers);
-    adah_chart_draw(&loss, &r->html);
+    if (loss.n_lines)
+        adah_chart_draw(&loss, &r->html);
     adah_chart map = {.title = "Validation mAP", .x_name = "epoch", .y_name = "mAP", .y_low = 0, .y_high = 1};
     add_history_line(&map, history, "image to text", "validation_map_image_to_text", numbers);
     add_history_line(&map, history, "text to image", "validation_map_text_to_image", numbers);

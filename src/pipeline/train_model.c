@@ -88,6 +88,10 @@ static adah_code configure(job *j, adah_status *status) {
     adah_config *c = &j->state.config;
     const char *backbone = o->backbone ? o->backbone : is_image_given(j) ? "none" : "small";
     ADAH_TRY(adah_config_preset(o->preset ? o->preset : "default", backbone, c, status));
+    ADAH_TRY(adah_config_method(o->method ? o->method : "adah", c, status));
+    if (adah_config_is_rival(c) && (o->no_attention || (o->no_adversary && !c->adversary)))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no %s is asked for, but the method %s has none to leave out",
+                         o->no_attention ? "attention" : "adversary", c->method);
     if (o->n_bits)
         c->n_bits = o->n_bits;
     if (o->n_epochs)
@@ -159,10 +163,13 @@ static adah_code make_vocabulary(job *j, adah_status *status) {
     return j->state.vocabulary ? ADAH_OK : adah_fail_memory(status, 1);
 }
 
-/* Makes every parameter of the model, seeded. */
+/* Makes every parameter of the model, seeded; of a shallow rival the backbone's, for it adds its own when it has learned. */
 static adah_code make_network(job *j, adah_side_input image, adah_status *status) {
     j->state.image = image;
-    const adah_network_plan plan = {.n_batch = 1, .image = image, .text = j->state.text, .creating = 1};
+    const int shallow = adah_config_is_shallow(&j->state.config);
+    const adah_side_input none = {.kind = ADAH_INPUT_NONE};
+    const adah_network_plan plan = {.n_batch = 1, .image = image, .text = shallow ? none : j->state.text,
+                                    .features_only = shallow, .creating = 1};
     adah_network *net = NULL;
     const adah_code code = adah_network_create(&plan, &j->state.config, &j->state.parameters, &net, status);
     adah_network_free(net);
@@ -364,7 +371,9 @@ static adah_code learn(job *j, adah_status *status) {
         .progress = j->progress,
     };
     char *history = NULL;
-    ADAH_TRY(adah_train_parameters(&training, &j->state.parameters, &history, status));
+    adah_code (*const train)(const adah_training *, adah_parameters *, char **, adah_status *) =
+        adah_config_is_shallow(c) ? adah_train_shallow : adah_train_parameters;
+    ADAH_TRY(train(&training, &j->state.parameters, &history, status));
     adah_code code = record_training(j, history, status);
     adah_memory_free(history);
     if (code == ADAH_OK)

@@ -109,7 +109,7 @@ stdout_has "^split_checksum: $split_checksum$"
 charts() { grep -o '<svg [^>]*><title>[^<]*' "$1" | sed 's/.*<title>//'; }
 expect 0 eval --model 0.safetensors --data scenes --quiet --report one.html
 check grep -q "Data scenes; checksum of its split $split_checksum; " one.html
-check grep -q 'Codes of 16 bits; backbone small; preset default; seed 0; ' one.html
+check grep -q 'Codes of 16 bits; backbone small; method adah; preset default; seed 0; ' one.html
 check_not grep -q '&plusmn;' one.html
 check test "$(charts one.html | grep -cE '^(Precision-recall by radius \((micro|macro)\)|Precision of the first N)$')" = 3
 check test "$(charts one.html | grep -c '^Loss of each term$')" = 1

@@ -196,6 +196,35 @@ static adah_code train(const char *checkpoint_path, int resume, adah_status *sta
     return code;
 }
 
+/* One epoch of a rival on the same pairs. */
+static adah_code train_rival(const char *method, adah_status *status) {
+    adah_parameters p = {0};
+    adah_config config;
+    assert_int_equal(adah_config_preset("default", "small", &config, NULL), ADAH_OK);
+    assert_int_equal(adah_config_method(method, &config, NULL), ADAH_OK);
+    config.finetune = 0;
+    config.n_batch = config.n_bits = config.n_image_hidden = config.n_text_hidden = 8;
+    config.n_epochs = 1;
+    const adah_training training = {.config = &config,
+                                    .set = &pairs->set,
+                                    .train = pairs->items,
+                                    .n_train = 16,
+                                    .validation = pairs->items + 16,
+                                    .n_validation = 8,
+                                    .classify = 1};
+    char *history = NULL;
+    const adah_code code = adah_config_is_shallow(&config) ? adah_train_shallow(&training, &p, &history, status)
+                                                           : adah_train_parameters(&training, &p, &history, status);
+    assert_true((code == ADAH_OK) == (history != NULL));
+    adah_memory_free(history);
+    adah_parameters_free(&p);
+    return code;
+}
+
+static adah_code train_dcmh(adah_status *status) { return train_rival("dcmh", status); }
+static adah_code train_acmr(adah_status *status) { return train_rival("acmr", status); }
+static adah_code train_seph(adah_status *status) { return train_rival("seph-rnd", status); }
+
 static adah_code train_alone(adah_status *status) { return train(NULL, 0, status); }
 static adah_code train_with_checkpoint(adah_status *status) { return train(path, 0, status); }
 static adah_code train_resumed(adah_status *status) { return train(path, 1, status); }
@@ -212,6 +241,9 @@ static void test_allocations_of_the_parts(void **state) {
 static void test_allocations_of_a_training(void **state) {
     (void)state;
     check_allocations("training", train_alone, 0, 300);
+    check_allocations("training of dcmh", train_dcmh, 0, 100);
+    check_allocations("training of acmr", train_acmr, 0, 100);
+    check_allocations("training of seph", train_seph, 0, 100);
 }
 
 /* With a checkpoint at its end, and from one in its middle. */

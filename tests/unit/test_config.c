@@ -108,6 +108,92 @@ static void test_unknown_presets(void **state) {
     assert_same(&c, &before);
 }
 
+/* ---------------------------------------------------------------- methods */
+
+static const char *const rivals[] = {"dcmh", "acmr", "cca", "cmfh", "scm-orth", "scm-seq", "stmh", "seph-km", "seph-rnd"};
+enum { N_RIVALS = sizeof rivals / sizeof *rivals, N_DEEP = 2 };
+
+static void test_methods(void **state) {
+    (void)state;
+    for (size_t b = 0; b < sizeof backbones / sizeof *backbones; b++) {
+        const adah_config plain = preset("default", backbones[b]);
+        adah_config c = plain;
+        assert_int_equal(adah_config_method("adah", &c, NULL), ADAH_OK);
+        assert_same(&c, &plain);
+        assert_false(adah_config_is_rival(&c) || adah_config_is_shallow(&c));
+        for (size_t m = 0; m < N_RIVALS; m++) {
+            adah_status status = {0};
+            c = plain;
+            assert_int_equal(adah_config_method(rivals[m], &c, NULL), ADAH_OK);
+            assert_string_equal(c.method, rivals[m]);
+            assert_true(adah_config_is_rival(&c));
+            assert_int_equal(adah_config_is_shallow(&c), m >= N_DEEP);
+            assert_int_equal(c.attention, 0);
+            assert_int_equal(c.adversary, !strcmp(rivals[m], "acmr"));
+            assert_true(m < N_DEEP || c.finetune == 0);
+            assert_int_equal(adah_config_warmup(&c), 0);
+            if (adah_config_check(&c, &status) != ADAH_OK)
+                fail_msg("%s %s: %s", rivals[m], backbones[b], status.message);
+            char *text = adah_config_json(&c);
+            adah_config back;
+            assert_int_equal(adah_config_parse(text, &back, NULL), ADAH_OK);
+            assert_same(&c, &back);
+            adah_memory_free(text);
+        }
+    }
+}
+
+static void test_refused_methods(void **state) {
+    (void)state;
+    const char *const unknown[] = {"", "scm", "adah|dcmh", "ADAH", "cca "};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        adah_config c = preset("default", "small");
+        const adah_config before = c;
+        adah_status status;
+        assert_int_equal(adah_config_method(unknown[i], &c, &status), ADAH_ERROR_ARGUMENT);
+        assert_says(&status, ADAH_ERROR_ARGUMENT, "seph-rnd");
+        assert_same(&c, &before);
+    }
+    adah_config c = preset("paper", "small");
+    adah_status status;
+    assert_int_equal(adah_config_method("cca", &c, &status), ADAH_ERROR_ARGUMENT);
+    assert_says(&status, ADAH_ERROR_ARGUMENT, "paper");
+    assert_int_equal(adah_config_method("adah", &c, NULL), ADAH_OK);
+}
+
+/* What a rival has not cannot be switched on. */
+static void test_settings_of_rivals(void **state) {
+    (void)state;
+    for (size_t m = 0; m < N_RIVALS; m++) {
+        adah_config c = preset("default", "squeezenet1_1");
+        adah_status status;
+        assert_int_equal(adah_config_method(rivals[m], &c, NULL), ADAH_OK);
+        assert_int_equal(adah_config_set(&c, "attention_threshold=0.5", &status), ADAH_ERROR_ARGUMENT);
+        assert_says(&status, ADAH_ERROR_ARGUMENT, rivals[m]);
+        assert_int_equal(adah_config_set(&c, "attention=1", &status), ADAH_ERROR_ARGUMENT);
+        assert_int_equal(adah_config_set(&c, "margin=0.5", &status), ADAH_OK);
+        const struct {
+            int attention, adversary, finetune;
+            adah_pooling pooling;
+            const char *says; /* NULL: allowed */
+        } changes[] = {
+            {1, 0, 0, ADAH_POOL_ALL, "attention"},
+            {0, 1, 0, ADAH_POOL_ALL, strcmp(rivals[m], "acmr") ? "adversary" : NULL},
+            {0, 0, 1, ADAH_POOL_ALL, m < N_DEEP ? NULL : "finetune"},
+            {0, 0, 0, ADAH_POOL_ATTENDED, "pooling"},
+        };
+        for (size_t i = 0; i < 4; i++) {
+            c.attention = changes[i].attention;
+            c.adversary = changes[i].adversary;
+            c.finetune = changes[i].finetune;
+            c.pooling = changes[i].pooling;
+            assert_int_equal(adah_config_check(&c, &status), changes[i].says ? ADAH_ERROR_ARGUMENT : ADAH_OK);
+            if (changes[i].says)
+                assert_says(&status, ADAH_ERROR_ARGUMENT, changes[i].says);
+        }
+    }
+}
+
 /* ---------------------------------------------------------------- JSON */
 
 static void test_round_trip_of_presets(void **state) {
@@ -360,7 +446,7 @@ static void test_what_makes_no_sense(void **state) {
 
 /* ---------------------------------------------------------------- settings */
 
-/* Every value but the preset set to itself by name changes nothing; set on another preset, the two become equal. */
+/* Every value but preset and method set to itself by name changes nothing; set on another preset, the two become equal. */
 static void test_every_name_can_be_set(void **state) {
     (void)state;
     const adah_config c = preset("paper", "vgg19");
@@ -369,7 +455,7 @@ static void test_every_name_can_be_set(void **state) {
     const char *key;
     json_object_foreach(object, key, value) {
         char setting[256];
-        if (!strcmp(key, "preset"))
+        if (!strcmp(key, "preset") || !strcmp(key, "method"))
             continue;
         if (json_is_string(value))
             snprintf(setting, sizeof setting, "%s=%s", key, json_string_value(value));
@@ -413,6 +499,7 @@ static void test_refused_settings(void **state) {
         {"pooling=some", "attended"},
         {"pooling=", "flatten"},
         {"preset=paper", "a whole configuration"},
+        {"method=dcmh", "brings its own values"},
         {"seed=x", "an integer"},
         {"seed=", "an integer"},
         {"seed=1e3", "an integer"},
@@ -465,6 +552,9 @@ int main(void) {
         cmocka_unit_test(test_presets),
         cmocka_unit_test(test_paper),
         cmocka_unit_test(test_unknown_presets),
+        cmocka_unit_test(test_methods),
+        cmocka_unit_test(test_refused_methods),
+        cmocka_unit_test(test_settings_of_rivals),
         cmocka_unit_test(test_round_trip_of_presets),
         cmocka_unit_test(test_round_trip_of_numbers),
         cmocka_unit_test(test_numbers_are_short),
