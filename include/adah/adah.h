@@ -214,6 +214,10 @@ const char *adah_model_id(const adah_model *model);   /* 32 hex digits: a checks
 /* Everything about the model: configuration, vocabulary size, parameters, training record. JSON text. */
 const char *adah_model_json(const adah_model *model);
 
+/* Publishes at out_path the model of the first n_bits of the codes of a model that was trained for that length too (its
+ * configuration's nested_bits: that many bits, twice, four times ... as many). */
+adah_code adah_model_shorten(const char *model_path, int n_bits, const char *out_path, adah_status *status);
+
 /* Encodes single texts and images. The model must outlive it. */
 typedef struct adah_encoder adah_encoder;
 adah_code adah_encoder_create(const adah_model *model, adah_encoder **encoder, adah_status *status);
