@@ -60,6 +60,9 @@ static void print_table(const json_t *o) {
             printf("%s %s %.4f", i ? "," : "", direction_name[i], number(o, direction_key[i], "map_real"));
         printf("\n");
     }
+    if (json_object_get(o, "map_image_to_pair"))
+        printf("\none code a pair in the database, mAP@all: image to pair %.4f, text to pair %.4f\n",
+               json_number_value(json_object_get(o, "map_image_to_pair")), json_number_value(json_object_get(o, "map_text_to_pair")));
     const json_t *masks = json_object_get(o, "attention_masks");
     if (masks)
         printf("\nattention masks of %lld images: mean IoU %.3f (random %.3f), pointing game %.3f (random %.3f)\n",
@@ -192,6 +195,9 @@ static int run(int argc, char **argv) {
         {"report", 0, CLI_TEXT, "FILE", "also write an HTML report with pictures, curves and attention masks", &report, 0, 0, 0},
         {"k", 'k', CLI_SIZE, "N", "cut of mAP@k and NDCG@k (default 50)", &o.n_cut, 0, 1, 1e9},
         {"real", 0, CLI_FLAG, NULL, "also mAP of the codes before their signs are taken, by cosine", &o.real, 0, 0, 0},
+        {"pairs", 0, CLI_FLAG, NULL,
+         "also mAP against one code a pair, which its image and its text vote for\n"
+         "(some papers' protocol; both sides of the database are known then)", &o.pairs, 0, 0, 0},
         {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &encode.strict, 0, 0, 0},
         {"cache", 0, CLI_TEXT, "DIR", "where feature maps are kept (default ~/.cache/adah)", &encode.cache_folder, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "default: one a core", &threads, 0, 0, 4096},
@@ -210,11 +216,11 @@ static int run(int argc, char **argv) {
                                     : "adah eval: --queries with --codes needs --query-codes\n");
         return CLI_USAGE;
     }
-    if (o.real && codes) {
-        fprintf(stderr, "adah eval: --real needs --model\n");
+    if ((o.real || o.pairs) && codes) {
+        fprintf(stderr, "adah eval: --real and --pairs need --model\n");
         return CLI_USAGE;
     }
-    encode.keep_real = o.real;
+    encode.keep_real = o.real || o.pairs;
     if (report && !model.n) {
         fprintf(stderr, "adah eval: --report needs --model\n");
         return CLI_USAGE;

@@ -318,9 +318,11 @@ typedef struct adah_evaluate_options {
     adah_split split;            /* which records are queries; QUERY. With TRAIN a query is left out of its own results */
     size_t n_cut;                /* k of AP@k and NDCG@k; 0: 50 */
     int real;                    /* adah_evaluate: 1: also mAP of the real-valued codes by cosine; `codes` must hold them */
+    int pairs;                   /* adah_evaluate: 1: also mAP against one code a pair, the sign of its image's and its text's
+                                    real-valued codes added up; `codes` must hold them */
     const adah_codes *codes;     /* adah_evaluate: those of `dataset`, when the model has encoded it before; NULL: not yet */
 } adah_evaluate_options;
-#define ADAH_EVALUATE_OPTIONS_INIT {NULL, ADAH_SPLIT_QUERY, 0, 0, NULL}
+#define ADAH_EVALUATE_OPTIONS_INIT {NULL, ADAH_SPLIT_QUERY, 0, 0, 0, NULL}
 
 /* Measures of docs/evaluation.md in the four directions, as a JSON object (adah_free). Database: the train and database
  * records of `dataset`. With other `queries`: their records of `split`, or all where none is of that split; labels are

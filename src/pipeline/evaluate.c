@@ -4,6 +4,7 @@
  * file is the same when its name and its bytes are. */
 #include "base/file.h"
 #include "base/memory.h"
+#include "codes/codes.h"
 #include "data/string_table.h"
 #include "eval/measures.h"
 #include "eval/measures_real.h"
@@ -166,8 +167,34 @@ static adah_code measure_real(const selection *queries, const selection *databas
     return ADAH_OK;
 }
 
+/* Queries of either modality against one code a pair, which its image and its text vote for. */
+static adah_code measure_pairs(const selection *queries, const selection *database, size_t n_bits,
+                               const adah_measures_options *options, json_t *object, adah_status *status) {
+    const size_t n = database->n * n_bits;
+    float *sum = adah_memory_floats(n);
+    uint8_t *code = adah_memory_alloc(n / 8);
+    adah_code result = sum && code ? ADAH_OK : adah_fail_memory(status, n * sizeof *sum);
+    for (size_t i = 0; i < n && result == ADAH_OK; i++)
+        sum[i] = database->real[0][i] + database->real[1][i];
+    if (result == ADAH_OK)
+        adah_codes_pack(sum, database->n, n_bits, code);
+    for (int from = 0; from < 2 && result == ADAH_OK; from++) {
+        const adah_coded_set q = {queries->n, queries->code[from], queries->label, queries->start};
+        const adah_coded_set d = {database->n, code, database->label, database->start};
+        adah_measures m;
+        result = adah_measures_compute(q, d, n_bits, options, &m, status);
+        if (result != ADAH_OK)
+            break;
+        json_object_set_new(object, from ? "map_text_to_pair" : "map_image_to_pair", json_real(m.map));
+        adah_measures_free(&m);
+    }
+    adah_memory_free(sum);
+    adah_memory_free(code);
+    return result;
+}
+
 /* All four directions into one object. */
-static adah_code measure(const selection *queries, const selection *database, size_t n_bits,
+static adah_code measure(const selection *queries, const selection *database, size_t n_bits, int with_real,
                          const adah_measures_options *options, json_t *object, adah_status *status) {
     for (int from = 0; from < 2; from++)
         for (int to = 0; to < 2; to++) {
@@ -184,7 +211,7 @@ static adah_code measure(const selection *queries, const selection *database, si
             json_object_set_new(object, "n_queries", json_integer((json_int_t)m.n_queries));
             json_object_set_new(object, "n_queries_without_relevant", json_integer((json_int_t)m.n_queries_left_out));
             adah_measures_free(&m);
-            if (queries->real[from] && database->real[to])
+            if (with_real)
                 ADAH_TRY(measure_real(queries, database, from, to, n_bits, options->leave_out, measures, status));
         }
     json_object_set_new(object, "n_database", json_integer((json_int_t)database->n));
@@ -318,12 +345,15 @@ static adah_code run_evaluation(evaluation *e, json_t *object, adah_status *stat
     if (!pairs)
         ADAH_TRY(find_own(e, status));
     const adah_measures_options options = {e->options->n_cut, e->own};
-    if (e->options->real) {
+    if (e->options->real || e->options->pairs) {
         ADAH_TRY(select_real(e->query_codes, &e->q, status));
         ADAH_TRY(select_real(pairs ? e->query_codes : e->database_codes, &e->d, status));
     }
     ADAH_TRY(describe_data(e, object, status));
-    return measure(&e->q, &e->d, e->query_codes->n_bits, &options, object, status);
+    const size_t n_bits = e->query_codes->n_bits;
+    if (e->options->pairs)
+        ADAH_TRY(measure_pairs(&e->q, &e->d, n_bits, &options, object, status));
+    return measure(&e->q, &e->d, n_bits, e->options->real, &options, object, status);
 }
 
 static adah_code finish(evaluation *e, json_t *object, char **json, adah_status *status) {
@@ -344,13 +374,15 @@ static adah_code finish(evaluation *e, json_t *object, char **json, adah_status 
     return code;
 }
 
+#define SIGNS_ALONE "real-valued codes are asked for, but the codes given are signs alone"
+
 static const adah_evaluate_options evaluate_defaults = ADAH_EVALUATE_OPTIONS_INIT;
 
 adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *codes, const adah_codes *query_codes,
                               const adah_evaluate_options *options, char **json, adah_status *status) {
     const adah_evaluate_options *o = options ? options : &evaluate_defaults;
-    if (o->real)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "real-valued codes are asked for, but the codes given are signs alone");
+    if ((o->real || o->pairs) && (!codes->image_real || (query_codes && !query_codes->image_real)))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, SIGNS_ALONE);
     evaluation e = {.database = dataset,
                     .queries = o->queries ? o->queries : dataset,
                     .database_codes = codes,
@@ -384,9 +416,9 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
     adah_codes codes = {0}, query_codes = {0};
     if (encode_options)
         encode = *encode_options;
-    encode.keep_real = o->real;
-    if (o->real && database_codes && !database_codes->image_real)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "real-valued codes are asked for, but the codes given are signs alone");
+    encode.keep_real = o->real || o->pairs;
+    if (encode.keep_real && database_codes && !database_codes->image_real)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, SIGNS_ALONE);
     adah_code code = ADAH_OK;
     if (!database_codes) {
         code = adah_encode_dataset(model, dataset, &encode, progress, &codes, status);

@@ -37,13 +37,15 @@ done
 # Codes before their signs are taken say more.
 expect 0 eval --model acmr.safetensors --data scenes --quiet --real
 stdout_has 'real-valued codes by cosine, mAP@all: image to text 0\.[0-9]{4}, text to image 0\.'
+expect 0 eval --model seph-km.safetensors --data scenes --quiet --pairs
+stdout_has 'one code a pair in the database, mAP@all: image to pair 0\.[0-9]{4}, text to pair 0\.'
 expect 0 eval --model acmr.safetensors --data scenes --quiet --real --json
 check test "$(grep -o '"map_real":' stdout | wc -l)" = 4
 expect 0 eval --model acmr.safetensors --data scenes --queries scenes --quiet --real --report report.html
 expect 0 eval --model acmr.safetensors --model dcmh.safetensors --data scenes --quiet --real --json
 check_json
 expect 2 eval --codes codes --data scenes --real
-stderr_has 'needs --model'
+stderr_has 'need --model'
 
 # Everything behind the training takes a rival for a model as any other: one with kernels, one with hidden layers.
 for method in seph-km dcmh; do

@@ -119,6 +119,32 @@ static void one_set(void **state) {
     json_decref(json);
 }
 
+/* One code a pair: the texts' numbers are the larger ones and turn every image's; they put b and c next to the query. */
+static void codes_of_pairs(void **state) {
+    (void)state;
+    enum { N = 5, Q = 8 };
+    static const uint8_t wanted[N] = {0xf0, 0x0f, 0x0f, 0xf0, 0x0f};
+    float image[N * Q], text[N * Q];
+    for (size_t i = 0; i < N * Q; i++) {
+        text[i] = wanted[i / Q] >> (i % Q) & 1 ? 2.0f : -2.0f;
+        image[i] = -text[i] / 4;
+    }
+    adah_evaluate_options options = ADAH_EVALUATE_OPTIONS_INIT;
+    options.pairs = 1;
+    char *json_text = NULL;
+    assert_int_equal(adah_evaluate_codes(database, &database_codes, NULL, &options, &json_text, NULL), ADAH_ERROR_ARGUMENT);
+    const adah_codes signs = database_codes;
+    database_codes.image_real = image;
+    database_codes.text_real = text;
+    json_t *json = evaluate(NULL, options);
+    database_codes = signs;
+    ASSERT_CLOSE(real_at(json, "map_image_to_pair"), 1.0);
+    ASSERT_CLOSE(real_at(json, "map_text_to_pair"), 1.0);
+    ASSERT_CLOSE(real_at(json, "map_image_to_text"), (1.0 / 2 + 2.0 / 3) / 2);
+    assert_null(json_object_get(json_object_get(json, "image_to_text"), "map_real")); /* not asked for */
+    json_decref(json);
+}
+
 static void a_training_record_is_no_answer_to_itself(void **state) {
     (void)state;
     adah_evaluate_options options = ADAH_EVALUATE_OPTIONS_INIT;
@@ -263,6 +289,7 @@ static void a_mean_may_run_out_of_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_set),
+        cmocka_unit_test(codes_of_pairs),
         cmocka_unit_test(a_training_record_is_no_answer_to_itself),
         cmocka_unit_test(queries_of_another_set),
         cmocka_unit_test(every_allocation_may_fail),
