@@ -4,7 +4,8 @@
 # A run is one training: (data set, method or setting, bits, seed). What it gave lies in the folder RESULTS (environment,
 # default: results) as one JSON file, published when it is whole; a run whose file is there is not done again, so an
 # interrupted script goes on where it was. A run that fails is told on stderr and tried again the next time. The model is
-# deleted when it is evaluated. results_table.c reads the files and writes the document.
+# deleted when it is evaluated. results_table.c reads the files and writes the document. Runs of an older program are not told
+# from new ones, but the document names the commits: after a change of the methods remove their files (or the folder).
 set -euo pipefail
 export LC_ALL=C OMP_WAIT_POLICY=passive
 
