@@ -61,6 +61,7 @@ settings=(
     "| --set attention_init=1"
     "| --set attention_start=energy"
     "| --set attention_threshold=1"
+    "| --set attention_threshold=0.8"
     "| --set attention_threshold=0.5"
     "| --set n_image_hidden=512"
     "| --set margin=0.4"
@@ -70,6 +71,7 @@ settings=(
     "| --set dropout=0.3"
     "| --preset paper"
     "| --preset paper --set rate_attention=1e-4"
+    "| --preset paper --set rate_attention=1e-4 --set n_warmup_epochs=0"
     "| --preset paper --set rate_attention=1e-3"
     "| --preset paper --set rate_attention=1e-3 --set attention_threshold=0.7"
 )
