@@ -3,6 +3,9 @@
 #   make              build into build/
 #   make demo         install what is missing, build, train on real drawings, write demo-output/report.html
 #   make check        install what is missing, build with warnings as errors, run all tests, again under sanitizers
+#   make results      install what is missing, measure every method on every data set (days; goes on where it was), write
+#                     docs/results.md; ARGUMENTS="--only flickr8k" for a part, see bench/results.sh --help
+#   make results-table  write docs/results.md from what was measured
 #   make install      PREFIX=/usr/local, DESTDIR=
 #   make clean
 PREFIX ?= /usr/local
@@ -10,7 +13,7 @@ DESTDIR ?=
 JOBS ?= $(shell nproc)
 CTEST = ctest --output-on-failure --parallel $(JOBS)
 
-.PHONY: all build demo check check-release check-sanitize check-clang install clean
+.PHONY: all build demo check check-release check-sanitize check-clang results results-table build-bench install clean
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
@@ -46,6 +49,17 @@ check-clang:
 	    cmake -S . -B build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug && \
 	    cmake --build build-clang --parallel $(JOBS); \
 	else echo "clang with OpenMP is not installed: left out"; fi
+
+results: build-bench
+	bench/results.sh $(ARGUMENTS)
+
+results-table: build-bench
+	bench/results.sh --render $(ARGUMENTS)
+
+build-bench:
+	tools/install-packages.sh build
+	cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DADAH_BENCH=ON
+	cmake --build build --parallel $(JOBS)
 
 install: build
 	cmake -S . -B build -DCMAKE_INSTALL_PREFIX=$(PREFIX)

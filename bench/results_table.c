@@ -1,0 +1,604 @@
+/* results_table.c - writes results.md and a chart a data set from the runs that results.sh made.
+ *
+ *     results_table PLAN FOLDER
+ *
+ * PLAN has a line for all that the document wants, fields parted by tabs, rows and data sets in their order:
+ *     backbone  NAME
+ *     printed   DATA  BITS  NAME  IMAGE_TO_TEXT  TEXT_TO_IMAGE          what a paper prints
+ *     run       GROUP  DATA  BITS  NAME  OPTIONS  FILE                  one seed; FILE is there when the run was made
+ * A FILE is an object: version, commit, date, machine, cores, train_seconds [user, system], train (the record of
+ * `adah train --json`), eval (the object of `adah eval --json --real`, or null). */
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N_FIELDS = 7, CHART_BITS = 32, N_LIST_MAX = 64 };
+
+typedef struct run {
+    const char *group, *data, *name, *options, *file;
+    int n_bits;
+    json_t *record; /* NULL: not made */
+} run;
+
+typedef struct printed {
+    const char *data, *name;
+    int n_bits;
+    double map[2];
+} printed;
+
+typedef struct plan {
+    char *text; /* the names of all others point into it */
+    const char *backbone;
+    run *runs;
+    size_t n_runs, runs_capacity;
+    printed *printed;
+    size_t n_printed, printed_capacity;
+} plan;
+
+/* What a run has measured; image to text, and behind each the same from text to image. */
+enum { QUERY = 0, REAL = 2, VALIDATION = 4, SECONDS = 6 };
+
+static const char *const direction_key[2] = {"image_to_text", "text_to_image"};
+
+/* ---------------------------------------------------------------- the plan */
+
+static adah_code add_run(plan *p, char **field, adah_status *status) {
+    if (!adah_memory_grow((void **)&p->runs, &p->runs_capacity, p->n_runs, sizeof *p->runs))
+        return adah_fail_memory(status, sizeof *p->runs);
+    run r = {field[1], field[2], field[4], field[5], field[6], atoi(field[3]), NULL};
+    if (adah_file_exists(r.file)) {
+        json_error_t error;
+        r.record = json_load_file(r.file, 0, &error);
+        if (!r.record)
+            return adah_fail(status, ADAH_ERROR_FORMAT, "%s, line %d: %s; remove the file to run it again", r.file, error.line,
+                             error.text);
+    }
+    p->runs[p->n_runs++] = r;
+    return ADAH_OK;
+}
+
+static adah_code add_printed(plan *p, char **field, adah_status *status) {
+    if (!adah_memory_grow((void **)&p->printed, &p->printed_capacity, p->n_printed, sizeof *p->printed))
+        return adah_fail_memory(status, sizeof *p->printed);
+    p->printed[p->n_printed++] = (printed){field[1], field[3], atoi(field[2]), {atof(field[4]), atof(field[5])}};
+    return ADAH_OK;
+}
+
+static adah_code add_line(plan *p, char *line, size_t number, adah_status *status) {
+    char *field[N_FIELDS] = {line};
+    int n = 1;
+    for (char *tab = strchr(line, '\t'); tab && n < N_FIELDS; tab = strchr(field[n++], '\t')) {
+        *tab = '\0';
+        field[n] = tab + 1;
+    }
+    if (!strcmp(field[0], "run") && n == 7)
+        return add_run(p, field, status);
+    if (!strcmp(field[0], "printed") && n == 6)
+        return add_printed(p, field, status);
+    if (strcmp(field[0], "backbone") || n != 2)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "plan, line %zu: \"%s\" with %d fields", number, field[0], n);
+    p->backbone = field[1];
+    return ADAH_OK;
+}
+
+static adah_code read_plan(const char *path, plan *p, adah_status *status) {
+    uint8_t *bytes;
+    size_t n_bytes, number = 0;
+    ADAH_TRY(adah_file_read(path, 1 << 24, &bytes, &n_bytes, status));
+    p->text = (char *)bytes;
+    p->backbone = "";
+    for (char *line = p->text, *end; (end = strchr(line, '\n')); line = end + 1) {
+        *end = '\0';
+        ADAH_TRY(add_line(p, line, ++number, status));
+    }
+    return ADAH_OK;
+}
+
+static void plan_free(plan *p) {
+    for (size_t i = 0; i < p->n_runs; i++)
+        json_decref(p->runs[i].record);
+    adah_memory_free(p->runs);
+    adah_memory_free(p->printed);
+    adah_memory_free(p->text);
+}
+
+/* ---------------------------------------------------------------- figures of runs */
+
+static const char *text_of(const json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+/* NAN: the run did not measure it. */
+static double value_of(const json_t *record, int figure) {
+    const json_t *train = json_object_get(record, "train"), *evaluation = json_object_get(record, "eval"), *found = NULL;
+    const char *direction = direction_key[figure % 2];
+    char key[64];
+    if (figure == SECONDS) {
+        const json_t *seconds = json_object_get(record, "train_seconds");
+        return record ? json_number_value(json_array_get(seconds, 0)) + json_number_value(json_array_get(seconds, 1)) : NAN;
+    }
+    if (figure < REAL) {
+        snprintf(key, sizeof key, "map_%s", direction);
+        found = json_object_get(evaluation, key);
+    } else if (figure < VALIDATION) {
+        found = json_object_get(json_object_get(evaluation, direction), "map_real");
+    } else {
+        const json_t *best = json_object_get(train, "best_epoch"), *history = json_object_get(train, "history");
+        snprintf(key, sizeof key, "validation_map_%s", direction);
+        for (size_t i = 0; i < json_array_size(history); i++)
+            if (json_equal(json_object_get(json_array_get(history, i), "epoch"), best))
+                found = json_object_get(json_array_get(history, i), key);
+    }
+    return json_is_number(found) ? json_number_value(found) : NAN;
+}
+
+/* A cell: the same over all seeds. */
+typedef struct cell {
+    double mean, deviation; /* NAN: of nothing; sample standard deviation, of one: NAN */
+    int n, n_wanted;
+} cell;
+
+static int is_cell(const run *r, const char *group, const char *data, int n_bits, const char *name) {
+    return !strcmp(r->group, group) && !strcmp(r->data, data) && r->n_bits == n_bits && !strcmp(r->name, name);
+}
+
+static cell measure(const plan *p, const char *group, const char *data, int n_bits, const char *name, int figure) {
+    cell c = {NAN, NAN, 0, 0};
+    double sum = 0, squares = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < p->n_runs; i++) {
+            if (!is_cell(&p->runs[i], group, data, n_bits, name))
+                continue;
+            const double x = value_of(p->runs[i].record, figure);
+            if (pass == 0)
+                c.n_wanted++;
+            if (isnan(x))
+                continue;
+            if (pass == 0) {
+                c.n++;
+                sum += x;
+            } else {
+                squares += (x - c.mean) * (x - c.mean);
+            }
+        }
+        if (pass == 0 && c.n)
+            c.mean = sum / c.n;
+    }
+    if (c.n > 1)
+        c.deviation = sqrt(squares / (c.n - 1));
+    return c;
+}
+
+/* ---------------------------------------------------------------- lists of names, in the order of the plan */
+
+typedef struct list {
+    const char *item[N_LIST_MAX];
+    size_t n;
+} list;
+
+static void list_add(list *l, const char *item) {
+    for (size_t i = 0; i < l->n; i++)
+        if (!strcmp(l->item[i], item))
+            return;
+    if (l->n < N_LIST_MAX)
+        l->item[l->n++] = item;
+}
+
+static list list_data(const plan *p, const char *group) {
+    list l = {{NULL}, 0};
+    for (size_t i = 0; i < p->n_runs; i++)
+        if (!strcmp(p->runs[i].group, group))
+            list_add(&l, p->runs[i].data);
+    return l;
+}
+
+static list list_rows(const plan *p, const char *group) {
+    list l = {{NULL}, 0};
+    for (size_t i = 0; i < p->n_runs; i++)
+        if (!strcmp(p->runs[i].group, group))
+            list_add(&l, p->runs[i].name);
+    return l;
+}
+
+typedef struct bit_list {
+    int item[N_LIST_MAX];
+    size_t n;
+} bit_list;
+
+/* Ascending. */
+static bit_list list_bits(const plan *p, const char *group) {
+    bit_list l = {{0}, 0};
+    for (size_t i = 0; i < p->n_runs; i++) {
+        size_t at = 0;
+        if (strcmp(p->runs[i].group, group))
+            continue;
+        while (at < l.n && l.item[at] < p->runs[i].n_bits)
+            at++;
+        if ((at < l.n && l.item[at] == p->runs[i].n_bits) || l.n == N_LIST_MAX)
+            continue;
+        memmove(&l.item[at + 1], &l.item[at], (l.n++ - at) * sizeof *l.item);
+        l.item[at] = p->runs[i].n_bits;
+    }
+    return l;
+}
+
+static const char *options_of(const plan *p, const char *group, const char *name) {
+    for (size_t i = 0; i < p->n_runs; i++)
+        if (!strcmp(p->runs[i].group, group) && !strcmp(p->runs[i].name, name))
+            return p->runs[i].options;
+    return "";
+}
+
+/* ---------------------------------------------------------------- tables */
+
+/* As the field prints it: .912, 1.000. */
+static void add_share(adah_text *t, double x) {
+    char text[16];
+    snprintf(text, sizeof text, "%.3f", x);
+    adah_text_add(t, "%s", text[0] == '0' ? text + 1 : text);
+}
+
+static void add_cell(adah_text *t, cell c, int bold) {
+    if (c.n == 0) {
+        adah_text_add(t, " - |");
+        return;
+    }
+    adah_text_add(t, bold ? " **" : " ");
+    add_share(t, c.mean);
+    if (c.n > 1) {
+        adah_text_add(t, " ± ");
+        add_share(t, c.deviation);
+    }
+    adah_text_add(t, bold ? "**" : "");
+    if (c.n < c.n_wanted)
+        adah_text_add(t, " (%d of %d)", c.n, c.n_wanted);
+    adah_text_add(t, " |");
+}
+
+/* The highest mean of a column; of columns that have a single row, none. */
+static double best_of(const plan *p, const char *group, const char *data, int n_bits, int figure) {
+    const list rows = list_rows(p, group);
+    double best = NAN;
+    int n = 0;
+    for (size_t i = 0; i < rows.n; i++) {
+        const cell c = measure(p, group, data, n_bits, rows.item[i], figure);
+        n += c.n > 0;
+        best = fmax(best, c.mean);
+    }
+    return n > 1 ? best : NAN;
+}
+
+/* As far as it is printed. */
+static int is_best(cell c, double best) { return c.n && round(1000 * c.mean) == round(1000 * best); }
+
+static void add_pair(adah_text *t, const plan *p, const char *group, const char *data, int n_bits, const char *name,
+                     int figure, int may_be_best) {
+    for (int d = 0; d < 2; d++) {
+        const cell c = measure(p, group, data, n_bits, name, figure + d);
+        add_cell(t, c, may_be_best && is_best(c, best_of(p, group, data, n_bits, figure + d)));
+    }
+}
+
+static void add_seconds(adah_text *t, const plan *p, const char *data, const bit_list *bits, const char *name) {
+    for (size_t b = 0; b < bits->n; b++) {
+        const cell c = measure(p, "methods", data, bits->item[b], name, SECONDS);
+        if (c.n)
+            adah_text_add(t, c.mean < 10 ? "%s%.1f" : "%s%.0f", b ? " / " : " ", c.mean);
+        else
+            adah_text_add(t, b ? " / -" : " -");
+    }
+    adah_text_add(t, " |\n");
+}
+
+static void add_printed_row(adah_text *t, const plan *p, const char *data, const bit_list *bits, const char *name) {
+    adah_text_add(t, "| *%s, as its paper prints* |", name);
+    for (size_t b = 0; b < bits->n; b++)
+        for (int d = 0; d < 2; d++) {
+            const printed *found = NULL;
+            for (size_t i = 0; i < p->n_printed; i++)
+                if (!strcmp(p->printed[i].data, data) && !strcmp(p->printed[i].name, name) && p->printed[i].n_bits == bits->item[b])
+                    found = &p->printed[i];
+            adah_text_add(t, found ? " *" : " - |");
+            if (found) {
+                add_share(t, found->map[d]);
+                adah_text_add(t, "* |");
+            }
+        }
+    adah_text_add(t, " |\n");
+}
+
+/* Does any run of the row have real-valued codes measured? */
+static int has_real(const plan *p, const char *data, const bit_list *bits, const char *name) {
+    for (size_t b = 0; b < bits->n; b++)
+        if (measure(p, "methods", data, bits->item[b], name, REAL).n)
+            return 1;
+    return 0;
+}
+
+static void add_methods(adah_text *t, const plan *p, const char *data) {
+    const bit_list bits = list_bits(p, "methods");
+    const list rows = list_rows(p, "methods");
+    list papers = {{NULL}, 0};
+    adah_text_add(t, "\n### %s\n\n![%s: mAP of every method, %d bits, as in the table](results-%s.svg)\n\n| |", data, data,
+                  CHART_BITS, data);
+    for (size_t b = 0; b < bits.n; b++)
+        adah_text_add(t, " %d bits, I→T | T→I |", bits.item[b]);
+    adah_text_add(t, " training, s |\n|---|");
+    for (size_t b = 0; b < bits.n; b++)
+        adah_text_add(t, "---|---|");
+    adah_text_add(t, "---|\n");
+    for (size_t i = 0; i < rows.n; i++) {
+        adah_text_add(t, "| %s |", rows.item[i]);
+        for (size_t b = 0; b < bits.n; b++)
+            add_pair(t, p, "methods", data, bits.item[b], rows.item[i], QUERY, 1);
+        add_seconds(t, p, data, &bits, rows.item[i]);
+        if (!has_real(p, data, &bits, rows.item[i]))
+            continue;
+        adah_text_add(t, "| %s, real-valued, by cosine |", rows.item[i]);
+        for (size_t b = 0; b < bits.n; b++)
+            add_pair(t, p, "methods", data, bits.item[b], rows.item[i], REAL, 0);
+        adah_text_add(t, " |\n");
+    }
+    for (size_t i = 0; i < p->n_printed; i++)
+        if (!strcmp(p->printed[i].data, data))
+            list_add(&papers, p->printed[i].name);
+    for (size_t i = 0; i < papers.n; i++)
+        add_printed_row(t, p, data, &bits, papers.item[i]);
+    if (papers.n)
+        adah_text_add(t, "\nIn the protocol of the papers on cmfh and SePH the database holds one unified code a pair, learned from both of its "
+                         "views;\nthat is where their high text-to-image figures come from. Here, as in the paper on SCM, the database "
+                         "holds the codes of the\nother view alone: an image is found by its picture's code. The papers' figures are "
+                         "quoted as recalled, not checked.\n");
+}
+
+/* Rows are settings, columns data sets. */
+static void add_study(adah_text *t, const plan *p, const char *group, const char *title) {
+    const list data = list_data(p, group), rows = list_rows(p, group);
+    const bit_list bits = list_bits(p, group);
+    adah_text_add(t, "\n### %s\n\n| |", title);
+    for (size_t d = 0; d < data.n; d++)
+        adah_text_add(t, " %s, I→T | T→I |", data.item[d]);
+    adah_text_add(t, "\n|---|");
+    for (size_t d = 0; d < data.n; d++)
+        adah_text_add(t, "---|---|");
+    for (size_t i = 0; i < rows.n; i++) {
+        const char *options = options_of(p, group, rows.item[i]);
+        if (!*options)
+            adah_text_add(t, "\n| %s |", rows.item[i]);
+        else if (!strcmp(options, rows.item[i]))
+            adah_text_add(t, "\n| `%s` |", options);
+        else
+            adah_text_add(t, "\n| %s, `%s` |", rows.item[i], options);
+        for (size_t d = 0; d < data.n; d++)
+            add_pair(t, p, group, data.item[d], bits.item[0], rows.item[i], VALIDATION, 1);
+    }
+    adah_text_add(t, "\n");
+}
+
+/* ---------------------------------------------------------------- where the figures come from */
+
+static int is_first_of_file(const plan *p, size_t i) {
+    for (size_t k = 0; k < i; k++)
+        if (!strcmp(p->runs[k].file, p->runs[i].file))
+            return 0;
+    return 1;
+}
+
+/* The different values of a key, with the number of runs of each. */
+static void add_values(adah_text *t, const plan *p, const char *key) {
+    list values = {{NULL}, 0};
+    for (size_t i = 0; i < p->n_runs; i++)
+        if (p->runs[i].record)
+            list_add(&values, text_of(p->runs[i].record, key));
+    for (size_t v = 0; v < values.n; v++) {
+        int n = 0;
+        for (size_t i = 0; i < p->n_runs; i++)
+            n += p->runs[i].record && is_first_of_file(p, i) && !strcmp(text_of(p->runs[i].record, key), values.item[v]);
+        adah_text_add(t, values.n > 1 ? "%s%s (%d runs)" : "%s%s", v ? ", " : "", *values.item[v] ? values.item[v] : "unknown", n);
+    }
+}
+
+static void add_origin(adah_text *t, const plan *p) {
+    int n_made = 0, n_all = 0, n_cores = 0;
+    double seconds = 0;
+    const char *from = NULL, *to = NULL;
+    for (size_t i = 0; i < p->n_runs; i++) {
+        const json_t *record = p->runs[i].record;
+        if (!is_first_of_file(p, i))
+            continue;
+        n_all++;
+        if (!record)
+            continue;
+        const char *date = text_of(record, "date");
+        from = !from || strcmp(date, from) < 0 ? date : from;
+        to = !to || strcmp(date, to) > 0 ? date : to;
+        n_made++;
+        seconds += value_of(record, SECONDS);
+        n_cores = (int)json_integer_value(json_object_get(record, "cores"));
+    }
+    adah_text_add(t, "# Results\n\nWritten by `make results` (`bench/results.sh`, where the rows and their options stand; `--help` tells how to "
+                     "run a part);\n`make results-table` writes it again from the runs that are there. Do not edit.\n\n");
+    adah_text_add(t, "**%d of %d runs are there**; \"-\" is a figure that is missing, \"(1 of 3)\" one whose seeds are not all there.\n\n", n_made,
+                  n_all);
+    if (!n_made)
+        return;
+    adah_text_add(t, "| | |\n|---|---|\n| date | %s", from);
+    adah_text_add(t, strcmp(from, to) ? " to %s |\n| machine | " : " |\n| machine | ", to);
+    add_values(t, p, "machine");
+    adah_text_add(t, "; %d cores, a training on one |\n| version | ", n_cores);
+    add_values(t, p, "version");
+    adah_text_add(t, "; commit ");
+    add_values(t, p, "commit");
+    adah_text_add(t, " |\n| training in all | %.1f hours of processor time |\n| backbone of the photo sets | %s |\n", seconds / 3600,
+                  p->backbone);
+}
+
+/* Sizes and the checksum, which is the same for all runs of a data set. */
+static adah_code add_data(adah_text *t, const plan *p, adah_status *status) {
+    const list data = list_data(p, "methods");
+    adah_text_add(t, "\n| data set | trained on | validation | database | queries | without a relevant item | split checksum |\n"
+                     "|---|---|---|---|---|---|---|\n");
+    for (size_t d = 0; d < data.n; d++) {
+        const run *first = NULL;
+        for (size_t i = 0; i < p->n_runs; i++) {
+            const run *r = &p->runs[i];
+            const json_t *evaluation = json_object_get(r->record, "eval");
+            if (strcmp(r->data, data.item[d]) || !json_is_object(evaluation))
+                continue;
+            if (!first)
+                first = r;
+            if (strcmp(text_of(evaluation, "split_checksum"), text_of(json_object_get(first->record, "eval"), "split_checksum")))
+                return adah_fail(status, ADAH_ERROR_FORMAT, "%s and %s were made with different splits of %s: remove the older ones",
+                                 first->file, r->file, r->data);
+        }
+        const json_t *train = json_object_get(first ? first->record : NULL, "train"),
+                     *evaluation = json_object_get(first ? first->record : NULL, "eval");
+        if (first)
+            adah_text_add(t, "| %s | %lld | %lld | %lld | %lld | %lld | %s |\n", data.item[d],
+                          (long long)json_integer_value(json_object_get(train, "n_train")),
+                          (long long)json_integer_value(json_object_get(train, "n_validation")),
+                          (long long)json_integer_value(json_object_get(evaluation, "n_database")),
+                          (long long)json_integer_value(json_object_get(evaluation, "n_queries")),
+                          (long long)json_integer_value(json_object_get(evaluation, "n_queries_without_relevant")),
+                          text_of(evaluation, "split_checksum"));
+        else
+            adah_text_add(t, "| %s | - | - | - | - | - | - |\n", data.item[d]);
+    }
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- charts */
+
+/* A bar a method, image to text on the left, text to image on the right; whiskers are the deviation. Dark text on a light
+ * ground of its own, so that the page's colour does not matter. */
+enum { NAME_WIDTH = 96, PANEL_WIDTH = 296, PANEL_GAP = 24, ROW_HEIGHT = 22, HEAD = 62, FOOT = 30, VALUE_WIDTH = 40 };
+
+static void draw_bar(adah_text *t, cell c, int is_ours, int bold, double x0, double scale, double y) {
+    if (!c.n) {
+        adah_text_add(t, "<text x=\"%.1f\" y=\"%.1f\">–</text>\n", x0 + 5, y + 15);
+        return;
+    }
+    const double x1 = x0 + c.mean * scale, spread = c.n > 1 ? c.deviation * scale : 0, from = fmax(x0, x1 - spread);
+    adah_text_add(t, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"1.5\" fill=\"%s\"/>", x0, y + 4, x1 - x0,
+                  ROW_HEIGHT - 8, is_ours ? "#2f6fb3" : "#b4bfca");
+    if (spread > 0)
+        adah_text_add(t, "<path d=\"M%.1f %.1fH%.1fM%.1f %.1fv6M%.1f %.1fv6\" stroke=\"#1f2933\" fill=\"none\"/>", from, y + 11,
+                      x1 + spread, from, y + 8, x1 + spread, y + 8);
+    adah_text_add(t, "<text x=\"%.1f\" y=\"%.1f\"%s>", x1 + spread + 5, y + 15, bold ? " class=\"b\"" : "");
+    add_share(t, c.mean);
+    adah_text_add(t, "</text>\n");
+}
+
+/* The end of the axis: a round number that no bar passes. */
+static double axis_end(const plan *p, const char *data, const list *rows) {
+    double high = 0.1;
+    for (size_t i = 0; i < rows->n; i++)
+        for (int d = 0; d < 2; d++) {
+            const cell c = measure(p, "methods", data, CHART_BITS, rows->item[i], QUERY + d);
+            high = fmax(high, fmax(c.mean, c.mean + c.deviation));
+        }
+    return fmin(1, ceil(high * 10) / 10);
+}
+
+static void draw_chart(adah_text *t, const plan *p, const char *data) {
+    const list rows = list_rows(p, "methods");
+    const double end = axis_end(p, data, &rows), step = end > 0.5 ? 0.2 : 0.1, scale = (PANEL_WIDTH - VALUE_WIDTH) / end;
+    const int width = NAME_WIDTH + 2 * PANEL_WIDTH + PANEL_GAP + 8, bottom = HEAD + (int)rows.n * ROW_HEIGHT;
+    adah_text_add(t, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\">\n"
+                     "<title>%s, %d bits: mAP of the queries, mean of the seeds with deviation</title>\n",
+                  width, bottom + FOOT, width, bottom + FOOT, data, CHART_BITS);
+    adah_text_add(t, "<style>text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;font-size:12px;"
+                     "fill:#1f2933}.h{font-size:14px;font-weight:600}.e{text-anchor:end}.m{text-anchor:middle;fill:#52606d}"
+                     ".b{font-weight:700}</style>\n<rect width=\"%d\" height=\"%d\" rx=\"6\" fill=\"#ffffff\"/>\n", width, bottom + FOOT);
+    adah_text_add(t, "<text x=\"14\" y=\"24\" class=\"h\">%s, %d bits: mAP@all of the queries</text>\n", data, CHART_BITS);
+    for (int d = 0; d < 2; d++) {
+        const double x0 = NAME_WIDTH + d * (PANEL_WIDTH + PANEL_GAP), best = best_of(p, "methods", data, CHART_BITS, QUERY + d);
+        adah_text_add(t, "<text x=\"%.1f\" y=\"%d\">%s</text>\n", x0, HEAD - 12, d ? "text to image" : "image to text");
+        for (int i = 0; i * step <= end + 1e-9; i++)
+            adah_text_add(t, "<path d=\"M%.1f %dV%d\" stroke=\"#dde3e9\"/><text x=\"%.1f\" y=\"%d\" class=\"m\">%g</text>\n",
+                          x0 + i * step * scale, HEAD - 4, bottom + 4, x0 + i * step * scale, bottom + 19, i * step);
+        for (size_t i = 0; i < rows.n; i++) {
+            const cell c = measure(p, "methods", data, CHART_BITS, rows.item[i], QUERY + d);
+            draw_bar(t, c, !strncmp(rows.item[i], "adah", 4), is_best(c, best), x0, scale, HEAD + (double)i * ROW_HEIGHT);
+        }
+    }
+    for (size_t i = 0; i < rows.n; i++) {
+        adah_text_add(t, "<text x=\"%d\" y=\"%d\" class=\"e\">", NAME_WIDTH - 8, HEAD + (int)i * ROW_HEIGHT + 15);
+        adah_text_add_escaped(t, rows.item[i]);
+        adah_text_add(t, "</text>\n");
+    }
+    adah_text_add(t, "</svg>\n");
+}
+
+/* ---------------------------------------------------------------- the document */
+
+static adah_code publish(const char *folder, const char *name, adah_text *t, adah_status *status) {
+    char *path = adah_file_join(folder, name);
+    const adah_code code = path && !t->failed ? adah_file_publish(path, t->bytes, t->n_bytes, status)
+                                              : adah_fail_memory(status, t->n_bytes);
+    adah_memory_free(path);
+    adah_text_free(t);
+    return code;
+}
+
+static adah_code write_charts(const plan *p, const char *folder, adah_status *status) {
+    const list data = list_data(p, "methods");
+    for (size_t d = 0; d < data.n; d++) {
+        adah_text t = {0};
+        char name[128];
+        snprintf(name, sizeof name, "results-%s.svg", data.item[d]);
+        draw_chart(&t, p, data.item[d]);
+        ADAH_TRY(publish(folder, name, &t, status));
+    }
+    return ADAH_OK;
+}
+
+static adah_code write_document(const plan *p, const char *folder, adah_status *status) {
+    adah_text t = {0};
+    const list data = list_data(p, "methods");
+    add_origin(&t, p);
+    const adah_code code = add_data(&t, p, status);
+    if (code != ADAH_OK) {
+        adah_text_free(&t);
+        return code;
+    }
+    adah_text_add(&t, "\n## Methods\n\nFinal figures: mAP@all of the `query` split (`evaluation.md`), image to text (I→T) and text to image (T→I), mean ± sample "
+                      "standard\ndeviation over the seeds, the best of a column in bold. Every model looked at the queries once, when it was "
+                      "finished; epochs are chosen on a\nvalidation part of the training records. `adah` is the preset `default`, `adah-paper` "
+                      "the preset `paper`; the others are `rivals.md`'s, on\nthe same features. Training: processor seconds (16 / 32 / 64 "
+                      "bits as the columns), without the backbone's feature maps, which are cached before.\n");
+    for (size_t d = 0; d < data.n; d++)
+        add_methods(&t, p, data.item[d]);
+    adah_text_add(&t, "\n## Choices\n\nFrom here on: **validation** mAP of the best epoch, %d bits, mean ± sample standard deviation over the seeds. These figures "
+                      "choose\nthe presets, so the queries have no part in them.\n", list_bits(p, "ablations").item[0]);
+    add_study(&t, p, "ablations", "The paper's parts, preset `default`");
+    add_study(&t, p, "ablations-paper", "The paper's parts, preset `paper`");
+    add_study(&t, p, "grafts", "Parts the paper does not have, one changed alone");
+    add_study(&t, p, "settings", "Values the paper leaves open");
+    return publish(folder, "results.md", &t, status);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 3) {
+        fprintf(stderr, "usage: results_table PLAN FOLDER\n");
+        return 2;
+    }
+    adah_status status;
+    plan p = {0};
+    adah_code code = read_plan(argv[1], &p, &status);
+    if (code == ADAH_OK)
+        code = write_charts(&p, argv[2], &status);
+    if (code == ADAH_OK)
+        code = write_document(&p, argv[2], &status);
+    if (code != ADAH_OK)
+        fprintf(stderr, "results_table: %s\n", status.message);
+    plan_free(&p);
+    return code != ADAH_OK;
+}
