@@ -44,8 +44,9 @@ ablations=(
 grafts=(
     "the default |"
     "without label classifier | --set classifier_weight=0"
-    "contrastive term | --set contrastive_weight=1"
-    "label proxies | --set proxy_weight=1"
+    "without contrastive term | --set contrastive_weight=0"
+    "without ranking losses | --set triplet_weight=0"
+    "label proxies in place of the classifier | --set classifier_weight=0 --set proxy_weight=20"
     "graded similarity | --set graded_similarity=1"
     "quantisation loss | --set quantisation_weight=1"
     "balance of the bits | --set balance_weight=1"
@@ -299,15 +300,16 @@ TIMEFORMAT='%U,%S'
 # measure N_RUN - makes a run's file; 1 when that failed, with the reason in the file's .log
 measure() {
     local data=${run_data[$1]} n_bits=${run_bits[$1]} seed=${run_seed[$1]} file=${run_file[$1]} words
-    local part=$running/${file%.json} real=()
+    local part=$running/${file%.json} further_measures=()
     read -ra words <<<"${run_options[$1]} $further"
     backbone_options "$data"
     { time "$adah" train --quiet --json --threads 1 --data "${folder[$data]}" --model "$part.model" --bits "$n_bits" \
         --seed "$seed" "${given[@]}" "${words[@]}" >"$part.train" 2>"$part.log"; } 2>"$part.seconds" || return 1
     echo null >"$part.eval"
     if [ -n "${evaluated[$file]-}" ]; then
-        [[ ${run_options[$1]} != *acmr* ]] || real=(--real)
-        "$adah" eval --quiet --json --threads 1 --data "${folder[$data]}" --model "$part.model" "${real[@]}" >"$part.eval" \
+        [[ ${run_options[$1]} != *acmr* ]] || further_measures=(--real)
+        [ "$data" != wiki ] || further_measures+=(--pairs) # its papers' protocol
+        "$adah" eval --quiet --json --threads 1 --data "${folder[$data]}" --model "$part.model" "${further_measures[@]}" >"$part.eval" \
             2>"$part.log" || return 1
     fi
     rm -f "$part.model"

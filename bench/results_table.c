@@ -42,7 +42,7 @@ typedef struct plan {
 } plan;
 
 /* What a run has measured; image to text, and behind each the same from text to image. */
-enum { QUERY = 0, REAL = 2, VALIDATION = 4, SECONDS = 6 };
+enum { QUERY = 0, REAL = 2, PAIRS = 4, VALIDATION = 6, SECONDS = 8 };
 
 static const char *const direction_key[2] = {"image_to_text", "text_to_image"};
 
@@ -127,8 +127,10 @@ static double value_of(const json_t *record, int figure) {
     if (figure < REAL) {
         snprintf(key, sizeof key, "map_%s", direction);
         found = json_object_get(evaluation, key);
-    } else if (figure < VALIDATION) {
+    } else if (figure < PAIRS) {
         found = json_object_get(json_object_get(evaluation, direction), "map_real");
+    } else if (figure < VALIDATION) {
+        found = json_object_get(evaluation, figure % 2 ? "map_text_to_pair" : "map_image_to_pair");
     } else {
         const json_t *best = json_object_get(train, "best_epoch"), *history = json_object_get(train, "history");
         snprintf(key, sizeof key, "validation_map_%s", direction);
@@ -314,12 +316,18 @@ static void add_printed_row(adah_text *t, const plan *p, const char *data, const
     adah_text_add(t, " |\n");
 }
 
-/* Does any run of the row have real-valued codes measured? */
-static int has_real(const plan *p, const char *data, const bit_list *bits, const char *name) {
+/* One more row of a method, where any of its runs has that figure. */
+static void add_further_row(adah_text *t, const plan *p, const char *data, const bit_list *bits, const char *name, int figure,
+                            const char *what) {
+    int n = 0;
     for (size_t b = 0; b < bits->n; b++)
-        if (measure(p, "methods", data, bits->item[b], name, REAL).n)
-            return 1;
-    return 0;
+        n += measure(p, "methods", data, bits->item[b], name, figure).n;
+    if (!n)
+        return;
+    adah_text_add(t, "| %s, %s |", name, what);
+    for (size_t b = 0; b < bits->n; b++)
+        add_pair(t, p, "methods", data, bits->item[b], name, figure, 0);
+    adah_text_add(t, " |\n");
 }
 
 static void add_methods(adah_text *t, const plan *p, const char *data) {
@@ -339,12 +347,8 @@ static void add_methods(adah_text *t, const plan *p, const char *data) {
         for (size_t b = 0; b < bits.n; b++)
             add_pair(t, p, "methods", data, bits.item[b], rows.item[i], QUERY, 1);
         add_seconds(t, p, data, &bits, rows.item[i]);
-        if (!has_real(p, data, &bits, rows.item[i]))
-            continue;
-        adah_text_add(t, "| %s, real-valued, by cosine |", rows.item[i]);
-        for (size_t b = 0; b < bits.n; b++)
-            add_pair(t, p, "methods", data, bits.item[b], rows.item[i], REAL, 0);
-        adah_text_add(t, " |\n");
+        add_further_row(t, p, data, &bits, rows.item[i], REAL, "real-valued, by cosine");
+        add_further_row(t, p, data, &bits, rows.item[i], PAIRS, "one code a pair");
     }
     for (size_t i = 0; i < p->n_printed; i++)
         if (!strcmp(p->printed[i].data, data))
