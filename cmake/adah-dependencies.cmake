@@ -1,5 +1,6 @@
 # The libraries that libadah stands on: for its own build, and for programs that link it statically.
-# Sets ADAH_DEPENDENCIES, ADAH_PICTURE_DEPENDENCIES, ADAH_MATLAB_DEPENDENCIES (targets to link), ADAH_PKG_CONFIG_MODULES.
+# Sets ADAH_DEPENDENCIES, ADAH_PICTURE_DEPENDENCIES, ADAH_MATLAB_DEPENDENCIES, ADAH_ALGEBRA_DEPENDENCIES (targets to link),
+# ADAH_PKG_CONFIG_MODULES.
 find_package(PkgConfig REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS C)
 pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips>=8.14)
@@ -30,5 +31,6 @@ endforeach()
 
 set(ADAH_PICTURE_DEPENDENCIES PkgConfig::VIPS PkgConfig::RSVG)
 set(ADAH_MATLAB_DEPENDENCIES PkgConfig::MATIO)
+set(ADAH_ALGEBRA_DEPENDENCIES PkgConfig::LAPACKE PkgConfig::OPENBLAS)
 set(ADAH_DEPENDENCIES adah::dnnl adah::stemmer PkgConfig::EXPAT PkgConfig::ICU
-    PkgConfig::JANSSON PkgConfig::XXHASH PkgConfig::LAPACKE PkgConfig::OPENBLAS OpenMP::OpenMP_C m)
+    PkgConfig::JANSSON PkgConfig::XXHASH OpenMP::OpenMP_C m)

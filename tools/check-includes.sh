@@ -2,8 +2,8 @@
 # check-includes.sh - keeps the house in order: which module may include which, who may see oneDNN and OpenBLAS, no file name
 # twice.
 #
-#   base <- nn, baselines <- model;  base <- codes <- index, eval;  base <- pictures <- data;  base <- matlab <- model, data;
-#   pipeline uses all;  programs use adah.h alone
+#   base <- nn <- model;  base <- algebra <- baselines <- model;  base <- codes <- index, eval;
+#   base <- pictures <- data;  base <- matlab <- model, data;  pipeline uses all;  programs use adah.h alone
 #   model also sees codes and eval/measures.h: it validates while it trains
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -17,11 +17,12 @@ declare -A may=(
     [base]="base"
     [nn]="base nn"
     [matlab]="base matlab"
+    [algebra]="base algebra"
     [model]="base nn matlab baselines model codes eval/measures.h"
     [codes]="base codes"
     [index]="base codes index"
     [eval]="base codes eval"
-    [baselines]="base baselines"
+    [baselines]="base algebra baselines"
     [pictures]="base pictures adah/adah.h"
     [data]="base matlab pictures data"
     [pipeline]="base nn model codes index eval data pipeline"
@@ -56,8 +57,8 @@ while read -r file; do
 done < <(grep -rlE '^#include [<"](dnnl|oneapi)' src cli include tests bench fuzz --include='*.[ch]')
 
 while read -r file; do
-    [ "$file" = src/baselines/linear_algebra.c ] ||
-        fault "$file: includes a BLAS or LAPACK header; only src/baselines/linear_algebra.c may"
+    [ "$file" = src/algebra/algebra_table.c ] ||
+        fault "$file: includes a BLAS or LAPACK header; only src/algebra/algebra_table.c may"
 done < <(grep -rlE '^#include [<"](cblas|lapacke|f77blas)' src cli include tests bench fuzz --include='*.[ch]')
 
 while read -r name; do

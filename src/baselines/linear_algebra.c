@@ -1,23 +1,28 @@
-/* linear_algebra.c - thin covers over cblas and LAPACKE, and singular pairs of a product through its small Gram
- * matrices. */
+/* linear_algebra.c - thin covers over the functions of algebra/algebra.h, and singular pairs of a product through its
+ * small Gram matrices. */
 #include "baselines/linear_algebra.h"
+#include "algebra/algebra.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 
-#include <cblas.h>
-#include <lapacke.h>
 #include <math.h>
 #include <string.h>
 
 enum { BLOCK_ROWS = 256 }; /* of a result, one call */
 
-int adah_algebra_begin(void) {
-    int n_threads = openblas_get_num_threads();
-    openblas_set_num_threads(1);
-    return n_threads;
+/* The functions, from the first begin on; several threads may begin at once. */
+static const adah_algebra *_Atomic blas;
+
+adah_code adah_algebra_begin(int *n_threads, adah_status *status) {
+    const adah_algebra *found;
+    ADAH_TRY(adah_algebra_get(&found, status));
+    blas = found;
+    *n_threads = found->threads();
+    found->set_threads(1);
+    return ADAH_OK;
 }
 
-void adah_algebra_end(int n_threads) { openblas_set_num_threads(n_threads); }
+void adah_algebra_end(int n_threads) { blas->set_threads(n_threads); }
 
 double *adah_algebra_zeros(size_t n_rows, size_t n_columns) {
     size_t count;
@@ -40,8 +45,7 @@ typedef struct product {
 static void multiply_block(void *context, size_t block) {
     const product *p = context;
     const size_t first = block * BLOCK_ROWS, n_rows = p->m - first < BLOCK_ROWS ? p->m - first : BLOCK_ROWS;
-    cblas_dgemm(CblasRowMajor, p->a.transposed ? CblasTrans : CblasNoTrans,
-                p->b.transposed ? CblasTrans : CblasNoTrans, (int)n_rows, (int)p->n, (int)p->k, p->alpha,
+    blas->dgemm(p->a.transposed, p->b.transposed, (int)n_rows, (int)p->n, (int)p->k, p->alpha,
                 p->a.items + (p->a.transposed ? first : first * p->a.stride), (int)p->a.stride, p->b.items,
                 (int)p->b.stride, p->beta, p->c + first * p->n, (int)p->n);
 }
@@ -63,8 +67,8 @@ typedef struct gram_pass {
 static void gram_block(void *context, size_t block) {
     const gram_pass *g = context;
     const size_t first = block * BLOCK_ROWS, n_rows = g->n - first < BLOCK_ROWS ? g->n - first : BLOCK_ROWS;
-    cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)n_rows, (int)(g->n - first), (int)g->m, 1, g->x + first,
-                (int)g->n, g->x + first, (int)g->n, 0, g->gram + first * g->n + first, (int)g->n);
+    blas->dgemm(1, 0, (int)n_rows, (int)(g->n - first), (int)g->m, 1, g->x + first, (int)g->n, g->x + first,
+                (int)g->n, 0, g->gram + first * g->n + first, (int)g->n);
 }
 
 void adah_algebra_gram(const double *x, size_t m, size_t n, double ridge, double *gram) {
@@ -86,20 +90,18 @@ double adah_algebra_dot(const double *a, const double *b, size_t n) {
 
 /* ---------------------------------------------------------------- systems and eigenvectors */
 
-/* Row by row and lower is column by column and upper: no copy is needed. */
 adah_code adah_algebra_cholesky(double *a, size_t n, adah_status *status) {
-    lapack_int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, a, (lapack_int)n);
-    if (info != 0)
+    const int fault = blas->dpotrf((int)n, a);
+    if (fault != 0)
         return adah_fail(status, ADAH_ERROR_INTERNAL, "Cholesky of %zu x %zu: not positive definite at row %d", n, n,
-                         (int)info);
+                         fault);
     for (size_t i = 0; i < n; i++)
         memset(a + i * n + i + 1, 0, (n - i - 1) * sizeof *a);
     return ADAH_OK;
 }
 
 void adah_algebra_lower_solve(const double *l, size_t n, int transposed, double *b, size_t m) {
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, transposed ? CblasTrans : CblasNoTrans, CblasNonUnit, (int)n,
-                (int)m, 1, l, (int)n, b, (int)m);
+    blas->dtrsm(transposed, (int)n, (int)m, l, b);
 }
 
 void adah_algebra_cholesky_solve(const double *l, size_t n, double *b, size_t m) {
@@ -119,30 +121,28 @@ static void fix_sign(double *vector, size_t n) {
 }
 
 adah_code adah_algebra_eigen(double *a, size_t n, size_t k, double *value, double *vector, adah_status *status) {
-    double *ascending = adah_algebra_zeros(n, 1), *columns = adah_algebra_zeros(k, n);
-    lapack_int *support = adah_memory_zeroed(k, 2 * sizeof *support);
+    double *ascending = adah_algebra_zeros(n, 1), *rows = adah_algebra_zeros(k, n);
+    int *support = adah_memory_zeroed(k, 2 * sizeof *support);
     adah_code code = ADAH_OK;
-    lapack_int n_found = 0, info = 0;
-    if (!ascending || !columns || !support) {
+    int n_found = 0, answer = 0;
+    if (!ascending || !rows || !support) {
         code = adah_algebra_fail_memory(k, n, status);
         goto done;
     }
-    info = LAPACKE_dsyevr(LAPACK_COL_MAJOR, 'V', 'I', 'U', (lapack_int)n, a, (lapack_int)n, 0, 0,
-                          (lapack_int)(n - k + 1), (lapack_int)n, 0, &n_found, ascending, columns, (lapack_int)n,
-                          support);
-    if (info == LAPACK_WORK_MEMORY_ERROR)
+    answer = blas->dsyevr((int)n, (int)k, a, ascending, rows, support, &n_found);
+    if (answer == ADAH_ALGEBRA_NO_MEMORY)
         code = adah_algebra_fail_memory(n, n, status);
-    else if (info != 0 || (size_t)n_found != k)
+    else if (answer != 0 || (size_t)n_found != k)
         code = adah_fail(status, ADAH_ERROR_INTERNAL, "eigenvectors of %zu x %zu: LAPACK answers %d, %d of %zu found",
-                         n, n, (int)info, (int)n_found, k);
+                         n, n, answer, n_found, k);
     for (size_t i = 0; i < k && code == ADAH_OK; i++) {
         value[i] = ascending[k - 1 - i];
-        memcpy(vector + i * n, columns + (k - 1 - i) * n, n * sizeof *vector);
+        memcpy(vector + i * n, rows + (k - 1 - i) * n, n * sizeof *vector);
         fix_sign(vector + i * n, n);
     }
 done:
     adah_memory_free(ascending);
-    adah_memory_free(columns);
+    adah_memory_free(rows);
     adah_memory_free(support);
     return code;
 }

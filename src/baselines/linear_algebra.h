@@ -1,5 +1,4 @@
-/* linear_algebra.h - dense matrices of doubles, row by row, on OpenBLAS and LAPACKE (linear_algebra.c alone includes
- * them).
+/* linear_algebra.h - dense matrices of doubles, row by row, on algebra/algebra.h.
  *
  * Products are cut into blocks of rows of the result, which the project's own threads share; each block is one
  * single-threaded call, so that the number of threads does not change the result. Sizes are below 2^31. */
@@ -8,8 +7,9 @@
 
 #include "base/status.h"
 
-/* OpenBLAS on one thread from here to the end; end takes what begin returned. */
-int adah_algebra_begin(void);
+/* Between begin and end, which takes what begin wrote, stand all calls below: there OpenBLAS is loaded and runs on
+ * one thread. Begin fails where it cannot be loaded. */
+adah_code adah_algebra_begin(int *n_threads, adah_status *status);
 void adah_algebra_end(int n_threads);
 
 double *adah_algebra_zeros(size_t n_rows, size_t n_columns); /* freed by adah_memory_free; NULL: memory is out */

@@ -106,9 +106,10 @@ adah_code adah_rival_learn_unified(const char *name, const adah_rival_data *data
                                    float *unified, adah_status *status) {
     const rival_method *method = find(name);
     ADAH_TRY(check(method, name, data, n_bits, unified, status));
+    int n_threads;
+    ADAH_TRY(adah_algebra_begin(&n_threads, status));
     adah_hash_function learned[2] = {{0}, {0}};
     adah_rival_job job = {data, {0}, {0}, n_bits, seed, progress, &learned[0], &learned[1], unified};
-    const int n_threads = adah_algebra_begin();
     adah_code code = adah_view_create(data->image, data->n, data->n_image, method->norm, &job.image, status);
     if (code == ADAH_OK)
         code = adah_view_create(data->text, data->n, data->n_text, method->norm, &job.text, status);

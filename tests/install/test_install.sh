@@ -41,6 +41,24 @@ if [ -e "$lib/libadah-pictures.so" ]; then
     LD_LIBRARY_PATH=$work/links "$prefix/bin/adah" synth --out "$work/scenes" --count 10
 fi
 
+# What takes long to load waits in companions. OpenBLAS comes with the first shallow learning; a broken companion (which hides
+# one that the system may have) is told.
+if [ -e "$lib/libadah-algebra.so" ]; then
+    ! readelf -d "$lib/libadah.so" | grep -E 'NEEDED.*(blas|lapack|matio|vips|rsvg)' || exit 1
+    common=(--data "$work/learned" --bits 16 --threads 1 --quiet --set n_side=16)
+    "$prefix/bin/adah" synth --out "$work/learned" --count 40 --side 16
+    "$prefix/bin/adah" train "${common[@]}" --model "$work/adah.safetensors" --epochs 1
+    cca=(train "${common[@]}" --method cca --weights "$work/adah.safetensors" --model "$work/cca.safetensors")
+    "$prefix/bin/adah" "${cca[@]}"
+    rm "$work/cca.safetensors"
+    mv "$lib/libadah-algebra.so" "$work/"
+    : >"$lib/libadah-algebra.so"
+    ! LD_LIBRARY_PATH=$lib "$prefix/bin/adah" "${cca[@]}" 2>"$work/log" || exit 1
+    grep -q 'shallow methods cannot be learned:.*libadah-algebra.so' "$work/log"
+    [ ! -e "$work/cca.safetensors" ]
+    mv "$work/libadah-algebra.so" "$lib/"
+fi
+
 export PKG_CONFIG_PATH=$lib/pkgconfig
 [ "adah $(pkg-config --modversion adah)" = "$("$prefix/bin/adah" --version)" ]
 read -ra flags <<<"$(pkg-config --cflags --libs adah)"

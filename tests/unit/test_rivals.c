@@ -450,6 +450,19 @@ static void odd_data(void **state) {
     }
 }
 
+static int n_threads_before;
+
+static int begin(void **state) {
+    (void)state;
+    return adah_algebra_begin(&n_threads_before, NULL);
+}
+
+static int end(void **state) {
+    (void)state;
+    adah_algebra_end(n_threads_before);
+    return 0;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(singular_pairs),
@@ -463,5 +476,5 @@ int main(void) {
         cmocka_unit_test(refusals),
         cmocka_unit_test(odd_data),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, begin, end);
 }
