@@ -205,17 +205,17 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .classifier_weight = 20,
         .proxy_weight = 0,
         .proxy_temperature = 0.1f,
-        .contrastive_weight = 0,
+        .contrastive_weight = backbone->from_scratch ? 0 : 20,
         .contrastive_temperature = 0.3f,
         .quantisation_weight = 0,
         .balance_weight = 0,
         .n_bank = 0,
         .nested_bits = 0,
         .n_batch = backbone->from_scratch ? 32 : 128,
-        .n_epochs = backbone->from_scratch ? 25 : 20,
+        .n_epochs = backbone->from_scratch ? 25 : 30,
         .n_warmup_epochs = 5,
         .n_patience = 0,
-        .rate = 1e-3f,
+        .rate = backbone->from_scratch ? 1e-3f : 2e-3f,
         .rate_backbone = backbone->from_scratch ? 1e-3f : 1e-4f,
         .rate_attention = 1e-3f,
         .schedule = "cosine",
@@ -235,8 +235,10 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
     if (!strcmp(preset, "paper")) {
         strcpy(c.preset, "paper");
         c.classifier_weight = 0;
+        c.contrastive_weight = 0;
         c.attention_retrieval_weight = 0;
         c.attention_threshold = 1;
+        c.rate = 1e-3f;
         c.rate_attention = 2e-5f; /* a faster G, with nothing but the ascent to hold it, tears the codes apart */
         if (backbone->has_fc) {
             c.pooling = ADAH_POOL_FLATTEN;
@@ -258,7 +260,6 @@ static void set_dcmh(adah_config *c) {
     c->classifier_weight = 0;
     c->quantisation_weight = 1;
     c->rate = 3e-4f;
-    c->n_epochs = 30;
 }
 
 static void set_acmr(adah_config *c) {
@@ -277,6 +278,8 @@ adah_code adah_config_method(const char *method, adah_config *config, adah_statu
     if (adah_config_is_rival(&c)) {
         c.attention = c.adversary = 0;
         c.pooling = ADAH_POOL_ALL;
+        c.contrastive_weight = 0;
+        c.rate = 1e-3f;
         c.finetune &= !adah_config_is_shallow(&c);
         if (!strcmp(method, "dcmh"))
             set_dcmh(&c);
