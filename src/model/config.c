@@ -205,14 +205,14 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .classifier_weight = 20,
         .proxy_weight = 0,
         .proxy_temperature = 0.1f,
-        .contrastive_weight = backbone->from_scratch ? 0 : 20,
+        .contrastive_weight = backbone->from_scratch ? 0 : 15,
         .contrastive_temperature = 0.3f,
         .quantisation_weight = 0,
         .balance_weight = 0,
         .n_bank = 0,
         .nested_bits = 0,
         .n_batch = backbone->from_scratch ? 32 : 128,
-        .n_epochs = backbone->from_scratch ? 25 : 30,
+        .n_epochs = backbone->from_scratch ? 25 : 40,
         .n_warmup_epochs = 5,
         .n_patience = 0,
         .rate = backbone->from_scratch ? 1e-3f : 2e-3f,
@@ -239,6 +239,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         c.attention_retrieval_weight = 0;
         c.attention_threshold = 1;
         c.rate = 1e-3f;
+        c.n_epochs = backbone->from_scratch ? 25 : 20;
         c.rate_attention = 2e-5f; /* a faster G, with nothing but the ascent to hold it, tears the codes apart */
         if (backbone->has_fc) {
             c.pooling = ADAH_POOL_FLATTEN;
@@ -280,6 +281,7 @@ adah_code adah_config_method(const char *method, adah_config *config, adah_statu
         c.pooling = ADAH_POOL_ALL;
         c.contrastive_weight = 0;
         c.rate = 1e-3f;
+        c.n_epochs = 30;
         c.finetune &= !adah_config_is_shallow(&c);
         if (!strcmp(method, "dcmh"))
             set_dcmh(&c);
