@@ -76,17 +76,18 @@ settings=(
     "| --preset paper --set rate_attention=1e-3"
     "| --preset paper --set rate_attention=1e-3 --set attention_threshold=0.7"
 )
-# What the methods' papers print for wiki: name | bits | image to text | text to image
+# What the methods' papers print for wiki: name | bits | image to text | text to image | against what: the other view's codes or
+# one code a pair
 printed=(
-    "cmfh | 16 | .213 | .488"
-    "cmfh | 32 | .226 | .513"
-    "cmfh | 64 | .236 | .527"
-    "scm-seq | 16 | .234 | .226"
-    "scm-seq | 32 | .241 | .246"
-    "scm-seq | 64 | .244 | .248"
-    "seph-km | 16 | .279 | .632"
-    "seph-km | 32 | .296 | .658"
-    "seph-km | 64 | .306 | .665"
+    "cmfh | 16 | .213 | .488 | pairs"
+    "cmfh | 32 | .226 | .513 | pairs"
+    "cmfh | 64 | .236 | .527 | pairs"
+    "scm-seq | 16 | .234 | .226 | views"
+    "scm-seq | 32 | .241 | .246 | views"
+    "scm-seq | 64 | .244 | .248 | views"
+    "seph-km | 16 | .279 | .632 | pairs"
+    "seph-km | 32 | .296 | .658 | pairs"
+    "seph-km | 64 | .306 | .665 | pairs"
 )
 
 # ---------------------------------------------------------------- options
@@ -300,16 +301,16 @@ TIMEFORMAT='%U,%S'
 # measure N_RUN - makes a run's file; 1 when that failed, with the reason in the file's .log
 measure() {
     local data=${run_data[$1]} n_bits=${run_bits[$1]} seed=${run_seed[$1]} file=${run_file[$1]} words
-    local part=$running/${file%.json} further_measures=()
+    local part=$running/${file%.json} also=()
     read -ra words <<<"${run_options[$1]} $further"
     backbone_options "$data"
     { time "$adah" train --quiet --json --threads 1 --data "${folder[$data]}" --model "$part.model" --bits "$n_bits" \
         --seed "$seed" "${given[@]}" "${words[@]}" >"$part.train" 2>"$part.log"; } 2>"$part.seconds" || return 1
     echo null >"$part.eval"
     if [ -n "${evaluated[$file]-}" ]; then
-        [[ ${run_options[$1]} != *acmr* ]] || further_measures=(--real)
-        [ "$data" != wiki ] || further_measures+=(--pairs) # its papers' protocol
-        "$adah" eval --quiet --json --threads 1 --data "${folder[$data]}" --model "$part.model" "${further_measures[@]}" >"$part.eval" \
+        [[ ${run_options[$1]} != *acmr* ]] || also+=(--real)
+        [ "$data" != wiki ] || also+=(--pairs)
+        "$adah" eval --quiet --json --threads 1 --data "${folder[$data]}" --model "$part.model" "${also[@]}" >"$part.eval" \
             2>"$part.log" || return 1
     fi
     rm -f "$part.model"
@@ -381,8 +382,8 @@ wait
 {
     printf 'backbone\t%s\n' "$backbone"
     for row in "${printed[@]}"; do
-        read -r name _ n _ image_to_text _ text_to_image <<<"$row"
-        printf 'printed\twiki\t%s\t%s\t%s\t%s\n' "$n" "$name" "$image_to_text" "$text_to_image"
+        read -r name _ n _ image_to_text _ text_to_image _ against <<<"$row"
+        printf 'printed\twiki\t%s\t%s\t%s\t%s\t%s\n' "$n" "$name" "$image_to_text" "$text_to_image" "$against"
     done
     for i in "${!run_file[@]}"; do
         printf 'run\t%s\t%s\t%s\t%s\t%s\t%s\n' "${run_group[$i]}" "${run_data[$i]}" "${run_bits[$i]}" "${run_name[$i]}" \
