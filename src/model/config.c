@@ -70,6 +70,7 @@ static const field fields[] = {
     INT(n_batch, 2, 4096),
     INT(n_epochs, 1, 100000),
     INT(n_warmup_epochs, 0, 100000),
+    INT(n_final_epochs, 0, 100000),
     INT(n_patience, 0, 100000),
     FLOAT(rate, 0, 10),
     FLOAT(rate_backbone, 0, 10),
@@ -212,8 +213,9 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .n_bank = 0,
         .nested_bits = 0,
         .n_batch = backbone->from_scratch ? 32 : 128,
-        .n_epochs = backbone->from_scratch ? 25 : 40,
+        .n_epochs = backbone->from_scratch ? 25 : 30,
         .n_warmup_epochs = 5,
+        .n_final_epochs = backbone->from_scratch ? 0 : 15,
         .n_patience = 0,
         .rate = backbone->from_scratch ? 1e-3f : 2e-3f,
         .rate_backbone = backbone->from_scratch ? 1e-3f : 1e-4f,
@@ -240,6 +242,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         c.attention_threshold = 1;
         c.rate = 1e-3f;
         c.n_epochs = backbone->from_scratch ? 25 : 20;
+        c.n_final_epochs = backbone->from_scratch ? 0 : 10;
         c.rate_attention = 2e-5f; /* a faster G, with nothing but the ascent to hold it, tears the codes apart */
         if (backbone->has_fc) {
             c.pooling = ADAH_POOL_FLATTEN;
@@ -282,6 +285,7 @@ adah_code adah_config_method(const char *method, adah_config *config, adah_statu
         c.contrastive_weight = 0;
         c.rate = 1e-3f;
         c.n_epochs = 30;
+        c.n_final_epochs = 15;
         c.finetune &= !adah_config_is_shallow(&c);
         if (!strcmp(method, "dcmh"))
             set_dcmh(&c);

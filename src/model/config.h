@@ -54,6 +54,8 @@ typedef struct adah_config {
     int nested_bits;          /* the first 1, 2, 4 ... times so many bits are trained as codes too; 0: only all n_bits */
     /* the training */
     int n_batch, n_epochs, n_warmup_epochs; /* warm-up: epochs before masks and adversary start, at most a third of all */
+    int n_final_epochs;       /* epochs behind all others that learn from the validation part as well, from the best model on, the
+                                 schedule of the rates starting anew; a shallow method learns anew from all when this is not 0 */
     int n_patience;           /* early stop after so many epochs without a better validation mAP; 0: never */
     float rate, rate_backbone, rate_attention; /* learning rates at the start */
     char schedule[ADAH_NAME_BYTES]; /* of the rates over the epochs: "constant", "cosine" (down to 0 at the end) */

@@ -6,6 +6,9 @@
  *     step 1   forward; F and its derivatives; backward; update E, D          (G fixed)
  *     step 2   forward; F(T->Î) + F(I->T̂); backward; update G, uphill      (E, D fixed)
  *
+ * When all epochs are over, a few final ones learn from the validation pairs as well, from the best model on: the database
+ * will hold them too.
+ *
  * In the first epochs, the warm-up, the masks keep everything and step 2 is left out. A deep rival has its own losses in step 1
  * and its adversary, if any, in step 2 (rival_loss.h).
  *
@@ -50,10 +53,10 @@ typedef struct trainer {
     adah_batch_loss *loss;   /* of ADAH, else NULL */
     adah_rival_loss *rival;  /* of a deep rival, else NULL */
     adah_optimiser optimiser;
-    size_t n_batch, n_steps; /* steps of an epoch */
+    size_t n_batch, n_all;   /* training and validation pairs */
     unsigned groups_head, groups_attention, groups_kept; /* kept: what the state of a training holds */
     int classify;
-    size_t *order;           /* of t->train, this epoch */
+    size_t *order;           /* of the pairs, this epoch */
     size_t *items;           /* the batch */
     uint8_t *pictures;       /* the batch's, cropped and mirrored; NULL: they are taken as they are */
     float **best;
@@ -95,7 +98,7 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     r->n_batch = t->n_train < (size_t)c->n_batch ? t->n_train : (size_t)c->n_batch;
     if (r->n_batch < 2)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu training pairs, expected at least 2", t->n_train);
-    r->n_steps = t->n_train / r->n_batch;
+    r->n_all = t->n_train + t->n_validation;
     r->classify = t->classify && c->classifier_weight > 0;
     r->groups_head = ADAH_GROUP_HEAD | (c->finetune ? ADAH_GROUP_BACKBONE : 0);
     const int with_modality = adah_rival_has_adversary(c);
@@ -123,14 +126,14 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     else
         ADAH_TRY(adah_batch_loss_create(c, t->set, r->n_batch, t->classify ? t->set->n_labels : 0, parameters, &r->loss, status));
     ADAH_TRY(adah_parameters_train(parameters, r->groups_head | r->groups_attention, status));
-    r->order = adah_memory_zeroed(t->n_train, sizeof *r->order);
+    r->order = adah_memory_zeroed(r->n_all, sizeof *r->order);
     r->items = adah_memory_zeroed(r->n_batch, sizeof *r->items);
     if (adah_augment_wanted(c) && !(r->pictures = adah_memory_zeroed(r->n_batch, adah_shape_count(t->set->image.item))))
         return adah_fail_memory(status, r->n_batch * adah_shape_count(t->set->image.item));
     r->best = adah_memory_zeroed(parameters->n, sizeof *r->best);
     r->history = adah_memory_text("");
     if (!r->order || !r->items || !r->best || !r->history)
-        return adah_fail_memory(status, t->n_train * sizeof *r->order);
+        return adah_fail_memory(status, r->n_all * sizeof *r->order);
     for (size_t i = 0; i < parameters->n; i++)
         if (parameters->item[i]->group & r->groups_kept) {
             r->best[i] = adah_memory_floats(parameters->item[i]->n);
@@ -163,12 +166,18 @@ static double attended_share(const adah_side *side) {
     return mean_of(adah_node_value(side->attention.mask), adah_shape_count(adah_node_shape(side->attention.mask)));
 }
 
-/* What the learning rates are multiplied by at this step. */
+/* The final epochs learn from all pairs. */
+static int is_final(const trainer *r) { return r->state.c.epoch >= r->config->n_epochs; }
+static size_t n_pairs(const trainer *r) { return is_final(r) ? r->n_all : r->t->n_train; }
+static size_t n_steps(const trainer *r) { return n_pairs(r) / r->n_batch; } /* of this epoch */
+static int n_final_epochs(const trainer *r) { return r->t->n_validation ? r->config->n_final_epochs : 0; }
+
+/* What the learning rates are multiplied by at this step. The final epochs start anew. */
 static float schedule(const trainer *r) {
     if (strcmp(r->config->schedule, "cosine"))
         return 1;
-    const double steps = (double)r->n_steps;
-    const double share = (r->state.c.epoch * steps + r->state.c.step) / (steps * r->config->n_epochs);
+    const int first = is_final(r) ? r->config->n_epochs : 0, n = is_final(r) ? n_final_epochs(r) : r->config->n_epochs;
+    const double share = (r->state.c.epoch - first + r->state.c.step / (double)n_steps(r)) / n;
     return (float)(0.5 * (1 + cos(3.14159265358979 * share)));
 }
 
@@ -238,14 +247,18 @@ static adah_code step_rival(trainer *r, adah_status *status) {
     return update(r, r->groups_attention, &s->n_updates_attention, status);
 }
 
+static size_t pair_at(const adah_training *t, size_t i) {
+    return i < t->n_train ? t->train[i] : t->validation[i - t->n_train];
+}
+
 static void load_batch(trainer *r) {
     const adah_pair_set *set = r->t->set;
     const size_t n = r->n_batch, start = (size_t)r->state.c.step * n;
     for (size_t i = 0; i < n; i++)
-        r->items[i] = r->t->train[r->order[start + i]];
+        r->items[i] = pair_at(r->t, r->order[start + i]);
     float *x = adah_node_value(r->net->image.input);
     if (r->pictures) {
-        const uint64_t step = (uint64_t)r->state.c.epoch * r->n_steps + (uint64_t)r->state.c.step;
+        const uint64_t step = (uint64_t)r->state.c.epoch * (r->n_all / r->n_batch) + (uint64_t)r->state.c.step;
         adah_augment_images(set, r->config, r->items, n, adah_random_mix(STREAM_AUGMENT, step), r->pictures, x);
     } else {
         adah_pair_set_images(set, r->config, r->items, n, n, x);
@@ -276,7 +289,7 @@ static void restore_best(trainer *r) {
 /* The means of the losses as members of a JSON object, and what was attended. Returns the length. */
 static int print_losses(const trainer *r, char *text, size_t n_bytes) {
     const counters *s = &r->state.c;
-    const double n = (double)r->n_steps;
+    const double n = (double)n_steps(r);
     int m = snprintf(text, n_bytes, "\"loss\":{");
     for (int t = 0; t < ADAH_N_TERMS; t++) {
         const char *name = r->rival ? adah_rival_loss_name(r->config, t) : adah_term_name[t];
@@ -316,13 +329,15 @@ static int report(trainer *r, double n_steps_seen, const double *map) {
     if (!t->progress.function)
         return 0;
     const double n = n_steps_seen > 0 ? n_steps_seen : 1;
-    const double total = (double)r->n_steps * r->config->n_epochs;
-    const double done = s->epoch * (double)r->n_steps + n_steps_seen;
+    const double main_steps = (double)(t->n_train / r->n_batch), final_steps = (double)(r->n_all / r->n_batch);
+    const int n_main = r->config->n_epochs;
+    const double total = main_steps * n_main + final_steps * n_final_epochs(r);
+    const double done = main_steps * fmin(s->epoch, n_main) + final_steps * fmax(s->epoch - n_main, 0) + n_steps_seen;
     const double seconds = now() - r->started;
     const double pairs_per_second = seconds > 0 ? (double)r->n_pairs_done / seconds : 0;
     const double left = pairs_per_second > 0 ? (total - done) * (double)r->n_batch / pairs_per_second : 0;
     char text[768];
-    int m = snprintf(text, sizeof text, "epoch %.0f/%d", s->epoch + 1, r->config->n_epochs);
+    int m = snprintf(text, sizeof text, "epoch %.0f/%d", s->epoch + 1, r->config->n_epochs + n_final_epochs(r));
     for (int i = 0; r->rival && adah_rival_loss_name(r->config, i); i++)
         m += snprintf(text + m, sizeof text - (size_t)m, "  %s %.3f", adah_rival_loss_name(r->config, i), s->loss.term[i] / n);
     if (!r->rival)
@@ -338,7 +353,7 @@ static int report(trainer *r, double n_steps_seen, const double *map) {
     if (map)
         m += snprintf(text + m, sizeof text - (size_t)m, "  mAP I>T %.4f T>I %.4f", map[0], map[1]);
     snprintf(text + m, sizeof text - (size_t)m, "  %.*f pairs/s  %.0f s left", pairs_per_second < 10, pairs_per_second, left);
-    const adah_progress_event event = {"training", (uint64_t)done, (uint64_t)total, text, n_steps_seen == (double)r->n_steps};
+    const adah_progress_event event = {"training", (uint64_t)done, (uint64_t)total, text, n_steps_seen == (double)n_steps(r)};
     return t->progress.function(t->progress.user, &event);
 }
 
@@ -359,7 +374,7 @@ static adah_code save_checkpoint(trainer *r, adah_status *status) {
 static adah_code stop(trainer *r, adah_status *status) {
     ADAH_TRY(save_checkpoint(r, status));
     return adah_fail(status, ADAH_ERROR_CANCELLED, "training was stopped in epoch %.0f of %d%s%s", r->state.c.epoch + 1,
-                     r->config->n_epochs, r->t->checkpoint_path ? "; resume continues from " : "",
+                     r->config->n_epochs + n_final_epochs(r), r->t->checkpoint_path ? "; resume continues from " : "",
                      r->t->checkpoint_path ? r->t->checkpoint_path : "");
 }
 
@@ -367,8 +382,8 @@ static adah_code run_epoch(trainer *r, adah_status *status) {
     counters *s = &r->state.c;
     r->net->image.attention.extent.is_open = r->net->text.attention.extent.is_open = warming_up(r);
     adah_random random = adah_random_seeded(r->config->seed, adah_random_mix(STREAM_ORDER, (uint64_t)s->epoch));
-    adah_random_permutation(&random, r->t->n_train, r->order);
-    while (s->step < (double)r->n_steps) {
+    adah_random_permutation(&random, n_pairs(r), r->order);
+    while (s->step < (double)n_steps(r)) {
         load_batch(r);
         if (r->rival) {
             ADAH_TRY(step_rival(r, status));
@@ -378,7 +393,7 @@ static adah_code run_epoch(trainer *r, adah_status *status) {
         }
         s->step += 1;
         r->n_pairs_done += r->n_batch;
-        if (s->step < (double)r->n_steps && report(r, s->step, NULL))
+        if (s->step < (double)n_steps(r) && report(r, s->step, NULL))
             return stop(r, status);
     }
     return ADAH_OK;
@@ -387,11 +402,18 @@ static adah_code run_epoch(trainer *r, adah_status *status) {
 static int finished(const trainer *r) {
     const counters *s = &r->state.c;
     const adah_config *c = r->config;
-    if (s->epoch >= c->n_epochs)
-        return 1;
+    if (is_final(r))
+        return s->epoch >= c->n_epochs + n_final_epochs(r);
+    return 0;
+}
+
+/* The best model is long behind. */
+static int out_of_patience(const trainer *r) {
+    const counters *s = &r->state.c;
+    const adah_config *c = r->config;
     /* Patience counts from the end of the warm-up, which changes what is learned. */
     const double since = fmax(s->best_epoch, adah_config_warmup(r->config));
-    return s->step == 0 && c->n_patience > 0 && r->t->n_validation && s->epoch - since > c->n_patience;
+    return !is_final(r) && c->n_patience > 0 && r->t->n_validation && s->epoch - since > c->n_patience;
 }
 
 static int is_count(double x, double max) { return x >= 0 && x <= max && x == floor(x); }
@@ -399,7 +421,7 @@ static int is_count(double x, double max) { return x >= 0 && x <= max && x == fl
 /* The counters of a checkpoint say which pairs come next. */
 static adah_code check_counters(const trainer *r, adah_status *status) {
     const counters *s = &r->state.c;
-    if (!is_count(s->epoch, r->config->n_epochs) || !is_count(s->step, (double)r->n_steps - 1) ||
+    if (!is_count(s->epoch, r->config->n_epochs + n_final_epochs(r)) || !is_count(s->step, (double)n_steps(r) - 1) ||
         !is_count(s->n_updates_head, 1e15) || !is_count(s->n_updates_attention, 1e15))
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: it stands in epoch %g, step %g", r->t->checkpoint_path,
                          s->epoch + 1, s->step);
@@ -411,7 +433,7 @@ static adah_code end_epoch(trainer *r, adah_status *status) {
     counters *s = &r->state.c;
     double map[2];
     const double *measured = NULL;
-    if (r->t->n_validation) {
+    if (r->t->n_validation && !is_final(r)) {
         ADAH_TRY(adah_training_validate(r->t, r->parameters, map, status));
         measured = map;
     }
@@ -423,8 +445,10 @@ static adah_code end_epoch(trainer *r, adah_status *status) {
         s->best_epoch = s->epoch;
         keep_best(r);
     }
-    const int stopped = report(r, (double)r->n_steps, measured);
+    const int stopped = report(r, (double)n_steps(r), measured);
     s->epoch += 1;
+    if (out_of_patience(r))
+        s->epoch = r->config->n_epochs;
     s->step = 0;
     s->loss = (adah_losses){{0}, {0}};
     s->attended_image = s->attended_text = 0;
@@ -446,6 +470,8 @@ static adah_code train(trainer *r, adah_status *status) {
         ADAH_TRY(check_counters(r, status));
     }
     while (!finished(r)) {
+        if (r->state.c.epoch == r->config->n_epochs && r->state.c.step == 0)
+            restore_best(r); /* the final epochs go on from there */
         ADAH_TRY(run_epoch(r, status));
         ADAH_TRY(end_epoch(r, status));
     }

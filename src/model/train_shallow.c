@@ -119,7 +119,8 @@ static adah_code learn(const adah_training *t, adah_rival_data *data, float *ima
     return code;
 }
 
-adah_code adah_train_shallow(const adah_training *t, adah_parameters *parameters, char **history, adah_status *status) {
+/* Learns from the training pairs of t. */
+static adah_code learn_all(const adah_training *t, adah_parameters *parameters, adah_status *status) {
     const adah_pair_set *set = t->set;
     adah_rival_data data = {.n = t->n_train, .n_image = channels_of(set->image), .n_text = channels_of(set->text),
                             .n_labels = t->classify ? set->n_labels : 0};
@@ -130,5 +131,40 @@ adah_code adah_train_shallow(const adah_training *t, adah_parameters *parameters
     adah_memory_free(image);
     adah_memory_free(text);
     adah_memory_free(label);
-    return code == ADAH_OK ? write_history(t, parameters, history, status) : code;
+    return code;
+}
+
+/* Validated on a trial that did not see the validation pairs; what is kept has seen them all. */
+static adah_code try_then_learn(const adah_training *t, adah_parameters *parameters, char **history, adah_status *status) {
+    const size_t n_all = t->n_train + t->n_validation;
+    adah_parameters trial = {0};
+    adah_code code = learn_all(t, &trial, status);
+    if (code == ADAH_OK)
+        code = write_history(t, &trial, history, status);
+    adah_parameters_free(&trial);
+    if (code != ADAH_OK)
+        return code;
+    size_t *items = adah_memory_zeroed(n_all, sizeof *items);
+    adah_training all = *t;
+    all.train = items;
+    all.n_train = n_all;
+    all.n_validation = 0;
+    if (items) {
+        memcpy(items, t->train, t->n_train * sizeof *items);
+        memcpy(items + t->n_train, t->validation, t->n_validation * sizeof *items);
+    }
+    code = items ? learn_all(&all, parameters, status) : adah_fail_memory(status, n_all * sizeof *items);
+    adah_memory_free(items);
+    if (code != ADAH_OK) {
+        adah_memory_free(*history);
+        *history = NULL;
+    }
+    return code;
+}
+
+adah_code adah_train_shallow(const adah_training *t, adah_parameters *parameters, char **history, adah_status *status) {
+    if (t->n_validation && t->config->n_final_epochs)
+        return try_then_learn(t, parameters, history, status);
+    ADAH_TRY(learn_all(t, parameters, status));
+    return write_history(t, parameters, history, status);
 }

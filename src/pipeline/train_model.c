@@ -293,13 +293,16 @@ static adah_code fingerprint(job *j, adah_status *status) {
 
 /* ---------------------------------------------------------------- the record of the training */
 
-/* As training chose it: the best behind the warm-up, the first of equals; without validation the last. */
+/* As training chose it: the best behind the warm-up, the first of equals; without validation the last. The final epochs, which
+ * none validates, go on from it. */
 static json_t *best_epoch(const adah_config *config, json_t *history) {
     json_t *best = NULL, *entry;
     double best_map = -1;
     size_t i;
     json_array_foreach(history, i, entry) {
         json_t *map = json_object_get(entry, "validation_map_image_to_text");
+        if (!map && json_object_get(best, "validation_map_image_to_text"))
+            break;
         const double sum =
             map ? json_real_value(map) + json_real_value(json_object_get(entry, "validation_map_text_to_image")) : 0;
         const int in_warmup = json_integer_value(json_object_get(entry, "epoch")) <= adah_config_warmup(config);
