@@ -167,6 +167,11 @@ void adah_config_finetune(adah_config *config) {
         config->n_batch = 64;
 }
 
+int adah_config_final(const adah_config *config) {
+    const int half = (config->n_epochs + 1) / 2;
+    return config->n_final_epochs < half ? config->n_final_epochs : half;
+}
+
 int adah_config_warmup(const adah_config *config) {
     const int third = config->n_epochs / 3;
     if (!config->attention)

@@ -80,6 +80,8 @@ int adah_config_is_shallow(const adah_config *config);
 adah_code adah_config_check(const adah_config *config, adah_status *status);
 /* Lets the backbone learn. A VGG learns in batches of 64: its activations and gradients take 116 MB an image. */
 void adah_config_finetune(adah_config *config);
+/* Final epochs: n_final_epochs, but at most half as many as n_epochs. */
+int adah_config_final(const adah_config *config);
 /* Epochs of warm-up: n_warmup_epochs, but at most a third of all; none without attention. */
 int adah_config_warmup(const adah_config *config);
 /* Sets one value from "name=value"; the message for an unknown name lists the known ones. Ranges are checked by

@@ -170,7 +170,7 @@ static double attended_share(const adah_side *side) {
 static int is_final(const trainer *r) { return r->state.c.epoch >= r->config->n_epochs; }
 static size_t n_pairs(const trainer *r) { return is_final(r) ? r->n_all : r->t->n_train; }
 static size_t n_steps(const trainer *r) { return n_pairs(r) / r->n_batch; } /* of this epoch */
-static int n_final_epochs(const trainer *r) { return r->t->n_validation ? r->config->n_final_epochs : 0; }
+static int n_final_epochs(const trainer *r) { return r->t->n_validation ? adah_config_final(r->config) : 0; }
 
 /* What the learning rates are multiplied by at this step. The final epochs start anew. */
 static float schedule(const trainer *r) {

@@ -430,6 +430,43 @@ static void test_cancelled_and_resumed(void **state) {
     job_free(j);
 }
 
+/* The final epochs: six steps each, from all 104 pairs, unvalidated; stopped anywhere in or before them, the same bits. */
+static void test_final_epochs(void **state) {
+    (void)state;
+    job *j = rich_job();
+    result without = run_well(j);
+    j->config.n_final_epochs = 2;
+    watcher all = {0};
+    j->training.progress = (adah_progress){watch, &all};
+    result whole = run_well(j);
+    assert_int_equal(all.n, 15 + 2 * 6);
+    assert_int_equal(all.last_done, 15 + 2 * 6);
+    json_t *history = json_loads(whole.history, 0, NULL);
+    assert_int_equal(json_array_size(history), 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_true((json_object_get(json_array_get(history, i), "validation_map_image_to_text") != NULL) == (i < 3));
+    json_decref(history);
+    assert_true(strncmp(without.history, whole.history, strlen(without.history) - 1) == 0); /* the same until then */
+    j->training.checkpoint_path = checkpoint_path;
+    j->training.resume = 1;
+    static const uint64_t stops[] = {3, 14, 15, 16, 21, 26};
+    for (size_t k = 0; k < sizeof stops / sizeof *stops; k++) {
+        watcher w = {.stop_at = stops[k]};
+        j->training.progress = (adah_progress){watch, &w};
+        result r = run(j);
+        assert_int_equal(r.code, ADAH_ERROR_CANCELLED);
+        result_free(&r);
+        j->training.progress = (adah_progress){0};
+        r = run_well(j);
+        assert_same(&whole, &r);
+        result_free(&r);
+        unlink(checkpoint_path);
+    }
+    result_free(&without);
+    result_free(&whole);
+    job_free(j);
+}
+
 /* Killed: what there is then is the checkpoint of the last epoch's end. */
 static void test_killed_and_resumed(void **state) {
     (void)state;
@@ -1000,6 +1037,7 @@ int main(void) {
         cmocka_unit_test(test_same_seed_same_bits),
         cmocka_unit_test(test_progress),
         cmocka_unit_test_setup_teardown(test_cancelled_and_resumed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_final_epochs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_killed_and_resumed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_augmentation_needs_pictures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_when_checkpoints_are_written, set_up, tear_down),
