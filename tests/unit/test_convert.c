@@ -359,7 +359,7 @@ static void splits(void **state) {
         char name[64];
         snprintf(name, sizeof name, "m/meta/tags/tags%d.txt", i);
         data_folder_put(folder.path, name, "sky\n");
-        snprintf(numbers + strlen(numbers), 8, "%d\n", i);
+        snprintf(numbers + strlen(numbers), 13, "%d\n", i);
     }
     data_folder_put(folder.path, "m/annotations/sky.txt", numbers);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
