@@ -10,28 +10,12 @@
 #include "base/parallel.h"
 #include "base/random.h"
 #include "codes/codes.h"
+#include "stopwatch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { N_REPEATS = 41, STREAM_WORDS = 1 << 25 /* 256 MiB */ };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *seconds) {
-    qsort(seconds, N_REPEATS, sizeof *seconds, by_value);
-    return seconds[N_REPEATS / 2];
-}
 
 typedef struct stream {
     const uint64_t *words;
@@ -103,7 +87,7 @@ int main(int argc, char **argv) {
                     return 1;
                 search[i] = now() - start;
             }
-            double t1 = median(scan), t2 = median(search), bytes = (double)(n * n_bytes);
+            double t1 = median(scan, N_REPEATS), t2 = median(search, N_REPEATS), bytes = (double)(n * n_bytes);
             printf("%-8s %5zu | %9.3f ms %8.1f %8.0f%% | %9.3f ms %8.1f %8.0f%%\n", kernels[j], lengths[l], t1 * 1e3,
                    bytes / t1 * 1e-9, 100 * bytes / t1 / rate_one, t2 * 1e3, bytes / t2 * 1e-9,
                    100 * bytes / t2 / rate_all);

@@ -9,28 +9,12 @@
 #include "base/random.h"
 #include "eval/measures.h"
 #include "eval/measures_real.h"
+#include "stopwatch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { N_REPEATS = 5, N_LABELS = 2 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *seconds) {
-    qsort(seconds, N_REPEATS, sizeof *seconds, by_value);
-    return seconds[N_REPEATS / 2];
-}
 
 typedef struct random_set {
     uint8_t *codes;
@@ -93,7 +77,7 @@ int main(int argc, char **argv) {
         adah_measures_free(&m);
     }
     printf("%zu queries, %zu items, %zu bits, %d threads: codes %.3f s, real-valued %.3f s\n", n_queries, n_items, n_bits,
-           adah_parallel_threads(), median(coded), median(real));
+           adah_parallel_threads(), median(coded, N_REPEATS), median(real, N_REPEATS));
     free_set(&q);
     free_set(&d);
     return 0;

@@ -6,18 +6,12 @@
 #define _GNU_SOURCE
 #include "base/parallel.h"
 #include "nn/graph.h"
+#include "stopwatch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <time.h>
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void must(adah_code code, const adah_status *status) {
     if (code != ADAH_OK) {

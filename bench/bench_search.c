@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "index/index_file.h"
+#include "stopwatch.h"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -17,7 +18,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 
 enum { N_RUNS = 41, LABELS_MAX = 256, CODE_BYTES_MAX = 128 };
 
@@ -68,17 +68,6 @@ static void enlarge(const char *from, const char *to, size_t n) {
     adah_index_close(index);
 }
 
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void time_command(const char *what, const char *const *words) {
     char *const *argv = (char *const *)(uintptr_t)words; /* posix_spawn only reads them */
     extern char **environ;
@@ -95,8 +84,8 @@ static void time_command(const char *what, const char *const *words) {
         seconds[i] = now() - start;
     }
     posix_spawn_file_actions_destroy(&actions);
-    qsort(seconds, N_RUNS, sizeof *seconds, by_value);
-    printf("%-28s %6.1f ms fastest, %6.1f median, %6.1f slowest\n", what, seconds[0] * 1e3, seconds[N_RUNS / 2] * 1e3,
+    const double middle = median(seconds, N_RUNS); /* sorts them */
+    printf("%-28s %6.1f ms fastest, %6.1f median, %6.1f slowest\n", what, seconds[0] * 1e3, middle * 1e3,
            seconds[N_RUNS - 1] * 1e3);
 }
 

@@ -12,13 +12,12 @@ struct adah_rival_loss {
     const adah_training *t;
     int is_dcmh;
     size_t n_batch, n_labels; /* n_labels 0: no classifier */
-    const size_t *rows;       /* of the batch, in t->train */
+    const size_t *rows;       /* of the batch, in t->items */
     size_t n_others;          /* columns of S */
-    float *similarity;        /* (B, n_others); dcmh: to all of t->train; acmr: to the batch */
+    float *similarity;        /* (B, n_others); dcmh: to all of t->items; acmr: to the batch */
     float *target;            /* (B, L) */
     float *scratch;           /* (B + 1) * B */
     adah_parameter *code[2];  /* dcmh: of every pair when it was last seen, (n_others, q); 0 before */
-    size_t *all;              /* dcmh: training pairs, then validation pairs, which only the final epochs see */
 };
 
 const char *adah_rival_loss_name(const adah_config *config, int loss) {
@@ -35,7 +34,6 @@ void adah_rival_loss_free(adah_rival_loss *l) {
         return;
     adah_memory_free(l->similarity);
     adah_memory_free(l->target);
-    adah_memory_free(l->all);
     adah_memory_free(l->scratch);
     adah_memory_free(l);
 }
@@ -65,10 +63,7 @@ adah_code adah_rival_loss_create(const adah_training *training, size_t n_batch, 
     l->similarity = adah_memory_floats(n_batch * l->n_others);
     l->target = adah_memory_floats(n_batch * l->n_labels);
     l->scratch = adah_memory_floats((n_batch + 1) * n_batch);
-    l->all = adah_memory_zeroed(l->n_others, sizeof *l->all);
-    for (size_t i = 0; l->all && l->is_dcmh && i < l->n_others; i++)
-        l->all[i] = i < training->n_train ? training->train[i] : training->validation[i - training->n_train];
-    adah_code code = l->similarity && l->target && l->scratch && l->all ? ADAH_OK
+    adah_code code = l->similarity && l->target && l->scratch ? ADAH_OK
                                                               : adah_fail_memory(status, n_batch * l->n_others * sizeof(float));
     if (code == ADAH_OK && l->is_dcmh)
         code = make_bank(l, parameters, status);
@@ -82,7 +77,7 @@ adah_code adah_rival_loss_create(const adah_training *training, size_t n_batch, 
 void adah_rival_loss_begin(adah_rival_loss *l, const size_t *items, const size_t *rows) {
     const adah_pair_set *set = l->t->set;
     l->rows = rows;
-    adah_pair_set_similarity(set, items, l->n_batch, l->is_dcmh ? l->all : items, l->n_others, 0, l->similarity);
+    adah_pair_set_similarity(set, items, l->n_batch, l->is_dcmh ? l->t->items : items, l->n_others, 0, l->similarity);
     if (l->n_labels)
         adah_pair_set_targets(set, items, l->n_batch, l->target);
 }

@@ -15,7 +15,7 @@ adah_code adah_rival_loss_create(const adah_training *training, size_t n_batch, 
                                  adah_rival_loss **loss, adah_status *status);
 void adah_rival_loss_free(adah_rival_loss *l);
 
-/* The batch: items of the set, and their places in training->train. rows must live until the next. */
+/* The batch: items of the set, and their places in training->items. rows must live until the next. */
 void adah_rival_loss_begin(adah_rival_loss *l, const size_t *items, const size_t *rows);
 /* Step 1: adds the unweighted losses of a forward pass to loss[] and derivatives to its kept nodes' gradients. */
 void adah_rival_loss_head(adah_rival_loss *l, adah_network *net, double *loss);

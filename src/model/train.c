@@ -247,15 +247,11 @@ static adah_code step_rival(trainer *r, adah_status *status) {
     return update(r, r->groups_attention, &s->n_updates_attention, status);
 }
 
-static size_t pair_at(const adah_training *t, size_t i) {
-    return i < t->n_train ? t->train[i] : t->validation[i - t->n_train];
-}
-
 static void load_batch(trainer *r) {
     const adah_pair_set *set = r->t->set;
     const size_t n = r->n_batch, start = (size_t)r->state.c.step * n;
     for (size_t i = 0; i < n; i++)
-        r->items[i] = pair_at(r->t, r->order[start + i]);
+        r->items[i] = r->t->items[r->order[start + i]];
     float *x = adah_node_value(r->net->image.input);
     if (r->pictures) {
         const uint64_t step = (uint64_t)r->state.c.epoch * (r->n_all / r->n_batch) + (uint64_t)r->state.c.step;

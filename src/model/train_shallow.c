@@ -47,9 +47,9 @@ static adah_code gather(const adah_training *t, int is_text, float *out, adah_st
     for (size_t done = 0; done < t->n_train; done += CHUNK) {
         const size_t n = t->n_train - done < CHUNK ? t->n_train - done : CHUNK;
         if (is_text)
-            adah_pair_set_texts(t->set, t->train + done, n, n, x);
+            adah_pair_set_texts(t->set, t->items + done, n, n, x);
         else
-            adah_pair_set_images(t->set, t->config, t->train + done, n, n, x);
+            adah_pair_set_images(t->set, t->config, t->items + done, n, n, x);
         pooling p = {x, n_channels, n_floats / n_channels, input.kind == ADAH_INPUT_TOKENS, out + done * n_channels};
         adah_parallel_for(n, 4, pool_item, &p);
     }
@@ -60,7 +60,7 @@ static adah_code gather(const adah_training *t, int is_text, float *out, adah_st
 static void gather_labels(const adah_training *t, uint8_t *label) {
     const adah_pair_set *set = t->set;
     for (size_t i = 0; i < t->n_train; i++)
-        for (size_t l = set->label_start[t->train[i]]; l < set->label_start[t->train[i] + 1]; l++)
+        for (size_t l = set->label_start[t->items[i]]; l < set->label_start[t->items[i] + 1]; l++)
             label[i * set->n_labels + set->label[l]] = 1;
 }
 
@@ -136,7 +136,6 @@ static adah_code learn_all(const adah_training *t, adah_parameters *parameters, 
 
 /* Validated on a trial that did not see the validation pairs; what is kept has seen them all. */
 static adah_code try_then_learn(const adah_training *t, adah_parameters *parameters, char **history, adah_status *status) {
-    const size_t n_all = t->n_train + t->n_validation;
     adah_parameters trial = {0};
     adah_code code = learn_all(t, &trial, status);
     if (code == ADAH_OK)
@@ -144,17 +143,10 @@ static adah_code try_then_learn(const adah_training *t, adah_parameters *paramet
     adah_parameters_free(&trial);
     if (code != ADAH_OK)
         return code;
-    size_t *items = adah_memory_zeroed(n_all, sizeof *items);
     adah_training all = *t;
-    all.train = items;
-    all.n_train = n_all;
+    all.n_train = t->n_train + t->n_validation;
     all.n_validation = 0;
-    if (items) {
-        memcpy(items, t->train, t->n_train * sizeof *items);
-        memcpy(items + t->n_train, t->validation, t->n_validation * sizeof *items);
-    }
-    code = items ? learn_all(&all, parameters, status) : adah_fail_memory(status, n_all * sizeof *items);
-    adah_memory_free(items);
+    code = learn_all(&all, parameters, status);
     if (code != ADAH_OK) {
         adah_memory_free(*history);
         *history = NULL;

@@ -66,9 +66,9 @@ adah_code adah_training_validate(const adah_training *t, adah_parameters *parame
     const size_t n_database = t->n_train < VALIDATION_DATABASE_MAX ? t->n_train : VALIDATION_DATABASE_MAX;
     const int pairs_only = !strcmp(t->config->similarity, "pairs");
     coded_items queries = {0}, database = {0};
-    adah_code code = code_items(t, parameters, t->validation, n_queries, &queries, status);
+    adah_code code = code_items(t, parameters, t->items + t->n_train, n_queries, &queries, status);
     if (code == ADAH_OK && !pairs_only)
-        code = code_items(t, parameters, t->train, n_database, &database, status);
+        code = code_items(t, parameters, t->items, n_database, &database, status);
     const coded_items *against = pairs_only ? &queries : &database;
     if (code == ADAH_OK)
         code = map_of(queries.image, against->text, (size_t)t->config->n_bits, &map[0], status);

@@ -362,9 +362,8 @@ static adah_code learn(job *j, adah_status *status) {
     const adah_training training = {
         .config = c,
         .set = set,
-        .train = j->items,
+        .items = j->items,
         .n_train = j->n_train,
-        .validation = j->items + j->n_train,
         .n_validation = j->n_validation,
         .classify = strcmp(c->similarity, "pairs") != 0 && set->n_labels > 0 && set->n_labels <= CLASSIFIER_LABELS_MAX,
         .checkpoint_path = j->checkpoint_path,

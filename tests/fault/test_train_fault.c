@@ -180,9 +180,8 @@ static adah_code train(const char *checkpoint_path, int resume, adah_status *sta
     tiny_config_all_terms(&config);
     const adah_training training = {.config = &config,
                                     .set = &pairs->set,
-                                    .train = pairs->items,
+                                    .items = pairs->items,
                                     .n_train = 16,
-                                    .validation = pairs->items + 16,
                                     .n_validation = 8,
                                     .classify = 1,
                                     .checkpoint_path = checkpoint_path,
@@ -207,9 +206,8 @@ static adah_code train_rival(const char *method, adah_status *status) {
     config.n_epochs = 1;
     const adah_training training = {.config = &config,
                                     .set = &pairs->set,
-                                    .train = pairs->items,
+                                    .items = pairs->items,
                                     .n_train = 16,
-                                    .validation = pairs->items + 16,
                                     .n_validation = 8,
                                     .classify = 1};
     char *history = NULL;

@@ -67,9 +67,8 @@ static job *job_create(int is_map) {
     j->config = tiny_config();
     j->training = (adah_training){.config = &j->config,
                                   .set = &j->pairs->set,
-                                  .train = j->pairs->items,
+                                  .items = j->pairs->items,
                                   .n_train = N_TRAIN,
-                                  .validation = j->pairs->items + N_TRAIN,
                                   .n_validation = N_VALIDATION,
                                   .checkpoint_seconds = 1e9,
                                   .fingerprint = 5};
@@ -290,8 +289,8 @@ static void test_the_best_epoch_is_kept(void **state) {
         result r = run_well(j);
         adah_coded_set queries[2], database[2];
         adah_measures measures[2];
-        codes_of(j, &r.parameters, j->training.validation, N_VALIDATION, queries, codes[0]);
-        codes_of(j, &r.parameters, j->training.train, N_TRAIN, database, codes[1]);
+        codes_of(j, &r.parameters, j->training.items + N_TRAIN, N_VALIDATION, queries, codes[0]);
+        codes_of(j, &r.parameters, j->training.items, N_TRAIN, database, codes[1]);
         for (int m = 0; m < 2; m++)
             assert_int_equal(adah_measures_compute(queries[m], database[!m], 16, NULL, &measures[m], NULL), ADAH_OK);
         json_t *h = history_of(&r), *entry;

@@ -49,9 +49,8 @@ static job *job_create(const char *method, int is_map) {
     assert_int_equal(adah_config_check(&j->config, NULL), ADAH_OK);
     j->training = (adah_training){.config = &j->config,
                                   .set = &j->pairs->set,
-                                  .train = j->pairs->items,
+                                  .items = j->pairs->items,
                                   .n_train = N_TRAIN,
-                                  .validation = j->pairs->items + N_TRAIN,
                                   .n_validation = N_VALIDATION,
                                   .classify = 1,
                                   .checkpoint_seconds = 1e9};
