@@ -4,8 +4,9 @@
 # A run is one training: (data set, method or setting, bits, seed). What it gave lies in the folder RESULTS (environment,
 # default: results) as one JSON file, published when it is whole; a run whose file is there is not done again, so an
 # interrupted script goes on where it was. A run that fails is told on stderr and tried again the next time. The model is
-# deleted when it is evaluated. results_table.c reads the files and writes the document. Runs of an older program are not told
-# from new ones, but the document names the commits: after a change of the methods remove their files (or the folder).
+# deleted when it is evaluated. results_table.c reads the files and writes the document; beside it goes results-runs.tsv, a
+# line a run, from which the script goes on where the folder is new. Runs of an older program are not told from new ones, but
+# the document names the commits: after a change of the methods take out their lines and files, or measure --anew.
 set -euo pipefail
 export LC_ALL=C OMP_WAIT_POLICY=passive
 
@@ -31,8 +32,16 @@ methods=(
     "dcmh | --method dcmh"
     "acmr | --method acmr"
 )
-# The paper's parts, for the preset default and again for the preset paper.
+# The paper's parts, in the preset default and in the preset paper.
 ablations=(
+    "full | --attention"
+    "no attention (the default) |"
+    "attention without adversary | --attention --no-adversary"
+    "random mask | --attention --set attention_mask=random"
+    "soft mask in place of the threshold | --attention --set attention_mask=soft"
+    "all positions averaged | --attention --set pooling=all"
+)
+ablations_paper=(
     "full |"
     "no attention | --no-attention"
     "attention without adversary | --no-adversary"
@@ -53,23 +62,29 @@ grafts=(
     "semi-hard triplets | --set mining=semi-hard"
     "bank of earlier codes | --set n_bank=512"
     "nested codes | --set nested_bits=16"
+    "single words, no pairs | --set word_pairs=0"
+    "no dropout, no weight decay | --set dropout=0 --set weight_decay=0"
 )
 # Values the paper leaves open, on the first photo set (docs/method.md).
 settings=(
     "the default |"
     "| --set classifier_weight=5"
-    "| --set attention_retrieval_weight=0"
-    "| --set attention_init=1"
-    "| --set attention_start=energy"
-    "| --set attention_threshold=1"
-    "| --set attention_threshold=0.8"
-    "| --set attention_threshold=0.5"
+    "| --attention"
+    "| --attention --set attention_retrieval_weight=0"
+    "| --attention --set attention_init=1"
+    "| --attention --set attention_start=energy"
+    "| --attention --set attention_threshold=1"
+    "| --attention --set attention_threshold=0.5"
+    "| --attention --set attention_threshold=0.3"
     "| --set n_image_hidden=512"
     "| --set margin=0.4"
     "| --set mean_over_active=0"
-    "| --set n_warmup_epochs=0"
+    "| --attention --set n_warmup_epochs=0"
     "| --set schedule=constant"
-    "| --set dropout=0.3"
+    "| --set dropout=0"
+    "| --set dropout=0.5"
+    "| --set weight_decay=0"
+    "| --set weight_decay=2"
     "| --preset paper"
     "| --preset paper --set rate_attention=1e-4"
     "| --preset paper --set rate_attention=1e-4 --set n_warmup_epochs=0"
@@ -102,7 +117,7 @@ weights=$shared/weights/mobilenet_v2_1.0_224.folded.safetensors
 further=
 docs=$here/docs
 n_jobs=$(nproc)
-only='' bits='' seeds='' names='' groups='' render=0
+only='' bits='' seeds='' names='' groups='' render=0 anew=0
 
 usage() {
     cat <<END
@@ -117,6 +132,7 @@ Options that choose a part of the runs (the document shows all that were ever ma
   --groups "GROUP ..."  of methods ablations ablations-paper grafts settings
   --methods "NAME ..."  rows of the comparison of methods, and nothing else
   --render              no runs: only write the document
+  --anew                do not go on from results-runs.tsv beside the document
 
 Options that change the runs (they are kept apart from others):
   --backbone NAME       of the photo sets (default mobilenet_v2)
@@ -142,6 +158,7 @@ while [ $# -gt 0 ]; do
     case $1 in
     --help) usage && exit 0 ;;
     --render) render=1 && shift && continue ;;
+    --anew) anew=1 && shift && continue ;;
     --only | --bits | --seeds | --groups | --methods | --backbone | --weights | --options | --data-root | --docs | --adah | \
         --table | --jobs) [ $# -gt 1 ] || wrong "$1 wants a value" ;;
     *) wrong "unknown option $1; --help lists them" ;;
@@ -172,6 +189,13 @@ work=${RESULTS:-$here/results}
 mkdir -p "$work/runs" "$docs"
 running=$(mktemp -d "$work/running-XXXXXX")
 trap 'rm -rf "$running"' EXIT
+
+# What was measured before, elsewhere perhaps: FILE, tab, the run on one line.
+known_runs=$docs/results-runs.tsv
+[ "$anew" = 0 ] && [ -f "$known_runs" ] || known_runs=/dev/null
+while IFS=$'\t' read -r file line; do
+    [ -e "$work/runs/$file" ] || printf '%s\n' "$line" >"$work/runs/$file"
+done <"$known_runs"
 
 # ---------------------------------------------------------------- the plan, in the order of work
 
@@ -222,7 +246,7 @@ add_study() {
 
 for seed in "${all_seeds[@]}"; do add_methods "$study_bits" "$seed"; done
 add_study ablations "" "${photo_sets[*]}" "${ablations[@]}"
-add_study ablations-paper "--preset paper" "${photo_sets[*]}" "${ablations[@]}"
+add_study ablations-paper "--preset paper" "${photo_sets[*]}" "${ablations_paper[@]}"
 for seed in "${all_seeds[@]}"; do
     for n in "${all_bits[@]}"; do
         [ "$n" = "$study_bits" ] || add_methods "$n" "$seed"
@@ -320,7 +344,8 @@ measure() {
         printf '"train_seconds":[%s],"train":%s,\n"eval":%s}\n' "$(tail -1 "$part.seconds")" "$(cat "$part.train")" \
             "$(cat "$part.eval")"
     } >"$part.json"
-    mv "$part.json" "$work/runs/$file"
+    "$table" --shorten "$part.json" >"$part.run" 2>"$part.log" || return 1
+    mv "$part.run" "$work/runs/$file"
 }
 
 # ---------------------------------------------------------------- all runs
@@ -391,6 +416,13 @@ wait
     done
 } >"$running/plan"
 "$table" "$running/plan" "$docs"
+{
+    cut -f1 "$known_runs"
+    printf '%s\n' "${run_file[@]}"
+} | sort -u | while read -r file; do
+    [ ! -s "$work/runs/$file" ] || printf '%s\t%s\n' "$file" "$(cat "$work/runs/$file")"
+done >"$running/runs"
+mv "$running/runs" "$docs/results-runs.tsv"
 if [ -s "$running/failed" ]; then
     echo "results.sh: $(wc -l <"$running/failed") of ${#todo[@]} runs failed; the next call tries them again" >&2
     exit 1

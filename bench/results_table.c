@@ -1,6 +1,9 @@
 /* results_table.c - writes results.md and a chart a data set from the runs that results.sh made.
  *
  *     results_table PLAN FOLDER
+ *     results_table --shorten FILE
+ *
+ * The second prints what the document needs of one run, on one line.
  *
  * PLAN has a line for all that the document wants, fields parted by tabs, rows and data sets in their order:
  *     backbone  NAME
@@ -116,6 +119,15 @@ static const char *text_of(const json_t *object, const char *key) {
     return text ? text : "";
 }
 
+/* The entry of the epoch that validation chose; NULL: none. */
+static json_t *best_entry(const json_t *train) {
+    const json_t *best = json_object_get(train, "best_epoch"), *history = json_object_get(train, "history");
+    for (size_t i = 0; best && i < json_array_size(history); i++)
+        if (json_equal(json_object_get(json_array_get(history, i), "epoch"), best))
+            return json_array_get(history, i);
+    return NULL;
+}
+
 /* NAN: the run did not measure it. */
 static double value_of(const json_t *record, int figure) {
     const json_t *train = json_object_get(record, "train"), *evaluation = json_object_get(record, "eval"), *found = NULL;
@@ -133,11 +145,8 @@ static double value_of(const json_t *record, int figure) {
     } else if (figure < VALIDATION) {
         found = json_object_get(json_object_get(evaluation, direction), "map_real");
     } else {
-        const json_t *best = json_object_get(train, "best_epoch"), *history = json_object_get(train, "history");
         snprintf(key, sizeof key, "validation_map_%s", direction);
-        for (size_t i = 0; i < json_array_size(history); i++)
-            if (json_equal(json_object_get(json_array_get(history, i), "epoch"), best))
-                found = json_object_get(json_array_get(history, i), key);
+        found = json_object_get(best_entry(train), key);
     }
     return json_is_number(found) ? json_number_value(found) : NAN;
 }
@@ -618,11 +627,66 @@ static adah_code write_document(const plan *p, const char *folder, adah_status *
     return publish(folder, "results.md", &t, status);
 }
 
+/* ---------------------------------------------------------------- one run, shortened */
+
+/* Those of the keys that the object has. NULL for NULL. */
+static json_t *keep(const json_t *object, const char *const *keys) {
+    json_t *kept = json_is_object(object) ? json_object() : NULL;
+    for (; kept && *keys; keys++)
+        if (json_object_get(object, *keys))
+            json_object_set(kept, *keys, json_object_get(object, *keys));
+    return kept;
+}
+
+static json_t *shorten_training(const json_t *train) {
+    static const char *const keys[] = {"n_train", "n_validation", "best_epoch", NULL};
+    static const char *const entry_keys[] = {"epoch", "validation_map_image_to_text", "validation_map_text_to_image", NULL};
+    json_t *kept = keep(train, keys);
+    const json_t *best = best_entry(train);
+    if (kept && best)
+        json_object_set_new(kept, "history", json_pack("[o]", keep(best, entry_keys)));
+    return kept;
+}
+
+static json_t *shorten_evaluation(const json_t *evaluation) {
+    static const char *const keys[] = {"split_checksum", "n_database", "n_queries", "n_queries_without_relevant",
+                                       "map_image_to_text", "map_text_to_image", "map_image_to_pair", "map_text_to_pair", NULL};
+    static const char *const direction_keys[] = {"map_real", NULL};
+    json_t *kept = keep(evaluation, keys);
+    for (int d = 0; kept && d < 2; d++) {
+        const json_t *direction = json_object_get(evaluation, direction_key[d]);
+        if (json_object_get(direction, "map_real"))
+            json_object_set_new(kept, direction_key[d], keep(direction, direction_keys));
+    }
+    return kept ? kept : json_null();
+}
+
+static int shorten(const char *path) {
+    static const char *const keys[] = {"version", "commit", "date", "machine", "cores", "train_seconds", NULL};
+    json_error_t error;
+    json_t *record = json_load_file(path, 0, &error), *kept = keep(record, keys);
+    if (!kept) {
+        fprintf(stderr, "results_table: %s, line %d: %s\n", path, error.line, error.text);
+        json_decref(record);
+        return 1;
+    }
+    json_object_set_new(kept, "train", shorten_training(json_object_get(record, "train")));
+    json_object_set_new(kept, "eval", shorten_evaluation(json_object_get(record, "eval")));
+    char *line = json_dumps(kept, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    const int done = line && puts(line) != EOF && fflush(stdout) == 0;
+    free(line);
+    json_decref(kept);
+    json_decref(record);
+    return !done;
+}
+
 int main(int argc, char **argv) {
     if (argc != 3) {
-        fprintf(stderr, "usage: results_table PLAN FOLDER\n");
+        fprintf(stderr, "usage: results_table PLAN FOLDER | --shorten FILE\n");
         return 2;
     }
+    if (!strcmp(argv[1], "--shorten"))
+        return shorten(argv[2]);
     adah_status status;
     plan p = {0};
     adah_code code = read_plan(argv[1], &p, &status);

@@ -46,7 +46,7 @@ static void print_summary(const char *report, const char *model_path, const adah
 
 static int run(int argc, char **argv) {
     const char *data = NULL, *model = NULL;
-    int json = 0, quiet = 0, threads = 0;
+    int json = 0, quiet = 0, threads = 0, with = 0, without = 0;
     cli_list settings = {{0}, 0};
     adah_train_options o = ADAH_TRAIN_OPTIONS_INIT;
     const cli_option options[] = {
@@ -67,7 +67,10 @@ static int run(int argc, char **argv) {
          &o.finetune, 0, 0, 0},
         {"epochs", 0, CLI_INT, "N", "passes over the training pairs", &o.n_epochs, 0, 1, 100000},
         {"seed", 0, CLI_U64, "S", "of all that is random (default 0)", &o.seed, 0, 0, 0},
-        {"no-attention", 0, CLI_FLAG, NULL, "without attention masks", &o.no_attention, 0, 0, 0},
+        {"attention", 0, CLI_FLAG, NULL,
+         "with attention masks (default but for --preset default behind a frozen\n"
+         "backbone, where codes are better without)", &with, 0, 0, 0},
+        {"no-attention", 0, CLI_FLAG, NULL, "without attention masks", &without, 0, 0, 0},
         {"no-adversary", 0, CLI_FLAG, NULL, "without the adversarial losses (adah, acmr)", &o.no_adversary, 0, 0, 0},
         {"similarity", 0, CLI_TEXT, "labels|words|pairs",
          "what makes two pairs similar: labels (shared), words (shared informative\n"
@@ -89,6 +92,11 @@ static int run(int argc, char **argv) {
     const int code = cli_parse_all(&cli_train, options, sizeof options / sizeof *options, argc, argv);
     if (code >= 0)
         return code;
+    if (with && without) {
+        fprintf(stderr, "adah train: give one of --attention and --no-attention\n");
+        return CLI_USAGE;
+    }
+    o.attention = with - without;
     adah_set_threads(threads);
     o.settings = settings.item;
     o.n_settings = settings.n;

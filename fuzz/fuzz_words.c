@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
     char *text = adah_memory_text_n((const char *)bytes + 1, n_bytes - 1);
     if (!text)
         return 0;
-    const adah_vocabulary_options options = {languages[bytes[0] & 3], 4096, 1};
+    const adah_vocabulary_options options = {languages[bytes[0] & 3], 4096, 1, bytes[0] >> 2 & 1};
     const char *const texts[] = {text};
     adah_vocabulary *vocabulary, *again;
     if (adah_vocabulary_build(texts, 1, &options, &vocabulary, NULL) == ADAH_OK) {

@@ -43,7 +43,7 @@ typedef enum adah_code {
 
 typedef struct adah_status {
     adah_code code;
-    char message[1024];
+    char message[2048];
 } adah_status;
 
 const char *adah_code_name(adah_code code);
@@ -176,7 +176,7 @@ typedef struct adah_train_options {
     int n_bits;              /* 0: the preset's */
     int n_epochs;            /* 0: the preset's */
     int finetune;            /* 1: the backbone learns too */
-    int no_attention;        /* 1: no masks */
+    int attention;           /* 1: with masks, -1: without, 0: as the preset has it for this backbone */
     int no_adversary;        /* 1: the unattended features are not looked at */
     uint64_t seed;
     const char *similarity;  /* "labels", "words" (shared informative words), "pairs" (a pair is like itself alone);

@@ -1,8 +1,8 @@
 /* vocabulary.c - texts into words (ICU), words into stems (Snowball), stems into numbers (a hash table).
  *
  * A text is cut at ICU's word boundaries, which know the languages that write no spaces. A piece that holds a letter
- * is folded (NFKC_Casefold), dropped when it is a stop word, stemmed, and looked up. Building and looking up share
- * that path. Opening ICU's rules is slow, so a vocabulary keeps them open and every call works on a clone. */
+ * is folded (NFKC_Casefold), dropped when it is a stop word, stemmed, and looked up; then, with pairs, together with the
+ * word before it. Building and looking up share that path. Opening ICU's rules is slow, so a vocabulary keeps them open and every call works on a clone. */
 #include "data/vocabulary.h"
 #include "base/memory.h"
 #include "data/stop_words.h"
@@ -27,7 +27,7 @@ enum {
 
 struct adah_vocabulary {
     char *language;
-    int is_stemmed, has_elision;
+    int is_stemmed, has_elision, has_pairs;
     adah_string_table words, stop_words;
     uint32_t *documents; /* [words.n] */
     size_t n_texts;
@@ -43,8 +43,8 @@ static adah_code fail_icu(adah_status *status, UErrorCode error) {
 
 /* ---------------------------------------------------------------- words of a text */
 
-/* Takes one word; returns 0 when memory is out. */
-typedef int (*take_word)(void *context, const char *word, size_t n_bytes);
+/* Takes one word, or a pair of words; returns 0 when memory is out. */
+typedef int (*take_word)(void *context, const char *word, size_t n_bytes, int is_pair);
 
 typedef struct splitter {
     const adah_vocabulary *vocabulary;
@@ -52,6 +52,8 @@ typedef struct splitter {
     struct sb_stemmer *stemmer; /* NULL: none */
     UChar *text;
     size_t text_capacity;
+    char pair[2 * FOLDED_BYTES_MAX]; /* the word before, then a blank and the word */
+    size_t n_before;                 /* bytes of the word before; 0: the next starts anew */
 } splitter;
 
 static void close_splitter(splitter *s) {
@@ -84,13 +86,30 @@ static int holds_letter(const UChar *word, int32_t n) {
     return 0;
 }
 
-/* Folds one piece of the text and hands it over, unless it is no word. */
+/* The word together with the one before it. */
+static int take_pair(splitter *s, const char *word, size_t n_bytes, take_word take, void *context) {
+    char *end = s->pair + s->n_before;
+    int taken = 1;
+    if (s->n_before) {
+        *end = ' ';
+        memcpy(end + 1, word, n_bytes);
+        taken = take(context, s->pair, s->n_before + 1 + n_bytes, 1);
+    }
+    memcpy(s->pair, word, n_bytes);
+    s->n_before = n_bytes;
+    return taken;
+}
+
+/* Folds one piece of the text and hands it over, unless it is no word. Stop words do not part the words beside them, as all
+ * else does that is no word. */
 static adah_code take_piece(splitter *s, const UChar *piece, int32_t n, take_word take, void *context,
                             adah_status *status) {
     UChar folded[FOLDED_UNITS_MAX];
     char word[FOLDED_BYTES_MAX];
-    if (n > WORD_UNITS_MAX || !holds_letter(piece, n))
+    if (n > WORD_UNITS_MAX || !holds_letter(piece, n)) {
+        s->n_before = 0;
         return ADAH_OK;
+    }
     UErrorCode error = U_ZERO_ERROR;
     int32_t n_units = unorm2_normalize(s->vocabulary->folding, piece, n, folded, FOLDED_UNITS_MAX, &error);
     for (int32_t i = 0; U_SUCCESS(error) && i < n_units; i++)
@@ -109,7 +128,8 @@ static adah_code take_piece(splitter *s, const UChar *piece, int32_t n, take_wor
         if (!stem)
             return adah_fail(status, ADAH_ERROR_MEMORY, "out of memory in libstemmer");
     }
-    if (n_bytes > 0 && !take(context, stem, (size_t)n_bytes))
+    if (n_bytes > 0 && (!take(context, stem, (size_t)n_bytes, 0) ||
+                        (s->vocabulary->has_pairs && !take_pair(s, stem, (size_t)n_bytes, take, context))))
         return adah_fail_memory(status, (size_t)n_bytes);
     return ADAH_OK;
 }
@@ -125,6 +145,13 @@ static adah_code take_segment(splitter *s, const UChar *segment, int32_t n, take
         ADAH_TRY(take_piece(s, segment + start, end - start, take, context, status));
     }
     return ADAH_OK;
+}
+
+static int is_blank(const UChar *piece, int32_t n) {
+    int32_t i = 0;
+    while (i < n && u_isUWhiteSpace(piece[i]))
+        i++;
+    return i == n;
 }
 
 static adah_code fail_utf8(const char *text, size_t n_bytes, adah_status *status) {
@@ -156,9 +183,12 @@ static adah_code split_text(splitter *s, const char *text, take_word take, void 
     ubrk_setText(s->breaks, s->text, n_units, &error);
     if (U_FAILURE(error))
         return fail_icu(status, error);
+    s->n_before = 0;
     for (int32_t start = ubrk_first(s->breaks), end; (end = ubrk_next(s->breaks)) != UBRK_DONE; start = end)
         if (ubrk_getRuleStatus(s->breaks) >= UBRK_WORD_NONE_LIMIT)
             ADAH_TRY(take_segment(s, s->text + start, end - start, take, context, status));
+        else if (!is_blank(s->text + start, end - start))
+            s->n_before = 0;
     return ADAH_OK;
 }
 
@@ -249,7 +279,8 @@ typedef struct counting {
     uint32_t text; /* the one being read, from 1 */
 } counting;
 
-static int count_word(void *context, const char *word, size_t n_bytes) {
+static int count_word(void *context, const char *word, size_t n_bytes, int is_pair) {
+    (void)is_pair;
     counting *c = context;
     size_t n_before = c->words.n;
     if (!adah_memory_grow((void **)&c->count, &c->capacity, n_before, sizeof *c->count))
@@ -320,6 +351,7 @@ adah_code adah_vocabulary_build(const char *const *texts, size_t n_texts, const 
     adah_vocabulary *vocabulary;
     ADAH_TRY(open_empty(options->language, ADAH_ERROR_ARGUMENT, &vocabulary, status));
     vocabulary->n_texts = n_texts;
+    vocabulary->has_pairs = options->with_pairs;
     counting c = {.text = 0};
     splitter s = {0};
     adah_code code = open_splitter(vocabulary, &s, status);
@@ -347,7 +379,7 @@ adah_code adah_vocabulary_build(const char *const *texts, size_t n_texts, const 
 
 /* ---------------------------------------------------------------- as JSON */
 
-/* {"language": "english", "texts": 2017, "words": ["sky", ...], "documents": [1630, ...]} */
+/* {"language": "english", "pairs": false, "texts": 2017, "words": ["sky", ...], "documents": [1630, ...]} */
 char *adah_vocabulary_json(const adah_vocabulary *vocabulary) {
     json_t *words = json_array(), *documents = json_array();
     int failed = !words || !documents;
@@ -355,8 +387,8 @@ char *adah_vocabulary_json(const adah_vocabulary *vocabulary) {
         failed = json_array_append_new(words, json_string(vocabulary->words.text[i])) != 0 ||
                  json_array_append_new(documents, json_integer(vocabulary->documents[i])) != 0;
     /* "o" takes the reference over, also on failure */
-    json_t *root = json_pack("{s:s, s:I, s:o, s:o}", "language", vocabulary->language, "texts",
-                             (json_int_t)vocabulary->n_texts, "words", words, "documents", documents);
+    json_t *root = json_pack("{s:s, s:b, s:I, s:o, s:o}", "language", vocabulary->language, "pairs", vocabulary->has_pairs,
+                             "texts", (json_int_t)vocabulary->n_texts, "words", words, "documents", documents);
     char *dumped = root && !failed ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     char *copy = dumped ? adah_memory_text(dumped) : NULL;
@@ -396,11 +428,12 @@ adah_code adah_vocabulary_parse(const char *json, adah_vocabulary **out, adah_st
     json_error_t error;
     json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &error), *words, *documents;
     const char *language;
+    int has_pairs = 0;
     json_int_t n_texts;
     if (!root && json_error_code(&error) == json_error_out_of_memory)
         return adah_fail_memory(status, strlen(json));
-    if (!root || json_unpack_ex(root, &error, JSON_STRICT, "{s:s, s:I, s:o, s:o}", "language", &language, "texts",
-                                &n_texts, "words", &words, "documents", &documents) != 0) {
+    if (!root || json_unpack_ex(root, &error, JSON_STRICT, "{s:s, s?b, s:I, s:o, s:o}", "language", &language, "pairs",
+                                &has_pairs, "texts", &n_texts, "words", &words, "documents", &documents) != 0) {
         json_decref(root);
         return adah_fail(status, ADAH_ERROR_FORMAT, "vocabulary: broken JSON at byte %d: %s", error.position,
                          error.text);
@@ -414,6 +447,7 @@ adah_code adah_vocabulary_parse(const char *json, adah_vocabulary **out, adah_st
         code = open_empty(language, ADAH_ERROR_FORMAT, &vocabulary, status);
     if (code == ADAH_OK) {
         vocabulary->n_texts = (size_t)n_texts;
+        vocabulary->has_pairs = has_pairs;
         code = parse_words(vocabulary, words, documents, status);
     }
     json_decref(root);
@@ -433,6 +467,11 @@ const char *adah_vocabulary_word(const adah_vocabulary *vocabulary, size_t i) {
     return i < vocabulary->words.n ? vocabulary->words.text[i] : NULL;
 }
 
+int adah_vocabulary_is_pair(const adah_vocabulary *vocabulary, size_t i) {
+    const char *word = adah_vocabulary_word(vocabulary, i);
+    return vocabulary->has_pairs && word && strchr(word, ' ');
+}
+
 uint32_t adah_vocabulary_documents(const adah_vocabulary *vocabulary, size_t i) {
     return i < vocabulary->words.n ? vocabulary->documents[i] : 0;
 }
@@ -447,11 +486,11 @@ typedef struct finding {
     int counts_unknown;
 } finding;
 
-static int find_word(void *context, const char *word, size_t n_bytes) {
+static int find_word(void *context, const char *word, size_t n_bytes, int is_pair) {
     finding *f = context;
     uint32_t id = adah_string_table_find(&f->vocabulary->words, word, n_bytes);
     if (id == ADAH_STRING_NONE)
-        return !f->counts_unknown || adah_string_table_add(&f->unknown, word, n_bytes) != ADAH_STRING_NONE;
+        return !f->counts_unknown || is_pair || adah_string_table_add(&f->unknown, word, n_bytes) != ADAH_STRING_NONE;
     if (!adah_memory_grow((void **)&f->ids, &f->capacity, f->n, sizeof *f->ids))
         return 0;
     f->ids[f->n++] = id;

@@ -1,7 +1,8 @@
 /* vocabulary.h - from a text in any language to a bag-of-words vector.
  *
  * Words are ICU's word segments that hold a letter or ideograph, NFKC-casefolded, stemmed by Snowball when the
- * language has a stemmer. A vocabulary is the list of words that count, in a fixed order. */
+ * language has a stemmer. A vocabulary is the list of words that count, in a fixed order. It may hold pairs of words, too:
+ * two that follow one another with nothing but blanks and function words between, written with one blank ("sand beach"). */
 #ifndef ADAH_DATA_VOCABULARY_H
 #define ADAH_DATA_VOCABULARY_H
 
@@ -13,8 +14,9 @@ typedef struct adah_vocabulary_options {
     const char *language;   /* Snowball name or ISO 639 code of the stemmer ("english", "en"); "none": no stemming */
     size_t n_words_max;     /* the most frequent are kept */
     size_t n_documents_min; /* a word must occur in this many texts */
+    int with_pairs;         /* pairs of words are words of their own beside the two */
 } adah_vocabulary_options;
-#define ADAH_VOCABULARY_OPTIONS_INIT {"english", 4096, 2}
+#define ADAH_VOCABULARY_OPTIONS_INIT {"english", 4096, 2, 0}
 
 /* Order: by document frequency descending, then by bytes, so that it depends on the texts alone. Function words
  * (a short stop list of the language, when there is one) are left out. An unknown language is an error that lists
@@ -29,10 +31,11 @@ void adah_vocabulary_free(adah_vocabulary *vocabulary);
 size_t adah_vocabulary_size(const adah_vocabulary *vocabulary);
 const char *adah_vocabulary_word(const adah_vocabulary *vocabulary, size_t i);
 uint32_t adah_vocabulary_documents(const adah_vocabulary *vocabulary, size_t i); /* texts that held it at build */
+int adah_vocabulary_is_pair(const adah_vocabulary *vocabulary, size_t i);
 size_t adah_vocabulary_texts(const adah_vocabulary *vocabulary);                 /* texts at build */
 
 /* The words of a text as ascending positions in the vocabulary, without repeats. *ids by adah_memory_free.
- * *n_unknown (may be NULL): distinct words not in it. Invalid UTF-8 is ADAH_ERROR_ARGUMENT. Thread-safe. */
+ * *n_unknown (may be NULL): distinct words, pairs aside, not in it. Invalid UTF-8 is ADAH_ERROR_ARGUMENT. Thread-safe. */
 adah_code adah_vocabulary_lookup(const adah_vocabulary *vocabulary, const char *text, uint32_t **ids, size_t *n_ids,
                                  size_t *n_unknown, adah_status *status);
 

@@ -86,6 +86,7 @@ static const field fields[] = {
     TEXT(language, NULL),
     INT(n_words_max, 1, 1000000),
     INT(n_documents_min, 1, 1000000),
+    INT(word_pairs, 0, 1),
     {"seed", FIELD_U64, offsetof(adah_config, seed), 0, 0, NULL},
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields };
@@ -191,7 +192,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .weights_style = "torchvision",
         .n_side = backbone->n_side,
         .finetune = backbone->from_scratch,
-        .attention = 1,
+        .attention = backbone->from_scratch,
         .adversary = 1,
         .pooling = ADAH_POOL_ATTENDED,
         .attention_threshold = backbone->from_scratch ? 1 : 0.7f,
@@ -226,9 +227,9 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .rate_backbone = backbone->from_scratch ? 1e-3f : 1e-4f,
         .rate_attention = 1e-3f,
         .schedule = "cosine",
-        .weight_decay = 0,
+        .weight_decay = backbone->from_scratch ? 0 : 1,
         .clip_norm = 0,
-        .dropout = 0,
+        .dropout = backbone->from_scratch ? 0 : 0.2f,
         .augment_crop = 0,
         .augment_flip = 0,
         .validation_share = 0.1f,
@@ -236,11 +237,15 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .language = "english",
         .n_words_max = 4096,
         .n_documents_min = 2,
+        .word_pairs = !backbone->from_scratch,
         .seed = 0,
     };
     strcpy(c.backbone, backbone->name);
     if (!strcmp(preset, "paper")) {
         strcpy(c.preset, "paper");
+        c.attention = 1;
+        c.word_pairs = 0;
+        c.weight_decay = c.dropout = 0;
         c.classifier_weight = 0;
         c.contrastive_weight = 0;
         c.attention_retrieval_weight = 0;
@@ -287,7 +292,7 @@ adah_code adah_config_method(const char *method, adah_config *config, adah_statu
     if (adah_config_is_rival(&c)) {
         c.attention = c.adversary = 0;
         c.pooling = ADAH_POOL_ALL;
-        c.contrastive_weight = 0;
+        c.contrastive_weight = c.weight_decay = c.dropout = 0;
         c.rate = 1e-3f;
         c.n_epochs = 30;
         c.n_final_epochs = 15;
@@ -305,7 +310,7 @@ adah_code adah_config_method(const char *method, adah_config *config, adah_statu
 static int field_from_json(const field *f, const json_t *value, adah_config *config);
 
 static adah_code unknown_setting(const char *setting, adah_status *status) {
-    char known[1000] = "";
+    char known[1800] = "";
     for (int i = 0, n = 0; i < N_FIELDS && n < (int)sizeof known - ADAH_NAME_BYTES - 16; i++)
         n += snprintf(known + n, sizeof known - (size_t)n, "%s%s", i ? ", " : "", fields[i].key);
     return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": expected NAME=VALUE with NAME one of %s", setting, known);

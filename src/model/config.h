@@ -65,7 +65,7 @@ typedef struct adah_config {
     float validation_share;   /* of the training records */
     char similarity[ADAH_NAME_BYTES]; /* "labels", "words", "pairs" */
     char language[ADAH_NAME_BYTES];
-    int n_words_max, n_documents_min;
+    int n_words_max, n_documents_min, word_pairs;
     uint64_t seed;
 } adah_config;
 

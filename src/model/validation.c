@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-enum { VALIDATION_DATABASE_MAX = 5000, VALIDATION_QUERIES_MAX = 1000 };
+enum { VALIDATION_DATABASE_MAX = 2000, VALIDATION_QUERIES_MAX = 1000 };
 
 typedef struct coded_items {
     adah_coded_set image, text;

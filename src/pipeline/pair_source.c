@@ -62,7 +62,7 @@ static adah_code informative_words(const adah_dataset *dataset, const adah_vocab
         return adah_fail_memory(status, n);
     for (size_t i = 0; i < n; i++) {
         const uint32_t texts = adah_vocabulary_documents(vocabulary, i);
-        keep[i] = texts >= ADAH_INFORMATIVE_TEXTS_MIN && texts <= most;
+        keep[i] = texts >= ADAH_INFORMATIVE_TEXTS_MIN && texts <= most && !adah_vocabulary_is_pair(vocabulary, i);
     }
     const adah_code code = look_up_words(dataset, vocabulary, keep, out, status);
     adah_memory_free(keep);

@@ -89,9 +89,9 @@ static adah_code configure(job *j, adah_status *status) {
     const char *backbone = o->backbone ? o->backbone : is_image_given(j) ? "none" : "small";
     ADAH_TRY(adah_config_preset(o->preset ? o->preset : "default", backbone, c, status));
     ADAH_TRY(adah_config_method(o->method ? o->method : "adah", c, status));
-    if (adah_config_is_rival(c) && (o->no_attention || (o->no_adversary && !c->adversary)))
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no %s is asked for, but the method %s has none to leave out",
-                         o->no_attention ? "attention" : "adversary", c->method);
+    if (adah_config_is_rival(c) && (o->attention || (o->no_adversary && !c->adversary)))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is asked for, but the method %s has none",
+                         o->attention > 0 ? "attention" : o->attention ? "no attention" : "no adversary", c->method);
     if (o->n_bits)
         c->n_bits = o->n_bits;
     if (o->n_epochs)
@@ -99,7 +99,8 @@ static adah_code configure(job *j, adah_status *status) {
     c->seed = o->seed;
     if (o->finetune)
         adah_config_finetune(c);
-    c->attention &= !o->no_attention;
+    if (o->attention)
+        c->attention = o->attention > 0;
     c->adversary &= !o->no_adversary;
     const char *similarity = o->similarity ? o->similarity : adah_dataset_label_count(dataset) ? "labels"
                              : is_text_given(j) ? "pairs" : "words";
@@ -108,6 +109,10 @@ static adah_code configure(job *j, adah_status *status) {
         ADAH_TRY(copy_name(c->language, "language", o->language, status));
     for (size_t i = 0; i < o->n_settings; i++)
         ADAH_TRY(adah_config_set(c, o->settings[i], status));
+    for (size_t i = 0; i < o->n_settings && !c->attention; i++)
+        if (!strncmp(o->settings[i], "attention_", strlen("attention_")))
+            return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": there is no attention it could change; ask for attention, "
+                             "too", o->settings[i]);
     ADAH_TRY(adah_config_check(c, status));
     if (!strcmp(c->similarity, "labels") && !adah_dataset_label_count(dataset))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: no record has labels; choose the similarity \"words\" or \"pairs\"",
@@ -150,7 +155,8 @@ static adah_code make_vocabulary(job *j, adah_status *status) {
     for (size_t i = 0; i < n; i++)
         if (adah_dataset_record(j->dataset, i)->split == ADAH_SPLIT_TRAIN)
             texts[n_texts++] = adah_dataset_record(j->dataset, i)->text;
-    const adah_vocabulary_options options = {c->language, (size_t)c->n_words_max, (size_t)c->n_documents_min};
+    const adah_vocabulary_options options = {c->language, (size_t)c->n_words_max, (size_t)c->n_documents_min,
+                                             c->word_pairs};
     const adah_code code = adah_vocabulary_build(texts, n_texts, &options, &j->vocabulary, status);
     adah_memory_free(texts);
     if (code != ADAH_OK)

@@ -76,7 +76,7 @@ static const char *const captions[] = {"a boat on the sea", "the sky and the sea
 
 static adah_code build_vocabulary(adah_status *status) {
     adah_vocabulary *vocabulary = NULL;
-    adah_vocabulary_options options = {"english", 100, 1};
+    adah_vocabulary_options options = {"english", 100, 1, 0};
     adah_code code = adah_vocabulary_build(captions, 4, &options, &vocabulary, status);
     assert_int_equal(vocabulary != NULL, code == ADAH_OK);
     if (vocabulary)
@@ -121,7 +121,7 @@ static void vocabulary(void **state) {
     (void)state;
     fail_allocations(build_vocabulary, UINT64_MAX);
     fail_allocations(parse_vocabulary, UINT64_MAX);
-    adah_vocabulary_options options = {"english", 100, 1};
+    adah_vocabulary_options options = {"english", 100, 1, 0};
     assert_int_equal(adah_vocabulary_build(captions, 4, &options, &shared, NULL), ADAH_OK);
     fail_allocations(look_up, UINT64_MAX);
     fail_allocations(dump_vocabulary, UINT64_MAX);

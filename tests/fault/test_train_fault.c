@@ -55,7 +55,7 @@ static adah_network_plan plan_of(adah_backend backend) {
 static int start(void **state) {
     (void)state;
     static const char *const texts[] = {"red ball", "blue ball", "green sea"};
-    const adah_vocabulary_options options = {"none", 100, 1};
+    const adah_vocabulary_options options = {"none", 100, 1, 0};
     adah_vocabulary *vocabulary;
     adah_network *net;
     if (access("/dev/shm", W_OK) == 0)

@@ -45,7 +45,7 @@ static int make_vocabulary(void **state) {
         setenv("TMPDIR", "/dev/shm", 0); /* hundreds of files are synced to it */
     static const char *const texts[] = {"a red ball", "ein roter Käfer und a ball", "the red beetle",
                                         "blue sea beetle"};
-    const adah_vocabulary_options options = {"english", 100, 1};
+    const adah_vocabulary_options options = {"english", 100, 1, 0};
     return adah_vocabulary_build(texts, 4, &options, &vocabulary, NULL) != ADAH_OK;
 }
 

@@ -92,11 +92,11 @@ static void counts_and_orders(void **state) {
     assert_words(vocabulary, "sky sea tree apple boat zebra");
     adah_vocabulary_free(vocabulary);
 
-    adah_vocabulary_options options = {"none", 2, 1};
+    adah_vocabulary_options options = {"none", 2, 1, 0};
     assert_int_equal(adah_vocabulary_build(texts, 6, &options, &vocabulary, NULL), ADAH_OK);
     assert_words(vocabulary, "sky sea");
     adah_vocabulary_free(vocabulary);
-    options = (adah_vocabulary_options){"none", 100, 2};
+    options = (adah_vocabulary_options){"none", 100, 2, 0};
     assert_int_equal(adah_vocabulary_build(texts, 6, &options, &vocabulary, NULL), ADAH_OK);
     assert_words(vocabulary, "sky sea tree");
     adah_vocabulary_free(vocabulary);
@@ -106,18 +106,52 @@ static void counts_and_orders(void **state) {
     adah_vocabulary_free(NULL);
 }
 
+/* Neighbours, also over blanks and stop words, not over commas, numbers and the ends of a text. */
+static void pairs_words(void **state) {
+    (void)state;
+    const char *texts[] = {"sand beaches, trees", "the SAND of a  beach 2 tree", "beach", "sand-beach"};
+    const adah_vocabulary_options options = {"english", 100, 1, 1};
+    adah_vocabulary *vocabulary = NULL;
+    assert_int_equal(adah_vocabulary_build(texts, 4, &options, &vocabulary, NULL), ADAH_OK);
+    assert_words(vocabulary, "beach sand sand beach tree");
+    assert_int_equal(adah_vocabulary_documents(vocabulary, 2), 2);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(adah_vocabulary_is_pair(vocabulary, i), i == 2);
+    char *json = adah_vocabulary_json(vocabulary);
+    adah_vocabulary_free(vocabulary);
+    assert_int_equal(adah_vocabulary_parse(json, &vocabulary, NULL), ADAH_OK);
+    adah_memory_free(json);
+    const struct {
+        const char *text;
+        size_t n, id[4], n_unknown;
+    } asked[] = {{"sand beach", 3, {0, 1, 2}, 0},   {"beach sand", 2, {0, 1}, 0},  {"sand, beach", 2, {0, 1}, 0},
+                 {"sand", 1, {1}, 0},               {"beach", 1, {0}, 0},          {"sand on the beach", 3, {0, 1, 2}, 0},
+                 {"sand boat beach", 2, {0, 1}, 1}, {"beach tree", 2, {0, 3}, 0}};
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        uint32_t *ids;
+        size_t n, n_unknown;
+        assert_int_equal(adah_vocabulary_lookup(vocabulary, asked[i].text, &ids, &n, &n_unknown, NULL), ADAH_OK);
+        if (n != asked[i].n || n_unknown != asked[i].n_unknown)
+            fail_msg("\"%s\": %zu words, %zu unknown", asked[i].text, n, n_unknown);
+        for (size_t k = 0; k < n; k++)
+            assert_int_equal(ids[k], asked[i].id[k]);
+        adah_memory_free(ids);
+    }
+    adah_vocabulary_free(vocabulary);
+}
+
 static void refuses_bad_building(void **state) {
     (void)state;
     const char *texts[] = {"sky sea", "ab\xffz", "1 2 3"};
     adah_vocabulary *vocabulary = NULL;
     adah_status status;
-    adah_vocabulary_options options = {"klingon", 10, 1};
+    adah_vocabulary_options options = {"klingon", 10, 1, 0};
     assert_int_equal(adah_vocabulary_build(texts, 1, &options, &vocabulary, &status), ADAH_ERROR_ARGUMENT);
     assert_non_null(strstr(status.message, "\"klingon\", expected one of: none, arabic,"));
     assert_non_null(strstr(status.message, "yiddish"));
     options.language = NULL;
     assert_int_equal(adah_vocabulary_build(texts, 1, &options, &vocabulary, &status), ADAH_ERROR_ARGUMENT);
-    options = (adah_vocabulary_options){"none", 0, 1};
+    options = (adah_vocabulary_options){"none", 0, 1, 0};
     assert_int_equal(adah_vocabulary_build(texts, 1, &options, &vocabulary, &status), ADAH_ERROR_ARGUMENT);
     assert_non_null(strstr(status.message, "n_words_max 0"));
     options.n_words_max = 10;
@@ -202,6 +236,7 @@ static void refuses_bad_json(void **state) {
         {"{\"language\":\"none\",\"texts\":\"3\",\"words\":[\"a\"],\"documents\":[1]}", "broken JSON"},
         {"{\"language\":\"none\",\"texts\":-1,\"words\":[\"a\"],\"documents\":[1]}", "texts -1"},
         {"{\"language\":\"none\",\"texts\":4294967295,\"words\":[\"a\"],\"documents\":[1]}", "texts 4294967295"},
+        {"{\"language\":\"none\",\"pairs\":1,\"texts\":3,\"words\":[\"a\"],\"documents\":[1]}", "broken JSON"},
         {"{\"language\":\"elvish\",\"texts\":3,\"words\":[\"a\"],\"documents\":[1]}", "\"elvish\""},
         {"{\"language\":\"none\",\"texts\":3,\"words\":[\"a\"],\"documents\":[1,2]}", "got 1 and 2 items"},
         {"{\"language\":\"none\",\"texts\":3,\"words\":[],\"documents\":[]}", "got 0 and 0 items"},
@@ -297,6 +332,7 @@ int main(void) {
         cmocka_unit_test(splits_languages),
         cmocka_unit_test(skips_endless_words),
         cmocka_unit_test(counts_and_orders),
+        cmocka_unit_test(pairs_words),
         cmocka_unit_test(refuses_bad_building),
         cmocka_unit_test(looks_up),
         cmocka_unit_test(survives_json),
