@@ -22,6 +22,7 @@ enum {
     WORD_UNITS_MAX = 80,                    /* UTF-16; a longer run is no word of a language */
     FOLDED_UNITS_MAX = 18 * WORD_UNITS_MAX, /* no character grows more under NFKC */
     FOLDED_BYTES_MAX = 3 * FOLDED_UNITS_MAX + 1,
+    PAIR_BYTES_MAX = 2 * FOLDED_BYTES_MAX + 16, /* a stem may be a letter or two longer than the word */
     TEXT_BYTES_MAX = 1 << 30
 };
 
@@ -52,8 +53,8 @@ typedef struct splitter {
     struct sb_stemmer *stemmer; /* NULL: none */
     UChar *text;
     size_t text_capacity;
-    char pair[2 * FOLDED_BYTES_MAX]; /* the word before, then a blank and the word */
-    size_t n_before;                 /* bytes of the word before; 0: the next starts anew */
+    char pair[PAIR_BYTES_MAX]; /* the word before, then a blank and the word */
+    size_t n_before;           /* bytes of the word before; 0: the next starts anew */
 } splitter;
 
 static void close_splitter(splitter *s) {

@@ -134,6 +134,8 @@ extern const adah_engine adah_engine_onednn;    /* nn_onednn.c */
 
 /* nn_reference.c: plain loops for a convolution, fully connected, batch or response norm or pooling node. */
 const adah_kernel *adah_reference_kernel(adah_node_kind kind);
+/* pointwise.c: a kernel for 1x1 convolutions with few outputs on a plain input; NULL: this node is none of these. */
+const adah_kernel *adah_pointwise_kernel(const adah_node *node);
 /* nn_shared.c: kernels for all the other kinds; allocates their state. */
 adah_code adah_shared_prepare(adah_node *node, adah_status *status);
 

@@ -6,7 +6,7 @@
  * input as it comes.
  * Fully connected layers are matrix products on plain arrays: weights are never copied, and nothing needs
  * preparing, so that a text is encoded milliseconds after the program starts.
- * What oneDNN has no kernel for runs on the reference loops.
+ * What oneDNN has no kernel for runs on the reference loops, and a 1x1 convolution that oneDNN would reorder for on pointwise.c.
  *
  * The engine is one a process, the stream one a graph. Scratchpads are the graph's own memory, because primitives
  * that own theirs must stay in the thread that made them. */
@@ -978,6 +978,8 @@ static adah_code prepare_concatenate(adah_node *node, void **wanted, adah_status
 
 static adah_code prepare(adah_node *node, void **wanted, adah_status *status) {
     static const adah_kernel fully_connected = {fully_connected_forward, fully_connected_backward, 0, NULL};
+    if ((node->kernel = adah_pointwise_kernel(node)))
+        return ADAH_OK;
     switch (node->kind) {
     case ADAH_NODE_CONVOLUTION: return prepare_convolution(node, wanted, status);
     case ADAH_NODE_BATCH_NORM: return prepare_norm(node, wanted, status);

@@ -148,7 +148,7 @@ adah_code adah_attend_image(adah_encoder *e, const char *path, adah_attention_ma
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this model is of the method %s, which has no attention",
                          e->model->state.config.method);
     if (!side->attention.mask)
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "this model was trained without attention");
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "this model was trained without attention masks; train one with attention");
     ADAH_TRY(adah_image_load(path, (size_t)e->model->state.config.n_side, e->rgb, status));
     ADAH_TRY(run_image(e, status));
     const adah_shape f = adah_node_shape(side->feature);

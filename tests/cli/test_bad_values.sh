@@ -53,6 +53,10 @@ for name in squeezenet1_1 vgg16 vgg19 cnn_f; do
     train 2 --backbone "$name" --set n_side=64
     stderr_has "backbone $name needs its pre-trained weights"
 done
+train 2 --attention --no-attention
+stderr_has 'one of --attention and --no-attention'
+train 2 --no-attention --set attention_threshold=2
+stderr_has '"attention_threshold=2": there is no attention it could change'
 train 1 --backbone squeezenet1_1 --set n_side=64 --weights nowhere.safetensors
 stderr_has 'nowhere.safetensors: cannot open'
 train 1 --backbone squeezenet1_1 --set n_side=64 --weights scenes/metadata.jsonl
