@@ -29,6 +29,7 @@ static adah_config config_of(int kind) {
     c.pooling = kinds[kind].pooling;
     c.attention = c.adversary = kinds[kind].attention;
     c.attention_threshold = 1;
+    c.dropout = 0; /* the two networks would draw other numbers */
     c.attention_init = 1;
     return c;
 }
