@@ -213,7 +213,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .proxy_weight = 0,
         .proxy_temperature = 0.1f,
         .contrastive_weight = backbone->from_scratch ? 0 : 15,
-        .contrastive_temperature = 0.3f,
+        .contrastive_temperature = 0.2f,
         .quantisation_weight = 0,
         .balance_weight = 0,
         .n_bank = 0,
