@@ -2,7 +2,8 @@
  *
  * A text is cut at ICU's word boundaries, which know the languages that write no spaces. A piece that holds a letter
  * is folded (NFKC_Casefold), dropped when it is a stop word, stemmed, and looked up; then, with pairs, together with the
- * word before it. Building and looking up share that path. Opening ICU's rules is slow, so a vocabulary keeps them open and every call works on a clone. */
+ * word before it. Building and looking up share that path. Opening ICU's rules is slow, so a vocabulary keeps them open and
+ * every call works on a clone. */
 #include "data/vocabulary.h"
 #include "base/memory.h"
 #include "data/stop_words.h"
@@ -23,7 +24,8 @@ enum {
     FOLDED_UNITS_MAX = 18 * WORD_UNITS_MAX, /* no character grows more under NFKC */
     FOLDED_BYTES_MAX = 3 * FOLDED_UNITS_MAX + 1,
     PAIR_BYTES_MAX = 2 * FOLDED_BYTES_MAX + 16, /* a stem may be a letter or two longer than the word */
-    TEXT_BYTES_MAX = 1 << 30
+    TEXT_BYTES_MAX = 1 << 30,
+    PAIR_SIGN = '+' /* stands in no word */
 };
 
 struct adah_vocabulary {
@@ -53,7 +55,7 @@ typedef struct splitter {
     struct sb_stemmer *stemmer; /* NULL: none */
     UChar *text;
     size_t text_capacity;
-    char pair[PAIR_BYTES_MAX]; /* the word before, then a blank and the word */
+    char pair[PAIR_BYTES_MAX]; /* the word before, then a plus and the word */
     size_t n_before;           /* bytes of the word before; 0: the next starts anew */
 } splitter;
 
@@ -92,7 +94,7 @@ static int take_pair(splitter *s, const char *word, size_t n_bytes, take_word ta
     char *end = s->pair + s->n_before;
     int taken = 1;
     if (s->n_before) {
-        *end = ' ';
+        *end = PAIR_SIGN;
         memcpy(end + 1, word, n_bytes);
         taken = take(context, s->pair, s->n_before + 1 + n_bytes, 1);
     }
@@ -271,6 +273,7 @@ void adah_vocabulary_free(adah_vocabulary *vocabulary) {
 typedef struct word_count {
     const char *word;
     uint32_t n_documents, last_text; /* last_text: from 1, the latest that held it */
+    int is_pair, is_kept;
 } word_count;
 
 typedef struct counting {
@@ -281,7 +284,6 @@ typedef struct counting {
 } counting;
 
 static int count_word(void *context, const char *word, size_t n_bytes, int is_pair) {
-    (void)is_pair;
     counting *c = context;
     size_t n_before = c->words.n;
     if (!adah_memory_grow((void **)&c->count, &c->capacity, n_before, sizeof *c->count))
@@ -290,7 +292,7 @@ static int count_word(void *context, const char *word, size_t n_bytes, int is_pa
     if (id == ADAH_STRING_NONE)
         return 0;
     if (id == n_before)
-        c->count[id] = (word_count){c->words.text[id], 0, 0};
+        c->count[id] = (word_count){c->words.text[id], 0, 0, is_pair, 0};
     if (c->count[id].last_text != c->text) {
         c->count[id].last_text = c->text;
         c->count[id].n_documents++;
@@ -319,21 +321,33 @@ static adah_code make_room(adah_vocabulary *vocabulary, size_t n_words, adah_sta
     return vocabulary->documents ? ADAH_OK : adah_fail_memory(status, n_words * sizeof *vocabulary->documents);
 }
 
+/* Which of the sorted words stay, and how many: pairs have the room that single words leave. */
+static size_t choose_words(counting *c, const adah_vocabulary_options *options) {
+    size_t n_kept = 0;
+    for (int pairs = 0; pairs < 2; pairs++)
+        for (size_t i = 0; i < c->words.n; i++) {
+            word_count *w = &c->count[i];
+            if (w->is_pair != pairs)
+                continue;
+            w->is_kept = n_kept < options->n_words_max && w->n_documents >= options->n_documents_min;
+            n_kept += (size_t)w->is_kept;
+        }
+    return n_kept;
+}
+
 /* Sorts the counted words and keeps those that the options ask for. */
 static adah_code keep_words(adah_vocabulary *vocabulary, counting *c, const adah_vocabulary_options *options,
                             adah_status *status) {
-    size_t n_kept = 0;
     if (c->words.n)
         qsort(c->count, c->words.n, sizeof *c->count, compare_counts);
-    while (n_kept < c->words.n && n_kept < options->n_words_max &&
-           c->count[n_kept].n_documents >= options->n_documents_min)
-        n_kept++;
+    const size_t n_kept = choose_words(c, options);
     if (n_kept == 0)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "no word occurs in at least %zu of the %zu texts",
                          options->n_documents_min, vocabulary->n_texts);
     ADAH_TRY(make_room(vocabulary, n_kept, status));
-    for (size_t i = 0; i < n_kept; i++)
-        ADAH_TRY(add_word(vocabulary, c->count[i].word, strlen(c->count[i].word), c->count[i].n_documents, status));
+    for (size_t i = 0; i < c->words.n; i++)
+        if (c->count[i].is_kept)
+            ADAH_TRY(add_word(vocabulary, c->count[i].word, strlen(c->count[i].word), c->count[i].n_documents, status));
     return ADAH_OK;
 }
 
@@ -470,7 +484,7 @@ const char *adah_vocabulary_word(const adah_vocabulary *vocabulary, size_t i) {
 
 int adah_vocabulary_is_pair(const adah_vocabulary *vocabulary, size_t i) {
     const char *word = adah_vocabulary_word(vocabulary, i);
-    return vocabulary->has_pairs && word && strchr(word, ' ');
+    return vocabulary->has_pairs && word && strchr(word, PAIR_SIGN);
 }
 
 uint32_t adah_vocabulary_documents(const adah_vocabulary *vocabulary, size_t i) {

@@ -2,7 +2,7 @@
  *
  * Words are ICU's word segments that hold a letter or ideograph, NFKC-casefolded, stemmed by Snowball when the
  * language has a stemmer. A vocabulary is the list of words that count, in a fixed order. It may hold pairs of words, too:
- * two that follow one another with nothing but blanks and function words between, written with one blank ("sand beach"). */
+ * two that follow one another with nothing but blanks and function words between, written with a plus ("sand+beach"). */
 #ifndef ADAH_DATA_VOCABULARY_H
 #define ADAH_DATA_VOCABULARY_H
 
@@ -12,7 +12,7 @@ typedef struct adah_vocabulary adah_vocabulary;
 
 typedef struct adah_vocabulary_options {
     const char *language;   /* Snowball name or ISO 639 code of the stemmer ("english", "en"); "none": no stemming */
-    size_t n_words_max;     /* the most frequent are kept */
+    size_t n_words_max;     /* the most frequent are kept; pairs in the room that single words leave */
     size_t n_documents_min; /* a word must occur in this many texts */
     int with_pairs;         /* pairs of words are words of their own beside the two */
 } adah_vocabulary_options;

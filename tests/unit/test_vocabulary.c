@@ -113,10 +113,15 @@ static void pairs_words(void **state) {
     const adah_vocabulary_options options = {"english", 100, 1, 1};
     adah_vocabulary *vocabulary = NULL;
     assert_int_equal(adah_vocabulary_build(texts, 4, &options, &vocabulary, NULL), ADAH_OK);
-    assert_words(vocabulary, "beach sand sand beach tree");
+    assert_words(vocabulary, "beach sand sand+beach tree");
     assert_int_equal(adah_vocabulary_documents(vocabulary, 2), 2);
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(adah_vocabulary_is_pair(vocabulary, i), i == 2);
+    const adah_vocabulary_options few = {"english", 3, 1, 1};
+    adah_vocabulary *small = NULL;
+    assert_int_equal(adah_vocabulary_build(texts, 4, &few, &small, NULL), ADAH_OK);
+    assert_words(small, "beach sand tree"); /* single words first */
+    adah_vocabulary_free(small);
     char *json = adah_vocabulary_json(vocabulary);
     adah_vocabulary_free(vocabulary);
     assert_int_equal(adah_vocabulary_parse(json, &vocabulary, NULL), ADAH_OK);
