@@ -6,7 +6,7 @@
 # interrupted script goes on where it was. A run that fails is told on stderr and tried again the next time. The model is
 # deleted when it is evaluated. results_table.c reads the files and writes the document; beside it goes results-runs.tsv, a
 # line a run, from which the script goes on where the folder is new. Runs of an older program are not told from new ones, but
-# the document names the commits: after a change of the methods take out their lines and files, or measure --anew.
+# the document names the commits: after a change of the methods measure theirs --anew.
 set -euo pipefail
 export LC_ALL=C OMP_WAIT_POLICY=passive
 
@@ -35,7 +35,7 @@ methods=(
 # The paper's parts, in the preset default and in the preset paper.
 ablations=(
     "full | --attention"
-    "no attention (the default) |"
+    "no attention (the default) |" # below: other options behind a backbone that learns from scratch
     "attention without adversary | --attention --no-adversary"
     "random mask | --attention --set attention_mask=random"
     "soft mask in place of the threshold | --attention --set attention_mask=soft"
@@ -132,7 +132,7 @@ Options that choose a part of the runs (the document shows all that were ever ma
   --groups "GROUP ..."  of methods ablations ablations-paper grafts settings
   --methods "NAME ..."  rows of the comparison of methods, and nothing else
   --render              no runs: only write the document
-  --anew                do not go on from results-runs.tsv beside the document
+  --anew                measure the chosen runs again
 
 Options that change the runs (they are kept apart from others):
   --backbone NAME       of the photo sets (default mobilenet_v2)
@@ -192,9 +192,10 @@ trap 'rm -rf "$running"' EXIT
 
 # What was measured before, elsewhere perhaps: FILE, tab, the run on one line.
 known_runs=$docs/results-runs.tsv
-[ "$anew" = 0 ] && [ -f "$known_runs" ] || known_runs=/dev/null
+[ -f "$known_runs" ] || known_runs=/dev/null
 while IFS=$'\t' read -r file line; do
-    [ -e "$work/runs/$file" ] || printf '%s\n' "$line" >"$work/runs/$file"
+    [ -n "$line" ] && [ ! -s "$work/runs/$file" ] || continue
+    printf '%s\n' "$line" >"$running/known" && mv "$running/known" "$work/runs/$file"
 done <"$known_runs"
 
 # ---------------------------------------------------------------- the plan, in the order of work
@@ -244,6 +245,7 @@ add_study() {
     done
 }
 
+[ "$backbone" != small ] || ablations[1]="no attention | --no-attention"
 for seed in "${all_seeds[@]}"; do add_methods "$study_bits" "$seed"; done
 add_study ablations "" "${photo_sets[*]}" "${ablations[@]}"
 add_study ablations-paper "--preset paper" "${photo_sets[*]}" "${ablations_paper[@]}"
@@ -356,7 +358,7 @@ for i in "${!run_file[@]}"; do
     if is_in "$only" "${run_data[$i]}" && is_in "$bits" "${run_bits[$i]}" && is_in "$seeds" "${run_seed[$i]}" &&
         is_in "$groups" "${run_group[$i]}" && is_in "$names" "${run_name[$i]}" && [ -z "${seen[${run_file[$i]}]-}" ]; then
         seen[${run_file[$i]}]=1
-        [ "$render" = 1 ] || [ -s "$work/runs/${run_file[$i]}" ] || todo+=("$i")
+        [ "$render" = 1 ] || { [ "$anew" = 0 ] && [ -s "$work/runs/${run_file[$i]}" ]; } || todo+=("$i")
     fi
 done
 
@@ -420,7 +422,7 @@ wait
     cut -f1 "$known_runs"
     printf '%s\n' "${run_file[@]}"
 } | sort -u | while read -r file; do
-    [ ! -s "$work/runs/$file" ] || printf '%s\t%s\n' "$file" "$(cat "$work/runs/$file")"
+    [ ! -s "$work/runs/$file" ] || printf '%s\t%s\n' "$file" "$("$table" --shorten "$work/runs/$file")"
 done >"$running/runs"
 mv "$running/runs" "$docs/results-runs.tsv"
 if [ -s "$running/failed" ]; then

@@ -8,7 +8,8 @@ static int run(int argc, char **argv);
 const cli_command cli_attend = {
     "attend", "Show where the model looks in an image.", "",
     "Writes the image as PNG with what the attention mask leaves out darkened and the mask outlined.\n"
-    "The model must have been trained with masks: behind a frozen backbone that takes 'adah train --attention'.\n"
+    "The model must have been trained with masks: on frozen pre-trained or given features that takes\n"
+    "'adah train --attention'.\n"
     "\n"
     "Example:\n"
     "  adah attend --model photos.safetensors --image my-cat.jpg --out my-cat-attended.png\n",

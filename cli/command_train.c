@@ -68,8 +68,8 @@ static int run(int argc, char **argv) {
         {"epochs", 0, CLI_INT, "N", "passes over the training pairs", &o.n_epochs, 0, 1, 100000},
         {"seed", 0, CLI_U64, "S", "of all that is random (default 0)", &o.seed, 0, 0, 0},
         {"attention", 0, CLI_FLAG, NULL,
-         "with attention masks; only --preset default behind a frozen backbone is\n"
-         "without them unless told, because its codes are better so", &with, 0, 0, 0},
+         "with attention masks; only --preset default on frozen pre-trained or given\n"
+         "features is without them unless told, because its codes are better so", &with, 0, 0, 0},
         {"no-attention", 0, CLI_FLAG, NULL, "without attention masks", &without, 0, 0, 0},
         {"no-adversary", 0, CLI_FLAG, NULL, "without the adversarial losses (adah, acmr)", &o.no_adversary, 0, 0, 0},
         {"similarity", 0, CLI_TEXT, "labels|words|pairs",

@@ -164,6 +164,11 @@ adah_code adah_config_check(const adah_config *config, adah_status *status) {
 void adah_config_finetune(adah_config *config) {
     const adah_backbone *backbone = adah_backbone_find(config->backbone);
     config->finetune = 1;
+    if (!strcmp(config->preset, "default") && !adah_config_is_rival(config)) { /* chosen on frozen features alone */
+        config->attention = 1;
+        config->weight_decay = config->dropout = 0;
+        config->word_pairs = 0;
+    }
     if (backbone->has_fc && config->n_batch > 64)
         config->n_batch = 64;
 }

@@ -82,6 +82,22 @@ static adah_code check_given(const job *j, adah_status *status) {
     return ADAH_OK;
 }
 
+/* What masks alone have does nothing without them. */
+static adah_code check_masks(const adah_config *c, const adah_train_options *o, adah_status *status) {
+    static const char *const of_masks[] = {"attention_", "adversar", "rate_attention=", "n_warmup_epochs="};
+    if (c->attention || adah_config_is_rival(c))
+        return ADAH_OK;
+    if (o->no_adversary)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no adversary is asked for, but without attention there is none; ask for attention, "
+                         "too");
+    for (size_t i = 0; i < o->n_settings; i++)
+        for (size_t k = 0; k < sizeof of_masks / sizeof *of_masks; k++)
+            if (!strncmp(o->settings[i], of_masks[k], strlen(of_masks[k])))
+                return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": there is no attention it could change; ask for "
+                                 "attention, too", o->settings[i]);
+    return ADAH_OK;
+}
+
 static adah_code configure(job *j, adah_status *status) {
     const adah_dataset *dataset = j->dataset;
     const adah_train_options *o = j->options;
@@ -109,10 +125,7 @@ static adah_code configure(job *j, adah_status *status) {
         ADAH_TRY(copy_name(c->language, "language", o->language, status));
     for (size_t i = 0; i < o->n_settings; i++)
         ADAH_TRY(adah_config_set(c, o->settings[i], status));
-    for (size_t i = 0; i < o->n_settings && !c->attention; i++)
-        if (!strncmp(o->settings[i], "attention_", strlen("attention_")))
-            return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": there is no attention it could change; ask for attention, "
-                             "too", o->settings[i]);
+    ADAH_TRY(check_masks(c, o, status));
     ADAH_TRY(adah_config_check(c, status));
     if (!strcmp(c->similarity, "labels") && !adah_dataset_label_count(dataset))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: no record has labels; choose the similarity \"words\" or \"pairs\"",

@@ -57,6 +57,8 @@ train 2 --attention --no-attention
 stderr_has 'one of --attention and --no-attention'
 train 2 --no-attention --set attention_threshold=2
 stderr_has '"attention_threshold=2": there is no attention it could change'
+train 2 --no-attention --no-adversary
+stderr_has 'without attention there is none'
 train 1 --backbone squeezenet1_1 --set n_side=64 --weights nowhere.safetensors
 stderr_has 'nowhere.safetensors: cannot open'
 train 1 --backbone squeezenet1_1 --set n_side=64 --weights scenes/metadata.jsonl

@@ -76,6 +76,17 @@ static void test_presets(void **state) {
         }
 }
 
+/* What was chosen on frozen features is not for a backbone that learns. */
+static void test_finetuning(void **state) {
+    (void)state;
+    adah_config c = preset("default", "mobilenet_v2");
+    assert_true(!c.attention && c.word_pairs && c.weight_decay > 0 && c.dropout > 0);
+    adah_config_finetune(&c);
+    assert_true(c.finetune && c.attention && !c.word_pairs && c.weight_decay == 0 && c.dropout == 0);
+    c = preset("paper", "vgg16");
+    assert_true(c.finetune && c.attention && !c.word_pairs && c.weight_decay == 0 && c.dropout > 0);
+}
+
 /* The method as published: six ranking losses and nothing else; VGG with its own fully connected layers, learning
  * too. */
 static void test_paper(void **state) {
@@ -551,6 +562,7 @@ static void test_seeds(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_presets),
+        cmocka_unit_test(test_finetuning),
         cmocka_unit_test(test_paper),
         cmocka_unit_test(test_unknown_presets),
         cmocka_unit_test(test_methods),
