@@ -72,6 +72,12 @@ static adah_node *convolve(net *n, const char *name, adah_node *x, size_t c_out,
     return adah_graph_convolution(n->g, x, w, NULL, (adah_window){0, 0, 1, 1, pad, pad, pad, pad, 0}, 1);
 }
 
+/* To few channels, from a value in the backend's layout; a: batch, channels, height, width, channels between, out */
+static adah_node *build_pointwise(net *n, const int *a) {
+    adah_node *x = input(n, FILL_UNIFORM, ADAH_SHAPE4(SZ(0), SZ(1), SZ(2), SZ(3)));
+    return convolve(n, "w", convolve(n, "v", x, SZ(4), 3), SZ(5), 1);
+}
+
 /* Small weights, biases that put whole channels on one side of every kink: negative, between, beyond 6. */
 static adah_node *build_rider(net *n, const int *a) { /* ..., relu, relu6 or tanh */
     adah_parameter *w = parameter(n, "w", ADAH_SHAPE4(SZ(4), SZ(1), 3, 3), 0.02f);
@@ -233,6 +239,8 @@ static const test_case cases[] = {
     {"convolution 3x3, 17 to 5", build_convolution, {3, 17, 7, 5, 5, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0}},
     {"convolution 1x1, 32 to 17", build_convolution, {1, 32, 13, 13, 17, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1}},
     {"convolution 1x1, to one channel", build_convolution, {3, 48, 7, 5, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1}},
+    {"convolution 1x1, to three channels", build_convolution, {3, 17, 7, 5, 3, 1, 1, 1, 1, 0, 0, 0, 0, 1, 0}},
+    {"convolution 1x1, to one channel behind another", build_pointwise, {3, 16, 7, 5, 32, 1}},
     {"convolution 1x1, stride 2", build_convolution, {3, 16, 13, 7, 16, 1, 1, 2, 2, 0, 0, 0, 0, 1, 0}},
     {"convolution 5x3, uneven", build_convolution, {1, 5, 13, 7, 3, 5, 3, 2, 1, 3, 0, 1, 2, 1, 1}},
     {"convolution 2 groups", build_convolution, {3, 6, 7, 5, 4, 3, 3, 1, 1, 1, 1, 1, 1, 2, 1}},
