@@ -1,7 +1,7 @@
 /* pointwise.c - 1x1 convolutions with few outputs on a plain input: sums over channels, where the input lies.
  *
- * The paper's M = conv1x1(f) has one output. A blocked layout would be reordered to and computed in full blocks of outputs: on
- * cached maps of 1280 x 7 x 7 that took five times as long as these loops, which read the input once. */
+ * The paper's M = conv1x1(f) has one output. oneDNN would reorder the input to a blocked layout first, which took as long as its
+ * convolution does (7 to 8 ms each, 128 cached maps of 1280 x 7 x 7, one thread); these loops read the input once. */
 #include "nn/graph_internal.h"
 #include "base/parallel.h"
 
