@@ -1,80 +1,329 @@
-/* command_index.c - adah index create, adah index verify. */
+/* command_index.c - adah index: create, add, delete, search, stats, verify, compact, export, import. */
 #include "options.h"
 #include "terminal.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int run(int argc, char **argv);
 
 const cli_command cli_index = {
-    "index", "Make a searchable index of a data set, or check one.", "create|verify",
-    "'create' encodes every record and publishes the index as one file, whole or not at all.\n"
-    "'verify' reads a whole index and checks its checksums; only --index is needed.\n"
+    "index", "Make, change, check and exchange the index of a collection.",
+    "create|add|delete|search|stats|verify|compact|export|import",
+    "An index is one file. It can be searched while it is changed; a change is on disk, whole, when the command returns.\n"
+    "\n"
+    "  create   encode every record of --data and publish the index\n"
+    "  add      encode --data and add it; a record whose file name is in the index replaces that one\n"
+    "  delete   take records out, by --id, --ids or --file-name\n"
+    "  search   as 'adah search', which see\n"
+    "  stats    what is in it\n"
+    "  verify   read everything and check every checksum\n"
+    "  compact  write it anew without what was deleted, with tables for quick search\n"
+    "  export   codes of one side to NumPy or FAISS: --format npy|faiss-flat|faiss-ivf --side image|text --out FILE\n"
+    "  import   codes from such files: --image-codes FILE, --text-codes FILE or both; --index is made when it is not there\n"
     "\n"
     "Examples:\n"
     "  adah index create --model photos.safetensors --data photos --index photos.adah\n"
-    "  adah index verify --index photos.adah\n",
+    "  adah index add --model photos.safetensors --data more-photos --index photos.adah\n"
+    "  adah index delete --index photos.adah --file-name images/7.jpg\n"
+    "  adah index compact --index photos.adah\n"
+    "  adah index export --index photos.adah --side image --format faiss-flat --out photos.faiss\n"
+    "  adah index import --index codes.adah --image-codes codes.npy\n",
     run, 1};
 
-static int create(const char *model_path, const char *data, const char *index_path, const adah_encode_options *o,
-                  adah_progress progress) {
+typedef struct index_options {
+    const char *data, *model, *index, *ids, *format, *side, *out, *image_codes, *text_codes;
+    cli_list id, file_name;
+    adah_encode_options encode;
+    int quiet, threads, as_json;
+} index_options;
+
+static int missing(const char *action, const char *option) {
+    fprintf(stderr, "adah index %s: --%s is needed\nTry 'adah index --help'.\n", action, option);
+    return CLI_USAGE;
+}
+
+/* ---------------------------------------------------------------- create, add */
+
+static void print_left_out(uint64_t n) {
+    if (n)
+        printf(", %" PRIu64 " left out as bad or unreadable", n);
+    printf("\n");
+}
+
+static int create_or_add(const index_options *o, int is_add) {
     adah_status status;
     adah_dataset *dataset = NULL;
     adah_model *model = NULL;
     uint64_t n_records = 0, n_skipped = 0;
-    const adah_dataset_options dataset_options = {o->strict};
-    adah_code done = adah_model_open(model_path, &model, &status);
+    adah_index_add_counts counts = {0, 0, 0};
+    if (!o->model || !o->data)
+        return missing(is_add ? "add" : "create", o->model ? "data DIR" : "model FILE");
+    const adah_progress progress = cli_progress_begin(o->quiet);
+    const adah_dataset_options dataset_options = {o->encode.strict};
+    adah_code done = adah_model_open(o->model, &model, &status);
     if (done == ADAH_OK)
-        done = adah_dataset_open(data, &dataset_options, &dataset, &status);
-    if (done == ADAH_OK)
-        done = adah_index_create(model, dataset, index_path, o, progress, &n_records, &n_skipped, &status);
+        done = adah_dataset_open(o->data, &dataset_options, &dataset, &status);
+    if (done == ADAH_OK && is_add)
+        done = adah_index_add_dataset(model, dataset, o->index, &o->encode, progress, &counts, &status);
+    else if (done == ADAH_OK)
+        done = adah_index_create(model, dataset, o->index, &o->encode, progress, &n_records, &n_skipped, &status);
     cli_progress_end();
-    if (done == ADAH_OK) {
-        printf("%s: %" PRIu64 " records", index_path, n_records);
-        if (n_skipped)
-            printf(", %" PRIu64 " left out as bad or unreadable", n_skipped);
-        printf("\n");
+    if (done == ADAH_OK && is_add) {
+        printf("%s: %" PRIu64 " added, %" PRIu64 " replaced", o->index, counts.n_added, counts.n_replaced);
+        print_left_out(counts.n_skipped);
+    } else if (done == ADAH_OK) {
+        printf("%s: %" PRIu64 " records", o->index, n_records);
+        print_left_out(n_skipped);
     }
     adah_dataset_close(dataset);
     adah_model_close(model);
     return done == ADAH_OK ? CLI_OK : cli_fail(&status);
 }
 
+static int create(const index_options *o) { return create_or_add(o, 0); }
+static int add(const index_options *o) { return create_or_add(o, 1); }
+
+/* ---------------------------------------------------------------- delete */
+
+static adah_code delete_id(adah_index_writer *w, const char *text, const char *where, adah_status *status) {
+    char *end;
+    errno = 0;
+    const uint64_t id = strtoull(text, &end, 10);
+    if (errno || *end || end == text || text[0] == '-') {
+        snprintf(status->message, sizeof status->message, "%.400s: \"%.100s\", expected an id", where, text);
+        return status->code = ADAH_ERROR_ARGUMENT;
+    }
+    return adah_index_writer_delete(w, id, status);
+}
+
+static adah_code delete_listed(adah_index_writer *w, const char *path, uint64_t *n, adah_status *status) {
+    char line[64], where[512];
+    FILE *file = strcmp(path, "-") ? fopen(path, "r") : stdin;
+    if (!file) {
+        snprintf(status->message, sizeof status->message, "%.400s: cannot open: %s", path, strerror(errno));
+        return status->code = ADAH_ERROR_IO;
+    }
+    adah_code done = ADAH_OK;
+    for (size_t n_line = 1; done == ADAH_OK && fgets(line, sizeof line, file); n_line++) {
+        line[strcspn(line, "\r\n")] = '\0';
+        if (line[0] == '\0')
+            continue;
+        snprintf(where, sizeof where, "%.400s:%zu", path, n_line);
+        done = delete_id(w, line, where, status);
+        *n += done == ADAH_OK;
+    }
+    if (file != stdin)
+        fclose(file);
+    return done;
+}
+
+/* Deletes every record with one of the file names, each of which must be there. */
+static adah_code delete_named(adah_index_writer *w, const cli_list *names, uint64_t *n, adah_status *status) {
+    const adah_index *index = adah_index_writer_state(w);
+    unsigned char found[CLI_LIST_MAX] = {0};
+    adah_code done = ADAH_OK;
+    for (uint64_t row = 0; names->n && row < adah_index_rows(index) && done == ADAH_OK; row++) {
+        adah_index_entry entry;
+        done = adah_index_record(index, row, &entry, status);
+        if (done == ADAH_ERROR_MISMATCH) {
+            done = ADAH_OK; /* deleted before */
+            continue;
+        }
+        for (size_t i = 0; i < names->n && done == ADAH_OK; i++)
+            if (!strcmp(names->item[i], entry.file_name)) {
+                found[i] = 1;
+                done = adah_index_writer_delete(w, entry.id, status);
+                *n += done == ADAH_OK;
+                break;
+            }
+    }
+    for (size_t i = 0; i < names->n && done == ADAH_OK; i++)
+        if (!found[i]) {
+            snprintf(status->message, sizeof status->message, "--file-name is \"%.400s\", which no record has", names->item[i]);
+            done = status->code = ADAH_ERROR_MISMATCH;
+        }
+    return done;
+}
+
+static int delete_records(const index_options *o) {
+    adah_status status;
+    adah_index_writer *writer = NULL;
+    uint64_t n = 0;
+    if (!o->id.n && !o->ids && !o->file_name.n)
+        return missing("delete", "id N, --ids FILE or --file-name NAME");
+    adah_code done = adah_index_writer_open(o->index, &writer, &status);
+    for (size_t i = 0; i < o->id.n && done == ADAH_OK; i++) {
+        done = delete_id(writer, o->id.item[i], "--id", &status);
+        n += done == ADAH_OK;
+    }
+    if (done == ADAH_OK && o->ids)
+        done = delete_listed(writer, o->ids, &n, &status);
+    if (done == ADAH_OK)
+        done = delete_named(writer, &o->file_name, &n, &status);
+    if (done == ADAH_OK)
+        done = adah_index_writer_commit(writer, &status);
+    if (done == ADAH_OK)
+        printf("%s: %" PRIu64 " deleted, %" PRIu64 " records left\n", o->index, n, adah_index_count(adah_index_writer_state(writer)));
+    adah_index_writer_close(writer);
+    return done == ADAH_OK ? CLI_OK : cli_fail(&status);
+}
+
+/* ---------------------------------------------------------------- stats, verify, compact */
+
+static int stats(const index_options *o) {
+    adah_status status;
+    adah_index *index = NULL;
+    char *json = NULL;
+    adah_code done = adah_index_open(o->index, &index, &status);
+    if (done == ADAH_OK)
+        done = adah_index_stats(index, &json, &status);
+    adah_index_close(index);
+    if (done != ADAH_OK)
+        return cli_fail(&status);
+    if (o->as_json) {
+        puts(json);
+    } else {
+        json_t *object = json_loads(json, 0, NULL), *value;
+        const char *key;
+        json_object_foreach(object, key, value) {
+            if (json_is_string(value))
+                printf("%-24s %s\n", key, json_string_value(value));
+            else
+                printf("%-24s %" JSON_INTEGER_FORMAT "\n", key, json_integer_value(value));
+        }
+        json_decref(object);
+    }
+    adah_free(json);
+    return CLI_OK;
+}
+
+static int verify(const index_options *o) {
+    adah_status status;
+    if (adah_index_verify(o->index, &status) != ADAH_OK)
+        return cli_fail(&status);
+    printf("%s: good\n", o->index);
+    return CLI_OK;
+}
+
+static int compact(const index_options *o) {
+    adah_status status;
+    adah_index_writer *writer = NULL;
+    adah_code done = adah_index_writer_open(o->index, &writer, &status);
+    if (done == ADAH_OK)
+        done = adah_index_writer_compact(writer, cli_progress_begin(o->quiet), &status);
+    cli_progress_end();
+    if (done == ADAH_OK)
+        printf("%s: %" PRIu64 " records\n", o->index, adah_index_count(adah_index_writer_state(writer)));
+    adah_index_writer_close(writer);
+    return done == ADAH_OK ? CLI_OK : cli_fail(&status);
+}
+
+/* ---------------------------------------------------------------- export, import */
+
+static int export_codes(const index_options *o) {
+    static const char *const formats[] = {"npy", "faiss-flat", "faiss-ivf"};
+    adah_status status;
+    adah_index *index = NULL;
+    int format = 0;
+    if (!o->out || !o->side)
+        return missing("export", o->out ? "side image|text" : "out FILE");
+    while (format < 3 && o->format && strcmp(o->format, formats[format]))
+        format++;
+    if (format == 3 || (strcmp(o->side, "image") && strcmp(o->side, "text"))) {
+        fprintf(stderr, "adah index export: --%s is \"%s\", expected %s\n", format == 3 ? "format" : "side",
+                format == 3 ? o->format : o->side, format == 3 ? "npy, faiss-flat or faiss-ivf" : "image or text");
+        return CLI_USAGE;
+    }
+    adah_code done = adah_index_open(o->index, &index, &status);
+    if (done == ADAH_OK)
+        done = adah_index_export(index, o->side[0] == 'i' ? ADAH_IMAGE : ADAH_TEXT, (adah_exchange_format)format, o->out, &status);
+    adah_index_close(index);
+    if (done != ADAH_OK)
+        return cli_fail(&status);
+    printf("%s: written\n", o->out);
+    return CLI_OK;
+}
+
+static int import_codes(const index_options *o) {
+    adah_status status;
+    adah_index_writer *writer = NULL;
+    adah_model *model = NULL;
+    uint64_t n_added = 0;
+    size_t n_bits = 0;
+    int is_new = 0;
+    if (!o->image_codes && !o->text_codes)
+        return missing("import", "image-codes FILE or --text-codes FILE");
+    adah_code done = o->model ? adah_model_open(o->model, &model, &status) : ADAH_OK;
+    if (done == ADAH_OK && access(o->index, F_OK) == 0) {
+        done = adah_index_writer_open(o->index, &writer, &status);
+        if (done == ADAH_OK && model)
+            done = adah_index_check_model(adah_index_writer_state(writer), model, &status);
+    } else if (done == ADAH_OK) {
+        done = adah_exchange_bits(o->image_codes ? o->image_codes : o->text_codes, &n_bits, &status);
+        if (done == ADAH_OK)
+            done = adah_index_writer_create(o->index, model, n_bits, &writer, &status);
+        is_new = done == ADAH_OK;
+    }
+    if (done == ADAH_OK)
+        done = adah_index_import(writer, o->image_codes, o->text_codes, &n_added, &status);
+    if (done == ADAH_OK && is_new) /* a new one gets its search tables */
+        done = adah_index_writer_compact(writer, cli_progress_begin(o->quiet), &status);
+    cli_progress_end();
+    if (done == ADAH_OK)
+        printf("%s: %" PRIu64 " added\n", o->index, n_added);
+    adah_index_writer_close(writer);
+    adah_model_close(model);
+    return done == ADAH_OK ? CLI_OK : cli_fail(&status);
+}
+
+/* ---------------------------------------------------------------- the command */
+
+static const struct {
+    const char *name;
+    int (*run)(const index_options *o);
+} actions[] = {{"create", create},   {"add", add},         {"delete", delete_records}, {"stats", stats},
+               {"verify", verify},   {"compact", compact}, {"export", export_codes},   {"import", import_codes}};
+enum { N_ACTIONS = sizeof actions / sizeof *actions };
+
 static int run(int argc, char **argv) {
-    const char *data = NULL, *model = NULL, *index = NULL;
-    int quiet = 0, threads = 0, rest = argc;
-    adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
+    index_options o = {.encode = ADAH_ENCODE_OPTIONS_INIT};
+    int rest = argc;
+    if (argc > 1 && !strcmp(argv[1], "search"))
+        return cli_search.run(argc - 1, argv + 1);
     const cli_option options[] = {
-        {"model", 0, CLI_TEXT, "FILE", "a trained model", &model, 0, 0, 0},
-        {"data", 0, CLI_TEXT, "DIR", "the data set", &data, 0, 0, 0},
-        {"index", 0, CLI_TEXT, "FILE", "the index", &index, 1, 0, 0},
-        {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &o.strict, 0, 0, 0},
-        {"cache", 0, CLI_TEXT, "DIR", "where feature maps are kept (default ~/.cache/adah)", &o.cache_folder, 0, 0, 0},
-        {"threads", 0, CLI_INT, "N", "default: one a core", &threads, 0, 0, 4096},
-        {"quiet", 'q', CLI_FLAG, NULL, "no progress", &quiet, 0, 0, 0},
+        {"index", 0, CLI_TEXT, "FILE", "the index", &o.index, 1, 0, 0},
+        {"model", 0, CLI_TEXT, "FILE", "create, add: the model; import: the model that made the codes", &o.model, 0, 0, 0},
+        {"data", 0, CLI_TEXT, "DIR", "create, add: the data set", &o.data, 0, 0, 0},
+        {"strict", 0, CLI_FLAG, NULL, "create, add: fail on the first bad record or unreadable image", &o.encode.strict, 0, 0, 0},
+        {"cache", 0, CLI_TEXT, "DIR", "create, add: where feature maps are kept (default ~/.cache/adah)", &o.encode.cache_folder, 0, 0, 0},
+        {"id", 0, CLI_LIST, "N", "delete: the record with this id; may be repeated", &o.id, 0, 0, 0},
+        {"ids", 0, CLI_TEXT, "FILE", "delete: records with the ids in this file, one a line; - for standard input", &o.ids, 0, 0, 0},
+        {"file-name", 0, CLI_LIST, "NAME", "delete: records of this file name; may be repeated", &o.file_name, 0, 0, 0},
+        {"side", 0, CLI_TEXT, "image|text", "export: which codes", &o.side, 0, 0, 0},
+        {"format", 0, CLI_TEXT, "npy|faiss-flat|faiss-ivf", "export: of the file (default npy)", &o.format, 0, 0, 0},
+        {"out", 0, CLI_TEXT, "FILE", "export: where to", &o.out, 0, 0, 0},
+        {"image-codes", 0, CLI_TEXT, "FILE", "import: codes of images, NumPy or FAISS", &o.image_codes, 0, 0, 0},
+        {"text-codes", 0, CLI_TEXT, "FILE", "import: codes of texts", &o.text_codes, 0, 0, 0},
+        {"threads", 0, CLI_INT, "N", "default: one a core", &o.threads, 0, 0, 4096},
+        {"quiet", 'q', CLI_FLAG, NULL, "no progress", &o.quiet, 0, 0, 0},
+        {"json", 0, CLI_FLAG, NULL, "stats: as a JSON object", &o.as_json, 0, 0, 0},
     };
     const int code = cli_parse(&cli_index, options, sizeof options / sizeof *options, argc, argv, &rest);
     if (code >= 0)
         return code;
     const char *action = rest < argc ? argv[rest] : "";
-    if (rest + 1 != argc || (strcmp(action, "create") && strcmp(action, "verify"))) {
-        fprintf(stderr, "adah index: expected one action, create or verify, found \"%s\"\nTry 'adah index --help'.\n",
-                rest + 1 < argc ? argv[rest + 1] : action);
-        return CLI_USAGE;
-    }
-    adah_set_threads(threads);
-    if (!strcmp(action, "verify")) {
-        adah_status status;
-        if (adah_index_verify(index, &status) != ADAH_OK)
-            return cli_fail(&status);
-        printf("%s: good\n", index);
-        return CLI_OK;
-    }
-    if (!model || !data) {
-        fprintf(stderr, "adah index create: --%s is needed\nTry 'adah index --help'.\n", model ? "data DIR" : "model FILE");
-        return CLI_USAGE;
-    }
-    return create(model, data, index, &o, cli_progress_begin(quiet));
+    for (int i = 0; i < N_ACTIONS && rest + 1 == argc; i++)
+        if (!strcmp(action, actions[i].name)) {
+            adah_set_threads(o.threads);
+            return actions[i].run(&o);
+        }
+    fprintf(stderr, "adah index: expected one action, %s, found \"%s\"\nTry 'adah index --help'.\n", cli_index.arguments,
+            rest + 1 < argc ? argv[rest + 1] : action);
+    return CLI_USAGE;
 }

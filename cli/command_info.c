@@ -27,17 +27,15 @@ static adah_code model_info(const char *path, json_t **object, adah_status *stat
 }
 
 static adah_code index_info(const char *path, json_t **object, adah_status *status) {
-    adah_index *index;
-    const adah_code code = adah_index_open(path, &index, status);
-    if (code == ADAH_OK) {
-        char model[33];
-        for (int i = 0; i < 16; i++)
-            snprintf(model + 2 * i, 3, "%02x", adah_index_model_identity(index)[i]);
-        *object = json_pack("{s:I, s:I, s:s, s:I}", "n_records", (json_int_t)adah_index_count(index), "n_bits",
-                            (json_int_t)adah_index_bits(index), "model", model, "n_labels",
-                            (json_int_t)adah_index_label_count(index));
-        adah_index_close(index);
-    }
+    adah_index *index = NULL;
+    char *json = NULL;
+    adah_code code = adah_index_open(path, &index, status);
+    if (code == ADAH_OK)
+        code = adah_index_stats(index, &json, status);
+    if (code == ADAH_OK)
+        *object = json_loads(json, 0, NULL);
+    adah_free(json);
+    adah_index_close(index);
     return code;
 }
 

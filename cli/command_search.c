@@ -1,6 +1,8 @@
-/* command_search.c - adah search. */
+/* command_search.c - adah search, adah index search. */
 #include "options.h"
 
+#include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,56 +12,92 @@ static int run(int argc, char **argv);
 
 const cli_command cli_search = {
     "search", "Find images by words, words by image, or like by like.", "",
-    "A text query answers with images and an image query with texts, unless --to says otherwise.\n"
+    "A text query answers with images and an image query with texts, unless --to says otherwise. --id asks with a record\n"
+    "of the index and leaves that record out. Answers are exact: the nearest by Hamming distance, ties in order of id.\n"
     "\n"
     "Examples:\n"
     "  adah search --model photos.safetensors --index photos.adah --text 'boat on a lake'\n"
     "  adah search --model photos.safetensors --index photos.adah --image my-cat.jpg --to image -k 5\n"
     "  adah search --model photos.safetensors --index photos.adah --text dog --json\n"
+    "  adah search --model photos.safetensors --index photos.adah --text dog --label park --cut-off\n"
+    "  adah search --index photos.adah --id 17 --to image --radius 4 -k 1000\n"
     "  adah search --model m.safetensors --index i.adah --data photos --record images/7.jpg   (models of given features too)\n",
     run, 0};
 
-static json_t *hit_json(const adah_index *index, const adah_index_entry *entry, const adah_search_hit *hit) {
-    json_t *labels = json_array();
-    for (size_t i = 0; i < entry->n_labels; i++)
-        json_array_append_new(labels, json_string(adah_index_label_name(index, entry->label[i])));
-    return json_pack("{s:I, s:i, s:s, s:s, s:o}", "id", (json_int_t)hit->record, "distance", (int)hit->distance, "file_name",
-                     entry->file_name, "text", entry->text, "labels", labels);
+/* What is searched by: one of text, image, record, id and code. */
+typedef struct query {
+    const char *text, *image, *record, *id, *code;
+    const char *data; /* the data set that `record` is in */
+    adah_modality by; /* which side is asked with */
+} query;
+
+/* What narrows the answer. */
+typedef struct limits {
+    adah_search_options options;
+    cli_list labels;
+    const adah_index *index;
+    uint32_t label[CLI_LIST_MAX]; /* numbers of the labels */
+    uint64_t *only;
+} limits;
+
+static adah_code fail(adah_status *status, adah_code code, const char *format, const char *what) {
+    status->code = code;
+    snprintf(status->message, sizeof status->message, format, what);
+    return code;
 }
 
-static void print_hit(const adah_index *index, const adah_index_entry *entry, const adah_search_hit *hit) {
-    printf("%4u  %s  \"%s\"", (unsigned)hit->distance, entry->file_name, entry->text);
+/* ---------------------------------------------------------------- output */
+
+static json_t *hit_json(const adah_index *index, const adah_index_entry *entry, const adah_search_hit *hit, int with_score) {
+    json_t *labels = json_array();
+    for (size_t i = 0; i < entry->n_labels; i++) {
+        const char *name = adah_index_label_name(index, entry->label[i]);
+        json_array_append_new(labels, json_string(name ? name : ""));
+    }
+    json_t *object = json_pack("{s:I, s:i, s:s, s:s, s:o}", "id", (json_int_t)hit->id, "distance", (int)hit->distance, "file_name",
+                               entry->file_name, "text", entry->text, "labels", labels);
+    if (with_score)
+        json_object_set_new(object, "score", json_real((double)hit->score));
+    return object;
+}
+
+static void print_hit(const adah_index *index, const adah_index_entry *entry, const adah_search_hit *hit, int with_score) {
+    printf("%4u", (unsigned)hit->distance);
+    if (with_score)
+        printf("  %7.2f", (double)hit->score);
+    if (entry->file_name[0])
+        printf("  %s", entry->file_name);
+    else
+        printf("  id %" PRIu64, hit->id);
+    if (entry->text[0])
+        printf("  \"%s\"", entry->text);
     for (size_t i = 0; i < entry->n_labels; i++)
         printf("%s%s", i ? ", " : "  [", adah_index_label_name(index, entry->label[i]));
     puts(entry->n_labels ? "]" : "");
 }
 
-static adah_code print_hits(const adah_index *index, const adah_search_hit *hits, size_t n, int as_json,
-                            adah_status *status) {
+static adah_code print_hits(const adah_index *index, const adah_search_result *result, int with_score, int as_json, adah_status *status) {
     json_t *list = as_json ? json_array() : NULL;
     adah_code code = ADAH_OK;
-    for (size_t i = 0; i < n && code == ADAH_OK; i++) {
+    for (size_t i = 0; i < result->n_hits && code == ADAH_OK; i++) {
         adah_index_entry entry;
-        code = adah_index_record(index, hits[i].record, &entry, status);
+        code = adah_index_record(index, result->hits[i].row, &entry, status);
         if (code == ADAH_OK && as_json)
-            json_array_append_new(list, hit_json(index, &entry, &hits[i]));
+            json_array_append_new(list, hit_json(index, &entry, &result->hits[i], with_score));
         else if (code == ADAH_OK)
-            print_hit(index, &entry, &hits[i]);
+            print_hit(index, &entry, &result->hits[i], with_score);
     }
     if (code == ADAH_OK && as_json) {
         json_dumpf(list, stdout, JSON_INDENT(1));
         putchar('\n');
     }
+    if (code == ADAH_OK && !as_json && result->n_hits == 0)
+        fprintf(stderr, "adah: nothing found\n");
     json_decref(list);
     return code;
 }
 
-/* What is searched by: one of text, image and record. */
-typedef struct query {
-    const char *text, *image, *record;
-    const char *data; /* the data set that `record` is in */
-    adah_modality by; /* which side is asked with */
-} query;
+/* ---------------------------------------------------------------- the query's code */
 
 static adah_code encode_record(adah_encoder *encoder, const query *q, uint8_t *code, adah_status *status) {
     adah_dataset *dataset;
@@ -85,83 +123,216 @@ static adah_code encode(adah_encoder *encoder, const query *q, uint8_t *code, ad
                       : encode_record(encoder, q, code, status);
 }
 
-static adah_code search(const adah_model *model, const adah_index *index, const query *q, adah_modality to, size_t k,
-                        int as_json, adah_status *status) {
+/* The stored code of a record of the index; the record itself is not looked for. */
+static adah_code code_of_id(const adah_index *index, const query *q, uint8_t *code, adah_search_options *o, adah_status *status) {
+    char *end;
+    uint64_t row;
+    adah_index_entry entry;
+    errno = 0;
+    const uint64_t id = strtoull(q->id, &end, 10);
+    if (errno || *end || end == q->id || q->id[0] == '-')
+        return fail(status, ADAH_ERROR_ARGUMENT, "--id is \"%.100s\", expected the number of a record", q->id);
+    if (!adah_index_find(index, id, &row))
+        return fail(status, ADAH_ERROR_MISMATCH, "there is no record with the id %.30s", q->id);
+    const adah_code done = adah_index_record(index, row, &entry, status);
+    if (done != ADAH_OK)
+        return done;
+    const uint8_t *stored = q->by == ADAH_TEXT ? entry.text_code : entry.image_code;
+    if (!stored)
+        return fail(status, ADAH_ERROR_MISMATCH, "that record has no code of its %s; see --by", q->by == ADAH_TEXT ? "text" : "image");
+    memcpy(code, stored, adah_index_bits(index) / 8);
+    o->exclude = id;
+    return ADAH_OK;
+}
+
+static adah_code code_of_digits(const adah_index *index, const query *q, uint8_t *code, adah_status *status) {
+    const size_t n_bytes = adah_index_bits(index) / 8;
+    if (strlen(q->code) != 2 * n_bytes || strspn(q->code, "0123456789abcdefABCDEF") != 2 * n_bytes) {
+        snprintf(status->message, sizeof status->message, "--code is \"%.300s\", expected %zu hexadecimal digits", q->code, 2 * n_bytes);
+        return status->code = ADAH_ERROR_ARGUMENT;
+    }
+    for (size_t i = 0; i < n_bytes; i++) {
+        const char two[3] = {q->code[2 * i], q->code[2 * i + 1], '\0'};
+        code[i] = (uint8_t)strtoul(two, NULL, 16);
+    }
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- limits */
+
+/* 1: the record has one of the labels asked for. */
+static int has_label(void *context, const adah_index_entry *entry) {
+    const limits *l = context;
+    for (size_t i = 0; i < entry->n_labels; i++)
+        for (size_t k = 0; k < l->labels.n; k++)
+            if (entry->label[i] == l->label[k])
+                return 1;
+    return 0;
+}
+
+static adah_code find_labels(limits *l, adah_status *status) {
+    const size_t n = adah_index_label_count(l->index);
+    for (size_t k = 0; k < l->labels.n; k++) {
+        uint32_t i = 0;
+        for (; i < n; i++) {
+            const char *name = adah_index_label_name(l->index, i);
+            if (name && !strcmp(name, l->labels.item[k]))
+                break;
+        }
+        if (i == n)
+            return fail(status, ADAH_ERROR_ARGUMENT, "--label is \"%.200s\", which no record of the index has", l->labels.item[k]);
+        l->label[k] = i;
+    }
+    if (l->labels.n) {
+        l->options.accept = has_label;
+        l->options.context = l;
+    }
+    return ADAH_OK;
+}
+
+static adah_code read_ids(limits *l, const char *path, adah_status *status) {
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return fail(status, ADAH_ERROR_IO, "%.400s: cannot open", path);
+    char line[64];
+    size_t n = 0, capacity = 0, n_line = 0;
+    adah_code code = ADAH_OK;
+    while (code == ADAH_OK && fgets(line, sizeof line, file)) {
+        char *end;
+        n_line++;
+        line[strcspn(line, "\r\n")] = '\0';
+        errno = 0;
+        const uint64_t id = strtoull(line, &end, 10);
+        if (line[0] == '\0')
+            continue;
+        if (errno || *end || line[0] == '-') {
+            snprintf(status->message, sizeof status->message, "%.400s:%zu: \"%s\", expected an id", path, n_line, line);
+            code = status->code = ADAH_ERROR_FORMAT;
+        } else if (n == capacity) {
+            capacity = capacity ? 2 * capacity : 1024;
+            uint64_t *larger = realloc(l->only, capacity * sizeof *larger);
+            if (!larger)
+                code = fail(status, ADAH_ERROR_MEMORY, "%.400s: out of memory", path);
+            else
+                l->only = larger;
+        }
+        if (code == ADAH_OK)
+            l->only[n++] = id;
+    }
+    fclose(file);
+    if (!l->only && code == ADAH_OK)
+        l->only = calloc(1, sizeof *l->only); /* an empty list: nothing may be found */
+    l->options.only = l->only;
+    l->options.n_only = n;
+    return code;
+}
+
+/* ---------------------------------------------------------------- the search */
+
+static adah_code search(const char *model_path, const adah_index *index, const query *q, adah_modality to, limits *l, int as_json,
+                        adah_status *status) {
+    adah_model *model = NULL;
     adah_encoder *encoder = NULL;
     uint8_t query_code[ADAH_BITS_MAX / 8];
-    adah_search_hit *hits = NULL;
-    size_t n = 0;
-    if (k > adah_index_count(index))
-        k = adah_index_count(index);
-    adah_code code = adah_index_check_model(index, model, status);
-    if (code == ADAH_OK)
-        code = adah_encoder_create(model, &encoder, status);
-    if (code == ADAH_OK)
-        code = encode(encoder, q, query_code, status);
-    if (code == ADAH_OK) {
-        hits = calloc(k ? k : 1, sizeof *hits);
-        if (hits) {
-            code = adah_index_search(index, to, query_code, k, hits, &n, status);
-        } else {
-            code = ADAH_ERROR_MEMORY;
-            snprintf(status->message, sizeof status->message, "out of memory for %zu results", k);
-            status->code = code;
-        }
+    adah_search_result result = {0};
+    adah_code code;
+    if (q->id || q->code) {
+        code = q->id ? code_of_id(index, q, query_code, &l->options, status) : code_of_digits(index, q, query_code, status);
+    } else {
+        code = adah_model_open(model_path, &model, status);
+        if (code == ADAH_OK)
+            code = adah_index_check_model(index, model, status);
+        if (code == ADAH_OK)
+            code = adah_encoder_create(model, &encoder, status);
+        if (code == ADAH_OK)
+            code = encode(encoder, q, query_code, status);
+        if (code == ADAH_OK && l->options.n_rerank)
+            l->options.relaxed = adah_encoder_relaxed(encoder);
     }
     if (code == ADAH_OK)
-        code = print_hits(index, hits, n, as_json, status);
-    free(hits);
+        code = adah_index_search(index, to, query_code, 1, &l->options, &result, status);
+    if (code == ADAH_OK)
+        code = print_hits(index, &result, l->options.relaxed != NULL, as_json, status);
+    adah_search_result_free(&result);
     adah_encoder_close(encoder);
+    adah_model_close(model);
     return code;
 }
 
 static int is_side(const char *name) { return !name || !strcmp(name, "image") || !strcmp(name, "text"); }
 
+static int usage(const char *message) {
+    fprintf(stderr, "adah search: %s\nTry 'adah search --help'.\n", message);
+    return CLI_USAGE;
+}
+
+/* The options as they belong together. Returns -1 when they do. */
+static int check_query(const query *q, const char *model, const char *by, const char *to, size_t n_rerank) {
+    if (!!q->text + !!q->image + !!q->record + !!q->id + !!q->code != 1)
+        return usage("give one of --text, --image, --record, --id and --code");
+    if (!q->record != !q->data || (by && !q->record && !q->id))
+        return usage("--record and --data belong together, --by to --record or --id");
+    if (!q->id && !q->code && !model)
+        return usage("--model is needed to ask with words or a picture");
+    if ((q->id || q->code) && n_rerank)
+        return usage("--rerank needs a query that the model encodes: --text, --image or --record");
+    if (!is_side(by) || !is_side(to)) {
+        fprintf(stderr, "adah search: --%s is \"%s\", expected image or text\n", is_side(by) ? "to" : "by", is_side(by) ? to : by);
+        return CLI_USAGE;
+    }
+    return -1;
+}
+
 static int run(int argc, char **argv) {
-    const char *model_path = NULL, *index_path = NULL, *by = NULL, *to = NULL;
+    const char *model_path = NULL, *index_path = NULL, *by = NULL, *to = NULL, *method = "auto", *only = NULL;
     query q = {0};
-    size_t k = 10;
-    int as_json = 0, threads = 1; /* waking others takes longer than scanning millions of codes */
+    limits l = {.options = ADAH_SEARCH_OPTIONS_INIT};
+    int as_json = 0, radius = -1, threads = 1; /* waking others takes longer than scanning millions of codes */
     const cli_option options[] = {
-        {"model", 0, CLI_TEXT, "FILE", "the model that made the index", &model_path, 1, 0, 0},
+        {"model", 0, CLI_TEXT, "FILE", "the model that made the index", &model_path, 0, 0, 0},
         {"index", 0, CLI_TEXT, "FILE", "the index", &index_path, 1, 0, 0},
         {"text", 0, CLI_TEXT, "WORDS", "query by words", &q.text, 0, 0, 0},
         {"image", 0, CLI_TEXT, "FILE", "query by image", &q.image, 0, 0, 0},
         {"record", 0, CLI_TEXT, "FILE_NAME", "query by a record of --data", &q.record, 0, 0, 0},
         {"data", 0, CLI_TEXT, "DIR", "the data set of --record", &q.data, 0, 0, 0},
-        {"by", 0, CLI_TEXT, "image|text", "which side of --record (default: image)", &by, 0, 0, 0},
+        {"id", 0, CLI_TEXT, "N", "query by a record of the index, needs no model", &q.id, 0, 0, 0},
+        {"code", 0, CLI_TEXT, "HEX", "query by a code, first byte first, needs no model", &q.code, 0, 0, 0},
+        {"by", 0, CLI_TEXT, "image|text", "which side of --record or --id (default: image)", &by, 0, 0, 0},
         {"to", 0, CLI_TEXT, "image|text", "what to find (default: the other kind)", &to, 0, 0, 0},
-        {"k", 'k', CLI_SIZE, "N", "how many (default 10)", &k, 0, 1, 1e9},
+        {"k", 'k', CLI_SIZE, "N", "at most so many (default 10)", &l.options.k, 0, 1, 1e12},
+        {"radius", 0, CLI_INT, "N", "at most that far (default: any distance)", &radius, 0, 0, ADAH_BITS_MAX},
+        {"label", 0, CLI_LIST, "NAME", "only records with this label, or another --label", &l.labels, 0, 0, 0},
+        {"only", 0, CLI_TEXT, "FILE", "only records whose ids are in this file, one a line", &only, 0, 0, 0},
+        {"rerank", 0, CLI_SIZE, "N", "order the N nearest by how sure the query's bits are, then give the best k", &l.options.n_rerank, 0, 1, 1e9},
+        {"cut-off", 0, CLI_FLAG, NULL, "leave out what is no nearer than chance: the answer may be empty", &l.options.cut_off, 0, 0, 0},
+        {"method", 0, CLI_TEXT, "auto|scan|tables", "how to search; the answer is the same (default auto)", &method, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "default 1: enough for tens of millions of codes", &threads, 0, 0, 4096},
         {"json", 0, CLI_FLAG, NULL, "print a list of {id, distance, file_name, text, labels}", &as_json, 0, 0, 0},
     };
-    const int code = cli_parse_all(&cli_search, options, sizeof options / sizeof *options, argc, argv);
-    if (code >= 0)
+    int code = cli_parse_all(&cli_search, options, sizeof options / sizeof *options, argc, argv);
+    if (code >= 0 || (code = check_query(&q, model_path, by, to, l.options.n_rerank)) >= 0)
         return code;
-    if (!!q.text + !!q.image + !!q.record != 1) {
-        fprintf(stderr, "adah search: give one of --text, --image and --record\n");
+    if (strcmp(method, "auto") && strcmp(method, "scan") && strcmp(method, "tables")) {
+        fprintf(stderr, "adah search: --method is \"%s\", expected auto, scan or tables\n", method);
         return CLI_USAGE;
     }
-    if (!q.record != !q.data || (by && !q.record)) {
-        fprintf(stderr, "adah search: --record and --data belong together, --by to them\n");
-        return CLI_USAGE;
-    }
-    if (!is_side(by) || !is_side(to)) {
-        fprintf(stderr, "adah search: --%s is \"%s\", expected image or text\n", is_side(by) ? "to" : "by", is_side(by) ? to : by);
-        return CLI_USAGE;
-    }
+    l.options.method = method[0] == 's' ? ADAH_SEARCH_SCAN : method[0] == 't' ? ADAH_SEARCH_TABLES : ADAH_SEARCH_AUTO;
+    if (radius >= 0)
+        l.options.radius = (uint32_t)radius;
     q.by = q.text || (by && !strcmp(by, "text")) ? ADAH_TEXT : ADAH_IMAGE;
     const adah_modality kind = to ? (!strcmp(to, "image") ? ADAH_IMAGE : ADAH_TEXT) : q.by == ADAH_TEXT ? ADAH_IMAGE : ADAH_TEXT;
     adah_set_threads(threads);
     adah_status status;
-    adah_model *model = NULL;
     adah_index *index = NULL;
-    adah_code done = adah_model_open(model_path, &model, &status);
+    adah_code done = adah_index_open(index_path, &index, &status);
+    l.index = index;
     if (done == ADAH_OK)
-        done = adah_index_open(index_path, &index, &status);
+        done = find_labels(&l, &status);
+    if (done == ADAH_OK && only)
+        done = read_ids(&l, only, &status);
     if (done == ADAH_OK)
-        done = search(model, index, &q, kind, k, as_json, &status);
+        done = search(model_path, index, &q, kind, &l, as_json, &status);
+    free(l.only);
     adah_index_close(index);
-    adah_model_close(model);
     return done == ADAH_OK ? CLI_OK : cli_fail(&status);
 }

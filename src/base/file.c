@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -28,7 +29,7 @@ void adah_file_fault_at(uint64_t n) {
 
 int adah_file_fault_fired(void) { return atomic_load(&fault_fired); }
 
-static ssize_t write_at(int fd, const void *bytes, size_t n_bytes, off_t offset) {
+static ssize_t write_some_at(int fd, const void *bytes, size_t n_bytes, off_t offset) {
     uint64_t left = atomic_load(&fault_countdown);
     if (left == 1) {
         atomic_store(&fault_fired, 1);
@@ -42,6 +43,18 @@ static ssize_t write_at(int fd, const void *bytes, size_t n_bytes, off_t offset)
 
 static adah_code fail_io(adah_status *status, const char *path, const char *what) {
     return adah_fail(status, ADAH_ERROR_IO, "%s: %s: %s", path, what, strerror(errno));
+}
+
+adah_code adah_file_write_at(int fd, const char *path, const void *bytes, size_t n_bytes, uint64_t offset, adah_status *status) {
+    for (size_t done = 0; done < n_bytes;) {
+        ssize_t n = write_some_at(fd, (const uint8_t *)bytes + done, n_bytes - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail_io(status, path, "cannot write");
+        done += (size_t)n;
+    }
+    return ADAH_OK;
 }
 
 /* Opens a regular file and tells its size. */
@@ -205,21 +218,8 @@ adah_code adah_file_create(const char *path, adah_file_writer **out, adah_status
     return ADAH_OK;
 }
 
-static adah_code write_all(adah_file_writer *w, const uint8_t *bytes, size_t n_bytes, uint64_t offset,
-                           adah_status *status) {
-    for (size_t done = 0; done < n_bytes;) {
-        ssize_t n = write_at(w->fd, bytes + done, n_bytes - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return fail_io(status, w->path, "cannot write");
-        done += (size_t)n;
-    }
-    return ADAH_OK;
-}
-
 static adah_code flush(adah_file_writer *w, adah_status *status) {
-    ADAH_TRY(write_all(w, w->buffer, w->n_buffered, w->n_written, status));
+    ADAH_TRY(adah_file_write_at(w->fd, w->path, w->buffer, w->n_buffered, w->n_written, status));
     w->n_written += w->n_buffered;
     w->n_buffered = 0;
     return ADAH_OK;
@@ -231,7 +231,7 @@ adah_code adah_file_put(adah_file_writer *w, const void *bytes, size_t n_bytes, 
     if (w->n_buffered + n_bytes > WRITER_BUFFER_BYTES)
         ADAH_TRY(flush(w, status));
     if (n_bytes >= WRITER_BUFFER_BYTES) {
-        ADAH_TRY(write_all(w, bytes, n_bytes, w->n_written, status));
+        ADAH_TRY(adah_file_write_at(w->fd, w->path, bytes, n_bytes, w->n_written, status));
         w->n_written += n_bytes;
     } else {
         memcpy(w->buffer + w->n_buffered, bytes, n_bytes);
@@ -245,7 +245,7 @@ uint64_t adah_file_position(const adah_file_writer *w) { return w->n_written + w
 adah_code adah_file_patch(adah_file_writer *w, uint64_t offset, const void *bytes, size_t n_bytes,
                           adah_status *status) {
     ADAH_TRY(flush(w, status));
-    return write_all(w, bytes, n_bytes, offset, status);
+    return adah_file_write_at(w->fd, w->path, bytes, n_bytes, offset, status);
 }
 
 /* Makes the rename itself durable. A file system that cannot fsync a folder is no error. */
@@ -257,8 +257,12 @@ static void sync_folder(const char *folder) {
     }
 }
 
-adah_code adah_file_commit(adah_file_writer *w, adah_status *status) {
+adah_code adah_file_commit(adah_file_writer *w, adah_status *status) { return adah_file_commit_locked(w, NULL, status); }
+
+adah_code adah_file_commit_locked(adah_file_writer *w, int *fd, adah_status *status) {
     adah_code code = flush(w, status);
+    if (code == ADAH_OK && fd && flock(w->fd, LOCK_EX | LOCK_NB) != 0)
+        code = fail_io(status, w->path, "cannot lock");
     if (code == ADAH_OK && w->is_nameless)
         code = give_name(w, status); /* before fsync: some file systems sync nothing of a file without a name */
     if (code == ADAH_OK && fsync(w->fd) != 0)
@@ -267,7 +271,10 @@ adah_code adah_file_commit(adah_file_writer *w, adah_status *status) {
         code = fail_io(status, w->path, "cannot rename into place");
     if (code == ADAH_OK) {
         sync_folder(w->folder);
-        close(w->fd);
+        if (fd)
+            *fd = w->fd;
+        else
+            close(w->fd);
         w->fd = -1;
     }
     adah_file_abort(w);

@@ -32,7 +32,12 @@ uint64_t adah_file_position(const adah_file_writer *writer); /* bytes put so far
 adah_code adah_file_patch(adah_file_writer *writer, uint64_t offset, const void *bytes, size_t n_bytes,
                           adah_status *status);
 adah_code adah_file_commit(adah_file_writer *writer, adah_status *status);
+/* The same, with a flock on the new file from before it appears: *fd is it, open for reading and writing. */
+adah_code adah_file_commit_locked(adah_file_writer *writer, int *fd, adah_status *status);
 void adah_file_abort(adah_file_writer *writer); /* NULL is fine */
+
+/* Writes all n_bytes at an offset of an open file; path: for messages. */
+adah_code adah_file_write_at(int fd, const char *path, const void *bytes, size_t n_bytes, uint64_t offset, adah_status *status);
 
 /* create + put + commit. */
 adah_code adah_file_publish(const char *path, const void *bytes, size_t n_bytes, adah_status *status);

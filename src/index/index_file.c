@@ -1,296 +1,560 @@
-/* index_file.c - opens a collection file and gives its parts, checking every number before it is used.
+/* index_file.c - opens a collection file and follows what is appended to it.
  *
- * Opening checks the header and the places of the sections. What lies inside the sections is not read before it is
- * asked for, and then checked as far as it is used; adah_index_verify checks all of it. */
+ * A collection is the file with all segments read so far; states (index_state.h) share it. The map of the file
+ * reaches beyond its end, so that what is appended later appears in it; where that is not enough another map is made,
+ * and the old one stays for the segments that point into it.
+ *
+ * Which segments count: all that the newest mark acknowledges, or the file is damaged; behind them, those that are
+ * whole with every checksum right. What follows is a batch that was never acknowledged, and is not looked at. */
+#define _GNU_SOURCE
 #define XXH_INLINE_ALL
-#include "index/index_file.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "index/index_format.h"
+#include "index/index_state.h"
 
-#include <stdarg.h>
-#include <stdio.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
-/* The codes of one modality; all zero when there are none. */
-typedef struct code_set {
-    const uint8_t *codes;
-    size_t n;
-    const uint64_t *records; /* NULL: code i belongs to record i */
-} code_set;
+typedef unsigned long long ull; /* for %llu */
 
-struct adah_index {
-    adah_file_map map;
+enum { MAP_AHEAD_BYTES = 64 << 20, PAGE_BYTES = 4096 };
+
+struct adah_collection {
+    atomic_size_t n_references;
     char *path;
+    int fd;
+    dev_t device;
+    ino_t inode;
     adah_index_header header;
-    adah_index_section table[ADAH_INDEX_SECTIONS_MAX];
-    const adah_index_section *section[ADAH_SECTION_TYPES_END]; /* by type, NULL: absent */
-    const uint64_t *record_starts, *label_starts;
+    pthread_mutex_t lock; /* of all that follows */
+    adah_file_map *maps;  /* the last one is the largest */
+    size_t n_maps, map_capacity;
+    adah_segment **segments;
+    size_t n_segments, segment_capacity;
+    uint64_t end, next_id, n_rows;
     size_t n_labels;
-    code_set sets[2]; /* by modality */
 };
 
-__attribute__((format(printf, 3, 4))) static adah_code fail_damaged(const char *path, adah_status *status,
-                                                                    const char *format, ...) {
-    char what[512];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
-    va_end(arguments);
-    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: the index is damaged: %s", path, what);
+/* ---------------------------------------------------------------- bitmaps */
+
+static adah_bits *bits_create(uint64_t n) { /* all set */
+    const size_t n_words = (size_t)((n + 63) / 64);
+    adah_bits *b = adah_memory_alloc(sizeof *b + n_words * sizeof *b->word);
+    if (!b)
+        return NULL;
+    atomic_init(&b->n_references, 1);
+    b->n_words = n_words;
+    memset(b->word, 0xff, n_words * sizeof *b->word);
+    return b;
 }
 
-static const void *section_bytes(const adah_index *x, adah_index_section_type type) {
-    return x->map.bytes + x->section[type]->offset;
+static adah_bits *bits_share(adah_bits *b) {
+    if (b)
+        atomic_fetch_add_explicit(&b->n_references, 1, memory_order_relaxed);
+    return b;
 }
 
-static adah_code read_header(adah_index *x, adah_status *status) {
-    const uint8_t *bytes = x->map.bytes;
-    size_t n_bytes = x->map.n_bytes;
-    adah_index_header *h = &x->header;
+static void bits_drop(adah_bits *b) {
+    if (b && atomic_fetch_sub_explicit(&b->n_references, 1, memory_order_acq_rel) == 1)
+        adah_memory_free(b);
+}
+
+/* Makes *b a bitmap of n bits that nobody else has. */
+static int bits_own(adah_bits **b, uint64_t n) {
+    if (*b && atomic_load_explicit(&(*b)->n_references, memory_order_acquire) == 1)
+        return 1;
+    adah_bits *own = bits_create(n);
+    if (!own)
+        return 0;
+    if (*b)
+        memcpy(own->word, (*b)->word, own->n_words * sizeof *own->word);
+    bits_drop(*b);
+    *b = own;
+    return 1;
+}
+
+static void bit_clear(adah_bits *b, uint64_t i) { b->word[i / 64] &= ~((uint64_t)1 << i % 64); }
+
+int adah_index_is_alive(const adah_segment_view *v, uint64_t record) {
+    return !v->alive || adah_bit(v->alive->word, record);
+}
+
+/* ---------------------------------------------------------------- the file */
+
+static void collection_drop(adah_collection *c) {
+    if (!c || atomic_fetch_sub_explicit(&c->n_references, 1, memory_order_acq_rel) != 1)
+        return;
+    for (size_t i = 0; i < c->n_segments; i++) {
+        adah_segment_release(c->segments[i]);
+        adah_memory_free(c->segments[i]);
+    }
+    adah_memory_free(c->segments);
+    for (size_t i = 0; i < c->n_maps; i++)
+        adah_file_close_map(&c->maps[i]);
+    adah_memory_free(c->maps);
+    if (c->fd >= 0)
+        close(c->fd);
+    pthread_mutex_destroy(&c->lock);
+    adah_memory_free(c->path);
+    adah_memory_free(c);
+}
+
+static adah_code file_size(const adah_collection *c, uint64_t *n_bytes, adah_status *status) {
+    struct stat info;
+    if (fstat(c->fd, &info) != 0)
+        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot read its size: %s", c->path, strerror(errno));
+    *n_bytes = (uint64_t)info.st_size;
+    return ADAH_OK;
+}
+
+/* Sees that the first n_bytes of the file are mapped. */
+static adah_code map_file(adah_collection *c, uint64_t n_bytes, adah_status *status) {
+    if (c->n_maps && c->maps[c->n_maps - 1].n_bytes >= n_bytes)
+        return ADAH_OK;
+    if (!adah_memory_grow((void **)&c->maps, &c->map_capacity, c->n_maps, sizeof *c->maps))
+        return adah_fail_memory(status, (c->n_maps + 1) * sizeof *c->maps);
+    if (n_bytes > SIZE_MAX / 4)
+        return adah_fail(status, ADAH_ERROR_IO, "%s: %llu bytes are more than can be mapped", c->path, (ull)n_bytes);
+    const size_t n_ahead = (size_t)(n_bytes / 4 > MAP_AHEAD_BYTES ? n_bytes / 4 : MAP_AHEAD_BYTES);
+    const size_t n_mapped = ((size_t)n_bytes + n_ahead) / PAGE_BYTES * PAGE_BYTES;
+    void *p = mmap(NULL, n_mapped, PROT_READ, MAP_SHARED, c->fd, 0);
+    if (p == MAP_FAILED)
+        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot map %zu bytes: %s", c->path, n_mapped, strerror(errno));
+    c->maps[c->n_maps++] = (adah_file_map){p, n_mapped};
+    return ADAH_OK;
+}
+
+static adah_code read_header(adah_collection *c, uint64_t n_bytes, adah_status *status) {
+    adah_index_header *h = &c->header;
+    uint8_t bytes[sizeof *h] = {0};
+    const size_t n_wanted = n_bytes < sizeof bytes ? (size_t)n_bytes : sizeof bytes;
+    if (pread(c->fd, bytes, n_wanted, 0) != (ssize_t)n_wanted)
+        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot read its header: %s", c->path, strerror(errno));
     if (n_bytes < sizeof h->magic || memcmp(bytes, adah_index_magic, sizeof h->magic) != 0)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not an adah index", x->path);
-    if (n_bytes < sizeof *h)
-        return fail_damaged(x->path, status, "it ends after %zu bytes, inside the header", n_bytes);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not an adah index", c->path);
     memcpy(h, bytes, sizeof *h);
+    if (n_bytes < ADAH_INDEX_FRONT_BYTES && (n_bytes < sizeof *h || h->version == ADAH_INDEX_VERSION))
+        return adah_index_fail_damaged(c->path, status, "it ends after %llu bytes, inside the header", (ull)n_bytes);
+    if (h->version && !(h->version & 0xffffff) && h->version >> 24 <= ADAH_INDEX_VERSION)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: an index of a machine with another order of bytes", c->path);
     if (h->version > ADAH_INDEX_VERSION)
         return adah_fail(status, ADAH_ERROR_FORMAT,
-                         "%s: an index of a newer version: %u, this library reads up to %u", x->path, h->version,
+                         "%s: an index of a newer version: %u, this library reads version %d", c->path, h->version,
                          ADAH_INDEX_VERSION);
-    size_t n_front = sizeof *h + h->n_sections * sizeof *x->table;
-    if (h->n_sections > ADAH_INDEX_SECTIONS_MAX || n_front > n_bytes)
-        return fail_damaged(x->path, status, "a table of %u sections in a file of %zu bytes", h->n_sections, n_bytes);
-    uint8_t front[sizeof *h + sizeof x->table];
-    memcpy(front, bytes, n_front);
-    memset(front + offsetof(adah_index_header, checksum), 0, sizeof h->checksum);
-    if (XXH3_64bits(front, n_front) != h->checksum)
-        return fail_damaged(x->path, status, "the checksum of its header is wrong");
-    memcpy(x->table, bytes + sizeof *h, n_front - sizeof *h);
-    if (h->version == 0 || h->n_bits < ADAH_BITS_MIN || h->n_bits > ADAH_BITS_MAX || h->n_bits % 8 || h->zero ||
-        h->n_records >= SIZE_MAX / 16)
-        return fail_damaged(x->path, status, "impossible header: version %u, %u bits, %llu records", h->version,
-                            h->n_bits, (unsigned long long)h->n_records);
-    if (h->n_file_bytes != n_bytes)
-        return fail_damaged(x->path, status, "%zu bytes, expected %llu", n_bytes,
-                            (unsigned long long)h->n_file_bytes);
+    if (h->version == 1)
+        return adah_fail(
+            status, ADAH_ERROR_FORMAT,
+            "%s: an index of version 1, this library reads version %d: make it anew with \"adah index create\"",
+            c->path, ADAH_INDEX_VERSION);
+    memset(bytes + offsetof(adah_index_header, checksum), 0, sizeof h->checksum);
+    if (XXH3_64bits(bytes, sizeof bytes) != h->checksum)
+        return adah_index_fail_damaged(c->path, status, "the checksum of its header is wrong");
+    if (h->version == 0 || h->n_bits < ADAH_BITS_MIN || h->n_bits > ADAH_BITS_MAX || h->n_bits % 8)
+        return adah_index_fail_damaged(c->path, status, "impossible header: version %u, %u bits", h->version,
+                                       h->n_bits);
     return ADAH_OK;
 }
 
-static adah_code read_table(adah_index *x, adah_status *status) {
-    uint64_t end = sizeof x->header + x->header.n_sections * sizeof *x->table;
-    for (uint32_t i = 0; i < x->header.n_sections; i++) {
-        const adah_index_section *s = &x->table[i];
-        if (s->offset % ADAH_INDEX_ALIGNMENT || s->offset < end || s->offset > x->map.n_bytes ||
-            s->n_bytes > x->map.n_bytes - s->offset)
-            return fail_damaged(x->path, status, "section %u (type %u) lies outside the file or on another", i,
-                                s->type);
-        end = s->offset + s->n_bytes;
-        if (s->type >= ADAH_SECTION_TYPES_END) {
-            if (!(s->flags & ADAH_INDEX_MAY_IGNORE))
-                return adah_fail(
-                    status, ADAH_ERROR_FORMAT,
-                    "%s: an index of a newer version: it needs section type %u, this library knows up to %u", x->path,
-                    s->type, ADAH_SECTION_TYPES_END - 1);
-        } else if (s->type == 0 || x->section[s->type]) {
-            return fail_damaged(x->path, status, "section type %u is zero or there twice", s->type);
-        } else {
-            x->section[s->type] = s;
-        }
+static int mark_is_whole(const adah_collection *c, const adah_index_mark *mark) {
+    return memcmp(mark->magic, adah_index_mark_magic, sizeof mark->magic) == 0 &&
+           mark->file_number == c->header.file_number &&
+           XXH3_64bits(mark, offsetof(adah_index_mark, checksum)) == mark->checksum;
+}
+
+/* The newer of the marks that are whole. */
+static adah_code read_marks(const adah_collection *c, adah_index_mark *newest, adah_status *status) {
+    *newest = (adah_index_mark){.magic = {0}};
+    for (int i = 0; i < ADAH_INDEX_N_MARKS; i++) {
+        adah_index_mark mark;
+        if (pread(c->fd, &mark, sizeof mark, ADAH_INDEX_MARK_AT + i * ADAH_INDEX_MARK_STEP) == (ssize_t)sizeof mark &&
+            mark_is_whole(c, &mark) && (!newest->magic[0] || mark.n_segments > newest->n_segments))
+            *newest = mark;
     }
-    if (end != x->map.n_bytes)
-        return fail_damaged(x->path, status, "%llu bytes behind the last section",
-                            (unsigned long long)(x->map.n_bytes - end));
-    for (uint32_t type = ADAH_SECTION_RECORD_DATA; type <= ADAH_SECTION_LABEL_STARTS; type++)
-        if (!x->section[type])
-            return fail_damaged(x->path, status, "section type %u is missing", type);
+    return newest->magic[0] ? ADAH_OK
+                            : adah_index_fail_damaged(c->path, status, "no mark tells how far it was written");
+}
+
+static adah_code push_segment(adah_collection *c, const adah_segment *s, adah_status *status) {
+    adah_segment *copy = adah_memory_alloc(sizeof *copy);
+    if (!copy || !adah_memory_grow((void **)&c->segments, &c->segment_capacity, c->n_segments, sizeof *c->segments)) {
+        adah_memory_free(copy);
+        return adah_fail_memory(status, sizeof *copy + (c->n_segments + 1) * sizeof *c->segments);
+    }
+    *copy = *s;
+    c->segments[c->n_segments++] = copy;
+    c->end += s->header.n_bytes;
+    c->n_rows += s->header.n_records;
+    c->next_id = s->header.next_id;
+    c->n_labels += s->n_new_labels;
     return ADAH_OK;
 }
 
-/* A table of n + 1 starts into `data`: its size and both ends. */
-static adah_code read_starts(const adah_index *x, adah_index_section_type type, uint64_t n, const uint64_t **starts,
-                             adah_status *status) {
-    const adah_index_section *s = x->section[type], *data = x->section[type - 1];
-    const uint64_t *values = section_bytes(x, type);
-    if (s->n_bytes != (n + 1) * sizeof *values || values[0] != 0 || values[n] != data->n_bytes)
-        return fail_damaged(x->path, status, "section type %u does not fit its data", type);
-    *starts = values;
+/* Reads the segments that are there beyond those known. Called with the lock held. */
+static adah_code read_more(adah_collection *c, adah_status *status) {
+    adah_index_mark mark;
+    uint64_t n_bytes = 0;
+    ADAH_TRY(read_marks(c, &mark, status)); /* before the size: what the mark tells of is inside it */
+    ADAH_TRY(file_size(c, &n_bytes, status));
+    if (n_bytes < mark.end)
+        return adah_index_fail_damaged(c->path, status, "%llu bytes, expected at least %llu", (ull)n_bytes,
+                                       (ull)mark.end);
+    while (c->end < n_bytes) {
+        const int is_acknowledged = c->n_segments < mark.n_segments;
+        const adah_segment_expected expected = {c->path,    c->header.file_number, c->n_segments, c->n_rows,
+                                                c->next_id, c->header.n_bits,      c->n_labels};
+        ADAH_TRY(map_file(c, n_bytes, status));
+        const uint64_t n_limit = is_acknowledged ? mark.end : n_bytes;
+        adah_segment s = {.path = NULL};
+        adah_code code = c->end > n_limit ? ADAH_ERROR_FORMAT
+                                          : adah_segment_read(&expected, c->maps[c->n_maps - 1].bytes + c->end,
+                                                              (size_t)(n_limit - c->end), &s, status);
+        if (code == ADAH_OK && !is_acknowledged)
+            code = adah_segment_check_sums(&s, status);
+        if (code == ADAH_OK)
+            code = push_segment(c, &s, status);
+        if (code != ADAH_OK)
+            adah_segment_release(&s);
+        if (code != ADAH_OK && (is_acknowledged || code != ADAH_ERROR_FORMAT))
+            return code;
+        if (code != ADAH_OK)
+            break;
+        if (c->n_segments == mark.n_segments && c->end != mark.end)
+            break;
+    }
+    if (c->n_segments < mark.n_segments || (c->n_segments == mark.n_segments && c->end != mark.end))
+        return adah_index_fail_damaged(c->path, status, "%zu segments end at byte %llu; %llu should, at byte %llu",
+                                       c->n_segments, (ull)c->end, (ull)mark.n_segments, (ull)mark.end);
     return ADAH_OK;
 }
 
-static adah_code read_codes(adah_index *x, adah_modality modality, adah_status *status) {
-    uint32_t type = ADAH_SECTION_IMAGE_CODES + 2 * (uint32_t)modality;
-    const adah_index_section *codes = x->section[type], *records = x->section[type + 1];
-    if (!codes && !records)
-        return ADAH_OK;
-    size_t n_code_bytes = x->header.n_bits / 8;
-    uint64_t n = codes ? codes->n_bytes / n_code_bytes : 0;
-    if (n == 0 || codes->n_bytes % n_code_bytes || n > x->header.n_records ||
-        (records ? records->n_bytes != n * sizeof(uint64_t) : n != x->header.n_records))
-        return fail_damaged(x->path, status, "the sizes of section types %u and %u do not fit", type, type + 1);
-    x->sets[modality] = (code_set){section_bytes(x, type), n, records ? section_bytes(x, type + 1) : NULL};
-    return ADAH_OK;
+static adah_code open_file(adah_collection *c, adah_status *status) {
+    struct stat info;
+    c->fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (c->fd < 0)
+        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot open: %s", c->path, strerror(errno));
+    if (fstat(c->fd, &info) != 0)
+        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot read its size: %s", c->path, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return adah_fail(status, ADAH_ERROR_IO, "%s: not a regular file", c->path);
+    c->device = info.st_dev;
+    c->inode = info.st_ino;
+    ADAH_TRY(read_header(c, (uint64_t)info.st_size, status));
+    c->end = ADAH_INDEX_FRONT_BYTES;
+    return read_more(c, status);
 }
 
-static adah_code read_index(adah_index *x, adah_status *status) {
-    ADAH_TRY(read_header(x, status));
-    ADAH_TRY(read_table(x, status));
-    ADAH_TRY(read_starts(x, ADAH_SECTION_RECORD_STARTS, x->header.n_records, &x->record_starts, status));
-    uint64_t n_label_starts = x->section[ADAH_SECTION_LABEL_STARTS]->n_bytes / sizeof(uint64_t);
-    if (n_label_starts == 0 || n_label_starts > UINT32_MAX)
-        return fail_damaged(x->path, status, "%llu label starts", (unsigned long long)n_label_starts);
-    x->n_labels = n_label_starts - 1;
-    ADAH_TRY(read_starts(x, ADAH_SECTION_LABEL_STARTS, x->n_labels, &x->label_starts, status));
-    ADAH_TRY(read_codes(x, ADAH_IMAGE, status));
-    return read_codes(x, ADAH_TEXT, status);
-}
-
-adah_code adah_index_open(const char *path, adah_index **index, adah_status *status) {
-    adah_index *x = adah_memory_zeroed(1, sizeof *x);
-    if (!x)
-        return adah_fail_memory(status, sizeof *x);
-    x->path = adah_memory_text(path);
-    adah_code code = x->path ? ADAH_OK : adah_fail_memory(status, strlen(path) + 1);
-    if (code == ADAH_OK)
-        code = adah_file_open_map(path, &x->map, status);
-    if (code == ADAH_OK)
-        code = read_index(x, status);
+static adah_code collection_open(const char *path, adah_collection **collection, adah_status *status) {
+    adah_collection *c = adah_memory_zeroed(1, sizeof *c);
+    if (!c)
+        return adah_fail_memory(status, sizeof *c);
+    atomic_init(&c->n_references, 1);
+    pthread_mutex_init(&c->lock, NULL);
+    c->fd = -1;
+    c->path = adah_memory_text(path);
+    const adah_code code = c->path ? open_file(c, status) : adah_fail_memory(status, strlen(path) + 1);
     if (code != ADAH_OK) {
-        adah_index_close(x);
+        collection_drop(c);
         return code;
     }
-    *index = x;
+    *collection = c;
     return ADAH_OK;
 }
 
+/* ---------------------------------------------------------------- states */
+
 void adah_index_close(adah_index *x) {
-    if (!x)
+    if (!x || atomic_fetch_sub_explicit(&x->n_references, 1, memory_order_acq_rel) != 1)
         return;
-    adah_file_close_map(&x->map);
-    adah_memory_free(x->path);
+    for (size_t i = 0; i < x->n_segments; i++) {
+        bits_drop(x->view[i].alive);
+        bits_drop(x->view[i].keep[0]);
+        bits_drop(x->view[i].keep[1]);
+    }
+    adah_memory_free(x->view);
+    collection_drop(x->collection);
     adah_memory_free(x);
 }
 
-uint64_t adah_index_count(const adah_index *x) { return x->header.n_records; }
-size_t adah_index_bits(const adah_index *x) { return x->header.n_bits; }
-const uint8_t *adah_index_model_identity(const adah_index *x) { return x->header.model_identity; }
+size_t adah_index_segment_of(const adah_index *x, uint64_t row) {
+    size_t low = 0, high = x->n_segments;
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        if (x->view[middle].segment->header.first_row <= row)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Takes a row out of a state that nobody else has yet. */
+static adah_code delete_row(adah_index *x, uint64_t row, adah_status *status) {
+    adah_segment_view *v = &x->view[adah_index_segment_of(x, row)];
+    const adah_segment *s = v->segment;
+    const uint64_t record = row - s->header.first_row;
+    if (row >= x->n_rows || record >= s->header.n_records || !adah_index_is_alive(v, record))
+        return adah_index_fail_damaged(x->path, status, "row %llu of %llu is deleted, or deleted twice", (ull)row,
+                                       (ull)x->n_rows);
+    if (!bits_own(&v->alive, s->header.n_records))
+        return adah_fail_memory(status, (size_t)s->header.n_records / 8);
+    bit_clear(v->alive, record);
+    v->n_alive--;
+    x->n_alive--;
+    for (int m = 0; m < 2; m++) {
+        const adah_code_set *set = &s->sets[m];
+        const size_t at = adah_segment_position(s, (adah_modality)m, record);
+        if (at >= set->n || (set->records && set->records[at] != record))
+            continue;
+        if (!bits_own(&v->keep[m], set->n))
+            return adah_fail_memory(status, set->n / 8);
+        bit_clear(v->keep[m], at);
+    }
+    return ADAH_OK;
+}
+
+static adah_code take_segment(adah_index *x, const adah_segment *s, adah_status *status) {
+    const adah_index_segment_header *h = &s->header;
+    for (size_t i = 0; i < s->n_deleted; i++)
+        ADAH_TRY(delete_row(x, s->deleted[i], status));
+    if (h->n_records && h->first_id < x->next_id)
+        x->ids_ascend = 0;
+    x->view[x->n_segments++] = (adah_segment_view){.segment = s, .n_alive = h->n_records};
+    x->n_rows += h->n_records;
+    x->n_alive += h->n_records;
+    x->n_labels += s->n_new_labels;
+    x->next_id = h->next_id;
+    x->end += h->n_bytes;
+    return ADAH_OK;
+}
+
+/* The state with all segments of the collection; `old`: an earlier one of it, or NULL. Called with the lock held. */
+static adah_code make_state(adah_collection *c, const adah_index *old, adah_index **state, adah_status *status) {
+    adah_index *x = adah_memory_zeroed(1, sizeof *x);
+    adah_segment_view *view = adah_memory_resize(NULL, c->n_segments, sizeof *view);
+    if (!x || !view) {
+        adah_memory_free(x);
+        adah_memory_free(view);
+        return adah_fail_memory(status, sizeof *x + c->n_segments * sizeof *view);
+    }
+    if (old) {
+        x->n_rows = old->n_rows;
+        x->n_alive = old->n_alive;
+        x->next_id = old->next_id;
+        x->end = old->end;
+        x->n_labels = old->n_labels;
+        x->ids_ascend = old->ids_ascend;
+        x->n_segments = old->n_segments;
+        for (size_t i = 0; i < old->n_segments; i++) {
+            view[i] = old->view[i];
+            bits_share(view[i].alive);
+            bits_share(view[i].keep[0]);
+            bits_share(view[i].keep[1]);
+        }
+    } else {
+        x->end = ADAH_INDEX_FRONT_BYTES;
+        x->ids_ascend = 1;
+    }
+    atomic_init(&x->n_references, 1);
+    atomic_fetch_add_explicit(&c->n_references, 1, memory_order_relaxed);
+    x->collection = c;
+    x->path = c->path;
+    x->n_bits = c->header.n_bits;
+    x->view = view;
+    for (size_t i = x->n_segments; i < c->n_segments; i++) {
+        const adah_code code = take_segment(x, c->segments[i], status);
+        if (code != ADAH_OK) {
+            adah_index_close(x);
+            return code;
+        }
+    }
+    *state = x;
+    return ADAH_OK;
+}
+
+adah_code adah_index_open(const char *path, adah_index **index, adah_status *status) {
+    adah_collection *c = NULL;
+    ADAH_TRY(collection_open(path, &c, status));
+    const adah_code code = make_state(c, NULL, index, status);
+    collection_drop(c); /* the state holds it now */
+    return code;
+}
+
+adah_code adah_index_latest(adah_index *x, adah_index **latest, adah_status *status) {
+    adah_collection *c = x->collection;
+    struct stat info;
+    if (stat(c->path, &info) != 0)
+        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot open: %s", c->path, strerror(errno));
+    if (info.st_dev != c->device || info.st_ino != c->inode)
+        return adah_index_open(c->path, latest, status);
+    pthread_mutex_lock(&c->lock);
+    adah_code code = read_more(c, status);
+    if (code == ADAH_OK && c->n_segments == x->n_segments) {
+        atomic_fetch_add_explicit(&x->n_references, 1, memory_order_relaxed);
+        *latest = x;
+    } else if (code == ADAH_OK) {
+        code = make_state(c, x, latest, status);
+    }
+    pthread_mutex_unlock(&c->lock);
+    return code;
+}
+
+adah_code adah_index_check_size(const adah_index *x, adah_status *status) {
+    uint64_t n_bytes = 0;
+    ADAH_TRY(file_size(x->collection, &n_bytes, status));
+    if (n_bytes < x->end)
+        return adah_index_fail_damaged(x->path, status, "it had %llu bytes when it was opened and has %llu now",
+                                       (ull)x->end, (ull)n_bytes);
+    return ADAH_OK;
+}
+
+uint64_t adah_index_unfinished_bytes(const adah_index *x) {
+    uint64_t n_bytes = 0;
+    return file_size(x->collection, &n_bytes, NULL) == ADAH_OK && n_bytes > x->end ? n_bytes - x->end : 0;
+}
+
+uint64_t adah_index_file_number(const adah_index *x) { return x->collection->header.file_number; }
+uint64_t adah_index_count(const adah_index *x) { return x->n_alive; }
+uint64_t adah_index_rows(const adah_index *x) { return x->n_rows; }
+size_t adah_index_bits(const adah_index *x) { return x->n_bits; }
+const uint8_t *adah_index_model_identity(const adah_index *x) { return x->collection->header.model_identity; }
 size_t adah_index_label_count(const adah_index *x) { return x->n_labels; }
 
 const char *adah_index_label_name(const adah_index *x, uint32_t label) {
     if (label >= x->n_labels)
         return NULL;
-    uint64_t start = x->label_starts[label], end = x->label_starts[label + 1];
-    const char *data = section_bytes(x, ADAH_SECTION_LABEL_DATA);
-    if (start >= end || end > x->section[ADAH_SECTION_LABEL_DATA]->n_bytes || data[end - 1] != '\0')
-        return NULL;
-    return data + start;
-}
-
-adah_code adah_index_record(const adah_index *x, uint64_t record, adah_index_entry *entry, adah_status *status) {
-    if (record >= x->header.n_records)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: record %llu of %llu", x->path, (unsigned long long)record,
-                         (unsigned long long)x->header.n_records);
-    uint64_t start = x->record_starts[record], end = x->record_starts[record + 1];
-    const adah_index_record_head *head = NULL;
-    if (end <= x->section[ADAH_SECTION_RECORD_DATA]->n_bytes && start < end && end - start >= sizeof *head &&
-        start % ADAH_INDEX_RECORD_ALIGNMENT == 0)
-        head = (const void *)((const uint8_t *)section_bytes(x, ADAH_SECTION_RECORD_DATA) + start);
-    uint64_t n_bytes = 0; /* what the record needs; cannot overflow: four numbers of 32 bits */
-    if (head) {
-        n_bytes = sizeof *head + 4 * (uint64_t)head->n_labels + head->n_file_name_bytes + 1 + head->n_text_bytes + 1;
-        n_bytes += -n_bytes % ADAH_INDEX_RECORD_ALIGNMENT;
+    size_t low = 0, high = x->n_segments; /* the last segment whose first label is not above it */
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        if (x->view[middle].segment->header.first_label <= label)
+            low = middle;
+        else
+            high = middle;
     }
-    if (!head || n_bytes != end - start)
-        return fail_damaged(x->path, status, "record %llu is not whole", (unsigned long long)record);
-    const uint32_t *label = (const uint32_t *)(head + 1);
-    const char *file_name = (const char *)(label + head->n_labels);
-    const char *text = file_name + head->n_file_name_bytes + 1;
-    if (text[-1] != '\0' || text[head->n_text_bytes] != '\0')
-        return fail_damaged(x->path, status, "a string of record %llu has no end", (unsigned long long)record);
-    for (uint32_t i = 0; i < head->n_labels; i++)
-        if (label[i] >= x->n_labels || (i && label[i] <= label[i - 1]))
-            return fail_damaged(x->path, status, "record %llu has label %u of %zu, or labels out of order",
-                                (unsigned long long)record, label[i], x->n_labels);
-    *entry = (adah_index_entry){file_name, text, label, head->n_labels};
-    return ADAH_OK;
+    const adah_segment *s = x->view[low].segment;
+    return label - s->header.first_label < s->n_new_labels ? adah_segment_label(s, label - s->header.first_label)
+                                                           : NULL;
 }
 
-const uint8_t *adah_index_codes(const adah_index *x, adah_modality modality, size_t *n_codes) {
-    *n_codes = x->sets[modality].n;
-    return x->sets[modality].codes;
+adah_code adah_index_record(const adah_index *x, uint64_t row, adah_index_entry *entry, adah_status *status) {
+    if (row >= x->n_rows)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: row %llu of %llu", x->path, (ull)row, (ull)x->n_rows);
+    const adah_segment_view *v = &x->view[adah_index_segment_of(x, row)];
+    const uint64_t record = row - v->segment->header.first_row;
+    if (!adah_index_is_alive(v, record))
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: the record in row %llu is deleted", x->path, (ull)row);
+    return adah_segment_record(v->segment, record, x->n_labels, entry, status);
 }
 
-adah_code adah_index_record_of(const adah_index *x, adah_modality modality, size_t position, uint64_t *record,
-                               adah_status *status) {
-    const code_set *set = &x->sets[modality];
-    if (position >= set->n)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: code %zu of %zu", x->path, position, set->n);
-    uint64_t number = set->records ? set->records[position] : position;
-    if (number >= x->header.n_records)
-        return fail_damaged(x->path, status, "code %zu belongs to record %llu of %llu", position,
-                            (unsigned long long)number, (unsigned long long)x->header.n_records);
-    *record = number;
-    return ADAH_OK;
-}
-
-/* Zeros from `start` to `end`. */
-static adah_code verify_gap(const adah_index *x, uint64_t start, uint64_t end, adah_status *status) {
-    for (uint64_t i = start; i < end; i++)
-        if (x->map.bytes[i])
-            return fail_damaged(x->path, status, "byte %llu between sections is not zero", (unsigned long long)i);
-    return ADAH_OK;
-}
-
-static adah_code verify_sections(const adah_index *x, adah_status *status) {
-    uint64_t end = sizeof x->header + x->header.n_sections * sizeof *x->table;
-    for (uint32_t i = 0; i < x->header.n_sections; i++) {
-        const adah_index_section *s = &x->table[i];
-        ADAH_TRY(verify_gap(x, end, s->offset, status));
-        end = s->offset + s->n_bytes;
-        if (XXH3_64bits(x->map.bytes + s->offset, s->n_bytes) != s->checksum)
-            return fail_damaged(x->path, status, "the checksum of section %u (type %u) is wrong", i, s->type);
+int adah_index_find(const adah_index *x, uint64_t id, uint64_t *row) {
+    uint64_t record;
+    size_t first = 0, end = x->n_segments;
+    if (x->ids_ascend && end) { /* the last segment that does not begin above the id is the only one to look into */
+        while (end - first > 1) {
+            const size_t middle = first + (end - first) / 2;
+            if (x->view[middle].segment->header.first_id <= id)
+                first = middle;
+            else
+                end = middle;
+        }
     }
-    return ADAH_OK;
-}
-
-static adah_code verify_record(const adah_index *x, uint64_t record, adah_status *status) {
-    adah_index_entry e;
-    ADAH_TRY(adah_index_record(x, record, &e, status));
-    const adah_index_record_head *head = (const adah_index_record_head *)e.label - 1;
-    if (strlen(e.file_name) != head->n_file_name_bytes || strlen(e.text) != head->n_text_bytes)
-        return fail_damaged(x->path, status, "a string of record %llu ends early", (unsigned long long)record);
-    return ADAH_OK;
-}
-
-static adah_code verify_codes(const adah_index *x, adah_modality modality, adah_status *status) {
-    uint64_t least = 0; /* the next record number may not be below this */
-    for (size_t i = 0; i < x->sets[modality].n; i++) {
-        uint64_t record = 0;
-        ADAH_TRY(adah_index_record_of(x, modality, i, &record, status));
-        if (record < least)
-            return fail_damaged(x->path, status, "the records of the codes are out of order at code %zu", i);
-        least = record + 1;
+    for (size_t i = end; i-- > first;) {
+        const adah_segment_view *v = &x->view[i];
+        if (v->n_alive && adah_segment_find(v->segment, id, &record) && adah_index_is_alive(v, record)) {
+            *row = v->segment->header.first_row + record;
+            return 1;
+        }
     }
+    return 0;
+}
+
+/* ---------------------------------------------------------------- telling and checking */
+
+adah_code adah_index_stats(const adah_index *x, char **json, adah_status *status) {
+    uint64_t n_codes[2] = {0, 0}, n_in_tables[2] = {0, 0}, n_code_bytes = 0, n_table_bytes = 0, n_payload_bytes = 0;
+    char model[33];
+    for (size_t i = 0; i < x->n_segments; i++) {
+        const adah_segment *s = x->view[i].segment;
+        for (uint32_t t = 1; t < ADAH_SECTION_TYPES_END; t++) {
+            const uint64_t n = s->section[t] ? s->section[t]->n_bytes : 0;
+            if (t == ADAH_SECTION_IMAGE_CODES || t == ADAH_SECTION_TEXT_CODES)
+                n_code_bytes += n;
+            else if (t == ADAH_SECTION_IMAGE_TABLES || t == ADAH_SECTION_TEXT_TABLES)
+                n_table_bytes += n;
+            else
+                n_payload_bytes += n;
+        }
+        for (int m = 0; m < 2; m++) {
+            n_codes[m] += s->sets[m].n;
+            n_in_tables[m] += s->sets[m].tables ? s->sets[m].n : 0;
+        }
+    }
+    for (int i = 0; i < 16; i++)
+        snprintf(model + 2 * i, 3, "%02x", x->collection->header.model_identity[i]);
+    json_t *object =
+        json_pack("{s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "n_records",
+                  (json_int_t)x->n_alive, "n_deleted", (json_int_t)(x->n_rows - x->n_alive), "n_bits",
+                  (json_int_t)x->n_bits, "n_segments", (json_int_t)x->n_segments, "model", model, "n_labels",
+                  (json_int_t)x->n_labels, "next_id", (json_int_t)x->next_id, "n_image_codes", (json_int_t)n_codes[0],
+                  "n_text_codes", (json_int_t)n_codes[1], "n_image_codes_in_tables", (json_int_t)n_in_tables[0],
+                  "n_text_codes_in_tables", (json_int_t)n_in_tables[1], "file_bytes", (json_int_t)x->end,
+                  "code_bytes", (json_int_t)n_code_bytes, "table_bytes", (json_int_t)n_table_bytes, "payload_bytes",
+                  (json_int_t)n_payload_bytes, "unfinished_bytes", (json_int_t)adah_index_unfinished_bytes(x));
+    char *text = object ? json_dumps(object, JSON_INDENT(1)) : NULL;
+    json_decref(object);
+    char *copy = text ? adah_memory_text(text) : NULL;
+    free(text);
+    if (!copy)
+        return adah_fail_memory(status, 1024);
+    *json = copy;
     return ADAH_OK;
 }
 
-static adah_code verify(const adah_index *x, adah_status *status) {
-    ADAH_TRY(verify_sections(x, status));
-    for (uint64_t i = 0; i < x->header.n_records; i++)
-        ADAH_TRY(verify_record(x, i, status));
-    for (size_t i = 0; i < x->n_labels; i++) {
-        const char *name = adah_index_label_name(x, (uint32_t)i);
-        if (!name || strlen(name) + 1 != x->label_starts[i + 1] - x->label_starts[i])
-            return fail_damaged(x->path, status, "the name of label %zu is not whole", i);
+/* Header, marks and the zeros round them. */
+static adah_code verify_front(const adah_collection *c, adah_status *status) {
+    static const uint8_t zeros[ADAH_INDEX_FRONT_BYTES];
+    uint8_t front[ADAH_INDEX_FRONT_BYTES];
+    if (pread(c->fd, front, sizeof front, 0) != (ssize_t)sizeof front)
+        return adah_index_fail_damaged(c->path, status, "its first %zu bytes cannot be read", sizeof front);
+    if (c->header.zero[0] || c->header.zero[1])
+        return adah_index_fail_damaged(c->path, status, "its header has numbers this version does not know");
+    for (int i = 0; i < ADAH_INDEX_N_MARKS; i++) {
+        uint8_t *at = front + ADAH_INDEX_MARK_AT + i * ADAH_INDEX_MARK_STEP;
+        adah_index_mark mark;
+        memcpy(&mark, at, sizeof mark);
+        if (memcmp(at, zeros, sizeof mark) != 0 &&
+            (!mark_is_whole(c, &mark) || mark.zero[0] || mark.zero[1] || mark.zero[2]))
+            return adah_index_fail_damaged(c->path, status, "mark %d is not whole", i);
+        memset(at, 0, sizeof mark);
     }
-    ADAH_TRY(verify_codes(x, ADAH_IMAGE, status));
-    return verify_codes(x, ADAH_TEXT, status);
+    if (memcmp(front + sizeof c->header, zeros, sizeof front - sizeof c->header) != 0)
+        return adah_index_fail_damaged(
+            c->path, status, "a byte of the first %zu, outside header and marks, is not zero", sizeof front);
+    return ADAH_OK;
 }
 
 adah_code adah_index_verify(const char *path, adah_status *status) {
     adah_index *x = NULL;
     ADAH_TRY(adah_index_open(path, &x, status));
-    adah_code code = verify(x, status);
+    adah_code code = verify_front(x->collection, status);
+    size_t n_labels = 0;
+    for (size_t i = 0; i < x->n_segments && code == ADAH_OK; i++) {
+        n_labels += x->view[i].segment->n_new_labels; /* a record knows the labels up to its own segment's */
+        code = adah_segment_verify(x->view[i].segment, n_labels, status);
+    }
+    for (uint64_t row = 0, other; row < x->n_rows && code == ADAH_OK && !x->ids_ascend; row++) {
+        adah_index_entry e;
+        if (adah_index_record(x, row, &e, NULL) == ADAH_OK && (!adah_index_find(x, e.id, &other) || other != row))
+            code = adah_index_fail_damaged(path, status, "rows %llu and %llu have the same id %llu", (ull)row,
+                                           (ull)other, (ull)e.id);
+    }
     adah_index_close(x);
     return code;
 }

@@ -9,14 +9,20 @@
 #endif
 
 enum {
-    ADAH_INDEX_VERSION = 1,
-    ADAH_INDEX_ALIGNMENT = 64, /* of sections */
+    ADAH_INDEX_VERSION = 2,
+    ADAH_INDEX_FRONT_BYTES = 4096, /* header and marks; segments follow */
+    ADAH_INDEX_MARK_AT = 1024,     /* the first of two marks, each in a disk sector of its own */
+    ADAH_INDEX_MARK_STEP = 1024,
+    ADAH_INDEX_N_MARKS = 2,
+    ADAH_INDEX_ALIGNMENT = 64, /* of segments in the file and sections in a segment */
     ADAH_INDEX_SECTIONS_MAX = 32,
     ADAH_INDEX_RECORD_ALIGNMENT = 4,
     ADAH_INDEX_MAY_IGNORE = 1 /* section flag */
 };
 
 static const uint8_t adah_index_magic[8] = {0x89, 'A', 'D', 'A', 'H', '\r', '\n', 0x1a};
+static const uint8_t adah_index_segment_magic[8] = {0x89, 'A', 'D', 'A', 'H', 's', 'e', 'g'};
+static const uint8_t adah_index_mark_magic[8] = {0x89, 'A', 'D', 'A', 'H', 'm', 'r', 'k'};
 
 typedef enum adah_index_section_type {
     ADAH_SECTION_RECORD_DATA = 1,
@@ -25,30 +31,55 @@ typedef enum adah_index_section_type {
     ADAH_SECTION_LABEL_STARTS,
     ADAH_SECTION_IMAGE_CODES, /* the text sections follow in the same order */
     ADAH_SECTION_IMAGE_RECORDS,
+    ADAH_SECTION_IMAGE_TABLES,
     ADAH_SECTION_TEXT_CODES,
     ADAH_SECTION_TEXT_RECORDS,
-    ADAH_SECTION_TYPES_END /* types known to this version are below */
+    ADAH_SECTION_TEXT_TABLES,
+    ADAH_SECTION_IDS,
+    ADAH_SECTION_DELETED,
+    ADAH_SECTION_TYPES_END, /* types known to this version are below */
+    ADAH_SECTION_CODES_STEP = ADAH_SECTION_TEXT_CODES - ADAH_SECTION_IMAGE_CODES
 } adah_index_section_type;
 
 typedef struct adah_index_section {
     uint32_t type, flags;
-    uint64_t offset, n_bytes, checksum;
+    uint64_t offset, n_bytes, checksum; /* offset: in the segment */
 } adah_index_section;
 
 typedef struct adah_index_header {
     uint8_t magic[8];
     uint32_t version, n_bits;
-    uint64_t n_records, n_file_bytes;
+    uint64_t file_number; /* at random: bytes of another file are not taken for this one's */
     uint8_t model_identity[16];
-    uint32_t n_sections, zero;
+    uint64_t zero[2];
     uint64_t checksum;
 } adah_index_header;
+
+typedef struct adah_index_mark {
+    uint8_t magic[8];
+    uint64_t file_number, n_segments, end; /* so many segments, up to that byte, are acknowledged */
+    uint64_t zero[3];
+    uint64_t checksum;
+} adah_index_mark;
+
+typedef struct adah_index_segment_header {
+    uint8_t magic[8];
+    uint64_t file_number, number; /* of the segment, from 0 */
+    uint64_t n_bytes;             /* of the segment, a multiple of the alignment */
+    uint64_t n_records, first_row;
+    uint64_t first_id, next_id; /* next_id: above every id that was ever used */
+    uint32_t first_label, n_sections;
+    uint64_t zero[6];
+    uint64_t checksum;
+} adah_index_segment_header;
 
 /* At the start of a record; label numbers, file name and text follow. */
 typedef struct adah_index_record_head {
     uint32_t n_labels, n_file_name_bytes, n_text_bytes;
 } adah_index_record_head;
 
-_Static_assert(sizeof(adah_index_header) == 64 && sizeof(adah_index_section) == 32, "no padding");
+_Static_assert(sizeof(adah_index_header) == 64 && sizeof(adah_index_mark) == 64 &&
+                   sizeof(adah_index_segment_header) == 128 && sizeof(adah_index_section) == 32,
+               "no padding");
 
 #endif

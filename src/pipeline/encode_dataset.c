@@ -1,9 +1,8 @@
-/* encode_dataset.c - codes of a whole data set: to memory, to .npy files and back, into an index. */
+/* encode_dataset.c - codes of a whole data set: to memory, to .npy files and back. */
 #include "base/file.h"
 #include "base/memory.h"
 #include "codes/codes.h"
 #include "base/npy.h"
-#include "index/index_file.h"
 #include "pipeline/model.h"
 #include "pipeline/pair_source.h"
 
@@ -221,62 +220,5 @@ adah_code adah_codes_read(const char *prefix, const adah_dataset *dataset, adah_
         adah_codes_free(&out);
     else
         *codes = out;
-    return code;
-}
-
-/* ---------------------------------------------------------------- index */
-
-static void identity_bytes(const adah_model *model, uint8_t bytes[ADAH_MODEL_IDENTITY_BYTES]) {
-    for (int i = 0; i < ADAH_MODEL_IDENTITY_BYTES; i++) {
-        const char two[3] = {model->state.id[2 * i], model->state.id[2 * i + 1], '\0'};
-        bytes[i] = (uint8_t)strtoul(two, NULL, 16);
-    }
-}
-
-adah_code adah_index_check_model(const adah_index *index, const adah_model *model, adah_status *status) {
-    uint8_t identity[ADAH_MODEL_IDENTITY_BYTES];
-    identity_bytes(model, identity);
-    if (memcmp(identity, adah_index_model_identity(index), sizeof identity) != 0)
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "this index was made by another model than %s", model->state.id);
-    return ADAH_OK;
-}
-
-static adah_code add_record(adah_index_builder *builder, const adah_dataset *dataset, const adah_codes *codes, size_t i,
-                            adah_status *status) {
-    const adah_record *r = adah_dataset_record(dataset, codes->record[i]);
-    const char **labels = adah_memory_zeroed(r->n_labels, sizeof *labels);
-    if (!labels)
-        return adah_fail_memory(status, r->n_labels * sizeof *labels);
-    for (size_t k = 0; k < r->n_labels; k++)
-        labels[k] = adah_dataset_label_name(dataset, r->label[k]);
-    const size_t at = i * codes->n_bits / 8;
-    const adah_code code = adah_index_builder_add(builder, r->file_name, r->text, labels, r->n_labels, codes->image + at,
-                                                  codes->text + at, status);
-    adah_memory_free(labels);
-    return code;
-}
-
-adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset, const char *index_path,
-                            const adah_encode_options *options, adah_progress progress, uint64_t *n_records,
-                            uint64_t *n_skipped, adah_status *status) {
-    adah_codes codes;
-    ADAH_TRY(adah_encode_dataset(model, dataset, options, progress, &codes, status));
-    uint8_t identity[ADAH_MODEL_IDENTITY_BYTES];
-    identity_bytes(model, identity);
-    adah_index_builder *builder = NULL;
-    adah_code code = adah_index_builder_create(index_path, codes.n_bits, identity, &builder, status);
-    for (size_t i = 0; i < codes.n && code == ADAH_OK; i++)
-        code = add_record(builder, dataset, &codes, i, status);
-    if (code == ADAH_OK)
-        code = adah_index_builder_publish(builder, status);
-    else
-        adah_index_builder_abort(builder);
-    if (code == ADAH_OK) {
-        if (n_records)
-            *n_records = codes.n;
-        if (n_skipped)
-            *n_skipped = codes.n_skipped + adah_dataset_skipped(dataset, NULL);
-    }
-    adah_codes_free(&codes);
     return code;
 }

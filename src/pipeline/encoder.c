@@ -14,6 +14,7 @@ struct adah_encoder {
     const adah_model *model;
     adah_network *image, *text;
     uint8_t *rgb; /* one decoded image */
+    float relaxed[ADAH_BITS_MAX]; /* what the last code is the signs of */
 };
 
 adah_code adah_encoder_create(const adah_model *model, adah_encoder **encoder, adah_status *status) {
@@ -50,9 +51,13 @@ static adah_code make_network(adah_encoder *e, adah_modality modality, adah_netw
     return adah_network_create(&plan, &s->config, parameters_of(e), network, status);
 }
 
-static void pack(const adah_encoder *e, adah_side *side, uint8_t *code) {
-    adah_codes_pack(adah_node_value(side->code), 1, (size_t)e->model->state.config.n_bits, code);
+static void pack(adah_encoder *e, adah_side *side, uint8_t *code) {
+    const size_t n_bits = (size_t)e->model->state.config.n_bits;
+    memcpy(e->relaxed, adah_node_value(side->code), n_bits * sizeof *e->relaxed);
+    adah_codes_pack(e->relaxed, 1, n_bits, code);
 }
+
+const float *adah_encoder_relaxed(const adah_encoder *e) { return e->relaxed; }
 
 adah_code adah_encode_text(adah_encoder *e, const char *text, uint8_t *code, adah_status *status) {
     uint32_t *ids;

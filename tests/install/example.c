@@ -23,8 +23,9 @@ static int search(const adah_model *model, const char *text) {
     adah_index *index = NULL;
     adah_encoder *encoder = NULL;
     uint8_t query[ADAH_BITS_MAX / 8];
-    adah_search_hit hits[3];
-    size_t n_hits = 0;
+    adah_search_options options = ADAH_SEARCH_OPTIONS_INIT;
+    adah_search_result found = {NULL, 0};
+    options.k = 3;
     adah_code code = adah_index_open("scenes.adah", &index, &status);
     if (code == ADAH_OK)
         code = adah_index_check_model(index, model, &status);
@@ -33,13 +34,15 @@ static int search(const adah_model *model, const char *text) {
     if (code == ADAH_OK)
         code = adah_encode_text(encoder, text, query, &status);
     if (code == ADAH_OK)
-        code = adah_index_search(index, ADAH_IMAGE, query, 3, hits, &n_hits, &status);
-    for (size_t i = 0; i < n_hits && code == ADAH_OK; i++) {
+        code = adah_index_search(index, ADAH_IMAGE, query, 1, &options, &found, &status);
+    for (size_t i = 0; i < found.n_hits && code == ADAH_OK; i++) {
         adah_index_entry entry;
-        code = adah_index_record(index, hits[i].record, &entry, &status);
+        code = adah_index_record(index, found.hits[i].row, &entry, &status);
         if (code == ADAH_OK)
-            printf("%u %s\n", (unsigned)hits[i].distance, entry.file_name);
+            printf("%u %s\n", (unsigned)found.hits[i].distance, entry.file_name);
     }
+    const size_t n_hits = found.n_hits;
+    adah_search_result_free(&found);
     adah_encoder_close(encoder);
     adah_index_close(index);
     return code == ADAH_OK && n_hits == 3 ? 0 : failed("search", &status);

@@ -1,0 +1,435 @@
+/* index_search.c - search in one state of a collection.
+ *
+ * The codes of a modality lie in as many runs as there are segments. A run that has search tables is asked through
+ * them, one query after another, as long as that is cheaper than reading its codes; all else is scanned, all queries
+ * together. A hit's position (in all runs, one after another) becomes its row and id. Where ids do not ascend with
+ * the positions, both give every code as near as the k-th, and the order of the ids decides here. */
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "codes/scan.h"
+#include "index/chance.h"
+#include "index/index_state.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What one of many queries scanned together costs, beside one alone: one alone waits for the memory (bench_hamming).
+ */
+enum { MANY_QUERIES = 8 };
+static const double many_queries_cost = 0.4;
+
+enum { RERANK_FACTOR = 10 };
+
+typedef struct search {
+    const adah_index *index;
+    adah_modality to;
+    const uint8_t *queries;
+    size_t n_queries, n_code_bytes;
+    adah_search_options *options; /* this search's own */
+    adah_code_run *runs;          /* of the segments that have codes */
+    size_t n_runs;
+    const adah_segment_view **view; /* of each run */
+    uint64_t **own_keep;            /* of each run: a bitmap made for this search; NULL: none */
+    uint64_t n_codes;
+    uint64_t excluded;            /* position that is no hit; UINT64_MAX: none */
+    adah_hit_list *lists;         /* n_queries */
+    unsigned char *is_unanswered; /* by the tables of the run at work: n_queries */
+    atomic_int is_damaged;        /* a record could not be read */
+    int with_accept;
+} search;
+
+/* One search through the tables of a run. */
+typedef struct table_search {
+    search *s;
+    size_t run;
+    double budget;
+    adah_code *code; /* n_queries */
+    adah_hit_list *found;
+} table_search;
+
+static size_t run_of(const search *s, uint64_t position) {
+    size_t low = 0, high = s->n_runs;
+    while (high - low > 1) {
+        const size_t middle = low + (high - low) / 2;
+        if (s->runs[middle].first <= position)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Segment and record of a position. */
+static adah_code locate(const search *s, uint64_t position, const adah_segment **segment, uint64_t *record,
+                        adah_status *status) {
+    const size_t run = run_of(s, position);
+    *segment = s->view[run]->segment;
+    return adah_segment_record_of(*segment, s->to, (size_t)(position - s->runs[run].first), record, status);
+}
+
+/* For the scan and the tables: may the code at `position` be a hit? */
+static int accept(void *context, size_t query, uint64_t position) {
+    search *s = context;
+    (void)query;
+    if (position == s->excluded)
+        return 0;
+    if (!s->options->accept)
+        return 1;
+    const adah_segment *segment;
+    adah_index_entry entry;
+    uint64_t record;
+    if (locate(s, position, &segment, &record, NULL) != ADAH_OK ||
+        adah_segment_record(segment, record, s->index->n_labels, &entry, NULL) != ADAH_OK) {
+        atomic_store_explicit(&s->is_damaged, 1, memory_order_relaxed);
+        return 0;
+    }
+    return s->options->accept(s->options->context, &entry);
+}
+
+static int accept_in_tables(void *context, size_t query, uint64_t position) {
+    const table_search *t = context;
+    return accept(t->s, query, t->s->runs[t->run].first + position);
+}
+
+/* ---------------------------------------------------------------- what is searched */
+
+static adah_code collect_runs(search *s, adah_status *status) {
+    const adah_index *x = s->index;
+    s->runs = adah_memory_zeroed(x->n_segments, sizeof *s->runs);
+    s->view = adah_memory_zeroed(x->n_segments, sizeof *s->view);
+    s->own_keep = adah_memory_zeroed(x->n_segments, sizeof *s->own_keep);
+    if (!s->runs || !s->view || !s->own_keep)
+        return adah_fail_memory(status, x->n_segments * (sizeof *s->runs + sizeof *s->view));
+    for (size_t i = 0; i < x->n_segments; i++) {
+        const adah_segment_view *v = &x->view[i];
+        const adah_code_set *set = &v->segment->sets[s->to];
+        if (set->n == 0 || v->n_alive == 0)
+            continue;
+        s->view[s->n_runs] = v;
+        s->runs[s->n_runs++] =
+            (adah_code_run){set->codes, set->n, s->n_codes, v->keep[s->to] ? v->keep[s->to]->word : NULL};
+        s->n_codes += set->n;
+    }
+    return ADAH_OK;
+}
+
+/* The position of the code of the record with an id, if it has one that counts. */
+static int find_position(const search *s, uint64_t id, uint64_t *position) {
+    uint64_t row;
+    if (!adah_index_find(s->index, id, &row))
+        return 0;
+    const adah_segment_view *v = &s->index->view[adah_index_segment_of(s->index, row)];
+    const uint64_t record = row - v->segment->header.first_row;
+    const size_t at = adah_segment_position(v->segment, s->to, record);
+    uint64_t owner;
+    if (at >= v->segment->sets[s->to].n || adah_segment_record_of(v->segment, s->to, at, &owner, NULL) != ADAH_OK ||
+        owner != record)
+        return 0;
+    for (size_t i = 0; i < s->n_runs; i++)
+        if (s->view[i] == v) {
+            *position = s->runs[i].first + at;
+            return 1;
+        }
+    return 0;
+}
+
+/* Bitmaps of the ids that alone may be found. */
+static adah_code keep_only(search *s, adah_status *status) {
+    const adah_search_options *o = s->options;
+    for (size_t i = 0; i < s->n_runs; i++) {
+        s->own_keep[i] = adah_memory_zeroed((s->runs[i].n + 63) / 64, sizeof(uint64_t));
+        if (!s->own_keep[i])
+            return adah_fail_memory(status, s->runs[i].n / 8);
+        s->runs[i].keep = s->own_keep[i];
+    }
+    for (size_t j = 0; j < o->n_only; j++) {
+        uint64_t position;
+        if (!find_position(s, o->only[j], &position))
+            continue;
+        const size_t run = run_of(s, position);
+        const uint64_t at = position - s->runs[run].first;
+        s->own_keep[run][at / 64] |= (uint64_t)1 << at % 64;
+    }
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- finding */
+
+static int by_distance(const void *a, const void *b) {
+    const adah_hit *x = a, *y = b;
+    return x->distance != y->distance ? (x->distance > y->distance) - (x->distance < y->distance)
+                                      : (x->position > y->position) - (x->position < y->position);
+}
+
+/* Adds hits, of the run that begins at `first`, to a list. */
+static adah_code append_hits(adah_hit_list *list, const adah_hit *hit, size_t n, uint64_t first,
+                             adah_status *status) {
+    if (n == 0)
+        return ADAH_OK;
+    adah_hit *longer = adah_memory_resize(list->hit, list->n + n, sizeof *longer);
+    if (!longer)
+        return adah_fail_memory(status, (list->n + n) * sizeof *longer);
+    list->hit = longer;
+    for (size_t i = 0; i < n; i++)
+        longer[list->n++] = (adah_hit){first + hit[i].position, hit[i].distance};
+    return ADAH_OK;
+}
+
+static adah_code scan_runs(search *s, const adah_code_run *runs, size_t n_runs, const size_t *query, size_t n,
+                           const adah_scan_options *o, adah_status *status) {
+    adah_hit_list *found = adah_memory_zeroed(n, sizeof *found);
+    uint8_t *queries = adah_memory_alloc(n * s->n_code_bytes);
+    adah_code code = found && queries ? ADAH_OK : adah_fail_memory(status, n * (sizeof *found + s->n_code_bytes));
+    for (size_t i = 0; i < n && code == ADAH_OK; i++)
+        memcpy(queries + i * s->n_code_bytes, s->queries + query[i] * s->n_code_bytes, s->n_code_bytes);
+    if (code == ADAH_OK)
+        code = adah_scan(runs, n_runs, s->n_code_bytes * 8, queries, n, o, found, status);
+    for (size_t i = 0; i < n && code == ADAH_OK; i++)
+        code = append_hits(&s->lists[query[i]], found[i].hit, found[i].n, 0, status);
+    if (found)
+        adah_hit_lists_free(found, n);
+    adah_memory_free(found);
+    adah_memory_free(queries);
+    return code;
+}
+
+static void ask_tables(void *context, size_t query) {
+    table_search *t = context;
+    const search *s = t->s;
+    const adah_search_options *o = s->options;
+    const adah_code_set *set = &s->view[t->run]->segment->sets[s->to];
+    const adah_multi_index_query q = {.code = s->queries + query * s->n_code_bytes,
+                                      .k = o->k,
+                                      .radius = o->radius,
+                                      .keep_ties = !s->index->ids_ascend,
+                                      .keep = s->runs[t->run].keep,
+                                      .accept = s->with_accept ? accept_in_tables : NULL,
+                                      .context = t,
+                                      .query = query,
+                                      .budget = t->budget};
+    int done = 0;
+    t->code[query] = adah_multi_index_search(set->tables, set->codes, &q, &t->found[query].hit, &t->found[query].n,
+                                             &done, NULL, NULL);
+    s->is_unanswered[query] = t->code[query] != ADAH_OK || !done;
+}
+
+/* All queries through the tables of a run; is_unanswered tells for which that did not pay. */
+static adah_code search_tables(search *s, size_t run, adah_status *status) {
+    const double share = s->n_queries >= MANY_QUERIES ? many_queries_cost : 1;
+    table_search t = {s, run, s->options->method == ADAH_SEARCH_TABLES ? INFINITY : share * (double)s->runs[run].n,
+                      NULL, NULL};
+    t.code = adah_memory_zeroed(s->n_queries, sizeof *t.code);
+    t.found = adah_memory_zeroed(s->n_queries, sizeof *t.found);
+    adah_code code =
+        t.code && t.found ? ADAH_OK : adah_fail_memory(status, s->n_queries * (sizeof *t.code + sizeof *t.found));
+    if (code == ADAH_OK && s->n_queries == 1)
+        ask_tables(&t, 0); /* not from a thread of a loop: it may use threads itself */
+    else if (code == ADAH_OK)
+        adah_parallel_for(s->n_queries, 1, ask_tables, &t);
+    for (size_t i = 0; i < s->n_queries && code == ADAH_OK; i++) {
+        if (t.code[i] != ADAH_OK)
+            code = t.code[i] == ADAH_ERROR_MEMORY
+                       ? adah_fail_memory(status, s->n_code_bytes)
+                       : adah_index_fail_damaged(s->index->path, status,
+                                                 "the search tables of a segment do not fit its codes");
+        else
+            code = append_hits(&s->lists[i], t.found[i].hit, t.found[i].n, s->runs[run].first, status);
+    }
+    if (t.found)
+        adah_hit_lists_free(t.found, s->n_queries);
+    adah_memory_free(t.found);
+    adah_memory_free(t.code);
+    return code;
+}
+
+/* Fills the lists with a superset of the hits: those of every run by itself, or of several together. */
+static adah_code find(search *s, adah_status *status) {
+    const adah_scan_options o = {s->options->k, s->options->radius, !s->index->ids_ascend,
+                                 s->with_accept ? accept : NULL, s};
+    adah_code_run *to_scan = adah_memory_zeroed(s->n_runs, sizeof *to_scan); /* for all queries */
+    size_t *query = adah_memory_resize(NULL, s->n_queries, sizeof *query), n_to_scan = 0;
+    s->is_unanswered = adah_memory_zeroed(s->n_queries, 1);
+    adah_code code =
+        to_scan && query && s->is_unanswered ? ADAH_OK : adah_fail_memory(status, s->n_queries * sizeof *query);
+    for (size_t run = 0; run < s->n_runs && code == ADAH_OK; run++) {
+        if (s->options->method == ADAH_SEARCH_SCAN || !s->view[run]->segment->sets[s->to].tables) {
+            to_scan[n_to_scan++] = s->runs[run];
+            continue;
+        }
+        code = search_tables(s, run, status);
+        size_t n = 0;
+        for (size_t i = 0; i < s->n_queries; i++)
+            if (s->is_unanswered[i])
+                query[n++] = i;
+        if (code == ADAH_OK && n)
+            code = scan_runs(s, &s->runs[run], 1, query, n, &o, status);
+    }
+    for (size_t i = 0; i < s->n_queries && code == ADAH_OK; i++)
+        query[i] = i;
+    if (code == ADAH_OK && n_to_scan)
+        code = scan_runs(s, to_scan, n_to_scan, query, s->n_queries, &o, status);
+    adah_memory_free(to_scan);
+    adah_memory_free(query);
+    return code;
+}
+
+/* ---------------------------------------------------------------- order and shape of the answer */
+
+static int by_id(const void *a, const void *b) {
+    const adah_search_hit *x = a, *y = b;
+    return x->distance != y->distance ? (x->distance > y->distance) - (x->distance < y->distance)
+                                      : (x->id > y->id) - (x->id < y->id);
+}
+
+static int by_score(const void *a, const void *b) {
+    const adah_search_hit *x = a, *y = b;
+    return x->score != y->score ? (x->score > y->score) - (x->score < y->score) : by_id(a, b);
+}
+
+/* Squared distance of relaxed values and the signs of a code. */
+static float score(const float *relaxed, const uint8_t *code, size_t n_bits) {
+    float sum = 0;
+    for (size_t i = 0; i < n_bits; i++) {
+        const float difference = relaxed[i] - (code[i >> 3] >> (i & 7) & 1 ? 1.0F : -1.0F);
+        sum += difference * difference;
+    }
+    return sum;
+}
+
+/* The first k of a list, with rows and ids. */
+static adah_code make_result(const search *s, size_t query, adah_search_result *result, adah_status *status) {
+    adah_hit_list *list = &s->lists[query];
+    const adah_search_options *o = s->options;
+    if (list->n > 1)
+        qsort(list->hit, list->n, sizeof *list->hit, by_distance); /* short, or of few sorted pieces */
+    size_t n = list->n;
+    if (s->index->ids_ascend && n > o->k)
+        n = o->k;
+    adah_search_hit *hits = adah_memory_resize(NULL, n, sizeof *hits);
+    if (!hits)
+        return adah_fail_memory(status, n * sizeof *hits);
+    for (size_t i = 0; i < n; i++) {
+        const adah_hit *hit = &list->hit[i];
+        const adah_segment *segment = NULL;
+        uint64_t record = 0;
+        const adah_code code = locate(s, hit->position, &segment, &record, status);
+        if (code != ADAH_OK) {
+            adah_memory_free(hits);
+            return code;
+        }
+        hits[i] =
+            (adah_search_hit){adah_segment_id(segment, record), segment->header.first_row + record, hit->distance, 0};
+        if (o->relaxed) {
+            const adah_code_run *run = &s->runs[run_of(s, hit->position)];
+            hits[i].score = score(o->relaxed + query * s->n_code_bytes * 8,
+                                  run->codes + (hit->position - run->first) * s->n_code_bytes, s->n_code_bytes * 8);
+        }
+    }
+    if (!s->index->ids_ascend && n > 1)
+        qsort(hits, n, sizeof *hits, by_id);
+    *result = (adah_search_result){hits, n > o->k ? o->k : n};
+    return ADAH_OK;
+}
+
+/* Leaves out what is no nearer than chance. */
+static adah_code cut_off(const adah_chance *chance, const uint8_t *query, adah_search_result *r,
+                         adah_status *status) {
+    uint32_t *distance = adah_memory_resize(NULL, r->n_hits, sizeof *distance);
+    int limit = -1;
+    if (!distance)
+        return adah_fail_memory(status, r->n_hits * sizeof *distance);
+    for (size_t i = 0; i < r->n_hits; i++)
+        distance[i] = r->hits[i].distance;
+    const adah_code code = adah_chance_limit(chance, query, distance, r->n_hits, &limit, status);
+    adah_memory_free(distance);
+    while (r->n_hits && (int)r->hits[r->n_hits - 1].distance > limit)
+        r->n_hits--;
+    return code;
+}
+
+static adah_code make_results(const search *s, size_t k, adah_search_result *results, adah_status *status) {
+    adah_chance chance = {0};
+    adah_code code = s->options->cut_off && s->n_runs
+                         ? adah_chance_create(s->runs, s->n_runs, s->n_code_bytes * 8, &chance, status)
+                         : ADAH_OK;
+    for (size_t i = 0; i < s->n_queries && code == ADAH_OK; i++) {
+        adah_search_result *r = &results[i];
+        code = make_result(s, i, r, status);
+        if (code == ADAH_OK && chance.n_sampled)
+            code = cut_off(&chance, s->queries + i * s->n_code_bytes, r, status);
+        if (s->options->relaxed && r->n_hits > 1)
+            qsort(r->hits, r->n_hits, sizeof *r->hits, by_score);
+        if (r->n_hits > k)
+            r->n_hits = k;
+    }
+    adah_chance_free(&chance);
+    return code;
+}
+
+void adah_search_result_free(adah_search_result *result) {
+    adah_memory_free(result->hits);
+    *result = (adah_search_result){0};
+}
+
+static adah_code run_search(search *s, size_t k, adah_search_result *results, adah_status *status) {
+    ADAH_TRY(collect_runs(s, status));
+    if (s->n_runs == 0 && adah_index_count(s->index))
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: the index holds no codes of %s", s->index->path,
+                         s->to == ADAH_IMAGE ? "images" : "texts");
+    if (s->n_codes < s->options->k && s->options->k != SIZE_MAX)
+        s->options->k = (size_t)s->n_codes;
+    if (s->options->only)
+        ADAH_TRY(keep_only(s, status));
+    if (s->options->exclude == ADAH_NO_ID || !find_position(s, s->options->exclude, &s->excluded))
+        s->excluded = UINT64_MAX;
+    s->with_accept = s->options->accept || s->excluded != UINT64_MAX;
+    s->lists = adah_memory_zeroed(s->n_queries, sizeof *s->lists);
+    if (!s->lists)
+        return adah_fail_memory(status, s->n_queries * sizeof *s->lists);
+    if (s->n_runs)
+        ADAH_TRY(find(s, status));
+    if (atomic_load(&s->is_damaged))
+        return adah_index_fail_damaged(s->index->path, status, "a record that the search came by is not whole");
+    return make_results(s, k, results, status);
+}
+
+adah_code adah_index_search(const adah_index *index, adah_modality to, const uint8_t *codes, size_t n_queries,
+                            const adah_search_options *options, adah_search_result *results, adah_status *status) {
+    static const adah_search_options defaults = ADAH_SEARCH_OPTIONS_INIT;
+    adah_search_options o = options ? *options : defaults;
+    if (to != ADAH_IMAGE && to != ADAH_TEXT)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "modality %d: expected image (0) or text (1)", (int)to);
+    if (o.method != ADAH_SEARCH_AUTO && o.method != ADAH_SEARCH_SCAN && o.method != ADAH_SEARCH_TABLES)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "search method %d: expected auto (0), scan (1) or tables (2)",
+                         (int)o.method);
+    ADAH_TRY(adah_index_check_size(index, status));
+    const size_t k = o.k;
+    if (o.relaxed) {
+        const size_t n_wanted = o.n_rerank                        ? o.n_rerank
+                                : o.k <= SIZE_MAX / RERANK_FACTOR ? RERANK_FACTOR * o.k
+                                                                  : SIZE_MAX;
+        o.k = n_wanted > o.k ? n_wanted : o.k;
+    }
+    for (size_t i = 0; i < n_queries; i++)
+        results[i] = (adah_search_result){0};
+    search s = {.index = index,
+                .to = to,
+                .queries = codes,
+                .n_queries = n_queries,
+                .n_code_bytes = index->n_bits / 8,
+                .options = &o};
+    const adah_code code = n_queries ? run_search(&s, k, results, status) : ADAH_OK;
+    for (size_t i = 0; i < n_queries && code != ADAH_OK; i++)
+        adah_search_result_free(&results[i]);
+    if (s.lists)
+        adah_hit_lists_free(s.lists, n_queries);
+    for (size_t i = 0; i < s.n_runs; i++)
+        adah_memory_free(s.own_keep[i]);
+    adah_memory_free(s.lists);
+    adah_memory_free(s.is_unanswered);
+    adah_memory_free(s.runs);
+    adah_memory_free(s.view);
+    adah_memory_free(s.own_keep);
+    return code;
+}

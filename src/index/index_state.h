@@ -1,0 +1,52 @@
+/* index_state.h - one state of a collection: the segments that were there, and which of their records are not
+ * deleted.
+ *
+ * States are immutable and share what they can: segments belong to the collection, bitmaps are counted references
+ * that are copied when the next state changes them. */
+#ifndef ADAH_INDEX_INDEX_STATE_H
+#define ADAH_INDEX_INDEX_STATE_H
+
+#include "index/segment.h"
+
+#include <stdatomic.h>
+
+/* A bitmap shared by states. */
+typedef struct adah_bits {
+    atomic_size_t n_references;
+    size_t n_words;
+    uint64_t word[];
+} adah_bits;
+
+typedef struct adah_segment_view {
+    const adah_segment *segment;
+    adah_bits *alive;   /* over records: not deleted; NULL: all */
+    adah_bits *keep[2]; /* over codes, by modality: of records that are not deleted; NULL: all */
+    uint64_t n_alive;   /* records */
+} adah_segment_view;
+
+typedef struct adah_collection adah_collection; /* the file, in index_file.c */
+
+struct adah_index {
+    atomic_size_t n_references;
+    adah_collection *collection;
+    const char *path;
+    size_t n_bits;
+    adah_segment_view *view;
+    size_t n_segments;
+    uint64_t n_rows, n_alive, next_id, end; /* end: bytes of the file that belong to it */
+    size_t n_labels;
+    int ids_ascend; /* from row to row, over all segments */
+};
+
+/* ADAH_ERROR_FORMAT: the file is shorter than when it was opened; touching the map would kill the process. */
+adah_code adah_index_check_size(const adah_index *index, adah_status *status);
+/* The segment that a row below n_rows is in. */
+size_t adah_index_segment_of(const adah_index *index, uint64_t row);
+int adah_index_is_alive(const adah_segment_view *view, uint64_t record);
+/* Bytes behind the last whole batch: of one that was never acknowledged. */
+uint64_t adah_index_unfinished_bytes(const adah_index *index);
+uint64_t adah_index_file_number(const adah_index *index);
+
+static inline int adah_bit(const uint64_t *word, uint64_t i) { return (int)(word[i / 64] >> i % 64 & 1); }
+
+#endif

@@ -1,0 +1,417 @@
+/* index_writer.c - changes to a collection, in batches that are appended as segments.
+ *
+ * A commit writes one segment behind the last, syncs it (then it is acknowledged), and notes that in a mark, which
+ * reaches the disk with the next sync at the latest. One writer at a time holds a lock (flock) on the file;
+ * compaction puts a new, locked file in its place. */
+#define _GNU_SOURCE
+#include "base/file.h"
+#include "base/memory.h"
+#include "index/index_builder.h"
+#include "index/index_state.h"
+#include "index/number_set.h"
+#include "index/segment_writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct adah_index_writer {
+    char *path;
+    int fd; /* locked */
+    adah_index *state;
+    adah_label_set labels; /* the file's, and the batch's new ones */
+    /* The batch: */
+    adah_segment_writer *segment; /* NULL: nothing added */
+    adah_number_set deleted_set;
+    uint64_t *deleted; /* rows */
+    size_t n_deleted, deleted_capacity;
+    uint64_t next_id;
+    uint32_t *record_labels;
+    size_t label_capacity;
+    int batch_is_broken; /* memory ran out while it was made */
+    int needs_reopening; /* what is on disk is not known */
+};
+
+/* ---------------------------------------------------------------- opening */
+
+/* Opens and locks the file that bears the name now. */
+static adah_code lock_file(const char *path, int *fd, adah_status *status) {
+    for (int attempt = 0; attempt < 100; attempt++) {
+        *fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
+        if (*fd < 0)
+            return adah_fail(status, ADAH_ERROR_IO, "%s: cannot open for writing: %s", path, strerror(errno));
+        struct stat ours, named;
+        adah_code code = ADAH_OK;
+        if (fstat(*fd, &ours) != 0 || !S_ISREG(ours.st_mode))
+            code = adah_fail(status, ADAH_ERROR_IO, "%s: not a regular file", path);
+        else if (flock(*fd, LOCK_EX | LOCK_NB) != 0)
+            code = errno == EWOULDBLOCK
+                       ? adah_fail(status, ADAH_ERROR_IO, "%s: another writer has the index open", path)
+                       : adah_fail(status, ADAH_ERROR_IO, "%s: cannot lock: %s", path, strerror(errno));
+        else if (stat(path, &named) == 0 && named.st_dev == ours.st_dev && named.st_ino == ours.st_ino)
+            return ADAH_OK;
+        close(*fd); /* a compaction put another file in its place */
+        *fd = -1;
+        if (code != ADAH_OK)
+            return code;
+    }
+    return adah_fail(status, ADAH_ERROR_IO, "%s: is being replaced all the time", path);
+}
+
+static adah_code write_mark(adah_index_writer *w, adah_status *status) {
+    const adah_index_mark mark =
+        adah_index_make_mark(adah_index_file_number(w->state), w->state->n_segments, w->state->end);
+    return adah_file_write_at(w->fd, w->path, &mark, sizeof mark, adah_index_mark_place(mark.n_segments), status);
+}
+
+static adah_code sync_file(adah_index_writer *w, adah_status *status) {
+    return fdatasync(w->fd) == 0
+               ? ADAH_OK
+               : adah_fail(status, ADAH_ERROR_IO, "%s: cannot write to disk: %s", w->path, strerror(errno));
+}
+
+/* Cuts off a batch that was never acknowledged, and acknowledges one whose mark is missing. */
+static adah_code recover(adah_index_writer *w, adah_status *status) {
+    if (adah_index_unfinished_bytes(w->state) && ftruncate(w->fd, (off_t)w->state->end) != 0)
+        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot cut off an unfinished batch: %s", w->path,
+                         strerror(errno));
+    ADAH_TRY(sync_file(w, status));
+    return write_mark(w, status);
+}
+
+static adah_code load_labels(adah_index_writer *w, adah_status *status) {
+    for (size_t i = 0; i < w->state->n_labels; i++) {
+        const char *name = adah_index_label_name(w->state, (uint32_t)i);
+        uint32_t number = 0;
+        if (!name)
+            return adah_index_fail_damaged(w->path, status, "the name of label %zu is not whole", i);
+        if (!adah_label_set_number(&w->labels, name, strlen(name), &number))
+            return adah_fail_memory(status, (i + 1) * sizeof(char *));
+        if (number != i)
+            return adah_index_fail_damaged(w->path, status, "labels %u and %zu have the same name", number, i);
+    }
+    return ADAH_OK;
+}
+
+static adah_code open_writer(adah_index_writer *w, adah_status *status) {
+    ADAH_TRY(lock_file(w->path, &w->fd, status));
+    ADAH_TRY(adah_index_open(w->path, &w->state, status));
+    w->next_id = w->state->next_id;
+    ADAH_TRY(load_labels(w, status));
+    return recover(w, status);
+}
+
+adah_code adah_index_writer_open(const char *path, adah_index_writer **writer, adah_status *status) {
+    adah_index_writer *w = adah_memory_zeroed(1, sizeof *w);
+    if (!w)
+        return adah_fail_memory(status, sizeof *w);
+    w->fd = -1;
+    w->path = adah_memory_text(path);
+    const adah_code code = w->path ? open_writer(w, status) : adah_fail_memory(status, strlen(path) + 1);
+    if (code != ADAH_OK) {
+        adah_index_writer_close(w);
+        return code;
+    }
+    *writer = w;
+    return ADAH_OK;
+}
+
+void adah_index_writer_close(adah_index_writer *w) {
+    if (!w)
+        return;
+    if (w->fd >= 0) {
+        (void)fdatasync(w->fd); /* the last mark: without it the last batch is still found by its checksums */
+        close(w->fd);
+    }
+    adah_index_close(w->state);
+    adah_segment_writer_close(w->segment);
+    adah_label_set_free(&w->labels);
+    adah_number_set_free(&w->deleted_set);
+    adah_memory_free(w->deleted);
+    adah_memory_free(w->record_labels);
+    adah_memory_free(w->path);
+    adah_memory_free(w);
+}
+
+adah_index *adah_index_writer_state(const adah_index_writer *w) { return w->state; }
+
+/* ---------------------------------------------------------------- making a batch */
+
+typedef unsigned long long ull; /* for %llu */
+
+static void drop_batch(adah_index_writer *w) {
+    adah_segment_writer_close(w->segment);
+    w->segment = NULL;
+    adah_label_set_cut(&w->labels, w->state->n_labels);
+    adah_number_set_clear(&w->deleted_set);
+    w->n_deleted = 0;
+    w->next_id = w->state->next_id;
+    w->batch_is_broken = 0;
+}
+
+static adah_code check_usable(const adah_index_writer *w, adah_status *status) {
+    if (w->needs_reopening)
+        return adah_fail(status, ADAH_ERROR_IO, "%s: an earlier write failed; open the index again", w->path);
+    return ADAH_OK;
+}
+
+/* Puts an item into the batch under an id that is free. */
+static adah_code stage(adah_index_writer *w, const adah_index_item *item, uint64_t id, adah_status *status) {
+    adah_segment_item r = {
+        .id = id, .file_name = item->file_name ? item->file_name : "", .text = item->text ? item->text : ""};
+    r.n_file_name_bytes = strlen(r.file_name);
+    r.n_text_bytes = strlen(r.text);
+    r.code[ADAH_IMAGE] = item->image_code;
+    r.code[ADAH_TEXT] = item->text_code;
+    if (!w->segment)
+        ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, NULL, &w->segment, status));
+    if (item->n_labels &&
+        !adah_index_number_labels(&w->labels, item, &w->record_labels, &w->label_capacity, &r.n_labels))
+        return adah_fail_memory(status, (w->labels.n + 1) * sizeof(char *));
+    r.label = w->record_labels;
+    const adah_code code = adah_segment_writer_add(w->segment, &r, status);
+    if (code != ADAH_OK) {
+        w->batch_is_broken = code == ADAH_ERROR_MEMORY;
+        return code;
+    }
+    if (id >= w->next_id)
+        w->next_id = id + 1;
+    return ADAH_OK;
+}
+
+static int is_staged(const adah_index_writer *w, uint64_t id) {
+    return w->segment && adah_segment_writer_has(w->segment, id);
+}
+
+/* The row of a record of the last commit that the batch leaves there. */
+static int find_row(const adah_index_writer *w, uint64_t id, uint64_t *row) {
+    return id < w->state->next_id && adah_index_find(w->state, id, row) &&
+           !adah_number_set_has(&w->deleted_set, *row);
+}
+
+adah_code adah_index_writer_add(adah_index_writer *w, const adah_index_item *item, uint64_t *id,
+                                adah_status *status) {
+    ADAH_TRY(check_usable(w, status));
+    const uint64_t chosen = item->id == ADAH_NO_ID ? w->next_id : item->id;
+    uint64_t row;
+    if (chosen == ADAH_NO_ID)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: there is no id left above %llu", w->path, (ull)chosen - 1);
+    if (find_row(w, chosen, &row) || is_staged(w, chosen))
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: id %llu is taken", w->path, (ull)chosen);
+    ADAH_TRY(stage(w, item, chosen, status));
+    if (id)
+        *id = chosen;
+    return ADAH_OK;
+}
+
+adah_code adah_index_writer_add_codes(adah_index_writer *w, size_t n, const uint8_t *image_codes,
+                                      const uint8_t *text_codes, uint64_t *first_id, adah_status *status) {
+    ADAH_TRY(check_usable(w, status));
+    const size_t n_code_bytes = w->state->n_bits / 8;
+    const uint64_t first = w->next_id;
+    if (n > ADAH_NO_ID - first)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: there are not %zu ids left above %llu", w->path, n,
+                         (ull)first);
+    for (size_t i = 0; i < n; i++) {
+        const adah_index_item item = {.image_code = image_codes ? image_codes + i * n_code_bytes : NULL,
+                                      .text_code = text_codes ? text_codes + i * n_code_bytes : NULL};
+        ADAH_TRY(stage(w, &item, first + i, status));
+    }
+    if (first_id)
+        *first_id = first;
+    return ADAH_OK;
+}
+
+static adah_code stage_deletion(adah_index_writer *w, uint64_t row, adah_status *status) {
+    if (!adah_memory_grow((void **)&w->deleted, &w->deleted_capacity, w->n_deleted, sizeof *w->deleted) ||
+        !adah_number_set_add(&w->deleted_set, row))
+        return adah_fail_memory(status, (w->n_deleted + 1) * sizeof *w->deleted);
+    w->deleted[w->n_deleted++] = row;
+    return ADAH_OK;
+}
+
+static adah_code fail_missing(const adah_index_writer *w, uint64_t id, adah_status *status) {
+    return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %s with id %llu", w->path,
+                     is_staged(w, id) ? "this batch has already a record" : "there is no record", (ull)id);
+}
+
+adah_code adah_index_writer_replace(adah_index_writer *w, const adah_index_item *item, adah_status *status) {
+    ADAH_TRY(check_usable(w, status));
+    uint64_t row;
+    if (!find_row(w, item->id, &row) || is_staged(w, item->id))
+        return fail_missing(w, item->id, status);
+    ADAH_TRY(stage(w, item, item->id, status));
+    const adah_code code = stage_deletion(w, row, status);
+    w->batch_is_broken |= code != ADAH_OK; /* it has both records now */
+    return code;
+}
+
+adah_code adah_index_writer_delete(adah_index_writer *w, uint64_t id, adah_status *status) {
+    ADAH_TRY(check_usable(w, status));
+    uint64_t row;
+    if (!find_row(w, id, &row) || is_staged(w, id))
+        return fail_missing(w, id, status);
+    return stage_deletion(w, row, status);
+}
+
+/* ---------------------------------------------------------------- committing */
+
+static int by_number(const void *a, const void *b) {
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static adah_code write_batch(adah_index_writer *w, adah_status *status) {
+    const uint8_t *bytes;
+    size_t n_bytes;
+    if (w->batch_is_broken)
+        return adah_fail(status, ADAH_ERROR_MEMORY, "%s: memory ran out while this batch was made", w->path);
+    if (!w->segment)
+        ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, NULL, &w->segment, status));
+    if (w->n_deleted)
+        qsort(w->deleted, w->n_deleted, sizeof *w->deleted, by_number);
+    const adah_segment_place place = {
+        .file_number = adah_index_file_number(w->state),
+        .number = w->state->n_segments,
+        .first_row = w->state->n_rows,
+        .next_id = w->next_id,
+        .first_label = w->state->n_labels,
+        .label_name = w->labels.n ? (const char *const *)w->labels.name + w->state->n_labels : NULL,
+        .n_new_labels = w->labels.n - w->state->n_labels,
+        .deleted = w->deleted,
+        .n_deleted = w->n_deleted,
+    };
+    ADAH_TRY(adah_segment_writer_finish(w->segment, &place, &bytes, &n_bytes, status));
+    const adah_code code = adah_file_write_at(w->fd, w->path, bytes, n_bytes, w->state->end, status);
+    if (code != ADAH_OK && ftruncate(w->fd, (off_t)w->state->end) != 0)
+        w->needs_reopening = 1;
+    return code;
+}
+
+/* Makes what was written durable and known. From here on it is in the file for good, whatever fails. */
+static adah_code acknowledge(adah_index_writer *w, adah_status *status) {
+    adah_index *latest;
+    ADAH_TRY(sync_file(w, status));
+    ADAH_TRY(adah_index_latest(w->state, &latest, status));
+    adah_index_close(w->state);
+    w->state = latest;
+    return write_mark(w, status);
+}
+
+adah_code adah_index_writer_commit(adah_index_writer *w, adah_status *status) {
+    ADAH_TRY(check_usable(w, status));
+    if (!w->segment && !w->n_deleted && !w->batch_is_broken)
+        return ADAH_OK;
+    adah_code code = write_batch(w, status);
+    if (code == ADAH_OK) {
+        code = acknowledge(w, status);
+        w->needs_reopening = code != ADAH_OK;
+    }
+    drop_batch(w);
+    return code;
+}
+
+/* ---------------------------------------------------------------- compaction */
+
+typedef struct place {
+    uint64_t id, row;
+} place;
+
+static int by_id(const void *a, const void *b) {
+    const place *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* The rows that are not deleted in order of id; NULL with ADAH_OK: they are in order as they lie. */
+static adah_code order_rows(const adah_index *x, place **order, adah_status *status) {
+    *order = NULL;
+    if (x->ids_ascend)
+        return ADAH_OK;
+    place *all = adah_memory_resize(NULL, (size_t)x->n_alive, sizeof *all);
+    if (!all)
+        return adah_fail_memory(status, (size_t)x->n_alive * sizeof *all);
+    size_t n = 0;
+    for (size_t i = 0; i < x->n_segments; i++) {
+        const adah_segment *s = x->view[i].segment;
+        for (uint64_t record = 0; record < s->header.n_records; record++)
+            if (adah_index_is_alive(&x->view[i], record))
+                all[n++] = (place){adah_segment_id(s, record), s->header.first_row + record};
+    }
+    qsort(all, n, sizeof *all, by_id);
+    *order = all;
+    return ADAH_OK;
+}
+
+static adah_code copy_record(const adah_index *x, uint64_t row, adah_index_builder *b, const char ***names,
+                             size_t *capacity, adah_status *status) {
+    adah_index_entry e;
+    ADAH_TRY(adah_index_record(x, row, &e, status));
+    for (size_t i = 0; i < e.n_labels; i++) {
+        if (!adah_memory_grow((void **)names, capacity, i, sizeof **names))
+            return adah_fail_memory(status, (i + 1) * sizeof **names);
+        (*names)[i] = adah_index_label_name(x, e.label[i]);
+        if (!(*names)[i])
+            return adah_index_fail_damaged(x->path, status, "the name of label %u is not whole", e.label[i]);
+    }
+    const adah_index_item item = {e.id, e.file_name, e.text, *names, e.n_labels, e.image_code, e.text_code};
+    return adah_index_builder_add(b, &item, status);
+}
+
+static adah_code copy_records(const adah_index *x, const place *order, adah_index_builder *b, adah_progress progress,
+                              adah_status *status) {
+    enum { REPORT_EVERY = 1 << 16 };
+    const uint64_t n = order ? x->n_alive : x->n_rows;
+    const char **names = NULL;
+    size_t capacity = 0;
+    adah_code code = ADAH_OK;
+    for (uint64_t i = 0; i < n && code == ADAH_OK; i++) {
+        const uint64_t row = order ? order[i].row : i;
+        const adah_segment_view *v = order ? NULL : &x->view[adah_index_segment_of(x, row)];
+        if (!v || adah_index_is_alive(v, row - v->segment->header.first_row))
+            code = copy_record(x, row, b, &names, &capacity, status);
+        const adah_progress_event event = {.stage = "compacting", .done = i + 1, .total = n, .detail = ""};
+        if (code == ADAH_OK && progress.function && ((i + 1) % REPORT_EVERY == 0 || i + 1 == n) &&
+            progress.function(progress.user, &event))
+            code = adah_fail(status, ADAH_ERROR_CANCELLED, "%s: compaction was stopped", x->path);
+    }
+    adah_memory_free(names);
+    return code;
+}
+
+adah_code adah_index_writer_compact(adah_index_writer *w, adah_progress progress, adah_status *status) {
+    ADAH_TRY(check_usable(w, status));
+    if (w->segment || w->n_deleted)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: there are changes that are not committed", w->path);
+    adah_index *x = w->state, *compacted = NULL;
+    adah_index_builder *b = NULL;
+    place *order = NULL;
+    int fd = -1;
+    ADAH_TRY(adah_index_check_size(x, status));
+    ADAH_TRY(adah_index_builder_create(w->path, x->n_bits, adah_index_model_identity(x), &b, status));
+    adah_code code = order_rows(x, &order, status);
+    if (code == ADAH_OK)
+        code = copy_records(x, order, b, progress, status);
+    adah_memory_free(order);
+    if (code != ADAH_OK) {
+        adah_index_builder_abort(b);
+        return code;
+    }
+    ADAH_TRY(adah_index_builder_publish(b, x->next_id, &fd, status));
+    close(w->fd);
+    w->fd = fd;
+    code = adah_index_open(w->path, &compacted, status);
+    if (code != ADAH_OK) {
+        w->needs_reopening = 1;
+        return code;
+    }
+    adah_index_close(x);
+    w->state = compacted;
+    adah_label_set_free(&w->labels);
+    code = load_labels(w, status);
+    w->needs_reopening = code != ADAH_OK;
+    return code;
+}

@@ -1,0 +1,399 @@
+/* segment.c - one segment of a collection file.
+ *
+ * Reading it checks its header and the places of its sections, so that it takes the same time for ten records and for
+ * a billion. What lies inside the sections is checked when it is used; adah_segment_verify checks all of it. */
+#define XXH_INLINE_ALL
+#include "index/segment.h"
+#include "base/memory.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+adah_code adah_index_fail_damaged(const char *path, adah_status *status, const char *format, ...) {
+    char what[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(what, sizeof what, format, arguments);
+    va_end(arguments);
+    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: the index is damaged: %s", path, what);
+}
+
+typedef unsigned long long ull; /* for %llu */
+
+static const void *section_bytes(const adah_segment *s, uint32_t type) { return s->bytes + s->section[type]->offset; }
+
+static const adah_index_section *table_of(const adah_segment *s) {
+    return (const adah_index_section *)(const void *)(s->bytes + sizeof s->header);
+}
+
+static adah_code read_header(const adah_segment_expected *e, size_t n_bytes, adah_segment *s, adah_status *status) {
+    adah_index_segment_header *h = &s->header;
+    const ull number = (ull)e->number;
+    if (n_bytes < sizeof *h)
+        return adah_index_fail_damaged(e->path, status, "it ends inside the header of segment %llu", number);
+    memcpy(h, s->bytes, sizeof *h);
+    if (memcmp(h->magic, adah_index_segment_magic, sizeof h->magic) != 0)
+        return adah_index_fail_damaged(e->path, status, "segment %llu does not begin as one", number);
+    const size_t n_front = sizeof *h + h->n_sections * sizeof(adah_index_section);
+    if (h->n_sections > ADAH_INDEX_SECTIONS_MAX || n_front > n_bytes)
+        return adah_index_fail_damaged(e->path, status, "a table of %u sections in %zu bytes", h->n_sections,
+                                       n_bytes);
+    static const uint64_t no_sum = 0;
+    XXH3_state_t state;
+    XXH3_64bits_reset(&state);
+    XXH3_64bits_update(&state, s->bytes, offsetof(adah_index_segment_header, checksum));
+    XXH3_64bits_update(&state, &no_sum, sizeof no_sum);
+    XXH3_64bits_update(&state, s->bytes + sizeof *h, n_front - sizeof *h);
+    if (XXH3_64bits_digest(&state) != h->checksum)
+        return adah_index_fail_damaged(e->path, status, "the checksum of the header of segment %llu is wrong",
+                                       number);
+    if (h->file_number != e->file_number || h->number != e->number)
+        return adah_index_fail_damaged(e->path, status, "segment %llu belongs elsewhere", number);
+    if (h->n_bytes > n_bytes || h->n_bytes < n_front || h->n_bytes % ADAH_INDEX_ALIGNMENT)
+        return adah_index_fail_damaged(e->path, status, "segment %llu says it has %llu bytes, %zu are there", number,
+                                       (ull)h->n_bytes, n_bytes);
+    if (h->first_row != e->first_row || h->n_records >= SIZE_MAX / 16 - h->first_row || h->next_id < e->next_id ||
+        h->first_label != e->first_label)
+        return adah_index_fail_damaged(
+            e->path, status,
+            "segment %llu has %llu records from row %llu, ids below %llu, labels from %u; it begins at row "
+            "%llu, id %llu, label %zu",
+            number, (ull)h->n_records, (ull)h->first_row, (ull)h->next_id, h->first_label, (ull)e->first_row,
+            (ull)e->next_id, e->first_label);
+    return ADAH_OK;
+}
+
+static adah_code read_table(adah_segment *s, adah_status *status) {
+    const adah_index_section *table = table_of(s);
+    const ull number = (ull)s->header.number;
+    uint64_t end = sizeof s->header + s->header.n_sections * sizeof *table;
+    for (uint32_t i = 0; i < s->header.n_sections; i++) {
+        const adah_index_section *x = &table[i];
+        if (x->offset % ADAH_INDEX_ALIGNMENT || x->offset < end || x->offset > s->header.n_bytes ||
+            x->n_bytes > s->header.n_bytes - x->offset)
+            return adah_index_fail_damaged(s->path, status,
+                                           "section %u (type %u) of segment %llu lies outside it or on another", i,
+                                           x->type, number);
+        end = x->offset + x->n_bytes;
+        if (x->type >= ADAH_SECTION_TYPES_END) {
+            if (!(x->flags & ADAH_INDEX_MAY_IGNORE))
+                return adah_fail(
+                    status, ADAH_ERROR_FORMAT,
+                    "%s: an index of a newer version: it needs section type %u, this library knows up to %u", s->path,
+                    x->type, ADAH_SECTION_TYPES_END - 1);
+        } else if (x->type == 0 || s->section[x->type]) {
+            return adah_index_fail_damaged(s->path, status, "section type %u of segment %llu is zero or there twice",
+                                           x->type, number);
+        } else {
+            s->section[x->type] = x;
+        }
+    }
+    if (s->header.n_sections && s->header.n_bytes - end >= ADAH_INDEX_ALIGNMENT)
+        return adah_index_fail_damaged(s->path, status, "%llu bytes behind the last section of segment %llu",
+                                       (ull)(s->header.n_bytes - end), number);
+    return ADAH_OK;
+}
+
+/* A table of n + 1 starts into the section before it: its size and both ends. */
+static adah_code read_starts(const adah_segment *s, uint32_t type, uint64_t n, const uint64_t **starts,
+                             adah_status *status) {
+    const adah_index_section *x = s->section[type], *data = s->section[type - 1];
+    if (!x && !data)
+        return ADAH_OK;
+    const uint64_t *values = x ? section_bytes(s, type) : NULL;
+    if (!x || !data || x->n_bytes != (n + 1) * sizeof *values || values[0] != 0 || values[n] != data->n_bytes)
+        return adah_index_fail_damaged(s->path, status, "section type %u of segment %llu does not fit its data", type,
+                                       (ull)s->header.number);
+    *starts = values;
+    return ADAH_OK;
+}
+
+static adah_code read_codes(adah_segment *s, size_t n_bits, int modality, adah_status *status) {
+    const uint32_t type = ADAH_SECTION_IMAGE_CODES + (uint32_t)modality * ADAH_SECTION_CODES_STEP;
+    const adah_index_section *codes = s->section[type], *records = s->section[type + 1],
+                             *tables = s->section[type + 2];
+    if (!codes && !records && !tables)
+        return ADAH_OK;
+    const size_t n_code_bytes = n_bits / 8;
+    const uint64_t n = codes ? codes->n_bytes / n_code_bytes : 0;
+    if (n == 0 || codes->n_bytes % n_code_bytes || n > s->header.n_records ||
+        (records ? records->n_bytes != n * sizeof(uint64_t) : n != s->header.n_records))
+        return adah_index_fail_damaged(s->path, status,
+                                       "the sizes of section types %u and %u of segment %llu do not fit", type,
+                                       type + 1, (ull)s->header.number);
+    adah_code_set *set = &s->sets[modality];
+    set->codes = section_bytes(s, type);
+    set->n = (size_t)n;
+    set->records = records ? section_bytes(s, type + 1) : NULL;
+    if (!tables)
+        return ADAH_OK;
+    set->tables = adah_memory_alloc(sizeof *set->tables);
+    if (!set->tables)
+        return adah_fail_memory(status, sizeof *set->tables);
+    adah_status why;
+    const adah_code code =
+        adah_multi_index_view(section_bytes(s, type + 2), (size_t)tables->n_bytes, set->n, n_bits, set->tables, &why);
+    return code == ADAH_OK ? code
+                           : adah_index_fail_damaged(s->path, status, "the search tables of segment %llu: %.300s",
+                                                     (ull)s->header.number, why.message);
+}
+
+static adah_code read_ids(adah_segment *s, adah_status *status) {
+    const adah_index_section *ids = s->section[ADAH_SECTION_IDS], *deleted = s->section[ADAH_SECTION_DELETED];
+    const uint64_t n = s->header.n_records;
+    if (ids) {
+        s->ids = section_bytes(s, ADAH_SECTION_IDS);
+        if (ids->n_bytes != n * sizeof *s->ids || n == 0 || s->ids[0] != s->header.first_id ||
+            s->ids[n - 1] >= s->header.next_id)
+            return adah_index_fail_damaged(s->path, status, "the ids of segment %llu do not fit its header",
+                                           (ull)s->header.number);
+    } else if (s->header.first_id > s->header.next_id || n > s->header.next_id - s->header.first_id) {
+        return adah_index_fail_damaged(s->path, status, "%llu ids from %llu, all below %llu", (ull)n,
+                                       (ull)s->header.first_id, (ull)s->header.next_id);
+    }
+    if (deleted) {
+        s->deleted = section_bytes(s, ADAH_SECTION_DELETED);
+        s->n_deleted = (size_t)(deleted->n_bytes / sizeof *s->deleted);
+        if (deleted->n_bytes % sizeof *s->deleted || s->n_deleted > s->header.first_row)
+            return adah_index_fail_damaged(s->path, status, "segment %llu deletes %zu of %llu rows",
+                                           (ull)s->header.number, s->n_deleted, (ull)s->header.first_row);
+    }
+    return ADAH_OK;
+}
+
+adah_code adah_segment_read(const adah_segment_expected *e, const uint8_t *bytes, size_t n_bytes,
+                            adah_segment *segment, adah_status *status) {
+    adah_segment s = {.path = e->path, .bytes = bytes};
+    ADAH_TRY(read_header(e, n_bytes, &s, status));
+    ADAH_TRY(read_table(&s, status));
+    ADAH_TRY(read_starts(&s, ADAH_SECTION_RECORD_STARTS, s.header.n_records, &s.record_starts, status));
+    const adah_index_section *labels = s.section[ADAH_SECTION_LABEL_STARTS];
+    if (labels) {
+        const uint64_t n_starts = labels->n_bytes / sizeof(uint64_t);
+        if (n_starts == 0 || n_starts > UINT32_MAX - s.header.first_label)
+            return adah_index_fail_damaged(e->path, status, "%llu label starts", (ull)n_starts);
+        s.n_new_labels = (size_t)(n_starts - 1);
+    }
+    ADAH_TRY(read_starts(&s, ADAH_SECTION_LABEL_STARTS, s.n_new_labels, &s.label_starts, status));
+    ADAH_TRY(read_ids(&s, status));
+    adah_code code = read_codes(&s, e->n_bits, ADAH_IMAGE, status);
+    if (code == ADAH_OK)
+        code = read_codes(&s, e->n_bits, ADAH_TEXT, status);
+    if (code == ADAH_OK)
+        *segment = s;
+    else
+        adah_segment_release(&s);
+    return code;
+}
+
+void adah_segment_release(adah_segment *s) {
+    for (int m = 0; m < 2; m++) {
+        adah_memory_free(s->sets[m].tables);
+        s->sets[m].tables = NULL;
+    }
+}
+
+uint64_t adah_segment_id(const adah_segment *s, uint64_t record) {
+    return s->ids ? s->ids[record] : s->header.first_id + record;
+}
+
+int adah_segment_find(const adah_segment *s, uint64_t id, uint64_t *record) {
+    const uint64_t n = s->header.n_records;
+    if (n == 0 || id < s->header.first_id)
+        return 0;
+    if (!s->ids) {
+        *record = id - s->header.first_id;
+        return *record < n;
+    }
+    uint64_t low = 0, high = n;
+    while (low < high) {
+        const uint64_t middle = low + (high - low) / 2;
+        if (s->ids[middle] < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    *record = low;
+    return low < n && s->ids[low] == id;
+}
+
+const char *adah_segment_label(const adah_segment *s, size_t i) {
+    const uint64_t start = s->label_starts[i], end = s->label_starts[i + 1];
+    const char *data = section_bytes(s, ADAH_SECTION_LABEL_DATA);
+    if (start >= end || end > s->section[ADAH_SECTION_LABEL_DATA]->n_bytes || data[end - 1] != '\0')
+        return NULL;
+    return data + start;
+}
+
+size_t adah_segment_position(const adah_segment *s, adah_modality modality, uint64_t record) {
+    const adah_code_set *set = &s->sets[modality];
+    if (!set->records)
+        return record < set->n ? (size_t)record : set->n;
+    size_t low = 0, high = set->n;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (set->records[middle] < record)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+adah_code adah_segment_record_of(const adah_segment *s, adah_modality modality, size_t position, uint64_t *record,
+                                 adah_status *status) {
+    const adah_code_set *set = &s->sets[modality];
+    const uint64_t number = set->records ? set->records[position] : position;
+    if (number >= s->header.n_records)
+        return adah_index_fail_damaged(s->path, status, "code %zu belongs to record %llu of %llu", position,
+                                       (ull)number, (ull)s->header.n_records);
+    *record = number;
+    return ADAH_OK;
+}
+
+/* The bytes of a record's code; NULL: it has none. */
+static const uint8_t *code_of(const adah_segment *s, adah_modality modality, uint64_t record) {
+    const adah_code_set *set = &s->sets[modality];
+    const size_t at = adah_segment_position(s, modality, record);
+    if (at >= set->n || (set->records && set->records[at] != record))
+        return NULL;
+    const uint32_t type = ADAH_SECTION_IMAGE_CODES + (uint32_t)modality * ADAH_SECTION_CODES_STEP;
+    return set->codes + at * (size_t)(s->section[type]->n_bytes / set->n);
+}
+
+/* Where a record's data lies; NULL: it is damaged. */
+static const adah_index_record_head *record_head(const adah_segment *s, uint64_t record) {
+    const uint64_t start = s->record_starts[record], end = s->record_starts[record + 1];
+    const adah_index_record_head *head = NULL;
+    if (end > s->section[ADAH_SECTION_RECORD_DATA]->n_bytes || start >= end || end - start < sizeof *head ||
+        start % ADAH_INDEX_RECORD_ALIGNMENT)
+        return NULL;
+    head = (const void *)((const uint8_t *)section_bytes(s, ADAH_SECTION_RECORD_DATA) + start);
+    /* what the record needs; cannot overflow: four numbers of 32 bits */
+    uint64_t n_bytes =
+        sizeof *head + 4 * (uint64_t)head->n_labels + head->n_file_name_bytes + 1 + head->n_text_bytes + 1;
+    n_bytes += -n_bytes % ADAH_INDEX_RECORD_ALIGNMENT;
+    return n_bytes == end - start ? head : NULL;
+}
+
+adah_code adah_segment_record(const adah_segment *s, uint64_t record, size_t n_labels, adah_index_entry *entry,
+                              adah_status *status) {
+    adah_index_entry e = {.id = adah_segment_id(s, record), .file_name = "", .text = ""};
+    if (s->record_starts) {
+        const adah_index_record_head *head = record_head(s, record);
+        const ull row = (ull)(s->header.first_row + record);
+        if (!head)
+            return adah_index_fail_damaged(s->path, status, "record %llu is not whole", row);
+        e.label = (const uint32_t *)(head + 1);
+        e.n_labels = head->n_labels;
+        e.file_name = (const char *)(e.label + e.n_labels);
+        e.text = e.file_name + head->n_file_name_bytes + 1;
+        if (e.text[-1] != '\0' || e.text[head->n_text_bytes] != '\0')
+            return adah_index_fail_damaged(s->path, status, "a string of record %llu has no end", row);
+        for (size_t i = 0; i < e.n_labels; i++)
+            if (e.label[i] >= n_labels || (i && e.label[i] <= e.label[i - 1]))
+                return adah_index_fail_damaged(s->path, status,
+                                               "record %llu has label %u of %zu, or labels out of order", row,
+                                               e.label[i], n_labels);
+    }
+    e.image_code = code_of(s, ADAH_IMAGE, record);
+    e.text_code = code_of(s, ADAH_TEXT, record);
+    *entry = e;
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- checking everything */
+
+adah_code adah_segment_check_sums(const adah_segment *s, adah_status *status) {
+    const adah_index_section *table = table_of(s);
+    for (uint32_t i = 0; i < s->header.n_sections; i++)
+        if (XXH3_64bits(s->bytes + table[i].offset, (size_t)table[i].n_bytes) != table[i].checksum)
+            return adah_index_fail_damaged(s->path, status,
+                                           "the checksum of section %u (type %u) of segment %llu is wrong", i,
+                                           table[i].type, (ull)s->header.number);
+    return ADAH_OK;
+}
+
+/* Zeros wherever no section lies. */
+static adah_code verify_gaps(const adah_segment *s, adah_status *status) {
+    const adah_index_section *table = table_of(s);
+    uint64_t end = sizeof s->header + s->header.n_sections * sizeof *table;
+    for (uint32_t i = 0; i <= s->header.n_sections; i++) {
+        const uint64_t next = i < s->header.n_sections ? table[i].offset : s->header.n_bytes;
+        for (; end < next; end++)
+            if (s->bytes[end])
+                return adah_index_fail_damaged(s->path, status,
+                                               "byte %llu of segment %llu, between sections, is not zero", (ull)end,
+                                               (ull)s->header.number);
+        if (i < s->header.n_sections)
+            end = table[i].offset + table[i].n_bytes;
+    }
+    for (size_t i = 0; i < sizeof s->header.zero / sizeof *s->header.zero; i++)
+        if (s->header.zero[i])
+            return adah_index_fail_damaged(s->path, status,
+                                           "the header of segment %llu has numbers this version does not know",
+                                           (ull)s->header.number);
+    return ADAH_OK;
+}
+
+static adah_code verify_record(const adah_segment *s, uint64_t record, size_t n_labels, adah_status *status) {
+    adah_index_entry e;
+    ADAH_TRY(adah_segment_record(s, record, n_labels, &e, status));
+    if (s->ids && record && s->ids[record] <= s->ids[record - 1])
+        return adah_index_fail_damaged(s->path, status, "the ids of segment %llu are out of order at record %llu",
+                                       (ull)s->header.number, (ull)record);
+    if (!e.image_code && !e.text_code)
+        return adah_index_fail_damaged(s->path, status, "record %llu has no code",
+                                       (ull)(s->header.first_row + record));
+    if (!s->record_starts)
+        return ADAH_OK;
+    const adah_index_record_head *head = record_head(s, record);
+    if (strlen(e.file_name) != head->n_file_name_bytes || strlen(e.text) != head->n_text_bytes)
+        return adah_index_fail_damaged(s->path, status, "a string of record %llu ends early",
+                                       (ull)(s->header.first_row + record));
+    return ADAH_OK;
+}
+
+static adah_code verify_codes(const adah_segment *s, adah_modality modality, adah_status *status) {
+    const adah_code_set *set = &s->sets[modality];
+    uint64_t least = 0; /* the next record number may not be below this */
+    for (size_t i = 0; i < set->n; i++) {
+        uint64_t record = 0;
+        ADAH_TRY(adah_segment_record_of(s, modality, i, &record, status));
+        if (record < least)
+            return adah_index_fail_damaged(s->path, status,
+                                           "the records of the codes of segment %llu are out of order at code %zu",
+                                           (ull)s->header.number, i);
+        least = record + 1;
+    }
+    if (!set->tables)
+        return ADAH_OK;
+    adah_status why;
+    if (adah_multi_index_verify(set->tables, set->codes, &why) != ADAH_OK)
+        return adah_index_fail_damaged(s->path, status, "the search tables of segment %llu: %.300s",
+                                       (ull)s->header.number, why.message);
+    return ADAH_OK;
+}
+
+adah_code adah_segment_verify(const adah_segment *s, size_t n_labels, adah_status *status) {
+    ADAH_TRY(verify_gaps(s, status));
+    ADAH_TRY(adah_segment_check_sums(s, status));
+    for (size_t i = 0; i < s->n_new_labels; i++) {
+        const char *name = adah_segment_label(s, i);
+        if (!name || strlen(name) + 1 != s->label_starts[i + 1] - s->label_starts[i])
+            return adah_index_fail_damaged(s->path, status, "the name of label %zu is not whole",
+                                           s->header.first_label + i);
+    }
+    ADAH_TRY(verify_codes(s, ADAH_IMAGE, status));
+    ADAH_TRY(verify_codes(s, ADAH_TEXT, status));
+    for (uint64_t i = 0; i < s->header.n_records; i++)
+        ADAH_TRY(verify_record(s, i, n_labels, status));
+    for (size_t i = 0; i < s->n_deleted; i++)
+        if (s->deleted[i] >= s->header.first_row || (i && s->deleted[i] <= s->deleted[i - 1]))
+            return adah_index_fail_damaged(s->path, status,
+                                           "segment %llu deletes row %llu of %llu, or rows out of order",
+                                           (ull)s->header.number, (ull)s->deleted[i], (ull)s->header.first_row);
+    return ADAH_OK;
+}

@@ -1,0 +1,65 @@
+/* segment.h - reading one segment of a collection file, every number checked before it is used. */
+#ifndef ADAH_INDEX_SEGMENT_H
+#define ADAH_INDEX_SEGMENT_H
+
+#include "base/status.h"
+#include "index/index_format.h"
+#include "index/multi_index.h"
+
+/* The codes of one modality; all zero when there are none. */
+typedef struct adah_code_set {
+    const uint8_t *codes;
+    size_t n;
+    const uint64_t *records;  /* in the segment, ascending; NULL: code i belongs to record i */
+    adah_multi_index *tables; /* NULL: none */
+} adah_code_set;
+
+typedef struct adah_segment {
+    const char *path;     /* of the file, for messages */
+    const uint8_t *bytes; /* in the file's map */
+    adah_index_segment_header header;
+    const adah_index_section *section[ADAH_SECTION_TYPES_END]; /* by type, in the map; NULL: absent */
+    const uint64_t *record_starts;                             /* NULL: no record has data */
+    const uint64_t *label_starts;                              /* NULL: no new labels */
+    size_t n_new_labels;
+    const uint64_t *ids; /* NULL: from first_id on */
+    const uint64_t *deleted;
+    size_t n_deleted;
+    adah_code_set sets[2]; /* by modality */
+} adah_segment;
+
+/* What the next segment must say of itself. */
+typedef struct adah_segment_expected {
+    const char *path;
+    uint64_t file_number, number, first_row, next_id; /* next_id: at least */
+    size_t n_bits, first_label;
+} adah_segment_expected;
+
+/* Reads the headers of the segment that begins at `bytes`, of at most n_bytes. ADAH_ERROR_FORMAT: it is not whole. */
+adah_code adah_segment_read(const adah_segment_expected *expected, const uint8_t *bytes, size_t n_bytes,
+                            adah_segment *segment, adah_status *status);
+void adah_segment_release(adah_segment *segment); /* what reading allocated */
+/* The checksum of every section. */
+adah_code adah_segment_check_sums(const adah_segment *segment, adah_status *status);
+/* Everything: sums, the gaps, ids, records (with labels below n_labels), codes' records, tables. */
+adah_code adah_segment_verify(const adah_segment *segment, size_t n_labels, adah_status *status);
+
+/* The record's id; UINT64_MAX: damaged. */
+uint64_t adah_segment_id(const adah_segment *segment, uint64_t record);
+/* The record with an id; 0: there is none. */
+int adah_segment_find(const adah_segment *segment, uint64_t id, uint64_t *record);
+/* Fills in everything of a record; labels must be below n_labels. */
+adah_code adah_segment_record(const adah_segment *segment, uint64_t record, size_t n_labels, adah_index_entry *entry,
+                              adah_status *status);
+/* The name of the segment's i-th new label; NULL: damaged. */
+const char *adah_segment_label(const adah_segment *segment, size_t i);
+/* The record of a code. */
+adah_code adah_segment_record_of(const adah_segment *segment, adah_modality modality, size_t position,
+                                 uint64_t *record, adah_status *status);
+/* The position of the first code that belongs to `record` or a later one. */
+size_t adah_segment_position(const adah_segment *segment, adah_modality modality, uint64_t record);
+
+__attribute__((format(printf, 3, 4))) adah_code adah_index_fail_damaged(const char *path, adah_status *status,
+                                                                        const char *format, ...);
+
+#endif

@@ -1,0 +1,439 @@
+/* segment_writer.c - puts a segment together.
+ *
+ * Record data goes to the file as records come. Everything else is kept in memory and put behind it at the end, then
+ * the header in front is filled in. Numbers that only count (ids 7, 8, 9, ..., every record with both codes) are not
+ * kept at all, and neither is record data as long as no record has any: a collection of bare codes costs its codes.
+ * In memory, records may come in any order of ids; they are put in order at the end. */
+#define XXH_INLINE_ALL
+#include "index/segment_writer.h"
+#include "base/memory.h"
+#include "index/index_format.h"
+#include "index/multi_index.h"
+#include "index/number_set.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* Room for the header and the sections this version writes. */
+enum { N_SECTIONS = ADAH_SECTION_TYPES_END - 1, FRONT_BYTES = 128 + 32 * N_SECTIONS };
+_Static_assert(FRONT_BYTES % ADAH_INDEX_ALIGNMENT == 0, "the first section is aligned");
+
+/* Growing bytes. */
+typedef struct list {
+    uint8_t *bytes;
+    size_t n_bytes, capacity;
+} list;
+
+/* Growing numbers; nothing is stored while they are first, first + 1, ... */
+typedef struct numbers {
+    uint64_t *number; /* NULL: counting */
+    uint64_t first;
+    size_t n, capacity;
+} numbers;
+
+struct adah_segment_writer {
+    const char *path;
+    adah_file_writer *file; /* NULL: all in memory */
+    int broken;             /* a record is there in part */
+    size_t n_bits, n_code_bytes;
+    uint64_t start, n_records; /* start: of the segment in the file */
+    int has_data;              /* some record has a name, a text or labels */
+    list data;                 /* of the records, when not in the file */
+    uint64_t n_data_bytes;
+    numbers starts;     /* of the records, and the end of the last; once has_data */
+    list codes[2];      /* by modality */
+    numbers records[2]; /* of the codes */
+    numbers ids;
+    int ids_descend;        /* somewhere */
+    adah_number_set id_set; /* all ids, once they descend */
+    list all;               /* the finished segment, in memory */
+    XXH3_state_t *data_sum; /* of the record data, inside data_sum_memory */
+    void *data_sum_memory;
+    adah_index_segment_header header;
+    adah_index_section table[N_SECTIONS];
+};
+
+static int grow(list *l, size_t n_more) {
+    if (l->capacity - l->n_bytes >= n_more)
+        return 1;
+    if (n_more > SIZE_MAX / 4 - l->n_bytes)
+        return 0;
+    size_t capacity = l->capacity ? 2 * l->capacity : 4096;
+    while (capacity < l->n_bytes + n_more)
+        capacity *= 2;
+    uint8_t *bytes = adah_memory_resize(l->bytes, capacity, 1);
+    if (!bytes)
+        return 0;
+    l->bytes = bytes;
+    l->capacity = capacity;
+    return 1;
+}
+
+static int append(list *l, const void *bytes, size_t n_bytes) {
+    if (!grow(l, n_bytes))
+        return 0;
+    if (n_bytes)
+        memcpy(l->bytes + l->n_bytes, bytes, n_bytes);
+    l->n_bytes += n_bytes;
+    return 1;
+}
+
+static uint64_t number_at(const numbers *s, size_t i) { return s->number ? s->number[i] : s->first + i; }
+
+static int push(numbers *s, uint64_t number) {
+    if (!s->number && s->n == 0)
+        s->first = number;
+    if (!s->number && number == s->first + s->n) {
+        s->n++;
+        return 1;
+    }
+    if (!s->number) {
+        const size_t capacity = 2 * s->n + 16;
+        uint64_t *stored = adah_memory_resize(NULL, capacity, sizeof *stored);
+        if (!stored)
+            return 0;
+        for (size_t i = 0; i < s->n; i++)
+            stored[i] = s->first + i;
+        s->number = stored;
+        s->capacity = capacity;
+    }
+    if (!adah_memory_grow((void **)&s->number, &s->capacity, s->n, sizeof number))
+        return 0;
+    s->number[s->n++] = number;
+    return 1;
+}
+
+adah_code adah_segment_writer_create(const char *path, size_t n_bits, adah_file_writer *file,
+                                     adah_segment_writer **writer, adah_status *status) {
+    if (n_bits < ADAH_BITS_MIN || n_bits > ADAH_BITS_MAX || n_bits % 8)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: codes of %zu bits: expected a multiple of 8 from %d to %d",
+                         path, n_bits, ADAH_BITS_MIN, ADAH_BITS_MAX);
+    adah_segment_writer *w = adah_memory_zeroed(1, sizeof *w);
+    if (!w)
+        return adah_fail_memory(status, sizeof *w);
+    w->path = path;
+    w->file = file;
+    w->n_bits = n_bits;
+    w->n_code_bytes = n_bits / 8;
+    w->data_sum_memory = adah_memory_alloc(sizeof *w->data_sum + 64);
+    adah_code code = w->data_sum_memory ? ADAH_OK : adah_fail_memory(status, sizeof *w->data_sum + 64);
+    if (code == ADAH_OK) {
+        w->data_sum = (void *)(((uintptr_t)w->data_sum_memory + 63) / 64 * 64); /* xxhash wants 64 */
+        XXH3_64bits_reset(w->data_sum);
+    }
+    if (code == ADAH_OK && file) {
+        static const uint8_t front[FRONT_BYTES];
+        w->start = adah_file_position(file);
+        code = adah_file_put(file, front, sizeof front, status);
+    }
+    if (code != ADAH_OK) {
+        adah_segment_writer_close(w);
+        return code;
+    }
+    *writer = w;
+    return ADAH_OK;
+}
+
+void adah_segment_writer_close(adah_segment_writer *w) {
+    if (!w)
+        return;
+    adah_memory_free(w->data.bytes);
+    adah_memory_free(w->all.bytes);
+    adah_memory_free(w->starts.number);
+    adah_memory_free(w->ids.number);
+    adah_number_set_free(&w->id_set);
+    for (int m = 0; m < 2; m++) {
+        adah_memory_free(w->codes[m].bytes);
+        adah_memory_free(w->records[m].number);
+    }
+    adah_memory_free(w->data_sum_memory);
+    adah_memory_free(w);
+}
+
+static adah_code put_data(adah_segment_writer *w, const void *bytes, size_t n_bytes, adah_status *status) {
+    w->n_data_bytes += n_bytes;
+    if (!w->file)
+        return append(&w->data, bytes, n_bytes) ? ADAH_OK : adah_fail_memory(status, w->data.n_bytes + n_bytes);
+    if (n_bytes)
+        XXH3_64bits_update(w->data_sum, bytes, n_bytes);
+    return adah_file_put(w->file, bytes, n_bytes, status);
+}
+
+static adah_code put_record(adah_segment_writer *w, const adah_segment_item *r, adah_status *status) {
+    const adah_index_record_head head = {(uint32_t)r->n_labels, (uint32_t)r->n_file_name_bytes,
+                                         (uint32_t)r->n_text_bytes};
+    static const uint8_t zeros[ADAH_INDEX_RECORD_ALIGNMENT];
+    const size_t n_bytes = r->n_file_name_bytes + 1 + r->n_text_bytes + 1;
+    ADAH_TRY(put_data(w, &head, sizeof head, status));
+    ADAH_TRY(put_data(w, r->label, r->n_labels * sizeof *r->label, status));
+    ADAH_TRY(put_data(w, r->file_name, r->n_file_name_bytes, status));
+    ADAH_TRY(put_data(w, zeros, 1, status));
+    ADAH_TRY(put_data(w, r->text, r->n_text_bytes, status));
+    ADAH_TRY(put_data(w, zeros, 1 + -n_bytes % ADAH_INDEX_RECORD_ALIGNMENT, status));
+    return push(&w->starts, w->n_data_bytes) ? ADAH_OK
+                                             : adah_fail_memory(status, (w->starts.n + 1) * sizeof(uint64_t));
+}
+
+/* The records before the first that has data. */
+static adah_code begin_data(adah_segment_writer *w, adah_status *status) {
+    static const adah_segment_item bare = {.file_name = "", .text = ""};
+    w->has_data = 1;
+    if (!push(&w->starts, 0))
+        return adah_fail_memory(status, sizeof(uint64_t));
+    for (uint64_t i = 0; i < w->n_records; i++)
+        ADAH_TRY(put_record(w, &bare, status));
+    return ADAH_OK;
+}
+
+int adah_segment_writer_has(const adah_segment_writer *w, uint64_t id) {
+    if (w->ids_descend)
+        return adah_number_set_has(&w->id_set, id);
+    size_t low = 0, high = w->ids.n;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (number_at(&w->ids, middle) < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < w->ids.n && number_at(&w->ids, low) == id;
+}
+
+static int push_id(adah_segment_writer *w, uint64_t id) {
+    if (!w->ids_descend && w->ids.n && id <= number_at(&w->ids, w->ids.n - 1)) {
+        w->ids_descend = 1;
+        for (size_t i = 0; i < w->ids.n; i++)
+            if (!adah_number_set_add(&w->id_set, number_at(&w->ids, i)))
+                return 0;
+    }
+    return push(&w->ids, id) && (!w->ids_descend || adah_number_set_add(&w->id_set, id));
+}
+
+adah_code adah_segment_writer_add(adah_segment_writer *w, const adah_segment_item *r, adah_status *status) {
+    if (w->broken)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: an earlier record could not be written", w->path);
+    if (!r->code[0] && !r->code[1])
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%.400s: a record needs the code of an image or of a text",
+                         r->file_name);
+    if (r->n_file_name_bytes > UINT32_MAX - 1 || r->n_text_bytes > UINT32_MAX - 1 || r->n_labels > UINT32_MAX / 4)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%.100s: file name, text or labels of 4 GiB or more",
+                         r->file_name);
+    w->broken = 1;
+    const int has_data = r->n_file_name_bytes || r->n_text_bytes || r->n_labels;
+    if (has_data && !w->has_data)
+        ADAH_TRY(begin_data(w, status));
+    if (w->has_data)
+        ADAH_TRY(put_record(w, r, status));
+    int ok = push_id(w, r->id);
+    for (int m = 0; m < 2; m++)
+        if (r->code[m])
+            ok = ok && append(&w->codes[m], r->code[m], w->n_code_bytes) && push(&w->records[m], w->n_records);
+    if (!ok)
+        return adah_fail_memory(status, (size_t)(w->n_records + 1) * (w->n_code_bytes + 8));
+    w->n_records++;
+    w->broken = 0;
+    return ADAH_OK;
+}
+
+static adah_code put(adah_segment_writer *w, const void *bytes, size_t n_bytes, adah_status *status) {
+    if (w->file)
+        return adah_file_put(w->file, bytes, n_bytes, status);
+    return append(&w->all, bytes, n_bytes) ? ADAH_OK : adah_fail_memory(status, w->all.n_bytes + n_bytes);
+}
+
+/* Of the segment, so far. */
+static uint64_t position(const adah_segment_writer *w) {
+    return w->file ? adah_file_position(w->file) - w->start : w->all.n_bytes;
+}
+
+static adah_code pad(adah_segment_writer *w, adah_status *status) {
+    static const uint8_t zeros[ADAH_INDEX_ALIGNMENT];
+    return put(w, zeros, -position(w) % ADAH_INDEX_ALIGNMENT, status);
+}
+
+/* Puts a section, at a multiple of 64, and enters it in the table. */
+static adah_code put_section(adah_segment_writer *w, uint32_t type, const void *bytes, size_t n_bytes,
+                             adah_status *status) {
+    ADAH_TRY(pad(w, status));
+    w->table[w->header.n_sections++] =
+        (adah_index_section){type, 0, position(w), n_bytes, XXH3_64bits(n_bytes ? bytes : "", n_bytes)};
+    return put(w, bytes, n_bytes, status);
+}
+
+/* The names one after another, and where each starts. */
+static adah_code put_labels(adah_segment_writer *w, const adah_segment_place *place, adah_status *status) {
+    const size_t n = place->n_new_labels;
+    list data = {0};
+    uint64_t *starts = adah_memory_zeroed(n + 1, sizeof *starts);
+    int ok = starts != NULL;
+    for (size_t i = 0; i < n && ok; i++) {
+        ok = append(&data, place->label_name[i], strlen(place->label_name[i]) + 1);
+        starts[i + 1] = data.n_bytes;
+    }
+    adah_code code = ok ? put_section(w, ADAH_SECTION_LABEL_DATA, data.bytes, data.n_bytes, status)
+                        : adah_fail_memory(status, data.n_bytes + (n + 1) * sizeof *starts);
+    if (code == ADAH_OK)
+        code = put_section(w, ADAH_SECTION_LABEL_STARTS, starts, (n + 1) * sizeof *starts, status);
+    adah_memory_free(data.bytes);
+    adah_memory_free(starts);
+    return code;
+}
+
+static adah_code put_codes(adah_segment_writer *w, uint32_t type, int m, int with_tables, adah_status *status) {
+    const list *codes = &w->codes[m];
+    if (!codes->n_bytes)
+        return ADAH_OK;
+    ADAH_TRY(put_section(w, type, codes->bytes, codes->n_bytes, status));
+    if (w->records[m].n < w->n_records) {
+        numbers *r = &w->records[m];
+        if (!r->number) { /* counting, but not from every record: they must be written out */
+            uint64_t *stored = adah_memory_resize(NULL, r->n, sizeof *stored);
+            if (!stored)
+                return adah_fail_memory(status, r->n * sizeof *stored);
+            for (size_t i = 0; i < r->n; i++)
+                stored[i] = r->first + i;
+            r->number = stored;
+        }
+        ADAH_TRY(put_section(w, type + 1, r->number, r->n * sizeof *r->number, status));
+    }
+    if (!with_tables)
+        return ADAH_OK;
+    uint8_t *image = NULL;
+    size_t n_image_bytes = 0;
+    adah_code code = adah_multi_index_build(codes->bytes, codes->n_bytes / w->n_code_bytes, w->n_bits, 0, &image,
+                                            &n_image_bytes, status);
+    if (code == ADAH_OK && image)
+        code = put_section(w, type + 2, image, n_image_bytes, status);
+    adah_memory_free(image);
+    return code;
+}
+
+typedef struct order_item {
+    uint64_t id;
+    size_t record;
+} order_item;
+
+static int by_id(const void *a, const void *b) {
+    const order_item *x = a, *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+/* Record i as it was added; at: how many codes of each modality lie before it. */
+static adah_segment_item record_again(const adah_segment_writer *w, size_t i, const size_t at[2]) {
+    adah_segment_item r = {.id = number_at(&w->ids, i), .file_name = "", .text = ""};
+    for (int m = 0; m < 2; m++)
+        if (at[m] < w->records[m].n && number_at(&w->records[m], at[m]) == i)
+            r.code[m] = w->codes[m].bytes + at[m] * w->n_code_bytes;
+    if (w->has_data) {
+        const adah_index_record_head *head = (const void *)(w->data.bytes + number_at(&w->starts, i));
+        r.n_labels = head->n_labels;
+        r.label = (const uint32_t *)(head + 1);
+        r.file_name = (const char *)(r.label + r.n_labels);
+        r.n_file_name_bytes = head->n_file_name_bytes;
+        r.text = r.file_name + r.n_file_name_bytes + 1;
+        r.n_text_bytes = head->n_text_bytes;
+    }
+    return r;
+}
+
+/* Adds all records to `sorted`, in order of id. */
+static adah_code add_sorted(const adah_segment_writer *w, adah_segment_writer *sorted, adah_status *status) {
+    const size_t n = (size_t)w->n_records;
+    order_item *order = adah_memory_resize(NULL, n, sizeof *order);
+    size_t(*at)[2] = adah_memory_zeroed(n + 1, sizeof *at); /* of each record: the codes before it */
+    adah_code code = order && at ? ADAH_OK : adah_fail_memory(status, n * (sizeof *order + sizeof *at));
+    if (code == ADAH_OK) {
+        for (int m = 0; m < 2; m++)
+            for (size_t i = 0; i < w->records[m].n; i++)
+                at[number_at(&w->records[m], i) + 1][m] = 1;
+        for (size_t i = 0; i < n; i++) {
+            order[i] = (order_item){number_at(&w->ids, i), i};
+            at[i + 1][0] += at[i][0];
+            at[i + 1][1] += at[i][1];
+        }
+        qsort(order, n, sizeof *order, by_id);
+    }
+    for (size_t i = 0; i < n && code == ADAH_OK; i++) {
+        const adah_segment_item r = record_again(w, order[i].record, at[order[i].record]);
+        code = adah_segment_writer_add(sorted, &r, status);
+    }
+    adah_memory_free(order);
+    adah_memory_free(at);
+    return code;
+}
+
+/* Replaces what the writer holds by the same records in order of id. */
+static adah_code sort(adah_segment_writer *w, adah_status *status) {
+    adah_segment_writer *sorted;
+    ADAH_TRY(adah_segment_writer_create(w->path, w->n_bits, NULL, &sorted, status));
+    adah_code code = add_sorted(w, sorted, status);
+    if (code == ADAH_OK) {
+        const adah_segment_writer old = *w;
+        *w = *sorted;
+        *sorted = old;
+    }
+    adah_segment_writer_close(sorted);
+    return code;
+}
+
+static adah_code put_record_data(adah_segment_writer *w, adah_status *status) {
+    if (!w->has_data)
+        return ADAH_OK;
+    if (w->file)
+        w->table[w->header.n_sections++] = (adah_index_section){ADAH_SECTION_RECORD_DATA, 0, FRONT_BYTES,
+                                                                w->n_data_bytes, XXH3_64bits_digest(w->data_sum)};
+    else
+        ADAH_TRY(put_section(w, ADAH_SECTION_RECORD_DATA, w->data.bytes, w->data.n_bytes, status));
+    return put_section(w, ADAH_SECTION_RECORD_STARTS, w->starts.number, w->starts.n * sizeof(uint64_t), status);
+}
+
+adah_code adah_segment_writer_finish(adah_segment_writer *w, const adah_segment_place *place, const uint8_t **bytes,
+                                     size_t *n_bytes, adah_status *status) {
+    if (w->broken || (w->file && w->ids_descend))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT,
+                         "%s: a record could not be written before, or ids do not ascend", w->path);
+    if (w->ids_descend)
+        ADAH_TRY(sort(w, status));
+    w->header.n_sections = 0;
+    union {
+        struct {
+            adah_index_segment_header header;
+            adah_index_section table[N_SECTIONS];
+        } parts;
+        uint8_t bytes[FRONT_BYTES];
+    } front = {.bytes = {0}};
+    if (!w->file)
+        ADAH_TRY(put(w, front.bytes, sizeof front, status));
+    ADAH_TRY(put_record_data(w, status));
+    if (place->n_new_labels)
+        ADAH_TRY(put_labels(w, place, status));
+    for (int m = 0; m < 2; m++)
+        ADAH_TRY(put_codes(w, ADAH_SECTION_IMAGE_CODES + (uint32_t)m * ADAH_SECTION_CODES_STEP, m, place->with_tables,
+                           status));
+    if (w->ids.number)
+        ADAH_TRY(put_section(w, ADAH_SECTION_IDS, w->ids.number, w->ids.n * sizeof(uint64_t), status));
+    if (place->n_deleted)
+        ADAH_TRY(put_section(w, ADAH_SECTION_DELETED, place->deleted, place->n_deleted * sizeof(uint64_t), status));
+    ADAH_TRY(pad(w, status));
+
+    adah_index_segment_header *h = &front.parts.header;
+    memcpy(h->magic, adah_index_segment_magic, sizeof h->magic);
+    h->file_number = place->file_number;
+    h->number = place->number;
+    h->n_bytes = position(w);
+    h->n_records = w->n_records;
+    h->first_row = place->first_row;
+    h->first_id = w->n_records ? number_at(&w->ids, 0) : place->next_id;
+    h->next_id = place->next_id;
+    h->first_label = (uint32_t)place->first_label;
+    h->n_sections = w->header.n_sections;
+    memcpy(front.parts.table, w->table, h->n_sections * sizeof *w->table);
+    h->checksum = XXH3_64bits(front.bytes, sizeof *h + h->n_sections * sizeof(adah_index_section));
+    if (w->file)
+        return adah_file_patch(w->file, w->start, front.bytes, sizeof front, status);
+    memcpy(w->all.bytes, front.bytes, sizeof front);
+    *bytes = w->all.bytes;
+    *n_bytes = w->all.n_bytes;
+    return ADAH_OK;
+}

@@ -1,0 +1,43 @@
+/* segment_writer.h - makes one segment of a collection file: records with their codes, and which earlier rows they
+ * delete. */
+#ifndef ADAH_INDEX_SEGMENT_WRITER_H
+#define ADAH_INDEX_SEGMENT_WRITER_H
+
+#include "base/file.h"
+
+typedef struct adah_segment_item {
+    uint64_t id;
+    const char *file_name, *text;
+    size_t n_file_name_bytes, n_text_bytes; /* without the NUL */
+    const uint32_t *label;                  /* numbers in the collection, ascending, without repeats */
+    size_t n_labels;
+    const uint8_t *code[2]; /* by modality; NULL: none */
+} adah_segment_item;
+
+/* What the segment's header says beside what the records tell. */
+typedef struct adah_segment_place {
+    uint64_t file_number, number, first_row, next_id;
+    size_t first_label;            /* labels of earlier segments */
+    const char *const *label_name; /* the new ones */
+    size_t n_new_labels;
+    const uint64_t *deleted; /* earlier rows, ascending */
+    size_t n_deleted;
+    int with_tables; /* 1: search tables where they pay */
+} adah_segment_place;
+
+typedef struct adah_segment_writer adah_segment_writer;
+
+/* file: where the segment goes, from its present position on; NULL: into memory. path: for messages. Neither is
+ * owned. */
+adah_code adah_segment_writer_create(const char *path, size_t n_bits, adah_file_writer *file,
+                                     adah_segment_writer **writer, adah_status *status);
+void adah_segment_writer_close(adah_segment_writer *writer);                 /* NULL is fine */
+int adah_segment_writer_has(const adah_segment_writer *writer, uint64_t id); /* 1: a record was added with it */
+/* ADAH_ERROR_ARGUMENT: neither code, or text of 4 GiB; nothing was added. After another error the writer can only be
+ * closed. Into a file, ids ascend. */
+adah_code adah_segment_writer_add(adah_segment_writer *writer, const adah_segment_item *record, adah_status *status);
+/* Completes the segment; in memory, *bytes belongs to the writer. */
+adah_code adah_segment_writer_finish(adah_segment_writer *writer, const adah_segment_place *place,
+                                     const uint8_t **bytes, size_t *n_bytes, adah_status *status);
+
+#endif

@@ -1,0 +1,171 @@
+/* index_dataset.c - data sets into an index, and the model that an index belongs to. */
+#include "base/memory.h"
+#include "index/index_builder.h"
+#include "pipeline/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void identity_bytes(const adah_model *model, uint8_t bytes[ADAH_MODEL_IDENTITY_BYTES]) {
+    for (int i = 0; i < ADAH_MODEL_IDENTITY_BYTES; i++) {
+        const char two[3] = {model->state.id[2 * i], model->state.id[2 * i + 1], '\0'};
+        bytes[i] = (uint8_t)strtoul(two, NULL, 16);
+    }
+}
+
+adah_code adah_index_check_model(const adah_index *index, const adah_model *model, adah_status *status) {
+    static const uint8_t unknown[ADAH_MODEL_IDENTITY_BYTES];
+    uint8_t identity[ADAH_MODEL_IDENTITY_BYTES];
+    identity_bytes(model, identity);
+    if (memcmp(adah_index_model_identity(index), unknown, sizeof unknown) == 0)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "the codes of this index are of an unknown model, it can be searched by codes alone");
+    if (memcmp(identity, adah_index_model_identity(index), sizeof identity) != 0)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "this index was made by another model than %s", model->state.id);
+    return ADAH_OK;
+}
+
+adah_code adah_index_writer_create(const char *path, const adah_model *model, size_t n_bits, adah_index_writer **writer,
+                                   adah_status *status) {
+    uint8_t identity[ADAH_MODEL_IDENTITY_BYTES] = {0};
+    adah_index_builder *builder;
+    if (model) {
+        identity_bytes(model, identity);
+        if (n_bits && n_bits != (size_t)adah_model_bits(model))
+            return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %zu bits, but the model's codes have %d", path, n_bits,
+                             adah_model_bits(model));
+        n_bits = (size_t)adah_model_bits(model);
+    }
+    ADAH_TRY(adah_index_builder_create(path, n_bits, identity, &builder, status));
+    ADAH_TRY(adah_index_builder_publish(builder, 0, NULL, status));
+    return adah_index_writer_open(path, writer, status);
+}
+
+/* Record i of the codes as an item, with `names` for its labels. */
+static adah_code make_item(const adah_dataset *dataset, const adah_codes *codes, size_t i, const char ***names, size_t *capacity,
+                           adah_index_item *item, adah_status *status) {
+    const adah_record *r = adah_dataset_record(dataset, codes->record[i]);
+    for (size_t k = 0; k < r->n_labels; k++) {
+        if (!adah_memory_grow((void **)names, capacity, k, sizeof **names))
+            return adah_fail_memory(status, r->n_labels * sizeof **names);
+        (*names)[k] = adah_dataset_label_name(dataset, r->label[k]);
+    }
+    const size_t at = i * codes->n_bits / 8;
+    *item = (adah_index_item){ADAH_NO_ID, r->file_name, r->text, *names, r->n_labels, codes->image + at, codes->text + at};
+    return ADAH_OK;
+}
+
+static adah_code build(const adah_dataset *dataset, const adah_codes *codes, const uint8_t *identity, const char *path,
+                       adah_status *status) {
+    adah_index_builder *builder;
+    const char **names = NULL;
+    size_t capacity = 0;
+    adah_code code = adah_index_builder_create(path, codes->n_bits, identity, &builder, status);
+    if (code != ADAH_OK)
+        return code;
+    for (size_t i = 0; i < codes->n && code == ADAH_OK; i++) {
+        adah_index_item item;
+        code = make_item(dataset, codes, i, &names, &capacity, &item, status);
+        if (code == ADAH_OK)
+            code = adah_index_builder_add(builder, &item, status);
+    }
+    adah_memory_free(names);
+    if (code == ADAH_OK)
+        return adah_index_builder_publish(builder, 0, NULL, status);
+    adah_index_builder_abort(builder);
+    return code;
+}
+
+adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset, const char *index_path,
+                            const adah_encode_options *options, adah_progress progress, uint64_t *n_records,
+                            uint64_t *n_skipped, adah_status *status) {
+    adah_codes codes;
+    uint8_t identity[ADAH_MODEL_IDENTITY_BYTES];
+    ADAH_TRY(adah_encode_dataset(model, dataset, options, progress, &codes, status));
+    identity_bytes(model, identity);
+    const adah_code code = build(dataset, &codes, identity, index_path, status);
+    if (code == ADAH_OK && n_records)
+        *n_records = codes.n;
+    if (code == ADAH_OK && n_skipped)
+        *n_skipped = codes.n_skipped + adah_dataset_skipped(dataset, NULL);
+    adah_codes_free(&codes);
+    return code;
+}
+
+/* File names of an index and the ids of their records. */
+typedef struct name_map {
+    adah_label_set names;
+    uint64_t *id; /* by number of the name */
+    size_t capacity;
+} name_map;
+
+static adah_code map_names(const adah_index *index, name_map *map, adah_status *status) {
+    for (uint64_t row = 0; row < adah_index_rows(index); row++) {
+        adah_index_entry e;
+        uint32_t number;
+        adah_status why;
+        const adah_code code = adah_index_record(index, row, &e, &why);
+        if (code == ADAH_ERROR_MISMATCH)
+            continue; /* deleted */
+        if (code != ADAH_OK)
+            return adah_fail(status, code, "%s", why.message);
+        if (e.file_name[0] == '\0')
+            continue;
+        if (!adah_memory_grow((void **)&map->id, &map->capacity, map->names.n, sizeof *map->id) ||
+            !adah_label_set_number(&map->names, e.file_name, strlen(e.file_name), &number))
+            return adah_fail_memory(status, (map->names.n + 1) * sizeof *map->id);
+        map->id[number] = e.id;
+    }
+    return ADAH_OK;
+}
+
+static adah_code add_codes(adah_index_writer *writer, const adah_dataset *dataset, const adah_codes *codes, name_map *map,
+                           adah_index_add_counts *counts, adah_status *status) {
+    enum { BATCH = 10000 };
+    const char **names = NULL;
+    size_t capacity = 0;
+    adah_code code = map_names(adah_index_writer_state(writer), map, status);
+    const size_t n_known = map->names.n;
+    for (size_t i = 0; i < codes->n && code == ADAH_OK; i++) {
+        adah_index_item item;
+        uint32_t number;
+        code = make_item(dataset, codes, i, &names, &capacity, &item, status);
+        if (code == ADAH_OK && !adah_label_set_number(&map->names, item.file_name, strlen(item.file_name), &number))
+            code = adah_fail_memory(status, (map->names.n + 1) * sizeof(char *));
+        if (code == ADAH_OK && number < n_known) {
+            item.id = map->id[number];
+            code = adah_index_writer_replace(writer, &item, status);
+            counts->n_replaced++;
+        } else if (code == ADAH_OK) {
+            code = adah_index_writer_add(writer, &item, NULL, status);
+            counts->n_added++;
+        }
+        if (code == ADAH_OK && ((i + 1) % BATCH == 0 || i + 1 == codes->n))
+            code = adah_index_writer_commit(writer, status);
+    }
+    adah_memory_free(names);
+    return code;
+}
+
+adah_code adah_index_add_dataset(const adah_model *model, const adah_dataset *dataset, const char *index_path,
+                                 const adah_encode_options *options, adah_progress progress, adah_index_add_counts *counts,
+                                 adah_status *status) {
+    adah_index_writer *writer;
+    adah_codes codes = {0};
+    name_map map = {0};
+    adah_index_add_counts counted = {0, 0, 0};
+    ADAH_TRY(adah_index_writer_open(index_path, &writer, status)); /* first: nothing is encoded in vain */
+    adah_code code = adah_index_check_model(adah_index_writer_state(writer), model, status);
+    if (code == ADAH_OK)
+        code = adah_encode_dataset(model, dataset, options, progress, &codes, status);
+    if (code == ADAH_OK)
+        code = add_codes(writer, dataset, &codes, &map, &counted, status);
+    if (code == ADAH_OK && counts) {
+        counted.n_skipped = codes.n_skipped + adah_dataset_skipped(dataset, NULL);
+        *counts = counted;
+    }
+    adah_label_set_free(&map.names);
+    adah_memory_free(map.id);
+    adah_codes_free(&codes);
+    adah_index_writer_close(writer);
+    return code;
+}
