@@ -9,7 +9,7 @@
 #include "adah/adah.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "index/index_file.h"
+#include "index/index_builder.h"
 #include "stopwatch.h"
 
 #include <fcntl.h>
@@ -26,9 +26,9 @@ static void stop(const char *message) {
     exit(1);
 }
 
-/* The code at `position`, with up to two bits turned. */
-static void copy_code(const uint8_t *codes, size_t n_bytes, size_t position, adah_random *r, uint8_t *to) {
-    memcpy(to, codes + position * n_bytes, n_bytes);
+/* A code with up to two bits turned. */
+static void copy_code(const uint8_t *code, size_t n_bytes, adah_random *r, uint8_t *to) {
+    memcpy(to, code, n_bytes);
     for (int i = 0; i < 2; i++) {
         const uint64_t bit = adah_random_below(r, n_bytes * 8);
         to[bit / 8] ^= (uint8_t)((adah_random_next(r) & 1) << bit % 8);
@@ -43,10 +43,6 @@ static void enlarge(const char *from, const char *to, size_t n) {
     if (adah_index_open(from, &index, &status) != ADAH_OK)
         stop(status.message);
     const size_t n_old = adah_index_count(index), n_bytes = adah_index_bits(index) / 8;
-    size_t n_images, n_texts;
-    const uint8_t *images = adah_index_codes(index, ADAH_IMAGE, &n_images), *texts = adah_index_codes(index, ADAH_TEXT, &n_texts);
-    if (n_images != n_old || n_texts != n_old || n_bytes > CODE_BYTES_MAX)
-        stop("every record of the index must have an image and a text");
     if (adah_index_builder_create(to, n_bytes * 8, adah_index_model_identity(index), &builder, &status) != ADAH_OK)
         stop(status.message);
     for (size_t i = 0; i < n; i++) {
@@ -55,15 +51,17 @@ static void enlarge(const char *from, const char *to, size_t n) {
         uint8_t code[2][CODE_BYTES_MAX];
         if (adah_index_record(index, i % n_old, &entry, &status) != ADAH_OK || entry.n_labels > LABELS_MAX)
             stop("a record cannot be read");
+        if (!entry.image_code || !entry.text_code)
+            stop("every record of the index must have an image and a text");
         for (size_t k = 0; k < entry.n_labels; k++)
             labels[k] = adah_index_label_name(index, entry.label[k]);
-        copy_code(images, n_bytes, i % n_old, &r, code[0]);
-        copy_code(texts, n_bytes, i % n_old, &r, code[1]);
-        if (adah_index_builder_add(builder, entry.file_name, entry.text, labels, entry.n_labels, code[0], code[1], &status) !=
-            ADAH_OK)
+        copy_code(entry.image_code, n_bytes, &r, code[0]);
+        copy_code(entry.text_code, n_bytes, &r, code[1]);
+        const adah_index_item item = {i, entry.file_name, entry.text, labels, entry.n_labels, code[0], code[1]};
+        if (adah_index_builder_add(builder, &item, &status) != ADAH_OK)
             stop(status.message);
     }
-    if (adah_index_builder_publish(builder, &status) != ADAH_OK)
+    if (adah_index_builder_publish(builder, 0, NULL, &status) != ADAH_OK)
         stop(status.message);
     adah_index_close(index);
 }

@@ -19,6 +19,7 @@ struct adah_index_builder {
     uint32_t *record_labels; /* of the record being added */
     size_t n_record_labels, label_capacity;
     uint64_t next_id;
+    int broken; /* an item is there in part, or its labels are */
     adah_index_header header;
 };
 
@@ -106,6 +107,9 @@ void adah_index_builder_abort(adah_index_builder *b) {
 
 adah_code adah_index_builder_add(adah_index_builder *b, const adah_index_item *item, adah_status *status) {
     const char *file_name = item->file_name ? item->file_name : "", *text = item->text ? item->text : "";
+    if (b->broken)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: an earlier record could not be written", b->path);
+    b->broken = 1;
     if (!adah_index_number_labels(&b->labels, item, &b->record_labels, &b->label_capacity, &b->n_record_labels))
         return adah_fail_memory(status, (b->labels.n + 1) * sizeof(char *));
     const adah_segment_item r = {item->id == ADAH_NO_ID ? b->next_id : item->id,
@@ -116,9 +120,11 @@ adah_code adah_index_builder_add(adah_index_builder *b, const adah_index_item *i
                                  b->record_labels,
                                  b->n_record_labels,
                                  {[ADAH_IMAGE] = item->image_code, [ADAH_TEXT] = item->text_code}};
-    ADAH_TRY(adah_segment_writer_add(b->segment, &r, status));
-    b->next_id = r.id + 1;
-    return ADAH_OK;
+    const adah_code code = adah_segment_writer_add(b->segment, &r, status);
+    b->broken = code != ADAH_OK && code != ADAH_ERROR_ARGUMENT;
+    if (code == ADAH_OK)
+        b->next_id = r.id + 1;
+    return code;
 }
 
 static adah_code finish(adah_index_builder *b, uint64_t next_id, adah_status *status) {
@@ -134,7 +140,8 @@ static adah_code finish(adah_index_builder *b, uint64_t next_id, adah_status *st
 }
 
 adah_code adah_index_builder_publish(adah_index_builder *b, uint64_t next_id, int *fd, adah_status *status) {
-    adah_code code = finish(b, next_id, status);
+    adah_code code = b->broken ? adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: a record could not be written before", b->path)
+                               : finish(b, next_id, status);
     if (code == ADAH_OK) {
         code = adah_file_commit_locked(b->file, fd, status);
         b->file = NULL;
