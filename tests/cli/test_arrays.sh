@@ -57,7 +57,7 @@ stderr_has 'belong together'
 expect 2 search --model model.safetensors --index given.adah --data given --record r6 --by sound
 stderr_has '--by is "sound"'
 expect 2 search --model model.safetensors --index given.adah --data given --text r6 --record r6
-stderr_has 'one of --text, --image and --record'
+stderr_has 'one of --text, --image, --record, --id and --code'
 
 # What such a model cannot take, and what such a data set cannot go with.
 expect 1 search --model model.safetensors --index given.adah --text 'number 6'

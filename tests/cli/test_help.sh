@@ -62,9 +62,9 @@ stderr_has '--checkpoint-seconds is "nan", expected a number'
 expect 2 train --data x --model m surplus
 stderr_has 'unexpected "surplus"'
 expect 2 search --model m --index i
-stderr_has 'one of --text, --image and --record'
+stderr_has 'one of --text, --image, --record, --id and --code'
 expect 2 search --model m --index i --text a --image b
-stderr_has 'one of --text, --image and --record'
+stderr_has 'one of --text, --image, --record, --id and --code'
 expect 2 search --model m --index i --text a --to sound
 stderr_has '--to is "sound", expected image or text'
 expect 2 eval --data d --model m --split best
@@ -72,7 +72,7 @@ stderr_has '--split is "best", expected train, query or database'
 expect 2 eval --data d
 stderr_has 'either --model or --codes'
 expect 2 index --index i
-stderr_has 'create or verify'
+stderr_has 'create\|add\|delete'
 expect 2 index dance --index i
 stderr_has '"dance"'
 expect 2 index create --index i
