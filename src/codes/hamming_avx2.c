@@ -150,7 +150,77 @@ static AVX2 void distances(const uint8_t *query, const uint8_t *codes, size_t n,
         distance[i] = run_one(query, codes + i * n_bytes, n_bytes);
 }
 
-const adah_hamming_kernel adah_hamming_avx2 = {"avx2", supported, distances};
+/* The distances of 16 codes of a group, in order; p: their first words. Inlined with constants. A byte counts up to 16 words of
+ * 8 bits, which it can hold. */
+static AVX2 inline __m256i distances_16(const uint64_t *query, const uint8_t *p, size_t word_bytes, size_t n_words) {
+    __m256i q = _mm256_set1_epi64x((long long)query[0]);
+    if (word_bytes == 2)
+        return _mm256_maddubs_epi16(count_bytes(q, p), _mm256_set1_epi8(1));
+    if (word_bytes == 4)
+        return _mm256_permute4x64_epi64(_mm256_packus_epi32(counts_of_4(q, p), counts_of_4(q, p + 32)), 0xd8);
+    __m256i a = count_bytes(q, p), b = count_bytes(q, p + 32), c = count_bytes(q, p + 64), d = count_bytes(q, p + 96);
+    for (size_t w = 1; w < n_words; w++) {
+        q = _mm256_set1_epi64x((long long)query[w]);
+        p += ADAH_GROUP * 8;
+        a = _mm256_add_epi8(a, count_bytes(q, p));
+        b = _mm256_add_epi8(b, count_bytes(q, p + 32));
+        c = _mm256_add_epi8(c, count_bytes(q, p + 64));
+        d = _mm256_add_epi8(d, count_bytes(q, p + 96));
+    }
+    const __m256i zero = _mm256_setzero_si256(), order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    __m256i x = narrow(_mm256_sad_epu8(a, zero), _mm256_sad_epu8(b, zero), _mm256_sad_epu8(c, zero), _mm256_sad_epu8(d, zero));
+    return _mm256_permutevar8x32_epi32(x, order);
+}
+
+static AVX2 inline size_t near_groups_of(const uint64_t *query, const uint8_t *p, size_t n_groups, size_t word_bytes,
+                                         size_t n_words, uint32_t limit, uint16_t *group) {
+    const __m256i limits = _mm256_set1_epi16((short)limit);
+    size_t n = 0;
+    for (size_t g = 0; g < n_groups; g++, p += ADAH_GROUP * word_bytes * n_words) {
+        __m256i least = distances_16(query, p, word_bytes, n_words);
+        for (size_t i = 16; i < ADAH_GROUP; i += 16)
+            least = _mm256_min_epu16(least, distances_16(query, p + i * word_bytes, word_bytes, n_words));
+        group[n] = (uint16_t)g;
+        n += _mm256_movemask_epi8(_mm256_cmpgt_epi16(limits, least)) != 0;
+    }
+    return n;
+}
+
+static AVX2 size_t near_groups(const uint64_t *query, const uint8_t *p, size_t n_groups, size_t word_bytes, size_t n_words,
+                               uint32_t limit, uint16_t *group) {
+    if (word_bytes == 2)
+        return near_groups_of(query, p, n_groups, 2, 1, limit, group);
+    if (word_bytes == 4)
+        return near_groups_of(query, p, n_groups, 4, 1, limit, group);
+    if (n_words == 1)
+        return near_groups_of(query, p, n_groups, 8, 1, limit, group);
+    return near_groups_of(query, p, n_groups, 8, n_words, limit, group);
+}
+
+static AVX2 inline uint64_t near_codes_of(const uint64_t *query, const uint8_t *p, size_t word_bytes, size_t n_words,
+                                          uint32_t limit, uint16_t *distance) {
+    const __m256i limits = _mm256_set1_epi16((short)limit);
+    uint64_t near = 0;
+    for (size_t i = 0; i < ADAH_GROUP; i += 16) {
+        __m256i x = distances_16(query, p + i * word_bytes, word_bytes, n_words);
+        store(distance + i, x);
+        __m256i below = _mm256_cmpgt_epi16(limits, x);
+        __m128i bytes = _mm_packs_epi16(_mm256_castsi256_si128(below), _mm256_extracti128_si256(below, 1));
+        near |= (uint64_t)(unsigned)_mm_movemask_epi8(bytes) << i;
+    }
+    return near;
+}
+
+static AVX2 uint64_t near_codes(const uint64_t *query, const uint8_t *p, size_t word_bytes, size_t n_words, uint32_t limit,
+                                uint16_t *distance) {
+    if (word_bytes == 2)
+        return near_codes_of(query, p, 2, 1, limit, distance);
+    if (word_bytes == 4)
+        return near_codes_of(query, p, 4, 1, limit, distance);
+    return near_codes_of(query, p, 8, n_words, limit, distance);
+}
+
+const adah_hamming_kernel adah_hamming_avx2 = {"avx2", supported, distances, near_groups, near_codes};
 
 #else
 typedef int adah_hamming_avx2_not_here; /* an empty file is no C */

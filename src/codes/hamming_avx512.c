@@ -113,7 +113,103 @@ static AVX512 void distances(const uint8_t *query, const uint8_t *codes, size_t 
         distance[i] = run_one(query, codes + i * n_bytes, n_bytes);
 }
 
-const adah_hamming_kernel adah_hamming_avx512 = {"avx512", supported, distances};
+/* The distances of 32 codes of a group of words of 8 bytes. */
+typedef struct distances_32 {
+    __m512i a, b, c, d;
+} distances_32;
+
+static AVX512 inline distances_32 count_32(const uint64_t *query, const uint8_t *p, size_t n_words) {
+    __m512i q = _mm512_set1_epi64((long long)query[0]);
+    distances_32 x = {count_words(q, p), count_words(q, p + 64), count_words(q, p + 128), count_words(q, p + 192)};
+    for (size_t w = 1; w < n_words; w++) {
+        q = _mm512_set1_epi64((long long)query[w]);
+        p += ADAH_GROUP * 8;
+        x.a = _mm512_add_epi64(x.a, count_words(q, p));
+        x.b = _mm512_add_epi64(x.b, count_words(q, p + 64));
+        x.c = _mm512_add_epi64(x.c, count_words(q, p + 128));
+        x.d = _mm512_add_epi64(x.d, count_words(q, p + 192));
+    }
+    return x;
+}
+
+static AVX512 inline __m512i least_32(const uint64_t *query, const uint8_t *p, size_t n_words) {
+    distances_32 x = count_32(query, p, n_words);
+    return _mm512_min_epu64(_mm512_min_epu64(x.a, x.b), _mm512_min_epu64(x.c, x.d));
+}
+
+/* Inlined with a constant n_words for the usual lengths. */
+static AVX512 inline size_t near_groups_8(const uint64_t *query, const uint8_t *p, size_t n_groups, size_t n_words,
+                                          uint32_t limit, uint16_t *group) {
+    const __m512i limits = _mm512_set1_epi64(limit);
+    size_t n = 0;
+    for (size_t g = 0; g < n_groups; g++, p += ADAH_GROUP * 8 * n_words) {
+        __m512i least = _mm512_min_epu64(least_32(query, p, n_words), least_32(query, p + 256, n_words));
+        group[n] = (uint16_t)g;
+        n += _mm512_cmplt_epu64_mask(least, limits) != 0;
+    }
+    return n;
+}
+
+static AVX512 inline __m512i count_4(__m512i query, const uint8_t *code) { return _mm512_popcnt_epi32(differ(query, code)); }
+static AVX512 inline __m512i count_2(__m512i query, const uint8_t *code) { return _mm512_popcnt_epi16(differ(query, code)); }
+
+static AVX512 size_t near_groups(const uint64_t *query, const uint8_t *p, size_t n_groups, size_t word_bytes, size_t n_words,
+                                 uint32_t limit, uint16_t *group) {
+    if (word_bytes == 8)
+        switch (n_words) {
+        case 1: return near_groups_8(query, p, n_groups, 1, limit, group);
+        case 2: return near_groups_8(query, p, n_groups, 2, limit, group);
+        default: return near_groups_8(query, p, n_groups, n_words, limit, group);
+        }
+    const __m512i q = _mm512_set1_epi64((long long)query[0]);
+    size_t n = 0;
+    for (size_t g = 0; g < n_groups; g++, p += ADAH_GROUP * word_bytes) {
+        group[n] = (uint16_t)g;
+        if (word_bytes == 4) {
+            __m512i least = _mm512_min_epu32(_mm512_min_epu32(count_4(q, p), count_4(q, p + 64)),
+                                             _mm512_min_epu32(count_4(q, p + 128), count_4(q, p + 192)));
+            n += _mm512_cmplt_epu32_mask(least, _mm512_set1_epi32((int)limit)) != 0;
+        } else {
+            __m512i least = _mm512_min_epu16(count_2(q, p), count_2(q, p + 64));
+            n += _mm512_cmplt_epu16_mask(least, _mm512_set1_epi16((short)limit)) != 0;
+        }
+    }
+    return n;
+}
+
+/* Eight distances from 64-bit counts; the bits of those below the limits. */
+static AVX512 inline uint64_t put_8(__m512i counts, __m512i limits, uint16_t *distance) {
+    _mm_storeu_si128((__m128i *)(void *)distance, _mm512_cvtepi64_epi16(counts));
+    return _mm512_cmplt_epu64_mask(counts, limits);
+}
+
+static AVX512 uint64_t near_codes(const uint64_t *query, const uint8_t *p, size_t word_bytes, size_t n_words, uint32_t limit,
+                                  uint16_t *distance) {
+    const __m512i q = _mm512_set1_epi64((long long)query[0]);
+    uint64_t near = 0;
+    if (word_bytes == 8)
+        for (size_t i = 0; i < ADAH_GROUP; i += 32) {
+            const __m512i limits = _mm512_set1_epi64(limit);
+            distances_32 x = count_32(query, p + i * 8, n_words);
+            near |= put_8(x.a, limits, distance + i) << i | put_8(x.b, limits, distance + i + 8) << (i + 8) |
+                    put_8(x.c, limits, distance + i + 16) << (i + 16) | put_8(x.d, limits, distance + i + 24) << (i + 24);
+        }
+    else if (word_bytes == 4)
+        for (size_t i = 0; i < ADAH_GROUP; i += 16) {
+            __m512i counts = count_4(q, p + i * 4);
+            _mm256_storeu_si256((__m256i *)(void *)(distance + i), _mm512_cvtepi32_epi16(counts));
+            near |= (uint64_t)_mm512_cmplt_epu32_mask(counts, _mm512_set1_epi32((int)limit)) << i;
+        }
+    else
+        for (size_t i = 0; i < ADAH_GROUP; i += 32) {
+            __m512i counts = count_2(q, p + i * 2);
+            _mm512_storeu_si512((void *)(distance + i), counts);
+            near |= (uint64_t)_mm512_cmplt_epu16_mask(counts, _mm512_set1_epi16((short)limit)) << i;
+        }
+    return near;
+}
+
+const adah_hamming_kernel adah_hamming_avx512 = {"avx512", supported, distances, near_groups, near_codes};
 
 #else
 typedef int adah_hamming_avx512_not_here; /* an empty file is no C */

@@ -1,7 +1,10 @@
-/* hamming_kernels.h - the kernel families of the Hamming distance, for hamming.c alone.
+/* hamming_kernels.h - the kernel families of the Hamming distance, for src/codes alone.
  *
- * A kernel writes the distance of one query to n codes of n_bytes bytes each. No pointer needs alignment and
- * nothing beyond n * n_bytes bytes is read. */
+ * `distances` writes the distance of one query to n codes of n_bytes bytes each. The two others, for the scan, read groups of
+ * ADAH_GROUP codes that lie word by word: word w of code i of group g is the one numbered (g * n_words + w) * ADAH_GROUP + i.
+ * A word has word_bytes = 8 bytes or, where one word is the whole code (n_words = 1), 2, 4 or 8: then a group is just codes one
+ * after another. The query is n_words words of 8 bytes; a shorter word stands in it as often as there is room. No pointer to
+ * codes needs alignment, and nothing beyond the codes is read. */
 #ifndef ADAH_CODES_HAMMING_KERNELS_H
 #define ADAH_CODES_HAMMING_KERNELS_H
 
@@ -9,11 +12,21 @@
 #include <stdint.h>
 #include <string.h>
 
+enum { ADAH_GROUP = 64 /* as many as a word of a bitmap has bits */ };
+
 typedef struct adah_hamming_kernel {
     const char *name;
     int (*supported)(void); /* by the machine this runs on */
     void (*distances)(const uint8_t *query, const uint8_t *codes, size_t n, size_t n_bytes, uint16_t *distance);
+    /* Writes the numbers of the groups that hold a code at a distance below the limit, ascending; returns how many. */
+    size_t (*near_groups)(const uint64_t *query, const uint8_t *groups, size_t n_groups, size_t word_bytes, size_t n_words,
+                          uint32_t limit, uint16_t *group);
+    /* The distances of the codes of one group; returns which are below the limit, code i in bit i. */
+    uint64_t (*near_codes)(const uint64_t *query, const uint8_t *group, size_t word_bytes, size_t n_words, uint32_t limit,
+                           uint16_t distance[ADAH_GROUP]);
 } adah_hamming_kernel;
+
+const adah_hamming_kernel *adah_hamming_chosen(void); /* the best one, or what adah_hamming_use chose */
 
 extern const adah_hamming_kernel adah_hamming_scalar;
 #if defined(__x86_64__)
