@@ -84,7 +84,7 @@ int main(int argc, char **argv) {
     const size_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000,
                  k = argc > 2 ? strtoull(argv[2], NULL, 10) : 100;
     const size_t n_queries = argc > 3 ? strtoull(argv[3], NULL, 10) : 256;
-    static const size_t lengths[] = {16, 32, 48, 64, 96, 128, 200, 256, 512, 1024};
+    static const size_t lengths[] = {8, 16, 24, 32, 48, 64, 96, 128, 200, 256, 512, 1024};
     size_t n_threads = (size_t)adah_parallel_threads();
     if (n_threads > THREADS_MAX)
         n_threads = THREADS_MAX;

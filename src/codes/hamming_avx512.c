@@ -1,7 +1,8 @@
 /* hamming_avx512.c - Hamming distances with AVX-512 and its bit counting (VPOPCNTDQ, BITALG: Ice Lake, Zen 4).
  *
  * A vector of 64 bytes holds 64 / n_bytes codes; bits are counted in elements of the code's width where there are
- * such, else in 8-byte words that are then added. Codes of another length go one by one under a mask. */
+ * such, else in 8-byte words that are then added. Codes of another length go under a mask, the sums of eight at a
+ * time. */
 #include "codes/hamming_kernels.h"
 
 #if defined(__x86_64__)
@@ -9,6 +10,8 @@
 #include <immintrin.h>
 
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vpopcntdq,avx512bitalg")))
+
+enum { READ_AHEAD = 4096 /* bytes */ };
 
 static int supported(void) {
     __builtin_cpu_init();
@@ -67,6 +70,11 @@ static AVX512 size_t run_16(__m512i query, const uint8_t *codes, size_t n, uint1
     return i;
 }
 
+/* Sums of neighbouring pairs of words of a, then of b. */
+static AVX512 inline __m512i add_halves(__m512i a, __m512i b) {
+    return _mm512_add_epi64(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xdd));
+}
+
 static AVX512 size_t run_32(__m512i query, const uint8_t *codes, size_t n, uint16_t *distance) {
     /* After both additions: codes 0 2 1 3 4 6 5 7. */
     const __m512i order = _mm512_setr_epi64(0, 2, 1, 3, 4, 6, 5, 7);
@@ -75,22 +83,46 @@ static AVX512 size_t run_32(__m512i query, const uint8_t *codes, size_t n, uint1
         const uint8_t *p = codes + i * 32;
         __m512i a = add_pairs(count_words(query, p), count_words(query, p + 64));
         __m512i b = add_pairs(count_words(query, p + 128), count_words(query, p + 192));
-        __m512i counts = _mm512_add_epi64(_mm512_shuffle_i64x2(a, b, 0x88), _mm512_shuffle_i64x2(a, b, 0xdd));
-        counts = _mm512_permutexvar_epi64(order, counts);
+        __m512i counts = _mm512_permutexvar_epi64(order, add_halves(a, b));
         _mm_storeu_si128((__m128i *)(void *)(distance + i), _mm512_cvtepi64_epi16(counts));
     }
     return i;
 }
 
-static AVX512 inline uint16_t run_one(const uint8_t *query, const uint8_t *code, size_t n_bytes) {
-    __m512i sum = _mm512_setzero_si512();
-    for (size_t j = 0; j < n_bytes; j += 64) {
-        __mmask64 inside = n_bytes - j >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << (n_bytes - j)) - 1;
-        __m512i x =
-            _mm512_xor_si512(_mm512_maskz_loadu_epi8(inside, query + j), _mm512_maskz_loadu_epi8(inside, code + j));
-        sum = _mm512_add_epi64(sum, _mm512_popcnt_epi64(x));
+/* The bits that differ in one code, in 8 sums. The query is 128 bytes, zeros behind its end. */
+static AVX512 inline __m512i sums_of(const uint8_t *query, const uint8_t *code, size_t n_bytes) {
+    const __mmask64 inside = n_bytes % 64 ? ((__mmask64)1 << n_bytes % 64) - 1 : ~(__mmask64)0;
+    if (n_bytes <= 64)
+        return _mm512_popcnt_epi64(
+            _mm512_xor_si512(_mm512_loadu_si512((const void *)query), _mm512_maskz_loadu_epi8(inside, code)));
+    __m512i x =
+        _mm512_xor_si512(_mm512_loadu_si512((const void *)(query + 64)), _mm512_maskz_loadu_epi8(inside, code + 64));
+    return _mm512_add_epi64(count_words(_mm512_loadu_si512((const void *)query), code), _mm512_popcnt_epi64(x));
+}
+
+/* Loads under a mask do not set the machine reading ahead, so that memory must be asked for. A hint: it may lie
+ * beyond the codes. */
+static AVX512 inline void ask_for(const uint8_t *p, size_t n_bytes) {
+    for (uintptr_t at = (uintptr_t)p + READ_AHEAD, end = at + n_bytes; at < end; at += 64)
+        _mm_prefetch((const char *)at, _MM_HINT_T0);
+}
+
+static AVX512 void run_any(const uint8_t *query, const uint8_t *codes, size_t n, size_t n_bytes, uint16_t *distance) {
+    uint8_t padded[128] = {0};
+    memcpy(padded, query, n_bytes);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m512i pair[4];
+        ask_for(codes + i * n_bytes, 8 * n_bytes);
+        for (size_t j = 0; j < 4; j++) {
+            const uint8_t *p = codes + (i + 2 * j) * n_bytes;
+            pair[j] = add_pairs(sums_of(padded, p, n_bytes), sums_of(padded, p + n_bytes, n_bytes));
+        }
+        __m512i counts = add_halves(add_halves(pair[0], pair[1]), add_halves(pair[2], pair[3]));
+        _mm_storeu_si128((__m128i *)(void *)(distance + i), _mm512_cvtepi64_epi16(counts));
     }
-    return (uint16_t)_mm512_reduce_add_epi64(sum);
+    for (; i < n; i++)
+        distance[i] = (uint16_t)_mm512_reduce_add_epi64(sums_of(padded, codes + i * n_bytes, n_bytes));
 }
 
 static AVX512 void distances(const uint8_t *query, const uint8_t *codes, size_t n, size_t n_bytes,
@@ -109,8 +141,7 @@ static AVX512 void distances(const uint8_t *query, const uint8_t *codes, size_t 
     case 32: done = run_32(q, codes, n, distance); break;
     default: break;
     }
-    for (size_t i = done; i < n; i++)
-        distance[i] = run_one(query, codes + i * n_bytes, n_bytes);
+    run_any(query, codes + done * n_bytes, n - done, n_bytes, distance + done);
 }
 
 /* The distances of 32 codes of a group of words of 8 bytes. */
@@ -150,31 +181,47 @@ static AVX512 inline size_t near_groups_8(const uint64_t *query, const uint8_t *
     return n;
 }
 
-static AVX512 inline __m512i count_4(__m512i query, const uint8_t *code) { return _mm512_popcnt_epi32(differ(query, code)); }
-static AVX512 inline __m512i count_2(__m512i query, const uint8_t *code) { return _mm512_popcnt_epi16(differ(query, code)); }
+static AVX512 inline __m512i count_4(__m512i query, const uint8_t *code) {
+    return _mm512_popcnt_epi32(differ(query, code));
+}
+static AVX512 inline __m512i count_2(__m512i query, const uint8_t *code) {
+    return _mm512_popcnt_epi16(differ(query, code));
+}
 
-static AVX512 size_t near_groups(const uint64_t *query, const uint8_t *p, size_t n_groups, size_t word_bytes, size_t n_words,
-                                 uint32_t limit, uint16_t *group) {
+static AVX512 inline size_t near_groups_4(const uint64_t *query, const uint8_t *p, size_t n_groups, uint32_t limit,
+                                          uint16_t *group) {
+    const __m512i q = _mm512_set1_epi64((long long)query[0]), limits = _mm512_set1_epi32((int)limit);
+    size_t n = 0;
+    for (size_t g = 0; g < n_groups; g++, p += ADAH_GROUP * 4) {
+        __m512i least = _mm512_min_epu32(_mm512_min_epu32(count_4(q, p), count_4(q, p + 64)),
+                                         _mm512_min_epu32(count_4(q, p + 128), count_4(q, p + 192)));
+        group[n] = (uint16_t)g;
+        n += _mm512_cmplt_epu32_mask(least, limits) != 0;
+    }
+    return n;
+}
+
+static AVX512 inline size_t near_groups_2(const uint64_t *query, const uint8_t *p, size_t n_groups, uint32_t limit,
+                                          uint16_t *group) {
+    const __m512i q = _mm512_set1_epi64((long long)query[0]), limits = _mm512_set1_epi16((short)limit);
+    size_t n = 0;
+    for (size_t g = 0; g < n_groups; g++, p += ADAH_GROUP * 2) {
+        group[n] = (uint16_t)g;
+        n += _mm512_cmplt_epu16_mask(_mm512_min_epu16(count_2(q, p), count_2(q, p + 64)), limits) != 0;
+    }
+    return n;
+}
+
+static AVX512 size_t near_groups(const uint64_t *query, const uint8_t *p, size_t n_groups, size_t word_bytes,
+                                 size_t n_words, uint32_t limit, uint16_t *group) {
     if (word_bytes == 8)
         switch (n_words) {
         case 1: return near_groups_8(query, p, n_groups, 1, limit, group);
         case 2: return near_groups_8(query, p, n_groups, 2, limit, group);
         default: return near_groups_8(query, p, n_groups, n_words, limit, group);
         }
-    const __m512i q = _mm512_set1_epi64((long long)query[0]);
-    size_t n = 0;
-    for (size_t g = 0; g < n_groups; g++, p += ADAH_GROUP * word_bytes) {
-        group[n] = (uint16_t)g;
-        if (word_bytes == 4) {
-            __m512i least = _mm512_min_epu32(_mm512_min_epu32(count_4(q, p), count_4(q, p + 64)),
-                                             _mm512_min_epu32(count_4(q, p + 128), count_4(q, p + 192)));
-            n += _mm512_cmplt_epu32_mask(least, _mm512_set1_epi32((int)limit)) != 0;
-        } else {
-            __m512i least = _mm512_min_epu16(count_2(q, p), count_2(q, p + 64));
-            n += _mm512_cmplt_epu16_mask(least, _mm512_set1_epi16((short)limit)) != 0;
-        }
-    }
-    return n;
+    return word_bytes == 4 ? near_groups_4(query, p, n_groups, limit, group)
+                           : near_groups_2(query, p, n_groups, limit, group);
 }
 
 /* Eight distances from 64-bit counts; the bits of those below the limits. */
@@ -183,8 +230,8 @@ static AVX512 inline uint64_t put_8(__m512i counts, __m512i limits, uint16_t *di
     return _mm512_cmplt_epu64_mask(counts, limits);
 }
 
-static AVX512 uint64_t near_codes(const uint64_t *query, const uint8_t *p, size_t word_bytes, size_t n_words, uint32_t limit,
-                                  uint16_t *distance) {
+static AVX512 uint64_t near_codes(const uint64_t *query, const uint8_t *p, size_t word_bytes, size_t n_words,
+                                  uint32_t limit, uint16_t *distance) {
     const __m512i q = _mm512_set1_epi64((long long)query[0]);
     uint64_t near = 0;
     if (word_bytes == 8)
@@ -192,7 +239,8 @@ static AVX512 uint64_t near_codes(const uint64_t *query, const uint8_t *p, size_
             const __m512i limits = _mm512_set1_epi64(limit);
             distances_32 x = count_32(query, p + i * 8, n_words);
             near |= put_8(x.a, limits, distance + i) << i | put_8(x.b, limits, distance + i + 8) << (i + 8) |
-                    put_8(x.c, limits, distance + i + 16) << (i + 16) | put_8(x.d, limits, distance + i + 24) << (i + 24);
+                    put_8(x.c, limits, distance + i + 16) << (i + 16) |
+                    put_8(x.d, limits, distance + i + 24) << (i + 24);
         }
     else if (word_bytes == 4)
         for (size_t i = 0; i < ADAH_GROUP; i += 16) {

@@ -22,6 +22,7 @@ enum {
     BATCH_MAX = 128,          /* queries that share a gathered block */
     BATCH_MIN = 64,           /* queries that are worth reading all codes: fewer leave a thread waiting for memory */
     TASK_BYTES_MIN = 4 << 20, /* of codes compared: less is done sooner than threads meet on a busy machine */
+    DIRECT_COST = 4,
     LINE = 64,                /* bytes of a cache line, to which gathered blocks are aligned */
     CANDIDATES_FIRST = 64,    /* room for candidates of a query at first */
     PART_CODES_MAX = 1u << 31 /* what a histogram's counters can hold */
@@ -45,6 +46,7 @@ typedef struct finder {
 /* Codes to look at: n_codes of them in whole groups, what fills up the last one being anything. */
 typedef struct block {
     const uint8_t *groups;
+    const uint8_t *codes; /* NULL; or codes one after another, to be read as they are, and no groups */
     size_t n_codes;
     uint64_t first;           /* position of the first code when they follow one another */
     const uint64_t *position; /* else of each; NULL when they do */
@@ -128,8 +130,50 @@ static int take(finder *f, const adah_scan_options *options, uint64_t position, 
 
 static uint64_t first_bits(size_t n) { return n < 64 ? ((uint64_t)1 << n) - 1 : UINT64_MAX; }
 
-/* Lets one query of a task look at a block. Returns 0 when memory is out. */
-static int look_at(const scan *s, finder *f, size_t query, const uint64_t *words, const block *b) {
+/* Takes those of the codes of group `g`, a bit each, that are hits so far. Returns 0 when memory is out. */
+static int take_codes(const scan *s, finder *f, size_t query, const block *b, size_t g, uint64_t codes,
+                      const uint16_t *distance) {
+    for (; codes; codes &= codes - 1) {
+        const size_t i = (size_t)__builtin_ctzll(codes), at = g * ADAH_GROUP + i;
+        const uint64_t position = b->position ? b->position[at] : b->first + at;
+        if (distance[i] < f->limit && /* which may have fallen since */
+            (!s->options->accept || s->options->accept(s->options->context, query, position)) &&
+            !take(f, s->options, position, distance[i]))
+            return 0;
+    }
+    return 1;
+}
+
+static uint64_t counting_in(const block *b, size_t g) {
+    return (b->keep ? b->keep[g] : UINT64_MAX) & first_bits(b->n_codes - g * ADAH_GROUP);
+}
+
+/* Which of a group's distances are below the limit. They are at most 1024, so that signed comparison serves, which
+ * every vector unit has. */
+static uint64_t below(const uint16_t *distance, uint32_t limit) {
+    int16_t any = 0;
+    for (size_t i = 0; i < ADAH_GROUP; i++)
+        any |= (int16_t)distance[i] < (int16_t)limit;
+    uint64_t codes = 0;
+    for (size_t i = 0; any && i < ADAH_GROUP; i++)
+        codes |= (uint64_t)(distance[i] < limit) << i;
+    return codes;
+}
+
+/* Lets one query of a task look at a block of codes as they are. Returns 0 when memory is out. */
+static int look_at_codes(const scan *s, finder *f, size_t query, const block *b) {
+    uint16_t distance[BLOCK_CODES_MAX];
+    s->kernel->distances(s->queries + query * s->n_bytes, b->codes, b->n_codes, s->n_bytes, distance);
+    for (size_t g = 0; g * ADAH_GROUP < b->n_codes && f->limit; g++) {
+        const uint64_t codes = below(distance + g * ADAH_GROUP, f->limit) & counting_in(b, g);
+        if (!take_codes(s, f, query, b, g, codes, distance + g * ADAH_GROUP))
+            return 0;
+    }
+    return 1;
+}
+
+/* The same of groups. */
+static int look_at_groups(const scan *s, finder *f, size_t query, const uint64_t *words, const block *b) {
     uint16_t near[BLOCK_GROUPS_MAX], distance[ADAH_GROUP];
     const size_t n_groups = (b->n_codes + ADAH_GROUP - 1) / ADAH_GROUP,
                  group_bytes = ADAH_GROUP * s->word_bytes * s->n_words;
@@ -140,17 +184,10 @@ static int look_at(const scan *s, finder *f, size_t query, const uint64_t *words
         const size_t g = f->is_crowded ? j : near[j];
         uint64_t codes =
             s->kernel->near_codes(words, b->groups + g * group_bytes, s->word_bytes, s->n_words, f->limit, distance);
-        codes &=
-            b->keep ? b->keep[g] & first_bits(b->n_codes - g * ADAH_GROUP) : first_bits(b->n_codes - g * ADAH_GROUP);
+        codes &= counting_in(b, g);
         n_taken_from += codes != 0;
-        for (; codes; codes &= codes - 1) {
-            const size_t i = (size_t)__builtin_ctzll(codes), at = g * ADAH_GROUP + i;
-            const uint64_t position = b->position ? b->position[at] : b->first + at;
-            if (distance[i] < f->limit && /* which may have fallen since */
-                (!s->options->accept || s->options->accept(s->options->context, query, position)) &&
-                !take(f, s->options, position, distance[i]))
-                return 0;
-        }
+        if (!take_codes(s, f, query, b, g, codes, distance))
+            return 0;
     }
     f->is_crowded = n_taken_from > n_groups / 2;
     return 1;
@@ -163,7 +200,9 @@ static int look_all_at(const scan *s, task *t, const block *b) {
         finder *f = &t->finders[q];
         if (!f->limit) /* k hits at distance 0 */
             continue;
-        if (!look_at(s, f, t->first_query + q, t->query_words + q * s->n_words, b)) {
+        const size_t query = t->first_query + q;
+        if (!(b->codes ? look_at_codes(s, f, query, b)
+                       : look_at_groups(s, f, query, t->query_words + q * s->n_words, b))) {
             t->out_of_memory = 1;
             return 0;
         }
@@ -173,7 +212,7 @@ static int look_all_at(const scan *s, task *t, const block *b) {
 }
 
 static int look_at_gathered(const scan *s, task *t) {
-    const block b = {t->gathered, t->n_gathered, 0, t->position, NULL};
+    const block b = {t->gathered, NULL, t->n_gathered, 0, t->position, NULL};
     t->n_gathered = 0;
     return b.n_codes == 0 || look_all_at(s, t, &b);
 }
@@ -181,43 +220,81 @@ static int look_at_gathered(const scan *s, task *t) {
 /* n bytes of a word from the front and n from the back of a code that has n to 2 n bytes make its one word: where
  * they overlap they agree. (The order of bits within a word does not matter, but query and code must have the same.)
  */
-static uint64_t short_word(const uint8_t *code, size_t n_bytes, size_t word_bytes) {
-    const size_t half = word_bytes / 2;
-    uint64_t front = 0, back = 0;
-    memcpy(&front, code, half);
-    memcpy(&back, code + n_bytes - half, half);
-    return front | back << 8 * (n_bytes - half);
+static inline uint64_t short_word(const uint8_t *code, size_t n_bytes, size_t word_bytes) {
+    const uint8_t *behind = code + n_bytes - word_bytes / 2;
+    const size_t shift = 8 * (n_bytes - word_bytes / 2);
+    if (word_bytes == 2)
+        return code[0] | (uint64_t)behind[0] << shift;
+    if (word_bytes == 4) {
+        uint16_t front, back;
+        memcpy(&front, code, 2);
+        memcpy(&back, behind, 2);
+        return front | (uint64_t)back << shift;
+    }
+    uint32_t front, back;
+    memcpy(&front, code, 4);
+    memcpy(&back, behind, 4);
+    return front | (uint64_t)back << shift;
 }
 
-/* Word w of a code. */
-static inline uint64_t word_of(const uint8_t *code, size_t n_bytes, size_t word_bytes, size_t w) {
-    if (n_bytes < 8)
-        return short_word(code, n_bytes, word_bytes);
+/* What remains of a code behind its whole words of 8 bytes, without reading beyond it. */
+static inline uint64_t last_word(const uint8_t *code, size_t n_bytes) {
     uint64_t x;
-    if (8 * w + 8 <= n_bytes) {
-        memcpy(&x, code + 8 * w, 8);
-        return x;
-    }
-    memcpy(&x, code + n_bytes - 8, 8); /* what remains, without reading beyond */
-    return x >> 8 * (8 * w + 8 - n_bytes);
+    memcpy(&x, code + n_bytes - 8, 8);
+    return x >> (64 - n_bytes % 8 * 8);
+}
+
+static void put_short(uint8_t *to, const uint8_t *codes, size_t n, size_t n_bytes, size_t word_bytes) {
+    if (word_bytes == 8)
+        for (size_t i = 0; i < n; i++) {
+            const uint64_t x = short_word(codes + i * n_bytes, n_bytes, 8);
+            memcpy(to + i * 8, &x, 8);
+        }
+    else if (word_bytes == 4)
+        for (size_t i = 0; i < n; i++) {
+            const uint32_t x = (uint32_t)short_word(codes + i * n_bytes, n_bytes, 4);
+            memcpy(to + i * 4, &x, 4);
+        }
+    else
+        for (size_t i = 0; i < n; i++) {
+            const uint16_t x = (uint16_t)short_word(codes + i * n_bytes, n_bytes, 2);
+            memcpy(to + i * 2, &x, 2);
+        }
 }
 
 /* Puts n codes that follow one another into a block, from place `at` on; they stay within one group. */
 static void put(const scan *s, uint8_t *groups, size_t at, const uint8_t *codes, size_t n) {
     const size_t n_bytes = s->n_bytes, word_bytes = s->word_bytes;
     uint8_t *to = groups + (at / ADAH_GROUP * s->n_words * ADAH_GROUP + at % ADAH_GROUP) * word_bytes;
-    if (word_bytes < 8) {
-        for (size_t i = 0; i < n; i++) {
-            const uint64_t x = short_word(codes + i * n_bytes, n_bytes, word_bytes);
-            memcpy(to + i * word_bytes, &x, word_bytes);
-        }
+    if (n_bytes == word_bytes) {
+        memcpy(to, codes, n * n_bytes);
         return;
     }
-    for (size_t w = 0; w < s->n_words; w++, to += ADAH_GROUP * 8)
-        for (size_t i = 0; i < n; i++) {
-            const uint64_t x = word_of(codes + i * n_bytes, n_bytes, 8, w);
-            memcpy(to + i * 8, &x, 8);
-        }
+    if (n_bytes < 8) {
+        put_short(to, codes, n, n_bytes, word_bytes);
+        return;
+    }
+    for (size_t w = 0; w < n_bytes / 8; w++, to += ADAH_GROUP * 8)
+        for (size_t i = 0; i < n; i++)
+            memcpy(to + i * 8, codes + i * n_bytes + w * 8, 8);
+    for (size_t i = 0; i < n && n_bytes % 8; i++) {
+        const uint64_t x = last_word(codes + i * n_bytes, n_bytes);
+        memcpy(to + i * 8, &x, 8);
+    }
+}
+
+/* A query in the form that the kernels expect. */
+static void query_words(const scan *s, const uint8_t *query, uint64_t *words) {
+    if (s->n_bytes < 8) {
+        const uint64_t repeat = s->word_bytes == 2   ? 0x0001000100010001u
+                                : s->word_bytes == 4 ? 0x0000000100000001u
+                                                     : 1;
+        words[0] = short_word(query, s->n_bytes, s->word_bytes) * repeat;
+        return;
+    }
+    memcpy(words, query, s->n_bytes / 8 * 8);
+    if (s->n_bytes % 8)
+        words[s->n_words - 1] = last_word(query, s->n_bytes);
 }
 
 /* Gathers n codes that follow one another. Returns 0 when there is nothing more to do. */
@@ -243,13 +320,17 @@ static uint64_t kept_in(const adah_code_run *run, size_t g, size_t end) {
 }
 
 /* Looks at n codes from `begin` of a run, each group of which has codes that count: in place when that costs the
- * queries less than gathering what counts. Gathering a code costs about as much as 16 comparisons, and a call of the
- * kernel as 256. */
+ * queries less than gathering what counts. Gathering a word costs about as much as 16 comparisons, a call of the
+ * kernel as 256; reading words across cache lines doubles a comparison, and so does reading codes of several words as
+ * they are, or worse. */
 static int look_at_stretch(const scan *s, task *t, const adah_code_run *run, size_t begin, size_t n, size_t n_kept) {
     const uint8_t *codes = run->codes + begin * s->n_bytes;
-    if (s->n_bytes == s->word_bytes * s->n_words && s->n_words == 1 && n % ADAH_GROUP == 0 &&
-        t->n_queries * (256 + n - n_kept) <= 16 * n_kept) {
-        const block b = {codes, n, run->first + begin, NULL, run->keep ? run->keep + begin / ADAH_GROUP : NULL};
+    const int is_group = s->n_bytes == s->word_bytes && n % ADAH_GROUP == 0;
+    const size_t extra =
+        256 + n - n_kept + (is_group && (uintptr_t)codes % LINE == 0 ? 0 : n * (is_group ? 1 : DIRECT_COST));
+    if (t->n_queries * extra <= 16 * n_kept) {
+        const uint64_t *keep = run->keep ? run->keep + begin / ADAH_GROUP : NULL;
+        const block b = {is_group ? codes : NULL, is_group ? NULL : codes, n, run->first + begin, NULL, keep};
         return look_at_gathered(s, t) && look_all_at(s, t, &b);
     }
     if (n_kept == n)
@@ -292,16 +373,13 @@ static void start_task(const scan *s, task *t, size_t number) {
     t->first_query = s->first_query + batch;
     t->n_queries = batch >= left ? 0 : left - batch < s->batch ? left - batch : s->batch;
     t->n_gathered = 0;
-    const uint64_t repeat = s->word_bytes == 2 ? 0x0001000100010001u : s->word_bytes == 4 ? 0x0000000100000001u : 1;
     for (size_t q = 0; q < t->n_queries; q++) {
         finder *f = &t->finders[q];
         f->n_candidates = f->n_below = 0;
         f->bound = f->limit = s->first_limit;
         f->is_crowded = 1; /* at first everything is a candidate */
         memset(f->count, 0, (s->n_bits + 1) * sizeof *f->count);
-        for (size_t w = 0; w < s->n_words; w++)
-            t->query_words[q * s->n_words + w] =
-                word_of(s->queries + (t->first_query + q) * s->n_bytes, s->n_bytes, s->word_bytes, w) * repeat;
+        query_words(s, s->queries + (t->first_query + q) * s->n_bytes, t->query_words + q * s->n_words);
     }
 }
 
