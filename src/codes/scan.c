@@ -328,11 +328,12 @@ static uint64_t kept_in(const adah_code_run *run, size_t g, size_t end) {
 
 /* Looks at n codes from `begin` of a run, of which n_kept count: as they are when that costs the queries less than
  * gathering what counts. The unit of cost is the comparison of a word; reading across cache lines doubles it, and so
- * does reading codes of 16 bytes or more that form no groups, while shorter ones cost more. */
+ * does reading codes that form no groups, or more where their length suits the kernel badly. */
 static int look_at_stretch(const scan *s, task *t, const adah_code_run *run, size_t begin, size_t n, size_t n_kept) {
     const uint8_t *codes = run->codes + begin * s->n_bytes;
     const int is_group = s->n_bytes == s->word_bytes && n % ADAH_GROUP == 0;
-    const size_t dearer = is_group ? (uintptr_t)codes % LINE != 0 : s->n_bytes < 16 ? 6 : 1;
+    const int is_odd = s->n_bytes % 8 != 0 || s->n_bytes < 16;
+    const size_t dearer = is_group ? (uintptr_t)codes % LINE != 0 : is_odd ? s->kernel->odd_cost : 1;
     const size_t extra = CALL_COST + n - n_kept + n * dearer;
     if (t->n_queries * extra <= n_kept * (n_kept == n ? GATHER_COST : PICK_COST)) {
         const uint64_t *keep = run->keep ? run->keep + begin / ADAH_GROUP : NULL;
