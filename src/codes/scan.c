@@ -3,12 +3,16 @@
  * The codes pass by in blocks that stay in the nearest cache while all queries of a batch look at them. A block is
  * groups of 64 codes, word by word (hamming_kernels.h). Codes of 2, 4 or 8 bytes lie so already and are read in
  * place; others, and the few that a bitmap or short runs leave, are first gathered into a block of that form, once
- * for all queries. A kernel names the groups that hold a code below the query's limit. These are rare once the limit
- * has fallen; only their codes are looked at one by one. The limit follows the bound, the least b such that k
- * candidates at a distance of at most b have been seen: a later code at b itself would lose to them by position. A
- * histogram of the candidates moves it. A task is one batch of queries and one contiguous part of the codes. Queries
- * are shared out to the threads first, then codes; every task keeps a superset of the part's own hits in order of
- * position, so that one counting sort over the parts gives the same hits for any number of them. */
+ * for all queries. For a query or a few, gathering costs more than it saves: they read long codes as they are.
+ *
+ * A kernel names the groups that hold a code below the query's limit. These are rare once the limit has fallen; only
+ * their codes are looked at one by one. The limit follows the bound, the least b such that k candidates at a distance
+ * of at most b have been seen: a later code at b itself would lose to them by position. A histogram of the candidates
+ * moves it.
+ *
+ * A task is one batch of queries and one contiguous part of the codes. Queries are shared out to the threads first,
+ * then codes; every task keeps a superset of the part's own hits in order of position, so that one counting sort over
+ * the parts gives the same hits for any number of them. */
 #include "codes/scan.h"
 
 #include "base/memory.h"
@@ -27,8 +31,9 @@ enum {
     PICK_COST = 64,           /* of one picked by its bit */
     READ_AHEAD = 8192,        /* bytes */
     LINE = 64,                /* bytes of a cache line, to which gathered blocks are aligned */
+    LONG_LIST = 1000,         /* hits, worth a thread to sort */
     CANDIDATES_FIRST = 64,    /* room for candidates of a query at first */
-    PART_CODES_MAX = 1u << 31 /* what a histogram's counters can hold */
+    PART_CODES_MAX = 1 << 30  /* what a histogram's counters can hold */
 };
 
 typedef struct place {
@@ -167,6 +172,8 @@ static uint64_t below(const uint16_t *distance, uint32_t limit) {
 static int look_at_codes(const scan *s, finder *f, size_t query, const block *b) {
     uint16_t distance[BLOCK_CODES_MAX];
     s->kernel->distances(s->queries + query * s->n_bytes, b->codes, b->n_codes, s->n_bytes, distance);
+    for (size_t i = b->n_codes; i % ADAH_GROUP; i++)
+        distance[i] = ADAH_BITS_MAX + 1; /* below no limit */
     for (size_t g = 0; g * ADAH_GROUP < b->n_codes && f->limit; g++) {
         const uint64_t codes = below(distance + g * ADAH_GROUP, f->limit) & counting_in(b, g);
         if (!take_codes(s, f, query, b, g, codes, distance + g * ADAH_GROUP))
@@ -277,8 +284,7 @@ static void put(const scan *s, uint8_t *groups, size_t at, const uint8_t *codes,
         put_short(to, codes, n, n_bytes, word_bytes);
         return;
     }
-    if (n == ADAH_GROUP) /* looking at blocks keeps the machine from reading ahead; a hint, which may lie beyond the
-                            codes */
+    if (n == ADAH_GROUP) /* looking at blocks keeps the machine from reading ahead; this may lie beyond the codes */
         for (size_t j = 0; j < n * n_bytes; j += LINE)
             __builtin_prefetch((const void *)((uintptr_t)codes + READ_AHEAD + j));
     for (size_t w = 0; w < n_bytes / 8; w++, to += ADAH_GROUP * 8)
@@ -523,7 +529,7 @@ static adah_code run_all(scan *s, adah_status *status) {
                         capacity = s->tasks[i].finders[q].capacity;
                 return adah_fail_memory(status, 2 * capacity * sizeof(adah_hit));
             }
-        adah_parallel_for(n_at_once, BATCH_MIN, sort_hits, s);
+        adah_parallel_for(n_at_once, s->options->k < LONG_LIST ? BATCH_MIN : 1, sort_hits, s);
         for (size_t q = s->first_query; q < s->n_queries && q < s->first_query + n_at_once; q++)
             if (s->lists[q].n && !s->lists[q].hit)
                 return adah_fail_memory(status, s->lists[q].n * sizeof(adah_hit));
