@@ -220,7 +220,7 @@ static AVX2 uint64_t near_codes(const uint64_t *query, const uint8_t *p, size_t 
     return near_codes_of(query, p, 8, n_words, limit, distance);
 }
 
-const adah_hamming_kernel adah_hamming_avx2 = {"avx2", supported, distances, near_groups, near_codes};
+const adah_hamming_kernel adah_hamming_avx2 = {"avx2", supported, distances, near_groups, near_codes, 16};
 
 #else
 typedef int adah_hamming_avx2_not_here; /* an empty file is no C */

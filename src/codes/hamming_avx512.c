@@ -257,7 +257,7 @@ static AVX512 uint64_t near_codes(const uint64_t *query, const uint8_t *p, size_
     return near;
 }
 
-const adah_hamming_kernel adah_hamming_avx512 = {"avx512", supported, distances, near_groups, near_codes};
+const adah_hamming_kernel adah_hamming_avx512 = {"avx512", supported, distances, near_groups, near_codes, 6};
 
 #else
 typedef int adah_hamming_avx512_not_here; /* an empty file is no C */

@@ -24,6 +24,8 @@ typedef struct adah_hamming_kernel {
     /* The distances of the codes of one group; returns which are below the limit, code i in bit i. */
     uint64_t (*near_codes)(const uint64_t *query, const uint8_t *group, size_t word_bytes, size_t n_words, uint32_t limit,
                            uint16_t distance[ADAH_GROUP]);
+    /* What `distances` takes for a code that is not 2 or more words of 8 bytes, measured in words of near_groups; roughly. */
+    size_t odd_cost;
 } adah_hamming_kernel;
 
 const adah_hamming_kernel *adah_hamming_chosen(void); /* the best one, or what adah_hamming_use chose */

@@ -3,12 +3,16 @@
  * The codes pass by in blocks that stay in the nearest cache while all queries of a batch look at them. A block is
  * groups of 64 codes, word by word (hamming_kernels.h). Codes of 2, 4 or 8 bytes lie so already and are read in
  * place; others, and the few that a bitmap or short runs leave, are first gathered into a block of that form, once
- * for all queries. A kernel names the groups that hold a code below the query's limit. These are rare once the limit
- * has fallen; only their codes are looked at one by one. The limit follows the bound, the least b such that k
- * candidates at a distance of at most b have been seen: a later code at b itself would lose to them by position. A
- * histogram of the candidates moves it. A task is one batch of queries and one contiguous part of the codes. Queries
- * are shared out to the threads first, then codes; every task keeps a superset of the part's own hits in order of
- * position, so that one counting sort over the parts gives the same hits for any number of them. */
+ * for all queries. For a query or a few, gathering costs more than it saves: they read long codes as they are.
+ *
+ * A kernel names the groups that hold a code below the query's limit. These are rare once the limit has fallen; only
+ * their codes are looked at one by one. The limit follows the bound, the least b such that k candidates at a distance
+ * of at most b have been seen: a later code at b itself would lose to them by position. A histogram of the candidates
+ * moves it.
+ *
+ * A task is one batch of queries and one contiguous part of the codes. Queries are shared out to the threads first,
+ * then codes; every task keeps a superset of the part's own hits in order of position, so that one counting sort over
+ * the parts gives the same hits for any number of them. */
 #include "codes/scan.h"
 
 #include "base/memory.h"
@@ -22,10 +26,14 @@ enum {
     BATCH_MAX = 128,          /* queries that share a gathered block */
     BATCH_MIN = 64,           /* queries that are worth reading all codes: fewer leave a thread waiting for memory */
     TASK_BYTES_MIN = 4 << 20, /* of codes compared: less is done sooner than threads meet on a busy machine */
-    DIRECT_COST = 4,
+    CALL_COST = 256,          /* of a kernel, in comparisons of a word */
+    GATHER_COST = 16,         /* of a code among others, */
+    PICK_COST = 64,           /* of one picked by its bit */
+    READ_AHEAD = 8192,        /* bytes */
     LINE = 64,                /* bytes of a cache line, to which gathered blocks are aligned */
+    LONG_LIST = 1000,         /* hits, worth a thread to sort */
     CANDIDATES_FIRST = 64,    /* room for candidates of a query at first */
-    PART_CODES_MAX = 1u << 31 /* what a histogram's counters can hold */
+    PART_CODES_MAX = 1 << 30  /* what a histogram's counters can hold */
 };
 
 typedef struct place {
@@ -164,6 +172,8 @@ static uint64_t below(const uint16_t *distance, uint32_t limit) {
 static int look_at_codes(const scan *s, finder *f, size_t query, const block *b) {
     uint16_t distance[BLOCK_CODES_MAX];
     s->kernel->distances(s->queries + query * s->n_bytes, b->codes, b->n_codes, s->n_bytes, distance);
+    for (size_t i = b->n_codes; i % ADAH_GROUP; i++)
+        distance[i] = ADAH_BITS_MAX + 1; /* below no limit */
     for (size_t g = 0; g * ADAH_GROUP < b->n_codes && f->limit; g++) {
         const uint64_t codes = below(distance + g * ADAH_GROUP, f->limit) & counting_in(b, g);
         if (!take_codes(s, f, query, b, g, codes, distance + g * ADAH_GROUP))
@@ -274,6 +284,9 @@ static void put(const scan *s, uint8_t *groups, size_t at, const uint8_t *codes,
         put_short(to, codes, n, n_bytes, word_bytes);
         return;
     }
+    if (n == ADAH_GROUP) /* looking at blocks keeps the machine from reading ahead; this may lie beyond the codes */
+        for (size_t j = 0; j < n * n_bytes; j += LINE)
+            __builtin_prefetch((const void *)((uintptr_t)codes + READ_AHEAD + j));
     for (size_t w = 0; w < n_bytes / 8; w++, to += ADAH_GROUP * 8)
         for (size_t i = 0; i < n; i++)
             memcpy(to + i * 8, codes + i * n_bytes + w * 8, 8);
@@ -319,16 +332,16 @@ static uint64_t kept_in(const adah_code_run *run, size_t g, size_t end) {
     return (run->keep ? run->keep[g] : UINT64_MAX) & first_bits(end - g * ADAH_GROUP);
 }
 
-/* Looks at n codes from `begin` of a run, each group of which has codes that count: in place when that costs the
- * queries less than gathering what counts. Gathering a word costs about as much as 16 comparisons, a call of the
- * kernel as 256; reading words across cache lines doubles a comparison, and so does reading codes of several words as
- * they are, or worse. */
+/* Looks at n codes from `begin` of a run, of which n_kept count: as they are when that costs the queries less than
+ * gathering what counts. The unit of cost is the comparison of a word; reading across cache lines doubles it, and so
+ * does reading codes that form no groups, or more where their length suits the kernel badly. */
 static int look_at_stretch(const scan *s, task *t, const adah_code_run *run, size_t begin, size_t n, size_t n_kept) {
     const uint8_t *codes = run->codes + begin * s->n_bytes;
     const int is_group = s->n_bytes == s->word_bytes && n % ADAH_GROUP == 0;
-    const size_t extra =
-        256 + n - n_kept + (is_group && (uintptr_t)codes % LINE == 0 ? 0 : n * (is_group ? 1 : DIRECT_COST));
-    if (t->n_queries * extra <= 16 * n_kept) {
+    const int is_odd = s->n_bytes % 8 != 0 || s->n_bytes < 16;
+    const size_t dearer = is_group ? (uintptr_t)codes % LINE != 0 : is_odd ? s->kernel->odd_cost : 1;
+    const size_t extra = CALL_COST + n - n_kept + n * dearer;
+    if (t->n_queries * extra <= n_kept * (n_kept == n ? GATHER_COST : PICK_COST)) {
         const uint64_t *keep = run->keep ? run->keep + begin / ADAH_GROUP : NULL;
         const block b = {is_group ? codes : NULL, is_group ? NULL : codes, n, run->first + begin, NULL, keep};
         return look_at_gathered(s, t) && look_all_at(s, t, &b);
@@ -336,32 +349,35 @@ static int look_at_stretch(const scan *s, task *t, const adah_code_run *run, siz
     if (n_kept == n)
         return gather(s, t, codes, n, run->first + begin);
     for (size_t i = 0; i < n; i += ADAH_GROUP)
-        for (uint64_t kept = kept_in(run, (begin + i) / ADAH_GROUP, begin + n); kept; kept &= kept - 1) {
-            const size_t at = i + (size_t)__builtin_ctzll(kept);
-            if (!gather(s, t, codes + at * s->n_bytes, 1, run->first + begin + at))
+        for (uint64_t kept = kept_in(run, (begin + i) / ADAH_GROUP, begin + n); kept;) {
+            const size_t at = (size_t)__builtin_ctzll(kept);
+            const uint64_t others = ~(kept >> at);
+            const size_t m = others ? (size_t)__builtin_ctzll(others) : ADAH_GROUP; /* that follow one another */
+            if (!gather(s, t, codes + (i + at) * s->n_bytes, m, run->first + begin + i + at))
                 return 0;
+            kept &= ~(first_bits(m) << at);
         }
     return 1;
 }
 
-/* Looks at the codes begin..end-1 of a run; begin is a multiple of the group. */
+/* Looks at the codes begin..end-1 of a run; begin is a multiple of the group. Groups without any that counts are
+ * passed over, but for a few between others, whose distances cost less than another call. */
 static int look_at_run(const scan *s, task *t, const adah_code_run *run, size_t begin, size_t end) {
     const size_t block_codes = s->block_groups * ADAH_GROUP;
-    for (size_t i = begin; i < end;) {
-        size_t n = 0, n_kept = 0;
-        uint64_t kept;
-        while (n < block_codes && i + n + ADAH_GROUP <= end &&
-               (kept = kept_in(run, (i + n) / ADAH_GROUP, end)) != 0) {
-            n += ADAH_GROUP;
+    for (size_t i = begin, n; i < end; i += n) {
+        size_t n_wanted = 0, n_kept = 0; /* codes up to the last group with one that counts; those that do */
+        for (n = 0; n < block_codes && i + n + ADAH_GROUP <= end && n - n_wanted < CALL_COST; n += ADAH_GROUP) {
+            const uint64_t kept = kept_in(run, (i + n) / ADAH_GROUP, end);
+            if (kept)
+                n_wanted = n + ADAH_GROUP;
             n_kept += run->keep ? adah_bits_set(kept) : ADAH_GROUP;
         }
-        if (n == 0 && end - i < ADAH_GROUP) { /* the last codes, of no whole group */
-            n = end - i;
+        if (n == 0) { /* the last codes, of no whole group */
+            n = n_wanted = end - i;
             n_kept = adah_bits_set(kept_in(run, i / ADAH_GROUP, end));
         }
-        if (n_kept && !look_at_stretch(s, t, run, i, n, n_kept))
+        if (n_kept && !look_at_stretch(s, t, run, i, n_wanted, n_kept))
             return 0;
-        i += n ? n : ADAH_GROUP;
     }
     return 1;
 }
@@ -513,7 +529,7 @@ static adah_code run_all(scan *s, adah_status *status) {
                         capacity = s->tasks[i].finders[q].capacity;
                 return adah_fail_memory(status, 2 * capacity * sizeof(adah_hit));
             }
-        adah_parallel_for(n_at_once, BATCH_MIN, sort_hits, s);
+        adah_parallel_for(n_at_once, s->options->k < LONG_LIST ? BATCH_MIN : 1, sort_hits, s);
         for (size_t q = s->first_query; q < s->n_queries && q < s->first_query + n_at_once; q++)
             if (s->lists[q].n && !s->lists[q].hit)
                 return adah_fail_memory(status, s->lists[q].n * sizeof(adah_hit));
