@@ -304,7 +304,7 @@ static int run(int argc, char **argv) {
         {"label", 0, CLI_LIST, "NAME", "only records with this label, or another --label", &l.labels, 0, 0, 0},
         {"only", 0, CLI_TEXT, "FILE", "only records whose ids are in this file, one a line", &only, 0, 0, 0},
         {"rerank", 0, CLI_SIZE, "N", "order the N nearest by how sure the query's bits are, then give the best k", &l.options.n_rerank, 0, 1, 1e9},
-        {"cut-off", 0, CLI_FLAG, NULL, "leave out what is no nearer than chance: the answer may be empty", &l.options.cut_off, 0, 0, 0},
+        {"cut-off", 0, CLI_FLAG, NULL, "leave out what is too far to be an answer: none may remain", &l.options.cut_off, 0, 0, 0},
         {"method", 0, CLI_TEXT, "auto|scan|tables", "how to search; the answer is the same (default auto)", &method, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "default 1: enough for tens of millions of codes", &threads, 0, 0, 4096},
         {"json", 0, CLI_FLAG, NULL, "print a list of {id, distance, file_name, text, labels}", &as_json, 0, 0, 0},

@@ -353,7 +353,8 @@ typedef struct adah_search_options {
     const float *relaxed;      /* n_queries x n_bits values in (-1, 1) that the query codes are the signs of: of the nearest
                                   n_rerank by Hamming distance the k best by `score` are given; NULL: no */
     size_t n_rerank;           /* 0: 10 k */
-    int cut_off;               /* 1: hits that are no nearer than chance are left out: none may remain (docs/index.md) */
+    int cut_off;               /* 1: hits that are too far to be answers, by the query's distances to the whole
+                                  collection, are left out: none may remain (docs/index.md) */
 } adah_search_options;
 #define ADAH_SEARCH_OPTIONS_INIT {10, UINT32_MAX, ADAH_SEARCH_AUTO, NULL, 0, ADAH_NO_ID, NULL, NULL, NULL, 0, 0}
 

@@ -140,8 +140,9 @@ static adah_code finish(adah_index_builder *b, uint64_t next_id, adah_status *st
 }
 
 adah_code adah_index_builder_publish(adah_index_builder *b, uint64_t next_id, int *fd, adah_status *status) {
-    adah_code code = b->broken ? adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: a record could not be written before", b->path)
-                               : finish(b, next_id, status);
+    adah_code code = b->broken
+                         ? adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: a record could not be written before", b->path)
+                         : finish(b, next_id, status);
     if (code == ADAH_OK) {
         code = adah_file_commit_locked(b->file, fd, status);
         b->file = NULL;

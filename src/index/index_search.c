@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "codes/scan.h"
-#include "index/chance.h"
+#include "index/cut_off.h"
 #include "index/index_state.h"
 
 #include <math.h>
@@ -332,38 +332,25 @@ static adah_code make_result(const search *s, size_t query, adah_search_result *
     return ADAH_OK;
 }
 
-/* Leaves out what is no nearer than chance. */
-static adah_code cut_off(const adah_chance *chance, const uint8_t *query, adah_search_result *r,
-                         adah_status *status) {
-    uint32_t *distance = adah_memory_resize(NULL, r->n_hits, sizeof *distance);
-    int limit = -1;
-    if (!distance)
-        return adah_fail_memory(status, r->n_hits * sizeof *distance);
-    for (size_t i = 0; i < r->n_hits; i++)
-        distance[i] = r->hits[i].distance;
-    const adah_code code = adah_chance_limit(chance, query, distance, r->n_hits, &limit, status);
-    adah_memory_free(distance);
-    while (r->n_hits && (int)r->hits[r->n_hits - 1].distance > limit)
-        r->n_hits--;
-    return code;
-}
-
 static adah_code make_results(const search *s, size_t k, adah_search_result *results, adah_status *status) {
-    adah_chance chance = {0};
+    adah_cut_off cut = {0};
     adah_code code = s->options->cut_off && s->n_runs
-                         ? adah_chance_create(s->runs, s->n_runs, s->n_code_bytes * 8, &chance, status)
+                         ? adah_cut_off_create(s->runs, s->n_runs, s->n_code_bytes * 8, &cut, status)
                          : ADAH_OK;
     for (size_t i = 0; i < s->n_queries && code == ADAH_OK; i++) {
         adah_search_result *r = &results[i];
         code = make_result(s, i, r, status);
-        if (code == ADAH_OK && chance.n_sampled)
-            code = cut_off(&chance, s->queries + i * s->n_code_bytes, r, status);
+        if (cut.n_sampled && r->n_hits) {
+            const uint32_t limit = adah_cut_off_limit(&cut, s->queries + i * s->n_code_bytes);
+            while (r->n_hits && r->hits[r->n_hits - 1].distance > limit)
+                r->n_hits--;
+        }
         if (s->options->relaxed && r->n_hits > 1)
             qsort(r->hits, r->n_hits, sizeof *r->hits, by_score);
         if (r->n_hits > k)
             r->n_hits = k;
     }
-    adah_chance_free(&chance);
+    adah_cut_off_free(&cut);
     return code;
 }
 
