@@ -18,7 +18,6 @@ enum {
     SAMPLE_MAX = 1 << 14,
     CORRELATED_MAX = 1 << 12, /* of the sample, to compare every bit with every other */
     N_SHORTER = 3,            /* bits by which keys are tried shorter than those that tell even codes apart */
-    N_CODES_MIN = 20000,      /* a scan of fewer takes microseconds */
     TABLE_BYTES_A_CODE_BYTE = 2
 };
 
@@ -192,7 +191,7 @@ static double query_cost(const design *d, const sample *s, size_t q, const key_d
     const double n = (double)d->header.n, probe = adah_multi_index_probe_cost(n_bits);
     const double candidate = adah_multi_index_candidate_cost(n_bits) * n / (double)s->n; /* for each of the sample */
     uint32_t radius[ADAH_MULTI_INDEX_TABLES_MAX] = {0};                                  /* the next */
-    double n_keys[ADAH_MULTI_INDEX_TABLES_MAX], cost = 0;                                /* at that radius */
+    double n_keys[ADAH_MULTI_INDEX_TABLES_MAX], cost = adah_multi_index_start_cost(n_bits); /* at that radius */
     for (uint32_t j = 0; j < d->header.n_tables; j++)
         n_keys[j] = 1;
     for (uint32_t step = 0; step <= s->reach[q] && cost < n; step++) {
@@ -322,7 +321,7 @@ adah_code adah_multi_index_build(const uint8_t *codes, size_t n, size_t n_bits, 
         return adah_fail(status, ADAH_ERROR_ARGUMENT,
                          "%d search tables of codes of %zu bits: expected 0 to %d, and not more than bits", n_tables,
                          n_bits, ADAH_MULTI_INDEX_TABLES_MAX);
-    if (n == 0 || n > UINT32_MAX || (n_tables == 0 && n < N_CODES_MIN))
+    if (n == 0 || n > UINT32_MAX || (n_tables == 0 && adah_multi_index_start_cost(n_bits) > WORTH * (double)n))
         return ADAH_OK;
     sample s = {0};
     design best = {.header = {.n_bits = (uint32_t)n_bits, .n = n}, .cost = INFINITY};
