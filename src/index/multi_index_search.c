@@ -51,7 +51,9 @@ typedef struct search {
     uint32_t reach;
     uint32_t candidate[CANDIDATES]; /* positions that wait to be compared */
     size_t n_waiting;
-    int out_of_memory, out_of_budget;
+    uint64_t
+        n_entries[ADAH_MULTI_INDEX_TABLES_MAX]; /* gone through in each table; of a sound one never more than n */
+    int out_of_memory, out_of_budget, is_damaged;
     adah_multi_index_work work;
     double probe_cost, candidate_cost;
     found found;
@@ -232,12 +234,14 @@ static double spent(const search *s) {
            (double)s->work.n_candidates * s->candidate_cost;
 }
 
-/* Looks through the next radius of table j, all of it unless memory or the budget runs out. */
+static int stopped(const search *s) { return s->out_of_memory || s->out_of_budget || s->is_damaged; }
+
+/* Looks through the next radius of table j, all of it unless something stops the search. */
 static void step(search *s, int j) {
     const adah_multi_index_table *table = &s->view->table[j];
     const uint64_t n_all = s->choose[table->n_key_bits][s->radius[j]];
     uint32_t mask = ((uint32_t)1 << s->radius[j]) - 1; /* bits turned in the key */
-    for (uint64_t done = 0; done < n_all && !s->out_of_memory && !s->out_of_budget; done += KEYS) {
+    for (uint64_t done = 0; done < n_all && !stopped(s); done += KEYS) {
         const size_t n_keys = n_all - done < KEYS ? (size_t)(n_all - done) : KEYS;
         uint32_t key[KEYS], first[KEYS], end[KEYS];
         size_t n_ranges = 0;
@@ -247,8 +251,13 @@ static void step(search *s, int j) {
         }
         for (size_t i = 0; i < n_keys; i++) {
             const uint32_t from = table->starts[key[i]], to = table->starts[key[i] + 1];
-            if (from >= to || to > s->view->n) /* none, or damaged */
+            if (from == to)
                 continue;
+            s->n_entries[j] += (uint64_t)to - from;
+            if (from > to || s->n_entries[j] > s->view->n || to > s->view->n) {
+                s->is_damaged = 1;
+                break;
+            }
             __builtin_prefetch(table->entries + from);
             first[n_ranges] = from;
             end[n_ranges++] = to;
@@ -373,18 +382,20 @@ adah_code adah_multi_index_search(const adah_multi_index *view, const uint8_t *c
         s.out_of_budget = spent(&s) + price > query->budget;
         if (!s.out_of_budget)
             step(&s, cheapest);
-        if (s.out_of_budget || s.out_of_memory ||
-            s.radius[cheapest] > view->table[cheapest].n_key_bits) /* every code has been seen */
+        if (stopped(&s) || s.radius[cheapest] > view->table[cheapest].n_key_bits) /* every code has been seen */
             break;
     }
     s.work.cost = spent(&s);
     if (work)
         *work = s.work;
-    cut(&s.found);
     *done = !s.out_of_budget;
-    if (s.found.n == 0 || s.out_of_budget || s.out_of_memory) {
+    cut(&s.found);
+    if (s.found.n == 0 || stopped(&s)) {
+        const size_t n_bytes = s.found.capacity * 2 * sizeof *s.found.hit;
         adah_memory_free(s.found.hit);
-        return s.out_of_memory ? adah_fail_memory(status, s.found.capacity * 2 * sizeof *s.found.hit) : ADAH_OK;
+        return s.out_of_memory ? adah_fail_memory(status, n_bytes)
+               : s.is_damaged  ? adah_fail(status, ADAH_ERROR_FORMAT, "search tables: damaged")
+                               : ADAH_OK;
     }
     *hits = s.found.hit;
     *n_hits = s.found.n;

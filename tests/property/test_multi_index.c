@@ -307,6 +307,7 @@ static void test_refused_images(void **state) {
     assert_int_equal(adah_multi_index_view(image, n, 100, 72, &view, &status), ADAH_ERROR_FORMAT);
     for (size_t cut = 0; cut < n; cut += cut < 200 ? 1 : n / 16)
         assert_int_equal(adah_multi_index_view(image, cut, 100, 64, &view, &status), ADAH_ERROR_FORMAT);
+    adah_memory_free(image);
     assert_int_equal(adah_multi_index_build(codes, 100, 60, 0, &image, &n, &status), ADAH_ERROR_ARGUMENT);
     assert_int_equal(adah_multi_index_build(codes, 100, 64, -1, &image, &n, &status), ADAH_ERROR_ARGUMENT);
     assert_int_equal(adah_multi_index_build(codes, 100, 8, 9, &image, &n, &status), ADAH_ERROR_ARGUMENT);
