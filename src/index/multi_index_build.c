@@ -189,8 +189,9 @@ static void count_keys(const design *d, const sample *s, uint32_t table, adah_mu
 static double query_cost(const design *d, const sample *s, size_t q, const key_distances *seen) {
     const size_t n_bits = d->header.n_bits;
     const double n = (double)d->header.n, probe = adah_multi_index_probe_cost(n_bits);
-    const double candidate = adah_multi_index_candidate_cost(n_bits) * n / (double)s->n; /* for each of the sample */
-    uint32_t radius[ADAH_MULTI_INDEX_TABLES_MAX] = {0};                                  /* the next */
+    const double candidate =
+        adah_multi_index_candidate_cost(d->header.n, n_bits) * n / (double)s->n; /* for each of the sample */
+    uint32_t radius[ADAH_MULTI_INDEX_TABLES_MAX] = {0};                          /* the next */
     double n_keys[ADAH_MULTI_INDEX_TABLES_MAX], cost = adah_multi_index_start_cost(n_bits); /* at that radius */
     for (uint32_t j = 0; j < d->header.n_tables; j++)
         n_keys[j] = 1;

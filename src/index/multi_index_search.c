@@ -83,6 +83,12 @@ static void cut(found *f) {
     f->last = f->hit[f->k - 1].position; /* at the bound */
 }
 
+/* Once only ties at the bound are to come: finds the last hit, which the positions of further ones must be before. */
+static void settle(found *f) {
+    if (!f->keep_ties && f->n_within >= f->k && (f->last == UINT64_MAX || f->n / 2 >= f->k))
+        cut(f);
+}
+
 static int counts(const found *f, uint64_t position, uint32_t distance) {
     return distance < f->bound || (distance == f->bound && position < f->last);
 }
@@ -198,6 +204,8 @@ static void compare(search *s, int j) {
             (!query->accept || query->accept(query->context, query->query, position)))
             s->out_of_memory = !add(&s->found, position, near[i].distance);
     }
+    if (s->found.bound == s->reach)
+        settle(&s->found);
 }
 
 /* The next larger number with as many bits set (Gosper). */
@@ -344,7 +352,7 @@ static void begin(search *s, const adah_multi_index *view, const uint8_t *codes,
     s->n_bytes = view->n_bits / 8;
     s->n_words = adah_multi_index_words(view->n_bits);
     s->probe_cost = adah_multi_index_probe_cost(view->n_bits);
-    s->candidate_cost = adah_multi_index_candidate_cost(view->n_bits);
+    s->candidate_cost = adah_multi_index_candidate_cost(view->n, view->n_bits);
     s->found.k = query->k;
     s->found.keep_ties = query->keep_ties;
     s->found.bound = query->radius < n_bits ? query->radius : n_bits;
@@ -375,8 +383,8 @@ adah_code adah_multi_index_search(const adah_multi_index *view, const uint8_t *c
     search s;
     begin(&s, view, codes, query);
     while (s.found.bound >= s.reach) {
-        if (!s.found.keep_ties && s.found.bound == s.reach)
-            cut(&s.found); /* to know the last */
+        if (s.found.bound == s.reach)
+            settle(&s.found);
         double price;
         const int cheapest = find_cheapest(&s, &price);
         s.out_of_budget = spent(&s) + price > query->budget;
