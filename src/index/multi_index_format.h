@@ -57,7 +57,7 @@ static inline double adah_multi_index_start_cost(size_t n_bits) { return 15000 *
 static inline double adah_multi_index_probe_cost(size_t n_bits) { return 64 * 64. / (double)n_bits; }
 static inline double adah_multi_index_candidate_cost(size_t n, size_t n_bits) {
     const int in_cache = n <= ((size_t)8 << 20) / (n_bits / 8);
-    return (in_cache ? 11 : 22) * 64. / (double)n_bits;
+    return 1 + (in_cache ? 10 : 21) * 64. / (double)n_bits;
 }
 
 #endif

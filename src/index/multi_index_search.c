@@ -51,8 +51,7 @@ typedef struct search {
     uint32_t reach;
     uint32_t candidate[CANDIDATES]; /* positions that wait to be compared */
     size_t n_waiting;
-    uint64_t
-        n_entries[ADAH_MULTI_INDEX_TABLES_MAX]; /* gone through in each table; of a sound one never more than n */
+    uint64_t n_entries[ADAH_MULTI_INDEX_TABLES_MAX]; /* gone through; of a sound table never more than n */
     int out_of_memory, out_of_budget, is_damaged;
     adah_multi_index_work work;
     double probe_cost, candidate_cost;
@@ -116,16 +115,14 @@ static int add(found *f, uint64_t position, uint32_t distance) {
 
 /* ---- codes ---- */
 
-/* Of n candidates those within the bound go to near, with their distances. A code of eight bytes is one word, of
- * sixteen two. */
+/* Of n candidates those within the bound go to near, with their distances. The compiler makes loops of its own for
+ * the usual codes of one and two words. */
 #define NEAR_PARAMETERS                                                                                              \
     const uint8_t *codes, const uint64_t *query, size_t n_bytes, const uint32_t *candidate, size_t n,                \
         uint32_t bound, adah_hit *near
 #define NEAR_ARGUMENTS codes, query, n_bytes, candidate, n, bound, near
 
-static inline __attribute__((always_inline)) size_t near_of(const uint8_t *codes, const uint64_t *query,
-                                                            size_t n_bytes, const uint32_t *candidate, size_t n,
-                                                            uint32_t bound, adah_hit *near) {
+static inline __attribute__((always_inline)) size_t near_of(NEAR_PARAMETERS) {
     size_t n_near = 0;
     for (size_t i = 0; i < n; i++) {
         const uint8_t *code = codes + candidate[i] * n_bytes;
