@@ -81,8 +81,8 @@ typedef struct adah_multi_index_work {
 /* The hits of a scan, by (distance, position), exactly. *done 0: the budget did not suffice, there are no hits and a
  * scan should answer. *hits: the caller frees them with adah_memory_free; NULL when there are none. work may be NULL.
  * A damaged image gives wrong hits or an error, but nothing outside the image and the codes is read. Several threads
- * may search the same view at once; a long search uses the threads of adah_parallel itself. Errors: ADAH_ERROR_FORMAT
- * (damage that was noticed), ADAH_ERROR_MEMORY. */
+ * may search the same view at once; one search uses one thread. Errors: ADAH_ERROR_FORMAT (damage that was noticed),
+ * ADAH_ERROR_MEMORY. */
 adah_code adah_multi_index_search(const adah_multi_index *view, const uint8_t *codes,
                                   const adah_multi_index_query *query, adah_hit **hits, size_t *n_hits, int *done,
                                   adah_multi_index_work *work, adah_status *status);

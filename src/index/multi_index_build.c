@@ -18,7 +18,6 @@ enum {
     SAMPLE_MAX = 1 << 14,
     CORRELATED_MAX = 1 << 12, /* of the sample, to compare every bit with every other */
     N_SHORTER = 3,            /* bits by which keys are tried shorter than those that tell even codes apart */
-    N_CODES_MIN = 20000,      /* a scan of fewer takes microseconds */
     TABLE_BYTES_A_CODE_BYTE = 2
 };
 
@@ -30,7 +29,7 @@ typedef struct sample {
     uint32_t *keys;        /* n, of one table */
     uint16_t *distance;    /* n, of the codes or of the keys */
     double *correlation;   /* n_bits * n_bits, squared */
-    double *variance;      /* of each bit */
+    double *share;         /* of the codes that have a bit */
     uint16_t *by_variance; /* bits, the most varied first */
     size_t n_queries;
     const uint8_t *query[N_QUERIES];
@@ -54,7 +53,7 @@ static void sample_free(sample *s) {
     adah_memory_free(s->keys);
     adah_memory_free(s->distance);
     adah_memory_free(s->correlation);
-    adah_memory_free(s->variance);
+    adah_memory_free(s->share);
     adah_memory_free(s->by_variance);
 }
 
@@ -63,11 +62,12 @@ static uint64_t image_bytes(const adah_multi_index_header *header) {
     return adah_multi_index_lay_out(NULL, header, &unused);
 }
 
-/* Variances and squared correlations of the bits in the first codes of the sample. */
+static double variance(const sample *s, size_t bit) { return s->share[bit] * (1 - s->share[bit]); }
+
+/* Shares and squared correlations of the bits in the first codes of the sample. */
 static adah_code correlate(sample *s, size_t n_bits, adah_status *status) {
     const size_t n_codes = s->n < CORRELATED_MAX ? s->n : CORRELATED_MAX, n_column = (n_codes + 63) / 64;
-    uint64_t *column =
-        adah_memory_zeroed(n_bits * n_column, sizeof *column); /* of each bit, the codes that have it */
+    uint64_t *column = adah_memory_zeroed(n_bits * n_column, sizeof *column); /* of a bit: the codes that have it */
     if (!column)
         return adah_fail_memory(status, n_bits * n_column * sizeof *column);
     for (size_t i = 0; i < n_codes; i++)
@@ -78,26 +78,22 @@ static adah_code correlate(sample *s, size_t n_bits, adah_status *status) {
         size_t n_set = 0;
         for (size_t w = 0; w < n_column; w++)
             n_set += (size_t)__builtin_popcountll(column[bit * n_column + w]);
-        const double share = (double)n_set / (double)n_codes;
-        s->variance[bit] = share * (1 - share);
+        s->share[bit] = (double)n_set / (double)n_codes;
     }
     for (size_t a = 0; a < n_bits; a++)
         for (size_t b = 0; b < a; b++) {
-            size_t n_both = 0, n_a = 0, n_b = 0;
-            const uint64_t *x = column + a * n_column, *y = column + b * n_column;
-            for (size_t w = 0; w < n_column; w++) {
-                n_both += (size_t)__builtin_popcountll(x[w] & y[w]);
-                n_a += (size_t)__builtin_popcountll(x[w]);
-                n_b += (size_t)__builtin_popcountll(y[w]);
-            }
-            const double n = (double)n_codes, covariance = (double)n_both / n - (double)n_a / n * ((double)n_b / n);
-            const double both = s->variance[a] * s->variance[b];
-            s->correlation[a * n_bits + b] = s->correlation[b * n_bits + a] =
-                both > 0 ? covariance * covariance / both : 0;
+            size_t n_differ = 0;
+            for (size_t w = 0; w < n_column; w++)
+                n_differ += (size_t)__builtin_popcountll(column[a * n_column + w] ^ column[b * n_column + w]);
+            const double both = (s->share[a] + s->share[b] - (double)n_differ / (double)n_codes) / 2;
+            const double covariance = both - s->share[a] * s->share[b];
+            const double variances = variance(s, a) * variance(s, b);
+            s->correlation[a * n_bits + b] = variances > 0 ? covariance * covariance / variances : 0;
+            s->correlation[b * n_bits + a] = s->correlation[a * n_bits + b];
         }
     for (size_t i = 0; i < n_bits; i++) { /* insertion sort, stable */
         size_t at = i;
-        for (; at > 0 && s->variance[s->by_variance[at - 1]] < s->variance[i]; at--)
+        for (; at > 0 && variance(s, s->by_variance[at - 1]) < variance(s, i); at--)
             s->by_variance[at] = s->by_variance[at - 1];
         s->by_variance[at] = (uint16_t)i;
     }
@@ -131,9 +127,9 @@ static adah_code draw(sample *s, const uint8_t *codes, size_t n, size_t n_bits, 
     s->keys = adah_memory_zeroed(s->n, sizeof *s->keys);
     s->distance = adah_memory_zeroed(s->n, sizeof *s->distance);
     s->correlation = adah_memory_zeroed(n_bits * n_bits, sizeof *s->correlation);
-    s->variance = adah_memory_zeroed(n_bits, sizeof *s->variance);
+    s->share = adah_memory_zeroed(n_bits, sizeof *s->share);
     s->by_variance = adah_memory_zeroed(n_bits, sizeof *s->by_variance);
-    if (!s->codes || !s->keys || !s->distance || !s->correlation || !s->variance || !s->by_variance)
+    if (!s->codes || !s->keys || !s->distance || !s->correlation || !s->share || !s->by_variance)
         return adah_fail_memory(status, n_bits * n_bits * sizeof *s->correlation + s->n * n_bytes);
     for (size_t i = 0; i < s->n; i++)
         memcpy(s->codes + i * n_bytes, codes + (s->n == n ? i : adah_random_below(&r, n)) * n_bytes, n_bytes);
@@ -190,9 +186,10 @@ static void count_keys(const design *d, const sample *s, uint32_t table, adah_mu
 static double query_cost(const design *d, const sample *s, size_t q, const key_distances *seen) {
     const size_t n_bits = d->header.n_bits;
     const double n = (double)d->header.n, probe = adah_multi_index_probe_cost(n_bits);
-    const double candidate = adah_multi_index_candidate_cost(n_bits) * n / (double)s->n; /* for each of the sample */
-    uint32_t radius[ADAH_MULTI_INDEX_TABLES_MAX] = {0};                                  /* the next */
-    double n_keys[ADAH_MULTI_INDEX_TABLES_MAX], cost = 0;                                /* at that radius */
+    const double candidate =
+        adah_multi_index_candidate_cost(d->header.n, n_bits) * n / (double)s->n; /* for each of the sample */
+    uint32_t radius[ADAH_MULTI_INDEX_TABLES_MAX] = {0};                          /* the next */
+    double n_keys[ADAH_MULTI_INDEX_TABLES_MAX], cost = adah_multi_index_start_cost(n_bits); /* at that radius */
     for (uint32_t j = 0; j < d->header.n_tables; j++)
         n_keys[j] = 1;
     for (uint32_t step = 0; step <= s->reach[q] && cost < n; step++) {
@@ -275,8 +272,8 @@ static void fill_table(void *context, size_t j) {
     const adah_multi_index_table *table = &f->view->table[j];
     const size_t n = f->view->n, n_bytes = f->view->n_bits / 8, n_keys = (size_t)1 << table->n_key_bits;
     adah_multi_index_keys *keys = &f->keys[j];
-    uint32_t *starts = (uint32_t *)(uintptr_t)table->starts,
-             *entries = (uint32_t *)(uintptr_t)table->entries; /* ours still */
+    uint32_t *starts = (uint32_t *)(uintptr_t)table->starts; /* ours still, and so are the entries */
+    uint32_t *entries = (uint32_t *)(uintptr_t)table->entries;
     adah_multi_index_prepare_keys(table, f->view->n_bits, keys);
     for (size_t i = 0; i < n; i++)
         starts[adah_multi_index_key(keys, f->codes + i * n_bytes)]++;
@@ -322,7 +319,7 @@ adah_code adah_multi_index_build(const uint8_t *codes, size_t n, size_t n_bits, 
         return adah_fail(status, ADAH_ERROR_ARGUMENT,
                          "%d search tables of codes of %zu bits: expected 0 to %d, and not more than bits", n_tables,
                          n_bits, ADAH_MULTI_INDEX_TABLES_MAX);
-    if (n == 0 || n > UINT32_MAX || (n_tables == 0 && n < N_CODES_MIN))
+    if (n == 0 || n > UINT32_MAX || (n_tables == 0 && adah_multi_index_start_cost(n_bits) > WORTH * (double)n))
         return ADAH_OK;
     sample s = {0};
     design best = {.header = {.n_bits = (uint32_t)n_bits, .n = n}, .cost = INFINITY};

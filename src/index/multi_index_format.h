@@ -50,10 +50,14 @@ static inline uint32_t adah_multi_index_key(const adah_multi_index_keys *keys, c
     return key;
 }
 
-/* What a key looked up and a code compared take, in scanned codes. A scan reads codes one after another, so that it
- * takes longer the longer they are; here the time goes into waiting for memory at random places. Measured with
- * bench/bench_multi_index.c. */
-static inline double adah_multi_index_probe_cost(size_t n_bits) { return 16 * 64. / (double)n_bits; }
-static inline double adah_multi_index_candidate_cost(size_t n_bits) { return 2 + 16 * 64. / (double)n_bits; }
+/* What a search, a key looked up and a code compared take, in scanned codes. A scan reads codes one after another, so
+ * that it takes longer the longer they are; here the time goes into waiting for memory at random places. Measured
+ * with bench/bench_multi_index.c. */
+static inline double adah_multi_index_start_cost(size_t n_bits) { return 15000 * 64. / (double)n_bits; }
+static inline double adah_multi_index_probe_cost(size_t n_bits) { return 64 * 64. / (double)n_bits; }
+static inline double adah_multi_index_candidate_cost(size_t n, size_t n_bits) {
+    const int in_cache = n <= ((size_t)8 << 20) / (n_bits / 8);
+    return 1 + (in_cache ? 10 : 21) * 64. / (double)n_bits;
+}
 
 #endif

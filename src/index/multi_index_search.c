@@ -13,7 +13,6 @@
  * In the last step reach is the bound, so that only ties at this very distance are still to come. The first by
  * position win, and under each key entries ascend: those behind the last hit need no look. */
 #include "base/memory.h"
-#include "base/parallel.h"
 #include "index/multi_index_format.h"
 
 #include <math.h>
@@ -23,10 +22,9 @@ enum {
     KEYS = 256,       /* looked up at once */
     CANDIDATES = 256, /* compared at once */
     EXACT_KEYS = 512, /* so many keys are priced exactly, of more a sample */
-    SAMPLED_KEYS = 64
+    SAMPLED_KEYS = 64,
+    ROOM = 128 /* for hits, before those that no longer count are dropped */
 };
-
-#define PARALLEL_COST 4e5 /* scanned codes worth more than one thread */
 
 /* The hits so far, in no order. */
 typedef struct found {
@@ -51,6 +49,11 @@ typedef struct search {
     double n_under[ADAH_MULTI_INDEX_TABLES_MAX];  /* codes under the keys of the next radius; < 0: not known yet */
     uint64_t choose[ADAH_MULTI_INDEX_KEY_BITS_MAX + 1][ADAH_MULTI_INDEX_KEY_BITS_MAX + 1]; /* binomials */
     uint32_t reach;
+    uint32_t candidate[CANDIDATES]; /* positions that wait to be compared */
+    size_t n_waiting;
+    uint64_t n_entries[ADAH_MULTI_INDEX_TABLES_MAX]; /* gone through; of a sound table never more than n */
+    int out_of_memory, out_of_budget, is_damaged;
+    adah_multi_index_work work;
     double probe_cost, candidate_cost;
     found found;
 } search;
@@ -79,15 +82,21 @@ static void cut(found *f) {
     f->last = f->hit[f->k - 1].position; /* at the bound */
 }
 
+/* Once only ties at the bound are to come: finds the last hit, which the positions of further ones must be before. */
+static void settle(found *f) {
+    if (!f->keep_ties && f->n_within >= f->k && (f->last == UINT64_MAX || f->n / 2 >= f->k))
+        cut(f);
+}
+
 static int counts(const found *f, uint64_t position, uint32_t distance) {
     return distance < f->bound || (distance == f->bound && position < f->last);
 }
 
 static int add(found *f, uint64_t position, uint32_t distance) {
     if (f->n == f->capacity) {
-        if (f->n_within >= f->k)
+        if (f->n_within >= f->k && f->n >= ROOM)
             cut(f);
-        if (f->n > f->capacity / 2 || f->capacity == 0) {
+        if (f->n > f->capacity / 2 || f->capacity < ROOM) {
             void *hits = f->hit;
             if (!adah_memory_grow(&hits, &f->capacity, f->capacity, sizeof *f->hit))
                 return 0;
@@ -106,16 +115,14 @@ static int add(found *f, uint64_t position, uint32_t distance) {
 
 /* ---- codes ---- */
 
-/* Of n candidates those within the bound go to near, with their distances. A code of eight bytes is one word, of
- * sixteen two. */
+/* Of n candidates those within the bound go to near, with their distances. The compiler makes loops of its own for
+ * the usual codes of one and two words. */
 #define NEAR_PARAMETERS                                                                                              \
     const uint8_t *codes, const uint64_t *query, size_t n_bytes, const uint32_t *candidate, size_t n,                \
         uint32_t bound, adah_hit *near
 #define NEAR_ARGUMENTS codes, query, n_bytes, candidate, n, bound, near
 
-static inline __attribute__((always_inline)) size_t near_of(const uint8_t *codes, const uint64_t *query,
-                                                            size_t n_bytes, const uint32_t *candidate, size_t n,
-                                                            uint32_t bound, adah_hit *near) {
+static inline __attribute__((always_inline)) size_t near_of(NEAR_PARAMETERS) {
     size_t n_near = 0;
     for (size_t i = 0; i < n; i++) {
         const uint8_t *code = codes + candidate[i] * n_bytes;
@@ -161,33 +168,15 @@ static size_t find_near(NEAR_PARAMETERS) {
 
 /* ---- one step ---- */
 
-/* Some of a step's keys, for one thread. */
-typedef struct walk {
-    const search *s;
-    const adah_multi_index_table *table;
-    uint32_t key;  /* of the query */
-    uint32_t mask; /* the first, bits turned in the key */
-    uint64_t n_keys;
-    uint32_t bound; /* of the distance */
-    uint64_t last;  /* only positions before it */
-    adah_hit *near; /* all within the bound, repeats included */
-    size_t n_near, capacity;
-    uint64_t n_candidates;
-    adah_code code;
-    search *at_once; /* hits go here and the bound follows them; NULL: to near, for later */
-    uint32_t candidate[CANDIDATES];
-    size_t n_waiting; /* candidates */
-} walk;
-
 /* Known from the step of another table. */
-static int seen(const search *s, const adah_multi_index_table *table, uint64_t position) {
+static int seen(const search *s, int table, uint64_t position) {
     uint64_t differ[ADAH_MULTI_INDEX_WORDS_MAX];
     adah_multi_index_load(s->codes + position * s->n_bytes, s->view->n_bits, differ);
     for (size_t w = 0; w < s->n_words; w++)
         differ[w] ^= s->word[w];
     for (int j = 0; j < s->view->n_tables; j++) {
         const adah_multi_index_table *other = &s->view->table[j];
-        if (other == table || s->radius[j] == 0)
+        if (j == table || s->radius[j] == 0)
             continue;
         uint32_t distance = 0;
         for (size_t w = 0; w < s->n_words; w++)
@@ -198,44 +187,22 @@ static int seen(const search *s, const adah_multi_index_table *table, uint64_t p
     return 0;
 }
 
-static adah_code consider(search *s, const adah_multi_index_table *table, const adah_hit *near, size_t n) {
+/* Compares the candidates that wait, those of table j. */
+static void compare(search *s, int j) {
     const adah_multi_index_query *query = s->query;
-    for (size_t i = 0; i < n; i++) {
-        const uint64_t position = near[i].position;
-        if (!counts(&s->found, position, near[i].distance) ||
-            (query->keep && !(query->keep[position / 64] >> position % 64 & 1)) || seen(s, table, position) ||
-            (query->accept && !query->accept(query->context, query->query, position)))
-            continue;
-        if (!add(&s->found, position, near[i].distance))
-            return ADAH_ERROR_MEMORY;
-    }
-    return ADAH_OK;
-}
-
-/* Compares the candidates that wait. */
-static void compare(walk *w) {
-    const search *s = w->s;
     adah_hit near[CANDIDATES + 1]; /* one more is written, but not counted */
-    const size_t n_near = find_near(s->codes, s->word, s->n_bytes, w->candidate, w->n_waiting, w->bound, near);
-    w->n_candidates += w->n_waiting;
-    w->n_waiting = 0;
-    if (n_near == 0 || w->code != ADAH_OK)
-        return;
-    if (w->at_once) {
-        w->code = consider(w->at_once, w->table, near, n_near);
-        w->bound = w->at_once->found.bound;
-        w->last = w->bound == s->reach ? w->at_once->found.last : UINT64_MAX;
-        return;
+    const size_t n_near = find_near(s->codes, s->word, s->n_bytes, s->candidate, s->n_waiting, s->found.bound, near);
+    s->work.n_candidates += s->n_waiting;
+    s->n_waiting = 0;
+    for (size_t i = 0; i < n_near && !s->out_of_memory; i++) {
+        const uint64_t position = near[i].position;
+        if (counts(&s->found, position, near[i].distance) &&
+            (!query->keep || (query->keep[position / 64] >> position % 64 & 1)) && !seen(s, j, position) &&
+            (!query->accept || query->accept(query->context, query->query, position)))
+            s->out_of_memory = !add(&s->found, position, near[i].distance);
     }
-    for (size_t i = 0; i < n_near; i++) {
-        void *items = w->near;
-        if (!adah_memory_grow(&items, &w->capacity, w->n_near, sizeof *w->near)) {
-            w->code = ADAH_ERROR_MEMORY;
-            return;
-        }
-        w->near = items;
-        w->near[w->n_near++] = near[i];
-    }
+    if (s->found.bound == s->reach)
+        settle(&s->found);
 }
 
 /* The next larger number with as many bits set (Gosper). */
@@ -246,40 +213,69 @@ static uint32_t next_mask(uint32_t mask) {
     return carried | (carried ^ mask) >> 2 >> __builtin_ctz(mask);
 }
 
-static void walk_keys(void *context, size_t i) {
-    walk *w = (walk *)context + i;
-    const search *s = w->s;
-    const uint32_t *starts = w->table->starts, *entries = w->table->entries;
-    const size_t n = s->view->n, n_bytes = s->n_bytes;
-    uint32_t mask = w->mask;
-    for (uint64_t done = 0; done < w->n_keys && w->code == ADAH_OK; done += KEYS) {
-        const size_t n_keys = w->n_keys - done < KEYS ? (size_t)(w->n_keys - done) : KEYS;
+/* The entries under a key of table j become candidates. */
+static void gather(search *s, int j, const uint32_t *entry, size_t n_entries) {
+    for (size_t done = 0; done < n_entries;) {
+        const size_t room = CANDIDATES - s->n_waiting, n = n_entries - done < room ? n_entries - done : room;
+        const int only_ties = s->found.bound == s->reach && s->found.last < s->view->n;
+        const uint64_t limit = only_ties ? s->found.last : s->view->n;
+        uint32_t *candidate = s->candidate + s->n_waiting;
+        size_t i = 0;
+        for (; i < n && entry[done + i] < limit; i++) { /* beyond: no hit any more, or damaged */
+            candidate[i] = entry[done + i];
+            __builtin_prefetch(s->codes + candidate[i] * s->n_bytes);
+        }
+        s->n_waiting += i;
+        if (s->n_waiting == CANDIDATES)
+            compare(s, j);
+        if (i < n)
+            break;
+        done += n;
+    }
+}
+
+static double spent(const search *s) {
+    return adah_multi_index_start_cost(s->view->n_bits) + (double)s->work.n_probes * s->probe_cost +
+           (double)s->work.n_candidates * s->candidate_cost;
+}
+
+static int stopped(const search *s) { return s->out_of_memory || s->out_of_budget || s->is_damaged; }
+
+/* Looks through the next radius of table j, all of it unless something stops the search. */
+static void step(search *s, int j) {
+    const adah_multi_index_table *table = &s->view->table[j];
+    const uint64_t n_all = s->choose[table->n_key_bits][s->radius[j]];
+    uint32_t mask = ((uint32_t)1 << s->radius[j]) - 1; /* bits turned in the key */
+    for (uint64_t done = 0; done < n_all && !stopped(s); done += KEYS) {
+        const size_t n_keys = n_all - done < KEYS ? (size_t)(n_all - done) : KEYS;
         uint32_t key[KEYS], first[KEYS], end[KEYS];
         size_t n_ranges = 0;
-        for (size_t j = 0; j < n_keys; j++, mask = next_mask(mask)) {
-            key[j] = w->key ^ mask;
-            __builtin_prefetch(starts + key[j]);
+        for (size_t i = 0; i < n_keys; i++, mask = next_mask(mask)) {
+            key[i] = s->key[j] ^ mask;
+            __builtin_prefetch(table->starts + key[i]);
         }
-        for (size_t j = 0; j < n_keys; j++) {
-            const uint32_t from = starts[key[j]], to = starts[key[j] + 1];
-            if (from >= to || to > n) /* none, or damaged */
+        for (size_t i = 0; i < n_keys; i++) {
+            const uint32_t from = table->starts[key[i]], to = table->starts[key[i] + 1];
+            if (from == to)
                 continue;
-            __builtin_prefetch(entries + from);
+            s->n_entries[j] += (uint64_t)to - from;
+            if (from > to || s->n_entries[j] > s->view->n || to > s->view->n) {
+                s->is_damaged = 1;
+                break;
+            }
+            __builtin_prefetch(table->entries + from);
             first[n_ranges] = from;
             end[n_ranges++] = to;
         }
-        for (size_t j = 0; j < n_ranges; j++)
-            for (uint32_t e = first[j]; e < end[j]; e++) {
-                const uint32_t position = entries[e];
-                if (position >= w->last || position >= n)
-                    break;
-                __builtin_prefetch(s->codes + position * n_bytes);
-                w->candidate[w->n_waiting++] = position;
-                if (w->n_waiting == CANDIDATES)
-                    compare(w);
-            }
+        for (size_t i = 0; i < n_ranges; i++)
+            gather(s, j, table->entries + first[i], end[i] - first[i]);
+        s->work.n_probes += n_keys;
+        s->out_of_budget = done + n_keys < n_all && spent(s) > s->query->budget;
     }
-    compare(w);
+    compare(s, j);
+    s->n_under[j] = -1;
+    s->radius[j]++;
+    s->reach++;
 }
 
 /* The mask number `index` of those with `radius` bits set, in the order of next_mask. */
@@ -296,7 +292,7 @@ static uint32_t nth_mask(const search *s, uint32_t n_key_bits, uint32_t radius, 
 }
 
 /* How many codes are under the keys of a table's next radius. */
-static double count_under(const search *s, int j) {
+static double count_under(search *s, int j) {
     const adah_multi_index_table *table = &s->view->table[j];
     const uint64_t n_keys = s->choose[table->n_key_bits][s->radius[j]];
     const uint64_t n_asked = n_keys <= EXACT_KEYS ? n_keys : SAMPLED_KEYS;
@@ -307,75 +303,40 @@ static double count_under(const search *s, int j) {
             mask = nth_mask(s, table->n_key_bits, s->radius[j], i * n_keys / n_asked);
         n += table->starts[(s->key[j] ^ mask) + 1] - table->starts[s->key[j] ^ mask];
     }
+    s->work.n_probes += n_asked;
     return (double)n * (double)n_keys / (double)n_asked;
 }
 
+static double key_cost(const search *s, int j) {
+    return (double)s->choose[s->view->table[j].n_key_bits][s->radius[j]] * s->probe_cost;
+}
+
 /* What it costs to look through a table's next radius. */
-static double price(const search *s, int j) {
+static double step_cost(const search *s, int j) {
     double n_candidates = s->n_under[j];
     if (s->found.bound == s->reach && s->found.last < s->view->n) /* only those before the last hit */
         n_candidates *= (double)s->found.last / (double)s->view->n;
-    return (double)s->choose[s->view->table[j].n_key_bits][s->radius[j]] * s->probe_cost +
-           n_candidates * s->candidate_cost;
+    return key_cost(s, j) + n_candidates * s->candidate_cost;
 }
 
-/* The table whose next radius costs least. */
+/* The table whose next radius costs least. A table whose keys alone cost more than that need not be asked how many
+ * codes it has. */
 static int find_cheapest(search *s, double *least) {
     int cheapest = 0;
     *least = INFINITY;
-    for (int j = 0; j < s->view->n_tables; j++) {
-        if (s->n_under[j] < 0)
-            s->n_under[j] = count_under(s, j);
-        const double cost = price(s, j);
-        if (cost < *least) {
-            *least = cost;
-            cheapest = j;
+    for (int unknown = 0; unknown < 2; unknown++)
+        for (int j = 0; j < s->view->n_tables; j++) {
+            if ((s->n_under[j] < 0) != unknown || (unknown && key_cost(s, j) >= *least))
+                continue;
+            if (unknown)
+                s->n_under[j] = count_under(s, j);
+            const double cost = step_cost(s, j);
+            if (cost < *least) {
+                *least = cost;
+                cheapest = j;
+            }
         }
-    }
     return cheapest;
-}
-
-/* Looks through the next radius of a table. */
-static adah_code step(search *s, int j, double expected_cost, adah_multi_index_work *work, adah_status *status) {
-    const adah_multi_index_table *table = &s->view->table[j];
-    const uint64_t n_keys = s->choose[table->n_key_bits][s->radius[j]];
-    /* Threads cannot share a bound that moves, so it must be there already. */
-    size_t n_walks = 1;
-    if (expected_cost > PARALLEL_COST && s->found.n_within >= s->found.k)
-        n_walks = (size_t)adah_parallel_threads();
-    if (n_walks > n_keys)
-        n_walks = (size_t)n_keys;
-    walk *walks = adah_memory_alloc(n_walks * sizeof *walks);
-    if (!walks)
-        return adah_fail_memory(status, n_walks * sizeof *walks);
-    for (size_t i = 0; i < n_walks; i++) {
-        const uint64_t first = n_keys * i / n_walks;
-        walk *w = &walks[i];
-        w->s = s;
-        w->table = table;
-        w->key = s->key[j];
-        w->mask = nth_mask(s, table->n_key_bits, s->radius[j], first);
-        w->n_keys = n_keys * (i + 1) / n_walks - first;
-        w->bound = s->found.bound;
-        w->last = s->found.bound == s->reach ? s->found.last : UINT64_MAX;
-        w->near = NULL;
-        w->n_near = w->capacity = 0;
-        w->n_candidates = w->n_waiting = 0;
-        w->code = ADAH_OK;
-        w->at_once = n_walks == 1 ? s : NULL;
-    }
-    adah_parallel_for(n_walks, 1, walk_keys, walks);
-    adah_code code = ADAH_OK;
-    for (size_t i = 0; i < n_walks; i++) {
-        walk *w = &walks[i];
-        if (code == ADAH_OK)
-            code = w->code != ADAH_OK ? w->code : consider(s, table, w->near, w->n_near);
-        work->n_candidates += w->n_candidates;
-        adah_memory_free(w->near);
-    }
-    work->n_probes += n_keys;
-    adah_memory_free(walks);
-    return code == ADAH_OK ? ADAH_OK : adah_fail_memory(status, s->found.capacity * sizeof(adah_hit));
 }
 
 static void begin(search *s, const adah_multi_index *view, const uint8_t *codes,
@@ -388,7 +349,7 @@ static void begin(search *s, const adah_multi_index *view, const uint8_t *codes,
     s->n_bytes = view->n_bits / 8;
     s->n_words = adah_multi_index_words(view->n_bits);
     s->probe_cost = adah_multi_index_probe_cost(view->n_bits);
-    s->candidate_cost = adah_multi_index_candidate_cost(view->n_bits);
+    s->candidate_cost = adah_multi_index_candidate_cost(view->n, view->n_bits);
     s->found.k = query->k;
     s->found.keep_ties = query->keep_ties;
     s->found.bound = query->radius < n_bits ? query->radius : n_bits;
@@ -409,42 +370,37 @@ static void begin(search *s, const adah_multi_index *view, const uint8_t *codes,
 adah_code adah_multi_index_search(const adah_multi_index *view, const uint8_t *codes,
                                   const adah_multi_index_query *query, adah_hit **hits, size_t *n_hits, int *done,
                                   adah_multi_index_work *work, adah_status *status) {
-    search s;
-    adah_multi_index_work unused;
-    if (!work)
-        work = &unused;
-    *work = (adah_multi_index_work){0, 0, 0};
     *hits = NULL;
     *n_hits = 0;
     *done = 1;
+    if (work)
+        *work = (adah_multi_index_work){0, 0, 0};
     if (query->k == 0)
         return ADAH_OK;
+    search s;
     begin(&s, view, codes, query);
     while (s.found.bound >= s.reach) {
-        if (!s.found.keep_ties && s.found.n > s.found.k)
-            cut(&s.found);
-        double expected;
-        const int cheapest = find_cheapest(&s, &expected);
-        if (work->cost + expected > query->budget) {
-            adah_memory_free(s.found.hit);
-            *done = 0;
-            return ADAH_OK;
-        }
-        const adah_code code = step(&s, cheapest, expected, work, status);
-        if (code != ADAH_OK) {
-            adah_memory_free(s.found.hit);
-            return code;
-        }
-        work->cost = (double)work->n_probes * s.probe_cost + (double)work->n_candidates * s.candidate_cost;
-        s.n_under[cheapest] = -1;
-        s.reach++;
-        if (++s.radius[cheapest] > view->table[cheapest].n_key_bits)
-            break; /* every code has been seen */
+        if (s.found.bound == s.reach)
+            settle(&s.found);
+        double price;
+        const int cheapest = find_cheapest(&s, &price);
+        s.out_of_budget = spent(&s) + price > query->budget;
+        if (!s.out_of_budget)
+            step(&s, cheapest);
+        if (stopped(&s) || s.radius[cheapest] > view->table[cheapest].n_key_bits) /* every code has been seen */
+            break;
     }
+    s.work.cost = spent(&s);
+    if (work)
+        *work = s.work;
+    *done = !s.out_of_budget;
     cut(&s.found);
-    if (s.found.n == 0) {
+    if (s.found.n == 0 || stopped(&s)) {
+        const size_t n_bytes = s.found.capacity * 2 * sizeof *s.found.hit;
         adah_memory_free(s.found.hit);
-        s.found.hit = NULL;
+        return s.out_of_memory ? adah_fail_memory(status, n_bytes)
+               : s.is_damaged  ? adah_fail(status, ADAH_ERROR_FORMAT, "search tables: damaged")
+                               : ADAH_OK;
     }
     *hits = s.found.hit;
     *n_hits = s.found.n;
