@@ -16,6 +16,7 @@
 
 enum { CHART_K = 10, SIZES_MAX = 16, CHART_GAP = 20, CHART_WIDTH = 460, CHART_HEIGHT = 280 };
 #define CHART_RECALL 0.9
+#define OTHERS_MUCH 0.1
 
 /* One line, with what its file begins with. */
 typedef struct line {
@@ -82,7 +83,15 @@ static adah_code read_run(lines *all, const char *path, adah_status *status) {
 
 /* ---------------------------------------------------------------- tables */
 
-static void add_number(adah_text *t, double v) { adah_text_add(t, "%.*f", v < 1 ? 2 : v < 100 ? 1 : 0, v); }
+/* Microseconds. */
+static void add_time(adah_text *t, const json_t *measured) {
+    const double v = number_of(measured, "seconds_per_query") * 1e6;
+    adah_text_add(t, " %.*f%s",
+                  v < 1     ? 2
+                  : v < 100 ? 1
+                            : 0,
+                  v, number_of(measured, "others") > OTHERS_MUCH ? "!" : "");
+}
 
 /* The measurement of a row for k neighbours; NULL: not made. */
 static const json_t *find(const lines *all, const line *row, int k, int is_alone) {
@@ -110,10 +119,9 @@ static void add_row(adah_text *t, const lines *all, const line *row) {
             adah_text_add(t, " - | - | - |");
             continue;
         }
-        adah_text_add(t, " ");
-        add_number(t, number_of(alone, "seconds_per_query") * 1e6);
-        adah_text_add(t, " | ");
-        add_number(t, number_of(together, "seconds_per_query") * 1e6);
+        add_time(t, alone);
+        adah_text_add(t, " |");
+        add_time(t, together);
         if (number_of(together, "n_queries") < 1000)
             adah_text_add(t, " (of %.0f)", number_of(together, "n_queries"));
         adah_text_add(t, " | %.3f, %.3f |", number_of(together, "recall"), number_of(together, "recall_kth"));
@@ -261,7 +269,7 @@ static void add_introduction(adah_text *t, const lines *all) {
         "- **alone**: one query after another, the mean time of each. **together**: up to 1,000 queries in one "
         "call,\n"
         "  the time by their number (`of N`: fewer, where 1,000 would have taken too long). Of several passes the\n"
-        "  fastest, which other work on the machine disturbs least; where it does, the copy of memory is slow, too.\n"
+        "  fastest; `!` where other work had more than a tenth of the machine all the same.\n"
         "  All programs are allowed the same number of threads; FAISS's flat index uses one for one query.\n"
         "- **found**: the share of the exact k distances that were found; **k-th**: the share of queries whose k-th\n"
         "  distance is the exact one. Ids say nothing, since many codes are equally far.\n"
