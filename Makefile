@@ -6,6 +6,8 @@
 #   make results      install what is missing, measure every method on every data set (days; goes on where it was), write
 #                     docs/results.md; ARGUMENTS="--only flickr8k" for a part, see bench/results.sh --help
 #   make results-table  write docs/results.md from what was measured
+#   make bench-index  install what is missing, measure searches beside FAISS's binary indexes, write docs/index-benchmark.md;
+#                     ARGUMENTS="--sizes 10000000" for more, see bench/index.sh --help
 #   make install      PREFIX=/usr/local, DESTDIR=
 #   make clean
 PREFIX ?= /usr/local
@@ -13,7 +15,7 @@ DESTDIR ?=
 JOBS ?= $(shell nproc)
 CTEST = ctest --output-on-failure --parallel $(JOBS)
 
-.PHONY: all build demo check check-release check-sanitize check-clang results results-table build-bench install clean
+.PHONY: all build demo check check-release check-sanitize check-clang results results-table bench-index build-bench install clean
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
@@ -55,6 +57,11 @@ results: build-bench
 
 results-table: build-bench
 	bench/results.sh --render $(ARGUMENTS)
+
+bench-index:
+	tools/install-packages.sh bench
+	$(MAKE) build-bench
+	bench/index.sh $(ARGUMENTS)
 
 build-bench:
 	tools/install-packages.sh build

@@ -1,5 +1,5 @@
 #!/bin/sh
-# install-packages.sh build|check|demo - sees that the Debian packages for it are there and installs the missing
+# install-packages.sh build|check|bench|demo - sees that the Debian packages for it are there and installs the missing
 # ones, as root or through sudo; where neither can be had it prints the line to run and fails.
 set -eu
 
@@ -7,10 +7,11 @@ build='gcc libc6-dev make cmake pkgconf libdnnl-dev libvips-dev librsvg2-dev lib
 libjansson-dev libxxhash-dev libmatio-dev liblapacke-dev libopenblas-dev'
 case ${1-} in
 build) wanted=$build ;;
-check) wanted="$build g++ libcmocka-dev" ;;
+check) wanted="$build g++ libcmocka-dev libfaiss-dev" ;;
+bench) wanted="$build g++ libfaiss-dev" ;;
 demo) wanted="$build openclipart-svg" ;;
 *)
-    echo "usage: install-packages.sh build|check|demo" >&2
+    echo "usage: install-packages.sh build|check|bench|demo" >&2
     exit 2
     ;;
 esac

@@ -15,6 +15,7 @@ typedef struct adah_chart_line {
 typedef struct adah_chart {
     const char *title, *x_name, *y_name;
     double y_low, y_high; /* both 0: from the data, starting at 0 */
+    int is_log;           /* both axes by powers of ten, from the data: x and y above 0; y_low and y_high are not looked at */
     adah_chart_line line[ADAH_CHART_LINES_MAX];
     size_t n_lines;
 } adah_chart;
