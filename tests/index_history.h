@@ -8,6 +8,7 @@
 
 #include "adah/adah.h"
 #include "base/random.h"
+#include "base/status.h"
 
 #include <inttypes.h>
 #include <stdio.h>

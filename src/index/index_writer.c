@@ -296,6 +296,7 @@ static adah_code write_batch(adah_index_writer *w, adah_status *status) {
     size_t n_bytes;
     if (w->batch_is_broken)
         return adah_fail(status, ADAH_ERROR_MEMORY, "%s: memory ran out while this batch was made", w->path);
+    ADAH_TRY(adah_index_check_size(w->state, status)); /* nothing goes behind a hole */
     if (!w->segment)
         ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, NULL, &w->segment, status));
     if (w->n_deleted)
