@@ -1,44 +1,78 @@
-/* fuzz_index.c - index files: opened, searched, every record shown, verified. The header's checksum is set right
- * first, so that what lies behind it is reached. */
+/* fuzz_index.c - collection files: opened, searched, every record shown, verified, written to. Checksums are made
+ * right first, so that what lies behind them is reached, and the marks made to fit, unless the header's number after
+ * the model is not zero. */
 #define _GNU_SOURCE
-#include "index/index_file.h"
+#define XXH_INLINE_ALL
+#include "../tests/index_bytes.h"
 #include "fuzz_file.h"
+#include "index/index_state.h"
 
-#include <string.h>
-#include <xxhash.h>
+#include <stddef.h>
 
-enum { HEADER_BYTES = 64, SECTION_BYTES = 32, SECTIONS_MAX = 32, N_SECTIONS_AT = 48, CHECKSUM_AT = 56 };
+static volatile size_t n_seen;
 
-static void mend(uint8_t *bytes, size_t n_bytes) {
-    uint32_t n_sections;
-    if (n_bytes < HEADER_BYTES)
+static int accept_odd(void *context, const adah_index_entry *entry) {
+    (void)context;
+    return (int)(entry->id & 1);
+}
+
+static void search(const adah_index *index, adah_modality to, const adah_search_options *options) {
+    static const uint8_t query[2 * ADAH_BITS_MAX / 8] = {1, 2, 3};
+    adah_search_result results[2];
+    if (adah_index_search(index, to, query, 2, options, results, NULL) != ADAH_OK)
         return;
-    memcpy(&n_sections, bytes + N_SECTIONS_AT, sizeof n_sections);
-    if (n_sections > SECTIONS_MAX || n_bytes < HEADER_BYTES + n_sections * SECTION_BYTES)
-        return;
-    memset(bytes + CHECKSUM_AT, 0, sizeof(uint64_t));
-    const uint64_t sum = XXH3_64bits(bytes, HEADER_BYTES + n_sections * SECTION_BYTES);
-    memcpy(bytes + CHECKSUM_AT, &sum, sizeof sum);
+    for (int i = 0; i < 2; i++) {
+        n_seen += results[i].n_hits;
+        adah_search_result_free(&results[i]);
+    }
 }
 
 static void look_at(const adah_index *index) {
-    static const uint8_t query[ADAH_BITS_MAX / 8];
-    adah_search_hit hits[8];
-    for (int to = ADAH_IMAGE; to <= ADAH_TEXT; to++) {
-        size_t n_hits = 0;
-        adah_index_search(index, (adah_modality)to, query, sizeof hits / sizeof *hits, hits, &n_hits, NULL);
+    static const uint64_t only[] = {0, 2, 7};
+    for (int i = 0; i < 12; i++) {
+        adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
+        o.method = (adah_search_method)(i / 2 % 3);
+        o.exclude = 1;
+        o.only = i >= 10 ? only : NULL;
+        o.n_only = i >= 10 ? sizeof only / sizeof *only : 0;
+        o.accept = i >= 6 && i < 10 ? accept_odd : NULL;
+        o.cut_off = i % 3 == 0;
+        search(index, (adah_modality)(i % 2), &o);
     }
-    volatile size_t n = 0;
-    for (uint64_t i = 0; i < adah_index_count(index) && i < 1000; i++) {
+    for (uint64_t row = 0; row < adah_index_rows(index) && row < 1000; row++) {
         adah_index_entry entry;
-        if (adah_index_record(index, i, &entry, NULL) != ADAH_OK)
+        uint64_t found;
+        if (adah_index_record(index, row, &entry, NULL) != ADAH_OK)
             continue;
-        n = n + strlen(entry.file_name) + strlen(entry.text);
+        n_seen += strlen(entry.file_name) + strlen(entry.text) + (size_t)adah_index_find(index, entry.id, &found);
         for (size_t k = 0; k < entry.n_labels; k++) {
             const char *name = adah_index_label_name(index, entry.label[k]);
-            n = n + (name ? strlen(name) : 0);
+            n_seen += name ? strlen(name) : 0;
         }
+        for (size_t k = 0; k < adah_index_bits(index) / 8; k++)
+            n_seen += (entry.image_code ? entry.image_code[k] : 0U) + (entry.text_code ? entry.text_code[k] : 0U);
     }
+    char *json = NULL;
+    if (adah_index_stats(index, &json, NULL) == ADAH_OK)
+        n_seen += strlen(json);
+    adah_free(json);
+}
+
+/* Deletes, replaces and adds. */
+static void write_to(const char *path) {
+    static const uint8_t code[ADAH_BITS_MAX / 8];
+    static const char *const label[] = {"new", "label 1"};
+    adah_index_item item = {.id = 2, .text = "text", .label = label, .n_labels = 2, .text_code = code};
+    adah_index_writer *w = NULL;
+    if (adah_index_writer_open(path, &w, NULL) != ADAH_OK)
+        return;
+    adah_index_writer_delete(w, 0, NULL);
+    adah_index_writer_replace(w, &item, NULL);
+    item.id = ADAH_NO_ID;
+    adah_index_writer_add(w, &item, NULL, NULL);
+    if (adah_index_writer_commit(w, NULL) == ADAH_OK)
+        look_at(adah_index_writer_state(w));
+    adah_index_writer_close(w);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
@@ -46,7 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
     if (!copy)
         return 0;
     memcpy(copy, bytes, n_bytes);
-    mend(copy, n_bytes);
+    const int fit_marks = n_bytes > offsetof(adah_index_header, zero) && copy[offsetof(adah_index_header, zero)] == 0;
+    index_mend(copy, n_bytes, INDEX_MEND_SECTIONS | (fit_marks ? INDEX_MEND_MARKS | INDEX_MEND_NUMBERS : 0));
     const char *path = fuzz_file(copy, n_bytes);
     free(copy);
     adah_index *index;
@@ -55,5 +90,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
         adah_index_close(index);
     }
     adah_index_verify(path, NULL);
+    write_to(path);
     return 0;
 }

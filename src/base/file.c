@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/random.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -137,7 +138,8 @@ adah_code adah_file_read(const char *path, size_t max_bytes, uint8_t **bytes, si
     return ADAH_OK;
 }
 
-enum { WRITER_BUFFER_BYTES = 1 << 16 };
+enum { WRITER_BUFFER_BYTES = 1 << 16, TEMPORARY_DIGITS = 6 };
+static const char temporary_suffix[] = ".tmp-XXXXXX"; /* behind the path; the digits differ */
 
 struct adah_file_writer {
     int fd;
@@ -162,12 +164,12 @@ static int open_nameless(const char *folder) {
 /* Gives a nameless file the name w->temporary, a new one of its kind. */
 static adah_code give_name(adah_file_writer *w, adah_status *status) {
     static atomic_uint_fast32_t counter;
-    char self[40], *suffix = w->temporary + strlen(w->temporary) - 6;
+    char self[40], *suffix = w->temporary + strlen(w->temporary) - TEMPORARY_DIGITS;
     snprintf(self, sizeof self, "/proc/self/fd/%d", w->fd);
     const char *const digits = "abcdefghijklmnopqrstuvwxyz012345";
     for (int attempt = 0; attempt < 1000; attempt++) {
         uint64_t number = adah_random_mix((uint64_t)getpid(), atomic_fetch_add(&counter, 1));
-        for (int i = 0; i < 6; i++, number >>= 5)
+        for (int i = 0; i < TEMPORARY_DIGITS; i++, number >>= 5)
             suffix[i] = digits[number & 31];
         if (linkat(AT_FDCWD, self, AT_FDCWD, w->temporary, AT_SYMLINK_FOLLOW) == 0) {
             w->is_nameless = 0;
@@ -203,12 +205,14 @@ adah_code adah_file_create(const char *path, adah_file_writer **out, adah_status
     if (!w->path || !w->folder || !w->temporary) {
         code = adah_fail_memory(status, n + 16);
     } else {
-        snprintf(w->temporary, n + 16, "%s.tmp-XXXXXX", path);
+        snprintf(w->temporary, n + 16, "%s%s", path, temporary_suffix);
         const char *slash = strrchr(w->temporary, '/'), *name = slash ? slash + 1 : w->temporary;
         w->fd = strlen(name) <= NAME_MAX ? open_nameless(w->folder) : -1; /* too long a name fails at once, not at the end */
         w->is_nameless = w->fd >= 0;
         if (!w->is_nameless)
             code = create_named(w, status);
+        if (code == ADAH_OK)
+            (void)flock(w->fd, LOCK_EX | LOCK_NB); /* tells adah_file_remove_leftovers that it is in use */
     }
     if (code != ADAH_OK) {
         adah_file_abort(w);
@@ -293,6 +297,32 @@ void adah_file_abort(adah_file_writer *w) {
     adah_memory_free(w->folder);
     adah_memory_free(w->temporary);
     adah_memory_free(w);
+}
+
+/* Is the file empty (one just made, not locked yet), or in use? Closes it. */
+static int is_in_use(int fd) {
+    struct stat info;
+    const int in_use = fstat(fd, &info) != 0 || !S_ISREG(info.st_mode) || info.st_size == 0 || flock(fd, LOCK_EX | LOCK_NB) != 0;
+    close(fd);
+    return in_use;
+}
+
+void adah_file_remove_leftovers(const char *path) {
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    const size_t n = strlen(name), n_suffix = sizeof temporary_suffix - 1;
+    char *folder = folder_of(path);
+    DIR *d = folder ? opendir(folder) : NULL;
+    for (const struct dirent *e; d && (e = readdir(d));) {
+        if (strncmp(e->d_name, name, n) != 0 || strlen(e->d_name) != n + n_suffix ||
+            strncmp(e->d_name + n, temporary_suffix, n_suffix - TEMPORARY_DIGITS) != 0)
+            continue;
+        const int fd = openat(dirfd(d), e->d_name, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+        if (fd >= 0 && !is_in_use(fd))
+            unlinkat(dirfd(d), e->d_name, 0);
+    }
+    if (d)
+        closedir(d);
+    adah_memory_free(folder);
 }
 
 adah_code adah_file_publish(const char *path, const void *bytes, size_t n_bytes, adah_status *status) {

@@ -35,6 +35,8 @@ adah_code adah_file_commit(adah_file_writer *writer, adah_status *status);
 /* The same, with a flock on the new file from before it appears: *fd is it, open for reading and writing. */
 adah_code adah_file_commit_locked(adah_file_writer *writer, int *fd, adah_status *status);
 void adah_file_abort(adah_file_writer *writer); /* NULL is fine */
+/* Removes the temporary files of writers of `path` that were killed. One whose writer lives is locked (flock) and stays. */
+void adah_file_remove_leftovers(const char *path);
 
 /* Writes all n_bytes at an offset of an open file; path: for messages. */
 adah_code adah_file_write_at(int fd, const char *path, const void *bytes, size_t n_bytes, uint64_t offset, adah_status *status);

@@ -1,4 +1,5 @@
 /* index_builder.c - a file's front, its first segment, and publishing both. */
+#define _GNU_SOURCE
 #define XXH_INLINE_ALL
 #include "index/index_builder.h"
 #include "base/memory.h"

@@ -41,6 +41,7 @@ struct adah_collection {
     size_t n_segments, segment_capacity;
     uint64_t end, next_id, n_rows;
     size_t n_labels;
+    uint64_t acknowledged_end; /* as the newest mark says */
 };
 
 /* ---------------------------------------------------------------- bitmaps */
@@ -206,26 +207,28 @@ static adah_code read_more(adah_collection *c, adah_status *status) {
     if (n_bytes < mark.end)
         return adah_index_fail_damaged(c->path, status, "%llu bytes, expected at least %llu", (ull)n_bytes,
                                        (ull)mark.end);
+    c->acknowledged_end = mark.end;
     while (c->end < n_bytes) {
         const int is_acknowledged = c->n_segments < mark.n_segments;
         const adah_segment_expected expected = {c->path,    c->header.file_number, c->n_segments, c->n_rows,
                                                 c->next_id, c->header.n_bits,      c->n_labels};
-        ADAH_TRY(map_file(c, n_bytes, status));
         const uint64_t n_limit = is_acknowledged ? mark.end : n_bytes;
+        int is_whole = is_acknowledged && c->end <= n_limit;
+        if (!is_acknowledged)
+            ADAH_TRY(adah_segment_find_whole(&expected, c->fd, c->end, n_bytes - c->end, &is_whole, status));
+        if (!is_whole)
+            break;
+        ADAH_TRY(map_file(c, n_bytes, status));
         adah_segment s = {.path = NULL};
-        adah_code code = c->end > n_limit ? ADAH_ERROR_FORMAT
-                                          : adah_segment_read(&expected, c->maps[c->n_maps - 1].bytes + c->end,
-                                                              (size_t)(n_limit - c->end), &s, status);
-        if (code == ADAH_OK && !is_acknowledged)
-            code = adah_segment_check_sums(&s, status);
+        adah_code code = adah_segment_read(&expected, c->maps[c->n_maps - 1].bytes + c->end,
+                                           (size_t)(n_limit - c->end), &s, status);
         if (code == ADAH_OK)
             code = push_segment(c, &s, status);
         if (code != ADAH_OK)
             adah_segment_release(&s);
-        if (code != ADAH_OK && (is_acknowledged || code != ADAH_ERROR_FORMAT))
-            return code;
-        if (code != ADAH_OK)
+        if (code == ADAH_ERROR_FORMAT && !is_acknowledged)
             break;
+        ADAH_TRY(code);
         if (c->n_segments == mark.n_segments && c->end != mark.end)
             break;
     }
@@ -387,13 +390,8 @@ adah_code adah_index_open(const char *path, adah_index **index, adah_status *sta
     return code;
 }
 
-adah_code adah_index_latest(adah_index *x, adah_index **latest, adah_status *status) {
+adah_code adah_index_read_more(adah_index *x, adah_index **latest, adah_status *status) {
     adah_collection *c = x->collection;
-    struct stat info;
-    if (stat(c->path, &info) != 0)
-        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot open: %s", c->path, strerror(errno));
-    if (info.st_dev != c->device || info.st_ino != c->inode)
-        return adah_index_open(c->path, latest, status);
     pthread_mutex_lock(&c->lock);
     adah_code code = read_more(c, status);
     if (code == ADAH_OK && c->n_segments == x->n_segments) {
@@ -404,6 +402,16 @@ adah_code adah_index_latest(adah_index *x, adah_index **latest, adah_status *sta
     }
     pthread_mutex_unlock(&c->lock);
     return code;
+}
+
+adah_code adah_index_latest(adah_index *x, adah_index **latest, adah_status *status) {
+    const adah_collection *c = x->collection;
+    struct stat info;
+    if (stat(c->path, &info) != 0)
+        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot open: %s", c->path, strerror(errno));
+    if (info.st_dev != c->device || info.st_ino != c->inode)
+        return adah_index_open(c->path, latest, status);
+    return adah_index_read_more(x, latest, status);
 }
 
 adah_code adah_index_check_size(const adah_index *x, adah_status *status) {
@@ -418,6 +426,13 @@ adah_code adah_index_check_size(const adah_index *x, adah_status *status) {
 uint64_t adah_index_unfinished_bytes(const adah_index *x) {
     uint64_t n_bytes = 0;
     return file_size(x->collection, &n_bytes, NULL) == ADAH_OK && n_bytes > x->end ? n_bytes - x->end : 0;
+}
+
+uint64_t adah_index_unmarked_from(const adah_index *x) {
+    pthread_mutex_lock(&x->collection->lock);
+    const uint64_t end = x->collection->acknowledged_end;
+    pthread_mutex_unlock(&x->collection->lock);
+    return end < x->end ? end : x->end;
 }
 
 uint64_t adah_index_file_number(const adah_index *x) { return x->collection->header.file_number; }

@@ -38,13 +38,19 @@ struct adah_index_writer {
 
 /* ---------------------------------------------------------------- opening */
 
+static int bears_the_name(int fd, const char *path) {
+    struct stat ours, named;
+    return fstat(fd, &ours) == 0 && stat(path, &named) == 0 && named.st_dev == ours.st_dev &&
+           named.st_ino == ours.st_ino;
+}
+
 /* Opens and locks the file that bears the name now. */
 static adah_code lock_file(const char *path, int *fd, adah_status *status) {
     for (int attempt = 0; attempt < 100; attempt++) {
         *fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
         if (*fd < 0)
             return adah_fail(status, ADAH_ERROR_IO, "%s: cannot open for writing: %s", path, strerror(errno));
-        struct stat ours, named;
+        struct stat ours;
         adah_code code = ADAH_OK;
         if (fstat(*fd, &ours) != 0 || !S_ISREG(ours.st_mode))
             code = adah_fail(status, ADAH_ERROR_IO, "%s: not a regular file", path);
@@ -52,7 +58,7 @@ static adah_code lock_file(const char *path, int *fd, adah_status *status) {
             code = errno == EWOULDBLOCK
                        ? adah_fail(status, ADAH_ERROR_IO, "%s: another writer has the index open", path)
                        : adah_fail(status, ADAH_ERROR_IO, "%s: cannot lock: %s", path, strerror(errno));
-        else if (stat(path, &named) == 0 && named.st_dev == ours.st_dev && named.st_ino == ours.st_ino)
+        else if (bears_the_name(*fd, path))
             return ADAH_OK;
         close(*fd); /* a compaction put another file in its place */
         *fd = -1;
@@ -74,12 +80,32 @@ static adah_code sync_file(adah_index_writer *w, adah_status *status) {
                : adah_fail(status, ADAH_ERROR_IO, "%s: cannot write to disk: %s", w->path, strerror(errno));
 }
 
+/* Writes a whole batch again that no mark acknowledges: if the disk refused it, the kernel may hold it for written,
+ * and a sync alone would not try again. Readers see the same bytes. */
+static adah_code write_again(adah_index_writer *w, adah_status *status) {
+    enum { PIECE_BYTES = 1 << 16 };
+    uint64_t at = adah_index_unmarked_from(w->state);
+    uint8_t *piece = at < w->state->end ? adah_memory_alloc(PIECE_BYTES) : NULL;
+    adah_code code = at < w->state->end && !piece ? adah_fail_memory(status, PIECE_BYTES) : ADAH_OK;
+    while (at < w->state->end && code == ADAH_OK) {
+        const uint64_t n_left = w->state->end - at;
+        const ssize_t n = pread(w->fd, piece, n_left < PIECE_BYTES ? (size_t)n_left : PIECE_BYTES, (off_t)at);
+        code = n > 0 ? adah_file_write_at(w->fd, w->path, piece, (size_t)n, at, status)
+                     : adah_fail(status, ADAH_ERROR_IO, "%s: cannot read an unacknowledged batch", w->path);
+        at += n > 0 ? (uint64_t)n : 0;
+    }
+    adah_memory_free(piece);
+    return code;
+}
+
 /* Cuts off a batch that was never acknowledged, and acknowledges one whose mark is missing. */
 static adah_code recover(adah_index_writer *w, adah_status *status) {
     if (adah_index_unfinished_bytes(w->state) && ftruncate(w->fd, (off_t)w->state->end) != 0)
         return adah_fail(status, ADAH_ERROR_IO, "%s: cannot cut off an unfinished batch: %s", w->path,
                          strerror(errno));
+    ADAH_TRY(write_again(w, status));
     ADAH_TRY(sync_file(w, status));
+    adah_file_remove_leftovers(w->path); /* of killed compactions */
     return write_mark(w, status);
 }
 
@@ -270,6 +296,7 @@ static adah_code write_batch(adah_index_writer *w, adah_status *status) {
     size_t n_bytes;
     if (w->batch_is_broken)
         return adah_fail(status, ADAH_ERROR_MEMORY, "%s: memory ran out while this batch was made", w->path);
+    ADAH_TRY(adah_index_check_size(w->state, status)); /* nothing goes behind a hole */
     if (!w->segment)
         ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, NULL, &w->segment, status));
     if (w->n_deleted)
@@ -292,14 +319,22 @@ static adah_code write_batch(adah_index_writer *w, adah_status *status) {
     return code;
 }
 
+static adah_code check_name(const adah_index_writer *w, adah_status *status) {
+    if (!bears_the_name(w->fd, w->path))
+        return adah_fail(status, ADAH_ERROR_IO, "%s: was removed, or another file was put in its place", w->path);
+    return ADAH_OK;
+}
+
 /* Makes what was written durable and known. From here on it is in the file for good, whatever fails. */
 static adah_code acknowledge(adah_index_writer *w, adah_status *status) {
     adah_index *latest;
     ADAH_TRY(sync_file(w, status));
-    ADAH_TRY(adah_index_latest(w->state, &latest, status));
+    ADAH_TRY(check_name(w, status));
+    ADAH_TRY(adah_index_read_more(w->state, &latest, status));
     adah_index_close(w->state);
     w->state = latest;
-    return write_mark(w, status);
+    (void)write_mark(w, NULL); /* the batch is on disk and is found without it; the next mark acknowledges both */
+    return ADAH_OK;
 }
 
 adah_code adah_index_writer_commit(adah_index_writer *w, adah_status *status) {
@@ -390,6 +425,7 @@ adah_code adah_index_writer_compact(adah_index_writer *w, adah_progress progress
     adah_index_builder *b = NULL;
     place *order = NULL;
     int fd = -1;
+    ADAH_TRY(check_name(w, status));
     ADAH_TRY(adah_index_check_size(x, status));
     ADAH_TRY(adah_index_builder_create(w->path, x->n_bits, adah_index_model_identity(x), &b, status));
     adah_code code = order_rows(x, &order, status);

@@ -2,13 +2,16 @@
  *
  * Reading it checks its header and the places of its sections, so that it takes the same time for ten records and for
  * a billion. What lies inside the sections is checked when it is used; adah_segment_verify checks all of it. */
+#define _GNU_SOURCE
 #define XXH_INLINE_ALL
 #include "index/segment.h"
 #include "base/memory.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 adah_code adah_index_fail_damaged(const char *path, adah_status *status, const char *format, ...) {
@@ -28,7 +31,7 @@ static const adah_index_section *table_of(const adah_segment *s) {
     return (const adah_index_section *)(const void *)(s->bytes + sizeof s->header);
 }
 
-static adah_code read_header(const adah_segment_expected *e, size_t n_bytes, adah_segment *s, adah_status *status) {
+static adah_code read_header(const adah_segment_expected *e, uint64_t n_bytes, adah_segment *s, adah_status *status) {
     adah_index_segment_header *h = &s->header;
     const ull number = (ull)e->number;
     if (n_bytes < sizeof *h)
@@ -38,12 +41,12 @@ static adah_code read_header(const adah_segment_expected *e, size_t n_bytes, ada
         return adah_index_fail_damaged(e->path, status, "segment %llu does not begin as one", number);
     const size_t n_front = sizeof *h + h->n_sections * sizeof(adah_index_section);
     if (h->n_sections > ADAH_INDEX_SECTIONS_MAX || n_front > n_bytes)
-        return adah_index_fail_damaged(e->path, status, "a table of %u sections in %zu bytes", h->n_sections,
-                                       n_bytes);
+        return adah_index_fail_damaged(e->path, status, "a table of %u sections in %llu bytes", h->n_sections,
+                                       (ull)n_bytes);
     static const uint64_t no_sum = 0;
     XXH3_state_t state;
     XXH3_64bits_reset(&state);
-    XXH3_64bits_update(&state, s->bytes, offsetof(adah_index_segment_header, checksum));
+    XXH3_64bits_update(&state, h, offsetof(adah_index_segment_header, checksum));
     XXH3_64bits_update(&state, &no_sum, sizeof no_sum);
     XXH3_64bits_update(&state, s->bytes + sizeof *h, n_front - sizeof *h);
     if (XXH3_64bits_digest(&state) != h->checksum)
@@ -52,8 +55,8 @@ static adah_code read_header(const adah_segment_expected *e, size_t n_bytes, ada
     if (h->file_number != e->file_number || h->number != e->number)
         return adah_index_fail_damaged(e->path, status, "segment %llu belongs elsewhere", number);
     if (h->n_bytes > n_bytes || h->n_bytes < n_front || h->n_bytes % ADAH_INDEX_ALIGNMENT)
-        return adah_index_fail_damaged(e->path, status, "segment %llu says it has %llu bytes, %zu are there", number,
-                                       (ull)h->n_bytes, n_bytes);
+        return adah_index_fail_damaged(e->path, status, "segment %llu says it has %llu bytes, %llu are there", number,
+                                       (ull)h->n_bytes, (ull)n_bytes);
     if (h->first_row != e->first_row || h->n_records >= SIZE_MAX / 16 - h->first_row || h->next_id < e->next_id ||
         h->first_label != e->first_label)
         return adah_index_fail_damaged(
@@ -181,6 +184,10 @@ adah_code adah_segment_read(const adah_segment_expected *e, const uint8_t *bytes
     adah_code code = read_codes(&s, e->n_bits, ADAH_IMAGE, status);
     if (code == ADAH_OK)
         code = read_codes(&s, e->n_bits, ADAH_TEXT, status);
+    if (code == ADAH_OK &&
+        s.header.n_records > (uint64_t)s.sets[0].n + s.sets[1].n) /* nor is a bitmap of them made */
+        code = adah_index_fail_damaged(e->path, status, "segment %llu has %llu records, but %zu and %zu codes",
+                                       (ull)s.header.number, (ull)s.header.n_records, s.sets[0].n, s.sets[1].n);
     if (code == ADAH_OK)
         *segment = s;
     else
@@ -306,13 +313,59 @@ adah_code adah_segment_record(const adah_segment *s, uint64_t record, size_t n_l
 
 /* ---------------------------------------------------------------- checking everything */
 
-adah_code adah_segment_check_sums(const adah_segment *s, adah_status *status) {
+static adah_code check_sums(const adah_segment *s, adah_status *status) {
     const adah_index_section *table = table_of(s);
     for (uint32_t i = 0; i < s->header.n_sections; i++)
         if (XXH3_64bits(s->bytes + table[i].offset, (size_t)table[i].n_bytes) != table[i].checksum)
             return adah_index_fail_damaged(s->path, status,
                                            "the checksum of section %u (type %u) of segment %llu is wrong", i,
                                            table[i].type, (ull)s->header.number);
+    return ADAH_OK;
+}
+
+enum { PIECE_BYTES = 1 << 16, FRONT_BYTES_MAX = 128 + 32 * ADAH_INDEX_SECTIONS_MAX };
+
+/* 0: they are not all there. */
+static int read_at(int fd, uint8_t *bytes, size_t n_bytes, uint64_t offset) {
+    for (size_t done = 0; done < n_bytes;) {
+        const ssize_t n = pread(fd, bytes + done, n_bytes - done, (off_t)(offset + done));
+        if (n <= 0 && !(n < 0 && errno == EINTR))
+            return 0;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return 1;
+}
+
+static int sum_is_right(int fd, uint64_t at, const adah_index_section *x, uint8_t *piece) {
+    XXH3_state_t state;
+    XXH3_64bits_reset(&state);
+    for (uint64_t done = 0; done < x->n_bytes;) {
+        const size_t n = x->n_bytes - done < PIECE_BYTES ? (size_t)(x->n_bytes - done) : PIECE_BYTES;
+        if (!read_at(fd, piece, n, at + x->offset + done))
+            return 0;
+        XXH3_64bits_update(&state, piece, n);
+        done += n;
+    }
+    return XXH3_64bits_digest(&state) == x->checksum;
+}
+
+adah_code adah_segment_find_whole(const adah_segment_expected *e, int fd, uint64_t at, uint64_t n_bytes,
+                                  int *is_whole, adah_status *status) {
+    *is_whole = 0;
+    uint8_t *piece = adah_memory_alloc(PIECE_BYTES);
+    if (!piece)
+        return adah_fail_memory(status, PIECE_BYTES);
+    adah_segment s = {.path = e->path, .bytes = piece};
+    adah_index_section table[ADAH_INDEX_SECTIONS_MAX];
+    const size_t n_front = n_bytes < FRONT_BYTES_MAX ? (size_t)n_bytes : FRONT_BYTES_MAX;
+    int ok = read_at(fd, piece, n_front, at) && read_header(e, n_bytes, &s, NULL) == ADAH_OK &&
+             read_table(&s, NULL) == ADAH_OK;
+    if (ok)
+        memcpy(table, table_of(&s), s.header.n_sections * sizeof *table);
+    for (uint32_t i = 0; i < s.header.n_sections && ok; i++)
+        ok = sum_is_right(fd, at, &table[i], piece);
+    adah_memory_free(piece);
+    *is_whole = ok;
     return ADAH_OK;
 }
 
@@ -379,7 +432,7 @@ static adah_code verify_codes(const adah_segment *s, adah_modality modality, ada
 
 adah_code adah_segment_verify(const adah_segment *s, size_t n_labels, adah_status *status) {
     ADAH_TRY(verify_gaps(s, status));
-    ADAH_TRY(adah_segment_check_sums(s, status));
+    ADAH_TRY(check_sums(s, status));
     for (size_t i = 0; i < s->n_new_labels; i++) {
         const char *name = adah_segment_label(s, i);
         if (!name || strlen(name) + 1 != s->label_starts[i + 1] - s->label_starts[i])

@@ -39,8 +39,11 @@ typedef struct adah_segment_expected {
 adah_code adah_segment_read(const adah_segment_expected *expected, const uint8_t *bytes, size_t n_bytes,
                             adah_segment *segment, adah_status *status);
 void adah_segment_release(adah_segment *segment); /* what reading allocated */
-/* The checksum of every section. */
-adah_code adah_segment_check_sums(const adah_segment *segment, adah_status *status);
+/* Is a segment at byte `at` of a file, whole, with every checksum right? n_bytes: of the file, from there on. Reads
+ * the file, not its map: what an interrupted batch left may be cut off any moment, and to touch the map then kills
+ * the process. What is whole is never cut off. */
+adah_code adah_segment_find_whole(const adah_segment_expected *expected, int fd, uint64_t at, uint64_t n_bytes,
+                                  int *is_whole, adah_status *status);
 /* Everything: sums, the gaps, ids, records (with labels below n_labels), codes' records, tables. */
 adah_code adah_segment_verify(const adah_segment *segment, size_t n_labels, adah_status *status);
 
