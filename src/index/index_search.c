@@ -14,10 +14,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What one of many queries scanned together costs, beside one alone: one alone waits for the memory (bench_hamming).
- */
+/* What the tables may spend on a query before it is scanned, as a share of the scan. Their costs are estimates from
+ * below, up to half of the truth, so half a scan is where the two meet. Of many queries scanned together each costs
+ * less than one alone, which waits for the memory; but through the tables every thread has a query of its own.
+ * Measured by bench_hamming. */
 enum { MANY_QUERIES = 8 };
-static const double many_queries_cost = 0.4;
+static const double alone_share = 0.5, scanned_together = 0.16; /* of the time of a query scanned alone */
+
+static double budget_share(size_t n_queries) {
+    const double share = n_queries < MANY_QUERIES ? 1 : scanned_together * adah_parallel_threads();
+    return alone_share * (share < 1 ? share : 1);
+}
 
 enum { RERANK_FACTOR = 10 };
 
@@ -216,8 +223,9 @@ static void ask_tables(void *context, size_t query) {
 
 /* All queries through the tables of a run; is_unanswered tells for which that did not pay. */
 static adah_code search_tables(search *s, size_t run, adah_status *status) {
-    const double share = s->n_queries >= MANY_QUERIES ? many_queries_cost : 1;
-    table_search t = {s, run, s->options->method == ADAH_SEARCH_TABLES ? INFINITY : share * (double)s->runs[run].n,
+    table_search t = {s, run,
+                      s->options->method == ADAH_SEARCH_TABLES ? INFINITY
+                                                               : budget_share(s->n_queries) * (double)s->runs[run].n,
                       NULL, NULL};
     t.code = adah_memory_zeroed(s->n_queries, sizeof *t.code);
     t.found = adah_memory_zeroed(s->n_queries, sizeof *t.found);
