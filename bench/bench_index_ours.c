@@ -5,64 +5,89 @@
 #include "base/memory.h"
 #include "base/npy.h"
 #include "base/parallel.h"
-#include "codes/codes.h"
+#include "base/status.h"
 #include "stopwatch.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-/* ---------------------------------------------------------------- adah_hamming_nearest */
+/* ---------------------------------------------------------------- a collection file, as a program has it */
 
-typedef struct scan {
-    const uint8_t *codes;
-    size_t n, n_bits;
-} scan;
+typedef struct collection {
+    adah_index *index;
+    char folder[512], path[600];
+} collection;
 
-typedef struct scan_work {
-    const scan *scan;
-    const uint8_t *queries;
-    size_t k;
-    int32_t *distances;
-    atomic_int has_failed;
-} scan_work;
+static const char *const methods[] = {"auto", "scan", "tables", NULL}; /* in the order of adah_search_method */
 
-static void *scan_build(const uint8_t *codes, size_t n, size_t n_bits) {
-    scan *s = adah_memory_alloc(sizeof *s);
-    if (s)
-        *s = (scan){codes, n, n_bits};
-    return s;
+static void release(void *index) {
+    collection *c = index;
+    adah_index_close(c->index);
+    unlink(c->path);
+    rmdir(c->folder);
+    adah_memory_free(c);
 }
 
-static void scan_one(void *context, size_t q) {
-    scan_work *w = context;
-    const scan *s = w->scan;
-    size_t n_hits = 0;
-    adah_hit *hits = adah_memory_resize(NULL, w->k, sizeof *hits);
-    if (!hits || adah_hamming_nearest(w->queries + q * (s->n_bits / 8), s->codes, s->n, s->n_bits, w->k, hits,
-                                      &n_hits, NULL) != ADAH_OK)
-        atomic_store(&w->has_failed, 1);
-    else
-        for (size_t i = 0; i < w->k; i++)
-            w->distances[q * w->k + i] = i < n_hits ? (int32_t)hits[i].distance : INT32_MAX;
-    adah_memory_free(hits);
+/* Adds the codes as one batch and compacts, which makes the tables. */
+static adah_code write_collection(const char *path, const uint8_t *codes, size_t n, size_t n_bits,
+                                  adah_status *status) {
+    adah_index_writer *w;
+    ADAH_TRY(adah_index_writer_create(path, NULL, n_bits, &w, status));
+    adah_code code = adah_index_writer_add_codes(w, n, codes, NULL, NULL, status);
+    if (code == ADAH_OK)
+        code = adah_index_writer_commit(w, status);
+    if (code == ADAH_OK)
+        code = adah_index_writer_compact(w, (adah_progress){0}, status);
+    adah_index_writer_close(w);
+    return code;
 }
 
-/* One query has all threads, of several each thread has its own. */
-static int scan_search(void *index, size_t setting, const uint8_t *queries, size_t n_queries, size_t k,
-                       int32_t *distances) {
-    (void)setting;
-    scan_work w = {index, queries, k, distances, 0};
-    adah_parallel_for(n_queries, 1, scan_one, &w);
-    return !atomic_load(&w.has_failed);
+static void *build(const uint8_t *codes, size_t n, size_t n_bits) {
+    adah_status status;
+    const char *base = getenv("TMPDIR");
+    collection *c = adah_memory_zeroed(1, sizeof *c);
+    if (!c)
+        return NULL;
+    snprintf(c->folder, sizeof c->folder, "%s/bench-index-XXXXXX", base ? base : "/tmp");
+    if (!mkdtemp(c->folder)) {
+        fprintf(stderr, "bench_index: no folder can be made in %s\n", base ? base : "/tmp");
+        adah_memory_free(c);
+        return NULL;
+    }
+    snprintf(c->path, sizeof c->path, "%s/index", c->folder);
+    if (write_collection(c->path, codes, n, n_bits, &status) != ADAH_OK ||
+        adah_index_open(c->path, &c->index, &status) != ADAH_OK) {
+        fprintf(stderr, "bench_index: %s\n", status.message);
+        release(c);
+        return NULL;
+    }
+    return c;
+}
+
+static int search(void *index, size_t setting, const uint8_t *queries, size_t n_queries, size_t k,
+                  int32_t *distances) {
+    const collection *c = index;
+    adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
+    adah_search_result *results = adah_memory_zeroed(n_queries, sizeof *results);
+    o.k = k;
+    o.method = (adah_search_method)setting;
+    const int ok =
+        results && adah_index_search(c->index, ADAH_IMAGE, queries, n_queries, &o, results, NULL) == ADAH_OK;
+    for (size_t q = 0; ok && q < n_queries; q++) {
+        for (size_t i = 0; i < k; i++)
+            distances[q * k + i] = i < results[q].n_hits ? (int32_t)results[q].hits[i].distance : INT32_MAX;
+        adah_search_result_free(&results[q]);
+    }
+    adah_memory_free(results);
+    return ok;
 }
 
 /* ---------------------------------------------------------------- the table */
 
-static const char *const no_settings[] = {"", NULL};
-
 const ours_method ours_methods[] = {
-    {"adah_hamming_nearest", no_settings, scan_build, scan_search, adah_memory_free},
+    {"adah_index", methods, build, search, release},
 };
 const size_t ours_n_methods = sizeof ours_methods / sizeof *ours_methods;
 
