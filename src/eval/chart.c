@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { WIDTH = 460, HEIGHT = 280, LEFT = 52, RIGHT = 14, TOP = 30, BOTTOM = 44 };
+enum { WIDTH = 460, HEIGHT = 280, LEFT = 52, RIGHT = 20, TOP = 30, BOTTOM = 44 };
 
 static const char *const colour[ADAH_CHART_LINES_MAX] = {"#1f5fa8", "#c8452e", "#2e8b57", "#8a5fb0",
                                                          "#b8860b", "#20889a", "#7a4a2b", "#777777"};
