@@ -197,36 +197,41 @@ static void test_every_flipped_byte_is_noticed(void **state) {
 
 /* Every number at at, at + 4, ... < end set to what is near and what is far, the checksums made right. */
 static void set_every_number(const file *f, size_t at, size_t end) {
-    static const uint64_t far[] = {0,
-                                   1,
-                                   63,
-                                   64,
-                                   1 << 16,
-                                   UINT32_MAX / 4,
-                                   INT32_MAX,
-                                   UINT32_MAX,
-                                   UINT32_MAX + UINT64_C(1),
-                                   UINT64_C(1) << 44,
-                                   SIZE_MAX / 16,
-                                   INT64_MAX,
-                                   UINT64_MAX - 63,
-                                   UINT64_MAX};
-    enum { N_FAR = sizeof far / sizeof *far, N_NEAR = 6 };
-    static const uint64_t near[N_NEAR] = {1, 8, 64, (uint64_t)-1, (uint64_t)-8, (uint64_t)-64};
+    static const uint64_t values[] = {1,
+                                      8,
+                                      64,
+                                      (uint64_t)-1,
+                                      (uint64_t)-8,
+                                      (uint64_t)-64, /* these are added */
+                                      0,
+                                      1,
+                                      64,
+                                      1 << 16,
+                                      INT32_MAX,
+                                      UINT32_MAX - 63,
+                                      UINT32_MAX,
+                                      UINT64_C(1) << 36,
+                                      SIZE_MAX / 16,
+                                      INT64_MAX,
+                                      UINT64_MAX - 63,
+                                      UINT64_MAX};
+    enum { N_NEAR = 6, N_VALUES = sizeof values / sizeof *values };
     uint8_t *bytes = adah_memory_alloc(f->n_bytes);
     assert_non_null(bytes);
     for (; at + 4 <= end; at += 4)
-        for (int n = 4; n <= 8; n += 4)
-            for (int i = 0; i < N_FAR + N_NEAR && at + (size_t)n <= end && at % (size_t)n == 0; i++) {
-                uint64_t value = 0;
-                memcpy(&value, f->bytes + at, (size_t)n);
-                value = i < N_FAR ? far[i] : value + near[i - N_FAR];
-                memcpy(bytes, f->bytes, f->n_bytes);
-                memcpy(bytes + at, &value, (size_t)n);
-                index_mend(bytes, f->n_bytes, INDEX_MEND_SECTIONS);
-                put_file(bytes, f->n_bytes);
-                use();
-            }
+        for (int i = 0; i < N_VALUES; i++) {
+            const size_t n = i < N_NEAR || values[i] > UINT32_MAX ? 8 : 4;
+            uint64_t value = 0;
+            if (at % n || at + n > end)
+                continue;
+            memcpy(&value, f->bytes + at, n);
+            value = i < N_NEAR ? value + values[i] : values[i];
+            memcpy(bytes, f->bytes, f->n_bytes);
+            memcpy(bytes + at, &value, n);
+            index_mend(bytes, f->n_bytes, INDEX_MEND_SECTIONS);
+            put_file(bytes, f->n_bytes);
+            use();
+        }
     adah_memory_free(bytes);
 }
 
@@ -242,8 +247,8 @@ static void set_numbers_of(file f) {
             adah_index_section x;
             memcpy(&x, f.bytes + at + sizeof h + i * sizeof x, sizeof x);
             const size_t first = at + (size_t)x.offset, end = first + (size_t)x.n_bytes;
-            set_every_number(&f, first, x.n_bytes > 64 ? first + 64 : end);
-            if (x.n_bytes > 80)
+            set_every_number(&f, first, x.n_bytes > 24 ? first + 24 : end);
+            if (x.n_bytes > 40)
                 set_every_number(&f, (end - 16) / 8 * 8, end);
         }
     }
