@@ -542,6 +542,32 @@ static void test_leftovers_are_removed(void **state) {
     assert_int_equal(adah_file_commit(alive, NULL), ADAH_OK);
 }
 
+/* Compaction puts the new file where the link leads, with the mode of the old. */
+static void test_compaction_keeps_links_and_modes(void **state) {
+    (void)state;
+    char link_path[512], real_path[600];
+    struct stat info;
+    memcpy(link_path, path, sizeof link_path);
+    history h = history_begin(21, 10);
+    adah_index_writer *w = create();
+    commit(&h, w);
+    adah_index_writer_close(w);
+    snprintf(real_path, sizeof real_path, "%s.real", path);
+    assert_int_equal(rename(path, real_path), 0);
+    assert_int_equal(symlink(real_path, link_path), 0);
+    assert_int_equal(chmod(real_path, 0640), 0);
+    assert_int_equal(adah_index_writer_open(link_path, &w, NULL), ADAH_OK);
+    assert_int_equal(adah_index_writer_compact(w, silent, NULL), ADAH_OK);
+    commit(&h, w);
+    adah_index_writer_close(w);
+    assert_int_equal(lstat(link_path, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_int_equal(lstat(real_path, &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0640);
+    assert_int_equal(temporary_folder_count(&folder), 2);
+    assert_is(&h);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_every_flipped_byte_is_noticed, set_up, tear_down),
@@ -554,6 +580,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_one_writer_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_replaced_file_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_leftovers_are_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_compaction_keeps_links_and_modes, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
