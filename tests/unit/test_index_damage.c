@@ -30,6 +30,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     (void)state;
     adah_file_fault_at(0);
+    adah_memory_fault_at(0);
     temporary_folder_remove(&folder);
     return 0;
 }
@@ -177,8 +178,8 @@ static int use(void) {
 
 /* ---------------------------------------------------------------- damaged files */
 
-static void flip_every_byte(file f) {
-    for (size_t i = 0; i < f.n_bytes; i++) {
+static void flip_every_byte(file f, size_t first) {
+    for (size_t i = first; i < f.n_bytes; i++) {
         const uint8_t old = f.bytes[i];
         f.bytes[i] ^= (uint8_t)(1U << i % 8);
         put_file(f.bytes, f.n_bytes);
@@ -191,8 +192,8 @@ static void flip_every_byte(file f) {
 
 static void test_every_flipped_byte_is_noticed(void **state) {
     (void)state;
-    flip_every_byte(make_history(11, 3, 4));
-    flip_every_byte(make_tables());
+    flip_every_byte(make_history(11, 3, 4), 0);
+    flip_every_byte(make_tables(), ADAH_INDEX_FRONT_BYTES);
 }
 
 /* Every number at at, at + 4, ... < end set to what is near and what is far, the checksums made right. */
@@ -393,6 +394,45 @@ static void test_a_full_disk_changes_nothing(void **state) {
     fail_every_write(compact);
 }
 
+/* Allocations fail, later ones with gaps. */
+static void fail_every_allocation(work_function *work) {
+    adah_status status = {ADAH_OK, ""};
+    char fault[256];
+    history h = history_begin(22, 10);
+    adah_index_writer *w = create();
+    for (int i = 0; i < 4; i++)
+        commit(&h, w);
+    for (uint64_t n = 1;; n += 1 + n / 16) {
+        adah_memory_fault_at(n);
+        const adah_code code = work(w, &h, &status);
+        const int fired = adah_memory_fault_fired();
+        adah_memory_fault_at(0);
+        if (code == ADAH_OK) {
+            if (work == add_and_commit)
+                history_step(&h);
+            assert_is(&h);
+            if (!fired)
+                break;
+            continue;
+        }
+        assert_int_equal(code, ADAH_ERROR_MEMORY);
+        adah_index_writer_close(w); /* with what was added before it failed */
+        assert_int_equal(adah_index_writer_open(path, &w, NULL), ADAH_OK);
+        if (history_count(adah_index_writer_state(w)) > h.n_batches && work == add_and_commit)
+            history_step(&h); /* memory ran out after it was on disk */
+        if (!history_is(&h, adah_index_writer_state(w), fault))
+            fail_msg("%s", fault);
+        assert_unchanged(&h, &w);
+    }
+    adah_index_writer_close(w);
+}
+
+static void test_memory_that_runs_out_changes_nothing(void **state) {
+    (void)state;
+    fail_every_allocation(add_and_commit);
+    fail_every_allocation(compact);
+}
+
 static void set_limit(rlim_t n_bytes) {
     struct rlimit limit;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -575,6 +615,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_other_files_are_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_file_that_shrinks_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_full_disk_changes_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_memory_that_runs_out_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_write_cut_short_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_permission, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_writer_at_a_time, set_up, tear_down),
