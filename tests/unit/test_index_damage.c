@@ -450,7 +450,7 @@ static void fail_at_every_size(work_function *work) {
     rlim_t least = work == compact ? 64 : 1;
     for (rlim_t limit = 0;;) {
         assert_int_equal(stat(path, &info), 0);
-        limit = work == compact ? limit + 311 : (rlim_t)info.st_size + least;
+        limit = work == compact ? limit + 311 + limit / 4 : (rlim_t)info.st_size + least;
         least += 211;
         set_limit(limit);
         const adah_code code = work(w, &h, &status);
