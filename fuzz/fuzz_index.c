@@ -4,8 +4,8 @@
 #define _GNU_SOURCE
 #define XXH_INLINE_ALL
 #include "../tests/index_bytes.h"
-#include "fuzz_file.h"
-#include "index/index_state.h"
+#include "base/file.h"
+#include "fuzz_file.h" /* LLVMFuzzerTestOneInput */
 
 #include <stddef.h>
 
@@ -58,8 +58,27 @@ static void look_at(const adah_index *index) {
     adah_free(json);
 }
 
-/* Deletes, replaces and adds. */
-static void write_to(const char *path) {
+/* A file with a name and a folder of its own, for the writer; gone when the program ends. */
+static char folder[64], path[80];
+
+static void remove_folder(void) {
+    unlink(path);
+    rmdir(folder);
+}
+
+static void put_file(const uint8_t *bytes, size_t n_bytes) {
+    if (!folder[0]) {
+        snprintf(folder, sizeof folder, "%s/adah-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+        if (!mkdtemp(folder) || atexit(remove_folder) != 0)
+            abort();
+        snprintf(path, sizeof path, "%s/index", folder);
+    }
+    if (adah_file_publish(path, bytes, n_bytes, NULL) != ADAH_OK)
+        abort();
+}
+
+/* Deletes, replaces and adds; then all anew. */
+static void write_on(void) {
     static const uint8_t code[ADAH_BITS_MAX / 8];
     static const char *const label[] = {"new", "label 1"};
     adah_index_item item = {.id = 2, .text = "text", .label = label, .n_labels = 2, .text_code = code};
@@ -72,6 +91,8 @@ static void write_to(const char *path) {
     adah_index_writer_add(w, &item, NULL, NULL);
     if (adah_index_writer_commit(w, NULL) == ADAH_OK)
         look_at(adah_index_writer_state(w));
+    if (adah_index_writer_compact(w, (adah_progress){NULL, NULL}, NULL) == ADAH_OK)
+        look_at(adah_index_writer_state(w));
     adah_index_writer_close(w);
 }
 
@@ -82,7 +103,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
     memcpy(copy, bytes, n_bytes);
     const int fit_marks = n_bytes > offsetof(adah_index_header, zero) && copy[offsetof(adah_index_header, zero)] == 0;
     index_mend(copy, n_bytes, INDEX_MEND_SECTIONS | (fit_marks ? INDEX_MEND_MARKS | INDEX_MEND_NUMBERS : 0));
-    const char *path = fuzz_file(copy, n_bytes);
+    put_file(copy, n_bytes);
     free(copy);
     adah_index *index;
     if (adah_index_open(path, &index, NULL) == ADAH_OK) {
@@ -90,6 +111,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
         adah_index_close(index);
     }
     adah_index_verify(path, NULL);
-    write_to(path);
+    write_on();
     return 0;
 }

@@ -401,7 +401,9 @@ adah_code adah_index_writer_add_codes(adah_index_writer *writer, size_t n, const
 /* Of a record that is there. ADAH_ERROR_MISMATCH: there is none with this id. */
 adah_code adah_index_writer_replace(adah_index_writer *writer, const adah_index_item *item, adah_status *status);
 adah_code adah_index_writer_delete(adah_index_writer *writer, uint64_t id, adah_status *status);
-/* Returns when the batch is on disk. On failure the batch is dropped and the index is as before it. */
+/* Returns when the batch is on disk. On failure the batch is dropped and the index is as before it. Only when the disk fails to
+ * sync it, or memory runs out behind that, the batch may be there all the same: the writer then refuses all further calls, and
+ * one opened anew shows what is there. */
 adah_code adah_index_writer_commit(adah_index_writer *writer, adah_status *status);
 /* Writes the collection anew without what is deleted, in order of id, with search tables where they pay; atomic, can be
  * cancelled. ADAH_ERROR_ARGUMENT: there are changes that are not committed. */

@@ -263,8 +263,20 @@ static void sync_folder(const char *folder) {
 
 adah_code adah_file_commit(adah_file_writer *w, adah_status *status) { return adah_file_commit_locked(w, NULL, status); }
 
+/* As far as the process may. */
+static void take_owner_and_mode(const adah_file_writer *w) {
+    struct stat info;
+    if (stat(w->path, &info) != 0)
+        return;
+    if (fchown(w->fd, info.st_uid, info.st_gid) != 0)
+        (void)!fchown(w->fd, (uid_t)-1, info.st_gid);
+    (void)!fchmod(w->fd, info.st_mode & 0777);
+}
+
 adah_code adah_file_commit_locked(adah_file_writer *w, int *fd, adah_status *status) {
     adah_code code = flush(w, status);
+    if (code == ADAH_OK && fd)
+        take_owner_and_mode(w);
     if (code == ADAH_OK && fd && flock(w->fd, LOCK_EX | LOCK_NB) != 0)
         code = fail_io(status, w->path, "cannot lock");
     if (code == ADAH_OK && w->is_nameless)

@@ -32,7 +32,8 @@ uint64_t adah_file_position(const adah_file_writer *writer); /* bytes put so far
 adah_code adah_file_patch(adah_file_writer *writer, uint64_t offset, const void *bytes, size_t n_bytes,
                           adah_status *status);
 adah_code adah_file_commit(adah_file_writer *writer, adah_status *status);
-/* The same, with a flock on the new file from before it appears: *fd is it, open for reading and writing. */
+/* The same, with a flock on the new file from before it appears: *fd is it, open for reading and writing. Its owner and mode are
+ * those of the file that it takes the place of. */
 adah_code adah_file_commit_locked(adah_file_writer *writer, int *fd, adah_status *status);
 void adah_file_abort(adah_file_writer *writer); /* NULL is fine */
 /* Removes the temporary files of writers of `path` that were killed. One whose writer lives is locked (flock) and stays. */

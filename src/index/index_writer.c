@@ -21,7 +21,8 @@
 
 struct adah_index_writer {
     char *path;
-    int fd; /* locked */
+    char *real_path; /* where links lead: there the file is replaced, and links stay; by malloc */
+    int fd;          /* locked */
     adah_index *state;
     adah_label_set labels; /* the file's, and the batch's new ones */
     /* The batch: */
@@ -105,7 +106,7 @@ static adah_code recover(adah_index_writer *w, adah_status *status) {
                          strerror(errno));
     ADAH_TRY(write_again(w, status));
     ADAH_TRY(sync_file(w, status));
-    adah_file_remove_leftovers(w->path); /* of killed compactions */
+    adah_file_remove_leftovers(w->real_path); /* of killed compactions */
     return write_mark(w, status);
 }
 
@@ -125,6 +126,9 @@ static adah_code load_labels(adah_index_writer *w, adah_status *status) {
 
 static adah_code open_writer(adah_index_writer *w, adah_status *status) {
     ADAH_TRY(lock_file(w->path, &w->fd, status));
+    w->real_path = realpath(w->path, NULL);
+    if (!w->real_path)
+        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot find where it lies: %s", w->path, strerror(errno));
     ADAH_TRY(adah_index_open(w->path, &w->state, status));
     w->next_id = w->state->next_id;
     ADAH_TRY(load_labels(w, status));
@@ -159,6 +163,7 @@ void adah_index_writer_close(adah_index_writer *w) {
     adah_number_set_free(&w->deleted_set);
     adah_memory_free(w->deleted);
     adah_memory_free(w->record_labels);
+    free(w->real_path);
     adah_memory_free(w->path);
     adah_memory_free(w);
 }
@@ -427,7 +432,7 @@ adah_code adah_index_writer_compact(adah_index_writer *w, adah_progress progress
     int fd = -1;
     ADAH_TRY(check_name(w, status));
     ADAH_TRY(adah_index_check_size(x, status));
-    ADAH_TRY(adah_index_builder_create(w->path, x->n_bits, adah_index_model_identity(x), &b, status));
+    ADAH_TRY(adah_index_builder_create(w->real_path, x->n_bits, adah_index_model_identity(x), &b, status));
     adah_code code = order_rows(x, &order, status);
     if (code == ADAH_OK)
         code = copy_records(x, order, b, progress, status);

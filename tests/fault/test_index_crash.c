@@ -5,6 +5,7 @@
  *
  * ADAH_KILLS: how often (60). */
 #define _GNU_SOURCE
+#include "base/status.h"
 #include "index/index_builder.h"
 #include "index_history.h"
 #include "temporary_folder.h"
@@ -92,7 +93,9 @@ static void write_batches(history h, uint64_t seed, int acknowledge, atomic_int 
     _exit(1);
 }
 
-static void sleep_microseconds(uint64_t n) { nanosleep(&(struct timespec){0, (long)n * 1000}, NULL); }
+static void sleep_microseconds(uint64_t n) {
+    nanosleep(&(struct timespec){(time_t)(n / 1000000), (long)(n % 1000000) * 1000}, NULL);
+}
 
 /* The last number in the pipe; `last` when there is none. */
 static uint64_t last_acknowledged(int pipe_end, uint64_t last) {
@@ -112,7 +115,9 @@ static uint64_t look_at_remains(const history *h, uint64_t n_least, uint64_t n_m
     const uint64_t n = history_count(x);
     if (n < n_least || n > n_most)
         fail_msg("%" PRIu64 " batches, expected %" PRIu64 " to %" PRIu64, n, n_least, n_most);
-    const history expected = history_after(h, n);
+    history expected = *h;
+    while (expected.n_batches < n)
+        history_step(&expected);
     if (!history_is(&expected, x, fault))
         fail_msg("%s", fault);
     adah_index_close(x);
@@ -188,6 +193,73 @@ static void test_a_killed_writer_loses_nothing_acknowledged(void **state) {
         printf(" %s %" PRIu64, phase_name[p], n_hit[p]);
     printf("\n");
     munmap(at, sizeof *at);
+}
+
+/* ---------------------------------------------------------------- several writers */
+
+/* A child: whenever it gets the file, it adds the batch that comes next; counts its commits. */
+static void take_turns(history h, uint64_t seed, atomic_int *n_committed, atomic_int *stop) {
+    adah_status status = {ADAH_OK, ""};
+    const adah_progress silent = {NULL, NULL};
+    while (!atomic_load(stop)) {
+        adah_index_writer *w = NULL;
+        adah_code code = adah_index_writer_open(path, &w, &status);
+        if (code == ADAH_ERROR_IO && strstr(status.message, "another writer")) {
+            sched_yield();
+            continue;
+        }
+        for (uint64_t left = 1 + history_random(&seed, 3); left && code == ADAH_OK; left--) {
+            const uint64_t n = history_count(adah_index_writer_state(w));
+            while (h.n_batches < n)
+                history_step(&h);
+            code = n == h.n_batches
+                       ? history_stage(&h, w, &status)
+                       : adah_fail(&status, ADAH_ERROR_MISMATCH, "%" PRIu64 " batches are gone", h.n_batches - n);
+            if (code == ADAH_OK)
+                code = adah_index_writer_commit(w, &status);
+            if (code == ADAH_OK)
+                atomic_fetch_add(n_committed, 1);
+            if (code == ADAH_OK && history_random(&seed, 4) == 0)
+                code = adah_index_writer_compact(w, silent, &status);
+        }
+        adah_index_writer_close(w);
+        if (code != ADAH_OK) {
+            fprintf(stderr, "%s\n", status.message);
+            _exit(1);
+        }
+    }
+    _exit(0);
+}
+
+/* Processes that contend for the file write as if they were one. */
+static void test_writers_take_turns(void **state) {
+    (void)state;
+    enum { N_WRITERS = 4 };
+    pid_t child[N_WRITERS];
+    atomic_int *counts = mmap(NULL, 2 * sizeof *counts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_true(counts != MAP_FAILED);
+    create();
+    history h = history_begin(8, 10);
+    fflush(stdout);
+    for (int i = 0; i < N_WRITERS; i++) {
+        child[i] = fork();
+        assert_true(child[i] >= 0);
+        if (child[i] == 0)
+            take_turns(h, (uint64_t)i, &counts[0], &counts[1]);
+    }
+    sleep_microseconds(1000000);
+    atomic_store(&counts[1], 1);
+    for (int i = 0; i < N_WRITERS; i++) {
+        int how = 0;
+        assert_int_equal(waitpid(child[i], &how, 0), child[i]);
+        assert_int_equal(how, 0);
+    }
+    const uint64_t n = (uint64_t)atomic_load(&counts[0]);
+    printf("%" PRIu64 " batches\n", n);
+    assert_true(n > 0);
+    look_at_remains(&h, n, n);
+    assert_int_equal(temporary_folder_count(&folder), 1);
+    munmap(counts, 2 * sizeof *counts);
 }
 
 /* ---------------------------------------------------------------- machines that lost what was not synced */
@@ -338,6 +410,7 @@ static void test_a_batch_of_another_file_is_not_taken(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_killed_writer_loses_nothing_acknowledged, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_writers_take_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_lost_tail_loses_nothing_that_a_mark_acknowledges, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_zeros_in_the_tail_end_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_batch_of_another_file_is_not_taken, set_up, tear_down),

@@ -4,9 +4,12 @@
  *
  * ADAH_READER_SECONDS: how long (2). */
 #define _GNU_SOURCE
+#include "base/file.h"
+#include "base/memory.h"
 #include "index_history.h"
 #include "temporary_folder.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -322,7 +325,79 @@ static void test_readers_see_whole_batches(void **state) {
     temporary_folder_remove(&folder);
 }
 
+/* ---------------------------------------------------------------- an unfinished batch that comes and goes */
+
+typedef struct tail {
+    const uint8_t *bytes;
+    size_t n_bytes, at;
+    atomic_int stop;
+} tail;
+
+/* As writers that fail, or are killed and followed by another, do it. */
+static void *come_and_go(void *context) {
+    tail *t = context;
+    const int fd = open(path, O_RDWR | O_CLOEXEC);
+    while (fd >= 0 && !atomic_load(&t->stop))
+        if (pwrite(fd, t->bytes, t->n_bytes, (off_t)t->at) != (ssize_t)t->n_bytes || ftruncate(fd, (off_t)t->at) != 0)
+            abort();
+    close(fd);
+    return NULL;
+}
+
+/* The whole file. */
+static uint8_t *read_file(size_t *n_bytes) {
+    uint8_t *bytes = NULL;
+    assert_int_equal(adah_file_read(path, SIZE_MAX - 1, &bytes, n_bytes, NULL), ADAH_OK);
+    return bytes;
+}
+
+/* Nobody touches what may be cut off (SIGBUS), or takes it for a batch. */
+static void test_an_unfinished_batch_is_no_danger(void **state) {
+    (void)state;
+    enum { N_CODES = 20000 };
+    static uint8_t codes[N_CODES * HISTORY_CODE_BYTES];
+    static const double n_seconds = 0.5;
+    struct timespec begin, now;
+    size_t n_before, n_after, n_rounds = 0;
+    adah_index_writer *w = NULL;
+    adah_index *x = NULL, *latest = NULL;
+    pthread_t thread;
+    adah_set_threads(1);
+    folder = temporary_folder_create();
+    TEMPORARY_PATH(folder, "a.index", path);
+    assert_int_equal(adah_index_writer_create(path, NULL, HISTORY_BITS, &w, NULL), ADAH_OK);
+    assert_int_equal(adah_index_writer_add_codes(w, 10, codes, NULL, NULL, NULL), ADAH_OK);
+    assert_int_equal(adah_index_writer_commit(w, NULL), ADAH_OK);
+    uint8_t *before = read_file(&n_before);
+    assert_int_equal(adah_index_writer_add_codes(w, N_CODES, codes, NULL, NULL, NULL), ADAH_OK);
+    assert_int_equal(adah_index_writer_commit(w, NULL), ADAH_OK);
+    adah_index_writer_close(w);
+    uint8_t *after = read_file(&n_after);
+    after[n_after - 100] ^= 1; /* a code at the end */
+    assert_int_equal(adah_file_publish(path, before, n_before, NULL), ADAH_OK);
+    tail t = {.bytes = after + n_before, .n_bytes = n_after - n_before, .at = n_before};
+    assert_int_equal(adah_index_open(path, &x, NULL), ADAH_OK);
+    assert_int_equal(pthread_create(&thread, NULL, come_and_go, &t), 0);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    do {
+        assert_int_equal(adah_index_latest(x, &latest, NULL), ADAH_OK);
+        assert_int_equal(adah_index_rows(latest), 10);
+        adah_index_close(latest);
+        n_rounds++;
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    } while ((double)(now.tv_sec - begin.tv_sec) + 1e-9 * (double)(now.tv_nsec - begin.tv_nsec) < n_seconds);
+    atomic_store(&t.stop, 1);
+    pthread_join(thread, NULL);
+    assert_true(n_rounds > 0);
+    adah_index_close(x);
+    assert_int_equal(adah_index_verify(path, NULL), ADAH_OK);
+    adah_memory_free(before);
+    adah_memory_free(after);
+    temporary_folder_remove(&folder);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_readers_see_whole_batches)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_an_unfinished_batch_is_no_danger),
+                                       cmocka_unit_test(test_readers_see_whole_batches)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,6 +30,7 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     (void)state;
     adah_file_fault_at(0);
+    adah_memory_fault_at(0);
     temporary_folder_remove(&folder);
     return 0;
 }
@@ -177,8 +178,8 @@ static int use(void) {
 
 /* ---------------------------------------------------------------- damaged files */
 
-static void flip_every_byte(file f) {
-    for (size_t i = 0; i < f.n_bytes; i++) {
+static void flip_every_byte(file f, size_t first) {
+    for (size_t i = first; i < f.n_bytes; i++) {
         const uint8_t old = f.bytes[i];
         f.bytes[i] ^= (uint8_t)(1U << i % 8);
         put_file(f.bytes, f.n_bytes);
@@ -191,42 +192,47 @@ static void flip_every_byte(file f) {
 
 static void test_every_flipped_byte_is_noticed(void **state) {
     (void)state;
-    flip_every_byte(make_history(11, 3, 4));
-    flip_every_byte(make_tables());
+    flip_every_byte(make_history(11, 3, 4), 0);
+    flip_every_byte(make_tables(), ADAH_INDEX_FRONT_BYTES);
 }
 
 /* Every number at at, at + 4, ... < end set to what is near and what is far, the checksums made right. */
 static void set_every_number(const file *f, size_t at, size_t end) {
-    static const uint64_t far[] = {0,
-                                   1,
-                                   63,
-                                   64,
-                                   1 << 16,
-                                   UINT32_MAX / 4,
-                                   INT32_MAX,
-                                   UINT32_MAX,
-                                   UINT32_MAX + UINT64_C(1),
-                                   UINT64_C(1) << 44,
-                                   SIZE_MAX / 16,
-                                   INT64_MAX,
-                                   UINT64_MAX - 63,
-                                   UINT64_MAX};
-    enum { N_FAR = sizeof far / sizeof *far, N_NEAR = 6 };
-    static const uint64_t near[N_NEAR] = {1, 8, 64, (uint64_t)-1, (uint64_t)-8, (uint64_t)-64};
+    static const uint64_t values[] = {1,
+                                      8,
+                                      64,
+                                      (uint64_t)-1,
+                                      (uint64_t)-8,
+                                      (uint64_t)-64, /* these are added */
+                                      0,
+                                      1,
+                                      64,
+                                      1 << 16,
+                                      INT32_MAX,
+                                      UINT32_MAX - 63,
+                                      UINT32_MAX,
+                                      UINT64_C(1) << 36,
+                                      SIZE_MAX / 16,
+                                      INT64_MAX,
+                                      UINT64_MAX - 63,
+                                      UINT64_MAX};
+    enum { N_NEAR = 6, N_VALUES = sizeof values / sizeof *values };
     uint8_t *bytes = adah_memory_alloc(f->n_bytes);
     assert_non_null(bytes);
     for (; at + 4 <= end; at += 4)
-        for (int n = 4; n <= 8; n += 4)
-            for (int i = 0; i < N_FAR + N_NEAR && at + (size_t)n <= end && at % (size_t)n == 0; i++) {
-                uint64_t value = 0;
-                memcpy(&value, f->bytes + at, (size_t)n);
-                value = i < N_FAR ? far[i] : value + near[i - N_FAR];
-                memcpy(bytes, f->bytes, f->n_bytes);
-                memcpy(bytes + at, &value, (size_t)n);
-                index_mend(bytes, f->n_bytes, INDEX_MEND_SECTIONS);
-                put_file(bytes, f->n_bytes);
-                use();
-            }
+        for (int i = 0; i < N_VALUES; i++) {
+            const size_t n = i < N_NEAR || values[i] > UINT32_MAX ? 8 : 4;
+            uint64_t value = 0;
+            if (at % n || at + n > end)
+                continue;
+            memcpy(&value, f->bytes + at, n);
+            value = i < N_NEAR ? value + values[i] : values[i];
+            memcpy(bytes, f->bytes, f->n_bytes);
+            memcpy(bytes + at, &value, n);
+            index_mend(bytes, f->n_bytes, INDEX_MEND_SECTIONS);
+            put_file(bytes, f->n_bytes);
+            use();
+        }
     adah_memory_free(bytes);
 }
 
@@ -242,8 +248,8 @@ static void set_numbers_of(file f) {
             adah_index_section x;
             memcpy(&x, f.bytes + at + sizeof h + i * sizeof x, sizeof x);
             const size_t first = at + (size_t)x.offset, end = first + (size_t)x.n_bytes;
-            set_every_number(&f, first, x.n_bytes > 64 ? first + 64 : end);
-            if (x.n_bytes > 80)
+            set_every_number(&f, first, x.n_bytes > 24 ? first + 24 : end);
+            if (x.n_bytes > 40)
                 set_every_number(&f, (end - 16) / 8 * 8, end);
         }
     }
@@ -388,6 +394,45 @@ static void test_a_full_disk_changes_nothing(void **state) {
     fail_every_write(compact);
 }
 
+/* Allocations fail, later ones with gaps. */
+static void fail_every_allocation(work_function *work) {
+    adah_status status = {ADAH_OK, ""};
+    char fault[256];
+    history h = history_begin(22, 10);
+    adah_index_writer *w = create();
+    for (int i = 0; i < 4; i++)
+        commit(&h, w);
+    for (uint64_t n = 1;; n += 1 + n / 16) {
+        adah_memory_fault_at(n);
+        const adah_code code = work(w, &h, &status);
+        const int fired = adah_memory_fault_fired();
+        adah_memory_fault_at(0);
+        if (code == ADAH_OK) {
+            if (work == add_and_commit)
+                history_step(&h);
+            assert_is(&h);
+            if (!fired)
+                break;
+            continue;
+        }
+        assert_int_equal(code, ADAH_ERROR_MEMORY);
+        adah_index_writer_close(w); /* with what was added before it failed */
+        assert_int_equal(adah_index_writer_open(path, &w, NULL), ADAH_OK);
+        if (history_count(adah_index_writer_state(w)) > h.n_batches && work == add_and_commit)
+            history_step(&h); /* memory ran out after it was on disk */
+        if (!history_is(&h, adah_index_writer_state(w), fault))
+            fail_msg("%s", fault);
+        assert_unchanged(&h, &w);
+    }
+    adah_index_writer_close(w);
+}
+
+static void test_memory_that_runs_out_changes_nothing(void **state) {
+    (void)state;
+    fail_every_allocation(add_and_commit);
+    fail_every_allocation(compact);
+}
+
 static void set_limit(rlim_t n_bytes) {
     struct rlimit limit;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
@@ -405,7 +450,7 @@ static void fail_at_every_size(work_function *work) {
     rlim_t least = work == compact ? 64 : 1;
     for (rlim_t limit = 0;;) {
         assert_int_equal(stat(path, &info), 0);
-        limit = work == compact ? limit + 311 : (rlim_t)info.st_size + least;
+        limit = work == compact ? limit + 311 + limit / 4 : (rlim_t)info.st_size + least;
         least += 211;
         set_limit(limit);
         const adah_code code = work(w, &h, &status);
@@ -537,6 +582,32 @@ static void test_leftovers_are_removed(void **state) {
     assert_int_equal(adah_file_commit(alive, NULL), ADAH_OK);
 }
 
+/* Compaction puts the new file where the link leads, with the mode of the old. */
+static void test_compaction_keeps_links_and_modes(void **state) {
+    (void)state;
+    char link_path[512], real_path[600];
+    struct stat info;
+    memcpy(link_path, path, sizeof link_path);
+    history h = history_begin(21, 10);
+    adah_index_writer *w = create();
+    commit(&h, w);
+    adah_index_writer_close(w);
+    snprintf(real_path, sizeof real_path, "%s.real", path);
+    assert_int_equal(rename(path, real_path), 0);
+    assert_int_equal(symlink(real_path, link_path), 0);
+    assert_int_equal(chmod(real_path, 0640), 0);
+    assert_int_equal(adah_index_writer_open(link_path, &w, NULL), ADAH_OK);
+    assert_int_equal(adah_index_writer_compact(w, silent, NULL), ADAH_OK);
+    commit(&h, w);
+    adah_index_writer_close(w);
+    assert_int_equal(lstat(link_path, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_int_equal(lstat(real_path, &info), 0);
+    assert_int_equal(info.st_mode & 07777, 0640);
+    assert_int_equal(temporary_folder_count(&folder), 2);
+    assert_is(&h);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_every_flipped_byte_is_noticed, set_up, tear_down),
@@ -544,11 +615,13 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_other_files_are_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_file_that_shrinks_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_full_disk_changes_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_memory_that_runs_out_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_write_cut_short_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_permission, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_writer_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_replaced_file_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_leftovers_are_removed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_compaction_keeps_links_and_modes, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
