@@ -2,18 +2,16 @@
  *
  * The layout, seen in files that FAISS wrote; little-endian, without padding:
  *
- *     index       type (4 letters), n_bits (4 bytes), bytes of a code (4), n codes (8), is trained (1), metric (4, of no meaning
- *                 here), then by type:
- *     IBxF        vector of bytes: the codes
- *     IBMp, IBM2  an index, vector of ids. FAISS 1.7.3 leaves the bytes of a code of the outer index 0, which later ones refuse
- *     IBwF        n_lists (8), nprobe (8), an index of the centroids, direct map, inverted lists
- *     vector      number of items (8), items
- *     direct map  kind (1), vector of numbers (8 each); of kind 2 also vector of pairs (16 each)
- *     lists       "ilar", n_lists (8), bytes of a code (8), "full" or "sprs", vector of sizes (8 each): of all lists, or pairs
- *                 (list, size) of those not empty; then of each list its codes and its ids (8 each). Or "il00": there are none
+ *     index       type (4 letters), n_bits (4 bytes), bytes of a code (4), n codes (8), is trained (1), metric (4, of
+ * no meaning here), then by type: IBxF        vector of bytes: the codes IBMp, IBM2  an index, vector of ids.
+ * FAISS 1.7.3 leaves the bytes of a code of the outer index 0, which later ones refuse IBwF        n_lists (8),
+ * nprobe (8), an index of the centroids, direct map, inverted lists vector      number of items (8), items direct map
+ * kind (1), vector of numbers (8 each); of kind 2 also vector of pairs (16 each) lists       "ilar", n_lists (8),
+ * bytes of a code (8), "full" or "sprs", vector of sizes (8 each): of all lists, or pairs (list, size) of those not
+ * empty; then of each list its codes and its ids (8 each). Or "il00": there are none
  *
- * A reader holds the file as a memory map and takes bytes from the front, so that no count is believed before the bytes it
- * stands for are there; memory is asked for only then. */
+ * A reader holds the file as a memory map and takes bytes from the front, so that no count is believed before the
+ * bytes it stands for are there; memory is asked for only then. */
 #include "index/faiss_file.h"
 #include "base/file.h"
 #include "base/memory.h"

@@ -3,13 +3,10 @@
 #define XXH_INLINE_ALL
 #include "index/index_builder.h"
 #include "base/memory.h"
-#include "base/random.h"
 #include "index/segment_writer.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
-#include <time.h>
 #include <xxhash.h>
 
 struct adah_index_builder {
@@ -23,16 +20,6 @@ struct adah_index_builder {
     int broken; /* an item is there in part, or its labels are */
     adah_index_header header;
 };
-
-/* Different for any two files. */
-static uint64_t new_file_number(void) {
-    uint64_t number;
-    if (getrandom(&number, sizeof number, GRND_NONBLOCK) == (ssize_t)sizeof number)
-        return number;
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return adah_random_mix((uint64_t)t.tv_sec, (uint64_t)t.tv_nsec ^ (uint64_t)(uintptr_t)&t);
-}
 
 adah_index_mark adah_index_make_mark(uint64_t file_number, uint64_t n_segments, uint64_t end) {
     adah_index_mark mark = {.file_number = file_number, .n_segments = n_segments, .end = end};
@@ -77,9 +64,7 @@ adah_code adah_index_builder_create(const char *path, size_t n_bits, const uint8
     memcpy(b->header.magic, adah_index_magic, sizeof b->header.magic);
     b->header.version = ADAH_INDEX_VERSION;
     b->header.n_bits = (uint32_t)n_bits;
-    b->header.file_number = new_file_number();
     memcpy(b->header.model_identity, model_identity, ADAH_MODEL_IDENTITY_BYTES);
-    b->header.checksum = XXH3_64bits(&b->header, sizeof b->header); /* with zero in its place */
     b->path = adah_memory_text(path);
     static const uint8_t front[ADAH_INDEX_FRONT_BYTES];
     adah_code code = b->path ? adah_file_create(path, &b->file, status) : adah_fail_memory(status, strlen(path) + 1);
@@ -129,12 +114,13 @@ adah_code adah_index_builder_add(adah_index_builder *b, const adah_index_item *i
 }
 
 static adah_code finish(adah_index_builder *b, uint64_t next_id, adah_status *status) {
-    const adah_segment_place place = {.file_number = b->header.file_number,
-                                      .next_id = next_id > b->next_id ? next_id : b->next_id,
+    const adah_segment_place place = {.next_id = next_id > b->next_id ? next_id : b->next_id,
                                       .label_name = (const char *const *)b->labels.name,
                                       .n_new_labels = b->labels.n,
                                       .with_tables = 1};
     ADAH_TRY(adah_segment_writer_finish(b->segment, &place, NULL, NULL, status));
+    b->header.file_number = adah_segment_writer_file_number(b->segment);
+    b->header.checksum = XXH3_64bits(&b->header, sizeof b->header); /* with zero in its place */
     const adah_index_mark mark = adah_index_make_mark(b->header.file_number, 1, adah_file_position(b->file));
     ADAH_TRY(adah_file_patch(b->file, adah_index_mark_place(1), &mark, sizeof mark, status));
     return adah_file_patch(b->file, 0, &b->header, sizeof b->header, status);

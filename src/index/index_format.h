@@ -49,7 +49,7 @@ typedef struct adah_index_section {
 typedef struct adah_index_header {
     uint8_t magic[8];
     uint32_t version, n_bits;
-    uint64_t file_number; /* at random: bytes of another file are not taken for this one's */
+    uint64_t file_number; /* bytes of another file are not taken for this one's */
     uint8_t model_identity[16];
     uint64_t zero[2];
     uint64_t checksum;

@@ -388,6 +388,12 @@ static adah_code put_record_data(adah_segment_writer *w, adah_status *status) {
     return put_section(w, ADAH_SECTION_RECORD_STARTS, w->starts.number, w->starts.n * sizeof(uint64_t), status);
 }
 
+/* The same records give the same file, others another number. */
+static uint64_t new_file_number(const adah_segment_writer *w) {
+    const uint64_t sum = XXH3_64bits(w->table, w->header.n_sections * sizeof *w->table);
+    return sum ? sum : 1;
+}
+
 adah_code adah_segment_writer_finish(adah_segment_writer *w, const adah_segment_place *place, const uint8_t **bytes,
                                      size_t *n_bytes, adah_status *status) {
     if (w->broken || (w->file && w->ids_descend))
@@ -419,7 +425,7 @@ adah_code adah_segment_writer_finish(adah_segment_writer *w, const adah_segment_
 
     adah_index_segment_header *h = &front.parts.header;
     memcpy(h->magic, adah_index_segment_magic, sizeof h->magic);
-    h->file_number = place->file_number;
+    h->file_number = place->file_number ? place->file_number : new_file_number(w);
     h->number = place->number;
     h->n_bytes = position(w);
     h->n_records = w->n_records;
@@ -429,6 +435,7 @@ adah_code adah_segment_writer_finish(adah_segment_writer *w, const adah_segment_
     h->first_label = (uint32_t)place->first_label;
     h->n_sections = w->header.n_sections;
     memcpy(front.parts.table, w->table, h->n_sections * sizeof *w->table);
+    w->header.file_number = h->file_number;
     h->checksum = XXH3_64bits(front.bytes, sizeof *h + h->n_sections * sizeof(adah_index_section));
     if (w->file)
         return adah_file_patch(w->file, w->start, front.bytes, sizeof front, status);
@@ -437,3 +444,5 @@ adah_code adah_segment_writer_finish(adah_segment_writer *w, const adah_segment_
     *n_bytes = w->all.n_bytes;
     return ADAH_OK;
 }
+
+uint64_t adah_segment_writer_file_number(const adah_segment_writer *w) { return w->header.file_number; }

@@ -16,7 +16,8 @@ typedef struct adah_segment_item {
 
 /* What the segment's header says beside what the records tell. */
 typedef struct adah_segment_place {
-    uint64_t file_number, number, first_row, next_id;
+    uint64_t file_number; /* 0: that of a new file, made from what the segment holds */
+    uint64_t number, first_row, next_id;
     size_t first_label;            /* labels of earlier segments */
     const char *const *label_name; /* the new ones */
     size_t n_new_labels;
@@ -39,5 +40,8 @@ adah_code adah_segment_writer_add(adah_segment_writer *writer, const adah_segmen
 /* Completes the segment; in memory, *bytes belongs to the writer. */
 adah_code adah_segment_writer_finish(adah_segment_writer *writer, const adah_segment_place *place,
                                      const uint8_t **bytes, size_t *n_bytes, adah_status *status);
+
+/* Of the finished segment. */
+uint64_t adah_segment_writer_file_number(const adah_segment_writer *writer);
 
 #endif
