@@ -4,6 +4,7 @@
  * the header in front is filled in. Numbers that only count (ids 7, 8, 9, ..., every record with both codes) are not
  * kept at all, and neither is record data as long as no record has any: a collection of bare codes costs its codes.
  * In memory, records may come in any order of ids; they are put in order at the end. */
+#define _GNU_SOURCE
 #define XXH_INLINE_ALL
 #include "index/segment_writer.h"
 #include "base/memory.h"
@@ -13,6 +14,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
 #include <xxhash.h>
 
 /* Room for the header and the sections this version writes. */
@@ -388,10 +391,14 @@ static adah_code put_record_data(adah_segment_writer *w, adah_status *status) {
     return put_section(w, ADAH_SECTION_RECORD_STARTS, w->starts.number, w->starts.n * sizeof(uint64_t), status);
 }
 
-/* The same records give the same file, others another number. */
+/* The same records give the same file, others another number; a file that begins empty has one at random. */
 static uint64_t new_file_number(const adah_segment_writer *w) {
-    const uint64_t sum = XXH3_64bits(w->table, w->header.n_sections * sizeof *w->table);
-    return sum ? sum : 1;
+    uint64_t number = 0;
+    if (w->n_records)
+        number = XXH3_64bits(w->table, w->header.n_sections * sizeof *w->table);
+    else if (getrandom(&number, sizeof number, GRND_NONBLOCK) != (ssize_t)sizeof number)
+        number = (uint64_t)time(NULL);
+    return number ? number : 1;
 }
 
 adah_code adah_segment_writer_finish(adah_segment_writer *w, const adah_segment_place *place, const uint8_t **bytes,
