@@ -36,6 +36,17 @@ static int set_up(void **state) {
     return 0;
 }
 
+/* Where no disk is waited for, if there is such a place: for thousands of files. */
+static int set_up_in_memory(void **state) {
+    const char *usual = getenv("TMPDIR");
+    if (usual || access("/dev/shm", W_OK) != 0)
+        return set_up(state);
+    setenv("TMPDIR", "/dev/shm", 1);
+    const int code = set_up(state);
+    unsetenv("TMPDIR");
+    return code;
+}
+
 static int tear_down(void **state) {
     (void)state;
     temporary_folder_remove(&folder);
@@ -362,7 +373,7 @@ static void test_a_lost_tail_loses_nothing_that_a_mark_acknowledges(void **state
             if (n_whole < n)
                 assert_damaged();
             else
-                assert_batches(&f, n_whole - 1, cut % 499 == 0 || f.end[n_whole - 1] == cut);
+                assert_batches(&f, n_whole - 1, f.end[n_whole - 1] == cut);
         }
     }
     free(f.bytes);
@@ -413,9 +424,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_killed_writer_loses_nothing_acknowledged, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_writers_take_turns, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_lost_tail_loses_nothing_that_a_mark_acknowledges, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_zeros_in_the_tail_end_it, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_batch_of_another_file_is_not_taken, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_lost_tail_loses_nothing_that_a_mark_acknowledges, set_up_in_memory,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_zeros_in_the_tail_end_it, set_up_in_memory, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_batch_of_another_file_is_not_taken, set_up_in_memory, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

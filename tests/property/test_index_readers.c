@@ -215,6 +215,8 @@ static void *read_on(void *context) {
             history_step(&h);
         check(&h, x, &s);
         atomic_fetch_add(&shared->n_states, 1);
+        nanosleep(&(struct timespec){0, 100000},
+                  NULL); /* readers on every processor can keep the disk from its work */
         kept *k = &old[history_random(&s, N_KEPT)];
         if (k->x)
             check(&k->h, k->x, &s);
@@ -302,16 +304,18 @@ static void test_readers_see_whole_batches(void **state) {
     adah_index_writer_close(w);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     assert_true(shared != MAP_FAILED);
+    const double n_seconds = wanted ? atof(wanted) : 2;
     fflush(stdout);
     const pid_t child = fork();
     assert_true(child >= 0);
+    alarm((unsigned)n_seconds + 120); /* an end to both processes, should one wait for ever */
     if (child == 0) {
         read_in_threads(N_OTHERS, threads);
         join(N_OTHERS, threads);
         _exit(0);
     }
     read_in_threads(N_THREADS, threads);
-    write_on(wanted ? atof(wanted) : 2);
+    write_on(n_seconds);
     join(N_THREADS, threads);
     assert_int_equal(waitpid(child, &how, 0), child);
     assert_int_equal(how, 0);
@@ -321,6 +325,7 @@ static void test_readers_see_whole_batches(void **state) {
         fail_msg("%d faults, the first: %s", shared->n_faults, shared->fault);
     assert_true(shared->n_states > 0);
     assert_int_equal(adah_index_verify(path, NULL), ADAH_OK);
+    alarm(0);
     munmap(shared, sizeof *shared);
     temporary_folder_remove(&folder);
 }
