@@ -461,6 +461,7 @@ const char *adah_index_label_name(const adah_index *x, uint32_t label) {
 adah_code adah_index_record(const adah_index *x, uint64_t row, adah_index_entry *entry, adah_status *status) {
     if (row >= x->n_rows)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: row %llu of %llu", x->path, (ull)row, (ull)x->n_rows);
+    ADAH_TRY(adah_index_check_size(x, status));
     const adah_segment_view *v = &x->view[adah_index_segment_of(x, row)];
     const uint64_t record = row - v->segment->header.first_row;
     if (!adah_index_is_alive(v, record))

@@ -10,9 +10,9 @@
 
 enum {
     ADAH_INDEX_VERSION = 2,
-    ADAH_INDEX_FRONT_BYTES = 4096, /* header and marks; segments follow */
-    ADAH_INDEX_MARK_AT = 1024,     /* the first of two marks, each in a disk sector of its own */
-    ADAH_INDEX_MARK_STEP = 1024,
+    ADAH_INDEX_FRONT_BYTES = 12288, /* header and marks, a block of the disk each; segments follow */
+    ADAH_INDEX_MARK_AT = 4096, /* the first of two marks */
+    ADAH_INDEX_MARK_STEP = 4096,
     ADAH_INDEX_N_MARKS = 2,
     ADAH_INDEX_ALIGNMENT = 64, /* of segments in the file and sections in a segment */
     ADAH_INDEX_SECTIONS_MAX = 32,

@@ -77,7 +77,7 @@ done
 cp scenes.adah bad.adah
 flip bad.adah 8 # the version
 bad_index ''
-for at in 0 12 16 40 56 70 $((n / 4)) $((n / 2)) $((n * 3 / 4)) $((n - 1)); do
+for at in 0 12 16 40 56 70 4100 $((n / 4)) $((n / 2)) $((n * 3 / 4)) $((n - 1)); do
     cp scenes.adah bad.adah
     flip bad.adah "$at"
     expect 1 index verify --index bad.adah
