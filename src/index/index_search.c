@@ -18,7 +18,10 @@
  * below, up to half of the truth, so half a scan is where the two meet. Of many queries scanned together each costs
  * less than one alone, which waits for the memory; but through the tables every thread has a query of its own.
  * Measured by bench_hamming. */
-enum { MANY_QUERIES = 8 };
+enum {
+    MANY_QUERIES = 8,
+    N_TRIED = 16 /* of many queries: when half of these do not pay, the others are scanned at once */
+};
 static const double alone_share = 0.5, scanned_together = 0.16; /* of the time of a query scanned alone */
 
 static double budget_share(size_t n_queries) {
@@ -49,7 +52,7 @@ typedef struct search {
 /* One search through the tables of a run. */
 typedef struct table_search {
     search *s;
-    size_t run;
+    size_t run, first; /* first: query of the loop */
     double budget;
     adah_code *code; /* n_queries */
     adah_hit_list *found;
@@ -201,9 +204,10 @@ static adah_code scan_runs(search *s, const adah_code_run *runs, size_t n_runs, 
     return code;
 }
 
-static void ask_tables(void *context, size_t query) {
+static void ask_tables(void *context, size_t i) {
     table_search *t = context;
     const search *s = t->s;
+    const size_t query = t->first + i;
     const adah_search_options *o = s->options;
     const adah_code_set *set = &s->view[t->run]->segment->sets[s->to];
     const adah_multi_index_query q = {.code = s->queries + query * s->n_code_bytes,
@@ -221,20 +225,35 @@ static void ask_tables(void *context, size_t query) {
     s->is_unanswered[query] = t->code[query] != ADAH_OK || !done;
 }
 
+static void ask_all(table_search *t) {
+    search *s = t->s;
+    const size_t n_first =
+        s->options->method == ADAH_SEARCH_AUTO && s->n_queries > 2 * N_TRIED ? N_TRIED : s->n_queries;
+    size_t n_answered = 0;
+    adah_parallel_for(n_first, 1, ask_tables, t);
+    for (size_t i = 0; i < n_first; i++)
+        n_answered += !s->is_unanswered[i];
+    memset(s->is_unanswered + n_first, 1, s->n_queries - n_first);
+    t->first = n_first;
+    if (2 * n_answered > n_first)
+        adah_parallel_for(s->n_queries - n_first, 1, ask_tables, t);
+}
+
 /* All queries through the tables of a run; is_unanswered tells for which that did not pay. */
 static adah_code search_tables(search *s, size_t run, adah_status *status) {
-    table_search t = {s, run,
-                      s->options->method == ADAH_SEARCH_TABLES ? INFINITY
-                                                               : budget_share(s->n_queries) * (double)s->runs[run].n,
-                      NULL, NULL};
+    table_search t = {
+        s,
+        run,
+        0,
+        s->options->method == ADAH_SEARCH_TABLES ? INFINITY : budget_share(s->n_queries) * (double)s->runs[run].n,
+        NULL,
+        NULL};
     t.code = adah_memory_zeroed(s->n_queries, sizeof *t.code);
     t.found = adah_memory_zeroed(s->n_queries, sizeof *t.found);
     adah_code code =
         t.code && t.found ? ADAH_OK : adah_fail_memory(status, s->n_queries * (sizeof *t.code + sizeof *t.found));
-    if (code == ADAH_OK && s->n_queries == 1)
-        ask_tables(&t, 0); /* not from a thread of a loop: it may use threads itself */
-    else if (code == ADAH_OK)
-        adah_parallel_for(s->n_queries, 1, ask_tables, &t);
+    if (code == ADAH_OK)
+        ask_all(&t);
     for (size_t i = 0; i < s->n_queries && code == ADAH_OK; i++) {
         if (t.code[i] != ADAH_OK)
             code = t.code[i] == ADAH_ERROR_MEMORY
