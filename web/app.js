@@ -182,7 +182,7 @@ function go(change, { typed = false } = {}) {
     return show();
 }
 
-const links = { // addresses for <a href>, so that a middle click opens them
+const links = { // for <a href>, so that a middle click opens them; a plain click goes from the state of that moment
     item: (id, by) => addressOf({ ...read(), kind: "id", id, by, k: N_FIRST }),
     words: (q) => addressOf({ ...read(), kind: "q", q, k: N_FIRST }),
 };
@@ -457,6 +457,7 @@ function showAnswer(state, answer) {
     else $("results").replaceChildren(...cards);
     if (n_kept) cards[0]?.querySelector("a").focus({ preventScroll: true });
     $("more").hidden = is_all || state.k >= info.limits.k_max;
+    performance.mark("results"); // for tests and developer tools
 }
 
 const chips = (labels) => (labels?.length ? make("ul", { class: "chips", "aria-label": "Labels" }, ...labels.map((each) => make("li", {}, each))) : null);
@@ -562,9 +563,10 @@ document.addEventListener("click", async (event) => {
     const link = event.target.closest("a[data-go]");
     if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
-    history.pushState({}, "", link.href);
+    const { searchParams } = new URL(link.href);
     scrollTo({ top: 0 });
-    await show();
+    if (searchParams.has("id")) await go({ id: searchParams.get("id"), by: searchParams.get("by") ?? "image" });
+    else await go({ q: searchParams.get("q") ?? "", ...(searchParams.has("q") ? {} : { to: defaultTo(), cut: false, labels: [] }) });
     $("query-title")?.focus({ preventScroll: true });
 });
 addEventListener("popstate", () => show());
