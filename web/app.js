@@ -288,7 +288,8 @@ function tellError(error) {
     } else if (error.status === 0) tell("The server does not answer", "It may have been stopped, or the network is down.", retry());
     else if (error.status === 503) tell("The server is not ready", sentence(error.message), retry());
     else if (error.status === 422 && state?.kind === "q")
-        tell("None of these words is known here", "The model has not learned them. Try plainer or more common words, one or two are enough.");
+        tell("None of these words is known here", "The model has not learned them. Try plainer or more common words, one or two are enough.",
+             button("See examples", () => go({ q: "" }), "solid"));
     else if (error.status === 404) tell("There is no such item", sentence(error.message));
     else if (error.status === 410) tell("This picture was given before the page was loaded", sentence(error.message));
     else tell("That did not work", sentence(error.message), error.status >= 500 ? retry() : null);
@@ -401,7 +402,7 @@ async function showMask(frame, figure, blob, signal) {
     figure.append(make("div", { class: "slider" }, make("span", { "aria-hidden": "true" }, "Picture"),
                        make("label", { class: "hidden-label", for: "mask" }, "From the picture to the mask"), slider,
                        make("span", { "aria-hidden": "true" }, "Mask")),
-                  make("figcaption", { class: "soft" }, `The model looks at ${Math.round(share * 100)} % of it; the rest is dark.`));
+                  make("figcaption", { class: "soft" }, `The model looks at ${Math.round(share * 100)} % of it.`));
 }
 
 // How much each word of the query carried.

@@ -23,10 +23,11 @@ stop_all() {
 trap stop_all EXIT
 
 # serve PORT OPTIONS... - sets $url.
+images=(--images scenes)
 serve() {
     local port=$1 i
     shift
-    "$ADAH" serve --model model.safetensors --index scenes.adah --images scenes --port "$port" "$@" >"$work/served" 2>"$work/served.log" &
+    "$ADAH" serve --model model.safetensors --index scenes.adah "${images[@]}" --port "$port" "$@" >"$work/served" 2>"$work/served.log" &
     server_pid=$!
     url=
     for i in {1..200}; do
@@ -124,6 +125,7 @@ no_errors
 go "$url"
 is 'document.querySelector("#start h1").checkVisibility()'
 is '!document.querySelector("#results li")'
+is 'document.querySelector(".examples a") && [...document.querySelectorAll(".examples a")].every((a) => a.querySelector("img.loaded"))'
 shoot start
 readable start
 no_errors
@@ -286,4 +288,13 @@ type_in '#token-value' secret-of-this-test
 press enter
 is "document.querySelector('#results .main') && $picture_loaded && !document.querySelector('#token').checkVisibility()"
 is '[...document.querySelectorAll("#results .main img")].slice(0, 4).every((i) => i.src.startsWith("blob:"))'
+stop_server
+
+# Without the pictures, texts stand in their place.
+images=()
+serve 0
+go "$url?q=red"
+is 'document.querySelectorAll("#results.grid .main .blank").length === 24 && !document.querySelector("#results img")'
+is '[...document.querySelectorAll("#results .blank")].every((b) => b.textContent.length > 3)'
+readable 'no pictures'
 finish
