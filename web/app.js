@@ -179,7 +179,7 @@ function go(change, { typed = false } = {}) {
     const same = address === location.pathname + location.search && !location.hash;
     if (same || (typed && history.state?.typed)) history.replaceState({ typed }, "", address);
     else history.pushState({ typed }, "", address);
-    return show();
+    return show({ typed });
 }
 
 const links = { // for <a href>, so that a middle click opens them; a plain click goes from the state of that moment
@@ -190,16 +190,16 @@ const keyOf = (state, names) => JSON.stringify(names.map((name) => state[name]))
 
 // ---------------------------------------------------------------- the page as a whole
 
-async function show({ again = false } = {}) {
+async function show({ again = false, typed = false } = {}) {
     clearTimeout(typing);
     running?.abort();
     running = new AbortController();
     const { signal } = running;
-    const skeletons = setTimeout(showSkeletons, SKELETON_AFTER_MS);
+    const skeletons = setTimeout(() => read().kind && showSkeletons(), SKELETON_AFTER_MS);
     try {
         if (!info) await start(signal);
         const state = read();
-        showControls(state);
+        showControls(state, typed);
         $("token").hidden = true;
         tell();
         if (!state.kind) return showStart(signal);
@@ -234,12 +234,12 @@ async function start(signal) {
     if (!model.takes_images) $("words").placeholder = "Words";
     document.querySelector(".switch").hidden = !index.n_image_codes || !index.n_text_codes;
     $("filter").hidden = index.labels.length < 2;
-    $("labels").replaceChildren(...index.labels.map((label) =>
-        make("label", { class: "check" }, make("input", { type: "checkbox", name: "label", value: label }), make("span", {}, label))));
+    $("labels").replaceChildren(...index.labels.map((label) => make("label", { class: "check" },
+        make("input", { type: "checkbox", name: "label", value: label }), make("span", {}, label))));
 }
 
-function showControls(state) {
-    if (document.activeElement !== $("words") || !history.state?.typed) $("words").value = state.kind === "q" ? state.q : "";
+function showControls(state, typed) {
+    if (!typed) $("words").value = state.kind === "q" ? state.q : ""; // else the box is ahead of the address, by a space say
     $("clear").hidden = !state.kind;
     $("options").hidden = !state.kind;
     $("options").elements.to.value = state.to;
@@ -254,7 +254,6 @@ function showControls(state) {
 function showSkeletons() {
     document.body.classList.add("waiting");
     if ($("results").children.length) return; // the last answer stays, dimmed
-    $("start").hidden = true;
     $("results").replaceChildren(...Array.from({ length: 12 }, () => make("li", { class: "skeleton", "aria-hidden": "true" })));
 }
 
@@ -265,7 +264,7 @@ function tell(title, text, ...actions) {
     $("results").replaceChildren();
     $("more").hidden = true;
     $("found").textContent = "";
-    $("notice").append(make("h2", {}, title), make("p", {}, text), make("div", { class: "row" }, ...actions));
+    $("notice").append(make("h2", {}, title), make("p", {}, text), make("div", { class: "row" }, ...actions.filter(Boolean)));
 }
 
 const retry = () => button("Try again", () => show({ again: true }), "solid");
@@ -282,13 +281,16 @@ function tellError(error) {
         tell();
         for (const id of ["start", "query", "options"]) $(id).hidden = true;
         $("results").replaceChildren();
-        $("token-message").textContent = sessionStorage.getItem("adah-token") ? "The token was not accepted." : "Whoever runs it can tell you one.";
+        $("token-message").textContent = sessionStorage.getItem("adah-token")
+            ? "The token was not accepted." : "Whoever runs it can tell you one.";
         $("token").hidden = false;
         $("token-value").focus();
-    } else if (error.status === 0) tell("The server does not answer", "It may have been stopped, or the network is down.", retry());
+    } else if (error.status === 0)
+        tell("The server does not answer", "It may have been stopped, or the network is down.", retry());
     else if (error.status === 503) tell("The server is not ready", sentence(error.message), retry());
     else if (error.status === 422 && state?.kind === "q")
-        tell("None of these words is known here", "The model has not learned them. Try plainer or more common words, one or two are enough.",
+        tell("None of these words is known here",
+             "The model has not learned them. Try plainer or more common words, one or two are enough.",
              button("See examples", () => go({ q: "" }), "solid"));
     else if (error.status === 404) tell("There is no such item", sentence(error.message));
     else if (error.status === 410) tell("This picture was given before the page was loaded", sentence(error.message));
@@ -309,8 +311,8 @@ async function showStart(signal) {
     const examples = make("ul", { class: "examples", "aria-label": "Examples" });
     $("start").replaceChildren(
         make("h1", {}, "Find pictures by words, and words by pictures"),
-        make("p", { class: "lead" }, `This archive holds ${plural(index.n_records, "item", "items")}. Ask with ${ways}, and see what is near in meaning: `
-            + `every picture and text has a code of ${model.n_bits} bits, and alike means few bits that differ.`
+        make("p", { class: "lead" }, `This archive holds ${plural(index.n_records, "item", "items")}. Ask with ${ways}, and see `
+            + `what is near in meaning: every picture and text has a code of ${model.n_bits} bits, and alike means few that differ.`
             + (model.takes_images ? " A picture can be chosen, dropped anywhere on this page, or pasted." : "")),
         examples,
     );
@@ -399,8 +401,10 @@ async function showMask(frame, figure, blob, signal) {
     draw();
     frame.append(canvas);
     const share = map.mask.reduce((sum, attended) => sum + attended, 0) / map.mask.length;
-    figure.append(make("div", { class: "slider" }, make("span", { "aria-hidden": "true" }, "Picture"),
-                       make("label", { class: "hidden-label", for: "mask" }, "From the picture to the mask"), slider,
+    figure.append(make("div", { class: "slider" },
+                       make("span", { "aria-hidden": "true" }, "Picture"),
+                       make("label", { class: "hidden-label", for: "mask" }, "From the picture to the mask"),
+                       slider,
                        make("span", { "aria-hidden": "true" }, "Mask")),
                   make("figcaption", { class: "soft" }, `The model looks at ${Math.round(share * 100)} % of it.`));
 }
@@ -414,7 +418,8 @@ function showWords(words) {
         ? make("span", { title: `without it the query changes by ${Math.round(weight * 100)} %` }, word, bar(weight / largest),
                make("span", { class: "hidden-label" }, `, weight ${Math.round(weight * 100)} %`))
         : make("span", { class: "unknown" }, make("s", {}, word), make("small", {}, "not in the vocabulary")))));
-    panel.replaceChildren(make("div", { class: "facts weights" }, make("h2", { id: "query-title" }, "What each word carried"), list));
+    panel.replaceChildren(make("div", { class: "facts weights" },
+                               make("h2", { id: "query-title" }, "What each word carried"), list));
 }
 
 // ---------------------------------------------------------------- what is found
@@ -442,10 +447,11 @@ function showAnswer(state, answer) {
     if (query.words) showWords(query.words);
     const what = state.to === "image" ? ["picture", "pictures"] : ["text", "texts"];
     if (!hits.length) {
-        const actions = [state.cut && button("Show the nearest anyway", () => go({ cut: false }), "solid"),
-                         state.labels.length && button("Look under all labels", () => go({ labels: [] }), "solid")].filter(Boolean);
-        tell(`No ${what[1]} found`, state.cut ? "Nothing here is close enough to be an answer." : state.labels.length
-            ? "Nothing under these labels." : "Try other words, or another picture.", ...actions);
+        const why = state.cut ? "Nothing here is close enough to be an answer."
+            : state.labels.length ? "Nothing under these labels." : "Try other words, or another picture.";
+        tell(`No ${what[1]} found`, why,
+             state.cut ? button("Show the nearest anyway", () => go({ cut: false }), "solid") : null,
+             state.labels.length ? button("Look under all labels", () => go({ labels: [] }), "solid") : null);
         $("found").textContent = `No ${what[1]} found`;
         return;
     }
@@ -461,7 +467,8 @@ function showAnswer(state, answer) {
     performance.mark("results"); // for tests and developer tools
 }
 
-const chips = (labels) => (labels?.length ? make("ul", { class: "chips", "aria-label": "Labels" }, ...labels.map((each) => make("li", {}, each))) : null);
+const chips = (labels) => (labels?.length
+    ? make("ul", { class: "chips", "aria-label": "Labels" }, ...labels.map((each) => make("li", {}, each))) : null);
 
 function distance(hit) {
     const { n_bits } = info.model;
@@ -480,10 +487,14 @@ function card(hit, eager) {
 }
 
 function line(hit, eager) {
-    const link = make("a", { class: "main caption", href: links.item(hit.id, "text"), "data-go": true, title: "More like this" }, hit.text || fileName(hit));
     const has_picture = info.has_pictures && hit.has_picture;
-    return make("li", {}, has_picture ? make("span", { class: "thumb" }, itemImage(hit, 96, blank(), { eager, alt: "" })) : null,
-                make("div", { class: "about" }, link, chips(hit.labels)), distance(hit), has_picture ? openLink(hit) : null);
+    const link = make("a", { class: "main caption", href: links.item(hit.id, "text"), "data-go": true, title: "More like this" },
+                      hit.text || fileName(hit));
+    return make("li", {},
+                has_picture ? make("span", { class: "thumb" }, itemImage(hit, 96, blank(), { eager, alt: "" })) : null,
+                make("div", { class: "about" }, link, chips(hit.labels)),
+                distance(hit),
+                has_picture ? openLink(hit) : null);
 }
 
 // ---------------------------------------------------------------- a picture is given
@@ -547,7 +558,10 @@ function clear() {
 }
 $("clear").addEventListener("click", clear);
 $("options").addEventListener("change", () => go({
-    to: $("options").elements.to.value, cut: $("cut").checked, labels: [...$("labels").querySelectorAll(":checked")].map((box) => box.value) }));
+    to: $("options").elements.to.value,
+    cut: $("cut").checked,
+    labels: [...$("labels").querySelectorAll(":checked")].map((box) => box.value),
+}));
 $("options").addEventListener("submit", (event) => event.preventDefault());
 $("no-labels").addEventListener("click", () => go({ labels: [] }));
 $("more").addEventListener("click", () => go({ k: read().k + N_FIRST }));
@@ -567,7 +581,8 @@ document.addEventListener("click", async (event) => {
     const { searchParams } = new URL(link.href);
     scrollTo({ top: 0 });
     if (searchParams.has("id")) await go({ id: searchParams.get("id"), by: searchParams.get("by") ?? "image" });
-    else await go({ q: searchParams.get("q") ?? "", ...(searchParams.has("q") ? {} : { to: defaultTo(), cut: false, labels: [] }) });
+    else if (searchParams.has("q")) await go({ q: searchParams.get("q") });
+    else await go({ q: "", to: defaultTo(), cut: false, labels: [] });
     $("query-title")?.focus({ preventScroll: true });
 });
 addEventListener("popstate", () => show());
@@ -579,7 +594,8 @@ function step(event) {
     const from_box = document.activeElement === $("words") && event.key === "ArrowDown";
     if (!mains.length || (at < 0 && !from_box)) return;
     const top = (link) => link.getBoundingClientRect().top;
-    const n_columns = $("results").className === "list" ? 1 : Math.max(1, mains.filter((link) => Math.abs(top(link) - top(mains[0])) < 2).length);
+    const n_columns = $("results").className === "list"
+        ? 1 : mains.filter((link) => Math.abs(top(link) - top(mains[0])) < 2).length;
     const to = from_box ? 0 : { ArrowLeft: at - 1, ArrowRight: at + 1, ArrowUp: at - n_columns, ArrowDown: at + n_columns,
                                 Home: 0, End: mains.length - 1 }[event.key];
     if (to === undefined) return;

@@ -27,6 +27,7 @@ images=(--images scenes)
 serve() {
     local port=$1 i
     shift
+    : >"$work/served"
     "$ADAH" serve --model model.safetensors --index scenes.adah "${images[@]}" --port "$port" "$@" >"$work/served" 2>"$work/served.log" &
     server_pid=$!
     url=
