@@ -312,7 +312,7 @@ async function showStart(signal) {
     $("start").replaceChildren(
         make("h1", {}, "Find pictures by words, and words by pictures"),
         make("p", { class: "lead" }, `This archive holds ${plural(index.n_records, "item", "items")}. Ask with ${ways}, and see `
-            + `what is near in meaning: every picture and text has a code of ${model.n_bits} bits, and alike means few that differ.`
+            + `what is near in meaning: each picture and text has a code of ${model.n_bits} bits, and what is alike differs in few.`
             + (model.takes_images ? " A picture can be chosen, dropped anywhere on this page, or pasted." : "")),
         examples,
     );

@@ -16,7 +16,7 @@ browser_start() {
     chromedriver --port=0 >"$folder/chromedriver.log" 2>&1 &
     driver_pid=$!
     for i in {1..100}; do
-        port=$(grep -oE 'started successfully on port [0-9]+' "$folder/chromedriver.log" | grep -oE '[0-9]+$') && break
+        port=$(grep -oE 'started successfully on port [0-9]+' "$folder/chromedriver.log" 2>/dev/null | grep -oE '[0-9]+$') && break
         sleep 0.1
     done
     wanted=$(jq -n --arg profile "$folder/profile" '{capabilities: {alwaysMatch: {browserName: "chrome",
