@@ -383,18 +383,33 @@ async function showTags(side, request, signal) {
         make("li", {}, make("a", { href: links.words(word), "data-go": true }, word, bar(weight))))));
 }
 
-// The mask is small (7 x 7, say): one cell a pixel of a canvas that is stretched over the picture.
+// The mask laid over the picture: what is left out is dark, with a light edge. A mask is small (7 x 7, say), so its values
+// are interpolated between the middles of the cells, and the edge is where they pass one half.
+function drawMask({ n_height, n_width, mask }) {
+    const side = 32; // of a cell, in pixels of the canvas
+    const canvas = make("canvas", { width: n_width * side, height: n_height * side, "aria-hidden": "true" });
+    const context = canvas.getContext("2d");
+    const pixels = context.createImageData(canvas.width, canvas.height);
+    const between = (value, n) => Math.min(n - 1, Math.max(0, value));
+    for (let y = 0, i = 0; y < canvas.height; y++) {
+        const row = between((y + 0.5) / side - 0.5, n_height), top = Math.floor(row), below = between(top + 1, n_height);
+        for (let x = 0; x < canvas.width; x++, i += 4) {
+            const column = between((x + 0.5) / side - 0.5, n_width), left = Math.floor(column), right = between(left + 1, n_width);
+            const mix = (line) => mask[line * n_width + left] * (1 - column + left) + mask[line * n_width + right] * (column - left);
+            const value = mix(top) * (1 - row + top) + mix(below) * (row - top);
+            const edge = Math.max(0, 1 - Math.abs(value - 0.5) * 24);
+            const dark = Math.min(1, Math.max(0, (0.5 - value) * 24 + 0.5));
+            pixels.data.set([edge * 255, edge * 250, edge * 240, 255 * Math.max(edge, 0.92 * dark)], i);
+        }
+    }
+    context.putImageData(pixels, 0, 0);
+    return canvas;
+}
+
 async function showMask(frame, figure, blob, signal) {
     const map = await askJson("v1/attention", { body: blob, signal }).catch(() => null);
     if (!map || signal.aborted) return;
-    const canvas = make("canvas", { width: map.n_width, height: map.n_height, "aria-hidden": "true" });
-    const context = canvas.getContext("2d");
-    const pixels = context.createImageData(map.n_width, map.n_height);
-    map.mask.forEach((attended, i) => {
-        const seen = attended ? 1 : Math.min(1, map.probability[i]) * 0.5;
-        pixels.data.set([12, 11, 10, Math.round(255 * (1 - seen))], 4 * i);
-    });
-    context.putImageData(pixels, 0, 0);
+    const canvas = drawMask(map);
     const slider = make("input", { id: "mask", type: "range", min: 0, max: 100, value: 55 });
     const draw = () => (canvas.style.opacity = slider.value / 100);
     slider.addEventListener("input", draw);
