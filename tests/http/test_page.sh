@@ -260,6 +260,10 @@ for colour in light dark; do
         is 'document.querySelector("#results .main, .examples")'
         fits "$address"
     done
+    js 'document.querySelector("#filter").open = true' >/dev/null
+    fits labels
+    is 'document.querySelector("#labels").checkVisibility() && document.querySelector("#filter fieldset").getBoundingClientRect().right <= innerWidth'
+    shoot "labels-$colour"
     type_in '#file' "$picture"
     is 'document.querySelector("#query canvas")'
     fits picture
