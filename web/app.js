@@ -344,7 +344,8 @@ async function showQuery(state, signal) {
         return;
     }
     const side = make("div", { class: "facts" });
-    const figure = make("figure");
+    const masked = state.kind === "picture" && info.model.has_attention;
+    const figure = make("figure", { class: masked ? "masked" : null });
     let tags;
     if (state.kind === "picture") {
         const picture = pictures.get(state.picture);
@@ -352,7 +353,7 @@ async function showQuery(state, signal) {
         const frame = make("div", { class: "frame" }, make("img", { src: picture.url, alt: "The picture you search by" }));
         figure.append(frame);
         tags = { body: picture.blob, parameters: new URLSearchParams({ n: 10 }) };
-        if (info.model.has_attention) showMask(frame, figure, picture.blob, signal);
+        if (masked) showMask(frame, figure, picture.blob, signal);
     } else {
         const item = await askJson(`v1/items/${state.id}`, { signal });
         const other = state.by === "image" ? "text" : "image";
