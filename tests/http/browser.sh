@@ -1,0 +1,91 @@
+# shellcheck shell=bash
+# browser.sh - for tests of the page: headless Chromium driven by WebDriver, with curl and jq.
+#
+# browser_start, then go, js, type_in, press, shot, ...; browser_stop at the end. $driver is the session's address.
+browser_missing() {
+    local name missing=
+    for name in chromium chromedriver curl jq; do
+        command -v "$name" >/dev/null || missing+=" $name"
+    done
+    echo "$missing"
+}
+
+# browser_start FOLDER - the driver takes any free port and says which; FOLDER keeps its log and the browser's profile.
+browser_start() {
+    local folder=$1 port= wanted session i
+    chromedriver --port=0 >"$folder/chromedriver.log" 2>&1 &
+    driver_pid=$!
+    for i in {1..100}; do
+        port=$(grep -oE 'started successfully on port [0-9]+' "$folder/chromedriver.log" 2>/dev/null | grep -oE '[0-9]+$') && break
+        sleep 0.1
+    done
+    wanted=$(jq -n --arg profile "$folder/profile" '{capabilities: {alwaysMatch: {browserName: "chrome",
+        "goog:loggingPrefs": {browser: "ALL"}, "goog:chromeOptions": {args: ["--headless=new", "--no-sandbox",
+        "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--user-data-dir=\($profile)"]}}}}')
+    driver=http://127.0.0.1:$port
+    session=$(curl -sS -m 60 "$driver/session" -d "$wanted" | jq -r '.value.sessionId // empty')
+    [ -n "$session" ] || return 1
+    driver=$driver/session/$session
+}
+
+browser_stop() {
+    curl -sS -m 20 -X DELETE "$driver" >/dev/null 2>&1
+    [ -z "${driver_pid:-}" ] || kill "$driver_pid" 2>/dev/null
+}
+
+driver_post() { curl -sS -m 60 "$driver/$1" -d "$2"; }
+
+go() { driver_post url "$(jq -n --arg url "$1" '{url: $url}')" >/dev/null; }
+
+# js CODE - the value of that body of a function: text as it is, all else as JSON.
+js() {
+    driver_post execute/sync "$(jq -n --arg code "$1" '{script: $code, args: []}')" | jq -r '.value'
+}
+
+# until_js EXPRESSION [SECONDS] - waits until it is true.
+until_js() {
+    local i
+    for ((i = 0; i < ${2:-15} * 10; i++)); do
+        [ "$(js "return !!($1)")" = true ] && return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+element() {
+    driver_post element "$(jq -n --arg css "$1" '{using: "css selector", value: $css}')" | jq -r '.value | to_entries[0].value'
+}
+
+# type_in CSS TEXT - keys to an element; for a file input the text is the path of the file. Keys are Unicode's private ones.
+type_in() {
+    driver_post "element/$(element "$1")/value" "$(jq -n --arg text "$2" '{text: $text}')" >/dev/null
+}
+
+click_on() { driver_post "element/$(element "$1")/click" '{}' >/dev/null; }
+
+# press KEY... - on the page, one after another: a character, or enter, escape, down, right, ...
+press() {
+    local key actions=
+    for key in "$@"; do
+        case $key in
+        enter) key=$'\ue007' ;; escape) key=$'\ue00c' ;; down) key=$'\ue015' ;; up) key=$'\ue013' ;; right) key=$'\ue014' ;; left) key=$'\ue012' ;;
+        esac
+        actions+=$(jq -n --arg key "$key" '{type: "keyDown", value: $key}, {type: "keyUp", value: $key}')
+    done
+    driver_post actions "$(jq -n --argjson keys "$(jq -s . <<<"$actions")" '{actions: [{type: "key", id: "keys", actions: $keys}]}')" >/dev/null
+}
+
+cdp() { driver_post goog/cdp/execute "$(jq -n --arg cmd "$1" --argjson params "$2" '{cmd: $cmd, params: $params}')"; }
+
+# viewport WIDTH HEIGHT [SCALE]
+viewport() {
+    cdp Emulation.setDeviceMetricsOverride \
+        "{\"width\": $1, \"height\": $2, \"deviceScaleFactor\": ${3:-1}, \"mobile\": $([ "$1" -lt 600 ] && echo true || echo false)}" >/dev/null
+}
+
+colours() { cdp Emulation.setEmulatedMedia "{\"features\": [{\"name\": \"prefers-color-scheme\", \"value\": \"$1\"}]}" >/dev/null; }
+
+shot() { curl -sS -m 60 "$driver/screenshot" | jq -r .value | base64 -d >"$1"; }
+
+# The browser's messages since the last call, one a line: LEVEL TEXT.
+browser_log() { driver_post se/log '{"type": "browser"}' | jq -r '.value[] | "\(.level) \(.message)"'; }

@@ -1,0 +1,305 @@
+#!/bin/bash
+# test_page.sh - the page of adah serve in a real browser: words, pictures and items as queries, texts, masks, tags, keys,
+# the history, states of error, a token, phone width, day and night. Skips where Chromium and its driver are not installed.
+#
+# ADAH_SHOTS=FOLDER keeps the screenshots.
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$here/browser.sh"
+missing=$(browser_missing)
+if [ -n "$missing" ]; then
+    echo "SKIPPED: the page was not tested, missing:$missing (Debian: chromium chromium-driver curl jq)"
+    exit 77
+fi
+. "$here/../cli/common.sh"
+shots=${ADAH_SHOTS:-$work/shots}
+mkdir -p "$shots" "$work/browser"
+server_pid=
+stop_all() {
+    [ -z "$server_pid" ] || kill "$server_pid" 2>/dev/null
+    browser_stop
+    wait
+    rm -rf "$work"
+}
+trap stop_all EXIT
+
+# serve PORT OPTIONS... - sets $url.
+images=(--images scenes)
+serve() {
+    local port=$1 i
+    shift
+    : >"$work/served"
+    "$ADAH" serve --model model.safetensors --index scenes.adah "${images[@]}" --port "$port" "$@" >"$work/served" 2>"$work/served.log" &
+    server_pid=$!
+    url=
+    for i in {1..200}; do
+        url=$(grep -oE 'http://[^ ]+' "$work/served") && break
+        sleep 0.05
+    done
+    url=${url/0.0.0.0/127.0.0.1}
+    [ -n "$url" ] || { cat "$work/served.log"; fail "the server did not start"; finish; }
+}
+
+stop_server() {
+    kill "$server_pid"
+    wait "$server_pid"
+    server_pid=
+}
+
+# is EXPRESSION - a condition in the page that comes true.
+is() {
+    n_checks=$((n_checks + 1))
+    until_js "$1" 10 || fail "never true in the page: $1 (at $(js 'return location.href'))"
+}
+
+# The browser told of no error since the last call; after what must fail, `forget_log`.
+forget_log() { browser_log >/dev/null; }
+no_errors() {
+    n_checks=$((n_checks + 1))
+    browser_log >"$work/log"
+    ! grep -q ^SEVERE "$work/log" || fail "errors in the browser: $(head -5 "$work/log")"
+}
+
+shoot() {
+    n_checks=$((n_checks + 1))
+    shot "$shots/$1.png"
+    [ "$(stat -c %s "$shots/$1.png")" -gt 5000 ] || fail "screenshot $1 is empty"
+}
+
+# Text that is hard to read, of what is on the page now: contrast below 4.5 (WCAG AA). Colours are drawn to be read as RGB.
+readonly unreadable='
+    const context = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+    const rgba = (colour) => { context.clearRect(0, 0, 1, 1); context.fillStyle = colour; context.fillRect(0, 0, 1, 1);
+        return [...context.getImageData(0, 0, 1, 1).data]; };
+    const light = (c) => c.slice(0, 3).map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const ground = (node) => { for (; node; node = node.parentElement) { const c = rgba(getComputedStyle(node).backgroundColor);
+        if (c[3] === 255) return c; } return [255, 255, 255]; };
+    const bad = [];
+    for (const node of document.querySelectorAll("body *")) {
+        if (![...node.childNodes].some((n) => n.nodeType === 3 && n.data.trim()) || !node.checkVisibility()) continue;
+        const [a, b] = [light(rgba(getComputedStyle(node).color)), light(ground(node))].sort((x, y) => y - x);
+        if ((a + 0.05) / (b + 0.05) < 4.5) bad.push(`${node.tagName}.${node.className} ${((a + 0.05) / (b + 0.05)).toFixed(2)}`);
+    }
+    return bad.join(", ");'
+readable() {
+    n_checks=$((n_checks + 1))
+    local bad
+    bad=$(js "$unreadable")
+    [ -z "$bad" ] || fail "contrast is too low ($1): $bad"
+}
+
+fits() {
+    n_checks=$((n_checks + 1))
+    local over
+    over=$(js 'return document.documentElement.scrollWidth - innerWidth')
+    [ "$over" -le 0 ] || fail "the page is $over pixels too wide ($1)"
+}
+
+# Scenes have masks, and the model of scenes too.
+make_scenes
+"$ADAH" train --data scenes --model model.safetensors --epochs 1 --quiet "${quick[@]}" --attention >"$work/stdout" 2>&1 ||
+    { fail "no model"; finish; }
+"$ADAH" index create --model model.safetensors --data scenes --index scenes.adah --quiet || exit 1
+picture=$(find "$work/scenes/images" -name '*.png' | sort | head -1)
+browser_start "$work/browser" || { fail "the browser did not start: $(cat "$work/browser/chromedriver.log")"; finish; }
+viewport 1280 900
+colours light
+picture_loaded='[...document.querySelectorAll("#results .main img")].slice(0, 4).every((i) => i.naturalWidth > 0)'
+
+# From a cold server: what is painted when. The address holds the query.
+serve 0
+go "$url?q=red+blue"
+is 'document.querySelectorAll("#results.grid > li:not(.skeleton)").length === 24'
+is "$picture_loaded"
+is 'performance.getEntriesByName("first-contentful-paint").length'
+echo "cold start: $(js 'const at = (name) => Math.round(performance.getEntriesByName(name)[0].startTime);
+    return `first contentful paint ${at("first-contentful-paint")} ms, results ${at("results")} ms, last of their pictures ${
+        Math.round(Math.max(...performance.getEntriesByType("resource").filter((e) => e.name.includes("thumbnail")).map((e) => e.responseEnd)))} ms`')"
+n_checks=$((n_checks + 1))
+shift_sum=$(js 'return new Promise((done) => { let sum = 0; new PerformanceObserver((list) => list.getEntries().forEach((e) => (sum += e.value)))
+    .observe({type: "layout-shift", buffered: true}); setTimeout(() => done(Math.round(sum * 1000)), 300); })')
+echo "cumulative layout shift: $shift_sum / 1000"
+[ "$shift_sum" -lt 100 ] || fail "the page jumps while it loads"
+no_errors
+
+# First visit: what it is, examples.
+go "$url"
+is 'document.querySelector("#start h1").checkVisibility()'
+is '!document.querySelector("#results li")'
+is 'document.querySelector(".examples a") && [...document.querySelectorAll(".examples a")].every((a) => a.querySelector("img.loaded"))'
+shoot start
+readable start
+no_errors
+
+# Words, typed: results come without Enter; the address follows; one entry of the history for all letters.
+press /
+is 'document.activeElement.id === "words"'
+n_history=$(js 'return history.length')
+type_in '#words' red
+is 'location.search === "?q=red"'
+type_in '#words' ' plus zzqx'
+is 'location.search === "?q=red+plus+zzqx"'
+is "document.querySelector('#results .main') && $picture_loaded"
+is "history.length === $n_history + 1"
+is 'document.querySelector("#found").textContent === "Nearest 24 pictures"'
+is 'document.querySelector("#results .distance").textContent.match(/^[0-9]+ of 16 bits differ$/)'
+is 'document.querySelector("#results .chips li")'
+is '[...document.querySelectorAll("#results .main img")].every((i) => i.alt.length > 2)'
+is 'document.querySelectorAll("#query .words li").length === 3'
+is 'document.querySelector("#query .unknown").textContent === "zzqxnot in the vocabulary"'
+shoot words
+readable words
+
+# Arrow keys go through the grid, up again to the box; Enter searches on.
+press down
+is 'document.activeElement === document.querySelectorAll("#results .main")[0]'
+press right down left
+is 'document.activeElement.matches("#results .main") && document.activeElement.getBoundingClientRect().top > document.querySelector("#results .main").getBoundingClientRect().top + 50'
+press up up
+is 'document.activeElement.id === "words"'
+press down enter
+is 'document.querySelector("#query h1")?.textContent === "More like this"'
+is 'new URLSearchParams(location.search).has("id") && document.title.startsWith("More like this")'
+is 'document.querySelector("#query .frame img").naturalWidth > 0'
+is "document.querySelector('#results .main') && $picture_loaded"
+shoot like
+js 'history.back()' >/dev/null
+is 'location.search === "?q=red+plus+zzqx" && document.querySelector("#words").value === "red plus zzqx"'
+is 'document.querySelectorAll("#query .words li").length === 3'
+
+# More, texts, labels, only what is relevant.
+js 'document.querySelector("#more").click()' >/dev/null
+is 'document.querySelectorAll("#results > li").length === 48 && location.search.includes("k=48")'
+click_on '.switch label:last-child'
+is 'document.querySelectorAll("#results.list > li").length === 24 && document.querySelector("#results.list .main").textContent.length > 3'
+is 'location.search.includes("to=text")'
+shoot texts
+readable texts
+js 'const box = document.querySelector("#labels input"); window.label = box.value; box.click()' >/dev/null
+is 'location.search.includes("label=") && document.querySelector("#filter-name").textContent === window.label'
+is '[...document.querySelectorAll("#results > li")].every((li) => [...li.querySelectorAll(".chips li")].some((c) => c.textContent === window.label))'
+js 'document.querySelector("#no-labels").click()' >/dev/null
+is '!location.search.includes("label=")'
+click_on '#cut'
+is 'location.search.includes("cut=1") && document.querySelector("#found").textContent.length > 5'
+no_errors
+
+# Escape clears.
+press escape
+is 'location.search === "?to=text&cut=1" && document.querySelector("#start").checkVisibility()'
+
+# A picture through the file input: results, tags, the mask on a canvas; other ways to give one.
+go "$url"
+is 'document.querySelector("#start h1")'
+type_in '#file' "$picture"
+is 'document.querySelector("#query h1")?.textContent === "Your picture" && location.search.startsWith("?picture=")'
+is "document.querySelector('#results .main') && $picture_loaded"
+is 'document.querySelector("#query .frame canvas")?.width > 0 && document.querySelector("#mask").checkVisibility()'
+js 'const mask = document.querySelector("#mask"); mask.value = 0; mask.dispatchEvent(new Event("input"))' >/dev/null
+is 'document.querySelector("canvas").style.opacity === "0"'
+js 'const mask = document.querySelector("#mask"); mask.value = 100; mask.dispatchEvent(new Event("input"))' >/dev/null
+is 'document.querySelector("canvas").style.opacity === "1"'
+is 'document.querySelectorAll("#query .tags a").length > 0'
+shoot picture
+readable picture
+click_on '.switch label:last-child' # the mask and the tags stay
+is 'document.querySelector("#results.list > li") && document.querySelector("#query canvas") && document.querySelector("#query .tags a")'
+click_on '#query .tags a'
+is 'location.search.includes("q=") && document.querySelector("#results.list > li")'
+js 'history.back()' >/dev/null
+is 'document.querySelector("#query h1")?.textContent === "Your picture" && document.querySelector("#query canvas")'
+for how in 'new DragEvent("drop", {bubbles: true, cancelable: true, dataTransfer: data})' 'new ClipboardEvent("paste", {bubbles: true, clipboardData: data})'; do
+    go "$url"
+    is 'document.querySelector("#start h1")'
+    js "return fetch('v1/items/3/picture').then((a) => a.blob()).then((blob) => { const data = new DataTransfer();
+        data.items.add(new File([blob], 'a.png', {type: blob.type})); document.body.dispatchEvent($how); })" >/dev/null
+    is 'document.querySelector("#query h1")?.textContent === "Your picture" && document.querySelector("#results .main")'
+done
+no_errors
+driver_post refresh '{}' >/dev/null # the bytes went with the page
+is 'document.querySelector("#notice").textContent.includes("choose it again")'
+
+# What fails is told in plain words.
+go "$url?q=zzqx"
+is 'document.querySelector("#notice h2")?.textContent === "None of these words is known here"'
+shoot unknown
+readable unknown
+go "$url?id=99999999"
+is 'document.querySelector("#notice h2")?.textContent === "There is no such item"'
+printf 'no picture at all' >"$work/broken.png"
+type_in '#file' "$work/broken.png"
+is 'document.querySelector("#notice h2")?.textContent === "That did not work"'
+forget_log
+
+# A slow network: skeletons until results come.
+go "$url"
+is 'document.querySelector("#start h1")'
+cdp Network.enable '{}' >/dev/null
+cdp Network.emulateNetworkConditions '{"offline": false, "latency": 1500, "downloadThroughput": -1, "uploadThroughput": -1}' >/dev/null
+type_in '#words' blue
+is 'document.querySelector("#results .skeleton")'
+cdp Network.emulateNetworkConditions '{"offline": false, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}' >/dev/null
+is 'document.querySelector("#results .main") && !document.querySelector(".skeleton") && !document.body.classList.contains("waiting")'
+
+# The server stops, and comes back.
+stop_server
+type_in '#words' ' square'
+is 'document.querySelector("#notice h2")?.textContent === "The server does not answer"'
+shoot stopped
+serve "$(js 'return location.port')"
+click_on '#notice button'
+is "document.querySelector('#results .main') && $picture_loaded && !document.querySelector('#notice h2')"
+forget_log
+
+# Phone width, day and night.
+for colour in light dark; do
+    colours "$colour"
+    viewport 360 740 2
+    for address in '' '?q=red+plus' '?q=red+plus&to=text' '?id=3'; do
+        go "$url$address"
+        is 'document.querySelector("#results .main, .examples")'
+        fits "$address"
+    done
+    js 'document.querySelector("#filter").open = true' >/dev/null
+    fits labels
+    is 'document.querySelector("#labels").checkVisibility() && document.querySelector("#filter fieldset").getBoundingClientRect().right <= innerWidth'
+    shoot "labels-$colour"
+    type_in '#file' "$picture"
+    is 'document.querySelector("#query canvas")'
+    fits picture
+    shoot "phone-$colour"
+    viewport 2200 1200
+    fits wide
+    viewport 1280 900
+    readable "$colour"
+    shoot "picture-$colour"
+    eval "ground_$colour=\$(js 'return getComputedStyle(document.documentElement).backgroundColor')"
+done
+check [ "$ground_light" != "$ground_dark" ]
+colours light
+no_errors
+stop_server
+
+# A server that asks for a token: the page asks for it, and pictures come with it.
+serve 0 --address 0.0.0.0 --token secret-of-this-test
+go "$url?q=red"
+is 'document.querySelector("#token").checkVisibility()'
+shoot token
+readable token
+type_in '#token-value' wrong
+press enter
+is 'document.querySelector("#token-message").textContent === "The token was not accepted."'
+type_in '#token-value' secret-of-this-test
+press enter
+is "document.querySelector('#results .main') && $picture_loaded && !document.querySelector('#token').checkVisibility()"
+is '[...document.querySelectorAll("#results .main img")].slice(0, 4).every((i) => i.src.startsWith("blob:"))'
+stop_server
+
+# Without the pictures, texts stand in their place.
+images=()
+serve 0
+go "$url?q=red"
+is 'document.querySelectorAll("#results.grid .main .blank").length === 24 && !document.querySelector("#results img")'
+is '[...document.querySelectorAll("#results .blank")].every((b) => b.textContent.length > 3)'
+readable 'no pictures'
+finish
