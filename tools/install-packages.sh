@@ -7,7 +7,7 @@ build='gcc libc6-dev make cmake pkgconf libdnnl-dev libvips-dev librsvg2-dev lib
 libjansson-dev libxxhash-dev libmatio-dev liblapacke-dev libopenblas-dev'
 case ${1-} in
 build) wanted=$build ;;
-check) wanted="$build g++ libcmocka-dev libfaiss-dev" ;;
+check) wanted="$build g++ libcmocka-dev libfaiss-dev chromium chromium-driver curl jq" ;;
 bench) wanted="$build g++ libfaiss-dev" ;;
 demo) wanted="$build openclipart-svg" ;;
 *)
