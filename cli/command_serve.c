@@ -58,7 +58,7 @@ static int run(int argc, char **argv) {
         {"public-reads", 0, CLI_FLAG, NULL, "no token for searches, whoever can reach the address", &o.public_reads, 0, 0, 0},
         {"tls-cert", 0, CLI_TEXT, "FILE", "serve HTTPS: the certificate, PEM", &o.tls_certificate, 0, 0, 0},
         {"tls-key", 0, CLI_TEXT, "FILE", "and its key, PEM", &o.tls_key, 0, 0, 0},
-        {"threads", 0, CLI_INT, "N", "requests answered at once (default: cores + 2)", &o.n_threads, 0, 0, 1024},
+        {"threads", 0, CLI_INT, "N", "requests answered at once (default: one a core, at least 2)", &o.n_threads, 0, 0, 1024},
         {"max-body", 0, CLI_SIZE, "BYTES", "of a request (default 20971520)", &o.body_bytes_max, 0, 1024, 1 << 30},
         {"max-pixels", 0, CLI_U64, "N", "of a picture (default 50000000)", &o.pixels_max, 0, 1, 512 << 20},
         {"max-k", 0, CLI_SIZE, "N", "hits of a search (default 1000)", &o.k_max, 0, 1, 1e6},

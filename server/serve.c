@@ -104,7 +104,7 @@ adah_code serve_run(const serve_options *options, adah_status *status) {
     sigset_t signals, before;
     int port = options->port, listening, is_loopback = 0;
     if (s.options.n_threads <= 0)
-        s.options.n_threads = (int)sysconf(_SC_NPROCESSORS_ONLN) + 2;
+        s.options.n_threads = sysconf(_SC_NPROCESSORS_ONLN) > 2 ? (int)sysconf(_SC_NPROCESSORS_ONLN) : 2;
     adah_code code = serve_http_listen(options->address, &port, &listening, &is_loopback, status);
     if (code != ADAH_OK)
         return code;
