@@ -61,10 +61,11 @@ static request image_request(const char *path) {
         die(path);
     const size_t n = fread(body, 1, sizeof body, file);
     fclose(file);
-    const int n_head = asprintf(&head,
-                                "POST /v1/search?k=20&to=image HTTP/1.1\r\nHost: bench\r\nContent-Type: application/octet-stream\r\n"
-                                "Content-Length: %zu\r\n\r\n",
-                                n);
+    const int n_head =
+        asprintf(&head,
+                 "POST /v1/search?k=20&to=image HTTP/1.1\r\nHost: bench\r\nContent-Type: application/octet-stream\r\n"
+                 "Content-Length: %zu\r\n\r\n",
+                 n);
     r.n_bytes = (size_t)n_head + n;
     r.bytes = malloc(r.n_bytes);
     memcpy(r.bytes, head, (size_t)n_head);
@@ -158,6 +159,7 @@ int main(int argc, char **argv) {
     }
     const double middle = median(times, n_times);
     printf("%zu connections: %.0f requests/s, median %.2f ms, 99 %% within %.2f ms, longest %.2f ms\n", n_clients,
-           (double)n_times / (end - counted_from), middle * 1e3, times[n_times * 99 / 100] * 1e3, times[n_times - 1] * 1e3);
+           (double)n_times / (end - counted_from), middle * 1e3, times[n_times * 99 / 100] * 1e3,
+           times[n_times - 1] * 1e3);
     return 0;
 }

@@ -1,6 +1,7 @@
 /* handle_items.c - items of the index: told, added, replaced, deleted.
  *
- * A request with items is read and checked whole and all codes are made before anything is written; then they are one batch. */
+ * A request with items is read and checked whole and all codes are made before anything is written; then they are one
+ * batch. */
 #include "server.h"
 
 #include <stdio.h>
@@ -20,7 +21,8 @@ void serve_handle_item(serve_request *r, serve_state *state) {
     serve_text_plain(t, ", ");
     serve_add_entry(t, state->index, &entry);
     const int has_picture = r->server->images >= 0 && serve_is_safe_name(entry.file_name);
-    serve_text_plain(t, has_picture ? ", \"has_picture\": true, \"image_code\": " : ", \"has_picture\": false, \"image_code\": ");
+    serve_text_plain(t, has_picture ? ", \"has_picture\": true, \"image_code\": "
+                                    : ", \"has_picture\": false, \"image_code\": ");
     serve_text_hex(t, entry.image_code, n_bytes);
     serve_text_plain(t, ", \"text_code\": ");
     serve_text_hex(t, entry.text_code, n_bytes);
@@ -41,15 +43,15 @@ typedef struct batch {
     size_t n;
     uint64_t *ids; /* given when written */
     size_t n_deleted;
-    uint64_t deleted;  /* an id, with n_deleted 1 */
-    size_t n_written;  /* the item at work */
+    uint64_t deleted; /* an id, with n_deleted 1 */
+    size_t n_written; /* the item at work */
 } batch;
 
 typedef struct item_reader {
     serve_request *r;
     serve_state *state;
     adah_encoder *encoder;
-    size_t i; /* number of the item */
+    size_t i;              /* number of the item */
     char name[NAME_BYTES]; /* of a field, for messages */
 } item_reader;
 
@@ -131,7 +133,8 @@ static int make_image_code(item_reader *x, const json_t *image, new_item *to) {
     if (!adah_model_takes_images(x->state->model))
         return serve_refuse(x->r, 409, "mismatch", key, "this model takes no pictures");
     if (!image)
-        return serve_read_picture(x->r, to->item.file_name, key, &bytes, &n_bytes) && encode_picture(x, "file_name", bytes, n_bytes, to);
+        return serve_read_picture(x->r, to->item.file_name, key, &bytes, &n_bytes) &&
+               encode_picture(x, "file_name", bytes, n_bytes, to);
     return serve_read_base64(x->r, key, image, &bytes, &n_bytes) && serve_check_picture(x->r, key, bytes, n_bytes) &&
            encode_picture(x, "image", bytes, n_bytes, to);
 }
@@ -157,15 +160,14 @@ static int read_item(item_reader *x, const json_t *object, new_item *to) {
     if (!json_is_object(object))
         return serve_refuse(x->r, 400, "bad_value", "items", "items[%zu] is not an object", x->i);
     to->item.id = ADAH_NO_ID;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value)
-        if (!read_value(x, key, value, to))
-            return 0;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value) if (!read_value(x, key, value, to)) return 0;
     if (to->replaces && to->item.id == ADAH_NO_ID)
         return refuse(x, 400, "replace", "possible without an id");
     if (!make_image_code(x, json_object_get(object, "image"), to) || !make_text_code(x, to))
         return 0;
     if (!to->item.image_code && !to->item.text_code)
-        return serve_refuse(x->r, 400, "bad_value", "items", "items[%zu] has neither a text nor a picture that this model takes", x->i);
+        return serve_refuse(x->r, 400, "bad_value", "items",
+                            "items[%zu] has neither a text nor a picture that this model takes", x->i);
     return 1;
 }
 
@@ -176,7 +178,8 @@ static int read_items(item_reader *x, batch *b) {
     const json_t *list = json_object_get(r->json, "items");
     const size_t n = json_array_size(list);
     if (n < 1 || n > ITEMS_MAX || json_object_size(r->json) != 1)
-        return serve_refuse(r, 400, "bad_value", "items", "expected an object with items alone, a list of 1 to %d objects", ITEMS_MAX);
+        return serve_refuse(r, 400, "bad_value", "items",
+                            "expected an object with items alone, a list of 1 to %d objects", ITEMS_MAX);
     b->items = serve_keep(r, calloc(n, sizeof *b->items));
     b->ids = serve_keep(r, calloc(n, sizeof *b->ids));
     if (!b->items || !b->ids)
@@ -197,8 +200,9 @@ static adah_code change(void *context, adah_index_writer *writer, adah_status *s
     for (b->n_written = 0; b->n_written < b->n; b->n_written++) {
         const new_item *one = &b->items[b->n_written];
         b->ids[b->n_written] = one->item.id;
-        const adah_code code = one->replaces ? adah_index_writer_replace(writer, &one->item, status)
-                                             : adah_index_writer_add(writer, &one->item, &b->ids[b->n_written], status);
+        const adah_code code = one->replaces
+                                   ? adah_index_writer_replace(writer, &one->item, status)
+                                   : adah_index_writer_add(writer, &one->item, &b->ids[b->n_written], status);
         if (code != ADAH_OK)
             return code;
     }

@@ -1,8 +1,9 @@
 /* handle_pictures.c - the pictures of the index, as they are and small, from one folder and nowhere else.
  *
- * A name comes from the index or from who may write it. It must be relative and without "..", and the kernel opens it such that no
- * link leads out of the folder (openat2 with RESOLVE_BENEATH). Where the kernel or a sandbox does not have that call, the path is
- * resolved first, must lie below the folder, and so must the file that was opened by it. */
+ * A name comes from the index or from who may write it. It must be relative and without "..", and the kernel opens it
+ * such that no link leads out of the folder (openat2 with RESOLVE_BENEATH). Where the kernel or a sandbox does not
+ * have that call, the path is resolved first, must lie below the folder, and so must the file that was opened by it.
+ */
 #define _GNU_SOURCE
 #include "server.h"
 
@@ -85,11 +86,16 @@ static const char *type_of(const uint8_t *head, size_t n) {
         const char *bytes;
         size_t n;
         const char *type;
-    } known[] = {{0, "\xff\xd8\xff", 3, "image/jpeg"},        {0, "\x89PNG\r\n\x1a\n", 8, "image/png"},
-                 {0, "GIF87a", 6, "image/gif"},               {0, "GIF89a", 6, "image/gif"},
-                 {8, "WEBP", 4, "image/webp"},                {0, "II*\0", 4, "image/tiff"},
-                 {0, "MM\0*", 4, "image/tiff"},               {4, "ftypavif", 8, "image/avif"},
-                 {4, "ftypheic", 8, "image/heic"},            {4, "ftypmif1", 8, "image/heif"},
+    } known[] = {{0, "\xff\xd8\xff", 3, "image/jpeg"},
+                 {0, "\x89PNG\r\n\x1a\n", 8, "image/png"},
+                 {0, "GIF87a", 6, "image/gif"},
+                 {0, "GIF89a", 6, "image/gif"},
+                 {8, "WEBP", 4, "image/webp"},
+                 {0, "II*\0", 4, "image/tiff"},
+                 {0, "MM\0*", 4, "image/tiff"},
+                 {4, "ftypavif", 8, "image/avif"},
+                 {4, "ftypheic", 8, "image/heic"},
+                 {4, "ftypmif1", 8, "image/heif"},
                  {0, "BM", 2, "image/bmp"}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (n >= known[i].offset + known[i].n && !memcmp(head + known[i].offset, known[i].bytes, known[i].n))
@@ -122,8 +128,9 @@ static int open_item(serve_request *r, const serve_state *state, struct stat *in
 
 /* Another file, time or size is another version. */
 static void version_of(const struct stat *info, size_t side, char *etag, size_t n_bytes) {
-    snprintf(etag, n_bytes, "\"%llx-%llx-%llx-%zx\"", (unsigned long long)info->st_ino, (unsigned long long)info->st_size,
-             (unsigned long long)info->st_mtim.tv_sec * 1000000000ull + (unsigned long long)info->st_mtim.tv_nsec, side);
+    snprintf(
+        etag, n_bytes, "\"%llx-%llx-%llx-%zx\"", (unsigned long long)info->st_ino, (unsigned long long)info->st_size,
+        (unsigned long long)info->st_mtim.tv_sec * 1000000000ull + (unsigned long long)info->st_mtim.tv_nsec, side);
 }
 
 void serve_handle_picture(serve_request *r, serve_state *state) {
@@ -158,7 +165,8 @@ static int read_all(serve_request *r, int fd, const char *field, const uint8_t *
     if (fstat(fd, &info) != 0)
         return refuse_missing(r, field);
     if (info.st_size > FILE_BYTES_MAX)
-        return serve_refuse(r, 413, "too_large", field, "the file of this item has more than %d bytes", FILE_BYTES_MAX);
+        return serve_refuse(r, 413, "too_large", field, "the file of this item has more than %d bytes",
+                            FILE_BYTES_MAX);
     const size_t n = (size_t)info.st_size;
     uint8_t *all = serve_keep(r, malloc(n + 1));
     if (!all)
@@ -173,7 +181,8 @@ static int read_all(serve_request *r, int fd, const char *field, const uint8_t *
     return 1;
 }
 
-int serve_read_picture(serve_request *r, const char *name, const char *field, const uint8_t **bytes, size_t *n_bytes) {
+int serve_read_picture(serve_request *r, const char *name, const char *field, const uint8_t **bytes,
+                       size_t *n_bytes) {
     const int fd = serve_open_picture(r->server, name);
     if (fd < 0)
         return refuse_missing(r, field);
@@ -213,7 +222,8 @@ void serve_handle_thumbnail(serve_request *r, serve_state *state) {
         return;
     version_of(&info, r->query.side, etag, sizeof etag);
     r->answer.cache_control = "private, max-age=3600";
-    if (!serve_is_unchanged(r, etag) && read_all(r, fd, NULL, &bytes, &n_bytes) && serve_check_picture(r, NULL, bytes, n_bytes))
+    if (!serve_is_unchanged(r, etag) && read_all(r, fd, NULL, &bytes, &n_bytes) &&
+        serve_check_picture(r, NULL, bytes, n_bytes))
         make_thumbnail(r, bytes, n_bytes);
     close(fd);
 }

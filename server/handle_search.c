@@ -37,8 +37,8 @@ static int refuse_encoding(serve_request *r, const adah_status *status) {
     if (r->query.text && status->code == ADAH_ERROR_MISMATCH)
         return serve_refuse(r, 422, "unknown_words", "text", "%s", status->message);
     if (status->code == ADAH_ERROR_FORMAT || status->code == ADAH_ERROR_ARGUMENT)
-        return serve_refuse(r, r->query.text ? 400 : 422, r->query.text ? "bad_value" : "bad_picture", r->query.text ? "text" : "image", "%s",
-                            status->message);
+        return serve_refuse(r, r->query.text ? 400 : 422, r->query.text ? "bad_value" : "bad_picture",
+                            r->query.text ? "text" : "image", "%s", status->message);
     return serve_refuse_failed(r, status);
 }
 
@@ -77,8 +77,8 @@ static int code_of_record(serve_request *r, const serve_state *state, asked *a) 
     return 1;
 }
 
-/* How much H changes without each word: the mean difference of its values, at most 1. Every place of the word is made a sign that
- * parts the words beside it, so that pairs of words go with it. */
+/* How much H changes without each word: the mean difference of its values, at most 1. Every place of the word is made
+ * a sign that parts the words beside it, so that pairs of words go with it. */
 static int explain(serve_request *r, const serve_state *state, adah_encoder *encoder, asked *a) {
     const size_t n_bits = (size_t)adah_model_bits(state->model);
     adah_text_word *words;
@@ -105,7 +105,8 @@ static int explain(serve_request *r, const serve_state *state, adah_encoder *enc
                 weight += fabs((double)a->relaxed[b] - (double)adah_encoder_relaxed(encoder)[b]) / (double)n_bits;
         serve_text_plain(&a->words, n_told++ ? ", {\"word\": " : "{\"word\": ");
         serve_text_string_n(&a->words, r->query.text + words[i].offset, words[i].n_bytes);
-        serve_text_format(&a->words, ", \"known\": %s, \"weight\": %.4g}", words[i].is_known ? "true" : "false", weight < 1 ? weight : 1);
+        serve_text_format(&a->words, ", \"known\": %s, \"weight\": %.4g}", words[i].is_known ? "true" : "false",
+                          weight < 1 ? weight : 1);
     }
     serve_text_plain(&a->words, "]");
     adah_free(words);
@@ -171,13 +172,15 @@ static int find_labels(serve_request *r, const serve_state *state, label_filter 
                 break;
         }
         if (i == n)
-            return serve_refuse(r, 400, "bad_value", "label", "label is \"%.100s\", which no item has", r->query.label[f->n]);
+            return serve_refuse(r, 400, "bad_value", "label", "label is \"%.100s\", which no item has",
+                                r->query.label[f->n]);
         f->label[f->n] = i;
     }
     return 1;
 }
 
-static int search(serve_request *r, const serve_state *state, asked *a, adah_modality to, size_t k, adah_search_result *result) {
+static int search(serve_request *r, const serve_state *state, asked *a, adah_modality to, size_t k,
+                  adah_search_result *result) {
     const serve_query *q = &r->query;
     label_filter filter;
     adah_status status;
@@ -195,7 +198,8 @@ static int search(serve_request *r, const serve_state *state, asked *a, adah_mod
     o.relaxed = a->with_relaxed ? a->relaxed : NULL;
     o.n_rerank = q->n_rerank;
     o.cut_off = q->cut_off;
-    return adah_index_search(state->index, to, a->code, 1, &o, result, &status) == ADAH_OK || serve_refuse_failed(r, &status);
+    return adah_index_search(state->index, to, a->code, 1, &o, result, &status) == ADAH_OK ||
+           serve_refuse_failed(r, &status);
 }
 
 void serve_add_entry(serve_text *t, const adah_index *index, const adah_index_entry *entry) {
@@ -213,7 +217,8 @@ void serve_add_entry(serve_text *t, const adah_index *index, const adah_index_en
     serve_text_plain(t, "]");
 }
 
-static int add_hit(serve_request *r, const serve_state *state, const adah_search_hit *hit, int with_score, serve_text *t) {
+static int add_hit(serve_request *r, const serve_state *state, const adah_search_hit *hit, int with_score,
+                   serve_text *t) {
     adah_index_entry entry;
     adah_status status;
     if (adah_index_record(state->index, hit->row, &entry, &status) != ADAH_OK)
@@ -224,7 +229,8 @@ static int add_hit(serve_request *r, const serve_state *state, const adah_search
     serve_text_number(t, hit->distance);
     if (with_score)
         serve_text_format(t, ", \"score\": %.6g", (double)hit->score);
-    serve_text_format(t, ", \"similarity\": %.4g, ", 1 - (double)hit->distance / (double)adah_index_bits(state->index));
+    serve_text_format(t, ", \"similarity\": %.4g, ",
+                      1 - (double)hit->distance / (double)adah_index_bits(state->index));
     serve_add_entry(t, state->index, &entry);
     const int has_picture = r->server->images >= 0 && serve_is_safe_name(entry.file_name);
     serve_text_plain(t, has_picture ? ", \"has_picture\": true}" : ", \"has_picture\": false}");
@@ -251,7 +257,8 @@ static void answer_search(serve_request *r, serve_state *state, asked *a) {
         serve_text_plain(&t, ", \"words\": ");
         serve_text_bytes(&t, a->words.bytes, a->words.n_bytes);
     }
-    serve_text_format(&t, "}, \"to\": \"%s\", \"took_ms\": %.3f, \"hits\": [", side_name(q->to), milliseconds() - start);
+    serve_text_format(&t, "}, \"to\": \"%s\", \"took_ms\": %.3f, \"hits\": [", side_name(q->to),
+                      milliseconds() - start);
     int is_good = 1;
     for (size_t i = 0; i < result.n_hits && is_good; i++) {
         if (i)
@@ -269,8 +276,8 @@ static void answer_search(serve_request *r, serve_state *state, asked *a) {
 }
 
 static void handle_search(serve_request *r, serve_state *state, int with_body) {
-    const unsigned limits = SERVE_TO | SERVE_BY | SERVE_K | SERVE_RADIUS | SERVE_LABELS | SERVE_ONLY | SERVE_CUT_OFF | SERVE_RERANK |
-                            SERVE_EXPLAIN | SERVE_METHOD;
+    const unsigned limits = SERVE_TO | SERVE_BY | SERVE_K | SERVE_RADIUS | SERVE_LABELS | SERVE_ONLY | SERVE_CUT_OFF |
+                            SERVE_RERANK | SERVE_EXPLAIN | SERVE_METHOD;
     const unsigned asking = SERVE_TEXT | SERVE_ID | (with_body ? SERVE_IMAGE : 0);
     asked a = {0};
     if (serve_read_query(r, limits | asking, with_body) &&
@@ -372,13 +379,15 @@ void serve_handle_tags(serve_request *r, serve_state *state) {
     asked a = {0};
     joined all = {0};
     adah_search_result result = {0};
-    if (!serve_read_query(r, SERVE_IMAGE | SERVE_ID | SERVE_N, 1) || !check_asked(r, state, SERVE_IMAGE | SERVE_ID, "id and image"))
+    if (!serve_read_query(r, SERVE_IMAGE | SERVE_ID | SERVE_N, 1) ||
+        !check_asked(r, state, SERVE_IMAGE | SERVE_ID, "id and image"))
         return;
     if (!adah_model_takes_text(state->model)) {
         serve_refuse(r, 409, "mismatch", NULL, "this model takes no words");
         return;
     }
-    if (find_code(r, state, &a) && search(r, state, &a, ADAH_TEXT, TAG_TEXTS, &result) && join_texts(r, state, &result, &all))
+    if (find_code(r, state, &a) && search(r, state, &a, ADAH_TEXT, TAG_TEXTS, &result) &&
+        join_texts(r, state, &result, &all))
         tell_tags(r, state, &all);
     serve_text_free(&all.text);
     adah_search_result_free(&result);
@@ -388,8 +397,8 @@ void serve_handle_tags(serve_request *r, serve_state *state) {
 
 void serve_handle_encode(serve_request *r, serve_state *state) {
     asked a = {0};
-    if (!serve_read_query(r, SERVE_TEXT | SERVE_IMAGE, 1) || !check_asked(r, state, SERVE_TEXT | SERVE_IMAGE, "text and image") ||
-        !find_code(r, state, &a))
+    if (!serve_read_query(r, SERVE_TEXT | SERVE_IMAGE, 1) ||
+        !check_asked(r, state, SERVE_TEXT | SERVE_IMAGE, "text and image") || !find_code(r, state, &a))
         return;
     const int n_bits = adah_model_bits(state->model);
     serve_text_format(&r->answer.text, "{\"n_bits\": %d, \"code\": ", n_bits);
@@ -414,7 +423,8 @@ static adah_code attend(serve_request *r, adah_encoder *encoder, adah_status *st
     serve_answer *a = &r->answer;
     if (r->accept && strstr(r->accept, "image/png")) {
         uint8_t *png;
-        const adah_code code = adah_attend_png(encoder, q->image, q->n_image_bytes, OVERLAY_SIDE, &png, &a->n_bytes, status);
+        const adah_code code =
+            adah_attend_png(encoder, q->image, q->n_image_bytes, OVERLAY_SIDE, &png, &a->n_bytes, status);
         if (code == ADAH_OK) {
             a->bytes = png;
             a->release = adah_free;

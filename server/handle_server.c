@@ -1,4 +1,5 @@
-/* handle_server.c - the server itself: is it alive and ready, what does it serve, how has it fared; opening all anew. */
+/* handle_server.c - the server itself: is it alive and ready, what does it serve, how has it fared; opening all anew.
+ */
 #include "server.h"
 
 enum { LABELS_TOLD = 200 };
@@ -38,15 +39,17 @@ void serve_handle_info(serve_request *r, serve_state *state) {
     }
     json_t *stats = json_loads(json, 0, NULL);
     adah_free(json);
-    serve_text_format(t,
-                      "{\"version\": \"" ADAH_VERSION "\", \"model\": {\"id\": \"%s\", \"n_bits\": %d, \"takes_text\": %s, "
-                      "\"takes_images\": %s, \"has_attention\": %s}, ",
-                      adah_model_id(state->model), adah_model_bits(state->model), truth(adah_model_takes_text(state->model)),
-                      truth(adah_model_takes_images(state->model)), truth(adah_model_has_attention(state->model)));
-    serve_text_format(t, "\"index\": {\"n_records\": %llu, \"n_image_codes\": %lld, \"n_text_codes\": %lld, \"labels\": [",
-                      (unsigned long long)adah_index_count(state->index),
-                      (long long)json_integer_value(json_object_get(stats, "n_image_codes")),
-                      (long long)json_integer_value(json_object_get(stats, "n_text_codes")));
+    serve_text_format(
+        t,
+        "{\"version\": \"" ADAH_VERSION "\", \"model\": {\"id\": \"%s\", \"n_bits\": %d, \"takes_text\": %s, "
+        "\"takes_images\": %s, \"has_attention\": %s}, ",
+        adah_model_id(state->model), adah_model_bits(state->model), truth(adah_model_takes_text(state->model)),
+        truth(adah_model_takes_images(state->model)), truth(adah_model_has_attention(state->model)));
+    serve_text_format(
+        t, "\"index\": {\"n_records\": %llu, \"n_image_codes\": %lld, \"n_text_codes\": %lld, \"labels\": [",
+        (unsigned long long)adah_index_count(state->index),
+        (long long)json_integer_value(json_object_get(stats, "n_image_codes")),
+        (long long)json_integer_value(json_object_get(stats, "n_text_codes")));
     json_decref(stats);
     const size_t n_labels = adah_index_label_count(state->index);
     for (uint32_t i = 0; i < n_labels && i < LABELS_TOLD; i++) {
@@ -54,11 +57,12 @@ void serve_handle_info(serve_request *r, serve_state *state) {
         serve_text_plain(t, i ? ", " : "");
         serve_text_string(t, name ? name : "");
     }
-    serve_text_format(t,
-                      "]}, \"has_pictures\": %s, \"can_write\": %s, \"limits\": {\"k_max\": %zu, \"body_bytes_max\": %zu, "
-                      "\"pixels_max\": %llu}}\n",
-                      truth(r->server->images >= 0), truth(o->token != NULL), o->k_max, o->body_bytes_max,
-                      (unsigned long long)o->pixels_max);
+    serve_text_format(
+        t,
+        "]}, \"has_pictures\": %s, \"can_write\": %s, \"limits\": {\"k_max\": %zu, \"body_bytes_max\": %zu, "
+        "\"pixels_max\": %llu}}\n",
+        truth(r->server->images >= 0), truth(o->token != NULL), o->k_max, o->body_bytes_max,
+        (unsigned long long)o->pixels_max);
     r->answer.status = 200;
 }
 

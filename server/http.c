@@ -1,10 +1,12 @@
-/* http.c - see http.h. libmicrohttpd's threads poll and call the handlers; each request is answered by the thread that read it.
+/* http.c - see http.h. libmicrohttpd's threads poll and call the handlers; each request is answered by the thread
+ * that read it.
  *
- * A request passes begin (route, token, limits, as soon as its head is there), receive (pieces of the body) and finish (the handler).
- * What is refused at its head is answered when its body has passed by unread, so that a client which is still sending gets to see it.
+ * A request passes begin (route, token, limits, as soon as its head is there), receive (pieces of the body) and
+ * finish (the handler). What is refused at its head is answered when its body has passed by unread, so that a client
+ * which is still sending gets to see it.
  *
- * libmicrohttpd ends connections that are silent, not those that are merely slow. So every connection has a phase and a time by
- * which the phase must be over, and serve_http_watch shuts down those that are late. */
+ * libmicrohttpd ends connections that are silent, not those that are merely slow. So every connection has a phase and
+ * a time by which the phase must be over, and serve_http_watch shuts down those that are late. */
 #define _GNU_SOURCE
 #include "http.h"
 
@@ -24,11 +26,11 @@
 #include <unistd.h>
 
 enum {
-    BYTES_PER_SECOND = 16 << 10,       /* what a body or an answer may take longer for */
-    HEAD_BYTES_MAX = 16 << 10,         /* URL and headers */
-    CONNECTION_BYTES = 64 << 10,       /* libmicrohttpd's own limit, beyond which its answer is no JSON */
-    BODIES_AT_ONCE = 16,               /* of the greatest size, in memory */
-    DRAINED_MAX = 4,                   /* bodies of the greatest size that a refused one may measure */
+    BYTES_PER_SECOND = 16 << 10, /* what a body or an answer may take longer for */
+    HEAD_BYTES_MAX = 16 << 10,   /* URL and headers */
+    CONNECTION_BYTES = 64 << 10, /* libmicrohttpd's own limit, beyond which its answer is no JSON */
+    BODIES_AT_ONCE = 16,         /* of the greatest size, in memory */
+    DRAINED_MAX = 4,             /* bodies of the greatest size that a refused one may measure */
     BACKLOG = 512
 };
 
@@ -48,8 +50,8 @@ struct serve_http {
     struct MHD_Daemon *daemon;
     pthread_mutex_t lock; /* of the list */
     connection *first;
-    atomic_int n_requests;       /* begun and not completed */
-    atomic_size_t n_body_bytes;  /* of all requests in memory */
+    atomic_int n_requests;      /* begun and not completed */
+    atomic_size_t n_body_bytes; /* of all requests in memory */
 };
 
 /* A request with what only HTTP needs. */
@@ -121,8 +123,8 @@ static int has_method(const serve_route *route, const char *method) {
 }
 
 static int find_route(exchange *x) {
-    static const char *const allow[] = {"", "GET, HEAD", "POST", "GET, HEAD, POST", "DELETE", "GET, HEAD, DELETE", "DELETE, POST",
-                                        "GET, HEAD, DELETE, POST"};
+    static const char *const allow[] = {"",       "GET, HEAD",         "POST",         "GET, HEAD, POST",
+                                        "DELETE", "GET, HEAD, DELETE", "DELETE, POST", "GET, HEAD, DELETE, POST"};
     unsigned methods = 0;
     for (size_t i = 0; i < serve_n_routes; i++)
         if (fits(&serve_routes[i], x->path, &x->request.item)) {
@@ -135,8 +137,8 @@ static int find_route(exchange *x) {
     if (!methods)
         return serve_refuse(&x->request, 404, "not_found", NULL, "there is nothing at %.200s", x->path);
     x->request.answer.allow = allow[methods];
-    return serve_refuse(&x->request, 405, "method_not_allowed", NULL, "%s does not go with %.200s, expected %s", x->method, x->path,
-                        allow[methods]);
+    return serve_refuse(&x->request, 405, "method_not_allowed", NULL, "%s does not go with %.200s, expected %s",
+                        x->method, x->path, allow[methods]);
 }
 
 /* ---------------------------------------------------------------- tokens */
@@ -157,7 +159,8 @@ static int check_right(exchange *x, struct MHD_Connection *c) {
     if (right == SERVE_FREE || (right == SERVE_READ && s->reads_are_free))
         return 1;
     if (!s->options.token)
-        return serve_refuse(&x->request, 403, "forbidden", NULL, "this server was started without a token, and takes no changes");
+        return serve_refuse(&x->request, 403, "forbidden", NULL,
+                            "this server was started without a token, and takes no changes");
     const char *given = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Authorization");
     if (!given || strncasecmp(given, scheme, sizeof scheme - 1))
         return serve_refuse(&x->request, 401, "no_token", NULL, "this takes the header Authorization: Bearer TOKEN");
@@ -172,16 +175,16 @@ typedef struct head_sum {
     size_t n_bytes;
 } head_sum;
 
-static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const char *name, size_t n_name, const char *value,
-                                  size_t n_value) {
+static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const char *name, size_t n_name,
+                                  const char *value, size_t n_value) {
     head_sum *h = context;
     (void)kind, (void)name, (void)value;
     h->n_bytes += n_name + n_value + 4;
     return MHD_YES;
 }
 
-static enum MHD_Result add_field(void *context, enum MHD_ValueKind kind, const char *name, size_t n_name, const char *value,
-                                 size_t n_value) {
+static enum MHD_Result add_field(void *context, enum MHD_ValueKind kind, const char *name, size_t n_name,
+                                 const char *value, size_t n_value) {
     head_sum *h = context;
     serve_request *r = &h->x->request;
     (void)kind;
@@ -200,7 +203,8 @@ static int is_good_url(const char *url) {
     int in_path = 1;
     for (const char *p = url; *p; p++) {
         in_path = in_path && *p != '?';
-        if (*p == '%' && (!p[1] || !strchr(digits, p[1]) || !p[2] || !strchr(digits, p[2]) || (in_path && p[1] == '0' && p[2] == '0')))
+        if (*p == '%' && (!p[1] || !strchr(digits, p[1]) || !p[2] || !strchr(digits, p[2]) ||
+                          (in_path && p[1] == '0' && p[2] == '0')))
             return 0;
     }
     return 1;
@@ -213,7 +217,8 @@ static int check_head(exchange *x, struct MHD_Connection *c) {
     MHD_get_connection_values_n(c, MHD_HEADER_KIND, add_header, &sum);
     MHD_get_connection_values_n(c, MHD_GET_ARGUMENT_KIND, add_field, &sum);
     if (sum.n_bytes > HEAD_BYTES_MAX)
-        return serve_refuse(r, 431, "headers_too_large", NULL, "the URL and the headers have %zu bytes, expected at most %d", sum.n_bytes,
+        return serve_refuse(r, 431, "headers_too_large", NULL,
+                            "the URL and the headers have %zu bytes, expected at most %d", sum.n_bytes,
                             HEAD_BYTES_MAX);
     if (x->is_bad_url)
         return serve_refuse(r, 400, "bad_url", NULL, "the URL is broken: bad %%-escapes, or too many parameters");
@@ -226,7 +231,8 @@ static int check_head(exchange *x, struct MHD_Connection *c) {
 }
 
 static int refuse_body(exchange *x) {
-    return serve_refuse(&x->request, 413, "too_large", NULL, "the body has more than %zu bytes", x->http->server->options.body_bytes_max);
+    return serve_refuse(&x->request, 413, "too_large", NULL, "the body has more than %zu bytes",
+                        x->http->server->options.body_bytes_max);
 }
 
 /* Returns 1 when an answer is to be sent at once. */
@@ -258,13 +264,15 @@ static int enter(connection *c, phase next) {
 }
 
 static void end_late(connection *c, phase was, int is_tls) {
-    static const char body[] = "{\"error\": {\"code\": \"too_slow\", \"message\": \"the request took too long to arrive\"}}\n";
+    static const char body[] =
+        "{\"error\": {\"code\": \"too_slow\", \"message\": \"the request took too long to arrive\"}}\n";
     char answer[512];
     if (!is_tls && (was == RECEIVING || (was == IDLE && c->is_first))) {
-        const int n = snprintf(answer, sizeof answer,
-                               "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\n"
-                               "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nContent-Length: %zu\r\n\r\n%s",
-                               sizeof body - 1, body);
+        const int n =
+            snprintf(answer, sizeof answer,
+                     "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\n"
+                     "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nContent-Length: %zu\r\n\r\n%s",
+                     sizeof body - 1, body);
         if (send(c->fd, answer, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
             return (void)shutdown(c->fd, SHUT_RDWR);
     }
@@ -326,7 +334,8 @@ static struct MHD_Response *make_response(serve_answer *a) {
         if (!response)
             close(a->fd);
     } else if (a->bytes && a->release) {
-        response = MHD_create_response_from_buffer_with_free_callback(a->n_bytes, (void *)(uintptr_t)a->bytes, a->release);
+        response =
+            MHD_create_response_from_buffer_with_free_callback(a->n_bytes, (void *)(uintptr_t)a->bytes, a->release);
         if (!response)
             a->release((void *)(uintptr_t)a->bytes);
     } else if (a->bytes) {
@@ -394,8 +403,8 @@ static void finish(exchange *x) {
 }
 
 /* libmicrohttpd calls this for the head, for every piece of the body, and at the end. */
-static enum MHD_Result take(void *context, struct MHD_Connection *c, const char *path, const char *method, const char *version,
-                            const char *piece, size_t *n_piece, void **own) {
+static enum MHD_Result take(void *context, struct MHD_Connection *c, const char *path, const char *method,
+                            const char *version, const char *piece, size_t *n_piece, void **own) {
     static _Thread_local int is_prepared;
     exchange *x = *own;
     (void)context, (void)version;
@@ -413,8 +422,8 @@ static enum MHD_Result take(void *context, struct MHD_Connection *c, const char 
         return begin(x, c) ? send_answer(x, c) : MHD_YES;
     }
     if (*n_piece) {
-        const int is_taken = receive(x, piece, *n_piece) &&
-                             x->n_received <= DRAINED_MAX * x->http->server->options.body_bytes_max;
+        const int is_taken =
+            receive(x, piece, *n_piece) && x->n_received <= DRAINED_MAX * x->http->server->options.body_bytes_max;
         *n_piece = 0;
         set_deadline(x->peer, x->http, 0);
         const uint64_t since = (nanoseconds() - x->begin) / 1000000000u;
@@ -493,10 +502,11 @@ static void end_request(void *context, struct MHD_Connection *c, void **own, enu
         return;
     const double seconds = (double)(nanoseconds() - x->begin) * 1e-9;
     const int is_late = atomic_load(&x->peer->phase) == EXPIRED;
-    const unsigned status = is_late && !x->n_sent                    ? 408
+    const unsigned status = is_late && !x->n_sent                        ? 408
                             : why != MHD_REQUEST_TERMINATED_COMPLETED_OK ? 499 /* the client went away */
                                                                          : x->request.answer.status;
-    serve_metrics_count(h->server->metrics, x->route ? (size_t)(x->route - serve_routes) : serve_n_routes, status, seconds);
+    serve_metrics_count(h->server->metrics, x->route ? (size_t)(x->route - serve_routes) : serve_n_routes, status,
+                        seconds);
     if (h->server->options.log != SERVE_LOG_NONE)
         write_log(x, status, seconds * 1e3);
     atomic_fetch_sub(&h->n_body_bytes, x->body_capacity);
@@ -511,8 +521,9 @@ static void end_request(void *context, struct MHD_Connection *c, void **own, enu
 }
 
 static void name_client(const struct sockaddr *address, char *name, size_t n) {
-    const void *bytes = address->sa_family == AF_INET6 ? (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr
-                                                       : (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    const void *bytes = address->sa_family == AF_INET6
+                            ? (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr
+                            : (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
     if (!inet_ntop(address->sa_family, bytes, name, (socklen_t)n))
         snprintf(name, n, "-");
 }
@@ -545,7 +556,8 @@ static void close_connection(serve_http *h, connection *peer) {
     free(peer);
 }
 
-static void note_connection(void *context, struct MHD_Connection *c, void **own, enum MHD_ConnectionNotificationCode what) {
+static void note_connection(void *context, struct MHD_Connection *c, void **own,
+                            enum MHD_ConnectionNotificationCode what) {
     serve_http *h = context;
     if (what == MHD_CONNECTION_NOTIFY_STARTED)
         open_connection(h, c, own);
@@ -564,7 +576,8 @@ static adah_code fail(adah_status *status, adah_code code, const char *format, c
 static int is_loopback_address(const struct sockaddr *a) {
     if (a->sa_family == AF_INET)
         return (ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24) == 127;
-    return a->sa_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
+    return a->sa_family == AF_INET6 &&
+           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
 }
 
 adah_code serve_http_listen(const char *address, int *port, int *listening, int *is_loopback, adah_status *status) {
@@ -623,18 +636,18 @@ static adah_code read_pem(const char *path, char **text, adah_status *status) {
 
 static adah_code start_daemon(serve_http *h, int listening, char *certificate, char *key, adah_status *status) {
     const serve_options *o = &h->server->options;
-    const struct MHD_OptionItem tls[] = {{MHD_OPTION_HTTPS_MEM_CERT, 0, certificate},
-                                         {MHD_OPTION_HTTPS_MEM_KEY, 0, key},
-                                         {MHD_OPTION_END, 0, NULL}};
+    const struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, certificate}, {MHD_OPTION_HTTPS_MEM_KEY, 0, key}, {MHD_OPTION_END, 0, NULL}};
     const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
     const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | (certificate ? MHD_USE_TLS : 0);
     h->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, take, h, MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)o->n_threads,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->n_connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+        flags, 0, NULL, NULL, take, h, MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_THREAD_POOL_SIZE,
+        (unsigned)o->n_threads, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->n_connections_max,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
         /* The watch ends what is late; this is for what it should miss. */
-        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(2 * o->timeout_seconds + 5), MHD_OPTION_NOTIFY_COMPLETED, end_request, h,
-        MHD_OPTION_URI_LOG_CALLBACK, begin_request, h, MHD_OPTION_NOTIFY_CONNECTION, note_connection, h, MHD_OPTION_ARRAY,
-        certificate ? tls : plain, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(2 * o->timeout_seconds + 5), MHD_OPTION_NOTIFY_COMPLETED,
+        end_request, h, MHD_OPTION_URI_LOG_CALLBACK, begin_request, h, MHD_OPTION_NOTIFY_CONNECTION, note_connection,
+        h, MHD_OPTION_ARRAY, certificate ? tls : plain, MHD_OPTION_END);
     return h->daemon ? ADAH_OK
                      : fail(status, ADAH_ERROR_INTERNAL, "the HTTP server cannot start%s",
                             certificate ? ": are the TLS certificate and its key good PEM files of a pair?" : "");
@@ -645,7 +658,8 @@ adah_code serve_http_start(serve_server *server, int listening, serve_http **htt
     adah_code code = ADAH_OK;
     if (server->options.tls_certificate) {
         if (MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
-            return fail(status, ADAH_ERROR_ARGUMENT, "%s", "--tls-cert: the libmicrohttpd of this machine was built without TLS");
+            return fail(status, ADAH_ERROR_ARGUMENT, "%s",
+                        "--tls-cert: the libmicrohttpd of this machine was built without TLS");
         code = read_pem(server->options.tls_certificate, &certificate, status);
         if (code == ADAH_OK)
             code = read_pem(server->options.tls_key, &key, status);
@@ -669,6 +683,8 @@ adah_code serve_http_start(serve_server *server, int listening, serve_http **htt
 
 void serve_http_stop(serve_http *h, int seconds) {
     const int listening = MHD_quiesce_daemon(h->daemon);
+    if (listening >= 0)
+        shutdown(listening, SHUT_RD); /* refuses from now on; who was in the queue is told so */
     const uint64_t until = nanoseconds() + (uint64_t)seconds * 1000000000u;
     while (atomic_load(&h->n_requests) > 0 && nanoseconds() < until) {
         usleep(5000);

@@ -13,7 +13,8 @@ void serve_http_watch(serve_http *http);
 /* Takes no new connections, finishes what was begun (for at most so many seconds), and ends. */
 void serve_http_stop(serve_http *http, int seconds);
 
-/* A socket that listens on the address; *port: that was asked for, then that it has. *is_loopback: only this machine can reach it. */
+/* A socket that listens on the address; *port: that was asked for, then that it has. *is_loopback: only this machine
+ * can reach it. */
 adah_code serve_http_listen(const char *address, int *port, int *listening, int *is_loopback, adah_status *status);
 
 #endif

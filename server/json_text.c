@@ -68,7 +68,10 @@ size_t serve_utf8_length(const char *text, size_t n_bytes) {
         return 0;
     if (c[0] < 0x80)
         return 1;
-    const size_t n = c[0] >= 0xc2 && c[0] < 0xe0 ? 2 : (c[0] & 0xf0) == 0xe0 ? 3 : c[0] >= 0xf0 && c[0] < 0xf5 ? 4 : 0;
+    const size_t n = c[0] >= 0xc2 && c[0] < 0xe0   ? 2
+                     : (c[0] & 0xf0) == 0xe0       ? 3
+                     : c[0] >= 0xf0 && c[0] < 0xf5 ? 4
+                                                   : 0;
     if (n == 0 || n > n_bytes)
         return 0;
     for (size_t i = 1; i < n; i++)

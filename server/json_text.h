@@ -1,4 +1,5 @@
-/* json_text.h - a growing text, and values of JSON added to it. Faults stick: the end asks once whether memory held out. */
+/* json_text.h - a growing text, and values of JSON added to it. Faults stick: the end asks once whether memory held
+ * out. */
 #ifndef ADAH_SERVER_JSON_TEXT_H
 #define ADAH_SERVER_JSON_TEXT_H
 

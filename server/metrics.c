@@ -11,7 +11,8 @@
 
 const char *const serve_query_kind_name[SERVE_QUERY_KINDS] = {"text", "image", "id"};
 
-static const unsigned statuses[] = {200, 201, 304, 400, 401, 403, 404, 405, 408, 409, 413, 415, 422, 431, 499, 500, 503};
+static const unsigned statuses[] = {200, 201, 304, 400, 401, 403, 404, 405, 408,
+                                    409, 413, 415, 422, 431, 499, 500, 503};
 static const double bounds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
 enum { N_STATUSES = sizeof statuses / sizeof *statuses, N_BOUNDS = sizeof bounds / sizeof *bounds };
 
@@ -46,7 +47,9 @@ void serve_metrics_free(serve_metrics *m) {
     free(m);
 }
 
-static void add(atomic_ullong *counter, unsigned long long n) { atomic_fetch_add_explicit(counter, n, memory_order_relaxed); }
+static void add(atomic_ullong *counter, unsigned long long n) {
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
 static unsigned long long get(atomic_ullong *counter) { return atomic_load_explicit(counter, memory_order_relaxed); }
 
 void serve_metrics_count(serve_metrics *m, size_t route, unsigned status, double seconds) {
@@ -77,7 +80,12 @@ static void write_gauge(serve_text *t, const char *name, const char *type, const
 }
 
 static const char *route_name(size_t i) { return i < serve_n_routes ? serve_routes[i].path : "other"; }
-static const char *route_method(size_t i) { return i == serve_n_routes ? "" : serve_routes[i].method[0] == 'G' ? "GET " : serve_routes[i].method[0] == 'P' ? "POST " : "DELETE "; }
+static const char *route_method(size_t i) {
+    return i == serve_n_routes                ? ""
+           : serve_routes[i].method[0] == 'G' ? "GET "
+           : serve_routes[i].method[0] == 'P' ? "POST "
+                                              : "DELETE ";
+}
 
 static unsigned long long count_of(route_counts *c) {
     unsigned long long n = 0;
@@ -95,10 +103,11 @@ static void write_requests(serve_metrics *m, serve_text *t) {
             if (s < N_STATUSES)
                 snprintf(status, sizeof status, "%u", statuses[s]);
             if (n)
-                serve_text_format(t, "adah_requests_total{route=\"%s%s\",status=\"%s\"} %llu\n", route_method(i), route_name(i),
-                                  status, n);
+                serve_text_format(t, "adah_requests_total{route=\"%s%s\",status=\"%s\"} %llu\n", route_method(i),
+                                  route_name(i), status, n);
         }
-    write_head(t, "adah_request_seconds", "histogram", "Time from the request's first line until its answer had left.");
+    write_head(t, "adah_request_seconds", "histogram",
+               "Time from the request's first line until its answer had left.");
     for (size_t i = 0; i <= serve_n_routes; i++) {
         route_counts *c = &m->route[i];
         unsigned long long n = 0;
@@ -106,11 +115,12 @@ static void write_requests(serve_metrics *m, serve_text *t) {
             continue;
         for (size_t b = 0; b < N_BOUNDS; b++) {
             n += get(&c->bucket[b]);
-            serve_text_format(t, "adah_request_seconds_bucket{route=\"%s%s\",le=\"%g\"} %llu\n", route_method(i), route_name(i),
-                              bounds[b], n);
+            serve_text_format(t, "adah_request_seconds_bucket{route=\"%s%s\",le=\"%g\"} %llu\n", route_method(i),
+                              route_name(i), bounds[b], n);
         }
         n += get(&c->bucket[N_BOUNDS]);
-        serve_text_format(t, "adah_request_seconds_bucket{route=\"%s%s\",le=\"+Inf\"} %llu\n", route_method(i), route_name(i), n);
+        serve_text_format(t, "adah_request_seconds_bucket{route=\"%s%s\",le=\"+Inf\"} %llu\n", route_method(i),
+                          route_name(i), n);
         serve_text_format(t, "adah_request_seconds_sum{route=\"%s%s\"} %.9f\n", route_method(i), route_name(i),
                           (double)get(&c->nanoseconds) * 1e-9);
         serve_text_format(t, "adah_request_seconds_count{route=\"%s%s\"} %llu\n", route_method(i), route_name(i), n);
@@ -134,10 +144,12 @@ static void write_state(serve_state *state, serve_text *t) {
         return;
     json_t *stats = json_loads(json, 0, NULL);
     adah_free(json);
-    write_gauge(t, "adah_index_records", "gauge", "Records that are not deleted.", (double)adah_index_count(state->index));
+    write_gauge(t, "adah_index_records", "gauge", "Records that are not deleted.",
+                (double)adah_index_count(state->index));
     write_gauge(t, "adah_index_segments", "gauge", "Segments of the index.",
                 (double)json_integer_value(json_object_get(stats, "n_segments")));
-    write_gauge(t, "adah_index_bytes", "gauge", "Bytes of the index.", (double)json_integer_value(json_object_get(stats, "file_bytes")));
+    write_gauge(t, "adah_index_bytes", "gauge", "Bytes of the index.",
+                (double)json_integer_value(json_object_get(stats, "file_bytes")));
     write_head(t, "adah_model_info", "gauge", "The model that answers.");
     serve_text_format(t, "adah_model_info{id=\"%s\"} 1\n", adah_model_id(state->model));
     json_decref(stats);
@@ -151,7 +163,8 @@ void serve_metrics_write(serve_metrics *m, serve_service *service, serve_state *
     if (state)
         write_state(state, t);
     write_gauge(t, "adah_connections", "gauge", "Open connections.", (double)atomic_load(&m->connections));
-    write_gauge(t, "adah_reloads_total", "counter", "Times that model and index were opened anew.", (double)serve_service_reloads(service));
+    write_gauge(t, "adah_reloads_total", "counter", "Times that model and index were opened anew.",
+                (double)serve_service_reloads(service));
     write_gauge(t, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
     write_gauge(t, "process_start_time_seconds", "gauge", "Start of the process, in seconds since 1970.", m->start);
 }

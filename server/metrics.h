@@ -7,7 +7,12 @@
 
 typedef struct serve_metrics serve_metrics;
 
-typedef enum serve_query_kind { SERVE_QUERY_TEXT, SERVE_QUERY_IMAGE, SERVE_QUERY_ID, SERVE_QUERY_KINDS } serve_query_kind;
+typedef enum serve_query_kind {
+    SERVE_QUERY_TEXT,
+    SERVE_QUERY_IMAGE,
+    SERVE_QUERY_ID,
+    SERVE_QUERY_KINDS
+} serve_query_kind;
 extern const char *const serve_query_kind_name[SERVE_QUERY_KINDS];
 
 serve_metrics *serve_metrics_create(void); /* NULL: memory */

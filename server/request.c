@@ -1,4 +1,5 @@
-/* request.c - what was asked: parameters of the URL, a JSON object, a form or a picture, all checked by one table of names. */
+/* request.c - what was asked: parameters of the URL, a JSON object, a form or a picture, all checked by one table of
+ * names. */
 #define _GNU_SOURCE
 #include "request.h"
 #include "server.h"
@@ -61,7 +62,8 @@ int serve_refuse_memory(serve_request *r) { return serve_refuse(r, 500, "out_of_
 int serve_refuse_failed(serve_request *r, const adah_status *status) {
     if (status->code == ADAH_ERROR_MISMATCH)
         return serve_refuse(r, 409, "mismatch", NULL, "%s", status->message);
-    return serve_refuse(r, 500, status->code == ADAH_ERROR_MEMORY ? "out_of_memory" : "internal", NULL, "%s", status->message);
+    return serve_refuse(r, 500, status->code == ADAH_ERROR_MEMORY ? "out_of_memory" : "internal", NULL, "%s",
+                        status->message);
 }
 
 /* ---------------------------------------------------------------- single values */
@@ -86,11 +88,14 @@ static const struct {
     unsigned bit;
     value_kind kind;
 } values[] = {
-    {"text", NULL, SERVE_TEXT, WORDS},          {"id", NULL, SERVE_ID, NUMBER},         {"image", NULL, SERVE_IMAGE, PICTURE},
-    {"to", NULL, SERVE_TO, SIDE},               {"by", NULL, SERVE_BY, SIDE},           {"k", NULL, SERVE_K, NUMBER},
-    {"radius", NULL, SERVE_RADIUS, NUMBER},     {"label", "labels", SERVE_LABELS, LABEL}, {"only", NULL, SERVE_ONLY, IDS},
-    {"cut_off", NULL, SERVE_CUT_OFF, FLAG},     {"rerank", NULL, SERVE_RERANK, NUMBER}, {"explain", NULL, SERVE_EXPLAIN, FLAG},
-    {"method", NULL, SERVE_METHOD, METHOD},     {"n", NULL, SERVE_N, NUMBER},           {"side", NULL, SERVE_SIDE, NUMBER},
+    {"text", NULL, SERVE_TEXT, WORDS},      {"id", NULL, SERVE_ID, NUMBER},
+    {"image", NULL, SERVE_IMAGE, PICTURE},  {"to", NULL, SERVE_TO, SIDE},
+    {"by", NULL, SERVE_BY, SIDE},           {"k", NULL, SERVE_K, NUMBER},
+    {"radius", NULL, SERVE_RADIUS, NUMBER}, {"label", "labels", SERVE_LABELS, LABEL},
+    {"only", NULL, SERVE_ONLY, IDS},        {"cut_off", NULL, SERVE_CUT_OFF, FLAG},
+    {"rerank", NULL, SERVE_RERANK, NUMBER}, {"explain", NULL, SERVE_EXPLAIN, FLAG},
+    {"method", NULL, SERVE_METHOD, METHOD}, {"n", NULL, SERVE_N, NUMBER},
+    {"side", NULL, SERVE_SIDE, NUMBER},
 };
 enum { N_VALUES = sizeof values / sizeof *values };
 
@@ -111,7 +116,8 @@ static int set_number(serve_request *r, const char *name, unsigned bit, const ch
     }
     if (!serve_parse_number(text, low, high, &n)) {
         char expected[96];
-        snprintf(expected, sizeof expected, "a whole number from %llu to %llu", (unsigned long long)low, (unsigned long long)high);
+        snprintf(expected, sizeof expected, "a whole number from %llu to %llu", (unsigned long long)low,
+                 (unsigned long long)high);
         return refuse_value(r, name, text, expected);
     }
     switch (bit) {
@@ -127,7 +133,8 @@ static int set_number(serve_request *r, const char *name, unsigned bit, const ch
 
 static int set_text(serve_request *r, const char *text) {
     if (strlen(text) > SERVE_TEXT_BYTES_MAX)
-        return serve_refuse(r, 400, "bad_value", "text", "text of %zu bytes, expected at most %d", strlen(text), SERVE_TEXT_BYTES_MAX);
+        return serve_refuse(r, 400, "bad_value", "text", "text of %zu bytes, expected at most %d", strlen(text),
+                            SERVE_TEXT_BYTES_MAX);
     r->query.text = text;
     return 1;
 }
@@ -205,11 +212,13 @@ static int digit_of(unsigned char c) {
                                   : -1;
 }
 
-int serve_read_base64(serve_request *r, const char *field, const json_t *value, const uint8_t **bytes, size_t *n_bytes) {
+int serve_read_base64(serve_request *r, const char *field, const json_t *value, const uint8_t **bytes,
+                      size_t *n_bytes) {
     const unsigned char *text = (const unsigned char *)json_string_value(value);
     size_t n = json_string_length(value), n_out = 0;
     if (!text || n == 0 || n % 4)
-        return serve_refuse(r, 400, "bad_value", field, "%s is no base64: expected a string of a length that is a multiple of 4", field);
+        return serve_refuse(r, 400, "bad_value", field,
+                            "%s is no base64: expected a string of a length that is a multiple of 4", field);
     uint8_t *out = serve_keep(r, malloc(n / 4 * 3));
     if (!out)
         return serve_refuse_memory(r);
@@ -228,7 +237,8 @@ int serve_read_base64(serve_request *r, const char *field, const json_t *value, 
         }
     }
     if (n_padding && (bits & (n_padding == 1 ? 3 : 15)))
-        return serve_refuse(r, 400, "bad_value", field, "%s is no base64: its last digit has bits that belong to no byte", field);
+        return serve_refuse(r, 400, "bad_value", field,
+                            "%s is no base64: its last digit has bits that belong to no byte", field);
     if (n_padding == 1)
         out[n_out++] = (uint8_t)(bits >> 10);
     if (n_padding)
@@ -248,8 +258,8 @@ int serve_check_picture(serve_request *r, const char *field, const uint8_t *byte
         return serve_refuse_failed(r, &status);
     const uint64_t n_max = r->server->options.pixels_max;
     if ((uint64_t)n_width > n_max / (n_height ? n_height : 1))
-        return serve_refuse(r, 413, "too_large", field, "a picture of %zu x %zu pixels, expected at most %llu in all", n_width, n_height,
-                            (unsigned long long)n_max);
+        return serve_refuse(r, 413, "too_large", field, "a picture of %zu x %zu pixels, expected at most %llu in all",
+                            n_width, n_height, (unsigned long long)n_max);
     return 1;
 }
 
@@ -343,11 +353,11 @@ static int read_json_query(serve_request *r, unsigned allowed) {
             return 0;
         const uint8_t *bytes;
         size_t n_bytes;
-        const int is_good = values[i].kind == IDS     ? read_ids(r, value)
-                            : values[i].kind == LABEL ? read_labels(r, i, value)
-                            : values[i].kind == PICTURE
-                                ? serve_read_base64(r, name, value, &bytes, &n_bytes) && take_picture(r, bytes, n_bytes)
-                                : read_scalar(r, i, name, value);
+        const int is_good = values[i].kind == IDS       ? read_ids(r, value)
+                            : values[i].kind == LABEL   ? read_labels(r, i, value)
+                            : values[i].kind == PICTURE ? serve_read_base64(r, name, value, &bytes, &n_bytes) &&
+                                                              take_picture(r, bytes, n_bytes)
+                                                        : read_scalar(r, i, name, value);
         if (!is_good)
             return 0;
     }
@@ -414,7 +424,9 @@ static int take_part(serve_request *r, const char *name, const char *content, si
 
 static int read_form(serve_request *r, unsigned allowed) {
     char boundary[2 + 70 + 1] = "--", delimiter[4 + 70 + 1], name[64];
-    if (!find_header_parameter(r->content_type, strlen(r->content_type), "boundary", boundary + 2, sizeof boundary - 2) || !boundary[2])
+    if (!find_header_parameter(r->content_type, strlen(r->content_type), "boundary", boundary + 2,
+                               sizeof boundary - 2) ||
+        !boundary[2])
         return refuse_form(r, "the Content-Type names no boundary of 1 to 70 characters");
     const size_t n_boundary = strlen(boundary);
     snprintf(delimiter, sizeof delimiter, "\r\n%s", boundary);
@@ -424,10 +436,12 @@ static int read_form(serve_request *r, unsigned allowed) {
     p += n_boundary;
     for (int n_parts = 0; end - p >= 2 && memcmp(p, "--", 2); n_parts++) {
         if (memcmp(p, "\r\n", 2) || n_parts == SERVE_FIELDS_MAX)
-            return refuse_form(r, n_parts == SERVE_FIELDS_MAX ? "too many parts" : "a boundary is followed by something else");
+            return refuse_form(r, n_parts == SERVE_FIELDS_MAX ? "too many parts"
+                                                              : "a boundary is followed by something else");
         p += 2;
         const char *content = memmem(p, (size_t)(end - p), "\r\n\r\n", 4);
-        const char *stop = content ? memmem(content + 2, (size_t)(end - content - 2), delimiter, n_boundary + 2) : NULL;
+        const char *stop =
+            content ? memmem(content + 2, (size_t)(end - content - 2), delimiter, n_boundary + 2) : NULL;
         if (!stop)
             return refuse_form(r, "a part has no end");
         if (!find_part_name(p, (size_t)(content - p), name, sizeof name))
@@ -457,7 +471,8 @@ static int read_body(serve_request *r, unsigned allowed) {
         r->query.given |= SERVE_IMAGE;
         return take_picture(r, r->body, r->n_body_bytes);
     }
-    return serve_refuse(r, 415, "unsupported_media_type", NULL, "Content-Type is \"%.100s\", expected application/json%s",
+    return serve_refuse(r, 415, "unsupported_media_type", NULL,
+                        "Content-Type is \"%.100s\", expected application/json%s",
                         r->content_type ? r->content_type : "",
                         allowed & SERVE_IMAGE ? ", image/*, application/octet-stream or multipart/form-data" : "");
 }

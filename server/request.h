@@ -1,4 +1,5 @@
-/* request.h - a request as the handlers see it, and the answer that they give. Nothing here knows of libmicrohttpd. */
+/* request.h - a request as the handlers see it, and the answer that they give. Nothing here knows of libmicrohttpd.
+ */
 #ifndef ADAH_SERVER_REQUEST_H
 #define ADAH_SERVER_REQUEST_H
 
@@ -59,18 +60,18 @@ typedef struct serve_field {
 } serve_field;
 
 typedef struct serve_answer {
-    unsigned status;             /* 0: none yet */
-    const char *content_type;    /* NULL: application/json */
-    serve_text text;             /* the body, unless: */
-    const uint8_t *bytes;        /* a body that lives as long as the process, or is freed by */
+    unsigned status;          /* 0: none yet */
+    const char *content_type; /* NULL: application/json */
+    serve_text text;          /* the body, unless: */
+    const uint8_t *bytes;     /* a body that lives as long as the process, or is freed by */
     void (*release)(void *);
     size_t n_bytes;
-    int is_file, fd;             /* 1: a file of n_bytes, closed afterwards */
-    const char *cache_control;   /* NULL: no-store */
-    const char *policy;          /* Content-Security-Policy; NULL: nothing is allowed */
-    const char *allow;           /* with 405 */
-    int retry_after;             /* seconds, with 503; 0: not told */
-    char etag[64];               /* in quotes; "": none */
+    int is_file, fd;           /* 1: a file of n_bytes, closed afterwards */
+    const char *cache_control; /* NULL: no-store */
+    const char *policy;        /* Content-Security-Policy; NULL: nothing is allowed */
+    const char *allow;         /* with 405 */
+    int retry_after;           /* seconds, with 503; 0: not told */
+    char etag[64];             /* in quotes; "": none */
 } serve_answer;
 
 struct serve_server;
@@ -102,8 +103,8 @@ int serve_refuse(serve_request *r, unsigned status, const char *code, const char
 int serve_refuse_failed(serve_request *r, const adah_status *status);
 int serve_refuse_memory(serve_request *r);
 
-/* Fills r->query from the URL and, with_body, from the body: JSON, a form, or a picture as it is. allowed: bits. Returns 0 when
- * something is wrong and the answer says what. */
+/* Fills r->query from the URL and, with_body, from the body: JSON, a form, or a picture as it is. allowed: bits.
+ * Returns 0 when something is wrong and the answer says what. */
 int serve_read_query(serve_request *r, unsigned allowed, int with_body);
 /* Parses the body as a JSON object into r->json. Returns 0 and answers when it is none. */
 int serve_read_json(serve_request *r);
@@ -111,7 +112,8 @@ int serve_read_json(serve_request *r);
 /* A picture that may be decoded: 0 and an answer when it is none, or has too many pixels. field: for the message. */
 int serve_check_picture(serve_request *r, const char *field, const uint8_t *bytes, size_t n_bytes);
 /* Decodes base64, strictly, into memory that is kept. Returns 0 and answers when it is none. */
-int serve_read_base64(serve_request *r, const char *field, const json_t *value, const uint8_t **bytes, size_t *n_bytes);
+int serve_read_base64(serve_request *r, const char *field, const json_t *value, const uint8_t **bytes,
+                      size_t *n_bytes);
 /* 1: a whole number from low to high that fills the text. */
 int serve_parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *number);
 

@@ -1,4 +1,5 @@
-/* serve.c - the life of a server: start, signals, stop. The calling thread loads, waits for signals and keeps watch. */
+/* serve.c - the life of a server: start, signals, stop. The calling thread loads, waits for signals and keeps watch.
+ */
 #define _GNU_SOURCE
 #include "serve.h"
 #include "http.h"
@@ -27,19 +28,23 @@ static adah_code open_images(serve_server *s, adah_status *status) {
         return ADAH_OK;
     s->images_path = realpath(folder, NULL);
     s->images = s->images_path ? open(s->images_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    return s->images >= 0 ? ADAH_OK : fail(status, ADAH_ERROR_IO, "--images %.400s: cannot be opened as a folder", folder);
+    return s->images >= 0 ? ADAH_OK
+                          : fail(status, ADAH_ERROR_IO, "--images %.400s: cannot be opened as a folder", folder);
 }
 
 static adah_code check_options(serve_server *s, int is_loopback, adah_status *status) {
     const serve_options *o = &s->options;
     if (!o->tls_certificate != !o->tls_key)
         return fail(status, ADAH_ERROR_ARGUMENT, "%s", "--tls-cert and --tls-key belong together");
-    if (o->token && (!*o->token || strspn(o->token, "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
-                                                    "abcdefghijklmnopqrstuvwxyz{|}~") != strlen(o->token)))
-        return fail(status, ADAH_ERROR_ARGUMENT, "%s", "the token is empty or has characters other than letters, digits and signs");
+    if (o->token &&
+        (!*o->token || strspn(o->token, "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
+                                        "abcdefghijklmnopqrstuvwxyz{|}~") != strlen(o->token)))
+        return fail(status, ADAH_ERROR_ARGUMENT, "%s",
+                    "the token is empty or has characters other than letters, digits and signs");
     s->reads_are_free = is_loopback || o->public_reads;
     if (!s->reads_are_free && !o->token)
-        return fail(status, ADAH_ERROR_ARGUMENT, "--address %.300s can be reached from other machines: give --token-file, or --public-reads",
+        return fail(status, ADAH_ERROR_ARGUMENT,
+                    "--address %.300s can be reached from other machines: give --token-file, or --public-reads",
                     o->address);
     return ADAH_OK;
 }
@@ -89,8 +94,8 @@ static adah_code serve(serve_server *s, int listening, int port, const sigset_t 
     code = serve_service_load(s->service, status);
     if (code == ADAH_OK) {
         const int is_v6 = strchr(o->address, ':') != NULL;
-        printf("adah: serving %s on %s://%s%s%s:%d/\n", o->index, o->tls_certificate ? "https" : "http", is_v6 ? "[" : "", o->address,
-               is_v6 ? "]" : "", port);
+        printf("adah: serving %s on %s://%s%s%s:%d/\n", o->index, o->tls_certificate ? "https" : "http",
+               is_v6 ? "[" : "", o->address, is_v6 ? "]" : "", port);
         fflush(stdout);
         wait_for_end(s, http, signals);
     }

@@ -12,9 +12,9 @@ typedef struct serve_server {
     serve_options options;
     serve_service *service;
     serve_metrics *metrics;
-    int images;          /* folder of the pictures, open; -1: none */
-    char *images_path;   /* the same, resolved */
-    int reads_are_free;  /* 1: no token is asked for reads */
+    int images;         /* folder of the pictures, open; -1: none */
+    char *images_path;  /* the same, resolved */
+    int reads_are_free; /* 1: no token is asked for reads */
     atomic_int is_stopping;
 } serve_server;
 
@@ -54,10 +54,12 @@ void serve_handle_picture(serve_request *r, serve_state *state);
 void serve_handle_thumbnail(serve_request *r, serve_state *state);
 /* 1: a name that could be a picture under the folder: relative, without "..", NUL and empty parts. */
 int serve_is_safe_name(const char *name);
-/* Opens a regular file below the folder for reading, following no link out of it. -1: cannot be. by_kernel 0: without openat2. */
+/* Opens a regular file below the folder for reading, following no link out of it. -1: cannot be. by_kernel 0: without
+ * openat2. */
 int serve_open_below(int folder, const char *folder_path, const char *name, int by_kernel);
 int serve_open_picture(const serve_server *server, const char *name); /* -1: cannot be read */
-/* Reads a whole picture file, with the limits; *bytes is kept by the request. Returns 0 and answers when it cannot. */
+/* Reads a whole picture file, with the limits; *bytes is kept by the request. Returns 0 and answers when it cannot.
+ */
 int serve_read_picture(serve_request *r, const char *name, const char *field, const uint8_t **bytes, size_t *n_bytes);
 
 /* handle_server.c */

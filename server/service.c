@@ -1,5 +1,6 @@
-/* service.c - see service.h. Two locks: `lock` guards the pointer to the present state and all counts of references, for a few
- * instructions; `changing` lets one reload or write happen at a time, which requests that read do not wait for. */
+/* service.c - see service.h. Two locks: `lock` guards the pointer to the present state and all counts of references,
+ * for a few instructions; `changing` lets one reload or write happen at a time, which requests that read do not wait
+ * for. */
 #include "service.h"
 
 #include <pthread.h>
@@ -137,8 +138,8 @@ static adah_code publish_index(serve_service *s, adah_index *index, adah_status 
     return code;
 }
 
-adah_code serve_service_create(const char *model_path, const char *index_path, int n_encoders, serve_service **service,
-                               adah_status *status) {
+adah_code serve_service_create(const char *model_path, const char *index_path, int n_encoders,
+                               serve_service **service, adah_status *status) {
     serve_service *s = calloc(1, sizeof *s);
     if (!s)
         return fail_memory(status);

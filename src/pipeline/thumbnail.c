@@ -1,8 +1,10 @@
-/* thumbnail.c - pictures of others for programs that show them: their size before they are decoded, and small copies. */
+/* thumbnail.c - pictures of others for programs that show them: their size before they are decoded, and small copies.
+ */
 #include "base/memory.h"
 #include "data/image.h"
 
-adah_code adah_picture_size(const uint8_t *bytes, size_t n_bytes, size_t *n_width, size_t *n_height, adah_status *status) {
+adah_code adah_picture_size(const uint8_t *bytes, size_t n_bytes, size_t *n_width, size_t *n_height,
+                            adah_status *status) {
     return adah_image_size(bytes, n_bytes, "picture", n_width, n_height, status);
 }
 
