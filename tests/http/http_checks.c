@@ -586,14 +586,14 @@ static void check_openapi(void) {
     const char *name, *method;
     size_t n = 0;
     json_object_foreach(paths, name, path) json_object_foreach(path, method, operation) {
-        char target[256], upper[16];
+        char target[256], upper[16] = "";
         const char *hole = strstr(name, "{id}");
         if (!json_is_object(operation))
             continue;
         snprintf(target, sizeof target, hole ? "%.*s3%s" : "%.*s", hole ? (int)(hole - name) : (int)strlen(name),
                  name, hole ? hole + 4 : "");
-        for (size_t i = 0; i < sizeof upper; i++)
-            upper[i] = (char)(method[i] >= 'a' ? method[i] - 32 : method[i]);
+        for (size_t i = 0; method[i] && i < sizeof upper - 1; i++)
+            upper[i] = (char)(method[i] - 32);
         http_reply r = http_ask(port, upper, target, "", NULL, 0);
         CHECK(r.status && r.status != 405 && (r.status != 404 || n < 4), "%s %s: %d", upper, target, r.status);
         http_reply_free(&r);
