@@ -43,7 +43,7 @@ check-release:
 check-sanitize:
 	cmake -S . -B build-sanitize -DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLAGS=-O1 -DADAH_SANITIZE=ON
 	cmake --build build-sanitize --parallel $(JOBS)
-	cd build-sanitize && $(CTEST) --label-regex 'unit|property|fault|fuzz'
+	cd build-sanitize && $(CTEST) --label-regex 'unit|property|fault|fuzz|http'
 
 # The other compiler's warnings, where it is installed with OpenMP.
 check-clang:

@@ -1,167 +1,165 @@
-/* bench_serve.c - load on a running `adah serve`: many connections, each asking again as soon as it has its answer.
+/* bench_serve.c - how many searches a second a running adah serve answers, and how long they take.
  *
- *     bench_serve PORT N_CONNECTIONS SECONDS WORDS_FILE [K] [PID]
+ *   bench_serve PORT CONNECTIONS SECONDS text WORDS...      GET /v1/search?text=..., one of the words after another
+ *   bench_serve PORT CONNECTIONS SECONDS image FILE...      POST /v1/search with one of the pictures after another
  *
- * Asks 127.0.0.1:PORT for /v1/search?text=..., two words at random from WORDS_FILE (one a line). Prints requests a
- * second, the median, the 99th percentile and the slowest answer, answers that were not 200, and with PID that
- * process's resident memory at the start and every tenth of the time. One thread. */
+ * One thread keeps every connection busy with one request at a time. The first tenth of the time is not counted. */
 #define _GNU_SOURCE
-#include "base/random.h"
-#include "stopwatch.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 20000, CONNECTIONS_MAX = 1024, ANSWER_MAX = 1 << 20, STEPS = 20000, STEP_MICROSECONDS = 10 };
+#include "stopwatch.h"
 
-typedef struct connection {
+enum { ANSWER_BYTES_MAX = 1 << 20, TIMES_MAX = 10000000 };
+
+typedef struct request {
+    char *bytes;
+    size_t n_bytes;
+} request;
+
+typedef struct client {
     int fd;
-    double asked;
-    size_t n_received, n_wanted; /* n_wanted 0: the head is not whole */
+    const request *sent;
+    size_t n_sent, n_got;
+    double start;
     char *answer;
-} connection;
+} client;
 
-static char *words[WORDS_MAX];
-static size_t n_words, n_steps[STEPS + 1]; /* answers by time, in steps of 10 microseconds; the last: longer */
-static unsigned long n_answers, n_bad;
-static double slowest;
+static request *requests;
+static size_t n_requests, next_request, n_failed;
 
-static void stop(const char *message) {
-    fprintf(stderr, "bench_serve: %s\n", message);
+static _Noreturn void die(const char *what) {
+    perror(what);
     exit(1);
 }
 
-static void read_words(const char *path) {
-    char line[256];
-    FILE *f = fopen(path, "r");
-    while (f && n_words < WORDS_MAX && fgets(line, sizeof line, f)) {
-        line[strcspn(line, "\r\n")] = '\0';
-        if (line[0] && strspn(line, "abcdefghijklmnopqrstuvwxyz") == strlen(line))
-            words[n_words++] = strdup(line);
+static request text_request(const char *words) {
+    request r;
+    char *encoded = malloc(3 * strlen(words) + 1), *to = encoded;
+    for (const char *p = words; *p; p++)
+        to += sprintf(to, (*p >= 'a' && *p <= 'z') ? "%c" : "%%%02x", (unsigned char)*p);
+    r.n_bytes = (size_t)asprintf(&r.bytes, "GET /v1/search?text=%s&k=20 HTTP/1.1\r\nHost: bench\r\n\r\n", encoded);
+    free(encoded);
+    return r;
+}
+
+static request image_request(const char *path) {
+    static char body[16 << 20];
+    request r;
+    char *head;
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        die(path);
+    const size_t n = fread(body, 1, sizeof body, file);
+    fclose(file);
+    const int n_head =
+        asprintf(&head,
+                 "POST /v1/search?k=20&to=image HTTP/1.1\r\nHost: bench\r\nContent-Type: application/octet-stream\r\n"
+                 "Content-Length: %zu\r\n\r\n",
+                 n);
+    r.n_bytes = (size_t)n_head + n;
+    r.bytes = malloc(r.n_bytes);
+    memcpy(r.bytes, head, (size_t)n_head);
+    memcpy(r.bytes + n_head, body, n);
+    free(head);
+    return r;
+}
+
+/* Sends what the socket takes. */
+static void send_more(client *c) {
+    while (c->n_sent < c->sent->n_bytes) {
+        const ssize_t n = send(c->fd, c->sent->bytes + c->n_sent, c->sent->n_bytes - c->n_sent, MSG_NOSIGNAL);
+        if (n < 0 && errno == EAGAIN)
+            return;
+        if (n < 0)
+            die("send");
+        c->n_sent += (size_t)n;
     }
-    if (f)
-        fclose(f);
-    if (!n_words)
-        stop("the file has no lines of one lower-case word");
 }
 
-static int connect_to(int port) {
-    const struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-    if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof address) != 0)
-        stop("cannot connect");
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    return fd;
+static void begin(client *c) {
+    c->sent = &requests[next_request++ % n_requests];
+    c->n_sent = c->n_got = 0;
+    c->start = now();
+    send_more(c);
 }
 
-static void ask(connection *c, adah_random *r, size_t k) {
-    char request[512];
-    const char *a = words[adah_random_below(r, n_words)], *b = words[adah_random_below(r, n_words)];
-    const int n =
-        snprintf(request, sizeof request,
-                 "GET /v1/search?text=%s%%20%s&to=image&k=%zu HTTP/1.1\r\nHost: localhost\r\n\r\n", a, b, k);
-    c->n_received = c->n_wanted = 0;
-    c->asked = now();
-    if (write(c->fd, request, (size_t)n) != n)
-        stop("a request could not be sent");
-}
-
-/* 1: the answer is whole. */
-static int receive(connection *c) {
-    const ssize_t n = read(c->fd, c->answer + c->n_received, ANSWER_MAX - 1 - c->n_received);
+/* 1: the answer is there, whole. */
+static int receive(client *c) {
+    const ssize_t n = recv(c->fd, c->answer + c->n_got, ANSWER_BYTES_MAX - c->n_got - 1, 0);
+    if (n < 0 && errno == EAGAIN)
+        return 0;
     if (n <= 0)
-        stop(n == 0 ? "the server closed a connection" : strerror(errno));
-    c->n_received += (size_t)n;
-    c->answer[c->n_received] = '\0';
-    if (!c->n_wanted) {
-        char *end = strstr(c->answer, "\r\n\r\n"), *length = strcasestr(c->answer, "\r\ncontent-length:");
-        if (!end)
-            return 0;
-        if (!length || length > end)
-            stop("an answer without Content-Length");
-        c->n_wanted = (size_t)(end + 4 - c->answer) + strtoul(length + 17, NULL, 10);
-    }
-    return c->n_received >= c->n_wanted;
-}
-
-static void count(const connection *c, double seconds) {
-    const size_t step = (size_t)(seconds * 1e6 / STEP_MICROSECONDS);
-    n_steps[step < STEPS ? step : STEPS]++;
-    n_answers++;
-    n_bad += strncmp(c->answer, "HTTP/1.1 200", 12) != 0;
-    slowest = seconds > slowest ? seconds : slowest;
-}
-
-static double percentile(double share) {
-    unsigned long n = 0;
-    for (size_t i = 0; i <= STEPS; i++)
-        if ((n += n_steps[i]) >= share * (double)n_answers)
-            return (double)(i + 1) * STEP_MICROSECONDS * 1e-3;
-    return 0;
-}
-
-static double resident_mib(const char *pid) {
-    char path[64];
-    long pages = 0;
-    snprintf(path, sizeof path, "/proc/%s/statm", pid);
-    FILE *f = fopen(path, "r");
-    if (!f || fscanf(f, "%*s %ld", &pages) != 1)
-        pages = 0;
-    if (f)
-        fclose(f);
-    return (double)pages * (double)sysconf(_SC_PAGESIZE) / (1 << 20);
+        die("recv");
+    c->n_got += (size_t)n;
+    c->answer[c->n_got] = '\0';
+    const char *end = strstr(c->answer, "\r\n\r\n"), *length = strcasestr(c->answer, "\r\nContent-Length: ");
+    if (!end || !length)
+        return 0;
+    if (c->n_got < (size_t)(end - c->answer) + 4 + (size_t)atoll(length + 18))
+        return 0;
+    n_failed += strncmp(c->answer, "HTTP/1.1 200", 12) != 0;
+    return 1;
 }
 
 int main(int argc, char **argv) {
-    if (argc < 5)
-        stop("expected PORT N_CONNECTIONS SECONDS WORDS_FILE [K] [PID]");
-    const size_t n_connections = strtoul(argv[2], NULL, 10), k = argc > 5 ? strtoul(argv[5], NULL, 10) : 10;
-    const double seconds = strtod(argv[3], NULL);
-    const char *pid = argc > 6 ? argv[6] : NULL;
-    static connection all[CONNECTIONS_MAX];
-    struct epoll_event events[CONNECTIONS_MAX];
-    adah_random r = adah_random_seeded(1, 1);
-    const int epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (!n_connections || n_connections > CONNECTIONS_MAX || epoll < 0)
-        stop("from 1 to 1024 connections");
-    read_words(argv[4]);
-    for (size_t i = 0; i < n_connections; i++) {
-        all[i].fd = connect_to(atoi(argv[1]));
-        all[i].answer = malloc(ANSWER_MAX);
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &all[i]};
-        if (!all[i].answer || epoll_ctl(epoll, EPOLL_CTL_ADD, all[i].fd, &event) != 0)
-            stop("out of memory");
-        ask(&all[i], &r, k);
+    if (argc < 6) {
+        fprintf(stderr, "usage: bench_serve PORT CONNECTIONS SECONDS text|image WORDS|FILE...\n");
+        return 2;
     }
-    const double start = now(), end = start + seconds;
-    double next = start;
+    const size_t n_clients = (size_t)atoi(argv[2]);
+    const double n_seconds = atof(argv[3]);
+    n_requests = (size_t)argc - 5;
+    requests = calloc(n_requests, sizeof *requests);
+    for (size_t i = 0; i < n_requests; i++)
+        requests[i] = argv[4][0] == 't' ? text_request(argv[5 + i]) : image_request(argv[5 + i]);
+    client *clients = calloc(n_clients, sizeof *clients);
+    double *times = malloc(TIMES_MAX * sizeof *times);
+    size_t n_times = 0;
+    const int events = epoll_create1(0), one = 1;
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[1])), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (size_t i = 0; i < n_clients; i++) {
+        client *c = &clients[i];
+        c->fd = socket(AF_INET, SOCK_STREAM, 0);
+        if (connect(c->fd, (const struct sockaddr *)&address, sizeof address) != 0)
+            die("connect");
+        setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        struct epoll_event e = {.events = EPOLLIN, .data.ptr = c};
+        c->answer = malloc(ANSWER_BYTES_MAX);
+        epoll_ctl(events, EPOLL_CTL_ADD, c->fd, &e);
+    }
+    const double start = now(), counted_from = start + n_seconds / 10, end = start + n_seconds;
+    for (size_t i = 0; i < n_clients; i++)
+        begin(&clients[i]);
     while (now() < end) {
-        if (pid && now() >= next) {
-            printf("after %5.0f s: %.1f MiB resident\n", now() - start, resident_mib(pid));
-            fflush(stdout);
-            next += seconds / 10;
-        }
-        const int n = epoll_wait(epoll, events, CONNECTIONS_MAX, 100);
+        struct epoll_event ready[64];
+        const int n = epoll_wait(events, ready, 64, 100);
         for (int i = 0; i < n; i++) {
-            connection *c = events[i].data.ptr;
+            client *c = ready[i].data.ptr;
             if (!receive(c))
                 continue;
-            count(c, now() - c->asked);
-            ask(c, &r, k);
+            if (c->start >= counted_from && n_times < TIMES_MAX)
+                times[n_times++] = now() - c->start;
+            begin(c);
         }
     }
-    printf("%zu connections, %.0f s, k %zu: %.0f requests/s, median %.2f ms, 99th percentile %.2f ms, slowest %.1f "
-           "ms, %lu not 200\n",
-           n_connections, seconds, k, (double)n_answers / (now() - start), percentile(0.5), percentile(0.99),
-           slowest * 1e3, n_bad);
-    return n_bad != 0;
+    if (n_times == 0 || n_failed) {
+        fprintf(stderr, "bench_serve: %zu answers, %zu of them errors\n", n_times, n_failed);
+        return 1;
+    }
+    const double middle = median(times, n_times);
+    printf("%zu connections: %.0f requests/s, median %.2f ms, 99 %% within %.2f ms, longest %.2f ms\n", n_clients,
+           (double)n_times / (end - counted_from), middle * 1e3, times[n_times * 99 / 100] * 1e3,
+           times[n_times - 1] * 1e3);
+    return 0;
 }

@@ -29,6 +29,12 @@ foreach(pair dnnl:dnnl.h stemmer:libstemmer.h)
   endif()
 endforeach()
 
+# For the command alone: what serves HTTP.
+if(NOT ADAH_LIBRARY_ALONE)
+  find_package(Threads REQUIRED)
+  pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd>=0.9.75)
+endif()
+
 set(ADAH_PICTURE_DEPENDENCIES PkgConfig::VIPS PkgConfig::RSVG)
 set(ADAH_MATLAB_DEPENDENCIES PkgConfig::MATIO)
 set(ADAH_ALGEBRA_DEPENDENCIES PkgConfig::LAPACKE PkgConfig::OPENBLAS)

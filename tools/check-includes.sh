@@ -3,7 +3,7 @@
 # twice.
 #
 #   base <- nn <- model;  base <- algebra <- baselines <- model;  base <- codes <- index, eval;
-#   base <- pictures <- data;  base <- matlab <- model, data;  pipeline uses all;  programs use adah.h alone
+#   base <- pictures <- data;  base <- matlab <- model, data;  pipeline uses all;  programs and server use adah.h alone
 #   model also sees codes and eval/measures.h: it validates while it trains
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -46,24 +46,28 @@ for file in src/*/*.[ch]; do
 done
 [ "$n_includes" -gt 0 ] || fault "no includes found: is this the source tree?"
 
-for file in cli/*.[ch]; do
+for file in cli/*.[ch] server/*.[ch]; do
+    folder=${file%%/*}
     while read -r header; do
-        [ -f "cli/$header" ] || fault "$file: includes \"$header\"; programs include <adah/adah.h> and their own"
+        case $folder/$header in
+        cli/serve.h) ;; # the server's door
+        *) [ -f "$folder/$header" ] || fault "$file: includes \"$header\"; programs include <adah/adah.h> and their own" ;;
+        esac
     done < <(sed -n 's/^#include "\(.*\)"$/\1/p' "$file")
 done
 
 while read -r file; do
     [ "$file" = src/nn/nn_onednn.c ] || fault "$file: includes a oneDNN header; only src/nn/nn_onednn.c may"
-done < <(grep -rlE '^#include [<"](dnnl|oneapi)' src cli include tests bench fuzz --include='*.[ch]')
+done < <(grep -rlE '^#include [<"](dnnl|oneapi)' src cli server include tests bench fuzz --include='*.[ch]')
 
 while read -r file; do
     [ "$file" = src/algebra/algebra_table.c ] ||
         fault "$file: includes a BLAS or LAPACK header; only src/algebra/algebra_table.c may"
-done < <(grep -rlE '^#include [<"](cblas|lapacke|f77blas)' src cli include tests bench fuzz --include='*.[ch]')
+done < <(grep -rlE '^#include [<"](cblas|lapacke|f77blas)' src cli server include tests bench fuzz --include='*.[ch]')
 
 while read -r name; do
     fault "$name: a file name that is there more than once"
-done < <(find src cli include tests bench fuzz tools -path fuzz/corpus -prune -o -type f -printf '%f\n' |
+done < <(find src cli server web include tests bench fuzz tools -path fuzz/corpus -prune -o -type f -printf '%f\n' |
     sort | uniq -d)
 
 [ "$n_faults" -eq 0 ] || exit 1

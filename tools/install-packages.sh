@@ -4,7 +4,7 @@
 set -eu
 
 build='gcc libc6-dev make cmake pkgconf libdnnl-dev libvips-dev librsvg2-dev libexpat1-dev libicu-dev libstemmer-dev
-libjansson-dev libxxhash-dev libmatio-dev liblapacke-dev libopenblas-dev'
+libjansson-dev libxxhash-dev libmatio-dev liblapacke-dev libopenblas-dev libmicrohttpd-dev'
 case ${1-} in
 build) wanted=$build ;;
 check) wanted="$build g++ libcmocka-dev libfaiss-dev chromium chromium-driver curl jq" ;;

@@ -214,6 +214,21 @@ const char *adah_model_id(const adah_model *model);   /* 32 hex digits: a checks
 /* Everything about the model: configuration, vocabulary size, parameters, training record. JSON text. */
 const char *adah_model_json(const adah_model *model);
 
+/* What it can encode: words, pictures (not: features given as arrays); whether it has attention masks. */
+int adah_model_takes_text(const adah_model *model);
+int adah_model_takes_images(const adah_model *model);
+int adah_model_has_attention(const adah_model *model);
+
+/* The words of a text one by one, in its order, without those that count for nothing (stop words, numbers). */
+typedef struct adah_text_word {
+    size_t offset, n_bytes; /* where in the text it stands */
+    size_t first;           /* number of the first word in the list that is the same to the model; its own number: it is new */
+    int is_known;           /* 1: it is in the model's vocabulary */
+} adah_text_word;
+/* *words: n_words of them (adah_free). ADAH_ERROR_ARGUMENT: invalid UTF-8; ADAH_ERROR_MISMATCH: a model that takes no words. */
+adah_code adah_model_words(const adah_model *model, const char *text, adah_text_word **words, size_t *n_words,
+                           adah_status *status);
+
 /* Publishes at out_path the model of the first n_bits of the codes of a model that was trained for that length too (its
  * configuration's nested_bits: that many bits, twice, four times ... as many). */
 adah_code adah_model_shorten(const char *model_path, int n_bits, const char *out_path, adah_status *status);
@@ -231,6 +246,8 @@ adah_code adah_encode_image_bytes(adah_encoder *encoder, const uint8_t *bytes, s
 
 /* H, of which the last code is the signs: adah_model_bits values in (-1, 1), until the encoder's next call. */
 const float *adah_encoder_relaxed(const adah_encoder *encoder);
+/* How many distinct words of the last text given to adah_encode_text the model does not know. */
+size_t adah_encoder_unknown_words(const adah_encoder *encoder);
 
 /* One side of a record as the model takes it: the picture, the text, or the record's row of the array beside the metadata. */
 adah_code adah_encode_record(adah_encoder *encoder, const adah_dataset *dataset, size_t record, adah_modality modality,
@@ -243,10 +260,27 @@ typedef struct adah_attention_map {
     uint8_t *mask;      /* 1 = attended */
 } adah_attention_map;
 adah_code adah_attend_image(adah_encoder *encoder, const char *path, adah_attention_map *map, adah_status *status);
+adah_code adah_attend_bytes(adah_encoder *encoder, const uint8_t *bytes, size_t n_bytes, adah_attention_map *map,
+                            adah_status *status);
 void adah_attention_map_free(adah_attention_map *map);
 /* The image with what is not attended darkened and the mask outlined, as PNG, longer side at most n_side_max. */
 adah_code adah_attend_write(adah_encoder *encoder, const char *image_path, const char *png_path, size_t n_side_max,
                             adah_status *status);
+
+/* The same from and to bytes; *png: adah_free. */
+adah_code adah_attend_png(adah_encoder *encoder, const uint8_t *bytes, size_t n_bytes, size_t n_side_max, uint8_t **png,
+                          size_t *n_png_bytes, adah_status *status);
+
+/* ---------------------------------------------------------------- pictures */
+
+/* Width and height in pixels by the head of a picture's file, before anything is decoded: what to refuse too large ones by.
+ * ADAH_ERROR_FORMAT: not a picture. */
+adah_code adah_picture_size(const uint8_t *bytes, size_t n_bytes, size_t *n_width, size_t *n_height, adah_status *status);
+/* A small copy as JPEG of a quality of 1..100, turned upright, longer side at most n_side. *jpeg: adah_free. */
+adah_code adah_picture_thumbnail(const uint8_t *bytes, size_t n_bytes, size_t n_side, int quality, uint8_t **jpeg,
+                                 size_t *n_jpeg_bytes, adah_status *status);
+
+/* ---------------------------------------------------------------- codes of data sets */
 
 /* Codes of a whole data set. Records whose image cannot be read are left out (or an error with strict). */
 typedef struct adah_codes {

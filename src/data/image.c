@@ -49,6 +49,18 @@ adah_code adah_image_load(const char *path, size_t n_side, uint8_t *rgb, adah_st
     return code;
 }
 
+adah_code adah_image_decode_thumbnail(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side,
+                                      adah_picture *picture, adah_status *status) {
+    return decode(bytes, n_bytes, name, n_side, 1, picture, status);
+}
+
+adah_code adah_image_size(const uint8_t *bytes, size_t n_bytes, const char *name, size_t *n_width, size_t *n_height,
+                          adah_status *status) {
+    const adah_picture_codec *codec;
+    ADAH_TRY(codec_for(n_bytes, name, "an image", 1, &codec, status));
+    return codec->size(bytes, n_bytes, name, n_width, n_height, status);
+}
+
 adah_code adah_image_load_thumbnail(const char *path, size_t n_side, adah_picture *picture, adah_status *status) {
     uint8_t *bytes;
     size_t n_bytes;
@@ -85,6 +97,11 @@ adah_code adah_image_write_png(const char *path, const uint8_t *pixels, size_t n
     adah_code code = adah_file_publish(path, png, n_bytes, status);
     adah_memory_free(png);
     return code;
+}
+
+adah_code adah_image_encode_png(const adah_picture *picture, uint8_t **bytes, size_t *n_bytes, adah_status *status) {
+    return encode(ADAH_PICTURE_PNG, 0, picture->rgb, picture->n_width, picture->n_height, 3, "picture", bytes, n_bytes,
+                  status);
 }
 
 adah_code adah_image_encode_jpeg(const adah_picture *picture, int quality, uint8_t **bytes, size_t *n_bytes,

@@ -21,6 +21,12 @@ adah_code adah_image_decode(const uint8_t *bytes, size_t n_bytes, const char *na
 /* As adah_image_load, but keeps the aspect ratio, longer side at most n_side. */
 adah_code adah_image_load_thumbnail(const char *path, size_t n_side, adah_picture *picture, adah_status *status);
 
+adah_code adah_image_decode_thumbnail(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side,
+                                      adah_picture *picture, adah_status *status);
+/* Width and height by the head alone. */
+adah_code adah_image_size(const uint8_t *bytes, size_t n_bytes, const char *name, size_t *n_width, size_t *n_height,
+                          adah_status *status);
+
 /* Draws an SVG file on a white square of n_side pixels, what is drawn enlarged or shrunk to fill it, its aspect ratio kept.
  * rgb: n_side * n_side * 3 bytes. ADAH_ERROR_FORMAT: broken, or nothing can be seen. */
 adah_code adah_image_render_svg(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
@@ -29,7 +35,8 @@ adah_code adah_image_render_svg(const uint8_t *bytes, size_t n_bytes, const char
 /* Published atomically. n_channels 1 (grey) or 3. */
 adah_code adah_image_write_png(const char *path, const uint8_t *pixels, size_t n_width, size_t n_height,
                                size_t n_channels, adah_status *status);
-/* JPEG bytes of a picture, for reports; *bytes by adah_memory_free. */
+/* PNG and JPEG bytes of a picture; *bytes by adah_memory_free. */
+adah_code adah_image_encode_png(const adah_picture *picture, uint8_t **bytes, size_t *n_bytes, adah_status *status);
 adah_code adah_image_encode_jpeg(const adah_picture *picture, int quality, uint8_t **bytes, size_t *n_bytes,
                                  adah_status *status);
 

@@ -57,6 +57,8 @@ typedef struct splitter {
     size_t text_capacity;
     char pair[PAIR_BYTES_MAX]; /* the word before, then a plus and the word */
     size_t n_before;           /* bytes of the word before; 0: the next starts anew */
+    const UChar *piece;        /* the word at work, as the text has it */
+    int32_t n_piece;
 } splitter;
 
 static void close_splitter(splitter *s) {
@@ -123,6 +125,8 @@ static adah_code take_piece(splitter *s, const UChar *piece, int32_t n, take_wor
     if (U_FAILURE(error))
         return fail_icu(status, error);
     const char *stem = word;
+    s->piece = piece;
+    s->n_piece = n;
     if (n_bytes == 0 || adah_string_table_find(&s->vocabulary->stop_words, word, (size_t)n_bytes) != ADAH_STRING_NONE)
         return ADAH_OK;
     if (s->stemmer) {
@@ -540,5 +544,71 @@ adah_code adah_vocabulary_lookup(const adah_vocabulary *vocabulary, const char *
         adah_memory_free(f.ids);
     }
     adah_string_table_free(&f.unknown);
+    return code;
+}
+
+/* ---------------------------------------------------------------- the words one by one */
+
+typedef struct listing {
+    const splitter *s;
+    adah_text_word *words;
+    size_t n, capacity;
+    adah_string_table stems; /* distinct ones, */
+    size_t *first;           /* and the first word of each */
+    size_t n_first_capacity;
+    int32_t n_units; /* of the text gone through, */
+    size_t n_bytes;  /* in UTF-8 */
+} listing;
+
+static void go_to(listing *l, int32_t end) {
+    while (l->n_units < end) {
+        UChar32 c;
+        U16_NEXT(l->s->text, l->n_units, end, c);
+        l->n_bytes += (size_t)U8_LENGTH(c);
+    }
+}
+
+static int list_word(void *context, const char *stem, size_t n_bytes, int is_pair) {
+    listing *l = context;
+    if (is_pair)
+        return 1;
+    const size_t n_stems = l->stems.n;
+    if (!adah_memory_grow((void **)&l->words, &l->capacity, l->n, sizeof *l->words) ||
+        !adah_memory_grow((void **)&l->first, &l->n_first_capacity, n_stems, sizeof *l->first))
+        return 0;
+    const uint32_t number = adah_string_table_add(&l->stems, stem, n_bytes);
+    if (number == ADAH_STRING_NONE)
+        return 0;
+    if (number == n_stems)
+        l->first[number] = l->n;
+    adah_text_word *w = &l->words[l->n];
+    const int32_t begin = (int32_t)(l->s->piece - l->s->text);
+    go_to(l, begin);
+    w->offset = l->n_bytes;
+    go_to(l, begin + l->s->n_piece);
+    w->n_bytes = l->n_bytes - w->offset;
+    w->first = l->first[number];
+    w->is_known = adah_string_table_find(&l->s->vocabulary->words, stem, n_bytes) != ADAH_STRING_NONE;
+    l->n++;
+    return 1;
+}
+
+adah_code adah_vocabulary_words(const adah_vocabulary *vocabulary, const char *text, adah_text_word **words, size_t *n_words,
+                                adah_status *status) {
+    splitter s;
+    ADAH_TRY(open_splitter(vocabulary, &s, status));
+    listing l = {.s = &s, .capacity = 16};
+    l.words = adah_memory_alloc(l.capacity * sizeof *l.words); /* so that there is a list when there are no words */
+    const adah_code code =
+        l.words ? split_text(&s, text, list_word, &l, status) : adah_fail_memory(status, l.capacity * sizeof *l.words);
+    close_splitter(&s);
+    if (code == ADAH_OK) {
+        *words = l.words;
+        *n_words = l.n;
+    } else {
+        adah_memory_free(l.words);
+    }
+    adah_string_table_free(&l.stems);
+    adah_memory_free(l.first);
     return code;
 }

@@ -39,4 +39,8 @@ size_t adah_vocabulary_texts(const adah_vocabulary *vocabulary);                
 adah_code adah_vocabulary_lookup(const adah_vocabulary *vocabulary, const char *text, uint32_t **ids, size_t *n_ids,
                                  size_t *n_unknown, adah_status *status);
 
+/* The words of a text one by one as they stand in it; see adah_model_words. */
+adah_code adah_vocabulary_words(const adah_vocabulary *vocabulary, const char *text, adah_text_word **words, size_t *n_words,
+                                adah_status *status);
+
 #endif

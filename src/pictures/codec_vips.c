@@ -153,6 +153,31 @@ static adah_code decode(const uint8_t *bytes, size_t n_bytes, const char *name, 
     return code;
 }
 
+static adah_code size_once(const uint8_t *bytes, size_t n_bytes, const char *name, size_t *n_width, size_t *n_height,
+                           adah_status *status) {
+    VipsImage *image = vips_image_new_from_buffer(bytes, n_bytes, "", NULL);
+    if (!image)
+        return fail_vips(status, ADAH_ERROR_FORMAT, name, "not an image that can be read");
+    *n_width = (size_t)vips_image_get_width(image);
+    *n_height = (size_t)vips_image_get_height(image);
+    g_object_unref(image);
+    return ADAH_OK;
+}
+
+static adah_code size(const uint8_t *bytes, size_t n_bytes, const char *name, size_t *n_width, size_t *n_height,
+                      adah_status *status) {
+    pthread_rwlock_rdlock(&decoding);
+    adah_code code = size_once(bytes, n_bytes, name, n_width, n_height, NULL);
+    pthread_rwlock_unlock(&decoding);
+    if (code == ADAH_OK)
+        return ADAH_OK;
+    pthread_rwlock_wrlock(&decoding);
+    vips_error_clear();
+    code = size_once(bytes, n_bytes, name, n_width, n_height, status);
+    pthread_rwlock_unlock(&decoding);
+    return code;
+}
+
 /* A vips image over the caller's pixels. */
 static VipsImage *wrap_pixels(const uint8_t *pixels, size_t n_width, size_t n_height, size_t n_channels) {
     VipsImage *bare = vips_image_new_from_memory(pixels, n_width * n_height * n_channels, (int)n_width, (int)n_height,
@@ -184,4 +209,4 @@ static adah_code encode(adah_picture_format format, int quality, const uint8_t *
     return take_bytes(file, *n_bytes, bytes, status);
 }
 
-const adah_picture_codec adah_pictures = {ADAH_VERSION, start, decode, encode, adah_render_svg};
+const adah_picture_codec adah_pictures = {ADAH_VERSION, start, decode, size, encode, adah_render_svg};

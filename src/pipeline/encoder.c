@@ -15,6 +15,7 @@ struct adah_encoder {
     adah_network *image, *text;
     uint8_t *rgb; /* one decoded image */
     float relaxed[ADAH_BITS_MAX]; /* what the last code is the signs of */
+    size_t n_unknown; /* words of the last text that are not in the vocabulary */
 };
 
 adah_code adah_encoder_create(const adah_model *model, adah_encoder **encoder, adah_status *status) {
@@ -58,21 +59,22 @@ static void pack(adah_encoder *e, adah_side *side, uint8_t *code) {
 }
 
 const float *adah_encoder_relaxed(const adah_encoder *e) { return e->relaxed; }
+size_t adah_encoder_unknown_words(const adah_encoder *e) { return e->n_unknown; }
 
 adah_code adah_encode_text(adah_encoder *e, const char *text, uint8_t *code, adah_status *status) {
     uint32_t *ids;
-    size_t n_ids, n_unknown;
+    size_t n_ids;
     char input[ADAH_INPUT_TEXT_BYTES];
     if (e->model->state.text.kind != ADAH_INPUT_WORDS)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes texts given as \"%s\", not as words",
                          adah_input_text(e->model->state.text, input));
     ADAH_TRY(make_network(e, ADAH_TEXT, &e->text, status));
-    ADAH_TRY(adah_vocabulary_lookup(e->model->vocabulary, text, &ids, &n_ids, &n_unknown, status));
+    ADAH_TRY(adah_vocabulary_lookup(e->model->vocabulary, text, &ids, &n_ids, &e->n_unknown, status));
     adah_text_bag(ids, n_ids, e->model->state.text.item.dim[0], adah_node_value(e->text->text.input));
     adah_memory_free(ids);
     if (n_ids == 0)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "\"%.200s\": %s", text,
-                         n_unknown ? "none of its words is in the model's vocabulary" : "there is no word in it");
+                         e->n_unknown ? "none of its words is in the model's vocabulary" : "there is no word in it");
     ADAH_TRY(adah_graph_forward(e->text->graph, status));
     pack(e, &e->text->text, code);
     return ADAH_OK;
@@ -146,15 +148,19 @@ adah_code adah_encode_record(adah_encoder *e, const adah_dataset *dataset, size_
     return done;
 }
 
-adah_code adah_attend_image(adah_encoder *e, const char *path, adah_attention_map *map, adah_status *status) {
+static adah_code prepare_attention(adah_encoder *e, adah_status *status) {
     ADAH_TRY(prepare_image(e, status));
-    adah_side *side = &e->image->image;
-    if (!side->attention.mask && adah_config_is_rival(&e->model->state.config))
+    if (e->image->image.attention.mask)
+        return ADAH_OK;
+    if (adah_config_is_rival(&e->model->state.config))
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this model is of the method %s, which has no attention",
                          e->model->state.config.method);
-    if (!side->attention.mask)
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "this model was trained without attention masks; train one with attention");
-    ADAH_TRY(adah_image_load(path, (size_t)e->model->state.config.n_side, e->rgb, status));
+    return adah_fail(status, ADAH_ERROR_MISMATCH, "this model was trained without attention masks; train one with attention");
+}
+
+/* Of the picture in e->rgb. */
+static adah_code attend(adah_encoder *e, adah_attention_map *map, adah_status *status) {
+    const adah_side *side = &e->image->image;
     ADAH_TRY(run_image(e, status));
     const adah_shape f = adah_node_shape(side->feature);
     const size_t n = f.dim[2] * f.dim[3];
@@ -168,6 +174,19 @@ adah_code adah_attend_image(adah_encoder *e, const char *path, adah_attention_ma
         m.mask[i] = adah_node_value(side->attention.mask)[i] >= 0.5f;
     *map = m;
     return ADAH_OK;
+}
+
+adah_code adah_attend_image(adah_encoder *e, const char *path, adah_attention_map *map, adah_status *status) {
+    ADAH_TRY(prepare_attention(e, status));
+    ADAH_TRY(adah_image_load(path, (size_t)e->model->state.config.n_side, e->rgb, status));
+    return attend(e, map, status);
+}
+
+adah_code adah_attend_bytes(adah_encoder *e, const uint8_t *bytes, size_t n_bytes, adah_attention_map *map,
+                            adah_status *status) {
+    ADAH_TRY(prepare_attention(e, status));
+    ADAH_TRY(adah_image_decode(bytes, n_bytes, "image", (size_t)e->model->state.config.n_side, e->rgb, status));
+    return attend(e, map, status);
 }
 
 void adah_attention_map_free(adah_attention_map *map) {

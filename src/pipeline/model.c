@@ -92,3 +92,15 @@ void adah_model_close(adah_model *m) {
 int adah_model_bits(const adah_model *m) { return m->state.config.n_bits; }
 const char *adah_model_id(const adah_model *m) { return m->state.id; }
 const char *adah_model_json(const adah_model *m) { return m->json; }
+
+int adah_model_takes_images(const adah_model *m) { return m->state.image.kind == ADAH_INPUT_PIXELS; }
+int adah_model_takes_text(const adah_model *m) { return m->state.text.kind == ADAH_INPUT_WORDS; }
+int adah_model_has_attention(const adah_model *m) {
+    return m->state.config.attention && !adah_config_is_rival(&m->state.config) && adah_model_takes_images(m);
+}
+
+adah_code adah_model_words(const adah_model *m, const char *text, adah_text_word **words, size_t *n, adah_status *status) {
+    if (!m->vocabulary)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes no words");
+    return adah_vocabulary_words(m->vocabulary, text, words, n, status);
+}

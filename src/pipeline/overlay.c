@@ -45,3 +45,18 @@ adah_code adah_attend_write(adah_encoder *encoder, const char *image_path, const
     adah_memory_free(picture.rgb);
     return code;
 }
+
+adah_code adah_attend_png(adah_encoder *encoder, const uint8_t *bytes, size_t n_bytes, size_t n_side_max, uint8_t **png,
+                          size_t *n_png_bytes, adah_status *status) {
+    adah_attention_map map;
+    adah_picture picture;
+    ADAH_TRY(adah_attend_bytes(encoder, bytes, n_bytes, &map, status));
+    adah_code code = adah_image_decode_thumbnail(bytes, n_bytes, "image", n_side_max, &picture, status);
+    if (code == ADAH_OK) {
+        adah_overlay_draw(&map, &picture);
+        code = adah_image_encode_png(&picture, png, n_png_bytes, status);
+        adah_memory_free(picture.rgb);
+    }
+    adah_attention_map_free(&map);
+    return code;
+}

@@ -1,0 +1,93 @@
+/* command_serve.c - adah serve. */
+#include "serve.h"
+#include "options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int run(int argc, char **argv);
+
+const cli_command cli_serve = {"serve",
+                               "Serve searches over HTTP, with a page to search in.",
+                               "",
+                               "The page is at / and the API under /v1/; docs/serve.md and /openapi.json describe "
+                               "it. Without a token the index\n"
+                               "cannot be changed. An address that other machines can reach takes a token for reads "
+                               "as well, or --public-reads.\n"
+                               "SIGHUP opens model and index anew, SIGTERM finishes what was begun and ends.\n"
+                               "\n"
+                               "Examples:\n"
+                               "  adah serve --model photos.safetensors --index photos.adah --images photos\n"
+                               "  adah serve --model m.safetensors --index i.adah --address 0.0.0.0 --token-file "
+                               "token --tls-cert c.pem --tls-key k.pem\n",
+                               run,
+                               0};
+
+/* The first line of a file. */
+static int read_token(const char *path, char *token, size_t n_bytes) {
+    FILE *file = fopen(path, "r");
+    if (!file || !fgets(token, (int)n_bytes, file)) {
+        fprintf(stderr, "adah serve: --token-file %s: cannot be read, or is empty\n", path);
+        if (file)
+            fclose(file);
+        return 0;
+    }
+    fclose(file);
+    token[strcspn(token, "\r\n")] = '\0';
+    return 1;
+}
+
+static int choose_log(const char *name, serve_log *log) {
+    static const char *const names[] = {"text", "json", "none"};
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(name, names[i])) {
+            *log = (serve_log)i;
+            return 1;
+        }
+    fprintf(stderr, "adah serve: --log is \"%s\", expected text, json or none\n", name);
+    return 0;
+}
+
+static int run(int argc, char **argv) {
+    serve_options o = SERVE_OPTIONS_INIT;
+    const char *token_file = NULL, *log = "text";
+    char token[1024];
+    const cli_option options[] = {
+        {"model", 0, CLI_TEXT, "FILE", "the model that made the index", &o.model, 1, 0, 0},
+        {"index", 0, CLI_TEXT, "FILE", "the index", &o.index, 1, 0, 0},
+        {"images", 0, CLI_TEXT, "DIR", "folder of the pictures that the index names; nothing outside it is ever read",
+         &o.images, 0, 0, 0},
+        {"address", 0, CLI_TEXT, "ADDRESS", "to listen on (default 127.0.0.1: this machine alone)", &o.address, 0, 0,
+         0},
+        {"port", 0, CLI_INT, "N", "default 8080; 0: any that is free", &o.port, 0, 0, 65535},
+        {"token", 0, CLI_TEXT, "TOKEN",
+         "what changes of the index are let in by; other users see it in the list of processes", &o.token, 0, 0, 0},
+        {"token-file", 0, CLI_TEXT, "FILE", "the same, from the first line of a file", &token_file, 0, 0, 0},
+        {"public-reads", 0, CLI_FLAG, NULL, "no token for searches, whoever can reach the address", &o.public_reads,
+         0, 0, 0},
+        {"tls-cert", 0, CLI_TEXT, "FILE", "serve HTTPS: the certificate, PEM", &o.tls_certificate, 0, 0, 0},
+        {"tls-key", 0, CLI_TEXT, "FILE", "and its key, PEM", &o.tls_key, 0, 0, 0},
+        {"threads", 0, CLI_INT, "N", "requests answered at once (default: one a core, at least 2)", &o.n_threads, 0,
+         0, 1024},
+        {"max-body", 0, CLI_SIZE, "BYTES", "of a request (default 20971520)", &o.body_bytes_max, 0, 1024, 1 << 30},
+        {"max-pixels", 0, CLI_U64, "N", "of a picture (default 50000000)", &o.pixels_max, 0, 1, 512 << 20},
+        {"max-k", 0, CLI_SIZE, "N", "hits of a search (default 1000)", &o.k_max, 0, 1, 1e6},
+        {"max-connections", 0, CLI_INT, "N", "open at once (default 1000)", &o.n_connections_max, 0, 1, 100000},
+        {"timeout", 0, CLI_INT, "SECONDS", "for a request to arrive, longer by its size (default 15)",
+         &o.timeout_seconds, 0, 1, 3600},
+        {"log", 0, CLI_TEXT, "text|json|none", "one line a request on stderr (default text)", &log, 0, 0, 0},
+    };
+    const int code = cli_parse_all(&cli_serve, options, sizeof options / sizeof *options, argc, argv);
+    if (code >= 0)
+        return code;
+    if (o.token && token_file) {
+        fprintf(stderr, "adah serve: --token and --token-file are two ways to say the same; give one\n");
+        return CLI_USAGE;
+    }
+    if (!choose_log(log, &o.log) || (token_file && !read_token(token_file, token, sizeof token)))
+        return CLI_USAGE;
+    if (token_file)
+        o.token = token;
+    adah_status status;
+    return serve_run(&o, &status) == ADAH_OK ? CLI_OK : cli_fail(&status);
+}

@@ -1,0 +1,17 @@
+/* files.h - files that the build put into the program (cmake/embed.cmake). */
+#ifndef ADAH_SERVER_FILES_H
+#define ADAH_SERVER_FILES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct serve_file {
+    const char *name, *etag;
+    const uint8_t *bytes;
+    size_t n_bytes;
+} serve_file;
+
+extern const serve_file serve_files[];
+extern const size_t serve_n_files;
+
+#endif

@@ -1,0 +1,267 @@
+/* handle_items.c - items of the index: told, added, replaced, deleted.
+ *
+ * A request with items is read and checked whole and all codes are made before anything is written; then they are one
+ * batch. */
+#include "server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ITEMS_MAX = 1000, ITEM_TEXT_BYTES_MAX = 1 << 20, ITEM_LABELS_MAX = 1000, NAME_BYTES = 64 };
+
+void serve_handle_item(serve_request *r, serve_state *state) {
+    adah_index_entry entry;
+    serve_text *t = &r->answer.text;
+    const size_t n_bytes = adah_index_bits(state->index) / 8;
+    if (!serve_read_query(r, 0, 0) || !serve_find_record(r, state, r->item, &entry))
+        return;
+    serve_text_plain(t, "{\"id\": ");
+    serve_text_number(t, entry.id);
+    serve_text_plain(t, ", ");
+    serve_add_entry(t, state->index, &entry);
+    const int has_picture = r->server->images >= 0 && serve_is_safe_name(entry.file_name);
+    serve_text_plain(t, has_picture ? ", \"has_picture\": true, \"image_code\": "
+                                    : ", \"has_picture\": false, \"image_code\": ");
+    serve_text_hex(t, entry.image_code, n_bytes);
+    serve_text_plain(t, ", \"text_code\": ");
+    serve_text_hex(t, entry.text_code, n_bytes);
+    serve_text_plain(t, "}\n");
+    r->answer.status = 200;
+}
+
+/* ---------------------------------------------------------------- reading items */
+
+typedef struct new_item {
+    adah_index_item item;
+    int replaces;
+    uint8_t code[2][ADAH_BITS_MAX / 8]; /* by modality */
+} new_item;
+
+typedef struct batch {
+    new_item *items;
+    size_t n;
+    uint64_t *ids; /* given when written */
+    size_t n_deleted;
+    uint64_t deleted; /* an id, with n_deleted 1 */
+    size_t n_written; /* the item at work */
+} batch;
+
+typedef struct item_reader {
+    serve_request *r;
+    serve_state *state;
+    adah_encoder *encoder;
+    size_t i;              /* number of the item */
+    char name[NAME_BYTES]; /* of a field, for messages */
+} item_reader;
+
+static const char *field(item_reader *x, const char *key) {
+    snprintf(x->name, sizeof x->name, "items[%zu].%.30s", x->i, key);
+    return x->name;
+}
+
+static int refuse(item_reader *x, unsigned status, const char *key, const char *expected) {
+    const char *name = field(x, key);
+    return serve_refuse(x->r, status, "bad_value", name, "%s is not %s", name, expected);
+}
+
+static int read_labels(item_reader *x, const json_t *list, adah_index_item *item) {
+    const size_t n = json_array_size(list);
+    if (!json_is_array(list) || n > ITEM_LABELS_MAX)
+        return refuse(x, 400, "labels", "a list of at most 1000 strings");
+    const char **label = serve_keep(x->r, malloc((n + 1) * sizeof *label));
+    if (!label)
+        return serve_refuse_memory(x->r);
+    for (size_t i = 0; i < n; i++) {
+        label[i] = json_string_value(json_array_get(list, i));
+        if (!label[i] || !*label[i])
+            return refuse(x, 400, "labels", "a list of strings that are not empty");
+    }
+    item->label = label;
+    item->n_labels = n;
+    return 1;
+}
+
+static int read_value(item_reader *x, const char *key, const json_t *value, new_item *to) {
+    adah_index_item *item = &to->item;
+    if (!strcmp(key, "id")) {
+        if (!json_is_integer(value) || json_integer_value(value) < 0)
+            return refuse(x, 400, key, "a whole number of 0 or more");
+        item->id = (uint64_t)json_integer_value(value);
+    } else if (!strcmp(key, "file_name")) {
+        item->file_name = json_string_value(value);
+        if (!item->file_name || !serve_is_safe_name(item->file_name))
+            return refuse(x, 400, key, "a relative path without \"..\"");
+    } else if (!strcmp(key, "text")) {
+        item->text = json_string_value(value);
+        if (!item->text || json_string_length(value) > ITEM_TEXT_BYTES_MAX)
+            return refuse(x, 400, key, "a string of at most 1 MiB");
+    } else if (!strcmp(key, "labels")) {
+        return read_labels(x, value, item);
+    } else if (!strcmp(key, "replace")) {
+        if (!json_is_boolean(value))
+            return refuse(x, 400, key, "true or false");
+        to->replaces = json_is_true(value);
+    } else if (strcmp(key, "image")) {
+        return refuse(x, 400, key, "a member of an item");
+    }
+    return 1;
+}
+
+/* ---------------------------------------------------------------- codes */
+
+static int encode_picture(item_reader *x, const char *key, const uint8_t *bytes, size_t n_bytes, new_item *to) {
+    adah_status status;
+    const adah_code code = adah_encode_image_bytes(x->encoder, bytes, n_bytes, to->code[ADAH_IMAGE], &status);
+    if (code == ADAH_ERROR_FORMAT)
+        return serve_refuse(x->r, 422, "bad_picture", field(x, key), "%s: %s", field(x, key), status.message);
+    if (code != ADAH_OK)
+        return serve_refuse_failed(x->r, &status);
+    to->item.image_code = to->code[ADAH_IMAGE];
+    return 1;
+}
+
+/* The code of the picture that came along, or of the file that the item names. */
+static int make_image_code(item_reader *x, const json_t *image, new_item *to) {
+    const uint8_t *bytes;
+    size_t n_bytes;
+    char key[NAME_BYTES];
+    const int names_file = to->item.file_name && x->r->server->images >= 0;
+    if (!image && (!names_file || !adah_model_takes_images(x->state->model)))
+        return 1;
+    snprintf(key, sizeof key, "%s", field(x, image ? "image" : "file_name"));
+    if (!adah_model_takes_images(x->state->model))
+        return serve_refuse(x->r, 409, "mismatch", key, "this model takes no pictures");
+    if (!image)
+        return serve_read_picture(x->r, to->item.file_name, key, &bytes, &n_bytes) &&
+               encode_picture(x, "file_name", bytes, n_bytes, to);
+    return serve_read_base64(x->r, key, image, &bytes, &n_bytes) && serve_check_picture(x->r, key, bytes, n_bytes) &&
+           encode_picture(x, "image", bytes, n_bytes, to);
+}
+
+/* A text without a word that the model knows has no code: an item needs a picture then. */
+static int make_text_code(item_reader *x, new_item *to) {
+    adah_status status;
+    if (!to->item.text || !adah_model_takes_text(x->state->model))
+        return 1;
+    const adah_code code = adah_encode_text(x->encoder, to->item.text, to->code[ADAH_TEXT], &status);
+    if (code == ADAH_OK)
+        to->item.text_code = to->code[ADAH_TEXT];
+    else if (code == ADAH_ERROR_MISMATCH && !to->item.image_code)
+        return serve_refuse(x->r, 422, "unknown_words", field(x, "text"), "%s: %s", field(x, "text"), status.message);
+    else if (code != ADAH_ERROR_MISMATCH)
+        return serve_refuse_failed(x->r, &status);
+    return 1;
+}
+
+static int read_item(item_reader *x, const json_t *object, new_item *to) {
+    const char *key;
+    json_t *value;
+    if (!json_is_object(object))
+        return serve_refuse(x->r, 400, "bad_value", "items", "items[%zu] is not an object", x->i);
+    to->item.id = ADAH_NO_ID;
+    json_object_foreach((json_t *)(uintptr_t)object, key, value) if (!read_value(x, key, value, to)) return 0;
+    if (to->replaces && to->item.id == ADAH_NO_ID)
+        return refuse(x, 400, "replace", "possible without an id");
+    if (!make_image_code(x, json_object_get(object, "image"), to) || !make_text_code(x, to))
+        return 0;
+    if (!to->item.image_code && !to->item.text_code)
+        return serve_refuse(x->r, 400, "bad_value", "items",
+                            "items[%zu] has neither a text nor a picture that this model takes", x->i);
+    return 1;
+}
+
+static int read_items(item_reader *x, batch *b) {
+    serve_request *r = x->r;
+    if (!serve_read_query(r, 0, 0) || !serve_read_json(r))
+        return 0;
+    const json_t *list = json_object_get(r->json, "items");
+    const size_t n = json_array_size(list);
+    if (n < 1 || n > ITEMS_MAX || json_object_size(r->json) != 1)
+        return serve_refuse(r, 400, "bad_value", "items",
+                            "expected an object with items alone, a list of 1 to %d objects", ITEMS_MAX);
+    b->items = serve_keep(r, calloc(n, sizeof *b->items));
+    b->ids = serve_keep(r, calloc(n, sizeof *b->ids));
+    if (!b->items || !b->ids)
+        return serve_refuse_memory(r);
+    for (x->i = 0; x->i < n; x->i++)
+        if (!read_item(x, json_array_get(list, x->i), &b->items[x->i]))
+            return 0;
+    b->n = n;
+    return 1;
+}
+
+/* ---------------------------------------------------------------- writing */
+
+static adah_code change(void *context, adah_index_writer *writer, adah_status *status) {
+    batch *b = context;
+    if (b->n_deleted)
+        return adah_index_writer_delete(writer, b->deleted, status);
+    for (b->n_written = 0; b->n_written < b->n; b->n_written++) {
+        const new_item *one = &b->items[b->n_written];
+        b->ids[b->n_written] = one->item.id;
+        const adah_code code = one->replaces
+                                   ? adah_index_writer_replace(writer, &one->item, status)
+                                   : adah_index_writer_add(writer, &one->item, &b->ids[b->n_written], status);
+        if (code != ADAH_OK)
+            return code;
+    }
+    return ADAH_OK;
+}
+
+/* Returns 0 and answers when nothing was written. */
+static int write_batch(serve_request *r, serve_state *state, batch *b, uint64_t *n_records) {
+    adah_status status;
+    serve_write_outcome outcome;
+    const adah_code code = serve_service_write(r->server->service, state->model, change, b, &outcome, &status);
+    *n_records = outcome.n_records;
+    if (code == ADAH_OK)
+        return 1;
+    if (outcome.is_busy) {
+        r->answer.retry_after = 1;
+        return serve_refuse(r, 503, "busy", NULL, "%s", status.message);
+    }
+    if (code == ADAH_ERROR_MISMATCH && !outcome.is_other_model && (b->n_deleted || b->items[b->n_written].replaces))
+        return serve_refuse(r, 404, "not_found", "id", "%s", status.message);
+    if (code == ADAH_ERROR_MISMATCH && !outcome.is_other_model)
+        return serve_refuse(r, 409, "id_taken", "id", "%s", status.message);
+    if (code == ADAH_ERROR_ARGUMENT)
+        return serve_refuse(r, 400, "bad_value", NULL, "%s", status.message);
+    return serve_refuse_failed(r, &status);
+}
+
+void serve_handle_add(serve_request *r, serve_state *state) {
+    adah_status status;
+    batch b = {0};
+    item_reader x = {.r = r, .state = state};
+    uint64_t n_records;
+    if (!r->content_type || strncmp(r->content_type, "application/json", 16)) {
+        serve_refuse(r, 415, "unsupported_media_type", NULL, "Content-Type is \"%.100s\", expected application/json",
+                     r->content_type ? r->content_type : "");
+        return;
+    }
+    if (serve_encoder_take(state, &x.encoder, &status) != ADAH_OK) {
+        serve_refuse_failed(r, &status);
+        return;
+    }
+    const int is_good = read_items(&x, &b);
+    serve_encoder_give(state, x.encoder);
+    if (!is_good || !write_batch(r, state, &b, &n_records))
+        return;
+    serve_text_plain(&r->answer.text, "{\"ids\": [");
+    for (size_t i = 0; i < b.n; i++) {
+        serve_text_plain(&r->answer.text, i ? ", " : "");
+        serve_text_number(&r->answer.text, b.ids[i]);
+    }
+    serve_text_format(&r->answer.text, "], \"n_records\": %llu}\n", (unsigned long long)n_records);
+    r->answer.status = 201;
+}
+
+void serve_handle_delete(serve_request *r, serve_state *state) {
+    batch b = {.n_deleted = 1, .deleted = r->item};
+    uint64_t n_records;
+    if (!serve_read_query(r, 0, 0) || !write_batch(r, state, &b, &n_records))
+        return;
+    serve_text_plain(&r->answer.text, "{\"deleted\": 1}\n");
+    r->answer.status = 200;
+}

@@ -1,0 +1,698 @@
+/* http.c - see http.h. libmicrohttpd's threads poll and call the handlers; each request is answered by the thread
+ * that read it.
+ *
+ * A request passes begin (route, token, limits, as soon as its head is there), receive (pieces of the body) and
+ * finish (the handler). What is refused at its head is answered when its body has passed by unread, so that a client
+ * which is still sending gets to see it.
+ *
+ * libmicrohttpd ends connections that are silent, not those that are merely slow. So every connection has a phase and
+ * a time by which the phase must be over, and serve_http_watch shuts down those that are late. */
+#define _GNU_SOURCE
+#include "http.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <microhttpd.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    BYTES_PER_SECOND = 16 << 10, /* what a body or an answer may take longer for */
+    HEAD_BYTES_MAX = 16 << 10,   /* URL and headers */
+    CONNECTION_BYTES = 64 << 10, /* libmicrohttpd's own limit, beyond which its answer is no JSON */
+    BODIES_AT_ONCE = 16,         /* of the greatest size, in memory */
+    DRAINED_MAX = 4,             /* bodies of the greatest size that a refused one may measure */
+    BACKLOG = 512
+};
+
+typedef enum phase { IDLE, RECEIVING, WORKING, SENDING, EXPIRED } phase;
+
+typedef struct connection {
+    int fd;
+    int is_first; /* nothing has been answered on it yet */
+    atomic_int phase;
+    atomic_uint_least64_t deadline; /* nanoseconds of the monotonic clock */
+    struct connection *before, *after;
+    char client[INET6_ADDRSTRLEN];
+} connection;
+
+struct serve_http {
+    serve_server *server;
+    struct MHD_Daemon *daemon;
+    pthread_mutex_t lock; /* of the list */
+    connection *first;
+    atomic_int n_requests;      /* begun and not completed */
+    atomic_size_t n_body_bytes; /* of all requests in memory */
+};
+
+/* A request with what only HTTP needs. */
+typedef struct exchange {
+    serve_request request; /* first */
+    serve_http *http;
+    connection *peer;
+    const serve_route *route; /* NULL: none fits */
+    int is_bad_url, has_begun;
+    uint64_t begin;
+    size_t n_received, body_capacity;
+    uint64_t n_sent;
+    char method[16];
+    char *path;
+} exchange;
+
+static uint64_t nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---------------------------------------------------------------- routes */
+
+const serve_route serve_routes[] = {
+    {"GET", "/", SERVE_FREE, 0, serve_handle_page, 0},
+    {"GET", "/app.js", SERVE_FREE, 0, serve_handle_script, 0},
+    {"GET", "/app.css", SERVE_FREE, 0, serve_handle_style, 0},
+    {"GET", "/favicon.svg", SERVE_FREE, 0, serve_handle_icon, 0},
+    {"GET", "/openapi.json", SERVE_READ, 0, serve_handle_openapi, 0},
+    {"GET", "/healthz", SERVE_FREE, 0, serve_handle_health, 0},
+    {"GET", "/readyz", SERVE_FREE, 0, serve_handle_ready, 0},
+    {"GET", "/metrics", SERVE_READ, 0, serve_handle_metrics, 0},
+    {"GET", "/v1/info", SERVE_READ, 0, serve_handle_info, 1},
+    {"GET", "/v1/search", SERVE_READ, 0, serve_handle_search, 1},
+    {"POST", "/v1/search", SERVE_READ, 1, serve_handle_search_body, 1},
+    {"POST", "/v1/tags", SERVE_READ, 1, serve_handle_tags, 1},
+    {"POST", "/v1/encode", SERVE_READ, 1, serve_handle_encode, 1},
+    {"POST", "/v1/attention", SERVE_READ, 1, serve_handle_attention, 1},
+    {"GET", "/v1/items/{id}", SERVE_READ, 0, serve_handle_item, 1},
+    {"GET", "/v1/items/{id}/picture", SERVE_READ, 0, serve_handle_picture, 1},
+    {"GET", "/v1/items/{id}/thumbnail", SERVE_READ, 0, serve_handle_thumbnail, 1},
+    {"POST", "/v1/items", SERVE_WRITE, 1, serve_handle_add, 1},
+    {"DELETE", "/v1/items/{id}", SERVE_WRITE, 0, serve_handle_delete, 1},
+    {"POST", "/v1/reload", SERVE_WRITE, 0, serve_handle_reload, 0},
+};
+const size_t serve_n_routes = sizeof serve_routes / sizeof *serve_routes;
+
+/* 1: the path is that of the route; a number in it goes to *item. */
+static int fits(const serve_route *route, const char *path, uint64_t *item) {
+    const char *hole = strstr(route->path, "{id}");
+    if (!hole)
+        return !strcmp(path, route->path);
+    const size_t n_before = (size_t)(hole - route->path);
+    char number[24];
+    if (strncmp(path, route->path, n_before))
+        return 0;
+    const size_t n = strspn(path + n_before, "0123456789");
+    if (n == 0 || n >= sizeof number || strcmp(path + n_before + n, hole + 4))
+        return 0;
+    memcpy(number, path + n_before, n);
+    number[n] = '\0';
+    return serve_parse_number(number, 0, UINT64_MAX - 1, item);
+}
+
+/* The method of the route, GET for HEAD. */
+static int has_method(const serve_route *route, const char *method) {
+    return !strcmp(route->method, method) || (!strcmp(method, "HEAD") && !strcmp(route->method, "GET"));
+}
+
+static int find_route(exchange *x) {
+    static const char *const allow[] = {"",       "GET, HEAD",         "POST",         "GET, HEAD, POST",
+                                        "DELETE", "GET, HEAD, DELETE", "DELETE, POST", "GET, HEAD, DELETE, POST"};
+    unsigned methods = 0;
+    for (size_t i = 0; i < serve_n_routes; i++)
+        if (fits(&serve_routes[i], x->path, &x->request.item)) {
+            if (has_method(&serve_routes[i], x->method)) {
+                x->route = &serve_routes[i];
+                return 1;
+            }
+            methods |= serve_routes[i].method[0] == 'G' ? 1 : serve_routes[i].method[0] == 'P' ? 2 : 4;
+        }
+    if (!methods)
+        return serve_refuse(&x->request, 404, "not_found", NULL, "there is nothing at %.200s", x->path);
+    x->request.answer.allow = allow[methods];
+    return serve_refuse(&x->request, 405, "method_not_allowed", NULL, "%s does not go with %.200s, expected %s",
+                        x->method, x->path, allow[methods]);
+}
+
+/* ---------------------------------------------------------------- tokens */
+
+/* Takes as long for any wrong token of the same length. */
+static int is_token(const char *given, const char *wanted) {
+    const size_t n_given = strlen(given), n_wanted = strlen(wanted);
+    volatile unsigned char difference = n_given != n_wanted;
+    for (size_t i = 0; i < n_given; i++)
+        difference |= (unsigned char)(given[i] ^ wanted[i % n_wanted]);
+    return !difference;
+}
+
+static int check_right(exchange *x, struct MHD_Connection *c) {
+    static const char scheme[] = "Bearer ";
+    const serve_server *s = x->http->server;
+    const serve_right right = x->route->right;
+    if (right == SERVE_FREE || (right == SERVE_READ && s->reads_are_free))
+        return 1;
+    if (!s->options.token)
+        return serve_refuse(&x->request, 403, "forbidden", NULL,
+                            "this server was started without a token, and takes no changes");
+    const char *given = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Authorization");
+    if (!given || strncasecmp(given, scheme, sizeof scheme - 1))
+        return serve_refuse(&x->request, 401, "no_token", NULL, "this takes the header Authorization: Bearer TOKEN");
+    return is_token(given + sizeof scheme - 1, s->options.token) ||
+           serve_refuse(&x->request, 401, "wrong_token", NULL, "the token is not that of this server");
+}
+
+/* ---------------------------------------------------------------- the head of a request */
+
+typedef struct head_sum {
+    exchange *x;
+    size_t n_bytes;
+} head_sum;
+
+static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const char *name, size_t n_name,
+                                  const char *value, size_t n_value) {
+    head_sum *h = context;
+    (void)kind, (void)name, (void)value;
+    h->n_bytes += n_name + n_value + 4;
+    return MHD_YES;
+}
+
+static enum MHD_Result add_field(void *context, enum MHD_ValueKind kind, const char *name, size_t n_name,
+                                 const char *value, size_t n_value) {
+    head_sum *h = context;
+    serve_request *r = &h->x->request;
+    (void)kind;
+    if (r->n_fields == SERVE_FIELDS_MAX || strlen(name) != n_name || !serve_is_utf8(name, n_name)) {
+        h->x->is_bad_url = 1;
+        return MHD_NO;
+    }
+    h->n_bytes += n_name + n_value + 2;
+    r->field[r->n_fields++] = (serve_field){name, value, n_value};
+    return MHD_YES;
+}
+
+/* Every % of a URL is followed by two digits, which are not those of NUL in the path. */
+static int is_good_url(const char *url) {
+    static const char digits[] = "0123456789abcdefABCDEF";
+    int in_path = 1;
+    for (const char *p = url; *p; p++) {
+        in_path = in_path && *p != '?';
+        if (*p == '%' && (!p[1] || !strchr(digits, p[1]) || !p[2] || !strchr(digits, p[2]) ||
+                          (in_path && p[1] == '0' && p[2] == '0')))
+            return 0;
+    }
+    return 1;
+}
+
+/* What can be told by the head alone. Returns 0 when it is refused. */
+static int check_head(exchange *x, struct MHD_Connection *c) {
+    serve_request *r = &x->request;
+    head_sum sum = {x, strlen(x->path)};
+    MHD_get_connection_values_n(c, MHD_HEADER_KIND, add_header, &sum);
+    MHD_get_connection_values_n(c, MHD_GET_ARGUMENT_KIND, add_field, &sum);
+    if (sum.n_bytes > HEAD_BYTES_MAX)
+        return serve_refuse(r, 431, "headers_too_large", NULL,
+                            "the URL and the headers have %zu bytes, expected at most %d", sum.n_bytes,
+                            HEAD_BYTES_MAX);
+    if (x->is_bad_url)
+        return serve_refuse(r, 400, "bad_url", NULL, "the URL is broken: bad %%-escapes, or too many parameters");
+    if (!find_route(x) || !check_right(x, c))
+        return 0;
+    r->content_type = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Type");
+    r->accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept");
+    r->if_none_match = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-None-Match");
+    return 1;
+}
+
+static int refuse_body(exchange *x) {
+    return serve_refuse(&x->request, 413, "too_large", NULL, "the body has more than %zu bytes",
+                        x->http->server->options.body_bytes_max);
+}
+
+/* Returns 1 when an answer is to be sent at once. */
+static int begin(exchange *x, struct MHD_Connection *c) {
+    const char *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
+    const uint64_t n_max = x->http->server->options.body_bytes_max;
+    uint64_t n = 0;
+    int is_too_long = length && !serve_parse_number(length, 0, n_max, &n);
+    if (check_head(x, c) && is_too_long)
+        refuse_body(x);
+    /* Who waits to be let send, or would send for long, is told now. */
+    is_too_long = length && !serve_parse_number(length, 0, DRAINED_MAX * n_max, &n);
+    return x->request.answer.status && (is_too_long || MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Expect"));
+}
+
+/* ---------------------------------------------------------------- phases */
+
+static void set_deadline(connection *c, const serve_http *h, uint64_t n_bytes) {
+    const uint64_t seconds = (uint64_t)h->server->options.timeout_seconds + n_bytes / BYTES_PER_SECOND;
+    atomic_store(&c->deadline, nanoseconds() + seconds * 1000000000u);
+}
+
+/* 0: the watch has ended this connection already. */
+static int enter(connection *c, phase next) {
+    int now = atomic_load(&c->phase);
+    while (now != EXPIRED && !atomic_compare_exchange_weak(&c->phase, &now, (int)next)) {
+    }
+    return now != EXPIRED;
+}
+
+static void end_late(connection *c, phase was, int is_tls) {
+    static const char body[] =
+        "{\"error\": {\"code\": \"too_slow\", \"message\": \"the request took too long to arrive\"}}\n";
+    char answer[512];
+    if (!is_tls && (was == RECEIVING || (was == IDLE && c->is_first))) {
+        const int n =
+            snprintf(answer, sizeof answer,
+                     "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\n"
+                     "X-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\nContent-Length: %zu\r\n\r\n%s",
+                     sizeof body - 1, body);
+        if (send(c->fd, answer, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+            return (void)shutdown(c->fd, SHUT_RDWR);
+    }
+    shutdown(c->fd, SHUT_RDWR);
+}
+
+void serve_http_watch(serve_http *h) {
+    const uint64_t now = nanoseconds();
+    pthread_mutex_lock(&h->lock);
+    for (connection *c = h->first; c; c = c->after) {
+        int was = atomic_load(&c->phase);
+        if (was != WORKING && was != EXPIRED && now > atomic_load(&c->deadline) &&
+            atomic_compare_exchange_strong(&c->phase, &was, (int)EXPIRED))
+            end_late(c, (phase)was, h->server->options.tls_certificate != NULL);
+    }
+    pthread_mutex_unlock(&h->lock);
+}
+
+/* ---------------------------------------------------------------- bodies */
+
+/* Takes a piece of the body. Returns 0 when memory is out. */
+static int receive(exchange *x, const char *piece, size_t n) {
+    serve_request *r = &x->request;
+    const size_t n_max = x->http->server->options.body_bytes_max;
+    x->n_received += n;
+    if (r->answer.status || !x->route || !x->route->takes_body)
+        return 1;
+    if (n > n_max - r->n_body_bytes)
+        return refuse_body(x), 1;
+    if (x->body_capacity - r->n_body_bytes < n) {
+        size_t capacity = x->body_capacity ? x->body_capacity : 4096;
+        while (capacity - r->n_body_bytes < n)
+            capacity *= 2;
+        capacity = capacity < n_max ? capacity : n_max;
+        if (atomic_fetch_add(&x->http->n_body_bytes, capacity - x->body_capacity) > BODIES_AT_ONCE * n_max) {
+            atomic_fetch_sub(&x->http->n_body_bytes, capacity - x->body_capacity);
+            r->answer.retry_after = 1;
+            return serve_refuse(r, 503, "busy", NULL, "too many large requests at once"), 1;
+        }
+        uint8_t *larger = realloc(r->body, capacity);
+        if (!larger) {
+            atomic_fetch_sub(&x->http->n_body_bytes, capacity - x->body_capacity);
+            return 0;
+        }
+        r->body = larger;
+        x->body_capacity = capacity;
+    }
+    memcpy(r->body + r->n_body_bytes, piece, n);
+    r->n_body_bytes += n;
+    return 1;
+}
+
+/* ---------------------------------------------------------------- answers */
+
+static struct MHD_Response *make_response(serve_answer *a) {
+    struct MHD_Response *response;
+    if (a->is_file) {
+        response = MHD_create_response_from_fd64(a->n_bytes, a->fd);
+        if (!response)
+            close(a->fd);
+    } else if (a->bytes && a->release) {
+        response =
+            MHD_create_response_from_buffer_with_free_callback(a->n_bytes, (void *)(uintptr_t)a->bytes, a->release);
+        if (!response)
+            a->release((void *)(uintptr_t)a->bytes);
+    } else if (a->bytes) {
+        response = MHD_create_response_from_buffer(a->n_bytes, (void *)(uintptr_t)a->bytes, MHD_RESPMEM_PERSISTENT);
+    } else {
+        response = MHD_create_response_from_buffer(a->text.n_bytes, a->text.bytes, MHD_RESPMEM_MUST_FREE);
+        a->n_bytes = a->text.n_bytes;
+        if (response)
+            a->text = (serve_text){0};
+    }
+    return response;
+}
+
+static void add_headers(struct MHD_Response *response, const serve_answer *a, int is_stopping) {
+    const int is_plain = !a->content_type;
+    if (a->status != 304)
+        MHD_add_response_header(response, "Content-Type", is_plain ? "application/json" : a->content_type);
+    MHD_add_response_header(response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(response, "Referrer-Policy", "no-referrer");
+    MHD_add_response_header(response, "Content-Security-Policy",
+                            a->policy ? a->policy : "default-src 'none'; frame-ancestors 'none'; sandbox");
+    MHD_add_response_header(response, "Cache-Control", a->cache_control ? a->cache_control : "no-store");
+    if (a->etag[0])
+        MHD_add_response_header(response, "ETag", a->etag);
+    if (a->allow)
+        MHD_add_response_header(response, "Allow", a->allow);
+    if (a->status == 401)
+        MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
+    if (a->status == 503 && a->retry_after)
+        MHD_add_response_header(response, "Retry-After", "1");
+    if (is_stopping)
+        MHD_add_response_header(response, "Connection", "close");
+}
+
+static enum MHD_Result send_answer(exchange *x, struct MHD_Connection *c) {
+    serve_answer *a = &x->request.answer;
+    if (a->text.failed) {
+        serve_text_free(&a->text);
+        serve_refuse_memory(&x->request);
+    }
+    struct MHD_Response *response = make_response(a);
+    if (!response || !enter(x->peer, SENDING)) {
+        if (response)
+            MHD_destroy_response(response);
+        return MHD_NO;
+    }
+    x->n_sent = a->n_bytes;
+    set_deadline(x->peer, x->http, a->n_bytes);
+    add_headers(response, a, atomic_load(&x->http->server->is_stopping));
+    const enum MHD_Result queued = MHD_queue_response(c, a->status, response);
+    MHD_destroy_response(response);
+    return queued;
+}
+
+static void finish(exchange *x) {
+    serve_request *r = &x->request;
+    serve_state *state = serve_state_take(x->http->server->service);
+    if (!state && x->route->needs_state) {
+        serve_refuse(r, 503, "not_ready", NULL, "the server is loading");
+        r->answer.retry_after = 1;
+    } else {
+        x->route->handle(r, state);
+    }
+    serve_state_drop(x->http->server->service, state);
+}
+
+/* libmicrohttpd calls this for the head, for every piece of the body, and at the end. */
+static enum MHD_Result take(void *context, struct MHD_Connection *c, const char *path, const char *method,
+                            const char *version, const char *piece, size_t *n_piece, void **own) {
+    static _Thread_local int is_prepared;
+    exchange *x = *own;
+    (void)context, (void)version;
+    if (!is_prepared) {
+        adah_set_threads(1); /* of this thread's searches and encoders */
+        is_prepared = 1;
+    }
+    if (!x)
+        return MHD_NO;
+    if (!x->has_begun) {
+        x->has_begun = 1;
+        snprintf(x->method, sizeof x->method, "%s", method);
+        if (!(x->path = strdup(path)))
+            return MHD_NO;
+        return begin(x, c) ? send_answer(x, c) : MHD_YES;
+    }
+    if (*n_piece) {
+        const int is_taken =
+            receive(x, piece, *n_piece) && x->n_received <= DRAINED_MAX * x->http->server->options.body_bytes_max;
+        *n_piece = 0;
+        set_deadline(x->peer, x->http, 0);
+        const uint64_t since = (nanoseconds() - x->begin) / 1000000000u;
+        /* Slow on the whole, though never silent for long. */
+        if (since > (uint64_t)x->http->server->options.timeout_seconds + x->n_received / BYTES_PER_SECOND)
+            atomic_store(&x->peer->deadline, 0);
+        return is_taken ? MHD_YES : MHD_NO;
+    }
+    if (!enter(x->peer, WORKING))
+        return MHD_NO;
+    if (!x->request.answer.status)
+        finish(x);
+    return send_answer(x, c);
+}
+
+/* ---------------------------------------------------------------- the log */
+
+static void add_visible(serve_text *t, const char *text) {
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++)
+        if (*p <= ' ' || *p == 0x7f || *p == '%')
+            serve_text_format(t, "%%%02X", *p);
+        else
+            serve_text_bytes(t, p, 1);
+}
+
+static void write_log(const exchange *x, unsigned status, double ms) {
+    struct timespec now;
+    struct tm day;
+    char time[40];
+    serve_text t = {0};
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &day);
+    const size_t n = strftime(time, sizeof time, "%Y-%m-%dT%H:%M:%S", &day);
+    snprintf(time + n, sizeof time - n, ".%03ldZ", now.tv_nsec / 1000000);
+    if (x->http->server->options.log == SERVE_LOG_JSON) {
+        serve_text_format(&t, "{\"time\": \"%s\", \"client\": \"%s\", \"method\": ", time, x->peer->client);
+        serve_text_string(&t, x->method);
+        serve_text_plain(&t, ", \"path\": ");
+        serve_text_string(&t, x->path ? x->path : "");
+        serve_text_format(&t, ", \"status\": %u, \"bytes\": %" PRIu64 ", \"ms\": %.3f}\n", status, x->n_sent, ms);
+    } else {
+        serve_text_format(&t, "%s %s %s ", time, x->peer->client, x->method[0] ? x->method : "-");
+        add_visible(&t, x->path ? x->path : "-");
+        serve_text_format(&t, " %u %" PRIu64 " %.3f\n", status, x->n_sent, ms);
+    }
+    if (!t.failed)
+        fwrite(t.bytes, 1, t.n_bytes, stderr); /* unbuffered: one write a line */
+    serve_text_free(&t);
+}
+
+/* ---------------------------------------------------------------- libmicrohttpd's events */
+
+static void *begin_request(void *context, const char *url, struct MHD_Connection *c) {
+    serve_http *h = context;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    connection *peer = info ? info->socket_context : NULL;
+    exchange *x = peer ? calloc(1, sizeof *x) : NULL;
+    if (!x)
+        return NULL;
+    x->request.server = h->server;
+    x->http = h;
+    x->peer = peer;
+    x->begin = nanoseconds();
+    x->is_bad_url = !is_good_url(url);
+    atomic_fetch_add(&h->n_requests, 1);
+    enter(peer, RECEIVING);
+    set_deadline(peer, h, 0);
+    return x;
+}
+
+static void end_request(void *context, struct MHD_Connection *c, void **own, enum MHD_RequestTerminationCode why) {
+    serve_http *h = context;
+    exchange *x = *own;
+    (void)c;
+    if (!x)
+        return;
+    const double seconds = (double)(nanoseconds() - x->begin) * 1e-9;
+    const int is_late = atomic_load(&x->peer->phase) == EXPIRED;
+    const unsigned status = is_late && !x->n_sent                        ? 408
+                            : why != MHD_REQUEST_TERMINATED_COMPLETED_OK ? 499 /* the client went away */
+                                                                         : x->request.answer.status;
+    serve_metrics_count(h->server->metrics, x->route ? (size_t)(x->route - serve_routes) : serve_n_routes, status,
+                        seconds);
+    if (h->server->options.log != SERVE_LOG_NONE)
+        write_log(x, status, seconds * 1e3);
+    atomic_fetch_sub(&h->n_body_bytes, x->body_capacity);
+    serve_request_clear(&x->request);
+    x->peer->is_first = 0;
+    enter(x->peer, IDLE);
+    set_deadline(x->peer, h, 0);
+    free(x->path);
+    free(x);
+    *own = NULL;
+    atomic_fetch_sub(&h->n_requests, 1);
+}
+
+static void name_client(const struct sockaddr *address, char *name, size_t n) {
+    const void *bytes = address->sa_family == AF_INET6
+                            ? (const void *)&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr
+                            : (const void *)&((const struct sockaddr_in *)(const void *)address)->sin_addr;
+    if (!inet_ntop(address->sa_family, bytes, name, (socklen_t)n))
+        snprintf(name, n, "-");
+}
+
+static void open_connection(serve_http *h, struct MHD_Connection *c, void **own) {
+    connection *peer = calloc(1, sizeof *peer);
+    const union MHD_ConnectionInfo *fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+    const union MHD_ConnectionInfo *address = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    if (!peer)
+        return;
+    peer->fd = fd->connect_fd;
+    peer->is_first = 1;
+    name_client(address->client_addr, peer->client, sizeof peer->client);
+    set_deadline(peer, h, 0);
+    pthread_mutex_lock(&h->lock);
+    peer->after = h->first;
+    if (peer->after)
+        peer->after->before = peer;
+    h->first = peer;
+    pthread_mutex_unlock(&h->lock);
+    *own = peer;
+}
+
+static void close_connection(serve_http *h, connection *peer) {
+    pthread_mutex_lock(&h->lock);
+    *(peer->before ? &peer->before->after : &h->first) = peer->after;
+    if (peer->after)
+        peer->after->before = peer->before;
+    pthread_mutex_unlock(&h->lock);
+    free(peer);
+}
+
+static void note_connection(void *context, struct MHD_Connection *c, void **own,
+                            enum MHD_ConnectionNotificationCode what) {
+    serve_http *h = context;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
+        open_connection(h, c, own);
+    else if (*own)
+        close_connection(h, *own);
+    serve_metrics_connection(h->server->metrics, what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
+}
+
+/* ---------------------------------------------------------------- start and stop */
+
+static adah_code fail(adah_status *status, adah_code code, const char *format, const char *what) {
+    snprintf(status->message, sizeof status->message, format, what);
+    return status->code = code;
+}
+
+static int is_loopback_address(const struct sockaddr *a) {
+    if (a->sa_family == AF_INET)
+        return (ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24) == 127;
+    return a->sa_family == AF_INET6 &&
+           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
+}
+
+adah_code serve_http_listen(const char *address, int *port, int *listening, int *is_loopback, adah_status *status) {
+    char service[16], message[600];
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
+    snprintf(service, sizeof service, "%d", *port);
+    const int failed = getaddrinfo(address, service, &hints, &found);
+    if (failed) {
+        snprintf(message, sizeof message, "%.300s: %s", address, gai_strerror(failed));
+        return fail(status, ADAH_ERROR_ARGUMENT, "--address %s", message);
+    }
+    const int one = 1;
+    union {
+        struct sockaddr plain;
+        struct sockaddr_in v4;
+        struct sockaddr_in6 v6;
+        struct sockaddr_storage any;
+    } bound;
+    socklen_t n = sizeof bound;
+    const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0)
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    const int is_open = fd >= 0 && bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0 &&
+                        getsockname(fd, &bound.plain, &n) == 0;
+    const int reason = errno;
+    freeaddrinfo(found);
+    if (!is_open) {
+        if (fd >= 0)
+            close(fd);
+        snprintf(message, sizeof message, "%.300s, port %d: %s", address, *port, strerror(reason));
+        return fail(status, ADAH_ERROR_IO, "cannot listen on %s", message);
+    }
+    *port = ntohs(bound.plain.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
+    *is_loopback = is_loopback_address(&bound.plain);
+    *listening = fd;
+    return ADAH_OK;
+}
+
+/* A PEM file as text. */
+static adah_code read_pem(const char *path, char **text, adah_status *status) {
+    enum { PEM_BYTES_MAX = 1 << 20 };
+    FILE *file = fopen(path, "re");
+    char *all = file ? malloc(PEM_BYTES_MAX + 1) : NULL;
+    const size_t n = all ? fread(all, 1, PEM_BYTES_MAX, file) : 0;
+    const int is_bad = !all || ferror(file) || n == 0;
+    if (file)
+        fclose(file);
+    if (is_bad) {
+        free(all);
+        return fail(status, ADAH_ERROR_IO, "%.400s: cannot be read", path);
+    }
+    all[n] = '\0';
+    *text = all;
+    return ADAH_OK;
+}
+
+static adah_code start_daemon(serve_http *h, int listening, char *certificate, char *key, adah_status *status) {
+    const serve_options *o = &h->server->options;
+    const struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, certificate}, {MHD_OPTION_HTTPS_MEM_KEY, 0, key}, {MHD_OPTION_END, 0, NULL}};
+    const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
+    const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | (certificate ? MHD_USE_TLS : 0);
+    h->daemon = MHD_start_daemon(
+        flags, 0, NULL, NULL, take, h, MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_THREAD_POOL_SIZE,
+        (unsigned)o->n_threads, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->n_connections_max,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+        /* The watch ends what is late; this is for what it should miss. */
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(2 * o->timeout_seconds + 5), MHD_OPTION_NOTIFY_COMPLETED,
+        end_request, h, MHD_OPTION_URI_LOG_CALLBACK, begin_request, h, MHD_OPTION_NOTIFY_CONNECTION, note_connection,
+        h, MHD_OPTION_ARRAY, certificate ? tls : plain, MHD_OPTION_END);
+    return h->daemon ? ADAH_OK
+                     : fail(status, ADAH_ERROR_INTERNAL, "the HTTP server cannot start%s",
+                            certificate ? ": are the TLS certificate and its key good PEM files of a pair?" : "");
+}
+
+adah_code serve_http_start(serve_server *server, int listening, serve_http **http, adah_status *status) {
+    char *certificate = NULL, *key = NULL;
+    adah_code code = ADAH_OK;
+    if (server->options.tls_certificate) {
+        if (MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
+            return fail(status, ADAH_ERROR_ARGUMENT, "%s",
+                        "--tls-cert: the libmicrohttpd of this machine was built without TLS");
+        code = read_pem(server->options.tls_certificate, &certificate, status);
+        if (code == ADAH_OK)
+            code = read_pem(server->options.tls_key, &key, status);
+    }
+    serve_http *h = code == ADAH_OK ? calloc(1, sizeof *h) : NULL;
+    if (h) {
+        h->server = server;
+        pthread_mutex_init(&h->lock, NULL);
+        code = start_daemon(h, listening, certificate, key, status);
+        if (code != ADAH_OK)
+            free(h);
+        else
+            *http = h;
+    } else if (code == ADAH_OK) {
+        code = fail(status, ADAH_ERROR_MEMORY, "%s", "out of memory");
+    }
+    free(certificate);
+    free(key);
+    return code;
+}
+
+void serve_http_stop(serve_http *h, int seconds) {
+    const int listening = MHD_quiesce_daemon(h->daemon);
+    if (listening >= 0)
+        shutdown(listening, SHUT_RD); /* refuses from now on; who was in the queue is told so */
+    const uint64_t until = nanoseconds() + (uint64_t)seconds * 1000000000u;
+    while (atomic_load(&h->n_requests) > 0 && nanoseconds() < until) {
+        usleep(5000);
+        serve_http_watch(h);
+    }
+    MHD_stop_daemon(h->daemon);
+    if (listening >= 0)
+        close(listening);
+    pthread_mutex_destroy(&h->lock);
+    free(h);
+}

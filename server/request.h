@@ -1,0 +1,120 @@
+/* request.h - a request as the handlers see it, and the answer that they give. Nothing here knows of libmicrohttpd.
+ */
+#ifndef ADAH_SERVER_REQUEST_H
+#define ADAH_SERVER_REQUEST_H
+
+#include "json_text.h"
+#include "service.h"
+
+#include <jansson.h>
+
+/* What may be asked with; a bit each. The names are in request.c. */
+enum {
+    SERVE_TEXT = 1 << 0,
+    SERVE_ID = 1 << 1,
+    SERVE_IMAGE = 1 << 2,
+    SERVE_TO = 1 << 3,
+    SERVE_BY = 1 << 4,
+    SERVE_K = 1 << 5,
+    SERVE_RADIUS = 1 << 6,
+    SERVE_LABELS = 1 << 7,
+    SERVE_ONLY = 1 << 8,
+    SERVE_CUT_OFF = 1 << 9,
+    SERVE_RERANK = 1 << 10,
+    SERVE_EXPLAIN = 1 << 11,
+    SERVE_METHOD = 1 << 12,
+    SERVE_N = 1 << 13,
+    SERVE_SIDE = 1 << 14
+};
+
+enum {
+    SERVE_LABELS_MAX = 64,
+    SERVE_ONLY_MAX = 100000,
+    SERVE_TEXT_BYTES_MAX = 8192, /* of words to search by */
+    SERVE_FIELDS_MAX = 128,      /* parameters, parts */
+    SERVE_RERANK_MAX = 100000
+};
+
+/* The values that were given, or what holds without. */
+typedef struct serve_query {
+    unsigned given; /* bits */
+    const char *text;
+    uint64_t id;
+    const uint8_t *image;
+    size_t n_image_bytes;
+    adah_modality to, by;
+    size_t k, n_rerank, n, side;
+    uint32_t radius;
+    const char *label[SERVE_LABELS_MAX];
+    size_t n_labels;
+    uint64_t *only;
+    size_t n_only;
+    int cut_off, explain;
+    adah_search_method method;
+} serve_query;
+
+/* Of the URL, or a part of a form: UTF-8 and without NUL, both checked when it is used. */
+typedef struct serve_field {
+    const char *name, *value;
+    size_t n_bytes;
+} serve_field;
+
+typedef struct serve_answer {
+    unsigned status;          /* 0: none yet */
+    const char *content_type; /* NULL: application/json */
+    serve_text text;          /* the body, unless: */
+    const uint8_t *bytes;     /* a body that lives as long as the process, or is freed by */
+    void (*release)(void *);
+    size_t n_bytes;
+    int is_file, fd;           /* 1: a file of n_bytes, closed afterwards */
+    const char *cache_control; /* NULL: no-store */
+    const char *policy;        /* Content-Security-Policy; NULL: nothing is allowed */
+    const char *allow;         /* with 405 */
+    int retry_after;           /* seconds, with 503; 0: not told */
+    char etag[64];             /* in quotes; "": none */
+} serve_answer;
+
+struct serve_server;
+
+typedef struct serve_request {
+    struct serve_server *server;
+    const char *content_type, *accept, *if_none_match; /* headers; NULL: not there */
+    uint64_t item;                                     /* {id} of the path */
+    serve_field field[SERVE_FIELDS_MAX];               /* parameters of the URL */
+    size_t n_fields;
+    uint8_t *body;
+    size_t n_body_bytes;
+    serve_query query;
+    serve_answer answer;
+    json_t *json; /* the body, when it was read as such */
+    void **kept;  /* freed with the request */
+    size_t n_kept;
+} serve_request;
+
+/* Frees what belongs to the request, not itself, and not what an answer that was sent took along. */
+void serve_request_clear(serve_request *r);
+/* p (by malloc) is freed with the request. Returns p; NULL when it is NULL or memory is out (then p is freed). */
+void *serve_keep(serve_request *r, void *p);
+
+/* Makes the answer an error; field may be NULL. Returns 0. */
+int serve_refuse(serve_request *r, unsigned status, const char *code, const char *field, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+/* What the library reported, 409 for a mismatch, 500 for all else. Returns 0. */
+int serve_refuse_failed(serve_request *r, const adah_status *status);
+int serve_refuse_memory(serve_request *r);
+
+/* Fills r->query from the URL and, with_body, from the body: JSON, a form, or a picture as it is. allowed: bits.
+ * Returns 0 when something is wrong and the answer says what. */
+int serve_read_query(serve_request *r, unsigned allowed, int with_body);
+/* Parses the body as a JSON object into r->json. Returns 0 and answers when it is none. */
+int serve_read_json(serve_request *r);
+
+/* A picture that may be decoded: 0 and an answer when it is none, or has too many pixels. field: for the message. */
+int serve_check_picture(serve_request *r, const char *field, const uint8_t *bytes, size_t n_bytes);
+/* Decodes base64, strictly, into memory that is kept. Returns 0 and answers when it is none. */
+int serve_read_base64(serve_request *r, const char *field, const json_t *value, const uint8_t **bytes,
+                      size_t *n_bytes);
+/* 1: a whole number from low to high that fills the text. */
+int serve_parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *number);
+
+#endif

@@ -1,0 +1,36 @@
+/* serve.h - a model and an index served over HTTP: what the command adah serve starts. */
+#ifndef ADAH_SERVER_SERVE_H
+#define ADAH_SERVER_SERVE_H
+
+#include <adah/adah.h>
+
+typedef enum serve_log { SERVE_LOG_TEXT, SERVE_LOG_JSON, SERVE_LOG_NONE } serve_log;
+
+typedef struct serve_options {
+    const char *model, *index;
+    const char *images;  /* folder that the file names of the index are relative to; NULL: no pictures are shown */
+    const char *address; /* to listen on */
+    int port;            /* 0: any that is free */
+    const char *token;   /* for writes, and for reads from elsewhere; NULL: there are no writes */
+    int public_reads;    /* 1: reads take no token at any address */
+    const char *tls_certificate, *tls_key; /* PEM files, both or none */
+    int n_threads;                         /* that answer requests; 0: by the number of cores */
+    size_t body_bytes_max;
+    uint64_t pixels_max; /* of a picture, before it is decoded */
+    size_t k_max;        /* hits a search may ask for */
+    int n_connections_max;
+    int timeout_seconds; /* for a request to arrive and an answer to leave, and longer by size
+                            (SERVE_BYTES_PER_SECOND) */
+    serve_log log;
+} serve_options;
+#define SERVE_OPTIONS_INIT                                                                                           \
+    {                                                                                                                \
+        NULL, NULL, NULL, "127.0.0.1", 8080, NULL, 0, NULL, NULL, 0, (size_t)20 << 20, 50000000, 1000, 1000, 15,     \
+            SERVE_LOG_TEXT                                                                                           \
+    }
+
+/* Serves until SIGTERM or SIGINT, then finishes what it began; SIGHUP opens model and index anew. Prints one line
+ * with the address on stdout once it is ready. The signals must not be used otherwise by the process. */
+adah_code serve_run(const serve_options *options, adah_status *status);
+
+#endif

@@ -1,0 +1,82 @@
+/* server.h - what the files of the server share: the server itself, its routes, the handlers. */
+#ifndef ADAH_SERVER_SERVER_H
+#define ADAH_SERVER_SERVER_H
+
+#include "metrics.h"
+#include "request.h"
+#include "serve.h"
+
+#include <stdatomic.h>
+
+typedef struct serve_server {
+    serve_options options;
+    serve_service *service;
+    serve_metrics *metrics;
+    int images;         /* folder of the pictures, open; -1: none */
+    char *images_path;  /* the same, resolved */
+    int reads_are_free; /* 1: no token is asked for reads */
+    atomic_int is_stopping;
+} serve_server;
+
+/* Who may: FREE everyone, READ with the token unless reads are free, WRITE with the token always. */
+typedef enum serve_right { SERVE_FREE, SERVE_READ, SERVE_WRITE } serve_right;
+
+typedef struct serve_route {
+    const char *method; /* GET stands for HEAD, too */
+    const char *path;   /* {id}: a number */
+    serve_right right;
+    int takes_body;
+    void (*handle)(serve_request *r, serve_state *state);
+    int needs_state; /* 1: 503 while nothing is loaded */
+} serve_route;
+
+extern const serve_route serve_routes[];
+extern const size_t serve_n_routes;
+
+/* handle_search.c */
+void serve_handle_search(serve_request *r, serve_state *state);
+void serve_handle_search_body(serve_request *r, serve_state *state);
+void serve_handle_tags(serve_request *r, serve_state *state);
+void serve_handle_encode(serve_request *r, serve_state *state);
+void serve_handle_attention(serve_request *r, serve_state *state);
+/* "file_name": .., "text": .., "labels": [..] of a record, as part of an object */
+void serve_add_entry(serve_text *t, const adah_index *index, const adah_index_entry *entry);
+/* The record with an id. Returns 0 and answers when there is none. */
+int serve_find_record(serve_request *r, const serve_state *state, uint64_t id, adah_index_entry *entry);
+
+/* handle_items.c */
+void serve_handle_item(serve_request *r, serve_state *state);
+void serve_handle_add(serve_request *r, serve_state *state);
+void serve_handle_delete(serve_request *r, serve_state *state);
+
+/* handle_pictures.c */
+void serve_handle_picture(serve_request *r, serve_state *state);
+void serve_handle_thumbnail(serve_request *r, serve_state *state);
+/* 1: a name that could be a picture under the folder: relative, without "..", NUL and empty parts. */
+int serve_is_safe_name(const char *name);
+/* Opens a regular file below the folder for reading, following no link out of it. -1: cannot be. by_kernel 0: without
+ * openat2. */
+int serve_open_below(int folder, const char *folder_path, const char *name, int by_kernel);
+int serve_open_picture(const serve_server *server, const char *name); /* -1: cannot be read */
+/* Reads a whole picture file, with the limits; *bytes is kept by the request. Returns 0 and answers when it cannot.
+ */
+int serve_read_picture(serve_request *r, const char *name, const char *field, const uint8_t **bytes, size_t *n_bytes);
+
+/* handle_server.c */
+void serve_handle_health(serve_request *r, serve_state *state);
+void serve_handle_ready(serve_request *r, serve_state *state);
+void serve_handle_metrics(serve_request *r, serve_state *state);
+void serve_handle_info(serve_request *r, serve_state *state);
+void serve_handle_reload(serve_request *r, serve_state *state);
+
+/* page.c */
+void serve_handle_page(serve_request *r, serve_state *state);
+void serve_handle_script(serve_request *r, serve_state *state);
+void serve_handle_style(serve_request *r, serve_state *state);
+void serve_handle_icon(serve_request *r, serve_state *state);
+void serve_handle_openapi(serve_request *r, serve_state *state);
+
+/* 1: the client has this version already; then the answer is 304. Sets the answer's ETag. */
+int serve_is_unchanged(serve_request *r, const char *etag);
+
+#endif

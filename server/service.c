@@ -1,0 +1,231 @@
+/* service.c - see service.h. Two locks: `lock` guards the pointer to the present state and all counts of references,
+ * for a few instructions; `changing` lets one reload or write happen at a time, which requests that read do not wait
+ * for. */
+#include "service.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A model, shared by the states of the index that are searched with it. */
+typedef struct serve_loaded_model {
+    adah_model *model;
+    int n_references; /* under the service's lock */
+    pthread_mutex_t lock;
+    adah_encoder **idle; /* room for n_idle_max */
+    size_t n_idle, n_idle_max;
+} loaded_model;
+
+struct serve_service {
+    const char *model_path, *index_path;
+    size_t n_encoders;
+    pthread_mutex_t lock, changing;
+    serve_state *state;
+    uint64_t n_loads;
+};
+
+static adah_code fail_memory(adah_status *status) {
+    snprintf(status->message, sizeof status->message, "out of memory");
+    return status->code = ADAH_ERROR_MEMORY;
+}
+
+/* ---------------------------------------------------------------- models and their encoders */
+
+static void free_model(loaded_model *m) {
+    for (size_t i = 0; i < m->n_idle; i++)
+        adah_encoder_close(m->idle[i]);
+    adah_model_close(m->model);
+    pthread_mutex_destroy(&m->lock);
+    free(m->idle);
+    free(m);
+}
+
+static adah_code open_model(const char *path, size_t n_encoders, loaded_model **loaded, adah_status *status) {
+    loaded_model *m = calloc(1, sizeof *m);
+    if (!m)
+        return fail_memory(status);
+    pthread_mutex_init(&m->lock, NULL);
+    m->n_references = 1;
+    m->n_idle_max = n_encoders;
+    m->idle = calloc(n_encoders, sizeof *m->idle);
+    const adah_code code = m->idle ? adah_model_open(path, &m->model, status) : fail_memory(status);
+    if (code == ADAH_OK)
+        *loaded = m;
+    else
+        free_model(m);
+    return code;
+}
+
+adah_code serve_encoder_take(serve_state *state, adah_encoder **encoder, adah_status *status) {
+    loaded_model *m = state->loaded;
+    pthread_mutex_lock(&m->lock);
+    adah_encoder *idle = m->n_idle ? m->idle[--m->n_idle] : NULL;
+    pthread_mutex_unlock(&m->lock);
+    if (!idle)
+        return adah_encoder_create(m->model, encoder, status);
+    *encoder = idle;
+    return ADAH_OK;
+}
+
+void serve_encoder_give(serve_state *state, adah_encoder *encoder) {
+    loaded_model *m = state->loaded;
+    pthread_mutex_lock(&m->lock);
+    const int is_kept = m->n_idle < m->n_idle_max;
+    if (is_kept)
+        m->idle[m->n_idle++] = encoder;
+    pthread_mutex_unlock(&m->lock);
+    if (!is_kept)
+        adah_encoder_close(encoder);
+}
+
+/* ---------------------------------------------------------------- states */
+
+serve_state *serve_state_take(serve_service *s) {
+    pthread_mutex_lock(&s->lock);
+    serve_state *state = s->state;
+    if (state)
+        state->n_references++;
+    pthread_mutex_unlock(&s->lock);
+    return state;
+}
+
+void serve_state_drop(serve_service *s, serve_state *state) {
+    if (!state)
+        return;
+    loaded_model *unused = NULL;
+    pthread_mutex_lock(&s->lock);
+    const int is_last = --state->n_references == 0;
+    if (is_last && --state->loaded->n_references == 0)
+        unused = state->loaded;
+    pthread_mutex_unlock(&s->lock);
+    if (is_last) {
+        adah_index_close(state->index);
+        free(state);
+    }
+    if (unused)
+        free_model(unused);
+}
+
+/* Makes model and index, which it takes over, the present state. On failure both are the caller's still. */
+static adah_code publish(serve_service *s, loaded_model *m, adah_index *index, adah_status *status) {
+    serve_state *state = calloc(1, sizeof *state);
+    if (!state)
+        return fail_memory(status);
+    *state = (serve_state){m, m->model, index, 1};
+    pthread_mutex_lock(&s->lock);
+    serve_state *before = s->state;
+    s->n_loads += !before || before->loaded != m;
+    s->state = state;
+    pthread_mutex_unlock(&s->lock);
+    serve_state_drop(s, before);
+    return ADAH_OK;
+}
+
+/* The same model with another state of the index, taken over. */
+static adah_code publish_index(serve_service *s, adah_index *index, adah_status *status) {
+    pthread_mutex_lock(&s->lock);
+    loaded_model *m = s->state->loaded;
+    m->n_references++;
+    pthread_mutex_unlock(&s->lock);
+    const adah_code code = publish(s, m, index, status);
+    if (code != ADAH_OK) {
+        pthread_mutex_lock(&s->lock);
+        m->n_references--; /* not the last: the present state has it */
+        pthread_mutex_unlock(&s->lock);
+        adah_index_close(index);
+    }
+    return code;
+}
+
+adah_code serve_service_create(const char *model_path, const char *index_path, int n_encoders,
+                               serve_service **service, adah_status *status) {
+    serve_service *s = calloc(1, sizeof *s);
+    if (!s)
+        return fail_memory(status);
+    s->model_path = model_path;
+    s->index_path = index_path;
+    s->n_encoders = (size_t)n_encoders;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->changing, NULL);
+    *service = s;
+    return ADAH_OK;
+}
+
+void serve_service_close(serve_service *s) {
+    if (!s)
+        return;
+    serve_state_drop(s, s->state);
+    pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->changing);
+    free(s);
+}
+
+adah_code serve_service_load(serve_service *s, adah_status *status) {
+    loaded_model *m = NULL;
+    adah_index *index = NULL;
+    pthread_mutex_lock(&s->changing);
+    adah_code code = open_model(s->model_path, s->n_encoders, &m, status);
+    if (code == ADAH_OK)
+        code = adah_index_open(s->index_path, &index, status);
+    if (code == ADAH_OK)
+        code = adah_index_check_model(index, m->model, status);
+    if (code == ADAH_OK)
+        code = publish(s, m, index, status);
+    if (code != ADAH_OK) {
+        adah_index_close(index);
+        if (m)
+            free_model(m);
+    }
+    pthread_mutex_unlock(&s->changing);
+    return code;
+}
+
+uint64_t serve_service_reloads(serve_service *s) {
+    pthread_mutex_lock(&s->lock);
+    const uint64_t n = s->n_loads;
+    pthread_mutex_unlock(&s->lock);
+    return n ? n - 1 : 0;
+}
+
+void serve_service_refresh(serve_service *s) {
+    adah_status status;
+    adah_index *latest = NULL;
+    pthread_mutex_lock(&s->changing);
+    if (s->state && adah_index_latest(s->state->index, &latest, &status) == ADAH_OK) {
+        if (latest == s->state->index || adah_index_check_model(latest, s->state->model, &status) != ADAH_OK)
+            adah_index_close(latest);
+        else
+            publish_index(s, latest, &status);
+    }
+    pthread_mutex_unlock(&s->changing);
+}
+
+/* ---------------------------------------------------------------- writes */
+
+adah_code serve_service_write(serve_service *s, const adah_model *model, serve_change change, void *context,
+                              serve_write_outcome *outcome, adah_status *status) {
+    adah_index_writer *writer = NULL;
+    adah_index *latest = NULL;
+    *outcome = (serve_write_outcome){0};
+    pthread_mutex_lock(&s->changing);
+    adah_code code = adah_index_writer_open(s->index_path, &writer, status);
+    outcome->is_busy = code == ADAH_ERROR_IO;
+    if (code == ADAH_OK) {
+        code = adah_index_check_model(adah_index_writer_state(writer), model, status);
+        outcome->is_other_model = code != ADAH_OK;
+    }
+    if (code == ADAH_OK)
+        code = change(context, writer, status);
+    if (code == ADAH_OK)
+        code = adah_index_writer_commit(writer, status);
+    adah_index_writer_close(writer);
+    if (code == ADAH_OK) /* the write is done: failing to see it now would be mended by the next refresh */
+        code = adah_index_latest(s->state->index, &latest, status);
+    if (code == ADAH_OK) {
+        outcome->n_records = adah_index_count(latest);
+        code = publish_index(s, latest, status);
+    }
+    pthread_mutex_unlock(&s->changing);
+    return code;
+}

@@ -1,0 +1,49 @@
+/* service.h - what is served: a model, its encoders and a state of the index, which change while requests go on.
+ *
+ * A request takes the present state and gives it back at its end; whatever is opened meanwhile serves those that come
+ * later, and a state lives as long as a request has it. No lock is held while a request works. */
+#ifndef ADAH_SERVER_SERVICE_H
+#define ADAH_SERVER_SERVICE_H
+
+#include <adah/adah.h>
+
+typedef struct serve_service serve_service;
+
+typedef struct serve_state {
+    struct serve_loaded_model *loaded;
+    const adah_model *model;
+    adah_index *index;
+    int n_references; /* under the service's lock */
+} serve_state;
+
+/* Nothing is opened yet: there is no state before serve_service_load. The paths must outlive it. */
+adah_code serve_service_create(const char *model_path, const char *index_path, int n_encoders,
+                               serve_service **service, adah_status *status);
+void serve_service_close(serve_service *service); /* when no request has a state any more; NULL is fine */
+
+/* Opens model and index anew; on failure all stays as it was. Any thread. */
+adah_code serve_service_load(serve_service *service, adah_status *status);
+/* Looks whether another process has committed to the index, or replaced it. What fails is left for serve_service_load
+ * to tell. */
+void serve_service_refresh(serve_service *service);
+uint64_t serve_service_reloads(serve_service *service); /* loads after the first */
+
+serve_state *serve_state_take(serve_service *service); /* NULL: not loaded yet */
+void serve_state_drop(serve_service *service, serve_state *state);
+
+/* An encoder of the state's model, for this thread until it is given back. */
+adah_code serve_encoder_take(serve_state *state, adah_encoder **encoder, adah_status *status);
+void serve_encoder_give(serve_state *state, adah_encoder *encoder);
+
+/* Calls `change` with a writer of the index, commits, and makes the outcome the present state: all or nothing, one
+ * after another. `model`: what the codes were made by. ADAH_ERROR_MISMATCH with *is_other_model 1: it is no longer
+ * that of the index. *is_busy 1: another process writes. */
+typedef adah_code (*serve_change)(void *context, adah_index_writer *writer, adah_status *status);
+typedef struct serve_write_outcome {
+    int is_busy, is_other_model;
+    uint64_t n_records;
+} serve_write_outcome;
+adah_code serve_service_write(serve_service *service, const adah_model *model, serve_change change, void *context,
+                              serve_write_outcome *outcome, adah_status *status);
+
+#endif
