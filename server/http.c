@@ -38,7 +38,7 @@ typedef enum phase { IDLE, RECEIVING, WORKING, SENDING, EXPIRED } phase;
 
 typedef struct connection {
     int fd;
-    int is_first; /* nothing has been answered on it yet */
+    atomic_int is_first; /* nothing has been answered on it yet */
     atomic_int phase;
     atomic_uint_least64_t deadline; /* nanoseconds of the monotonic clock */
     struct connection *before, *after;
@@ -267,7 +267,7 @@ static void end_late(connection *c, phase was, int is_tls) {
     static const char body[] =
         "{\"error\": {\"code\": \"too_slow\", \"message\": \"the request took too long to arrive\"}}\n";
     char answer[512];
-    if (!is_tls && (was == RECEIVING || (was == IDLE && c->is_first))) {
+    if (!is_tls && (was == RECEIVING || (was == IDLE && atomic_load(&c->is_first)))) {
         const int n =
             snprintf(answer, sizeof answer,
                      "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Type: application/json\r\n"
@@ -511,7 +511,7 @@ static void end_request(void *context, struct MHD_Connection *c, void **own, enu
         write_log(x, status, seconds * 1e3);
     atomic_fetch_sub(&h->n_body_bytes, x->body_capacity);
     serve_request_clear(&x->request);
-    x->peer->is_first = 0;
+    atomic_store(&x->peer->is_first, 0);
     enter(x->peer, IDLE);
     set_deadline(x->peer, h, 0);
     free(x->path);
@@ -535,7 +535,7 @@ static void open_connection(serve_http *h, struct MHD_Connection *c, void **own)
     if (!peer)
         return;
     peer->fd = fd->connect_fd;
-    peer->is_first = 1;
+    atomic_store(&peer->is_first, 1);
     name_client(address->client_addr, peer->client, sizeof peer->client);
     set_deadline(peer, h, 0);
     pthread_mutex_lock(&h->lock);

@@ -18,4 +18,23 @@ check "$HTTP_CHECKS"
 check grep -qE '^[0-9T:.-]+Z 127\.0\.0\.1 GET /v1/search 200 [0-9]+ [0-9.]+$' log
 check_not grep -q 'zzyzx' log
 check grep -q '{"time": "[^"]*", "client": "127.0.0.1", "method": "GET", "path": "/v1/search", "status": 200, ' log
+
+# HTTPS, where there is something to ask with.
+if command -v openssl >/dev/null && command -v curl >/dev/null; then
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost \
+        -addext subjectAltName=IP:127.0.0.1 >/dev/null 2>&1 || exit 1
+    echo secret-token >token
+    : >started
+    "$ADAH" serve --model model.safetensors --index scenes.adah --port 0 --tls-cert cert.pem --tls-key key.pem --token-file token \
+        --log none >started 2>stderr &
+    server=$!
+    for _ in $(seq 100); do grep -q '^adah: serving' started && break || sleep 0.05; done
+    address=$(sed -n 's|^adah: serving scenes.adah on \(https://127.0.0.1:[0-9]*/\)$|\1|p' started)
+    check curl -sS --fail --cacert cert.pem -o found "${address}v1/search?text=red&k=1"
+    check grep -q '"hits": \[{"id"' found
+    check curl -sS --fail --cacert cert.pem -X POST -H 'Authorization: Bearer secret-token' "${address}v1/reload"
+    check_not curl -sS --fail "http://${address#https://}healthz"
+    kill $server
+    check wait $server
+fi
 finish

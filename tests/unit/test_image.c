@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "data/image.h"
@@ -461,6 +462,44 @@ static void reads_shared_photos(void **state) {
     }
 }
 
+static uint8_t *bytes_of(const char *name, size_t *n) {
+    uint8_t *bytes;
+    assert_int_equal(adah_file_read(path_of(name), 1 << 20, &bytes, n, NULL), ADAH_OK);
+    return bytes;
+}
+
+/* Size by the head, and a small copy, as programs that show pictures ask for them. */
+static void measures_and_shrinks_bytes(void **state) {
+    (void)state;
+    static const char *const names[] = {"wide.png", "wide.jpg", "wide.webp"};
+    for (size_t i = 0; i < 3; i++) {
+        size_t n, n_width, n_height, n_jpeg;
+        uint8_t *jpeg;
+        save(make_quarters(300, 100), names[i]);
+        uint8_t *bytes = bytes_of(names[i], &n);
+        assert_int_equal(adah_picture_size(bytes, n, &n_width, &n_height, NULL), ADAH_OK);
+        assert_int_equal(n_width, 300);
+        assert_int_equal(n_height, 100);
+        assert_int_equal(adah_picture_thumbnail(bytes, n, 60, 90, &jpeg, &n_jpeg, NULL), ADAH_OK);
+        assert_memory_equal(jpeg, "\xff\xd8\xff", 3);
+        assert_int_equal(adah_picture_size(jpeg, n_jpeg, &n_width, &n_height, NULL), ADAH_OK);
+        assert_int_equal(n_width, 60);
+        assert_int_equal(n_height, 20);
+        adah_free(jpeg);
+        adah_memory_free(bytes);
+    }
+    size_t n_width = 7, n_height = 7, n_jpeg;
+    uint8_t *jpeg;
+    adah_status status;
+    const uint8_t none[] = "no picture";
+    assert_int_equal(adah_picture_size(none, sizeof none, &n_width, &n_height, &status), ADAH_ERROR_FORMAT);
+    assert_non_null(strstr(status.message, "not an image"));
+    assert_int_equal(adah_picture_size(none, 0, &n_width, &n_height, &status), ADAH_ERROR_FORMAT);
+    assert_int_equal(n_width, 7);
+    assert_int_equal(adah_picture_thumbnail(none, sizeof none, 60, 90, &jpeg, &n_jpeg, &status), ADAH_ERROR_FORMAT);
+    assert_int_equal(adah_picture_thumbnail(none, sizeof none, 0, 90, &jpeg, &n_jpeg, &status), ADAH_ERROR_ARGUMENT);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
@@ -480,6 +519,7 @@ int main(void) {
         TEST(writes_png_and_jpeg),
         TEST(shared_by_threads),
         TEST(many_sizes_by_threads),
+        TEST(measures_and_shrinks_bytes),
         TEST(reads_shared_photos),
     };
     return cmocka_run_group_tests_name("image", tests, NULL, NULL);

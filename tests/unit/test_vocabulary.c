@@ -306,6 +306,42 @@ static void shared_by_threads(void **state) {
     adah_vocabulary_free(vocabulary);
 }
 
+static void lists_words_in_place(void **state) {
+    (void)state;
+    static const char *const texts[] = {"boats and sails on the sea", "mer et ciel"};
+    static const struct {
+        const char *language, *text, *listed; /* what stands at each place, then the first that is the same, then ! when unknown */
+    } cases[] = {
+        {"english", "The Boat, a boat: SAILED 12 kites", "Boat0 boat0 SAILED2 kites3! "},
+        {"english", "日本 sea \xf0\x9f\x8c\x8a über boat's", "日本0! sea1 über2! boat's3 "},
+        {"english", "", ""},
+        {"english", "the 12 |", ""},
+        {"french", "l'mer d\xe2\x80\x99île mer", "mer0 île1! mer0 "},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        adah_vocabulary *vocabulary = build(cases[i].language, &texts[cases[i].language[0] == 'f'], 1);
+        adah_text_word *words;
+        size_t n;
+        char listed[256] = "";
+        assert_int_equal(adah_vocabulary_words(vocabulary, cases[i].text, &words, &n, NULL), ADAH_OK);
+        for (size_t k = 0; k < n; k++)
+            snprintf(listed + strlen(listed), sizeof listed - strlen(listed), "%.*s%zu%s ", (int)words[k].n_bytes,
+                     cases[i].text + words[k].offset, words[k].first, words[k].is_known ? "" : "!");
+        assert_string_equal(listed, cases[i].listed);
+        adah_memory_free(words);
+        assert_int_equal(adah_vocabulary_words(vocabulary, "a\xff", &words, &n, NULL), ADAH_ERROR_ARGUMENT);
+        for (uint64_t k = 1, is_over = 0; !is_over; k++) { /* memory runs out */
+            adah_memory_fault_at(k);
+            const adah_code code = adah_vocabulary_words(vocabulary, "boat sea kite", &words, &n, NULL);
+            is_over = !adah_memory_fault_fired();
+            assert_int_equal(code, is_over ? ADAH_OK : ADAH_ERROR_MEMORY);
+        }
+        adah_memory_fault_at(0);
+        adah_memory_free(words);
+        adah_vocabulary_free(vocabulary);
+    }
+}
+
 static void builds_from_captions(void **state) {
     (void)state;
     char path[1024];
@@ -343,6 +379,7 @@ int main(void) {
         cmocka_unit_test(survives_json),
         cmocka_unit_test(refuses_bad_json),
         cmocka_unit_test(shared_by_threads),
+        cmocka_unit_test(lists_words_in_place),
         cmocka_unit_test(builds_from_captions),
     };
     return cmocka_run_group_tests_name("vocabulary", tests, NULL, NULL);
