@@ -273,7 +273,7 @@ static void add_introduction(adah_text *t, const lines *all) {
         "  All programs are allowed the same number of threads; FAISS's flat index uses one for one query.\n"
         "- **found**: the share of the exact k distances that were found; **k-th**: the share of queries whose k-th\n"
         "  distance is the exact one. Ids say nothing, since many codes are equally far.\n"
-        "- **bytes a code**: what resident memory grew by while the index was built (adah: with the codes).\n"
+        "- **bytes a code**: what resident memory grew by while the index was built (adah: the codes; its tables are pages of the mapped file, see docs/index.md).\n"
         "- uniform: every bit 0 or 1 alike, queries too. Others: drawn from a model's codes, every bit turned with\n"
         "  probability 1/16, queries likewise.\n"
         "- `IndexBinaryIVF` has sqrt(n) lists; `IndexBinaryHash` log2(n) bits; `IndexBinaryMultiHash` up to four\n"
