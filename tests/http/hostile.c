@@ -2,11 +2,12 @@
  * scenes, a model with attention and an index; best with a server that was built with sanitizers.
  *
  * Attackers, a thread each, send mutated requests, broken framing, pictures that are bombs, bytes a few at a time;
- * they leave connections idle, hang up in the middle, and write, delete and reload meanwhile. A good client asks every
- * 200 ms: a search must have its answer of the beginning within the time allowed, bad requests must be refused as
- * JSON with their status. At the end the server must stop by itself with exit code 0 (leaks make it another).
+ * they leave connections idle, hang up in the middle, and write, delete and reload meanwhile. A good client asks
+ * every 200 ms: a search must have its answer of the beginning within the time allowed, bad requests must be refused
+ * as JSON with their status. At the end the server must stop by itself with exit code 0 (leaks make it another).
  *
- * HOSTILE_SECONDS, HOSTILE_SEED, HOSTILE_PATIENCE (ms, of a good answer), HOSTILE_BOMBERS (threads that send bombs). */
+ * HOSTILE_SECONDS, HOSTILE_SEED, HOSTILE_PATIENCE (ms, of a good answer), HOSTILE_BOMBERS (threads that send bombs).
+ */
 #define _GNU_SOURCE
 #include "http_client.h"
 
@@ -243,11 +244,11 @@ static bytes make_scans(unsigned width, unsigned height, int n_scans) {
     put_huffman(&jpeg, 0x00, 0);
     put_huffman(&jpeg, 0x10, 0xe0);
     put_scan(&jpeg, 0x00, 0, 0, 0);
-    for (uint64_t i = 0; i < n_blocks / 8 + 1; i++)
+    for (uint64_t i = 0; i < (n_blocks + 7) / 8; i++)
         put_byte(&jpeg, 0);
     for (int i = 0; i < n_scans; i++) {
         put_scan(&jpeg, 0x00, 1 + i % 63, 1 + i % 63, 0);
-        for (uint64_t k = 0; k < 2 * (n_blocks / 16384 + 1); k++)
+        for (uint64_t k = 0; k < ((n_blocks + 16383) / 16384 * 15 + 7) / 8; k++)
             put_byte(&jpeg, 0); /* the code and 14 bits of a length: 16384 blocks */
     }
     put_big(&jpeg, 0xffd9, 2);
@@ -283,8 +284,8 @@ static bytes make_tiff(unsigned width, unsigned height, int n_entries, unsigned 
     bytes b = {0};
     put(&b, "II*\0\x08\0\0\0", 8);
     put_little(&b, (uint64_t)n_entries, 2);
-    const unsigned tags[][3] = {{256, 4, width}, {257, 4, height}, {258, 3, 8},      {259, 3, 5},  {262, 3, 1},
-                                {273, 4, offset}, {277, 3, 1},     {278, 4, height}, {279, 4, ~0u}};
+    const unsigned tags[][3] = {{256, 4, width},  {257, 4, height}, {258, 3, 8},      {259, 3, 5},  {262, 3, 1},
+                                {273, 4, offset}, {277, 3, 1},      {278, 4, height}, {279, 4, ~0u}};
     for (int i = 0; i < n_entries; i++) {
         const unsigned *tag = tags[i % 9];
         put_little(&b, tag[0], 2);
@@ -308,8 +309,9 @@ static bytes make_webp(unsigned width, unsigned height) {
 #define SVG "<svg xmlns=\"http://www.w3.org/2000/svg\" xmlns:xlink=\"http://www.w3.org/1999/xlink\" "
 
 static const char *const drawings[] = {
-    SVG "width=\"64\" height=\"64\"><image xlink:href=\"file:///etc/passwd\" width=\"64\" height=\"64\"/>"
-        "<image href=\"http://127.0.0.1:1/x.png\" width=\"9\" height=\"9\"/><use href=\"/proc/self/environ#a\"/></svg>",
+    SVG
+    "width=\"64\" height=\"64\"><image xlink:href=\"file:///etc/passwd\" width=\"64\" height=\"64\"/>"
+    "<image href=\"http://127.0.0.1:1/x.png\" width=\"9\" height=\"9\"/><use href=\"/proc/self/environ#a\"/></svg>",
     "<?xml version=\"1.0\"?><!DOCTYPE svg [<!ENTITY x SYSTEM \"file:///etc/passwd\">]>" SVG
     "width=\"64\" height=\"64\"><text y=\"20\">&x;</text></svg>",
     "<?xml version=\"1.0\"?><!DOCTYPE svg [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\">"
@@ -399,11 +401,20 @@ static void put_request(bytes *b, const char *method, const char *target, const 
         put(b, body->p, body->n);
 }
 
-static const char *const gets[] = {"/", "/app.js", "/openapi.json", "/healthz", "/readyz", "/metrics", "/v1/info",
-                                   "/v1/search?text=red+circle&to=image&k=20&radius=9&cut_off=1&explain=1&method=auto",
-                                   "/v1/search?id=17&by=image&k=5&label=red&label=blue",
-                                   "/v1/search?text=red%20%C3%A9&rerank=10&k=3", "/v1/items/3", "/v1/items/3/picture",
-                                   "/v1/items/3/thumbnail?side=64"};
+static const char *const gets[] = {
+    "/",
+    "/app.js",
+    "/openapi.json",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/v1/info",
+    "/v1/search?text=red+circle&to=image&k=20&radius=9&cut_off=1&explain=1&method=auto",
+    "/v1/search?id=17&by=image&k=5&label=red&label=blue",
+    "/v1/search?text=red%20%C3%A9&rerank=10&k=3",
+    "/v1/items/3",
+    "/v1/items/3/picture",
+    "/v1/items/3/thumbnail?side=64"};
 static const char *const searches[] = {
     "{\"text\": \"red circle\", \"to\": \"image\", \"k\": 5, \"radius\": 8, \"labels\": [], \"only\": [1, 2, 3], "
     "\"cut_off\": true, \"rerank\": 10, \"explain\": true, \"method\": \"scan\"}",
@@ -476,18 +487,61 @@ static void replace_first(bytes *b, const char *what, const char *with) {
 }
 
 static void mutate(dice *d, bytes *b) {
-    static const char *const odd[] = {
-        "\r\n",     "\r\n\r\n", "\n",  "%",     "%00", "%ff%fe", "%c0%af", "\xc0\xaf", "\xed\xa0\x80", "\xff",
-        "\\ud800",  "\\u0000",  "[[[", "{\"a\":", "1e999", "-1", "99999999999999999999", "18446744073709551615",
-        "null",     "\"",       "==",  ";",     ",",   "../",  "&&&&", "=", "?", "#", "--b0und", "--b0und--", "\t", ": ",
-        "HTTP/9.9", "%%%%",     "*"};
-    static const char *const headers[] = {
-        "Content-Length: 0\r\n", "Content-Length: -1\r\n", "Content-Length: 99999999999999999999999\r\n",
-        "Content-Length: 5, 5\r\n", "Transfer-Encoding: chunked\r\n", "Transfer-Encoding: gzip, chunked\r\n",
-        "Expect: 100-continue\r\n", "Connection: close\r\n", "Connection: upgrade\r\nUpgrade: websocket\r\n",
-        "Range: bytes=0-1,5-9999999\r\n", "Content-Type: image/png\r\n", "Content-Type: multipart/form-data\r\n",
-        "Content-Type: multipart/form-data; boundary=\"\r\n", "If-None-Match: *\r\n", "Cookie: a=b;;;=;\r\n",
-        "Authorization: Basic \xff\r\n", ": nothing\r\n", "No-Colon\r\n", " folded: yes\r\n", "Host: other\r\n"};
+    static const char *const odd[] = {"\r\n",
+                                      "\r\n\r\n",
+                                      "\n",
+                                      "%",
+                                      "%00",
+                                      "%ff%fe",
+                                      "%c0%af",
+                                      "\xc0\xaf",
+                                      "\xed\xa0\x80",
+                                      "\xff",
+                                      "\\ud800",
+                                      "\\u0000",
+                                      "[[[",
+                                      "{\"a\":",
+                                      "1e999",
+                                      "-1",
+                                      "99999999999999999999",
+                                      "18446744073709551615",
+                                      "null",
+                                      "\"",
+                                      "==",
+                                      ";",
+                                      ",",
+                                      "../",
+                                      "&&&&",
+                                      "=",
+                                      "?",
+                                      "#",
+                                      "--b0und",
+                                      "--b0und--",
+                                      "\t",
+                                      ": ",
+                                      "HTTP/9.9",
+                                      "%%%%",
+                                      "*"};
+    static const char *const headers[] = {"Content-Length: 0\r\n",
+                                          "Content-Length: -1\r\n",
+                                          "Content-Length: 99999999999999999999999\r\n",
+                                          "Content-Length: 5, 5\r\n",
+                                          "Transfer-Encoding: chunked\r\n",
+                                          "Transfer-Encoding: gzip, chunked\r\n",
+                                          "Expect: 100-continue\r\n",
+                                          "Connection: close\r\n",
+                                          "Connection: upgrade\r\nUpgrade: websocket\r\n",
+                                          "Range: bytes=0-1,5-9999999\r\n",
+                                          "Content-Type: image/png\r\n",
+                                          "Content-Type: multipart/form-data\r\n",
+                                          "Content-Type: multipart/form-data; boundary=\"\r\n",
+                                          "If-None-Match: *\r\n",
+                                          "Cookie: a=b;;;=;\r\n",
+                                          "Authorization: Basic \xff\r\n",
+                                          ": nothing\r\n",
+                                          "No-Colon\r\n",
+                                          " folded: yes\r\n",
+                                          "Host: other\r\n"};
     static const char *const versions[] = {"HTTP/1.0", "HTTP/0.9", "HTTP/2.0", "HTTP/1.10", "http/1.1", "HTTP/", ""};
     for (uint64_t n = 1 + roll(d, 4); n > 0 && b->n > 4; n--) {
         const size_t at = roll(d, b->n), length = 1 + roll(d, b->n - at < 200 ? b->n - at : 200);
@@ -516,27 +570,64 @@ static void mutate(dice *d, bytes *b) {
 /* ---------------------------------------------------------------- requests made with care */
 
 static bytes make_crafted(dice *d) {
-    static const char *const targets[] = {
-        "/v1/search?text=red&k=-1", "/v1/search?text=red&k=99999999999", "/v1/search?text=red&k=1e999",
-        "/v1/search?text=red&radius=4294967296", "/v1/search?id=18446744073709551615",
-        "/v1/search?id=18446744073709551616", "/v1/search?id=9223372036854775808", "/v1/items/18446744073709551615",
-        "/v1/items/99999999999999999999999999", "/v1/items/00000000000000000003", "/v1/search?text=red&label=nope",
-        "/v1/search?text=%c0%af", "/v1/search?text=%", "/v1/search?text=%0", "/v1/search?text=a%00b", "/%00",
-        "/v1/search?text=%ed%a0%80", "/v1/search?text", "/v1/search?=", "/v1/search?&&&&&&", "/v1/search?text=&text=",
-        "/v1/items/../../etc/passwd", "/v1/items/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/..\\..\\etc\\passwd",
-        "/v1/items/%252e%252e%252f/picture", "/%2e%2e%2f%2e%2e%2fetc%2fpasswd", "http://127.0.0.1/v1/info", "*", "",
-        "/v1/items/3/picture/../../../../etc/passwd", "/v1/items/3/thumbnail?side=0",
-        "/v1/items/3/thumbnail?side=99999999999", "/app.js/../../server/http.c"};
-    static const char *const methods[] = {"G", "get", "PUT", "TRACE", "CONNECT", "OPTIONS", "PATCH",
-                                          "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", "\x01"};
-    static const char *const values[] = {"{\"text\": \"\\ud800\"}", "{\"text\": \"red\", \"k\": 1e999}",
-                                         "{\"text\": \"red\", \"k\": 1e308}", "{\"k\": 99999999999999999999}",
-                                         "{\"text\": \"red\", \"only\": [-1]}", "{\"id\": -9223372036854775808}",
-                                         "{\"id\": 9223372036854775807}", "{\"image\": \"====\"}",
-                                         "{\"image\": \"AAA\"}", "{\"image\": \"AAA=AAAA\"}", "{\"image\": {}}",
-                                         "{\"text\": null}", "{\"text\": \"a\", \"text\": \"b\"}", "[]", "0", "",
-                                         "{\"text\": \"\xc0\xaf\"}", "{\"labels\": [[]], \"text\": \"red\"}",
-                                         "\xef\xbb\xbf{}", "{\"text\": \"red\", \"labels\": \"red\"}"};
+    static const char *const targets[] = {"/v1/search?text=red&k=-1",
+                                          "/v1/search?text=red&k=99999999999",
+                                          "/v1/search?text=red&k=1e999",
+                                          "/v1/search?text=red&radius=4294967296",
+                                          "/v1/search?id=18446744073709551615",
+                                          "/v1/search?id=18446744073709551616",
+                                          "/v1/search?id=9223372036854775808",
+                                          "/v1/items/18446744073709551615",
+                                          "/v1/items/99999999999999999999999999",
+                                          "/v1/items/00000000000000000003",
+                                          "/v1/search?text=red&label=nope",
+                                          "/v1/search?text=%c0%af",
+                                          "/v1/search?text=%",
+                                          "/v1/search?text=%0",
+                                          "/v1/search?text=a%00b",
+                                          "/%00",
+                                          "/v1/search?text=%ed%a0%80",
+                                          "/v1/search?text",
+                                          "/v1/search?=",
+                                          "/v1/search?&&&&&&",
+                                          "/v1/search?text=&text=",
+                                          "/v1/items/../../etc/passwd",
+                                          "/v1/items/%2e%2e/%2e%2e/etc/passwd",
+                                          "//etc/passwd",
+                                          "/..\\..\\etc\\passwd",
+                                          "/v1/items/%252e%252e%252f/picture",
+                                          "/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+                                          "http://127.0.0.1/v1/info",
+                                          "*",
+                                          "",
+                                          "/v1/items/3/picture/../../../../etc/passwd",
+                                          "/v1/items/3/thumbnail?side=0",
+                                          "/v1/items/3/thumbnail?side=99999999999",
+                                          "/app.js/../../server/http.c"};
+    static const char *const methods[] = {
+        "G",       "get",     "PUT",   "TRACE",
+        "CONNECT", "OPTIONS", "PATCH", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        "\x01"};
+    static const char *const values[] = {"{\"text\": \"\\ud800\"}",
+                                         "{\"text\": \"red\", \"k\": 1e999}",
+                                         "{\"text\": \"red\", \"k\": 1e308}",
+                                         "{\"k\": 99999999999999999999}",
+                                         "{\"text\": \"red\", \"only\": [-1]}",
+                                         "{\"id\": -9223372036854775808}",
+                                         "{\"id\": 9223372036854775807}",
+                                         "{\"image\": \"====\"}",
+                                         "{\"image\": \"AAA\"}",
+                                         "{\"image\": \"AAA=AAAA\"}",
+                                         "{\"image\": {}}",
+                                         "{\"text\": null}",
+                                         "{\"text\": \"a\", \"text\": \"b\"}",
+                                         "[]",
+                                         "0",
+                                         "",
+                                         "{\"text\": \"\xc0\xaf\"}",
+                                         "{\"labels\": [[]], \"text\": \"red\"}",
+                                         "\xef\xbb\xbf{}",
+                                         "{\"text\": \"red\", \"labels\": \"red\"}"};
     static const char with_nul[] = "GET /v1/\0info HTTP/1.1\r\nHost:\0a\r\nA\0: b\r\n\r\n";
     bytes b = {0}, body = {0}, headers = {0};
     switch (roll(d, 17)) {
@@ -591,7 +682,9 @@ static bytes make_crafted(dice *d) {
                                      "Content-Type: multipart/form-data; boundary=b0und\r\n"};
         switch (roll(d, 5)) {
         case 0: put_many(&body, "--b0und\r\n", 100000); break;
-        case 1: put_many(&body, "--b0und\r\nContent-Disposition: form-data; name=\"label\"\r\n\r\na\r\n", 5000); break;
+        case 1:
+            put_many(&body, "--b0und\r\nContent-Disposition: form-data; name=\"label\"\r\n\r\na\r\n", 5000);
+            break;
         case 2: put_text(&body, "--b0und\r\n"), put_many(&body, "A: b\r\n", 100000); break;
         case 3: put_text(&body, "--b0und\r\nContent-Disposition: form-data; name=\"k\"\r\n\r\n\r\n--b0und"); break;
         default: put_form(&body, "other");
@@ -621,8 +714,8 @@ static bytes make_crafted(dice *d) {
     case 15: put_many(&b, roll(d, 2) ? "\r\n" : "a", 1 + roll(d, 100000)); break;
     default: /* more than may be */
         put_many(&body, "aaaaaaaaaaaaaaaa", (size_t)(BODY_MAX / 16 + 1));
-        put_request(&b, "POST", roll(d, 2) ? "/v1/search" : "/nowhere", roll(d, 2) ? JSON "Expect: 100-continue\r\n" : JSON,
-                    &body);
+        put_request(&b, "POST", roll(d, 2) ? "/v1/search" : "/nowhere",
+                    roll(d, 2) ? JSON "Expect: 100-continue\r\n" : JSON, &body);
     }
     free(body.p);
     free(headers.p);
@@ -745,8 +838,9 @@ static void *send_slowly(void *context) {
                     http_send(c[i].fd, c[i].b.p, c[i].b.n);
                 continue;
             }
-            const int is_gone = c[i].fd < 0 || (c[i].kind == 0 && c[i].at < c[i].b.n &&
-                                                send(c[i].fd, c[i].b.p + c[i].at++, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0);
+            const int is_gone =
+                c[i].fd < 0 || (c[i].kind == 0 && c[i].at < c[i].b.n &&
+                                send(c[i].fd, c[i].b.p + c[i].at++, 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0);
             if (is_gone || roll(&d, 60) == 0) {
                 if (c[i].fd >= 0)
                     hang_up(c[i].fd, roll(&d, 2) != 0);
@@ -807,14 +901,27 @@ static int ask(const char *method, const char *target, const char *headers, cons
 
 /* Adds items of all kinds of names, asks for their pictures, deletes them, reloads. */
 static void *write_items(void *context) {
-    static const char *const names[] = {"out/secret.png", "outfile.png",  "absolute.png", "pipe", "loop", "images",
-                                        "inside.png",     "bomb.png",     "../secret.png", "/etc/passwd",
-                                        "images/..",      "a\\\\..\\\\b", "%2e%2e/secret.png", "images/scene-00004.png",
-                                        "gone.png",       "\\u00e9.png",  "socket"};
+    static const char *const names[] = {"out/secret.png",
+                                        "outfile.png",
+                                        "absolute.png",
+                                        "pipe",
+                                        "loop",
+                                        "images",
+                                        "inside.png",
+                                        "bomb.png",
+                                        "../secret.png",
+                                        "/etc/passwd",
+                                        "images/..",
+                                        "a\\\\..\\\\b",
+                                        "%2e%2e/secret.png",
+                                        "images/scene-00004.png",
+                                        "gone.png",
+                                        "\\u00e9.png",
+                                        "socket"};
     const pid_t server = *(const pid_t *)context;
     dice d = {seed * 131};
     uint64_t id = FIRST_FOREIGN_ID;
-    for (; !atomic_load(&is_over); id++) {
+    for (; !atomic_load(&is_over); id += 1 + roll(&d, (uint64_t)1 << 40)) { /* other items come after the greatest */
         char body[1024], target[128];
         const char *name = names[roll(&d, sizeof names / sizeof *names)];
         snprintf(body, sizeof body,
@@ -959,12 +1066,12 @@ static int from_environment(const char *name, int otherwise) {
 }
 
 static void make_names(void) {
-    const int is_made = mkdir("outside", 0700) == 0 && symlink("../outside", "scenes/out") == 0 &&
-                        symlink("../secret.png", "scenes/outfile.png") == 0 &&
-                        symlink("/etc/passwd", "scenes/absolute.png") == 0 && mkfifo("scenes/pipe", 0600) == 0 &&
-                        symlink("loop", "scenes/loop") == 0 &&
-                        symlink("images/scene-00004.png", "scenes/inside.png") == 0 &&
-                        system("(cat scenes/images/scene-00001.png; echo SECRET) >secret.png && cp secret.png outside/") == 0;
+    const int is_made =
+        mkdir("outside", 0700) == 0 && symlink("../outside", "scenes/out") == 0 &&
+        symlink("../secret.png", "scenes/outfile.png") == 0 && symlink("/etc/passwd", "scenes/absolute.png") == 0 &&
+        mkfifo("scenes/pipe", 0600) == 0 && symlink("loop", "scenes/loop") == 0 &&
+        symlink("images/scene-00004.png", "scenes/inside.png") == 0 &&
+        system("(cat scenes/images/scene-00001.png; echo SECRET) >secret.png && cp secret.png outside/") == 0;
     FILE *file = fopen("scenes/bomb.png", "wb");
     if (!is_made || !file || fwrite(bombs[1].p, 1, bombs[1].n, file) != bombs[1].n || fclose(file) != 0) {
         printf("the folder cannot be prepared: %s\n", strerror(errno));
@@ -979,9 +1086,23 @@ static void make_names(void) {
 }
 
 int main(void) {
-    static const char *const options[] = {"--model", "attention.safetensors", "--index", "attention.adah", "--images",
-                                          "scenes", "--token", TOKEN, "--max-body", "4194304", "--max-connections",
-                                          "400", "--timeout", "3", "--threads", NULL, NULL};
+    static const char *const options[] = {"--model",
+                                          "attention.safetensors",
+                                          "--index",
+                                          "attention.adah",
+                                          "--images",
+                                          "scenes",
+                                          "--token",
+                                          TOKEN,
+                                          "--max-body",
+                                          "4194304",
+                                          "--max-connections",
+                                          "400",
+                                          "--timeout",
+                                          "3",
+                                          "--threads",
+                                          NULL,
+                                          NULL};
     const char *all[20];
     int code = 0;
     pthread_t threads[32];
