@@ -72,7 +72,7 @@ typedef struct exchange {
     serve_http *http;
     connection *peer;
     const serve_route *route; /* NULL: none fits */
-    int is_bad_url, has_begun;
+    int is_bad_url, is_bad_length, has_begun;
     uint64_t begin, begin_of_worker; /* by the clock, and by the worker's time */
     size_t n_received, body_capacity;
     uint64_t n_sent;
@@ -185,13 +185,15 @@ static int check_right(exchange *x, struct MHD_Connection *c) {
 typedef struct head_sum {
     exchange *x;
     size_t n_bytes;
+    int n_lengths; /* headers that tell where the body ends */
 } head_sum;
 
 static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const char *name, size_t n_name,
                                   const char *value, size_t n_value) {
     head_sum *h = context;
-    (void)kind, (void)name, (void)value;
+    (void)kind, (void)value;
     h->n_bytes += n_name + n_value + 4;
+    h->n_lengths += !strcasecmp(name, "Content-Length") || !strcasecmp(name, "Transfer-Encoding");
     return MHD_YES;
 }
 
@@ -225,13 +227,17 @@ static int is_good_url(const char *url) {
 /* What can be told by the head alone. Returns 0 when it is refused. */
 static int check_head(exchange *x, struct MHD_Connection *c) {
     serve_request *r = &x->request;
-    head_sum sum = {x, strlen(x->path)};
+    head_sum sum = {x, strlen(x->path), 0};
     MHD_get_connection_values_n(c, MHD_HEADER_KIND, add_header, &sum);
     MHD_get_connection_values_n(c, MHD_GET_ARGUMENT_KIND, add_field, &sum);
     if (sum.n_bytes > HEAD_BYTES_MAX)
         return serve_refuse(r, 431, "headers_too_large", NULL,
                             "the URL and the headers have %zu bytes, expected at most %d", sum.n_bytes,
                             HEAD_BYTES_MAX);
+    if (sum.n_lengths > 1) { /* a proxy before this server may have believed the other one */
+        x->is_bad_length = 1;
+        return serve_refuse(r, 400, "bad_length", NULL, "the length of the body is told twice");
+    }
     if (x->is_bad_url)
         return serve_refuse(r, 400, "bad_url", NULL, "the URL is broken: bad %%-escapes, or too many parameters");
     if (!find_route(x) || !check_right(x, c))
@@ -257,7 +263,8 @@ static int begin(exchange *x, struct MHD_Connection *c) {
         refuse_body(x);
     /* Who waits to be let send, or would send for long, is told now. */
     is_too_long = length && !serve_parse_number(length, 0, DRAINED_MAX * n_max, &n);
-    return x->request.answer.status && (is_too_long || MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Expect"));
+    return x->request.answer.status &&
+           (is_too_long || x->is_bad_length || MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Expect"));
 }
 
 /* ---------------------------------------------------------------- phases */
