@@ -186,7 +186,7 @@ static bytes make_png(uint32_t width, uint32_t height, int depth, int color, int
     return png;
 }
 
-/* Text of 200 MB in a chunk of a picture of one pixel. */
+/* Text of 200 MB in each of two chunks of a small picture. */
 static bytes make_text_png(void) {
     bytes png = make_png(64, 64, 8, 0, 0, 65 * 64), part = {0}, end = {0};
     put(&part, "a\0\0", 3);
@@ -415,10 +415,12 @@ static const char *const gets[] = {
     "/v1/items/3",
     "/v1/items/3/picture",
     "/v1/items/3/thumbnail?side=64"};
-static const char *const searches[] = {
-    "{\"text\": \"red circle\", \"to\": \"image\", \"k\": 5, \"radius\": 8, \"labels\": [], \"only\": [1, 2, 3], "
-    "\"cut_off\": true, \"rerank\": 10, \"explain\": true, \"method\": \"scan\"}",
-    "{\"id\": 5, \"by\": \"image\", \"k\": 2}", "{\"text\": \"\\u00e9\\ud83d\\ude00 blue\"}"};
+#define FULL_SEARCH                                                                                                  \
+    "{\"text\": \"red circle\", \"to\": \"image\", \"k\": 5, \"radius\": 8, \"labels\": [], \"only\": [1, 2, 3], "   \
+    "\"cut_off\": true, \"rerank\": 10, \"explain\": true, \"method\": \"scan\"}"
+
+static const char *const searches[] = {FULL_SEARCH, "{\"id\": 5, \"by\": \"image\", \"k\": 2}",
+                                       "{\"text\": \"\\u00e9\\ud83d\\ude00 blue\"}"};
 
 static void put_form(bytes *body, const char *boundary) {
     put_format(body, "--%s\r\nContent-Disposition: form-data; name=\"k\"\r\n\r\n5\r\n", boundary);
