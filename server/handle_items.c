@@ -121,22 +121,30 @@ static int encode_picture(item_reader *x, const char *key, const uint8_t *bytes,
     return 1;
 }
 
-/* The code of the picture that came along, or of the file that the item names. */
-static int make_image_code(item_reader *x, const json_t *image, new_item *to) {
+static int read_picture(item_reader *x, const json_t *image, const char *key, new_item *to) {
     const uint8_t *bytes;
     size_t n_bytes;
+    if (!image)
+        return serve_read_picture(x->r, to->item.file_name, key, &bytes, &n_bytes) &&
+               encode_picture(x, "file_name", bytes, n_bytes, to);
+    return serve_read_base64(x->r, key, image, &bytes, &n_bytes) && serve_check_picture(x->r, key, bytes, n_bytes) &&
+           encode_picture(x, "image", bytes, n_bytes, to);
+}
+
+/* The code of the picture that came along, or of the file that the item names. Of a thousand pictures one is in
+ * memory at a time. */
+static int make_image_code(item_reader *x, const json_t *image, new_item *to) {
     char key[NAME_BYTES];
+    const size_t n_kept = x->r->n_kept;
     const int names_file = to->item.file_name && x->r->server->images >= 0;
     if (!image && (!names_file || !adah_model_takes_images(x->state->model)))
         return 1;
     snprintf(key, sizeof key, "%s", field(x, image ? "image" : "file_name"));
     if (!adah_model_takes_images(x->state->model))
         return serve_refuse(x->r, 409, "mismatch", key, "this model takes no pictures");
-    if (!image)
-        return serve_read_picture(x->r, to->item.file_name, key, &bytes, &n_bytes) &&
-               encode_picture(x, "file_name", bytes, n_bytes, to);
-    return serve_read_base64(x->r, key, image, &bytes, &n_bytes) && serve_check_picture(x->r, key, bytes, n_bytes) &&
-           encode_picture(x, "image", bytes, n_bytes, to);
+    const int is_good = read_picture(x, image, key, to);
+    serve_free_kept(x->r, n_kept);
+    return is_good;
 }
 
 /* A text without a word that the model knows has no code: an item needs a picture then. */

@@ -6,7 +6,9 @@
  * which is still sending gets to see it.
  *
  * libmicrohttpd ends connections that are silent, not those that are merely slow. So every connection has a phase and
- * a time by which the phase must be over, and serve_http_watch shuts down those that are late. */
+ * a time by which the phase must be over, and serve_http_watch shuts down those that are late. A connection belongs
+ * to one thread for good, and what it sends waits while a handler works for another one of that thread: so the time
+ * is that of the thread, which stands still meanwhile. */
 #define _GNU_SOURCE
 #include "http.h"
 
@@ -36,12 +38,20 @@ enum {
 
 typedef enum phase { IDLE, RECEIVING, WORKING, SENDING, EXPIRED } phase;
 
+/* A thread of libmicrohttpd. */
+typedef struct worker {
+    atomic_uint_least64_t worked; /* nanoseconds in handlers */
+    atomic_uint_least64_t since;  /* when the handler at work began; 0: none works */
+} worker;
+
 typedef struct connection {
     int fd;
     atomic_int is_first; /* nothing has been answered on it yet */
+    worker *worker;
     atomic_int phase;
-    atomic_uint_least64_t deadline; /* nanoseconds of the monotonic clock */
+    atomic_uint_least64_t deadline; /* by the worker's time */
     struct connection *before, *after;
+    struct exchange *exchange; /* the request at work; NULL: none */
     char client[INET6_ADDRSTRLEN];
 } connection;
 
@@ -50,6 +60,8 @@ struct serve_http {
     struct MHD_Daemon *daemon;
     pthread_mutex_t lock; /* of the list */
     connection *first;
+    worker *workers;
+    atomic_int n_workers;       /* that have had a connection */
     atomic_int n_requests;      /* begun and not completed */
     atomic_size_t n_body_bytes; /* of all requests in memory */
 };
@@ -60,8 +72,8 @@ typedef struct exchange {
     serve_http *http;
     connection *peer;
     const serve_route *route; /* NULL: none fits */
-    int is_bad_url, has_begun;
-    uint64_t begin;
+    int is_bad_url, is_bad_length, has_begun;
+    uint64_t begin, begin_of_worker; /* by the clock, and by the worker's time */
     size_t n_received, body_capacity;
     uint64_t n_sent;
     char method[16];
@@ -173,13 +185,15 @@ static int check_right(exchange *x, struct MHD_Connection *c) {
 typedef struct head_sum {
     exchange *x;
     size_t n_bytes;
+    int n_lengths; /* headers that tell where the body ends */
 } head_sum;
 
 static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const char *name, size_t n_name,
                                   const char *value, size_t n_value) {
     head_sum *h = context;
-    (void)kind, (void)name, (void)value;
+    (void)kind, (void)value;
     h->n_bytes += n_name + n_value + 4;
+    h->n_lengths += !strcasecmp(name, "Content-Length") || !strcasecmp(name, "Transfer-Encoding");
     return MHD_YES;
 }
 
@@ -213,13 +227,17 @@ static int is_good_url(const char *url) {
 /* What can be told by the head alone. Returns 0 when it is refused. */
 static int check_head(exchange *x, struct MHD_Connection *c) {
     serve_request *r = &x->request;
-    head_sum sum = {x, strlen(x->path)};
+    head_sum sum = {x, strlen(x->path), 0};
     MHD_get_connection_values_n(c, MHD_HEADER_KIND, add_header, &sum);
     MHD_get_connection_values_n(c, MHD_GET_ARGUMENT_KIND, add_field, &sum);
     if (sum.n_bytes > HEAD_BYTES_MAX)
         return serve_refuse(r, 431, "headers_too_large", NULL,
                             "the URL and the headers have %zu bytes, expected at most %d", sum.n_bytes,
                             HEAD_BYTES_MAX);
+    if (sum.n_lengths > 1) { /* a proxy before this server may have believed the other one */
+        x->is_bad_length = 1;
+        return serve_refuse(r, 400, "bad_length", NULL, "the length of the body is told twice");
+    }
     if (x->is_bad_url)
         return serve_refuse(r, 400, "bad_url", NULL, "the URL is broken: bad %%-escapes, or too many parameters");
     if (!find_route(x) || !check_right(x, c))
@@ -245,14 +263,21 @@ static int begin(exchange *x, struct MHD_Connection *c) {
         refuse_body(x);
     /* Who waits to be let send, or would send for long, is told now. */
     is_too_long = length && !serve_parse_number(length, 0, DRAINED_MAX * n_max, &n);
-    return x->request.answer.status && (is_too_long || MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Expect"));
+    return x->request.answer.status &&
+           (is_too_long || x->is_bad_length || MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Expect"));
 }
 
 /* ---------------------------------------------------------------- phases */
 
+/* Nanoseconds in which the worker was free to read and write. */
+static uint64_t time_of(worker *w) {
+    const uint64_t now = nanoseconds(), since = atomic_load(&w->since); /* in this order: what is older tells less */
+    return (since ? since : now) - atomic_load(&w->worked);
+}
+
 static void set_deadline(connection *c, const serve_http *h, uint64_t n_bytes) {
     const uint64_t seconds = (uint64_t)h->server->options.timeout_seconds + n_bytes / BYTES_PER_SECOND;
-    atomic_store(&c->deadline, nanoseconds() + seconds * 1000000000u);
+    atomic_store(&c->deadline, time_of(c->worker) + seconds * 1000000000u);
 }
 
 /* 0: the watch has ended this connection already. */
@@ -280,11 +305,10 @@ static void end_late(connection *c, phase was, int is_tls) {
 }
 
 void serve_http_watch(serve_http *h) {
-    const uint64_t now = nanoseconds();
     pthread_mutex_lock(&h->lock);
     for (connection *c = h->first; c; c = c->after) {
         int was = atomic_load(&c->phase);
-        if (was != WORKING && was != EXPIRED && now > atomic_load(&c->deadline) &&
+        if (was != WORKING && was != EXPIRED && time_of(c->worker) > atomic_load(&c->deadline) &&
             atomic_compare_exchange_strong(&c->phase, &was, (int)EXPIRED))
             end_late(c, (phase)was, h->server->options.tls_certificate != NULL);
     }
@@ -392,6 +416,9 @@ static enum MHD_Result send_answer(exchange *x, struct MHD_Connection *c) {
 
 static void finish(exchange *x) {
     serve_request *r = &x->request;
+    worker *w = x->peer->worker;
+    const uint64_t since = nanoseconds();
+    atomic_store(&w->since, since);
     serve_state *state = serve_state_take(x->http->server->service);
     if (!state && x->route->needs_state) {
         serve_refuse(r, 503, "not_ready", NULL, "the server is loading");
@@ -400,6 +427,8 @@ static void finish(exchange *x) {
         x->route->handle(r, state);
     }
     serve_state_drop(x->http->server->service, state);
+    atomic_fetch_add(&w->worked, nanoseconds() - since); /* first: time_of may see both, and then tells too little */
+    atomic_store(&w->since, 0);
 }
 
 /* libmicrohttpd calls this for the head, for every piece of the body, and at the end. */
@@ -426,7 +455,7 @@ static enum MHD_Result take(void *context, struct MHD_Connection *c, const char 
             receive(x, piece, *n_piece) && x->n_received <= DRAINED_MAX * x->http->server->options.body_bytes_max;
         *n_piece = 0;
         set_deadline(x->peer, x->http, 0);
-        const uint64_t since = (nanoseconds() - x->begin) / 1000000000u;
+        const uint64_t since = (time_of(x->peer->worker) - x->begin_of_worker) / 1000000000u;
         /* Slow on the whole, though never silent for long. */
         if (since > (uint64_t)x->http->server->options.timeout_seconds + x->n_received / BYTES_PER_SECOND)
             atomic_store(&x->peer->deadline, 0);
@@ -476,35 +505,13 @@ static void write_log(const exchange *x, unsigned status, double ms) {
 
 /* ---------------------------------------------------------------- libmicrohttpd's events */
 
-static void *begin_request(void *context, const char *url, struct MHD_Connection *c) {
-    serve_http *h = context;
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    connection *peer = info ? info->socket_context : NULL;
-    exchange *x = peer ? calloc(1, sizeof *x) : NULL;
-    if (!x)
-        return NULL;
-    x->request.server = h->server;
-    x->http = h;
-    x->peer = peer;
-    x->begin = nanoseconds();
-    x->is_bad_url = !is_good_url(url);
-    atomic_fetch_add(&h->n_requests, 1);
-    enter(peer, RECEIVING);
-    set_deadline(peer, h, 0);
-    return x;
-}
-
-static void end_request(void *context, struct MHD_Connection *c, void **own, enum MHD_RequestTerminationCode why) {
-    serve_http *h = context;
-    exchange *x = *own;
-    (void)c;
-    if (!x)
-        return;
+static void end_exchange(serve_http *h, exchange *x, int is_complete) {
     const double seconds = (double)(nanoseconds() - x->begin) * 1e-9;
     const int is_late = atomic_load(&x->peer->phase) == EXPIRED;
-    const unsigned status = is_late && !x->n_sent                        ? 408
-                            : why != MHD_REQUEST_TERMINATED_COMPLETED_OK ? 499 /* the client went away */
-                                                                         : x->request.answer.status;
+    const unsigned status = is_late && !x->n_sent      ? 408
+                            : !is_complete             ? 499 /* the client went away */
+                            : x->request.answer.status ? x->request.answer.status
+                                                       : 400; /* libmicrohttpd refused it by itself */
     serve_metrics_count(h->server->metrics, x->route ? (size_t)(x->route - serve_routes) : serve_n_routes, status,
                         seconds);
     if (h->server->options.log != SERVE_LOG_NONE)
@@ -514,10 +521,39 @@ static void end_request(void *context, struct MHD_Connection *c, void **own, enu
     atomic_store(&x->peer->is_first, 0);
     enter(x->peer, IDLE);
     set_deadline(x->peer, h, 0);
+    x->peer->exchange = NULL;
     free(x->path);
     free(x);
-    *own = NULL;
     atomic_fetch_sub(&h->n_requests, 1);
+}
+
+static void *begin_request(void *context, const char *url, struct MHD_Connection *c) {
+    serve_http *h = context;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    connection *peer = info ? info->socket_context : NULL;
+    exchange *x = peer ? calloc(1, sizeof *x) : NULL;
+    if (!x)
+        return NULL;
+    if (peer->exchange)
+        end_exchange(h, peer->exchange, 1);
+    peer->exchange = x;
+    x->request.server = h->server;
+    x->http = h;
+    x->peer = peer;
+    x->begin = nanoseconds();
+    x->begin_of_worker = time_of(peer->worker);
+    x->is_bad_url = !is_good_url(url);
+    atomic_fetch_add(&h->n_requests, 1);
+    enter(peer, RECEIVING);
+    set_deadline(peer, h, 0);
+    return x;
+}
+
+static void end_request(void *context, struct MHD_Connection *c, void **own, enum MHD_RequestTerminationCode why) {
+    (void)c;
+    if (*own)
+        end_exchange(context, *own, why == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    *own = NULL;
 }
 
 static void name_client(const struct sockaddr *address, char *name, size_t n) {
@@ -529,6 +565,9 @@ static void name_client(const struct sockaddr *address, char *name, size_t n) {
 }
 
 static void open_connection(serve_http *h, struct MHD_Connection *c, void **own) {
+    static _Thread_local worker *of_this_thread;
+    if (!of_this_thread)
+        of_this_thread = &h->workers[atomic_fetch_add(&h->n_workers, 1)];
     connection *peer = calloc(1, sizeof *peer);
     const union MHD_ConnectionInfo *fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
     const union MHD_ConnectionInfo *address = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -536,6 +575,7 @@ static void open_connection(serve_http *h, struct MHD_Connection *c, void **own)
         return;
     peer->fd = fd->connect_fd;
     atomic_store(&peer->is_first, 1);
+    peer->worker = of_this_thread;
     name_client(address->client_addr, peer->client, sizeof peer->client);
     set_deadline(peer, h, 0);
     pthread_mutex_lock(&h->lock);
@@ -548,6 +588,8 @@ static void open_connection(serve_http *h, struct MHD_Connection *c, void **own)
 }
 
 static void close_connection(serve_http *h, connection *peer) {
+    if (peer->exchange) /* libmicrohttpd does not tell the end of some requests that it refuses by itself */
+        end_exchange(h, peer->exchange, 1);
     pthread_mutex_lock(&h->lock);
     *(peer->before ? &peer->before->after : &h->first) = peer->after;
     if (peer->after)
@@ -653,6 +695,12 @@ static adah_code start_daemon(serve_http *h, int listening, char *certificate, c
                             certificate ? ": are the TLS certificate and its key good PEM files of a pair?" : "");
 }
 
+static void free_http(serve_http *h) {
+    pthread_mutex_destroy(&h->lock);
+    free(h->workers);
+    free(h);
+}
+
 adah_code serve_http_start(serve_server *server, int listening, serve_http **http, adah_status *status) {
     char *certificate = NULL, *key = NULL;
     adah_code code = ADAH_OK;
@@ -665,15 +713,16 @@ adah_code serve_http_start(serve_server *server, int listening, serve_http **htt
             code = read_pem(server->options.tls_key, &key, status);
     }
     serve_http *h = code == ADAH_OK ? calloc(1, sizeof *h) : NULL;
-    if (h) {
+    if (h && (h->workers = calloc((size_t)server->options.n_threads, sizeof *h->workers))) {
         h->server = server;
         pthread_mutex_init(&h->lock, NULL);
         code = start_daemon(h, listening, certificate, key, status);
         if (code != ADAH_OK)
-            free(h);
+            free_http(h);
         else
             *http = h;
     } else if (code == ADAH_OK) {
+        free(h);
         code = fail(status, ADAH_ERROR_MEMORY, "%s", "out of memory");
     }
     free(certificate);
@@ -693,6 +742,5 @@ void serve_http_stop(serve_http *h, int seconds) {
     MHD_stop_daemon(h->daemon);
     if (listening >= 0)
         close(listening);
-    pthread_mutex_destroy(&h->lock);
-    free(h);
+    free_http(h);
 }

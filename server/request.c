@@ -10,7 +10,10 @@
 #include <string.h>
 #include <strings.h>
 
-enum { JSON_ITEMS_MAX = 1000000 }; /* values in a body: each takes tens of bytes once it is read */
+enum {
+    JSON_ITEMS_MAX = 1000000, /* values in a body: each takes tens of bytes once it is read */
+    SCANS_MAX = 100           /* of a JPEG; encoders make about ten */
+};
 
 void *serve_keep(serve_request *r, void *p) {
     void **larger = p ? realloc(r->kept, (r->n_kept + 1) * sizeof *larger) : NULL;
@@ -22,11 +25,15 @@ void *serve_keep(serve_request *r, void *p) {
     return r->kept[r->n_kept++] = p;
 }
 
+void serve_free_kept(serve_request *r, size_t n_kept) {
+    while (r->n_kept > n_kept)
+        free(r->kept[--r->n_kept]);
+}
+
 void serve_request_clear(serve_request *r) {
     serve_text_free(&r->answer.text);
     json_decref(r->json);
-    for (size_t i = 0; i < r->n_kept; i++)
-        free(r->kept[i]);
+    serve_free_kept(r, 0);
     free(r->kept);
     free(r->body);
 }
@@ -248,6 +255,29 @@ int serve_read_base64(serve_request *r, const char *field, const json_t *value, 
     return 1;
 }
 
+/* The scans of a JPEG up to its end, as a decoder meets them; 0: it is none. A scan can say in tens of bytes that it
+ * changes nothing, and yet takes a decoder a pass over the whole picture. */
+static size_t count_scans(const uint8_t *bytes, size_t n_bytes) {
+    size_t n_scans = 0;
+    if (n_bytes < 4 || memcmp(bytes, "\xff\xd8\xff", 3))
+        return 0;
+    for (size_t i = 2; i + 1 < n_bytes;) {
+        const uint8_t marker = bytes[i + 1];
+        if (bytes[i] != 0xff || marker == 0xff) { /* coded pixels, or filling */
+            const uint8_t *next = memchr(bytes + i + 1, 0xff, n_bytes - i - 1);
+            i = next ? (size_t)(next - bytes) : n_bytes;
+        } else if (marker <= 0x01 || (marker >= 0xd0 && marker <= 0xd8)) { /* none, or one without a length */
+            i += 2;
+        } else if (marker == 0xd9 || i + 3 >= n_bytes) {
+            break;
+        } else {
+            n_scans += marker == 0xda;
+            i += 2 + (size_t)(bytes[i + 2] << 8 | bytes[i + 3]);
+        }
+    }
+    return n_scans;
+}
+
 int serve_check_picture(serve_request *r, const char *field, const uint8_t *bytes, size_t n_bytes) {
     adah_status status;
     size_t n_width, n_height;
@@ -260,6 +290,10 @@ int serve_check_picture(serve_request *r, const char *field, const uint8_t *byte
     if ((uint64_t)n_width > n_max / (n_height ? n_height : 1))
         return serve_refuse(r, 413, "too_large", field, "a picture of %zu x %zu pixels, expected at most %llu in all",
                             n_width, n_height, (unsigned long long)n_max);
+    const size_t n_scans = count_scans(bytes, n_bytes);
+    if (n_scans > SCANS_MAX)
+        return serve_refuse(r, 413, "too_large", field, "a JPEG of %zu scans, expected at most %d", n_scans,
+                            SCANS_MAX);
     return 1;
 }
 

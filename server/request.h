@@ -95,6 +95,8 @@ typedef struct serve_request {
 void serve_request_clear(serve_request *r);
 /* p (by malloc) is freed with the request. Returns p; NULL when it is NULL or memory is out (then p is freed). */
 void *serve_keep(serve_request *r, void *p);
+/* Frees all but the first n_kept of it now. */
+void serve_free_kept(serve_request *r, size_t n_kept);
 
 /* Makes the answer an error; field may be NULL. Returns 0. */
 int serve_refuse(serve_request *r, unsigned status, const char *code, const char *field, const char *format, ...)

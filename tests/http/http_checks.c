@@ -554,6 +554,37 @@ static void check_limits(void) {
     http_reply_free(&r);
 }
 
+/* What libmicrohttpd and decoders would make too much of. */
+static void check_bombs(void) {
+    static const unsigned char head[] = {255, 216, 255, 194, 0, 11, 8, 0, 64, 0, 64, 1, 1, 17, 0, 255, 196, 0, 20,
+                                         0,   1,   0,   0,   0, 0,  0, 0, 0,  0, 0,  0, 0, 0,  0, 0,   0,   0, 0},
+                               scan[] = {255, 218, 0, 8, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    enum { N_SCANS = 101 };
+    unsigned char jpeg[sizeof head + N_SCANS * sizeof scan + 2], *p = jpeg;
+    memcpy(p, head, sizeof head);
+    p += sizeof head;
+    for (int i = 0; i < N_SCANS; i++, p += sizeof scan)
+        memcpy(p, scan, sizeof scan);
+    memcpy(p, "\xff\xd9", 2);
+    drop(ask(__LINE__, "POST", "/v1/encode", "Content-Type: image/jpeg\r\n", jpeg, sizeof jpeg, 413, "too_large"));
+    raw(__LINE__,
+        "POST /v1/search HTTP/1.1\r\nHost: a\r\n" JSON "Content-Length: 2\r\nContent-Length: 5\r\n\r\n{}abc", 400);
+    raw(__LINE__,
+        "POST /v1/encode HTTP/1.1\r\nHost: a\r\n" JSON
+        "Content-Length: 14\r\nTransfer-Encoding: chunked\r\n\r\ne\r\n{\"text\":\"red\"}\r\n0\r\n\r\n",
+        400);
+    /* More parameters than libmicrohttpd has room for: it hangs up, and check_stop sees that nothing is left of it.
+     */
+    char *target = calloc(1, 60000);
+    strcpy(target, "/v1/search?");
+    for (size_t n = strlen(target); n < 50000; n += 4)
+        memcpy(target + n, "k=1&", 4);
+    http_reply r = http_ask(port, "GET", target, "", NULL, 0);
+    CHECK(r.status == 0 || r.status >= 400, "many parameters: %d", r.status);
+    http_reply_free(&r);
+    free(target);
+}
+
 /* Slow senders: of a head, of a body, and one that says nothing. */
 static void check_slow(void) {
     static const char *const beginnings[] = {
@@ -699,7 +730,9 @@ static void check_stop(http_child server) {
     CHECK(r.status == 200, "the request that was under way: %d", r.status);
     http_reply_free(&r);
     close(fd);
+    const double start = seconds();
     CHECK(http_child_stop(server, 0) == 0, "exit code after SIGTERM");
+    CHECK(seconds() - start < 1.5, "it waited for requests that were none");
 }
 
 /* ---------------------------------------------------------------- servers of other kinds */
@@ -826,6 +859,7 @@ int main(void) {
     check_paths();
     check_writes();
     check_limits();
+    check_bombs();
     check_slow();
     check_openapi();
     check_changes(server);
