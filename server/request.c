@@ -278,7 +278,44 @@ static size_t count_scans(const uint8_t *bytes, size_t n_bytes) {
     return n_scans;
 }
 
+static uint64_t number_of_4(const uint8_t *p) {
+    return (uint64_t)p[0] << 24 | (uint64_t)p[1] << 16 | (uint64_t)p[2] << 8 | p[3];
+}
+
+/* A PNG that is more work than its pixels: compressed texts beside them, of which each may inflate to megabytes, or
+ * more compressed pixels than it has pixels. NULL: no PNG, or a fair one. Reads no more than the lengths of its
+ * chunks. */
+static const char *png_fault(const uint8_t *bytes, size_t n_bytes) {
+    static const uint8_t n_channels[] = {1, 0, 3, 1, 2, 0, 4}; /* by colour type */
+    enum { HEAD_BYTES = 33, TEXTS_MAX = 16, SPARE_BYTES = 1 << 16 };
+    if (n_bytes < HEAD_BYTES || memcmp(bytes, "\x89PNG\r\n\x1a\n", 8))
+        return NULL;
+    const uint64_t n_width = number_of_4(bytes + 16), n_height = number_of_4(bytes + 20);
+    const unsigned depth = bytes[24] < 16 ? bytes[24] : 16,
+                   channels = bytes[25] < sizeof n_channels ? n_channels[bytes[25]] : 0;
+    /* Rows with their filters, twice over for interlacing and pixels that do not compress. */
+    const uint64_t n_pixel_bytes = 2 * n_height * (n_width * channels * depth / 8 + 2) + SPARE_BYTES;
+    uint64_t n_idat_bytes = 0;
+    size_t n_texts = 0;
+    for (size_t i = 8; n_bytes - i >= 12;) {
+        const uint64_t length = number_of_4(bytes + i);
+        const uint8_t *type = bytes + i + 4;
+        if (!memcmp(type, "IDAT", 4))
+            n_idat_bytes += length;
+        n_texts += !memcmp(type, "zTXt", 4) || !memcmp(type, "iTXt", 4) || !memcmp(type, "iCCP", 4);
+        if (length > n_bytes - i - 12)
+            break;
+        i += 12 + (size_t)length;
+    }
+    return n_texts > TEXTS_MAX            ? "a PNG with more than 16 compressed texts and profiles"
+           : n_idat_bytes > n_pixel_bytes ? "a PNG with more compressed bytes than pixels"
+                                          : NULL;
+}
+
 int serve_check_picture(serve_request *r, const char *field, const uint8_t *bytes, size_t n_bytes) {
+    const char *fault = png_fault(bytes, n_bytes); /* first: reading its size would inflate its texts */
+    if (fault)
+        return serve_refuse(r, 413, "too_large", field, "%s", fault);
     adah_status status;
     size_t n_width, n_height;
     const adah_code code = adah_picture_size(bytes, n_bytes, &n_width, &n_height, &status);

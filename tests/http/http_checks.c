@@ -567,6 +567,25 @@ static void check_bombs(void) {
         memcpy(p, scan, sizeof scan);
     memcpy(p, "\xff\xd9", 2);
     drop(ask(__LINE__, "POST", "/v1/encode", "Content-Type: image/jpeg\r\n", jpeg, sizeof jpeg, 413, "too_large"));
+    /* PNGs of 64 x 64 grey pixels: with 17 compressed texts, and with far more compressed pixels than pixels. */
+    static const unsigned char png_head[] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0,  0, 0,
+                                             13,   'I', 'H', 'D', 'R',  0,    0,    0,    64, 0, 0,
+                                             0,    64,  8,   0,   0,    0,    0,    0,    0,  0, 0},
+                               png_text[] = {0, 0, 0, 2, 'z', 'T', 'X', 't', 'a', 0, 0, 0, 0, 0};
+    enum { N_TEXTS = 17, N_IDAT = 100000 };
+    unsigned char *png = calloc(1, sizeof png_head + N_IDAT + 12);
+    memcpy(png, png_head, sizeof png_head);
+    for (int i = 0; i < N_TEXTS; i++)
+        memcpy(png + sizeof png_head + (size_t)i * sizeof png_text, png_text, sizeof png_text);
+    drop(ask(__LINE__, "POST", "/v1/encode", "Content-Type: image/png\r\n", png,
+             sizeof png_head + N_TEXTS * sizeof png_text, 413, "too_large"));
+    memcpy(png + sizeof png_head,
+           (const unsigned char[]){N_IDAT >> 24, N_IDAT >> 16 & 255, N_IDAT >> 8 & 255, N_IDAT & 255, 'I', 'D', 'A',
+                                   'T'},
+           8);
+    drop(ask(__LINE__, "POST", "/v1/encode", "Content-Type: image/png\r\n", png, sizeof png_head + N_IDAT + 12, 413,
+             "too_large"));
+    free(png);
     raw(__LINE__,
         "POST /v1/search HTTP/1.1\r\nHost: a\r\n" JSON "Content-Length: 2\r\nContent-Length: 5\r\n\r\n{}abc", 400);
     raw(__LINE__,
