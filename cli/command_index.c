@@ -92,10 +92,8 @@ static int add(const index_options *o) { return create_or_add(o, 1); }
 /* ---------------------------------------------------------------- delete */
 
 static adah_code delete_id(adah_index_writer *w, const char *text, const char *where, adah_status *status) {
-    char *end;
-    errno = 0;
-    const uint64_t id = strtoull(text, &end, 10);
-    if (errno || *end || end == text || text[0] == '-') {
+    uint64_t id;
+    if (!cli_read_id(text, &id)) {
         snprintf(status->message, sizeof status->message, "%.400s: \"%.100s\", expected an id", where, text);
         return status->code = ADAH_ERROR_ARGUMENT;
     }
@@ -277,6 +275,8 @@ static int import_codes(const index_options *o) {
     cli_progress_end();
     if (done == ADAH_OK)
         printf("%s: %" PRIu64 " added\n", o->index, n_added);
+    else if (is_new)
+        unlink(o->index); /* still locked: nobody else has begun to use it */
     adah_index_writer_close(writer);
     adah_model_close(model);
     return done == ADAH_OK ? CLI_OK : cli_fail(&status);

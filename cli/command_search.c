@@ -1,7 +1,6 @@
 /* command_search.c - adah search, adah index search. */
 #include "options.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -125,12 +124,9 @@ static adah_code encode(adah_encoder *encoder, const query *q, uint8_t *code, ad
 
 /* The stored code of a record of the index; the record itself is not looked for. */
 static adah_code code_of_id(const adah_index *index, const query *q, uint8_t *code, adah_search_options *o, adah_status *status) {
-    char *end;
-    uint64_t row;
+    uint64_t id, row;
     adah_index_entry entry;
-    errno = 0;
-    const uint64_t id = strtoull(q->id, &end, 10);
-    if (errno || *end || end == q->id || q->id[0] == '-')
+    if (!cli_read_id(q->id, &id))
         return fail(status, ADAH_ERROR_ARGUMENT, "--id is \"%.100s\", expected the number of a record", q->id);
     if (!adah_index_find(index, id, &row))
         return fail(status, ADAH_ERROR_MISMATCH, "there is no record with the id %.30s", q->id);
@@ -198,14 +194,12 @@ static adah_code read_ids(limits *l, const char *path, adah_status *status) {
     size_t n = 0, capacity = 0, n_line = 0;
     adah_code code = ADAH_OK;
     while (code == ADAH_OK && fgets(line, sizeof line, file)) {
-        char *end;
+        uint64_t id;
         n_line++;
         line[strcspn(line, "\r\n")] = '\0';
-        errno = 0;
-        const uint64_t id = strtoull(line, &end, 10);
         if (line[0] == '\0')
             continue;
-        if (errno || *end || line[0] == '-') {
+        if (!cli_read_id(line, &id)) {
             snprintf(status->message, sizeof status->message, "%.400s:%zu: \"%s\", expected an id", path, n_line, line);
             code = status->code = ADAH_ERROR_FORMAT;
         } else if (n == capacity) {

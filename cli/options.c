@@ -213,6 +213,14 @@ static int check_range(const cli_command *c, const cli_option *o, const char *te
     return usage_error(c);
 }
 
+int cli_read_id(const char *text, uint64_t *id) {
+    char *end;
+    text += strspn(text, " \t");
+    errno = 0;
+    *id = strtoull(text, &end, 10);
+    return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0;
+}
+
 static int set_number(const cli_command *c, const cli_option *o, const char *text) {
     char *end = NULL;
     errno = 0;

@@ -51,6 +51,9 @@ int cli_parse(const cli_command *command, const cli_option *options, size_t n_op
 /* The same for commands that take options alone. */
 int cli_parse_all(const cli_command *command, const cli_option *options, size_t n_options, int argc, char **argv);
 
+/* An id: decimal digits, blanks before them at most. 0: it is none. */
+int cli_read_id(const char *text, uint64_t *id);
+
 /* Prints "adah: message" and gives the exit code of the failure. */
 int cli_fail(const adah_status *status);
 

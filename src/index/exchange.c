@@ -154,17 +154,24 @@ static adah_code read_ids(const char *path, adah_faiss_codes *c, adah_status *st
     return code;
 }
 
+static adah_code open_npy(const char *path, adah_npy *array, adah_status *status) {
+    ADAH_TRY(adah_npy_open(path, ADAH_NPY_UINT8, array, status));
+    if (array->n_columns && array->n_columns <= ADAH_BITS_MAX / 8)
+        return ADAH_OK;
+    const adah_code code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: %zu bytes a code, expected 1 to %d", path,
+                                     array->n_columns, ADAH_BITS_MAX / 8);
+    adah_npy_close(array);
+    return code;
+}
+
 static adah_code read_npy(const char *path, adah_faiss_codes *c, adah_status *status) {
     adah_npy array;
-    ADAH_TRY(adah_npy_open(path, ADAH_NPY_UINT8, &array, status));
     adah_code code = ADAH_OK;
-    if (array.n_columns == 0 || array.n_columns > ADAH_BITS_MAX / 8)
-        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: %zu bytes a code, expected 1 to %d", path, array.n_columns,
-                         ADAH_BITS_MAX / 8);
+    ADAH_TRY(open_npy(path, &array, status));
     *c = (adah_faiss_codes){.n = array.n_rows, .n_bits = array.n_columns * 8};
-    if (code == ADAH_OK && !(c->codes = adah_memory_alloc(c->n * array.n_columns)))
+    if (!(c->codes = adah_memory_alloc(c->n * array.n_columns)))
         code = adah_fail_memory(status, c->n * array.n_columns);
-    if (code == ADAH_OK && c->n)
+    else if (c->n)
         memcpy(c->codes, array.items, c->n * array.n_columns);
     adah_npy_close(&array);
     return code == ADAH_OK ? read_ids(path, c, status) : code;
@@ -179,6 +186,13 @@ static adah_code read_codes(const char *path, adah_faiss_codes *c, adah_status *
 }
 
 adah_code adah_exchange_bits(const char *path, size_t *n_bits, adah_status *status) {
+    if (is_npy(path)) { /* its first bytes tell */
+        adah_npy array;
+        ADAH_TRY(open_npy(path, &array, status));
+        *n_bits = array.n_columns * 8;
+        adah_npy_close(&array);
+        return ADAH_OK;
+    }
     adah_faiss_codes c;
     ADAH_TRY(read_codes(path, &c, status));
     *n_bits = c.n_bits;

@@ -55,9 +55,6 @@ int adah_index_number_labels(adah_label_set *labels, const adah_index_item *item
 
 adah_code adah_index_builder_create(const char *path, size_t n_bits, const uint8_t *model_identity,
                                     adah_index_builder **builder, adah_status *status) {
-    if (n_bits < ADAH_BITS_MIN || n_bits > ADAH_BITS_MAX || n_bits % 8)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: codes of %zu bits: expected a multiple of 8 from %d to %d",
-                         path, n_bits, ADAH_BITS_MIN, ADAH_BITS_MAX);
     adah_index_builder *b = adah_memory_zeroed(1, sizeof *b);
     if (!b)
         return adah_fail_memory(status, sizeof *b);

@@ -462,6 +462,10 @@ adah_code adah_index_record(const adah_index *x, uint64_t row, adah_index_entry 
     if (row >= x->n_rows)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: row %llu of %llu", x->path, (ull)row, (ull)x->n_rows);
     ADAH_TRY(adah_index_check_size(x, status));
+    return adah_index_next_record(x, row, entry, status);
+}
+
+adah_code adah_index_next_record(const adah_index *x, uint64_t row, adah_index_entry *entry, adah_status *status) {
     const adah_segment_view *v = &x->view[adah_index_segment_of(x, row)];
     const uint64_t record = row - v->segment->header.first_row;
     if (!adah_index_is_alive(v, record))
@@ -567,7 +571,8 @@ adah_code adah_index_verify(const char *path, adah_status *status) {
     }
     for (uint64_t row = 0, other; row < x->n_rows && code == ADAH_OK && !x->ids_ascend; row++) {
         adah_index_entry e;
-        if (adah_index_record(x, row, &e, NULL) == ADAH_OK && (!adah_index_find(x, e.id, &other) || other != row))
+        if (adah_index_next_record(x, row, &e, NULL) == ADAH_OK &&
+            (!adah_index_find(x, e.id, &other) || other != row))
             code = adah_index_fail_damaged(path, status, "rows %llu and %llu have the same id %llu", (ull)row,
                                            (ull)other, (ull)e.id);
     }

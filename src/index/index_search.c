@@ -136,12 +136,18 @@ static int find_position(const search *s, uint64_t id, uint64_t *position) {
     if (at >= v->segment->sets[s->to].n || adah_segment_record_of(v->segment, s->to, at, &owner, NULL) != ADAH_OK ||
         owner != record)
         return 0;
-    for (size_t i = 0; i < s->n_runs; i++)
-        if (s->view[i] == v) {
-            *position = s->runs[i].first + at;
-            return 1;
-        }
-    return 0;
+    size_t low = 0, high = s->n_runs; /* the runs are in the order of the segments */
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (s->view[middle] < v)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low == s->n_runs || s->view[low] != v)
+        return 0;
+    *position = s->runs[low].first + at;
+    return 1;
 }
 
 /* Bitmaps of the ids that alone may be found. */

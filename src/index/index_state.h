@@ -40,6 +40,9 @@ struct adah_index {
 
 /* ADAH_ERROR_FORMAT: the file is shorter than when it was opened; touching the map would kill the process. */
 adah_code adah_index_check_size(const adah_index *index, adah_status *status);
+/* adah_index_record of a row below n_rows, where all rows are gone through and the file's size was looked at before.
+ */
+adah_code adah_index_next_record(const adah_index *index, uint64_t row, adah_index_entry *entry, adah_status *status);
 /* The segment that a row below n_rows is in. */
 size_t adah_index_segment_of(const adah_index *index, uint64_t row);
 int adah_index_is_alive(const adah_segment_view *view, uint64_t record);

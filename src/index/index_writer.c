@@ -389,7 +389,7 @@ static adah_code order_rows(const adah_index *x, place **order, adah_status *sta
 static adah_code copy_record(const adah_index *x, uint64_t row, adah_index_builder *b, const char ***names,
                              size_t *capacity, adah_status *status) {
     adah_index_entry e;
-    ADAH_TRY(adah_index_record(x, row, &e, status));
+    ADAH_TRY(adah_index_next_record(x, row, &e, status));
     for (size_t i = 0; i < e.n_labels; i++) {
         if (!adah_memory_grow((void **)names, capacity, i, sizeof **names))
             return adah_fail_memory(status, (i + 1) * sizeof **names);

@@ -100,6 +100,10 @@ expect 1 index import --index new.npy --image-codes scenes/metadata.jsonl
 stderr_has 'scenes/metadata.jsonl'
 expect 1 index export --index new.npy --side text --out nothing.npy
 stderr_has 'no codes of texts'
+expect 1 index import --index none.adah --image-codes codes.npy --text-codes scenes/metadata.jsonl # nothing stays behind
+check test ! -e none.adah
+expect 2 search --index new.npy --id -3
+expect 2 search --index new.npy --id ' -3'
 expect 2 index export --index new.npy --side sound --out nothing.npy
 expect 2 index export --index new.npy --side image --format csv --out nothing
 stderr_has '"csv", expected npy'
