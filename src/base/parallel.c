@@ -22,6 +22,8 @@ void adah_parallel_for(size_t n, size_t grain, void (*body)(void *context, size_
 
 int adah_parallel_threads(void) { return omp_get_max_threads(); }
 
+int adah_parallel_thread(void) { return omp_get_thread_num(); }
+
 void adah_parallel_set_threads(int n) {
     if (n > 0)
         omp_set_num_threads(n);

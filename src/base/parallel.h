@@ -11,6 +11,7 @@
 void adah_parallel_for(size_t n, size_t grain, void (*body)(void *context, size_t i), void *context);
 
 int adah_parallel_threads(void);            /* threads a parallel loop uses */
+int adah_parallel_thread(void);             /* in a body: which of them runs it, from 0 */
 void adah_parallel_set_threads(int n);      /* n <= 0: as OpenMP chooses, one a core */
 
 #endif

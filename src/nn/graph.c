@@ -85,6 +85,7 @@ void adah_graph_free(adah_graph *g) {
     adah_memory_free(g->node);
     adah_memory_free(g->step);
     adah_memory_free(g->spare);
+    adah_memory_free(g->scratch);
     adah_memory_free(g);
 }
 
@@ -662,6 +663,7 @@ static adah_code build(adah_graph *g, adah_status *status) {
     ADAH_TRY(place_values(g, status));
     if (g->mode == ADAH_GRAPH_TRAIN)
         ADAH_TRY(place_gradients(g, status));
+    ADAH_TRY(allocate_own(&g->scratch, g->n_scratch, status));
     return g->engine->finish ? g->engine->finish(g, status) : ADAH_OK;
 }
 

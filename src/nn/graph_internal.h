@@ -107,6 +107,8 @@ struct adah_graph {
     adah_slots values, gradients;
     float *spare; /* a gradient on its way to be added */
     size_t n_spare;
+    float *scratch; /* what one kernel at a time works in */
+    size_t n_scratch;
     uint64_t seed;
     int n_threads;
     int is_built, has_run;
@@ -141,6 +143,9 @@ adah_code adah_shared_prepare(adah_node *node, adah_status *status);
 
 /* y[i] += x[i] on all threads. */
 void adah_shared_add(float *y, const float *x, size_t n);
+
+/* For kernels being prepared: the scratch memory will hold at least n floats. */
+static inline void adah_graph_need_scratch(adah_graph *g, size_t n) { g->n_scratch = n > g->n_scratch ? n : g->n_scratch; }
 
 /* Whether the backward pass over `groups` adds to the parameter's gradient. */
 static inline int adah_trains(const adah_parameter *p, unsigned groups) { return p && (p->group & groups); }

@@ -13,6 +13,7 @@
 #include "nn/graph_internal.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "nn/winograd.h"
 
 #include <dnnl.h>
 #include <pthread.h>
@@ -231,9 +232,8 @@ static void create_engine(void) {
 typedef struct graph_state {
     dnnl_stream_t stream;
     dnnl_primitive_attr_t attr;                  /* the scratchpad is ours */
-    float *scratch;                              /* shared by all primitives */
     float *diff_packed, *diff_plain, *diff_bias; /* a convolution's gradients on their way to the parameters */
-    size_t n_scratch, n_diff_packed, n_diff_plain, n_diff_bias;
+    size_t n_diff_packed, n_diff_plain, n_diff_bias;
 } graph_state;
 
 static void raise_to(size_t *most, size_t n) { *most = n > *most ? n : *most; }
@@ -262,7 +262,6 @@ static void close_state(adah_graph *g) {
         dnnl_stream_destroy(s->stream);
     if (s->attr)
         dnnl_primitive_attr_destroy(s->attr);
-    adah_memory_free(s->scratch);
     adah_memory_free(s->diff_packed);
     adah_memory_free(s->diff_plain);
     adah_memory_free(s->diff_bias);
@@ -274,12 +273,11 @@ static adah_code finish(adah_graph *g, adah_status *status) {
     graph_state *s = g->engine_state;
     if (!s)
         return ADAH_OK;
-    s->scratch = adah_memory_floats(s->n_scratch);
     s->diff_packed = adah_memory_floats(s->n_diff_packed);
     s->diff_plain = adah_memory_floats(s->n_diff_plain);
     s->diff_bias = adah_memory_floats(s->n_diff_bias);
-    if (!s->scratch || !s->diff_packed || !s->diff_plain || !s->diff_bias)
-        return adah_fail_memory(status, s->n_scratch * sizeof(float));
+    if (!s->diff_packed || !s->diff_plain || !s->diff_bias)
+        return adah_fail_memory(status, s->n_diff_packed * sizeof(float));
     return ADAH_OK;
 }
 
@@ -341,26 +339,27 @@ static adah_code add_argument(runner *r, int id, const_layout l, adah_status *st
 }
 
 /* Makes the primitive of pd with arguments ids[0..n-1] in this order. */
-static adah_code prepare_runner(runner *r, graph_state *s, const_dnnl_primitive_desc_t pd, const int *ids, int n,
+static adah_code prepare_runner(runner *r, adah_graph *g, const_dnnl_primitive_desc_t pd, const int *ids, int n,
                                 adah_status *status) {
     ADAH_TRY(check(dnnl_primitive_create(&r->primitive, pd), "a primitive", status));
     for (int i = 0; i < n; i++)
         ADAH_TRY(add_argument(r, ids[i], dnnl_primitive_desc_query_md(pd, dnnl_query_exec_arg_md, ids[i]), status));
     const_layout scratchpad = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
-    raise_to(&s->n_scratch, (dnnl_memory_desc_get_size(scratchpad) + sizeof(float) - 1) / sizeof(float));
+    adah_graph_need_scratch(g, (dnnl_memory_desc_get_size(scratchpad) + sizeof(float) - 1) / sizeof(float));
     return add_argument(r, DNNL_ARG_SCRATCHPAD, scratchpad, status);
 }
 
 /* Runs on these arrays, in the order of the ids. */
-static adah_code run(runner *r, graph_state *s, const float *const *array, const char *what, adah_status *status) {
+static adah_code run(runner *r, adah_graph *g, const float *const *array, const char *what, adah_status *status) {
     for (int i = 0; i < r->n; i++) {
-        const float *wanted = i < r->n - 1 ? array[i] : s->scratch;
+        const float *wanted = i < r->n - 1 ? array[i] : g->scratch;
         void *now;
         ADAH_TRY(check(dnnl_memory_get_data_handle(r->argument[i].memory, &now), what, status));
         if (now != wanted)
             ADAH_TRY(
                 check(dnnl_memory_set_data_handle(r->argument[i].memory, (void *)(uintptr_t)wanted), what, status));
     }
+    const graph_state *s = g->engine_state;
     ADAH_TRY(check(dnnl_primitive_execute(r->primitive, s->stream, r->n, r->argument), what, status));
     return check(dnnl_stream_wait(s->stream), what, status);
 }
@@ -372,11 +371,12 @@ static void free_runner(runner *r) {
         dnnl_primitive_destroy(r->primitive);
 }
 
-static adah_code prepare_reorder(runner *r, graph_state *s, const_layout from, const_layout to, adah_status *status) {
+static adah_code prepare_reorder(runner *r, adah_graph *g, const_layout from, const_layout to, adah_status *status) {
+    const graph_state *s = g->engine_state;
     static const int ids[] = {DNNL_ARG_FROM, DNNL_ARG_TO};
     dnnl_primitive_desc_t pd;
     ADAH_TRY(check(dnnl_reorder_primitive_desc_create(&pd, from, engine, to, engine, s->attr), "a reorder", status));
-    adah_code code = prepare_runner(r, s, pd, ids, 2, status);
+    adah_code code = prepare_runner(r, g, pd, ids, 2, status);
     dnnl_primitive_desc_destroy(pd);
     return code;
 }
@@ -389,14 +389,14 @@ typedef struct conversion {
 
 static adah_code convert_forward(adah_node *node, adah_status *status) {
     conversion *c = node->state;
-    return run(&c->forward, node->graph->engine_state, (const float *[]){node->x[0]->value, node->value}, "reorder",
+    return run(&c->forward, node->graph, (const float *[]){node->x[0]->value, node->value}, "reorder",
                status);
 }
 
 static adah_code convert_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
     (void)groups;
     conversion *c = node->state;
-    return run(&c->backward, node->graph->engine_state, (const float *[]){node->gradient, dx[0]}, "reorder", status);
+    return run(&c->backward, node->graph, (const float *[]){node->gradient, dx[0]}, "reorder", status);
 }
 
 static void convert_release(void *state) {
@@ -414,9 +414,9 @@ static adah_code prepare_convert(adah_node *node, adah_status *status) {
     layout from = layout_of(node->x[0]), to = layout_of(node);
     adah_code code = c && from && to ? ADAH_OK : adah_fail_memory(status, sizeof *c);
     if (code == ADAH_OK)
-        code = prepare_reorder(&c->forward, node->graph->engine_state, from, to, status);
+        code = prepare_reorder(&c->forward, node->graph, from, to, status);
     if (code == ADAH_OK && node->graph->mode == ADAH_GRAPH_TRAIN)
-        code = prepare_reorder(&c->backward, node->graph->engine_state, to, from, status);
+        code = prepare_reorder(&c->backward, node->graph, to, from, status);
     layout_free(from);
     layout_free(to);
     return code;
@@ -472,18 +472,6 @@ static void free_layouts(convolution_layouts *l) {
         layout_free(list[i]);
 }
 
-/* Winograd's method is twice to three times as fast, but packing its weights takes as long as computing several
- * images. The gradient of the weights gains nothing from it. */
-enum { WINOGRAD_MIN_BATCH = 4, N_ALGORITHMS = 2 };
-static const dnnl_alg_kind_t algorithms[N_ALGORITHMS] = {dnnl_convolution_winograd, dnnl_convolution_direct};
-
-/* With few input channels (pixels) Winograd pads them to a layout for which the gradient of the weights has no fast kernel:
- * 13 s in place of 0.02 s a batch of the small backbone. */
-static int first_algorithm(const adah_node *node) {
-    const int learns_from_few = node->graph->mode == ADAH_GRAPH_TRAIN && node->x[0]->shape.dim[1] % 16 != 0;
-    return node->shape.dim[0] >= WINOGRAD_MIN_BATCH && !learns_from_few ? 0 : 1;
-}
-
 /* The forward primitive, with the rider's ReLU fused in when `fuse`. Any status but success: not to be had. */
 static dnnl_status_t create_forward(const adah_node *node, const convolution_layouts *l, int fuse,
                                     dnnl_primitive_desc_t *pd) {
@@ -500,11 +488,8 @@ static dnnl_status_t create_forward(const adah_node *node, const convolution_lay
         if (e == dnnl_success)
             e = dnnl_primitive_attr_set_post_ops(attr, ops);
     }
-    if (e == dnnl_success) {
-        e = dnnl_unimplemented;
-        for (int i = first_algorithm(node); i < N_ALGORITHMS && e != dnnl_success; i++)
-            e = convolution_forward_pd(pd, engine, prop, algorithms[i], l->x, l->w, l->b, l->y, &l->geometry, attr);
-    }
+    if (e == dnnl_success)
+        e = convolution_forward_pd(pd, engine, prop, dnnl_convolution_direct, l->x, l->w, l->b, l->y, &l->geometry, attr);
     if (ops)
         dnnl_post_ops_destroy(ops);
     if (attr)
@@ -512,14 +497,14 @@ static dnnl_status_t create_forward(const adah_node *node, const convolution_lay
     return e;
 }
 
-static adah_code prepare_weights(packed_weights *p, graph_state *s, const_layout plain, const_layout packed,
+static adah_code prepare_weights(packed_weights *p, adah_graph *g, const_layout plain, const_layout packed,
                                  adah_status *status) {
     if (dnnl_memory_desc_equal(plain, packed))
         return ADAH_OK;
     p->memory = adah_memory_floats(layout_floats(packed));
     if (!p->memory)
         return adah_fail_memory(status, dnnl_memory_desc_get_size(packed));
-    return prepare_reorder(&p->pack, s, plain, packed, status);
+    return prepare_reorder(&p->pack, g, plain, packed, status);
 }
 
 /* The weights as the primitive wants them; *out NULL on failure only. */
@@ -527,7 +512,7 @@ static adah_code current_weights(packed_weights *p, const adah_node *node, const
     *out = p->pack.primitive ? p->memory : node->w->value;
     if (!p->pack.primitive || p->version == node->w->version)
         return ADAH_OK;
-    ADAH_TRY(run(&p->pack, node->graph->engine_state, (const float *[]){node->w->value, p->memory},
+    ADAH_TRY(run(&p->pack, node->graph, (const float *[]){node->w->value, p->memory},
                  "reorder of weights", status));
     p->version = node->w->version;
     return ADAH_OK;
@@ -539,13 +524,12 @@ static adah_code prepare_backward_data(adah_node *node, const convolution_layout
     convolution *c = node->state;
     graph_state *s = node->graph->engine_state;
     dnnl_primitive_desc_t pd = NULL;
-    dnnl_status_t e = dnnl_unimplemented;
-    for (int i = first_algorithm(node); i < N_ALGORITHMS && e != dnnl_success; i++)
-        e = convolution_data_pd(&pd, engine, algorithms[i], l->x_set, l->w, l->y_set, &l->geometry, forward, s->attr);
+    dnnl_status_t e = convolution_data_pd(&pd, engine, dnnl_convolution_direct, l->x_set, l->w, l->y_set, &l->geometry,
+                                          forward, s->attr);
     ADAH_TRY(check(e, "convolution backward to its input", status));
-    adah_code code = prepare_runner(&c->backward_data, s, pd, ids, 3, status);
+    adah_code code = prepare_runner(&c->backward_data, node->graph, pd, ids, 3, status);
     if (code == ADAH_OK)
-        code = prepare_weights(&c->data_weights, s, l->w_plain,
+        code = prepare_weights(&c->data_weights, node->graph, l->w_plain,
                                dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0), status);
     dnnl_primitive_desc_destroy(pd);
     return code;
@@ -560,13 +544,13 @@ static adah_code prepare_backward_weights(adah_node *node, const convolution_lay
     dnnl_status_t e = convolution_weights_pd(&pd, engine, dnnl_convolution_direct, l->x_set, l->w, l->b, l->y_set,
                                              &l->geometry, forward, s->attr);
     ADAH_TRY(check(e, "convolution backward to its weights", status));
-    adah_code code = prepare_runner(&c->backward_weights, s, pd, ids, node->b ? 4 : 3, status);
+    adah_code code = prepare_runner(&c->backward_weights, node->graph, pd, ids, node->b ? 4 : 3, status);
     const_layout packed = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
     raise_to(&s->n_diff_packed, layout_floats(packed));
     raise_to(&s->n_diff_plain, node->w->n);
     raise_to(&s->n_diff_bias, node->b ? node->b->n : 0);
     if (code == ADAH_OK && !dnnl_memory_desc_equal(packed, l->w_plain))
-        code = prepare_reorder(&c->unpack, s, packed, l->w_plain, status);
+        code = prepare_reorder(&c->unpack, node->graph, packed, l->w_plain, status);
     dnnl_primitive_desc_destroy(pd);
     return code;
 }
@@ -576,7 +560,7 @@ static adah_code convolution_forward(adah_node *node, adah_status *status) {
     const float *w;
     ADAH_TRY(current_weights(&c->forward_weights, node, &w, status));
     const float *array[] = {node->x[0]->value, w, node->value, node->b ? node->b->value : NULL};
-    return run(&c->forward, node->graph->engine_state, array, "convolution", status);
+    return run(&c->forward, node->graph, array, "convolution", status);
 }
 
 static adah_code convolution_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
@@ -585,13 +569,13 @@ static adah_code convolution_backward(adah_node *node, unsigned groups, float *c
     int trains_w = adah_trains(node->w, groups), trains_b = adah_trains(node->b, groups);
     if (trains_w || trains_b) {
         const float *array[] = {node->x[0]->value, node->gradient, s->diff_packed, s->diff_bias};
-        ADAH_TRY(run(&c->backward_weights, s, array, "convolution backward to its weights", status));
+        ADAH_TRY(run(&c->backward_weights, node->graph, array, "convolution backward to its weights", status));
     }
     if (trains_w) {
         const float *diff = s->diff_packed;
         if (c->unpack.primitive) {
             diff = s->diff_plain;
-            ADAH_TRY(run(&c->unpack, s, (const float *[]){s->diff_packed, diff}, "reorder of weights", status));
+            ADAH_TRY(run(&c->unpack, node->graph, (const float *[]){s->diff_packed, diff}, "reorder of weights", status));
         }
         adah_shared_add(node->w->gradient, diff, node->w->n);
     }
@@ -600,7 +584,7 @@ static adah_code convolution_backward(adah_node *node, unsigned groups, float *c
     if (dx[0]) {
         const float *w;
         ADAH_TRY(current_weights(&c->data_weights, node, &w, status));
-        ADAH_TRY(run(&c->backward_data, s, (const float *[]){node->gradient, w, dx[0]},
+        ADAH_TRY(run(&c->backward_data, node->graph, (const float *[]){node->gradient, w, dx[0]},
                      "convolution backward to its input", status));
     }
     return ADAH_OK;
@@ -621,7 +605,6 @@ static adah_code prepare_primitives(adah_node *node, convolution_layouts *l, con
                                     void **wanted, adah_status *status) {
     static const adah_kernel kernel = {convolution_forward, convolution_backward, 1, convolution_release};
     static const int ids[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS};
-    graph_state *s = node->graph->engine_state;
     convolution *c = node->state = adah_memory_zeroed(1, sizeof *c);
     if (!c)
         return adah_fail_memory(status, sizeof *c);
@@ -632,8 +615,8 @@ static adah_code prepare_primitives(adah_node *node, convolution_layouts *l, con
         return fail_layout(status);
     ADAH_TRY(to_graph(l->x_set, node->x[0]->shape, wanted, status));
     ADAH_TRY(to_graph(l->y_set, node->shape, &node->layout, status));
-    ADAH_TRY(prepare_runner(&c->forward, s, pd, ids, node->b ? 4 : 3, status));
-    ADAH_TRY(prepare_weights(&c->forward_weights, s, l->w_plain,
+    ADAH_TRY(prepare_runner(&c->forward, node->graph, pd, ids, node->b ? 4 : 3, status));
+    ADAH_TRY(prepare_weights(&c->forward_weights, node->graph, l->w_plain,
                              dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0), status));
     if (node->graph->mode != ADAH_GRAPH_TRAIN)
         return ADAH_OK;
@@ -641,7 +624,20 @@ static adah_code prepare_primitives(adah_node *node, convolution_layouts *l, con
     return node->x[0]->reaches ? prepare_backward_data(node, l, pd, status) : ADAH_OK;
 }
 
+/* Winograd's method on blocks of 16 channels. */
+static adah_code prepare_winograd(adah_node *node, void **wanted, adah_status *status) {
+    wanted[0] = layout_of_shape(node->x[0]->shape, dnnl_nChw16c);
+    node->layout = layout_of_shape(node->shape, dnnl_nChw16c);
+    if (!wanted[0] || !node->layout)
+        return fail_layout(status);
+    if (node->rider && node->rider->kind != ADAH_NODE_TANH)
+        node->rider->fused = 1;
+    return adah_winograd_prepare(node, status);
+}
+
 static adah_code prepare_convolution(adah_node *node, void **wanted, adah_status *status) {
+    if (adah_winograd_fits(node))
+        return prepare_winograd(node, wanted, status);
     ADAH_TRY(open_state(node->graph, status));
     convolution_layouts l;
     adah_code code = describe_convolution(node, &l, status);
@@ -675,14 +671,14 @@ typedef struct pooling { /* and response norm */
 
 static adah_code pool_forward(adah_node *node, adah_status *status) {
     pooling *p = node->state;
-    return run(&p->forward, node->graph->engine_state,
+    return run(&p->forward, node->graph,
                (const float *[]){node->x[0]->value, node->value, p->workspace}, "pooling", status);
 }
 
 static adah_code pool_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
     (void)groups;
     pooling *p = node->state;
-    return run(&p->backward, node->graph->engine_state, (const float *[]){node->gradient, dx[0], p->workspace},
+    return run(&p->backward, node->graph, (const float *[]){node->gradient, dx[0], p->workspace},
                "pooling backward", status);
 }
 
@@ -752,9 +748,9 @@ static adah_code prepare_pool(adah_node *node, void **wanted, adah_status *statu
         if (code == ADAH_OK)
             code = to_graph(ly, node->shape, &node->layout, status);
         if (code == ADAH_OK)
-            code = prepare_runner(&p->forward, s, pd, forward_ids, n_arguments, status);
+            code = prepare_runner(&p->forward, node->graph, pd, forward_ids, n_arguments, status);
         if (code == ADAH_OK && trains)
-            code = prepare_runner(&p->backward, s, backward_pd, backward_ids, n_arguments, status);
+            code = prepare_runner(&p->backward, node->graph, backward_pd, backward_ids, n_arguments, status);
         if (code == ADAH_OK && n_arguments == 3)
             code = prepare_workspace(p, pd, status);
     }
@@ -781,7 +777,7 @@ static adah_code norm_forward(adah_node *node, adah_status *status) {
     const float *statistics = node->batch_statistics ? node->batch_statistics : node->statistics->value;
     const float *array[] = {node->x[0]->value, node->value, node->w->value, node->b->value, statistics,
                             statistics + node->w->n};
-    return run(&s->forward, node->graph->engine_state, array, "batch norm", status);
+    return run(&s->forward, node->graph, array, "batch norm", status);
 }
 
 static adah_code norm_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
@@ -792,7 +788,7 @@ static adah_code norm_backward(adah_node *node, unsigned groups, float *const *d
         return adah_fail_memory(status, node->n_stored * sizeof(float));
     const float *array[] = {node->x[0]->value, node->gradient, dx[0] ? dx[0] : s->unread, node->w->value,
                             statistics, statistics + n, s->diff, s->diff + n, node->b->value};
-    ADAH_TRY(run(&s->backward, node->graph->engine_state, array, "batch norm backward", status));
+    ADAH_TRY(run(&s->backward, node->graph, array, "batch norm backward", status));
     for (size_t c = 0; c < n && adah_trains(node->w, groups); c++)
         node->w->gradient[c] += s->diff[c];
     for (size_t c = 0; c < n && adah_trains(node->b, groups); c++)
@@ -844,9 +840,9 @@ static adah_code prepare_norm(adah_node *node, void **wanted, adah_status *statu
         if (code == ADAH_OK)
             code = to_graph(x, node->shape, &node->layout, status);
         if (code == ADAH_OK)
-            code = prepare_runner(&s->forward, g, pd, forward_ids, 6, status);
+            code = prepare_runner(&s->forward, node->graph, pd, forward_ids, 6, status);
         if (code == ADAH_OK && trains)
-            code = prepare_runner(&s->backward, g, backward_pd, backward_ids, n_backward, status);
+            code = prepare_runner(&s->backward, node->graph, backward_pd, backward_ids, n_backward, status);
         if (code == ADAH_OK && trains && !(s->diff = adah_memory_floats(2 * node->w->n)))
             code = adah_fail_memory(status, 2 * node->w->n * sizeof(float));
         if (code == ADAH_OK && fuse)
@@ -865,7 +861,7 @@ static adah_code prepare_norm(adah_node *node, void **wanted, adah_status *statu
 static adah_code response_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
     (void)groups;
     pooling *p = node->state;
-    return run(&p->backward, node->graph->engine_state,
+    return run(&p->backward, node->graph,
                (const float *[]){node->x[0]->value, node->gradient, dx[0], p->workspace}, "response norm backward", status);
 }
 
@@ -899,9 +895,9 @@ static adah_code prepare_response(adah_node *node, void **wanted, adah_status *s
         if (code == ADAH_OK)
             code = to_graph(x, node->shape, &node->layout, status);
         if (code == ADAH_OK)
-            code = prepare_runner(&p->forward, s, pd, forward_ids, trains ? 3 : 2, status);
+            code = prepare_runner(&p->forward, node->graph, pd, forward_ids, trains ? 3 : 2, status);
         if (code == ADAH_OK && trains)
-            code = prepare_runner(&p->backward, s, backward_pd, backward_ids, 4, status);
+            code = prepare_runner(&p->backward, node->graph, backward_pd, backward_ids, 4, status);
     }
     if (pd)
         dnnl_primitive_desc_destroy(pd);

@@ -1,0 +1,415 @@
+/* winograd.c - 3 x 3 convolutions of stride 1 by Winograd's method F(4x4, 3x3): 36 multiplications a tile of 16 outputs in place
+ * of 144 (Lavin, Gray, CVPR 2016).
+ *
+ *     V = B' d B        every 6 x 6 tile of the input, a channel alone           (tiles, C_in)  for each of 36 points
+ *     U = G w G'        every 3 x 3 kernel                                       (C_in, C_out)
+ *     M = V U           one matrix product a point                               (tiles, C_out)
+ *     y = A' M A        every 4 x 4 tile of the output, with bias and ReLU
+ *
+ * The gradient of the input is the same with w turned by half a turn and its channels exchanged. That of the weights is the
+ * transpose of the above: D = A dy A', dU = V' D summed over tiles, dw = G' dU G.
+ *
+ * Forward, each thread takes a chunk of tiles through all four steps; chunks are so small that V and M stay in its cache, or as
+ * large as it takes to read U seldom where that is larger than the cache. For the gradient of the weights all threads
+ * transform a larger chunk, then share out the products. No result depends on chunks or threads but that gradient, whose
+ * sums go chunk by chunk, and chunks depend on shapes alone.
+ *
+ * Values and gradients lie in blocks of 16 channels (oneDNN's nChw16c). Graphs that infer keep U; in training w moves between
+ * any two uses, and U is computed anew into memory that all nodes share. */
+#include "nn/winograd.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "nn/winograd_kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { BLOCK = ADAH_WINOGRAD_BLOCK, TILE = ADAH_WINOGRAD_TILE, POINTS = ADAH_WINOGRAD_POINTS, PANEL = ADAH_WINOGRAD_PANEL,
+       ROWS = ADAH_WINOGRAD_ROWS, KERNEL = 9 };
+
+/* Of V and M in a chunk: a thread's going forward, all threads' for the gradient of the weights (docs/speed.md). */
+enum { FORWARD_BYTES = 8 << 20, WEIGHTS_BYTES = 32 << 20 };
+
+/* ---------------------------------------------------------------- the family of kernels */
+
+static const adah_winograd_kernels *const families[] = {
+#if defined(__x86_64__)
+    &adah_winograd_avx512, &adah_winograd_avx2,
+#endif
+    &adah_winograd_plain};
+enum { N_FAMILIES = sizeof families / sizeof *families };
+
+static const adah_winograd_kernels *forced;
+
+int adah_winograd_use(const char *name) {
+    forced = NULL;
+    for (int i = 0; name && i < N_FAMILIES && !forced; i++)
+        if (!strcmp(families[i]->name, name) && families[i]->supported())
+            forced = families[i];
+    return !name || forced;
+}
+
+static const adah_winograd_kernels *family(void) {
+    for (int i = 0; !forced && i < N_FAMILIES; i++)
+        if (families[i]->supported())
+            return families[i];
+    return forced;
+}
+
+/* ---------------------------------------------------------------- weights */
+
+/* G along one axis: n vectors of BLOCK floats from 3 to 6. */
+static void weight_line(const float (*g)[BLOCK], size_t s, float (*u)[BLOCK], size_t to_s) {
+    const float p = ADAH_WINOGRAD_P, q = ADAH_WINOGRAD_Q, p2 = p * p, q2 = q * q;
+    const float at_0 = 1 / (p2 * q2), at_p = 1 / (2 * p2 * (p2 - q2)), at_q = 1 / (2 * q2 * (q2 - p2));
+#pragma omp simd
+    for (size_t i = 0; i < BLOCK; i++) {
+        const float a = g[0][i], b = g[s][i], c = g[2 * s][i];
+        const float even_p = a + p2 * c, even_q = a + q2 * c;
+        u[0][i] = at_0 * a;
+        u[to_s][i] = at_p * (even_p + p * b);
+        u[2 * to_s][i] = at_p * (even_p - p * b);
+        u[3 * to_s][i] = at_q * (even_q + q * b);
+        u[4 * to_s][i] = at_q * (even_q - q * b);
+        u[5 * to_s][i] = c;
+    }
+}
+
+/* G', from 6 to 3. */
+static void kernel_line(const float (*u)[BLOCK], size_t s, float (*g)[BLOCK], size_t to_s) {
+    const float p = ADAH_WINOGRAD_P, q = ADAH_WINOGRAD_Q, p2 = p * p, q2 = q * q;
+    const float at_0 = 1 / (p2 * q2), at_p = 1 / (2 * p2 * (p2 - q2)), at_q = 1 / (2 * q2 * (q2 - p2));
+#pragma omp simd
+    for (size_t i = 0; i < BLOCK; i++) {
+        const float even_p = at_p * (u[s][i] + u[2 * s][i]), odd_p = at_p * (u[s][i] - u[2 * s][i]);
+        const float even_q = at_q * (u[3 * s][i] + u[4 * s][i]), odd_q = at_q * (u[3 * s][i] - u[4 * s][i]);
+        g[0][i] = at_0 * u[0][i] + even_p + even_q;
+        g[to_s][i] = p * odd_p + q * odd_q;
+        g[2 * to_s][i] = p2 * even_p + q2 * even_q + u[5 * s][i];
+    }
+}
+
+typedef struct weight_pass {
+    float *plain;       /* w (C_out, C_in, 3, 3), or its gradient */
+    size_t n_out, n_in; /* of w */
+    int turned;         /* U for the gradient of the input: rows are w's outputs, columns its inputs */
+    float *u;           /* (36, panels of (rows, 64)); its gradient: (36, rows, columns) */
+} weight_pass;
+
+static size_t n_columns(const weight_pass *p) { return p->turned ? p->n_in : p->n_out; }
+static size_t n_rows(const weight_pass *p) { return p->turned ? p->n_out : p->n_in; }
+
+/* One row of U. */
+static void transform_row(void *context, size_t row) {
+    const weight_pass *p = context;
+    const size_t columns = n_columns(p), rows = n_rows(p);
+    for (size_t c = 0; c < columns; c += BLOCK) {
+        float g[KERNEL][BLOCK], half[6 * 3][BLOCK], u[POINTS][BLOCK];
+        for (size_t i = 0; i < BLOCK; i++) {
+            const size_t out = p->turned ? row : c + i, in = p->turned ? c + i : row;
+            const float *from = p->plain + (out * p->n_in + in) * KERNEL;
+            for (size_t k = 0; k < KERNEL; k++)
+                g[k][i] = from[p->turned ? KERNEL - 1 - k : k];
+        }
+        for (size_t k = 0; k < 3; k++)
+            weight_line((const float(*)[BLOCK])g + k, 3, half + k, 3);
+        for (size_t k = 0; k < 6; k++)
+            weight_line((const float(*)[BLOCK])half + k * 3, 1, u + k * 6, 1);
+        const size_t panel = c / PANEL * PANEL, width = columns - panel < PANEL ? columns - panel : PANEL;
+        for (size_t e = 0; e < POINTS; e++)
+            memcpy(p->u + e * rows * columns + panel * rows + row * width + (c - panel), u[e], sizeof u[e]);
+    }
+}
+
+/* Adds one row's share to the gradient of w. */
+static void collect_row(void *context, size_t row) {
+    const weight_pass *p = context;
+    for (size_t c = 0; c < p->n_out; c += BLOCK) {
+        float u[POINTS][BLOCK], half[3 * 6][BLOCK], g[KERNEL][BLOCK];
+        for (size_t e = 0; e < POINTS; e++)
+            memcpy(u[e], p->u + (e * p->n_in + row) * p->n_out + c, sizeof u[e]);
+        for (size_t k = 0; k < 6; k++)
+            kernel_line((const float(*)[BLOCK])u + k, 6, half + k, 6);
+        for (size_t k = 0; k < 3; k++)
+            kernel_line((const float(*)[BLOCK])half + k * 6, 1, g + k * 3, 1);
+        for (size_t i = 0; i < BLOCK; i++)
+            for (size_t k = 0; k < KERNEL; k++)
+                p->plain[((c + i) * p->n_in + row) * KERNEL + k] += g[k][i];
+    }
+}
+
+/* ---------------------------------------------------------------- a batch cut into tiles */
+
+typedef struct batch {
+    const float *values;
+    size_t n_channels;
+    int height, width;
+} batch;
+
+static adah_winograd_plane plane_of(const batch *b, size_t image, size_t block) {
+    const size_t n = (size_t)b->height * (size_t)b->width * BLOCK;
+    return (adah_winograd_plane){(float *)(uintptr_t)b->values + (image * (b->n_channels / BLOCK) + block) * n, b->height,
+                                 b->width};
+}
+
+typedef struct tiles {
+    size_t n_down, n_across, n; /* n: of all images */
+} tiles;
+
+static tiles tiles_of(size_t n_images, const batch *y) {
+    const size_t down = ((size_t)y->height + TILE - 1) / TILE, across = ((size_t)y->width + TILE - 1) / TILE;
+    return (tiles){down, across, n_images * down * across};
+}
+
+typedef struct place {
+    size_t image;
+    int row, column; /* of the tile's first output */
+} place;
+
+static place place_of(const tiles *t, size_t i) {
+    return (place){i / (t->n_down * t->n_across), (int)(i / t->n_across % t->n_down) * TILE, (int)(i % t->n_across) * TILE};
+}
+
+static size_t round_up(size_t n, size_t to) { return (n + to - 1) / to * to; }
+
+/* Points lie a cache line more than a power of two apart, or all 36 would fall into the same few places of the cache. */
+static size_t point_stride(size_t n_tiles, size_t n_channels) { return n_tiles * n_channels + BLOCK; }
+
+/* ---------------------------------------------------------------- forward, and the gradient of the input */
+
+typedef struct forward_pass {
+    const adah_winograd_kernels *kernels;
+    batch x, y;
+    tiles tiles;
+    int pad_top, pad_left;
+    size_t n_chunk; /* tiles */
+    const float *u, *bias;
+    float low, high;
+    float *scratch; /* n_forward_floats a thread */
+} forward_pass;
+
+static size_t forward_floats(size_t n_in, size_t n_out, size_t n_chunk) {
+    return POINTS * (point_stride(n_chunk, n_in) + point_stride(n_chunk, n_out));
+}
+
+static void forward_chunk(void *context, size_t chunk) {
+    static const float no_bias[BLOCK] = {0};
+    const forward_pass *p = context;
+    const size_t n_in = p->x.n_channels, n_out = p->y.n_channels, first = chunk * p->n_chunk;
+    const size_t n = p->tiles.n - first < p->n_chunk ? p->tiles.n - first : p->n_chunk;
+    const size_t v_stride = point_stride(p->n_chunk, n_in), m_stride = point_stride(p->n_chunk, n_out);
+    float *v = p->scratch + (size_t)adah_parallel_thread() * forward_floats(n_in, n_out, p->n_chunk);
+    float *m = v + POINTS * v_stride;
+    for (size_t t = 0; t < n; t++) {
+        const place at = place_of(&p->tiles, first + t);
+        for (size_t c = 0; c < n_in; c += BLOCK) {
+            const adah_winograd_plane x = plane_of(&p->x, at.image, c / BLOCK);
+            p->kernels->input(&x, at.row - p->pad_top, at.column - p->pad_left, v + t * n_in + c, v_stride);
+        }
+    }
+    for (size_t e = 0; e < POINTS; e++)
+        for (size_t c = 0; c < n_out; c += PANEL)
+            p->kernels->multiply(round_up(n, ROWS), n_out - c < PANEL ? n_out - c : PANEL, n_in, v + e * v_stride, n_in,
+                                 p->u + e * n_in * n_out + c * n_in, m + e * m_stride + c, n_out);
+    for (size_t t = 0; t < n; t++) {
+        const place at = place_of(&p->tiles, first + t);
+        for (size_t c = 0; c < n_out; c += BLOCK) {
+            const adah_winograd_plane y = plane_of(&p->y, at.image, c / BLOCK);
+            p->kernels->output(m + t * n_out + c, m_stride, p->bias ? p->bias + c : no_bias, p->low, p->high, &y, at.row,
+                               at.column);
+        }
+    }
+}
+
+/* How many tiles a thread takes through at a time. */
+static size_t chunk_of(size_t n_in, size_t n_out, size_t n_tiles, size_t n_bytes, size_t n_threads) {
+    size_t n = n_bytes / (POINTS * (n_in + n_out) * sizeof(float)), share = (n_tiles + n_threads - 1) / n_threads;
+    n = n < share ? n : share;
+    return round_up(n ? n : 1, ROWS);
+}
+/* ---------------------------------------------------------------- the gradient of the weights */
+
+enum { GROUP = 8 /* tiles that a thread transforms at a time */ };
+
+typedef struct weights_pass {
+    const adah_winograd_kernels *kernels;
+    batch x, dy;
+    tiles tiles;
+    int pad_top, pad_left;
+    size_t n_chunk, first, n; /* tiles a chunk; those of this chunk */
+    float *v, *d, *du;
+    float *bias; /* (groups of the chunk, C_out): sums of dy */
+} weights_pass;
+
+static size_t n_groups(size_t n_tiles) { return (n_tiles + GROUP - 1) / GROUP; }
+
+static size_t weights_floats(size_t n_in, size_t n_out, size_t n_chunk) {
+    return POINTS * (point_stride(n_chunk, n_in) + point_stride(n_chunk, n_out) + n_in * n_out) + n_groups(n_chunk) * n_out;
+}
+
+static void transform_group(void *context, size_t group) {
+    const weights_pass *p = context;
+    const size_t n_in = p->x.n_channels, n_out = p->dy.n_channels;
+    const size_t v_stride = point_stride(p->n_chunk, n_in), d_stride = point_stride(p->n_chunk, n_out);
+    float *bias = p->bias + group * n_out;
+    memset(bias, 0, n_out * sizeof *bias);
+    for (size_t t = group * GROUP; t < p->n && t < (group + 1) * GROUP; t++) {
+        const place at = place_of(&p->tiles, p->first + t);
+        for (size_t c = 0; c < n_in; c += BLOCK) {
+            const adah_winograd_plane x = plane_of(&p->x, at.image, c / BLOCK);
+            p->kernels->input(&x, at.row - p->pad_top, at.column - p->pad_left, p->v + t * n_in + c, v_stride);
+        }
+        for (size_t c = 0; c < n_out; c += BLOCK) {
+            const adah_winograd_plane dy = plane_of(&p->dy, at.image, c / BLOCK);
+            p->kernels->gradient(&dy, at.row, at.column, p->d + t * n_out + c, d_stride, bias + c);
+        }
+    }
+}
+
+static void accumulate_rows(void *context, size_t task) {
+    const weights_pass *p = context;
+    const size_t n_in = p->x.n_channels, n_out = p->dy.n_channels, n_blocks = n_in / BLOCK;
+    const size_t e = task / n_blocks, row = task % n_blocks * BLOCK;
+    p->kernels->accumulate(n_out, p->n, p->v + e * point_stride(p->n_chunk, n_in) + row, n_in,
+                           p->d + e * point_stride(p->n_chunk, n_out), n_out, p->du + (e * n_in + row) * n_out, n_out);
+}
+
+/* ---------------------------------------------------------------- the node */
+
+typedef struct winograd {
+    const adah_winograd_kernels *kernels;
+    size_t n_forward_chunk, n_input_chunk, n_weights_chunk; /* tiles */
+    size_t n_u;
+    float *u; /* kept by graphs that infer */
+    uint64_t version;
+} winograd;
+
+static batch batch_of(const float *values, adah_shape s) {
+    return (batch){values, s.dim[1], (int)s.dim[2], (int)s.dim[3]};
+}
+
+/* U in memory of the node's own, current; or computed at the start of the scratch memory. */
+static const float *transformed_weights(adah_node *node, int turned) {
+    winograd *s = node->state;
+    const adah_shape w = node->w->shape;
+    if (s->u && s->version == node->w->version)
+        return s->u;
+    weight_pass pass = {node->w->value, w.dim[0], w.dim[1], turned, s->u ? s->u : node->graph->scratch};
+    adah_parallel_for(n_rows(&pass), 8, transform_row, &pass);
+    s->version = node->w->version;
+    return pass.u;
+}
+
+static void run_pass(const adah_node *node, forward_pass *p, size_t n_images) {
+    const winograd *s = node->state;
+    p->kernels = s->kernels;
+    p->tiles = tiles_of(n_images, &p->y);
+    p->scratch = node->graph->scratch + (s->u ? 0 : s->n_u);
+    adah_parallel_for((p->tiles.n + p->n_chunk - 1) / p->n_chunk, 1, forward_chunk, p);
+}
+
+static adah_code forward(adah_node *node, adah_status *status) {
+    (void)status;
+    const winograd *s = node->state;
+    const adah_node *x = node->x[0];
+    const adah_node_kind fused = node->rider && node->rider->fused ? node->rider->kind : ADAH_NODE_INPUT;
+    forward_pass pass = {.x = batch_of(x->value, x->shape),
+                         .y = batch_of(node->value, node->shape),
+                         .pad_top = node->window.pad_top,
+                         .pad_left = node->window.pad_left,
+                         .n_chunk = s->n_forward_chunk,
+                         .u = transformed_weights(node, 0),
+                         .bias = node->b ? node->b->value : NULL,
+                         .low = fused == ADAH_NODE_INPUT ? -INFINITY : 0,
+                         .high = fused == ADAH_NODE_RELU6 ? 6 : INFINITY};
+    run_pass(node, &pass, node->shape.dim[0]);
+    return ADAH_OK;
+}
+
+static void weights_backward(adah_node *node, unsigned groups) {
+    const winograd *s = node->state;
+    const adah_node *x = node->x[0];
+    const size_t n_in = x->shape.dim[1], n_out = node->shape.dim[1];
+    weights_pass p = {.kernels = s->kernels,
+                      .x = batch_of(x->value, x->shape),
+                      .dy = batch_of(node->gradient, node->shape),
+                      .pad_top = node->window.pad_top,
+                      .pad_left = node->window.pad_left,
+                      .n_chunk = s->n_weights_chunk,
+                      .du = node->graph->scratch};
+    p.tiles = tiles_of(node->shape.dim[0], &p.dy);
+    p.v = p.du + POINTS * n_in * n_out;
+    p.d = p.v + POINTS * point_stride(p.n_chunk, n_in);
+    p.bias = p.d + POINTS * point_stride(p.n_chunk, n_out);
+    memset(p.du, 0, POINTS * n_in * n_out * sizeof *p.du);
+    for (; p.first < p.tiles.n; p.first += p.n_chunk) {
+        p.n = p.tiles.n - p.first < p.n_chunk ? p.tiles.n - p.first : p.n_chunk;
+        adah_parallel_for(n_groups(p.n), 1, transform_group, &p);
+        if (adah_trains(node->w, groups))
+            adah_parallel_for(POINTS * (n_in / BLOCK), 1, accumulate_rows, &p);
+        for (size_t g = 0; adah_trains(node->b, groups) && g < n_groups(p.n); g++)
+            for (size_t c = 0; c < n_out; c++)
+                node->b->gradient[c] += p.bias[g * n_out + c];
+    }
+    if (adah_trains(node->w, groups)) {
+        weight_pass pass = {node->w->gradient, n_out, n_in, 0, p.du};
+        adah_parallel_for(n_in, 8, collect_row, &pass);
+    }
+}
+
+static adah_code backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
+    (void)status;
+    const winograd *s = node->state;
+    if (adah_trains(node->w, groups) || adah_trains(node->b, groups))
+        weights_backward(node, groups);
+    if (dx[0]) {
+        forward_pass pass = {.x = batch_of(node->gradient, node->shape),
+                             .y = batch_of(dx[0], node->x[0]->shape),
+                             .pad_top = 2 - node->window.pad_top,
+                             .pad_left = 2 - node->window.pad_left,
+                             .n_chunk = s->n_input_chunk,
+                             .u = transformed_weights(node, 1),
+                             .low = -INFINITY,
+                             .high = INFINITY};
+        run_pass(node, &pass, node->shape.dim[0]);
+    }
+    return ADAH_OK;
+}
+
+static void release(void *state) {
+    winograd *s = state;
+    adah_memory_free(s->u);
+    adah_memory_free(s);
+}
+
+int adah_winograd_fits(const adah_node *node) {
+    const adah_window *w = &node->window;
+    return node->kind == ADAH_NODE_CONVOLUTION && node->groups == 1 && w->size_h == 3 && w->size_w == 3 && w->stride_h == 1 &&
+           w->stride_w == 1 && node->shape.dim[1] % BLOCK == 0 && node->x[0]->shape.dim[1] % BLOCK == 0 && family();
+}
+
+adah_code adah_winograd_prepare(adah_node *node, adah_status *status) {
+    static const adah_kernel kernel = {forward, backward, 1, release};
+    const size_t n_in = node->x[0]->shape.dim[1], n_out = node->shape.dim[1], n_images = node->shape.dim[0];
+    const size_t n_threads = (size_t)node->graph->n_threads;
+    const batch x = batch_of(NULL, node->x[0]->shape), y = batch_of(NULL, node->shape);
+    winograd *s = node->state = adah_memory_zeroed(1, sizeof *s);
+    node->kernel = &kernel;
+    if (!s)
+        return adah_fail_memory(status, sizeof *s);
+    s->kernels = family();
+    s->n_u = POINTS * n_in * n_out;
+    s->version = UINT64_MAX;
+    s->n_forward_chunk = chunk_of(n_in, n_out, tiles_of(n_images, &y).n, FORWARD_BYTES, n_threads);
+    adah_graph_need_scratch(node->graph, n_threads * forward_floats(n_in, n_out, s->n_forward_chunk));
+    if (node->graph->mode == ADAH_GRAPH_INFER) {
+        s->u = adah_memory_floats(s->n_u);
+        return s->u ? ADAH_OK : adah_fail_memory(status, s->n_u * sizeof(float));
+    }
+    s->n_input_chunk = chunk_of(n_out, n_in, tiles_of(n_images, &x).n, FORWARD_BYTES, n_threads);
+    s->n_weights_chunk = chunk_of(n_in, n_out, tiles_of(n_images, &y).n, WEIGHTS_BYTES, 1);
+    adah_graph_need_scratch(node->graph, s->n_u + n_threads * forward_floats(n_in, n_out, s->n_forward_chunk));
+    adah_graph_need_scratch(node->graph, s->n_u + n_threads * forward_floats(n_out, n_in, s->n_input_chunk));
+    adah_graph_need_scratch(node->graph, weights_floats(n_in, n_out, s->n_weights_chunk));
+    return ADAH_OK;
+}

@@ -1,0 +1,16 @@
+/* winograd.h - the kernel of 3 x 3 convolutions by Winograd's method, for backends. Read winograd.c first. */
+#ifndef ADAH_NN_WINOGRAD_H
+#define ADAH_NN_WINOGRAD_H
+
+#include "nn/graph_internal.h"
+
+/* Whether the node is such a convolution: 3 x 3, stride 1, one group, channels in multiples of 16. */
+int adah_winograd_fits(const adah_node *node);
+/* Sets kernel and state of a node that fits. It reads its input, and writes its value, in blocks of 16 channels: (B, C / 16,
+ * H, W, 16). A rider marked as fused is computed along (ReLU, ReLU6). */
+adah_code adah_winograd_prepare(adah_node *node, adah_status *status);
+
+/* Tests: kernels of this name ("avx512", "avx2", "plain") from now on, NULL: the best again. 0: not to be had here. */
+int adah_winograd_use(const char *name);
+
+#endif

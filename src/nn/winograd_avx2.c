@@ -1,0 +1,17 @@
+/* winograd_avx2.c - the kernels of winograd_body.h with AVX2 and FMA. */
+#if defined(__x86_64__)
+
+#define LANES 8
+#define TARGET __attribute__((target("avx2,fma")))
+#define COLUMN_VECTORS 2 /* 6 x 2 sums, 2 columns, one broadcast: 15 of 16 registers */
+#define WEIGHT_VECTORS 1
+#include "nn/winograd_body.h"
+
+static int supported(void) {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
+
+WINOGRAD_FAMILY(avx2)
+
+#endif

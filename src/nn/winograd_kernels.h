@@ -1,0 +1,56 @@
+/* winograd_kernels.h - the inner loops of winograd.c, a family for each kind of processor.
+ *
+ * Channels lie in blocks of 16, a "plane" being one block of one image: (H, W, 16) floats. A tile is a square of 4 x 4 outputs at
+ * (row, column), which need the 6 x 6 inputs from there on; positions outside the plane count as 0 when read and are left out
+ * when written. A transformed tile has 36 points; point e of it lies e * point_stride floats behind the first one. */
+#ifndef ADAH_NN_WINOGRAD_KERNELS_H
+#define ADAH_NN_WINOGRAD_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    ADAH_WINOGRAD_BLOCK = 16, /* channels that lie together */
+    ADAH_WINOGRAD_TILE = 4,   /* outputs along a side of a tile */
+    ADAH_WINOGRAD_POINTS = 36,
+    ADAH_WINOGRAD_ROWS = 6,   /* tiles are multiplied so many at a time */
+    ADAH_WINOGRAD_PANEL = 64  /* columns of the right factor that lie together, the last panel may be narrower */
+};
+
+/* The points of evaluation are 0, +-P, +-Q and infinity. These two keep rounding small (Barabasz, Anderson, Soodhalter, Gregg
+ * 2020 compare choices); all that the transforms multiply by is exact in float32. */
+#define ADAH_WINOGRAD_P 0.625f
+#define ADAH_WINOGRAD_Q 1.5f
+
+typedef struct adah_winograd_plane {
+    float *values;
+    int height, width;
+} adah_winograd_plane;
+
+typedef struct adah_winograd_kernels {
+    const char *name;
+    int (*supported)(void); /* by the machine this runs on */
+    /* v = B' d B of the 6 x 6 inputs d. */
+    void (*input)(const adah_winograd_plane *x, int row, int column, float *v, size_t point_stride);
+    /* The tile's outputs A' m A + bias, kept within low and high. bias: 16 values. */
+    void (*output)(const float *m, size_t point_stride, const float *bias, float low, float high,
+                   const adah_winograd_plane *y, int row, int column);
+    /* m = A dy A' of the 4 x 4 gradients dy: the transpose of `output`. Adds their sum to bias_gradient (16) unless NULL. */
+    void (*gradient)(const adah_winograd_plane *dy, int row, int column, float *m, size_t point_stride,
+                     float *bias_gradient);
+    /* c (n_rows, n_columns) = a (n_rows, n_inner) b (n_inner, n_columns). n_rows: a multiple of 6; n_columns at most a
+     * panel, a multiple of 16; b dense. */
+    void (*multiply)(size_t n_rows, size_t n_columns, size_t n_inner, const float *a, size_t a_stride, const float *b,
+                     float *c, size_t c_stride);
+    /* c (16, n_columns) += a' (16, n_inner) b (n_inner, n_columns). a: (n_inner, 16 of a_stride); n_columns: a multiple of 16. */
+    void (*accumulate)(size_t n_columns, size_t n_inner, const float *a, size_t a_stride, const float *b, size_t b_stride,
+                       float *c, size_t c_stride);
+} adah_winograd_kernels;
+
+extern const adah_winograd_kernels adah_winograd_plain;
+#if defined(__x86_64__)
+extern const adah_winograd_kernels adah_winograd_avx2;
+extern const adah_winograd_kernels adah_winograd_avx512;
+#endif
+
+#endif

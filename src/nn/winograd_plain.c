@@ -1,0 +1,10 @@
+/* winograd_plain.c - the kernels of winograd_body.h for vectors of 4 floats, which every processor has (SSE2, NEON). */
+#define LANES 4
+#define TARGET
+#define COLUMN_VECTORS 4
+#define WEIGHT_VECTORS 2
+#include "nn/winograd_body.h"
+
+static int supported(void) { return 1; }
+
+WINOGRAD_FAMILY(plain)
