@@ -18,6 +18,7 @@ typedef struct adah_network_plan {
     int keep_hidden;        /* Ĥ wanted (training with the adversary) */
     int with_modality;      /* outputs of acmr's modality classifier wanted (training) */
     int features_only;      /* stop behind E^I (computing feature maps once) */
+    unsigned moving_groups; /* training: those that move between a forward and its repetition; 0: none is repeated */
     int creating;           /* missing parameters are made (a new model); else they are a fault */
 } adah_network_plan;
 

@@ -119,6 +119,7 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
                                     .n_labels = r->classify ? t->set->n_labels : 0,
                                     .keep_hidden = c->attention && c->adversary,
                                     .with_modality = with_modality,
+                                    .moving_groups = r->groups_head,
                                     .creating = 1};
     ADAH_TRY(adah_network_create(&plan, c, parameters, &r->net, status));
     if (adah_config_is_rival(c))
@@ -145,10 +146,11 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
 
 /* ---------------------------------------------------------------- one batch */
 
-static adah_code forward(trainer *r, adah_status *status) {
+/* again: the same batch, E and D having moved since. */
+static adah_code forward(trainer *r, int again, adah_status *status) {
     const uint64_t n_updates = (uint64_t)(r->state.c.n_updates_head + r->state.c.n_updates_attention);
     adah_graph_set_seed(r->net->graph, adah_random_mix(r->config->seed, adah_random_mix(STREAM_DROPOUT, n_updates)));
-    ADAH_TRY(adah_graph_forward(r->net->graph, status));
+    ADAH_TRY(again ? adah_graph_forward_again(r->net->graph, status) : adah_graph_forward(r->net->graph, status));
     adah_graph_clear_gradients(r->net->graph);
     return ADAH_OK;
 }
@@ -209,7 +211,7 @@ static float statistics_share(double n_updates) { return fmaxf(0.1f, 1 / (float)
 static adah_code step_head(trainer *r, adah_status *status) {
     counters *s = &r->state.c;
     adah_losses losses;
-    ADAH_TRY(forward(r, status));
+    ADAH_TRY(forward(r, 0, status));
     adah_batch_loss_head(r->loss, r->net, adversary_active(r) ? r->config->adversarial_weight : 0, &losses);
     adah_batch_loss_remember(r->loss, r->net, (uint64_t)s->n_updates_head);
     for (int t = 0; t < ADAH_N_TERMS; t++)
@@ -228,7 +230,7 @@ static adah_code step_attention(trainer *r, adah_status *status) {
     const float hidden = adversary_active(r) ? -1 : 0, retrieval = r->config->attention_retrieval_weight;
     if (!r->groups_attention || warming_up(r) || (hidden == 0 && retrieval == 0))
         return ADAH_OK;
-    ADAH_TRY(forward(r, status));
+    ADAH_TRY(forward(r, 1, status));
     adah_batch_loss_attention(r->loss, r->net, retrieval, hidden);
     return update(r, r->groups_attention, &r->state.c.n_updates_attention, status);
 }
@@ -236,13 +238,13 @@ static adah_code step_attention(trainer *r, adah_status *status) {
 /* Both steps of a rival. */
 static adah_code step_rival(trainer *r, adah_status *status) {
     counters *s = &r->state.c;
-    ADAH_TRY(forward(r, status));
+    ADAH_TRY(forward(r, 0, status));
     adah_rival_loss_head(r->rival, r->net, s->loss.term);
     adah_graph_update_statistics(r->net->graph, statistics_share(s->n_updates_head));
     ADAH_TRY(update(r, r->groups_head, &s->n_updates_head, status));
     if (!r->groups_attention)
         return ADAH_OK;
-    ADAH_TRY(forward(r, status));
+    ADAH_TRY(forward(r, 1, status));
     adah_rival_loss_adversary(r->rival, r->net);
     return update(r, r->groups_attention, &s->n_updates_attention, status);
 }

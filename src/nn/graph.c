@@ -6,14 +6,16 @@
  *    readers of that layout. A kept node that is not plain gets a convert node to plain, which the caller sees.
  *    So layouts need no thought when running: each node reads, and each kernel writes, what it asked for.
  * 3. Memory. ReLU and the like run in place on a convolution, fully connected or batch norm node that nobody else reads (its
- *    "rider"; the backend may even fuse the two). In INFER graphs values, and in TRAIN graphs gradients, take turns
- *    in slots: a slot is taken when a node is first written and free again when its last reader has run.
+ *    "rider"; the backend may even fuse the two). All values and gradients but those the caller sees lie in one piece of
+ *    memory, the arena: it is known when each is first written and last read, and where two are not needed at the same time
+ *    they may overlap (arena.c). So backward, going back, works in what it has done with.
  * 4. Forward runs the steps in order. Backward first marks the nodes from which a wanted parameter or input can
  *    be reached, then runs the marked ones in reverse; kernels add to the gradients of their inputs, or overwrite
  *    and graph.c adds when something is there already. */
 #include "nn/graph_internal.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "nn/arena.h"
 
 #include <limits.h>
 #include <stdarg.h>
@@ -67,12 +69,6 @@ static void free_node(adah_node *node) {
     adah_memory_free(node);
 }
 
-static void free_slots(adah_slots *slots) {
-    for (size_t i = 0; i < slots->n; i++)
-        adah_memory_free(slots->item[i].memory);
-    adah_memory_free(slots->item);
-}
-
 void adah_graph_free(adah_graph *g) {
     if (!g)
         return;
@@ -80,8 +76,7 @@ void adah_graph_free(adah_graph *g) {
         free_node(g->node[i]);
     if (g->engine->close)
         g->engine->close(g);
-    free_slots(&g->values);
-    free_slots(&g->gradients);
+    adah_memory_free(g->arena);
     adah_memory_free(g->node);
     adah_memory_free(g->step);
     adah_memory_free(g->spare);
@@ -528,41 +523,48 @@ static void find_riders(adah_graph *g) {
 
 /* ---------------------------------------------------------------- build: memory */
 
-enum { NO_SLOT = 0 }; /* slots are numbered from 1 */
+/* Times: forward of step i at i, backward at 2 n - 1 - i. */
+typedef struct lifetimes {
+    adah_array_place *place; /* [2 n]: the value of step i's node at i, its gradient at n + i; n_floats 0: none */
+    size_t n;
+} lifetimes;
 
-/* The smallest free slot that holds n floats, else the largest free one, which then grows. 0: out of memory. */
-static size_t take_slot(adah_slots *slots, size_t n) {
-    size_t best = NO_SLOT;
-    for (size_t i = 0; i < slots->n; i++) {
-        const adah_slot *slot = &slots->item[i];
-        if (slot->taken)
-            continue;
-        const adah_slot *old = best ? &slots->item[best - 1] : NULL;
-        if (!old || (old->n_floats < n ? slot->n_floats > old->n_floats
-                                       : slot->n_floats >= n && slot->n_floats < old->n_floats))
-            best = i + 1;
-    }
-    if (!best) {
-        void *items = slots->item;
-        int room = adah_memory_grow(&items, &slots->capacity, slots->n, sizeof *slots->item);
-        slots->item = items;
-        if (!room)
-            return NO_SLOT;
-        slots->item[slots->n++] = (adah_slot){0, 0, NULL};
-        best = slots->n;
-    }
-    adah_slot *slot = &slots->item[best - 1];
-    slot->taken = 1;
-    if (slot->n_floats < n)
-        slot->n_floats = n;
-    return best;
+static size_t backward_time(const lifetimes *l, size_t step) { return 2 * l->n - 1 - step; }
+
+static void live(adah_array_place *place, size_t time) {
+    place->first = time < place->first ? time : place->first;
+    place->last = time > place->last ? time : place->last;
 }
 
-static adah_code allocate_slots(adah_slots *slots, adah_status *status) {
-    for (size_t i = 0; i < slots->n; i++)
-        if (!(slots->item[i].memory = adah_memory_floats(slots->item[i].n_floats)))
-            return adah_fail_memory(status, slots->item[i].n_floats * sizeof(float));
-    return ADAH_OK;
+static int in_arena(const adah_node *home) { return !home->pinned && home->kind != ADAH_NODE_INPUT && !home->value; }
+
+/* A value lives from its step to the last one that reads it and, in training, to the backward of those and of its own; for
+ * ever where adah_graph_forward_again wants it. */
+static void value_lifetimes(const adah_graph *g, lifetimes *l) {
+    for (size_t i = 0; i < l->n; i++) {
+        const adah_node *node = g->step[i];
+        const size_t last = g->mode == ADAH_GRAPH_TRAIN && node->reaches ? backward_time(l, i) : i;
+        live(&l->place[node->home->step], i);
+        live(&l->place[node->home->step], node->stays ? 2 * l->n : last);
+        for (size_t j = 0; j < node->n_x; j++)
+            live(&l->place[node->x[j]->home->step], last);
+    }
+}
+
+/* A gradient lives from the backward of its node's last reader to its own. */
+static void gradient_lifetimes(const adah_graph *g, lifetimes *l) {
+    for (size_t i = 0; i < l->n; i++) {
+        const adah_node *node = g->step[i];
+        for (size_t j = 0; j < node->n_x && node->reaches; j++) {
+            const adah_node *home = node->x[j]->home;
+            if (!home->reaches || home->pinned)
+                continue;
+            adah_array_place *place = &l->place[l->n + home->step];
+            place->n_floats = home->n_stored;
+            live(place, backward_time(l, i));
+            live(place, backward_time(l, home->step));
+        }
+    }
 }
 
 static adah_code allocate_own(float **memory, size_t n, adah_status *status) {
@@ -570,84 +572,73 @@ static adah_code allocate_own(float **memory, size_t n, adah_status *status) {
     return *memory ? ADAH_OK : adah_fail_memory(status, n * sizeof(float));
 }
 
-/* Values: inputs and what the caller sees have their own memory, so has everything in training, where backward
- * reads it. */
-static adah_code place_values(adah_graph *g, adah_status *status) {
-    size_t *last_use = adah_memory_zeroed(g->n_steps, sizeof *last_use); /* by step of the home */
-    size_t *slot = adah_memory_zeroed(g->n_steps, sizeof *slot);
-    adah_code code = last_use && slot ? ADAH_OK : adah_fail_memory(status, g->n_steps * sizeof *slot);
-    for (size_t i = 0; i < g->n_steps && code == ADAH_OK; i++) {
-        last_use[g->step[i]->home->step] = i;
-        for (size_t j = 0; j < g->step[i]->n_x; j++)
-            last_use[g->step[i]->x[j]->home->step] = i;
-    }
-    for (size_t i = 0; i < g->n_steps && code == ADAH_OK; i++) {
+/* What the caller sees and writes has memory of its own. */
+static adah_code allocate_seen(adah_graph *g, adah_status *status) {
+    const int trains = g->mode == ADAH_GRAPH_TRAIN;
+    for (size_t i = 0; i < g->n_steps; i++) {
         adah_node *node = g->step[i];
-        if (node->home != node || node->value) {
-            /* shares its input's memory, or borrows the caller's */
-        } else if (node->pinned || node->kind == ADAH_NODE_INPUT || g->mode == ADAH_GRAPH_TRAIN) {
-            code = allocate_own(&node->own_value, node->n_stored, status);
-        } else if ((slot[i] = take_slot(&g->values, node->n_stored)) == NO_SLOT) {
-            code = adah_fail_memory(status, sizeof(adah_slot));
-        }
-        for (size_t j = 0; j <= node->n_x; j++) {
-            const adah_node *home = j < node->n_x ? node->x[j]->home : node->home;
-            if (slot[home->step] != NO_SLOT && last_use[home->step] == i)
-                g->values.item[slot[home->step] - 1].taken = 0;
-        }
-    }
-    if (code == ADAH_OK)
-        code = allocate_slots(&g->values, status);
-    for (size_t i = 0; i < g->n_steps && code == ADAH_OK; i++) {
-        adah_node *node = g->step[i];
-        if (node->home != node)
-            node->value = node->home->value;
-        else if (node->own_value)
+        if (node->home == node && !node->value && !in_arena(node)) {
+            ADAH_TRY(allocate_own(&node->own_value, node->n_stored, status));
             node->value = node->own_value;
-        else if (slot[i] != NO_SLOT)
-            node->value = g->values.item[slot[i] - 1].memory;
-    }
-    adah_memory_free(last_use);
-    adah_memory_free(slot);
-    return code;
-}
-
-/* Gradients: what the caller writes to has its own memory; the others live from their last reader's backward
- * to their own. */
-static adah_code place_gradients(adah_graph *g, adah_status *status) {
-    size_t *slot = adah_memory_zeroed(g->n_steps, sizeof *slot);
-    adah_code code = slot ? ADAH_OK : adah_fail_memory(status, g->n_steps * sizeof *slot);
-    for (size_t i = g->n_steps; i-- > 0 && code == ADAH_OK;) {
-        adah_node *node = g->step[i];
-        if (node->pinned)
-            code = allocate_own(&node->own_gradient, node->n_stored, status);
-        for (size_t j = 0; j < node->n_x && node->reaches && code == ADAH_OK; j++) {
-            adah_node *home = node->x[j]->home;
-            if (home->reaches && !home->pinned && slot[home->step] == NO_SLOT &&
-                (slot[home->step] = take_slot(&g->gradients, home->n_stored)) == NO_SLOT)
-                code = adah_fail_memory(status, sizeof(adah_slot));
         }
-        if (node->home == node && slot[i] != NO_SLOT)
-            g->gradients.item[slot[i] - 1].taken = 0;
-        if (node->n_x && node->kernel->overwrites && (node->x[0]->n_uses > 1 || node->x[0]->exposed) &&
+        if (node->pinned && trains) {
+            ADAH_TRY(allocate_own(&node->own_gradient, node->n_stored, status));
+            node->gradient = node->own_gradient;
+        }
+        if (trains && node->n_x && node->kernel->overwrites && (node->x[0]->n_uses > 1 || node->x[0]->exposed) &&
             node->x[0]->n_stored > g->n_spare)
             g->n_spare = node->x[0]->n_stored;
     }
+    return g->n_spare ? allocate_own(&g->spare, g->n_spare, status) : ADAH_OK;
+}
+
+static adah_code place_arrays(adah_graph *g, lifetimes *l, adah_status *status) {
+    for (size_t i = 0; i < 2 * l->n; i++) {
+        l->place[i].first = SIZE_MAX;
+        if (i < l->n && g->step[i]->home == g->step[i] && in_arena(g->step[i]))
+            l->place[i].n_floats = g->step[i]->n_stored;
+    }
+    value_lifetimes(g, l);
+    if (g->mode == ADAH_GRAPH_TRAIN)
+        gradient_lifetimes(g, l);
+    size_t n_floats;
+    ADAH_TRY(adah_arena_plan(l->place, 2 * l->n, &n_floats, status));
+    ADAH_TRY(allocate_own(&g->arena, n_floats, status));
+    for (size_t i = 0; i < l->n; i++) {
+        adah_node *node = g->step[i];
+        if (l->place[i].n_floats)
+            node->value = g->arena + l->place[i].offset;
+        if (l->place[l->n + i].n_floats)
+            node->gradient = g->arena + l->place[l->n + i].offset;
+    }
+    return ADAH_OK;
+}
+
+static adah_code place(adah_graph *g, adah_status *status) {
+    lifetimes l = {adah_memory_zeroed(2 * g->n_steps, sizeof *l.place), g->n_steps};
+    adah_code code = l.place ? place_arrays(g, &l, status) : adah_fail_memory(status, 2 * g->n_steps * sizeof *l.place);
+    adah_memory_free(l.place);
     if (code == ADAH_OK)
-        code = allocate_slots(&g->gradients, status);
-    if (code == ADAH_OK && g->n_spare)
-        code = allocate_own(&g->spare, g->n_spare, status);
+        code = allocate_seen(g, status);
     for (size_t i = 0; i < g->n_steps && code == ADAH_OK; i++) {
         adah_node *node = g->step[i];
-        if (node->home != node)
+        if (node->home != node) {
+            node->value = node->home->value;
             node->gradient = node->home->gradient;
-        else if (node->own_gradient)
-            node->gradient = node->own_gradient;
-        else if (slot[i] != NO_SLOT)
-            node->gradient = g->gradients.item[slot[i] - 1].memory;
+        }
     }
-    adah_memory_free(slot);
     return code;
+}
+
+/* Nodes that no parameter of the moving groups and no dropout lies upstream of. */
+static void find_staying(adah_graph *g) {
+    for (size_t i = 0; i < g->n_steps; i++) {
+        adah_node *node = g->step[i];
+        node->stays = g->moving_groups && node->kind != ADAH_NODE_DROPOUT && !adah_trains(node->w, g->moving_groups) &&
+                      !adah_trains(node->b, g->moving_groups);
+        for (size_t j = 0; j < node->n_x; j++)
+            node->stays &= node->x[j]->stays;
+    }
 }
 
 static adah_code build(adah_graph *g, adah_status *status) {
@@ -660,9 +651,8 @@ static adah_code build(adah_graph *g, adah_status *status) {
     for (size_t i = 0; i < g->n_steps; i++)
         for (size_t j = 0; j < g->step[i]->n_x; j++)
             g->step[i]->x[j]->n_uses++;
-    ADAH_TRY(place_values(g, status));
-    if (g->mode == ADAH_GRAPH_TRAIN)
-        ADAH_TRY(place_gradients(g, status));
+    find_staying(g);
+    ADAH_TRY(place(g, status));
     ADAH_TRY(allocate_own(&g->scratch, g->n_scratch, status));
     return g->engine->finish ? g->engine->finish(g, status) : ADAH_OK;
 }
@@ -713,12 +703,12 @@ void adah_graph_set_seed(adah_graph *g, uint64_t seed) { g->seed = seed; }
 
 /* ---------------------------------------------------------------- running */
 
-static adah_code run_forward(adah_graph *g, adah_status *status) {
+static adah_code run_forward(adah_graph *g, int again, adah_status *status) {
     for (size_t i = 0; i < g->n_steps; i++) {
         adah_node *node = g->step[i];
         if (node->kind == ADAH_NODE_INPUT && !node->value)
             return adah_fail(status, ADAH_ERROR_ARGUMENT, "network node %zu (input) has no values", node->number);
-        if (node->kernel && !node->fused)
+        if (node->kernel && !node->fused && !(again && node->stays))
             ADAH_TRY(node->kernel->forward(node, status));
     }
     return ADAH_OK;
@@ -775,12 +765,14 @@ static adah_code run_backward(adah_graph *g, unsigned groups, adah_status *statu
     return ADAH_OK;
 }
 
+typedef enum direction { FORWARD, FORWARD_AGAIN, BACKWARD } direction;
+
 /* Primitives are prepared for a number of threads; another setting of the calling thread must not reach them. */
-static adah_code run_with_threads(adah_graph *g, unsigned groups, int forward, adah_status *status) {
+static adah_code run_with_threads(adah_graph *g, direction which, unsigned groups, adah_status *status) {
     int before = adah_parallel_threads();
     if (before != g->n_threads)
         adah_parallel_set_threads(g->n_threads);
-    adah_code code = forward ? run_forward(g, status) : run_backward(g, groups, status);
+    adah_code code = which == BACKWARD ? run_backward(g, groups, status) : run_forward(g, which == FORWARD_AGAIN, status);
     if (before != g->n_threads)
         adah_parallel_set_threads(before);
     return code;
@@ -789,7 +781,17 @@ static adah_code run_with_threads(adah_graph *g, unsigned groups, int forward, a
 adah_code adah_graph_forward(adah_graph *g, adah_status *status) {
     if (!g->is_built)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "the network is not built");
-    ADAH_TRY(run_with_threads(g, 0, 1, status));
+    ADAH_TRY(run_with_threads(g, FORWARD, 0, status));
+    g->has_values = g->has_run = 1;
+    return ADAH_OK;
+}
+
+void adah_graph_plan_again(adah_graph *g, unsigned groups) { g->moving_groups = groups; }
+
+adah_code adah_graph_forward_again(adah_graph *g, adah_status *status) {
+    if (!g->has_values || !g->moving_groups)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "running again needs a network that has been planned for it and has run");
+    ADAH_TRY(run_with_threads(g, FORWARD_AGAIN, 0, status));
     g->has_run = 1;
     return ADAH_OK;
 }
@@ -813,5 +815,6 @@ void adah_graph_clear_gradients(adah_graph *g) {
 adah_code adah_graph_backward(adah_graph *g, unsigned groups, adah_status *status) {
     if (g->mode != ADAH_GRAPH_TRAIN || !g->has_run)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "backward needs a network for training that has run forward");
-    return run_with_threads(g, groups, 0, status);
+    g->has_run = 0; /* what backward leaves of the values is not whole */
+    return run_with_threads(g, BACKWARD, groups, status);
 }

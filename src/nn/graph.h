@@ -95,7 +95,7 @@ adah_shape adah_node_shape(const adah_node *node);
 float *adah_node_value(adah_node *node);
 /* Plain row-major gradient of a kept node, NULL in INFER graphs: adah_graph_clear_gradients zeroes it, the caller
  * writes the loss's derivative into it, adah_graph_backward propagates it. After backward that of a kept input is
- * the whole derivative; that of other nodes is of no use, so clear and write it anew before the next backward. */
+ * the whole derivative; that of other nodes is of no use, so clear and write it anew for the next forward and backward. */
 float *adah_node_gradient(adah_node *node);
 void adah_node_keep(adah_node *node); /* before build; NULL is fine */
 /* Lets an input node borrow the caller's (B, ...) array in place of its own, without a copy; NULL ends that.
@@ -104,11 +104,16 @@ void adah_node_borrow(adah_node *input, const float *values);
 
 void adah_graph_set_seed(adah_graph *g, uint64_t seed); /* of dropout, for the next forward */
 adah_code adah_graph_forward(adah_graph *g, adah_status *status);
+/* Before build: adah_graph_forward_again will be used when nothing has changed since the last forward but parameters of these
+ * groups (and the seed). What does not depend on them is kept. */
+void adah_graph_plan_again(adah_graph *g, unsigned groups);
+/* As adah_graph_forward, on the same inputs, computing only what depends on the groups of adah_graph_plan_again and on dropout. */
+adah_code adah_graph_forward_again(adah_graph *g, adah_status *status);
 /* After a forward of a TRAIN graph: moves the statistics of every batch normalisation by `share` (0..1) of the way to those
  * of the batch. */
 void adah_graph_update_statistics(adah_graph *g, float share);
 void adah_graph_clear_gradients(adah_graph *g); /* of kept nodes */
-/* After a forward. Adds to `gradient` of every parameter whose group is in `groups`; work that reaches no such
+/* Once after each forward. Adds to `gradient` of every parameter whose group is in `groups`; work that reaches no such
  * parameter is skipped. Gradients of inputs are computed only for kept inputs. */
 adah_code adah_graph_backward(adah_graph *g, unsigned groups, adah_status *status);
 

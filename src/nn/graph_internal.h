@@ -64,6 +64,7 @@ struct adah_node {
     size_t step;               /* place in the schedule */
     size_t n_uses;             /* nodes that read this one */
     int reaches;               /* a parameter or a kept input lies upstream: may get a gradient */
+    int stays;                 /* adah_graph_forward_again leaves it as it is */
     adah_node *home;           /* whose memory this node uses: its own, or its input's when it runs in place */
     adah_node *rider;          /* the node that runs in place on this one */
     int fused;                 /* the input's kernel has computed this node already */
@@ -75,23 +76,12 @@ struct adah_node {
 
     /* Running. */
     float *value, *gradient;
-    float *own_value, *own_gradient; /* allocated for this node alone */
+    float *own_value, *own_gradient; /* allocated for this node alone, not in the arena */
     int wanted;                      /* this backward pass needs the gradient */
     int has_gradient;                /* and something has been written there */
     const float **x_value;           /* [n_x] room for pointers */
     float **dx;                      /* [n_x] */
 };
-
-typedef struct adah_slot { /* memory that nodes take turns in */
-    size_t n_floats;
-    int taken;
-    float *memory;
-} adah_slot;
-
-typedef struct adah_slots {
-    adah_slot *item;
-    size_t n, capacity;
-} adah_slots;
 
 typedef struct adah_engine adah_engine;
 
@@ -104,14 +94,15 @@ struct adah_graph {
     size_t n_made;    /* the caller's nodes among them */
     adah_node **step; /* nodes in running order */
     size_t n_steps, step_capacity;
-    adah_slots values, gradients;
+    float *arena; /* values and gradients that take turns */
+    unsigned moving_groups; /* adah_graph_plan_again */
     float *spare; /* a gradient on its way to be added */
     size_t n_spare;
     float *scratch; /* what one kernel at a time works in */
     size_t n_scratch;
     uint64_t seed;
     int n_threads;
-    int is_built, has_run;
+    int is_built, has_values, has_run; /* has_run: nothing but forward since, so that backward may follow */
     void *engine_state;
 };
 

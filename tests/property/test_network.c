@@ -370,6 +370,7 @@ static void backward(const network_case *c, adah_network *net, adah_parameters *
     for (size_t i = 0; i < p->n; i++)
         if (p->item[i]->gradient)
             memset(p->item[i]->gradient, 0, p->item[i]->n * sizeof(float));
+    forward(net);
     adah_graph_clear_gradients(net->graph);
     for (int side = 0; side < 2; side++)
         for (int o = 0; o < N_OUTPUTS; o++)

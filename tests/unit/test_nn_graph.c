@@ -326,6 +326,7 @@ static void test_unwanted_input(void **state) {
         float first[3];
         for (int round = 0; round < 2; round++) {
             memset(w->gradient, 0, sizeof first);
+            run(g);
             assert_int_equal(adah_graph_backward(g, 1, NULL), ADAH_OK);
             if (round == 0)
                 memcpy(first, w->gradient, sizeof first);
@@ -420,26 +421,81 @@ static void test_groups(void **state) {
         for (int j = 0; j < 4; j++)
             adah_node_gradient(y)[j] = 1;
 
+        run(g);
         assert_int_equal(adah_graph_backward(g, 2, &status), ADAH_OK);
         assert_int_equal(n_calls, 0);
         assert_true(is_zero(v->gradient, v->n) && !is_zero(w->gradient, w->n));
         float once[6];
         memcpy(once, w->gradient, sizeof once);
 
+        assert_int_equal(adah_graph_backward(g, 1, &status), ADAH_ERROR_ARGUMENT); /* once after each forward */
+        run(g);
         assert_int_equal(adah_graph_backward(g, 1, &status), ADAH_OK);
         assert_int_equal(n_calls, 1);
         assert_true(!is_zero(v->gradient, v->n));
         assert_memory_equal(once, w->gradient, sizeof once);
 
+        run(g);
         assert_int_equal(adah_graph_backward(g, 3, &status), ADAH_OK); /* adds */
         for (int j = 0; j < 6; j++)
             assert_true(fabsf(w->gradient[j] - 2 * once[j]) < 1e-5f);
+        run(g);
         assert_int_equal(adah_graph_backward(g, 4, &status), ADAH_OK); /* nobody's group */
         assert_int_equal(n_calls, 2);
         adah_graph_clear_gradients(g);
         assert_true(is_zero(adah_node_gradient(y), 4));
         adah_graph_free(g);
         adah_parameters_free(&p);
+    }
+}
+
+/* Running again computes what depends on the groups that move and on dropout, and nothing else; backward goes on from there. */
+static void test_again(void **state) {
+    (void)state;
+    for (int i = 0; i < N_BACKENDS; i++) {
+        float gradient[2][12], value[2][4];
+        for (int again = 0; again < 2; again++) {
+            adah_parameters p = {0};
+            adah_status status = {0};
+            adah_parameter *u = add(&p, "u", ADAH_SHAPE2(3, 4), 2), *v = add(&p, "v", ADAH_SHAPE2(3, 3), 1);
+            adah_parameter *w = add(&p, "w", ADAH_SHAPE2(2, 3), 2);
+            int n_calls = 0;
+            adah_graph *g = adah_graph_create(backends[i], ADAH_GRAPH_TRAIN);
+            adah_node *x = adah_graph_input(g, ADAH_SHAPE2(2, 4)), *h = adah_graph_fully_connected(g, x, u, NULL);
+            h = adah_graph_operation(g, (adah_operation){"double", double_forward, double_backward, &n_calls}, &h, 1,
+                                     ADAH_SHAPE2(2, 3));
+            adah_node *y = adah_graph_fully_connected(g, adah_graph_fully_connected(g, h, v, NULL), w, NULL);
+            adah_node_keep(y);
+            assert_int_equal(adah_graph_forward_again(g, &status), ADAH_ERROR_ARGUMENT);
+            adah_graph_plan_again(g, 1);
+            build(g);
+            fill(adah_node_value(x), 8);
+            assert_int_equal(adah_graph_forward_again(g, &status), ADAH_ERROR_ARGUMENT); /* nothing to go on from */
+            assert_int_equal(adah_parameters_train(&p, 3, NULL), ADAH_OK);
+            run(g);
+            adah_graph_clear_gradients(g);
+            fill(adah_node_gradient(y), 4);
+            assert_int_equal(adah_graph_backward(g, 3, &status), ADAH_OK);
+            for (size_t j = 0; j < v->n; j++)
+                v->value[j] += 0.25f;
+            v->version++;
+            memset(u->gradient, 0, u->n * sizeof(float));
+            if (again)
+                u->value[0] += 1000; /* must not be noticed */
+            assert_int_equal(again ? adah_graph_forward_again(g, &status) : adah_graph_forward(g, &status), ADAH_OK);
+            if (again)
+                u->value[0] -= 1000;
+            memcpy(value[again], adah_node_value(y), sizeof value[again]);
+            adah_graph_clear_gradients(g);
+            fill(adah_node_gradient(y), 4);
+            assert_int_equal(adah_graph_backward(g, 2, &status), ADAH_OK);
+            memcpy(gradient[again], u->gradient, sizeof gradient[again]);
+            adah_graph_free(g);
+            adah_parameters_free(&p);
+        }
+        assert_memory_equal(value[0], value[1], sizeof value[0]);
+        assert_memory_equal(gradient[0], gradient[1], sizeof gradient[0]);
+        assert_false(is_zero(gradient[0], 12));
     }
 }
 
@@ -628,7 +684,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_faults),  cmocka_unit_test(test_misuse),           cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_borrow),  cmocka_unit_test(test_kept_values), cmocka_unit_test(test_statistics), cmocka_unit_test(test_unwanted_input),      cmocka_unit_test(test_dropout),
-        cmocka_unit_test(test_groups),  cmocka_unit_test(test_stopped_gradient), cmocka_unit_test(test_memory_faults),
+        cmocka_unit_test(test_groups), cmocka_unit_test(test_again), cmocka_unit_test(test_stopped_gradient), cmocka_unit_test(test_memory_faults),
         cmocka_unit_test(test_threads), cmocka_unit_test(test_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
