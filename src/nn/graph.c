@@ -12,6 +12,7 @@
  * 4. Forward runs the steps in order. Backward first marks the nodes from which a wanted parameter or input can
  *    be reached, then runs the marked ones in reverse; kernels add to the gradients of their inputs, or overwrite
  *    and graph.c adds when something is there already. */
+#define _POSIX_C_SOURCE 200809L
 #include "nn/graph_internal.h"
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -21,6 +22,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static const char *const kind_name[] = {
     [ADAH_NODE_INPUT] = "input",
@@ -703,13 +705,23 @@ void adah_graph_set_seed(adah_graph *g, uint64_t seed) { g->seed = seed; }
 
 /* ---------------------------------------------------------------- running */
 
+static double clock_of(const adah_graph *g) {
+    struct timespec t = {0};
+    if (g->measures)
+        clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
 static adah_code run_forward(adah_graph *g, int again, adah_status *status) {
     for (size_t i = 0; i < g->n_steps; i++) {
         adah_node *node = g->step[i];
         if (node->kind == ADAH_NODE_INPUT && !node->value)
             return adah_fail(status, ADAH_ERROR_ARGUMENT, "network node %zu (input) has no values", node->number);
-        if (node->kernel && !node->fused && !(again && node->stays))
-            ADAH_TRY(node->kernel->forward(node, status));
+        if (!node->kernel || node->fused || (again && node->stays))
+            continue;
+        const double start = clock_of(g);
+        ADAH_TRY(node->kernel->forward(node, status));
+        node->seconds[0] += clock_of(g) - start;
     }
     return ADAH_OK;
 }
@@ -736,6 +748,11 @@ static adah_code mark_wanted(adah_graph *g, unsigned groups, adah_status *status
     return ADAH_OK;
 }
 
+/* Whether the input's backward does this node's as well. */
+static int leaves_to_input(const adah_node *node, unsigned groups) {
+    return node->fused_backward && (adah_trains(node->x[0]->w, groups) || adah_trains(node->x[0]->b, groups));
+}
+
 static adah_code run_backward(adah_graph *g, unsigned groups, adah_status *status) {
     ADAH_TRY(mark_wanted(g, groups, status));
     for (size_t i = g->n_steps; i-- > 0;) {
@@ -754,7 +771,10 @@ static adah_code run_backward(adah_graph *g, unsigned groups, adah_status *statu
             if (!node->kernel->overwrites)
                 x->has_gradient = 1; /* at once: the same node may be an input twice */
         }
-        ADAH_TRY(node->kernel->backward(node, groups, node->dx, status));
+        const double start = clock_of(g);
+        if (!leaves_to_input(node, groups))
+            ADAH_TRY(node->kernel->backward(node, groups, node->dx, status));
+        node->seconds[1] += clock_of(g) - start;
         for (size_t j = 0; j < node->n_x; j++) {
             adah_node *x = node->x[j];
             if (node->dx[j] && node->dx[j] == g->spare)
@@ -817,4 +837,29 @@ adah_code adah_graph_backward(adah_graph *g, unsigned groups, adah_status *statu
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "backward needs a network for training that has run forward");
     g->has_run = 0; /* what backward leaves of the values is not whole */
     return run_with_threads(g, BACKWARD, groups, status);
+}
+
+/* ---------------------------------------------------------------- times */
+
+void adah_graph_measure(adah_graph *g, int on) {
+    g->measures = on;
+    for (size_t i = 0; i < g->n_steps; i++)
+        g->step[i]->seconds[0] = g->step[i]->seconds[1] = 0;
+}
+
+int adah_graph_times(const adah_graph *g, size_t i, adah_node_times *times) {
+    if (i >= g->n_steps)
+        return 0;
+    const adah_node *node = g->step[i];
+    *times = (adah_node_times){.kind = kind_name[node->kind], .value = node->shape, .forward = node->seconds[0],
+                               .backward = node->seconds[1]};
+    if (node->n_x)
+        times->input = node->x[0]->shape;
+    if (node->w)
+        times->weights = node->w->shape;
+    const size_t n_products = node->kind == ADAH_NODE_CONVOLUTION       ? node->n * (node->w->n / node->w->shape.dim[0])
+                              : node->kind == ADAH_NODE_FULLY_CONNECTED ? node->shape.dim[0] * node->w->n
+                                                                        : 0;
+    times->n_operations = 2 * (double)n_products;
+    return 1;
 }

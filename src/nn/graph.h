@@ -117,4 +117,19 @@ void adah_graph_clear_gradients(adah_graph *g); /* of kept nodes */
  * parameter is skipped. Gradients of inputs are computed only for kept inputs. */
 adah_code adah_graph_backward(adah_graph *g, unsigned groups, adah_status *status);
 
+/* ---- times ---- */
+
+typedef struct adah_node_times {
+    const char *kind;        /* "convolution", ... */
+    adah_shape input, value; /* input: of the first one; n_dims 0: none */
+    adah_shape weights;      /* n_dims 0: none */
+    double n_operations;     /* multiplications and additions of a forward run by the plain method; 0 but for products */
+    double forward, backward; /* seconds, summed over the runs */
+} adah_node_times;
+
+/* From now on each node's time is taken, starting from 0; on 0: no longer. */
+void adah_graph_measure(adah_graph *g, int on);
+/* Of the i-th node in running order; 0: there is none. */
+int adah_graph_times(const adah_graph *g, size_t i, adah_node_times *times);
+
 #endif

@@ -68,6 +68,7 @@ struct adah_node {
     adah_node *home;           /* whose memory this node uses: its own, or its input's when it runs in place */
     adah_node *rider;          /* the node that runs in place on this one */
     int fused;                 /* the input's kernel has computed this node already */
+    int fused_backward;        /* and its backward, where it trains a parameter, begins with this node's */
     adah_node **converter;     /* [n_converters] nodes that hold these values in other layouts */
     size_t n_converters, converter_capacity;
     float *batch_statistics;   /* batch norm in training: (2, C) of this batch */
@@ -81,6 +82,7 @@ struct adah_node {
     int has_gradient;                /* and something has been written there */
     const float **x_value;           /* [n_x] room for pointers */
     float **dx;                      /* [n_x] */
+    double seconds[2];               /* forward, backward, while g->measures */
 };
 
 typedef struct adah_engine adah_engine;
@@ -102,6 +104,7 @@ struct adah_graph {
     size_t n_scratch;
     uint64_t seed;
     int n_threads;
+    int measures;
     int is_built, has_values, has_run; /* has_run: nothing but forward since, so that backward may follow */
     void *engine_state;
 };

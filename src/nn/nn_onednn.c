@@ -631,7 +631,7 @@ static adah_code prepare_winograd(adah_node *node, void **wanted, adah_status *s
     if (!wanted[0] || !node->layout)
         return fail_layout(status);
     if (node->rider && node->rider->kind != ADAH_NODE_TANH)
-        node->rider->fused = 1;
+        node->rider->fused = node->rider->fused_backward = 1;
     return adah_winograd_prepare(node, status);
 }
 

@@ -234,6 +234,8 @@ enum { GROUP = 8 /* tiles that a thread transforms at a time */ };
 typedef struct weights_pass {
     const adah_winograd_kernels *kernels;
     batch x, dy;
+    const float *y; /* where dy is the gradient behind ReLU: its values, else NULL */
+    float high;     /* of ReLU6 */
     tiles tiles;
     int pad_top, pad_left;
     size_t n_chunk, first, n; /* tiles a chunk; those of this chunk */
@@ -261,7 +263,8 @@ static void transform_group(void *context, size_t group) {
         }
         for (size_t c = 0; c < n_out; c += BLOCK) {
             const adah_winograd_plane dy = plane_of(&p->dy, at.image, c / BLOCK);
-            p->kernels->gradient(&dy, at.row, at.column, p->d + t * n_out + c, d_stride, bias + c);
+            const float *y = p->y ? p->y + (dy.values - p->dy.values) : NULL;
+            p->kernels->gradient(&dy, y, p->high, at.row, at.column, p->d + t * n_out + c, d_stride, bias + c);
         }
     }
 }
@@ -308,11 +311,17 @@ static void run_pass(const adah_node *node, forward_pass *p, size_t n_images) {
     adah_parallel_for((p->tiles.n + p->n_chunk - 1) / p->n_chunk, 1, forward_chunk, p);
 }
 
+/* ReLU, ReLU6 or, where neither is computed along, INPUT. */
+static adah_node_kind fused_kind(const adah_node *node) {
+    return node->rider && node->rider->fused ? node->rider->kind : ADAH_NODE_INPUT;
+}
+
+static float highest(const adah_node *node) { return fused_kind(node) == ADAH_NODE_RELU6 ? 6 : INFINITY; }
+
 static adah_code forward(adah_node *node, adah_status *status) {
     (void)status;
     const winograd *s = node->state;
     const adah_node *x = node->x[0];
-    const adah_node_kind fused = node->rider && node->rider->fused ? node->rider->kind : ADAH_NODE_INPUT;
     forward_pass pass = {.x = batch_of(x->value, x->shape),
                          .y = batch_of(node->value, node->shape),
                          .pad_top = node->window.pad_top,
@@ -320,8 +329,8 @@ static adah_code forward(adah_node *node, adah_status *status) {
                          .n_chunk = s->n_forward_chunk,
                          .u = transformed_weights(node, 0),
                          .bias = node->b ? node->b->value : NULL,
-                         .low = fused == ADAH_NODE_INPUT ? -INFINITY : 0,
-                         .high = fused == ADAH_NODE_RELU6 ? 6 : INFINITY};
+                         .low = fused_kind(node) == ADAH_NODE_INPUT ? -INFINITY : 0,
+                         .high = highest(node)};
     run_pass(node, &pass, node->shape.dim[0]);
     return ADAH_OK;
 }
@@ -333,6 +342,8 @@ static void weights_backward(adah_node *node, unsigned groups) {
     weights_pass p = {.kernels = s->kernels,
                       .x = batch_of(x->value, x->shape),
                       .dy = batch_of(node->gradient, node->shape),
+                      .y = fused_kind(node) == ADAH_NODE_INPUT ? NULL : node->value,
+                      .high = highest(node),
                       .pad_top = node->window.pad_top,
                       .pad_left = node->window.pad_left,
                       .n_chunk = s->n_weights_chunk,

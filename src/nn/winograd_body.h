@@ -132,16 +132,31 @@ static TARGET void output(const float *m, size_t point_stride, const float *bias
     }
 }
 
-static TARGET void gradient(const adah_winograd_plane *dy, int row, int column, float *m, size_t point_stride,
-                            float *bias_gradient) {
+/* The tile of dy where y is between 0 and high, else 0; kept in dy. */
+static TARGET void mask_tile(const adah_winograd_plane *dy, const float *y, float high, int row, int column) {
+    const int n_rows = dy->height - row < TILE ? dy->height - row : TILE;
+    const int n_columns = dy->width - column < TILE ? dy->width - column : TILE;
+    const vec none = {0}, most = high - none;
+    for (int r = 0; r < n_rows; r++) {
+        const size_t at = ((size_t)(row + r) * (size_t)dy->width + (size_t)column) * BLOCK;
+        for (size_t i = at; i < at + (size_t)n_columns * BLOCK; i += LANES) {
+            const vec value = LOAD(y + i);
+            STORE(dy->values + i, select_where((value > none) & (value < most), LOAD(dy->values + i), none));
+        }
+    }
+}
+
+static TARGET void gradient(const adah_winograd_plane *dy, const float *y, float high, int row, int column, float *m,
+                            size_t point_stride, float *bias_gradient) {
+    if (y)
+        mask_tile(dy, y, high, row, column);
     for (size_t lane = 0; lane < BLOCK; lane += LANES) {
         vec d[TILE * TILE], w[SIDE * TILE], out[POINTS], sum = {0};
         load_square(dy, row, column, TILE, lane, d);
 #pragma GCC unroll 16
         for (int i = 0; i < TILE * TILE; i++)
             sum += d[i];
-        if (bias_gradient)
-            STORE(bias_gradient + lane, LOAD(bias_gradient + lane) + sum);
+        STORE(bias_gradient + lane, LOAD(bias_gradient + lane) + sum);
 #pragma GCC unroll 4
         for (int c = 0; c < TILE; c++)
             gradient_line(d + c, TILE, w + c, TILE);

@@ -35,9 +35,10 @@ typedef struct adah_winograd_kernels {
     /* The tile's outputs A' m A + bias, kept within low and high. bias: 16 values. */
     void (*output)(const float *m, size_t point_stride, const float *bias, float low, float high,
                    const adah_winograd_plane *y, int row, int column);
-    /* m = A dy A' of the 4 x 4 gradients dy: the transpose of `output`. Adds their sum to bias_gradient (16) unless NULL. */
-    void (*gradient)(const adah_winograd_plane *dy, int row, int column, float *m, size_t point_stride,
-                     float *bias_gradient);
+    /* m = A dy A' of the 4 x 4 gradients dy: the transpose of `output`. Adds their sum to bias_gradient (16). Where y is given,
+     * dy becomes 0 first, there too where it lies, wherever the value y is not between 0 and high: ReLU's derivative. */
+    void (*gradient)(const adah_winograd_plane *dy, const float *y, float high, int row, int column, float *m,
+                     size_t point_stride, float *bias_gradient);
     /* c (n_rows, n_columns) = a (n_rows, n_inner) b (n_inner, n_columns). n_rows: a multiple of 6; n_columns at most a
      * panel, a multiple of 16; b dense. */
     void (*multiply)(size_t n_rows, size_t n_columns, size_t n_inner, const float *a, size_t a_stride, const float *b,

@@ -75,6 +75,14 @@ static results run(const shape *s, adah_backend backend, adah_graph_mode mode, c
         out.dx = copy(adah_node_gradient(x), out.n_x);
         out.dw = copy(w->gradient, w->n);
         out.db = copy(b->gradient, b->n);
+        /* The gradient of the input alone, as behind layers that do not learn. */
+        float *dy = copy(adah_node_gradient(y), out.n_y);
+        assert_int_equal(adah_graph_forward(g, &status), ADAH_OK);
+        adah_graph_clear_gradients(g);
+        memcpy(adah_node_gradient(y), dy, out.n_y * sizeof *dy);
+        assert_int_equal(adah_graph_backward(g, 2, &status), ADAH_OK);
+        assert_memory_equal(adah_node_gradient(x), out.dx, out.n_x * sizeof *out.dx);
+        free(dy);
     }
     adah_graph_free(g);
     adah_parameters_free(&p);
