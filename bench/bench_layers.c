@@ -1,6 +1,6 @@
 /* bench_layers.c - what every layer of a backbone takes, beside the fastest that a matrix product gets in the same run.
  *
- *     bench_layers [--network vgg16] [--batch 32] [--infer] [--runs 3] [--json]
+ *     bench_layers [--network vgg16] [--batch 32] [--infer] [--bf16] [--runs 3] [--json]
  *
  * Operations are those of the plain method, whatever the kernel really does: a layer that runs by Winograd's method may do more
  * of them a second than the processor has. The gradient of a convolution counts twice its forward run (weights and input), once
@@ -52,7 +52,7 @@ typedef struct layer {
 typedef struct bench {
     const char *network;
     size_t n_batch;
-    int infers, n_runs, json;
+    int infers, bf16, n_runs, json;
     adah_graph *g;
     layer layer[LAYERS_MAX];
     size_t n_layers;
@@ -62,6 +62,7 @@ typedef struct bench {
 static adah_node *build(bench *b, adah_parameters *p, adah_config *config) {
     adah_status fault = {0};
     b->g = adah_graph_create(ADAH_BACKEND_ONEDNN, b->infers ? ADAH_GRAPH_INFER : ADAH_GRAPH_TRAIN);
+    adah_graph_set_precision(b->g, b->bf16 ? ADAH_BFLOAT16 : ADAH_FLOAT32);
     adah_builder builder = {b->g, p, config, 1, &fault, 0};
     const size_t n_side = (size_t)adah_backbone_find(b->network)->n_side;
     adah_node *x = adah_graph_input(b->g, ADAH_SHAPE4(b->n_batch, 3, n_side, n_side));
@@ -151,14 +152,14 @@ static void print(bench *b, double peak) {
     getrusage(RUSAGE_SELF, &usage);
     const double whole = median(b->whole, (size_t)b->n_runs);
     if (b->json) {
-        printf("{\"program\":\"bench_layers\",\"network\":\"%s\",\"batch\":%zu,\"infer\":%d,\"threads\":%d,\"seconds\":%.6f,"
-               "\"peak_gflops\":%.1f,\"peak_bytes\":%ld}\n", b->network, b->n_batch, b->infers, adah_parallel_threads(), whole,
+        printf("{\"program\":\"bench_layers\",\"network\":\"%s\",\"batch\":%zu,\"infer\":%d,\"bf16\":%d,\"threads\":%d,\"seconds\":%.6f,"
+               "\"peak_gflops\":%.1f,\"peak_bytes\":%ld}\n", b->network, b->n_batch, b->infers, b->bf16, adah_parallel_threads(), whole,
                1e-9 * peak, usage.ru_maxrss * 1024);
         return;
     }
     double sums[3] = {0};
-    printf("%s, batch %zu, %d threads; fastest product of 2048 x 2048 matrices in this run: %.0f GFLOP/s\n\n", b->network,
-           b->n_batch, adah_parallel_threads(), 1e-9 * peak);
+    printf("%s, batch %zu%s, %d threads; fastest product of 2048 x 2048 matrices in this run: %.0f GFLOP/s\n\n", b->network,
+           b->n_batch, b->bf16 ? ", bfloat16" : "", adah_parallel_threads(), 1e-9 * peak);
     printf("| layer | input | output | forward ms | GFLOP/s | of the product |%s\n",
            b->infers ? "" : " backward ms | GFLOP/s | of the product |");
     printf("|---|---|---|---:|---:|---:|%s\n", b->infers ? "" : "---:|---:|---:|");
@@ -170,7 +171,7 @@ static void print(bench *b, double peak) {
 }
 
 static _Noreturn void usage(void) {
-    fprintf(stderr, "usage: bench_layers [--network NAME] [--batch N] [--infer] [--runs 1..%d] [--json]\nnetworks: %s\n",
+    fprintf(stderr, "usage: bench_layers [--network NAME] [--batch N] [--infer] [--bf16] [--runs 1..%d] [--json]\nnetworks: %s\n",
             RUNS_MAX, adah_backbone_names());
     exit(2);
 }
@@ -181,6 +182,8 @@ int main(int argc, char **argv) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (!strcmp(argv[i], "--infer"))
             b.infers = 1;
+        else if (!strcmp(argv[i], "--bf16"))
+            b.bf16 = 1;
         else if (!strcmp(argv[i], "--json"))
             b.json = 1;
         else if (!strcmp(argv[i], "--network") && ++i)
@@ -191,6 +194,10 @@ int main(int argc, char **argv) {
             b.n_runs = atoi(value);
         else
             usage();
+    }
+    if (b.bf16 && !adah_precision_supported(ADAH_BFLOAT16)) {
+        fprintf(stderr, "bench_layers: this processor has no products of bfloat16\n");
+        return 1;
     }
     if (b.n_batch == 0 || b.n_runs < 1 || b.n_runs > RUNS_MAX || !adah_backbone_find(b.network))
         usage();

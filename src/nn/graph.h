@@ -18,7 +18,7 @@
  * A graph is used by one thread at a time; different graphs over the same parameters may run at once as long
  * as none trains. A graph always runs on as many threads as a loop had when it was built, and the same input
  * then gives the same bits. Different batch sizes may differ in the last bits: large ones use other kernels.
- * Everything is float32. */
+ * Values, gradients and weights are float32. */
 #ifndef ADAH_NN_GRAPH_H
 #define ADAH_NN_GRAPH_H
 
@@ -30,9 +30,16 @@ typedef struct adah_node adah_node;
 typedef enum adah_backend { ADAH_BACKEND_ONEDNN = 0, ADAH_BACKEND_REFERENCE = 1 } adah_backend;
 typedef enum adah_graph_mode { ADAH_GRAPH_INFER = 0, ADAH_GRAPH_TRAIN = 1 } adah_graph_mode;
 
+/* What the factors of large products are rounded to; sums stay float32. */
+typedef enum adah_precision { ADAH_FLOAT32 = 0, ADAH_BFLOAT16 = 1 } adah_precision;
+
 /* INFER: no gradients, dropout is the identity. NULL when memory is out. */
 adah_graph *adah_graph_create(adah_backend backend, adah_graph_mode mode);
 void adah_graph_free(adah_graph *g);
+/* Before build. bfloat16, on processors that have products of it: the 3 x 3 convolutions' values and the gradients of their
+ * inputs; elsewhere float32, as ever. */
+void adah_graph_set_precision(adah_graph *g, adah_precision precision);
+int adah_precision_supported(adah_precision precision); /* by the processor this runs on */
 adah_code adah_graph_build(adah_graph *g, adah_status *status);
 
 /* ---- operations. x: (B, ...); weights as in the parameter's shape; bias may be NULL. ---- */

@@ -90,6 +90,7 @@ typedef struct adah_engine adah_engine;
 struct adah_graph {
     const adah_engine *engine;
     adah_graph_mode mode;
+    adah_precision precision;
     adah_status fault; /* the first one of the builders */
     adah_node **node;  /* every node, converters included */
     size_t n_nodes, node_capacity;

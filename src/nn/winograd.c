@@ -14,6 +14,9 @@
  * transform a larger chunk, then share out the products. No result depends on chunks or threads but that gradient, whose
  * sums go chunk by chunk, and chunks depend on shapes alone.
  *
+ * Where a graph wants bfloat16, V and U are rounded to it, products are summed in float32; values, gradients and weights stay
+ * float32, and so does all of the gradient of the weights.
+ *
  * Values and gradients lie in blocks of 16 channels (oneDNN's nChw16c). Graphs that infer keep U; in training w moves between
  * any two uses, and U is computed anew into memory that all nodes share. */
 #include "nn/winograd.h"
@@ -34,7 +37,7 @@ enum { FORWARD_BYTES = 8 << 20, WEIGHTS_BYTES = 32 << 20 };
 
 static const adah_winograd_kernels *const families[] = {
 #if defined(__x86_64__)
-    &adah_winograd_avx512, &adah_winograd_avx2,
+    &adah_winograd_avx512_bf16, &adah_winograd_avx512, &adah_winograd_avx2,
 #endif
     &adah_winograd_plain};
 enum { N_FAMILIES = sizeof families / sizeof *families };
@@ -56,7 +59,16 @@ static const adah_winograd_kernels *family(void) {
     return forced;
 }
 
+int adah_winograd_has_bf16(void) { return family()->multiply_bf16 != NULL; }
+
 /* ---------------------------------------------------------------- weights */
+
+/* To the nearest, to even between two; no NaN comes here. */
+static uint16_t to_bf16(float x) {
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+}
 
 /* G along one axis: n vectors of BLOCK floats from 3 to 6. */
 static void weight_line(const float (*g)[BLOCK], size_t s, float (*u)[BLOCK], size_t to_s) {
@@ -94,6 +106,7 @@ typedef struct weight_pass {
     size_t n_out, n_in; /* of w */
     int turned;         /* U for the gradient of the input: rows are w's outputs, columns its inputs */
     float *u;           /* (36, panels of (rows, 64)); its gradient: (36, rows, columns) */
+    uint16_t *u_bf16;   /* in its place: (36, panels of (rows / 2, 64, 2)) */
 } weight_pass;
 
 static size_t n_columns(const weight_pass *p) { return p->turned ? p->n_in : p->n_out; }
@@ -116,8 +129,13 @@ static void transform_row(void *context, size_t row) {
         for (size_t k = 0; k < 6; k++)
             weight_line((const float(*)[BLOCK])half + k * 3, 1, u + k * 6, 1);
         const size_t panel = c / PANEL * PANEL, width = columns - panel < PANEL ? columns - panel : PANEL;
-        for (size_t e = 0; e < POINTS; e++)
-            memcpy(p->u + e * rows * columns + panel * rows + row * width + (c - panel), u[e], sizeof u[e]);
+        for (size_t e = 0; e < POINTS; e++) {
+            const size_t at = e * rows * columns + panel * rows;
+            if (!p->u_bf16)
+                memcpy(p->u + at + row * width + (c - panel), u[e], sizeof u[e]);
+            for (size_t i = 0; p->u_bf16 && i < BLOCK; i++)
+                p->u_bf16[at + row / 2 * 2 * width + 2 * (c - panel + i) + row % 2] = to_bf16(u[e][i]);
+        }
     }
 }
 
@@ -183,7 +201,9 @@ typedef struct forward_pass {
     tiles tiles;
     int pad_top, pad_left;
     size_t n_chunk; /* tiles */
-    const float *u, *bias;
+    const void *u;
+    int is_bf16; /* u, and what the input becomes */
+    const float *bias;
     float low, high;
     float *scratch; /* n_forward_floats a thread */
 } forward_pass;
@@ -200,17 +220,27 @@ static void forward_chunk(void *context, size_t chunk) {
     const size_t v_stride = point_stride(p->n_chunk, n_in), m_stride = point_stride(p->n_chunk, n_out);
     float *v = p->scratch + (size_t)adah_parallel_thread() * forward_floats(n_in, n_out, p->n_chunk);
     float *m = v + POINTS * v_stride;
+    uint16_t *narrow = (uint16_t *)(void *)v;
     for (size_t t = 0; t < n; t++) {
         const place at = place_of(&p->tiles, first + t);
         for (size_t c = 0; c < n_in; c += BLOCK) {
             const adah_winograd_plane x = plane_of(&p->x, at.image, c / BLOCK);
-            p->kernels->input(&x, at.row - p->pad_top, at.column - p->pad_left, v + t * n_in + c, v_stride);
+            if (p->is_bf16)
+                p->kernels->input_bf16(&x, at.row - p->pad_top, at.column - p->pad_left, narrow + t * n_in + c, v_stride);
+            else
+                p->kernels->input(&x, at.row - p->pad_top, at.column - p->pad_left, v + t * n_in + c, v_stride);
         }
     }
     for (size_t e = 0; e < POINTS; e++)
-        for (size_t c = 0; c < n_out; c += PANEL)
-            p->kernels->multiply(round_up(n, ROWS), n_out - c < PANEL ? n_out - c : PANEL, n_in, v + e * v_stride, n_in,
-                                 p->u + e * n_in * n_out + c * n_in, m + e * m_stride + c, n_out);
+        for (size_t c = 0; c < n_out; c += PANEL) {
+            const size_t width = n_out - c < PANEL ? n_out - c : PANEL, at = e * n_in * n_out + c * n_in;
+            if (p->is_bf16)
+                p->kernels->multiply_bf16(round_up(n, ROWS), width, n_in, narrow + e * v_stride, n_in,
+                                          (const uint16_t *)p->u + at, m + e * m_stride + c, n_out);
+            else
+                p->kernels->multiply(round_up(n, ROWS), width, n_in, v + e * v_stride, n_in, (const float *)p->u + at,
+                                     m + e * m_stride + c, n_out);
+        }
     for (size_t t = 0; t < n; t++) {
         const place at = place_of(&p->tiles, first + t);
         for (size_t c = 0; c < n_out; c += BLOCK) {
@@ -282,7 +312,8 @@ static void accumulate_rows(void *context, size_t task) {
 typedef struct winograd {
     const adah_winograd_kernels *kernels;
     size_t n_forward_chunk, n_input_chunk, n_weights_chunk; /* tiles */
-    size_t n_u;
+    int is_bf16;
+    size_t n_u; /* floats */
     float *u; /* kept by graphs that infer */
     uint64_t version;
 } winograd;
@@ -297,7 +328,8 @@ static const float *transformed_weights(adah_node *node, int turned) {
     const adah_shape w = node->w->shape;
     if (s->u && s->version == node->w->version)
         return s->u;
-    weight_pass pass = {node->w->value, w.dim[0], w.dim[1], turned, s->u ? s->u : node->graph->scratch};
+    weight_pass pass = {node->w->value, w.dim[0], w.dim[1], turned, s->u ? s->u : node->graph->scratch, NULL};
+    pass.u_bf16 = s->is_bf16 ? (uint16_t *)(void *)pass.u : NULL;
     adah_parallel_for(n_rows(&pass), 8, transform_row, &pass);
     s->version = node->w->version;
     return pass.u;
@@ -306,6 +338,7 @@ static const float *transformed_weights(adah_node *node, int turned) {
 static void run_pass(const adah_node *node, forward_pass *p, size_t n_images) {
     const winograd *s = node->state;
     p->kernels = s->kernels;
+    p->is_bf16 = s->is_bf16;
     p->tiles = tiles_of(n_images, &p->y);
     p->scratch = node->graph->scratch + (s->u ? 0 : s->n_u);
     adah_parallel_for((p->tiles.n + p->n_chunk - 1) / p->n_chunk, 1, forward_chunk, p);
@@ -363,7 +396,7 @@ static void weights_backward(adah_node *node, unsigned groups) {
                 node->b->gradient[c] += p.bias[g * n_out + c];
     }
     if (adah_trains(node->w, groups)) {
-        weight_pass pass = {node->w->gradient, n_out, n_in, 0, p.du};
+        weight_pass pass = {node->w->gradient, n_out, n_in, 0, p.du, NULL};
         adah_parallel_for(n_in, 8, collect_row, &pass);
     }
 }
@@ -409,7 +442,8 @@ adah_code adah_winograd_prepare(adah_node *node, adah_status *status) {
     if (!s)
         return adah_fail_memory(status, sizeof *s);
     s->kernels = family();
-    s->n_u = POINTS * n_in * n_out;
+    s->is_bf16 = node->graph->precision == ADAH_BFLOAT16 && s->kernels->multiply_bf16;
+    s->n_u = POINTS * n_in * n_out / (s->is_bf16 ? 2 : 1);
     s->version = UINT64_MAX;
     s->n_forward_chunk = chunk_of(n_in, n_out, tiles_of(n_images, &y).n, FORWARD_BYTES, n_threads);
     adah_graph_need_scratch(node->graph, n_threads * forward_floats(n_in, n_out, s->n_forward_chunk));

@@ -10,7 +10,9 @@ int adah_winograd_fits(const adah_node *node);
  * H, W, 16). A rider marked as fused is computed along (ReLU, ReLU6). */
 adah_code adah_winograd_prepare(adah_node *node, adah_status *status);
 
-/* Tests: kernels of this name ("avx512", "avx2", "plain") from now on, NULL: the best again. 0: not to be had here. */
+int adah_winograd_has_bf16(void); /* products of bfloat16, on this processor */
+
+/* Tests: kernels of this name ("avx512_bf16", "avx512", "avx2", "plain") from now on, NULL: the best again. 0: not to be had here. */
 int adah_winograd_use(const char *name);
 
 #endif

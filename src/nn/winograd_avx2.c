@@ -12,6 +12,14 @@ static int supported(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-WINOGRAD_FAMILY(avx2)
+const adah_winograd_kernels adah_winograd_avx2 = {
+    .name = "avx2",
+    .supported = supported,
+    .input = input,
+    .output = output,
+    .gradient = gradient,
+    .multiply = multiply,
+    .accumulate = accumulate,
+};
 
 #endif

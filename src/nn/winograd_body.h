@@ -79,16 +79,22 @@ INNER void load_square(const adah_winograd_plane *x, int row, int column, int si
         }
 }
 
+/* B' d B of the 6 x 6 inputs from (row, column) on. */
+INNER void input_tile(const adah_winograd_plane *x, int row, int column, size_t lane, vec *d) {
+    vec w[POINTS];
+    load_square(x, row, column, SIDE, lane, d);
+#pragma GCC unroll 6
+    for (int c = 0; c < SIDE; c++)
+        input_line(d + c, SIDE, w + c);
+#pragma GCC unroll 6
+    for (int r = 0; r < SIDE; r++)
+        input_line(w + r * SIDE, 1, d + r * SIDE);
+}
+
 static TARGET void input(const adah_winograd_plane *x, int row, int column, float *v, size_t point_stride) {
     for (size_t lane = 0; lane < BLOCK; lane += LANES) {
-        vec d[POINTS], w[POINTS];
-        load_square(x, row, column, SIDE, lane, d);
-#pragma GCC unroll 6
-        for (int c = 0; c < SIDE; c++)
-            input_line(d + c, SIDE, w + c);
-#pragma GCC unroll 6
-        for (int r = 0; r < SIDE; r++)
-            input_line(w + r * SIDE, 1, d + r * SIDE);
+        vec d[POINTS];
+        input_tile(x, row, column, lane, d);
 #pragma GCC unroll 36
         for (int e = 0; e < POINTS; e++)
             STORE(v + (size_t)e * point_stride + lane, d[e]);
@@ -248,7 +254,3 @@ static TARGET void accumulate(size_t n_columns, size_t n_inner, const float *a, 
         j += wide ? WIDE : LANES;
     }
 }
-
-#define WINOGRAD_FAMILY(family)                                                                                      \
-    const adah_winograd_kernels adah_winograd_##family = {#family, supported, input,     output,                     \
-                                                          gradient, multiply, accumulate};

@@ -43,6 +43,11 @@ typedef struct adah_winograd_kernels {
      * panel, a multiple of 16; b dense. */
     void (*multiply)(size_t n_rows, size_t n_columns, size_t n_inner, const float *a, size_t a_stride, const float *b,
                      float *c, size_t c_stride);
+    /* As `input` and `multiply` with factors in bfloat16 and sums in float32; b: (n_inner / 2, n_columns, 2). NULL: the processor
+     * has no such products. */
+    void (*input_bf16)(const adah_winograd_plane *x, int row, int column, uint16_t *v, size_t point_stride);
+    void (*multiply_bf16)(size_t n_rows, size_t n_columns, size_t n_inner, const uint16_t *a, size_t a_stride,
+                          const uint16_t *b, float *c, size_t c_stride);
     /* c (16, n_columns) += a' (16, n_inner) b (n_inner, n_columns). a: (n_inner, 16 of a_stride); n_columns: a multiple of 16. */
     void (*accumulate)(size_t n_columns, size_t n_inner, const float *a, size_t a_stride, const float *b, size_t b_stride,
                        float *c, size_t c_stride);
@@ -52,6 +57,7 @@ extern const adah_winograd_kernels adah_winograd_plain;
 #if defined(__x86_64__)
 extern const adah_winograd_kernels adah_winograd_avx2;
 extern const adah_winograd_kernels adah_winograd_avx512;
+extern const adah_winograd_kernels adah_winograd_avx512_bf16;
 #endif
 
 #endif

@@ -7,4 +7,12 @@
 
 static int supported(void) { return 1; }
 
-WINOGRAD_FAMILY(plain)
+const adah_winograd_kernels adah_winograd_plain = {
+    .name = "plain",
+    .supported = supported,
+    .input = input,
+    .output = output,
+    .gradient = gradient,
+    .multiply = multiply,
+    .accumulate = accumulate,
+};

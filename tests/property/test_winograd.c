@@ -15,6 +15,7 @@
 typedef struct shape {
     size_t n_batch, n_in, n_out, height, width;
     int pad_top, pad_left, pad_bottom, pad_right, has_bias, relu; /* relu: 0 none, 1, 6 */
+    adah_precision precision;
 } shape;
 
 typedef struct results {
@@ -47,6 +48,7 @@ static results run(const shape *s, adah_backend backend, adah_graph_mode mode, c
     adah_status status;
     adah_parameters p = {0};
     adah_graph *g = adah_graph_create(backend, mode);
+    adah_graph_set_precision(g, s->precision);
     adah_parameter *w = parameter(&p, "w", ADAH_SHAPE4(s->n_out, s->n_in, 3, 3), &r, 1 / sqrtf((float)s->n_in));
     adah_parameter *b = parameter(&p, "b", ADAH_SHAPE1(s->n_out), &r, 1);
     assert_int_equal(adah_parameters_train(&p, 1, &status), ADAH_OK);
@@ -98,17 +100,18 @@ static void free_results(results *r) {
 
 /* Close in units of the largest value. */
 static void compare(const float *fast, const float *slow, size_t n, const char *what, const char *name, const shape *s) {
+    const float tolerance = s->precision == ADAH_BFLOAT16 ? 0.03f : 2e-5f; /* bfloat16 has 8 bits */
     float most = 1e-6f;
     for (size_t i = 0; i < n; i++)
         most = fmaxf(most, fabsf(slow[i]));
     for (size_t i = 0; i < n; i++)
-        if (!(fabsf(fast[i] - slow[i]) <= 2e-5f * most))
+        if (!(fabsf(fast[i] - slow[i]) <= tolerance * most))
             fail_msg("%s, %s %zu of %zu: %g, expected %g (largest %g); batch %zu, %zu to %zu channels, %zu x %zu, padding %d "
                      "%d %d %d, relu %d", name, what, i, n, (double)fast[i], (double)slow[i], (double)most, s->n_batch,
                      s->n_in, s->n_out, s->height, s->width, s->pad_top, s->pad_left, s->pad_bottom, s->pad_right, s->relu);
 }
 
-static const char *const families[] = {"avx512", "avx2", "plain"};
+static const char *const families[] = {"avx512_bf16", "avx512", "avx2", "plain"};
 
 static void check(const shape *s) {
     results slow = run(s, ADAH_BACKEND_REFERENCE, ADAH_GRAPH_TRAIN, NULL);
@@ -132,14 +135,14 @@ static void check(const shape *s) {
 static void test_chosen_shapes(void **state) {
     (void)state;
     static const shape shapes[] = {
-        {1, 16, 16, 1, 1, 1, 1, 1, 1, 1, 0},   /* one position */
-        {1, 16, 32, 4, 4, 1, 1, 1, 1, 1, 1},   /* one tile */
-        {2, 32, 16, 5, 9, 1, 1, 1, 1, 1, 6},   /* tiles that hang over */
-        {3, 48, 80, 7, 6, 0, 0, 0, 0, 0, 1},   /* no padding; a panel and a bit */
-        {2, 16, 144, 6, 6, 2, 2, 2, 2, 1, 0},  /* wide padding; three panels */
-        {1, 16, 16, 8, 3, 2, 0, 0, 1, 1, 0},   /* padding of one side */
-        {9, 128, 64, 14, 14, 1, 1, 1, 1, 1, 1},
-        {40, 16, 16, 45, 47, 1, 1, 1, 1, 1, 1}, /* chunks; the last is not full */
+        {1, 16, 16, 1, 1, 1, 1, 1, 1, 1, 0, ADAH_FLOAT32},   /* one position */
+        {1, 16, 32, 4, 4, 1, 1, 1, 1, 1, 1, ADAH_FLOAT32},   /* one tile */
+        {2, 32, 16, 5, 9, 1, 1, 1, 1, 1, 6, ADAH_FLOAT32},   /* tiles that hang over */
+        {3, 48, 80, 7, 6, 0, 0, 0, 0, 0, 1, ADAH_FLOAT32},   /* no padding; a panel and a bit */
+        {2, 16, 144, 6, 6, 2, 2, 2, 2, 1, 0, ADAH_FLOAT32},  /* wide padding; three panels */
+        {1, 16, 16, 8, 3, 2, 0, 0, 1, 1, 0, ADAH_FLOAT32},   /* padding of one side */
+        {9, 128, 64, 14, 14, 1, 1, 1, 1, 1, 1, ADAH_FLOAT32},
+        {40, 16, 16, 45, 47, 1, 1, 1, 1, 1, 1, ADAH_FLOAT32}, /* chunks; the last is not full */
     };
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
         check(&shapes[i]);
@@ -165,6 +168,29 @@ static void test_random_shapes(void **state) {
     }
 }
 
+/* Rounded factors: near the plain loops, and not the same as float32. */
+static void test_bf16(void **state) {
+    (void)state;
+    if (!adah_precision_supported(ADAH_BFLOAT16)) {
+        printf("SKIPPED: this processor has no products of bfloat16\n");
+        return;
+    }
+    static const shape shapes[] = {{2, 32, 16, 5, 9, 1, 1, 1, 1, 1, 6, ADAH_BFLOAT16},
+                                   {3, 48, 80, 7, 6, 0, 0, 0, 0, 0, 1, ADAH_BFLOAT16},
+                                   {9, 128, 64, 14, 14, 1, 1, 1, 1, 1, 0, ADAH_BFLOAT16},
+                                   {2, 16, 144, 6, 6, 2, 2, 2, 2, 1, 0, ADAH_BFLOAT16}};
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        check(&shapes[i]);
+        shape exact = shapes[i];
+        exact.precision = ADAH_FLOAT32;
+        results rounded = run(&shapes[i], ADAH_BACKEND_ONEDNN, ADAH_GRAPH_INFER, NULL);
+        results whole = run(&exact, ADAH_BACKEND_ONEDNN, ADAH_GRAPH_INFER, NULL);
+        assert_memory_not_equal(rounded.y, whole.y, whole.n_y * sizeof(float));
+        free_results(&rounded);
+        free_results(&whole);
+    }
+}
+
 static void test_families(void **state) {
     (void)state;
     assert_int_equal(adah_winograd_use("abacus"), 0);
@@ -176,6 +202,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_chosen_shapes),
         cmocka_unit_test(test_random_shapes),
+        cmocka_unit_test(test_bf16),
         cmocka_unit_test(test_families),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
