@@ -1,11 +1,11 @@
 /* bench_encode.c - how fast pictures become codes, from their files.
  *
- *     bench_encode MODEL DATA [RUNS [THREADS]]              the whole data set, RUNS (2) times
- *     bench_encode --latency MODEL DATA [N [THREADS]]       N (500) pictures, one after another, as a search by picture would
+ *     bench_encode MODEL DATA [RUNS [THREADS]]         the whole data set, RUNS (2) times
+ *     bench_encode --latency MODEL DATA [N [THREADS]]  N (500) pictures, one after another, as searches by picture are
  *
- * One JSON object a run and line. No feature maps of a training are used. peak_bytes is the most memory the process has had up to the
- * end of the run; shares are those of the threads' time. The files should be in the page cache: the first run shows whether they
- * were. */
+ * One JSON object a run and line. No feature maps of a training are used. peak_bytes is the most memory the process
+ * has had up to the end of the run; shares are those of the threads' time. The files should be in the page cache: the
+ * first run shows whether they were. */
 #include "adah/adah.h"
 #include "stopwatch.h"
 
@@ -32,11 +32,14 @@ static void measure_set(const adah_model *model, const adah_dataset *dataset) {
     o.profile = &p;
     check(adah_encode_dataset(model, dataset, &o, (adah_progress){0}, &codes, &status));
     const double all = p.seconds * (double)p.n_threads;
-    printf("{\"name\": \"encode\", \"n\": %zu, \"n_skipped\": %zu, \"threads\": %zu, \"seconds\": %.4f, \"per_second\": %.2f, "
-           "\"peak_bytes\": %llu, \"shares\": {\"reading\": %.4f, \"decoding\": %.4f, \"normalising\": %.4f, \"network\": %.4f, "
+    printf("{\"name\": \"encode\", \"n\": %zu, \"n_skipped\": %zu, \"threads\": %zu, \"seconds\": %.4f, "
+           "\"per_second\": %.2f, "
+           "\"peak_bytes\": %llu, \"shares\": {\"reading\": %.4f, \"decoding\": %.4f, \"normalising\": %.4f, "
+           "\"network\": %.4f, "
            "\"rest\": %.4f}}\n",
-           p.n_records, codes.n_skipped, p.n_threads, p.seconds, (double)p.n_records / p.seconds, (unsigned long long)p.peak_bytes,
-           p.read_seconds / all, p.decode_seconds / all, p.normalise_seconds / all, p.network_seconds / all, p.rest_seconds / all);
+           p.n_records, codes.n_skipped, p.n_threads, p.seconds, (double)p.n_records / p.seconds,
+           (unsigned long long)p.peak_bytes, p.read_seconds / all, p.decode_seconds / all, p.normalise_seconds / all,
+           p.network_seconds / all, p.rest_seconds / all);
     fflush(stdout);
     adah_codes_free(&codes);
 }
@@ -58,7 +61,8 @@ static void measure_latency(const adah_model *model, const adah_dataset *dataset
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
     const double middle = median(seconds, n); /* sorts them */
-    printf("{\"name\": \"latency\", \"n\": %zu, \"threads\": %d, \"seconds\": %.4f, \"per_second\": %.2f, \"median_ms\": %.3f, "
+    printf("{\"name\": \"latency\", \"n\": %zu, \"threads\": %d, \"seconds\": %.4f, \"per_second\": %.2f, "
+           "\"median_ms\": %.3f, "
            "\"p99_ms\": %.3f, \"peak_bytes\": %llu}\n",
            n, n_threads, sum, (double)n / sum, 1e3 * middle, 1e3 * seconds[(n - 1) * 99 / 100],
            (unsigned long long)usage.ru_maxrss * 1024);

@@ -1,15 +1,15 @@
 /* encode_stream.c - one side of all records through the workers, then the other.
  *
- * A worker reads, decodes and normalises its pictures, runs its own network on one thread and packs the codes into the places of
- * their records; the next are taken from a counter. So while one worker waits for a file or decodes another computes,
- * nothing meets at barriers, and no more than one picture a thread is held. Reading ahead gains nothing on top: the time of
- * reading is under 2 % where files are in the page cache, and on slow disks more threads than cores (adah_set_threads) overlap
- * as much of it.
+ * A worker reads, decodes and normalises its pictures, runs its own network on one thread and packs the codes into
+ * the places of their records; the next are taken from a counter. So while one worker waits for a file or decodes
+ * another computes, nothing meets at barriers, and no more than one picture a thread is held. Reading ahead gains
+ * nothing on top: the time of reading is under 2 % where files are in the page cache, and on slow disks more threads
+ * than cores (adah_set_threads) overlap as much of it.
  *
- * A network takes one picture at a time: its activations then stay in the cache of a core (measured on two cores of a Zen 5,
- * pictures a second of the network alone for batches of 1, 2, 4, 8, 16, 32; SqueezeNet SQ_FIGURES;
- * MobileNetV2 MN_FIGURES). Fully connected layers read all their weights each time, which only those of VGG
- * and CNN-F, hundreds of megabytes, are slowed down by: there 8 pictures share them. */
+ * A network takes one picture at a time: its activations then stay in the cache of a core (measured on two cores of a
+ * Zen 5, pictures a second of the network alone for batches of 1, 2, 4, 8, 16, 32; SqueezeNet SQ_FIGURES; MobileNetV2
+ * MN_FIGURES). Fully connected layers read all their weights each time, which only those of VGG and CNN-F, hundreds
+ * of megabytes, are slowed down by: there 8 pictures share them. */
 #include "pipeline/encode_stream.h"
 #include "base/memory.h"
 #include "codes/codes.h"
@@ -20,23 +20,23 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ROW_BATCH = 64, HEAVY_BATCH = 8 }; /* features and texts; pictures of a network with heavy layers */
+enum { ROW_BATCH = 64, HEAVY_BATCH = 8 };           /* features and texts; pictures of a heavy network */
 static const size_t heavy_bytes = (size_t)32 << 20; /* of fully connected layers */
 
 typedef struct side_run {
     const adah_encode_source *source;
     const adah_model_state *state;
     adah_modality modality;
-    adah_side_input input;           /* what the network is given */
-    const adah_float_rows *rows;     /* features from a file; NULL: words or pixels */
-    const uint8_t *rgb;              /* pixels from a file; NULL: each picture is read */
+    adah_side_input input;       /* what the network is given */
+    const adah_float_rows *rows; /* features from a file; NULL: words or pixels */
+    const uint8_t *rgb;          /* pixels from a file; NULL: each picture is read */
     size_t n_batch;
-    uint8_t *code;                   /* of all records */
-    float *real;                     /* NULL: not wanted */
-    uint8_t *has_image;              /* cleared where a picture cannot be read */
-    pthread_mutex_t lock;            /* of the rest */
+    uint8_t *code;                         /* of all records */
+    float *real;                           /* NULL: not wanted */
+    uint8_t *has_image;                    /* cleared where a picture cannot be read */
+    pthread_mutex_t lock;                  /* of the rest */
     size_t n_unreadable, first_unreadable; /* the record's number */
-    char *first_message;             /* [512] */
+    char *first_message;                   /* [512] */
     adah_stage_times times;
 } side_run;
 
@@ -83,12 +83,14 @@ static adah_code leave_out(side_run *run, size_t record, const adah_status *faul
     return ADAH_OK;
 }
 
-static adah_code fill_words(const side_run *run, adah_picture_worker *w, size_t record, float *x, adah_status *status) {
+static adah_code fill_words(const side_run *run, adah_picture_worker *w, size_t record, float *x,
+                            adah_status *status) {
     const double start = adah_stage_now();
     uint32_t *words;
     size_t n_words;
-    ADAH_TRY(adah_vocabulary_lookup(run->source->model->vocabulary, adah_dataset_record(run->source->dataset, record)->text, &words,
-                                    &n_words, NULL, status));
+    ADAH_TRY(adah_vocabulary_lookup(run->source->model->vocabulary,
+                                    adah_dataset_record(run->source->dataset, record)->text, &words, &n_words, NULL,
+                                    status));
     adah_text_bag(words, n_words, run->input.item.dim[0], x);
     adah_memory_free(words);
     w->times.normalise += adah_stage_now() - start;
@@ -138,14 +140,14 @@ static adah_code encode_piece(void *context, void *worker, size_t first, size_t 
 
 /* ---------------------------------------------------------------- both sides */
 
-static size_t picture_batch(const adah_model_state *state) {
+int adah_encode_is_heavy(const adah_model_state *state) {
     size_t n_bytes = 0;
     for (size_t i = 0; i < state->parameters.n; i++) {
         const adah_parameter *p = state->parameters.item[i];
         if (!strncmp(p->name, "image.", 6) && p->group == ADAH_GROUP_HEAD)
             n_bytes += p->n * sizeof(float);
     }
-    return n_bytes > heavy_bytes ? HEAVY_BATCH : 1;
+    return n_bytes > heavy_bytes;
 }
 
 static adah_code run_side(side_run *run, adah_progress progress, size_t *n_threads, adah_status *status) {
@@ -198,16 +200,20 @@ static void set_input(side_run *run) {
         run->rows = &s->store->rows;
     } else if (run->modality == ADAH_IMAGE) {
         run->rgb = s->store->n ? s->store->rgb : NULL;
-        run->n_batch = s->n_batch ? s->n_batch : picture_batch(run->state);
+        run->n_batch = s->n_batch ? s->n_batch : adah_encode_is_heavy(run->state) ? HEAVY_BATCH : 1;
     }
 }
 
-static adah_code encode_sides(const adah_encode_source *source, uint8_t *has_image, adah_progress progress, adah_codes *c,
-                              adah_stage_times *times, size_t *n_threads, adah_status *status) {
+static adah_code encode_sides(const adah_encode_source *source, uint8_t *has_image, adah_progress progress,
+                              adah_codes *c, adah_stage_times *times, size_t *n_threads, adah_status *status) {
     for (int m = ADAH_TEXT; m >= ADAH_IMAGE; m--) { /* texts are soon done */
         const int is_image = m == ADAH_IMAGE;
-        side_run run = {.source = source, .state = &source->model->state, .modality = (adah_modality)m, .has_image = has_image,
-                        .code = is_image ? c->image : c->text, .real = is_image ? c->image_real : c->text_real,
+        side_run run = {.source = source,
+                        .state = &source->model->state,
+                        .modality = (adah_modality)m,
+                        .has_image = has_image,
+                        .code = is_image ? c->image : c->text,
+                        .real = is_image ? c->image_real : c->text_real,
                         .first_message = c->first_skipped};
         set_input(&run);
         ADAH_TRY(run_side(&run, progress, n_threads, status));
@@ -222,8 +228,8 @@ static adah_code encode_sides(const adah_encode_source *source, uint8_t *has_ima
     return ADAH_OK;
 }
 
-adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, adah_progress progress, adah_codes *codes,
-                             adah_stage_times *times, size_t *n_threads, adah_status *status) {
+adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, adah_progress progress,
+                             adah_codes *codes, adah_stage_times *times, size_t *n_threads, adah_status *status) {
     const size_t n = adah_dataset_count(source->dataset);
     adah_codes c;
     ADAH_TRY(adah_codes_allocate(&c, n, (size_t)source->model->state.config.n_bits, keep_real, status));

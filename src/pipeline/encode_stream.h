@@ -16,9 +16,12 @@ typedef struct adah_encode_source {
     size_t n_batch;                    /* pictures a network takes at once; 0: what is fastest */
 } adah_encode_source;
 
-/* Codes of all records with an image; with keep_real also what they are the signs of. *times and *n_threads may be NULL. */
-adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, adah_progress progress, adah_codes *codes,
-                             adah_stage_times *times, size_t *n_threads, adah_status *status);
+/* Codes of all records with an image; with keep_real also what they are the signs of. *times and *n_threads may be
+ * NULL. */
+adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, adah_progress progress,
+                             adah_codes *codes, adah_stage_times *times, size_t *n_threads, adah_status *status);
+/* Has the image's network fully connected layers that are slow to read (those of VGG and CNN-F)? */
+int adah_encode_is_heavy(const adah_model_state *state);
 /* Room for n codes, zeroed; adah_codes_free. */
 adah_code adah_codes_allocate(adah_codes *codes, size_t n, size_t n_bits, int with_real, adah_status *status);
 

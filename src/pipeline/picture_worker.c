@@ -22,8 +22,9 @@ static double add_time(double *seconds, double start) {
     return now;
 }
 
-adah_code adah_picture_worker_create(const adah_network_plan *plan, const adah_config *config, adah_parameters *parameters,
-                                     size_t n_side, adah_picture_worker **worker, adah_status *status) {
+adah_code adah_picture_worker_create(const adah_network_plan *plan, const adah_config *config,
+                                     adah_parameters *parameters, size_t n_side, adah_picture_worker **worker,
+                                     adah_status *status) {
     adah_picture_worker *w = adah_memory_zeroed(1, sizeof *w);
     const size_t n_bytes = n_side * n_side * 3;
     if (!w || (n_side && !(w->rgb = adah_memory_alloc(n_bytes)))) {
@@ -65,10 +66,12 @@ adah_code adah_picture_worker_read(adah_picture_worker *w, const adah_dataset *d
     return code;
 }
 
-void adah_picture_worker_normalise(adah_picture_worker *w, const adah_config *config, const uint8_t *rgb, size_t slot) {
+void adah_picture_worker_normalise(adah_picture_worker *w, const adah_config *config, const uint8_t *rgb,
+                                   size_t slot) {
     const double start = adah_stage_now();
     const size_t n_side = (size_t)config->n_side;
-    adah_backbone_normalise(config, rgb, n_side, adah_node_value(w->network->image.input) + slot * n_side * n_side * 3);
+    adah_backbone_normalise(config, rgb, n_side,
+                            adah_node_value(w->network->image.input) + slot * n_side * n_side * 3);
     add_time(&w->times.normalise, start);
 }
 

@@ -8,13 +8,13 @@ typedef struct team {
     const adah_team_job *job;
     adah_progress progress;
     size_t n_pieces;
-    pthread_mutex_t lock;   /* of all below */
-    pthread_cond_t moved;   /* `turn` or `n_wanted` changed */
-    size_t next;            /* the piece to hand out next */
-    size_t turn;            /* the piece to deliver next */
-    size_t n_wanted;        /* pieces from here on are not wanted any more: this one failed */
-    size_t n_done, n_told;  /* pieces; told: as of the last call of `progress` */
-    adah_status fault;      /* of piece n_wanted */
+    pthread_mutex_t lock;  /* of all below */
+    pthread_cond_t moved;  /* `turn` or `n_wanted` changed */
+    size_t next;           /* the piece to hand out next */
+    size_t turn;           /* the piece to deliver next */
+    size_t n_wanted;       /* pieces from here on are not wanted any more: this one failed */
+    size_t n_done, n_told; /* pieces; told: as of the last call of `progress` */
+    adah_status fault;     /* of piece n_wanted */
 } team;
 
 static void fail_piece(team *t, size_t piece, const adah_status *fault) {
@@ -48,7 +48,8 @@ static int wait_turn(team *t, size_t piece) {
 
 static adah_code do_piece(team *t, void *worker, size_t piece, adah_status *status) {
     const adah_team_job *job = t->job;
-    const size_t first = piece * job->n_piece, left = job->n_items - first, n = left < job->n_piece ? left : job->n_piece;
+    const size_t first = piece * job->n_piece, left = job->n_items - first,
+                 n = left < job->n_piece ? left : job->n_piece;
     ADAH_TRY(job->work(job->context, worker, first, n, status));
     if (job->deliver) {
         if (!wait_turn(t, piece))
@@ -98,7 +99,8 @@ static void run_worker(void *context, size_t number) {
 }
 
 size_t adah_team_size(const adah_team_job *job) {
-    const size_t n_threads = (size_t)adah_parallel_threads(), n_pieces = (job->n_items + job->n_piece - 1) / job->n_piece;
+    const size_t n_threads = (size_t)adah_parallel_threads(),
+                 n_pieces = (job->n_items + job->n_piece - 1) / job->n_piece;
     return n_threads < n_pieces ? n_threads : n_pieces;
 }
 
@@ -110,7 +112,8 @@ adah_code adah_team_run(const adah_team_job *job, adah_progress progress, adah_s
     pthread_mutex_init(&t.lock, NULL);
     pthread_cond_init(&t.moved, NULL);
     adah_parallel_team(adah_team_size(job), run_worker, &t);
-    adah_code code = t.n_wanted < t.n_pieces ? adah_fail(status, t.fault.code, "%s", t.fault.message) : tell_progress(&t, status);
+    adah_code code =
+        t.n_wanted < t.n_pieces ? adah_fail(status, t.fault.code, "%s", t.fault.message) : tell_progress(&t, status);
     pthread_cond_destroy(&t.moved);
     pthread_mutex_destroy(&t.lock);
     return code;

@@ -1,5 +1,5 @@
-/* Codes of data sets: the same bits with any number of threads, at any place, from files and from a training's cache; unreadable
- * pictures, cancelling, threads that do not start, allocations that fail; teams of workers alone. */
+/* Codes of data sets: the same bits with any number of threads, at any place, from files and from a training's cache;
+ * unreadable pictures, cancelling, threads that do not start, allocations that fail; teams of workers alone. */
 #define _GNU_SOURCE
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -104,8 +104,8 @@ static void expect_same(const adah_codes *a, const adah_codes *b) {
     }
 }
 
-/* Names, texts and labels of records first .. last - 1 of the scenes as a data set of their own, by a link to the same pictures;
- * where `is_bad` says so with names of files that are no pictures. */
+/* Names, texts and labels of records first .. last - 1 of the scenes as a data set of their own, by a link to the
+ * same pictures; where `is_bad` says so with names of files that are no pictures. */
 static adah_dataset *make_part(const char *name, size_t first, size_t last, const uint8_t *is_bad) {
     char path[512], images[512], line[1024], text[64 * 1024] = "";
     snprintf(path, sizeof path, "%s/%s", folder.path, name);
@@ -155,8 +155,8 @@ static void the_cache_is_in_order(void **state) {
         for (int i = 0; i < 2; i++) {
             snprintf(where[i], sizeof where[i], "%s/cache-%d-%d", folder.path, m, i);
             adah_set_threads(i ? 5 : 1);
-            check(adah_image_store_open(dataset, &model->state.config, &model->state.parameters, where[i], 0, (adah_progress){0},
-                                        &store[i], &status),
+            check(adah_image_store_open(dataset, &model->state.config, &model->state.parameters, where[i], 0,
+                                        (adah_progress){0}, &store[i], &status),
                   &status);
         }
         assert_int_equal(store[0].map.n_bytes, store[1].map.n_bytes);
@@ -276,7 +276,8 @@ static void tells_and_stops(void **state) {
         o.cache_folder = no_cache;
         o.profile = &p;
         adah_set_threads(n_threads);
-        assert_int_equal(adah_encode_dataset(frozen, dataset, &o, (adah_progress){listen, &l}, &codes, NULL), ADAH_OK);
+        assert_int_equal(adah_encode_dataset(frozen, dataset, &o, (adah_progress){listen, &l}, &codes, NULL),
+                         ADAH_OK);
         assert_int_equal(l.done, N);
         assert_int_equal(l.total, N);
         assert_int_equal(p.n_records, N);
@@ -287,7 +288,8 @@ static void tells_and_stops(void **state) {
         for (uint64_t stop_at = 1; stop_at <= 3; stop_at++) {
             adah_status status;
             l = (listener){.stop_at = stop_at};
-            const adah_code code = adah_encode_dataset(frozen, dataset, &o, (adah_progress){listen, &l}, &codes, &status);
+            const adah_code code =
+                adah_encode_dataset(frozen, dataset, &o, (adah_progress){listen, &l}, &codes, &status);
             if (code == ADAH_OK) { /* the other threads had done all before that call */
                 assert_true(n_threads > 1 && l.n_calls < stop_at);
                 adah_codes_free(&codes);
@@ -381,8 +383,10 @@ static adah_code deliver_counter(void *context, void *worker, size_t first, size
 static void teams_deliver_in_order(void **state) {
     (void)state;
     for (int round = 0; round < 60; round++) {
-        counting c = {.fail_from = round % 3 ? (size_t)(round % 3) * 21 * PIECE : ITEMS, .fails_in_delivery = round % 2};
-        const adah_team_job job = {ITEMS, PIECE, "counting", &c, open_counter, work_counter, deliver_counter, close_counter};
+        counting c = {.fail_from = round % 3 ? (size_t)(round % 3) * 21 * PIECE : ITEMS,
+                      .fails_in_delivery = round % 2};
+        const adah_team_job job = {ITEMS,        PIECE,        "counting",      &c,
+                                   open_counter, work_counter, deliver_counter, close_counter};
         adah_status status;
         adah_set_threads(1 + round % 5);
         const adah_code code = adah_team_run(&job, (adah_progress){0}, &status);
