@@ -1,7 +1,7 @@
 /* bench_encode.c - how fast pictures become codes, from their files.
  *
  *     bench_encode MODEL DATA [RUNS [THREADS]]         the whole data set, RUNS (2) times
- *     bench_encode --latency MODEL DATA [N [THREADS]]  N (500) pictures, one after another, as searches by picture are
+ *     bench_encode --latency MODEL DATA [N [THREADS]]  N (500) pictures, one after another, as in searches
  *
  * One JSON object a run and line. No feature maps of a training are used. peak_bytes is the most memory the process
  * has had up to the end of the run; shares are those of the threads' time. The files should be in the page cache: the
