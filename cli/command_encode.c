@@ -2,7 +2,9 @@
 #include "options.h"
 #include "terminal.h"
 
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static int run(int argc, char **argv);
 
@@ -15,23 +17,84 @@ const cli_command cli_encode = {
     "  adah encode --model photos.safetensors --data photos --out photos-codes\n",
     run, 1};
 
+/* The stages as a share of all threads' time. */
+typedef struct stage {
+    const char *name;
+    double seconds;
+} stage;
+enum { N_STAGES = 5 };
+
+static void list_stages(const adah_encode_profile *p, stage stages[N_STAGES]) {
+    const stage all[N_STAGES] = {{"reading", p->read_seconds},
+                                 {"decoding", p->decode_seconds},
+                                 {"normalising", p->normalise_seconds},
+                                 {"network", p->network_seconds},
+                                 {"rest", p->rest_seconds}};
+    for (int i = 0; i < N_STAGES; i++)
+        stages[i] = all[i];
+}
+
+static double share_of(const adah_encode_profile *p, double seconds) {
+    const double all = p->seconds * (double)p->n_threads;
+    return all > 0 ? seconds / all : 0;
+}
+
+static double per_second(const adah_encode_profile *p) { return p->seconds > 0 ? (double)p->n_records / p->seconds : 0; }
+
+static void print_profile(const adah_encode_profile *p) {
+    stage stages[N_STAGES];
+    list_stages(p, stages);
+    printf("%.1f records a second (%zu in %.2f s, threads: %zu)\n", per_second(p), p->n_records, p->seconds, p->n_threads);
+    for (int i = 0; i < N_STAGES; i++)
+        printf("%s %s %.1f %%", i ? "," : "time:", stages[i].name, 100 * share_of(p, stages[i].seconds));
+    printf("\npeak memory: %.1f MB\n", (double)p->peak_bytes / 1e6);
+}
+
+static int print_json(const adah_codes *codes, const char *prefix, const adah_encode_profile *p) {
+    json_t *out = json_pack("{s:I, s:I, s:I, s:s}", "n", (json_int_t)codes->n, "n_bits", (json_int_t)codes->n_bits, "n_skipped",
+                            (json_int_t)codes->n_skipped, "prefix", prefix);
+    if (p) {
+        stage stages[N_STAGES];
+        list_stages(p, stages);
+        json_t *shares = json_object();
+        for (int i = 0; i < N_STAGES; i++)
+            json_object_set_new(shares, stages[i].name, json_real(share_of(p, stages[i].seconds)));
+        json_object_set_new(out, "profile",
+                            json_pack("{s:I, s:f, s:f, s:I, s:I, s:o}", "n_records", (json_int_t)p->n_records, "seconds", p->seconds,
+                                      "per_second", per_second(p), "n_threads", (json_int_t)p->n_threads, "peak_bytes",
+                                      (json_int_t)p->peak_bytes, "shares", shares));
+    }
+    char *text = out ? json_dumps(out, JSON_INDENT(2)) : NULL;
+    json_decref(out);
+    if (!text)
+        return CLI_FAILED;
+    puts(text);
+    free(text);
+    return CLI_OK;
+}
+
 static int run(int argc, char **argv) {
     const char *data = NULL, *model_path = NULL, *out = NULL;
-    int quiet = 0, threads = 0;
+    int quiet = 0, threads = 0, profiled = 0, as_json = 0;
+    adah_encode_profile profile;
     adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
     const cli_option options[] = {
         {"model", 0, CLI_TEXT, "FILE", "a trained model", &model_path, 1, 0, 0},
         {"data", 0, CLI_TEXT, "DIR", "the data set", &data, 1, 0, 0},
         {"out", 0, CLI_TEXT, "PREFIX", "where to put the three files", &out, 1, 0, 0},
         {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &o.strict, 0, 0, 0},
-        {"cache", 0, CLI_TEXT, "DIR", "where feature maps are kept (default ~/.cache/adah)", &o.cache_folder, 0, 0, 0},
+        {"cache", 0, CLI_TEXT, "DIR", "where feature maps of a training are looked for (default ~/.cache/adah)", &o.cache_folder,
+         0, 0, 0},
         {"threads", 0, CLI_INT, "N", "default: one a core", &threads, 0, 0, 4096},
+        {"profile", 0, CLI_FLAG, NULL, "tell records a second, where the time went and the peak of memory", &profiled, 0, 0, 0},
+        {"json", 0, CLI_FLAG, NULL, "for programs", &as_json, 0, 0, 0},
         {"quiet", 'q', CLI_FLAG, NULL, "no progress", &quiet, 0, 0, 0},
     };
     const int code = cli_parse_all(&cli_encode, options, sizeof options / sizeof *options, argc, argv);
     if (code >= 0)
         return code;
     adah_set_threads(threads);
+    o.profile = profiled ? &profile : NULL;
     adah_status status;
     adah_dataset *dataset = NULL;
     adah_model *model = NULL;
@@ -46,12 +109,17 @@ static int run(int argc, char **argv) {
     if (done == ADAH_OK)
         done = adah_codes_write(&codes, dataset, out, &status);
     cli_progress_end();
-    if (done == ADAH_OK) {
+    int result = CLI_OK;
+    if (done == ADAH_OK && as_json) {
+        result = print_json(&codes, out, o.profile);
+    } else if (done == ADAH_OK) {
         cli_print_skipped(dataset, codes.n_skipped, codes.first_skipped);
         printf("%zu pairs, %zu bits: %s.image.npy, %s.text.npy, %s.ids\n", codes.n, codes.n_bits, out, out, out);
+        if (profiled)
+            print_profile(&profile);
     }
     adah_codes_free(&codes);
     adah_dataset_close(dataset);
     adah_model_close(model);
-    return done == ADAH_OK ? CLI_OK : cli_fail(&status);
+    return done == ADAH_OK ? result : cli_fail(&status);
 }

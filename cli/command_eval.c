@@ -199,7 +199,7 @@ static int run(int argc, char **argv) {
          "also mAP against one code a pair, which its image and its text vote for\n"
          "(some papers' protocol; both sides of the database are known then)", &o.pairs, 0, 0, 0},
         {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &encode.strict, 0, 0, 0},
-        {"cache", 0, CLI_TEXT, "DIR", "where feature maps are kept (default ~/.cache/adah)", &encode.cache_folder, 0, 0, 0},
+        {"cache", 0, CLI_TEXT, "DIR", "where feature maps of a training are looked for (default ~/.cache/adah)", &encode.cache_folder, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "default: one a core", &threads, 0, 0, 4096},
         {"json", 0, CLI_FLAG, NULL, "print everything as JSON, curves included", &as_json, 0, 0, 0},
         {"quiet", 'q', CLI_FLAG, NULL, "no progress", &quiet, 0, 0, 0},

@@ -301,7 +301,7 @@ static int run(int argc, char **argv) {
         {"model", 0, CLI_TEXT, "FILE", "create, add: the model; import: the model that made the codes", &o.model, 0, 0, 0},
         {"data", 0, CLI_TEXT, "DIR", "create, add: the data set", &o.data, 0, 0, 0},
         {"strict", 0, CLI_FLAG, NULL, "create, add: fail on the first bad record or unreadable image", &o.encode.strict, 0, 0, 0},
-        {"cache", 0, CLI_TEXT, "DIR", "create, add: where feature maps are kept (default ~/.cache/adah)", &o.encode.cache_folder, 0, 0, 0},
+        {"cache", 0, CLI_TEXT, "DIR", "create, add: where feature maps of a training are looked for (default ~/.cache/adah)", &o.encode.cache_folder, 0, 0, 0},
         {"id", 0, CLI_LIST, "N", "delete: the record with this id; may be repeated", &o.id, 0, 0, 0},
         {"ids", 0, CLI_TEXT, "FILE", "delete: records with the ids in this file, one a line; - for standard input", &o.ids, 0, 0, 0},
         {"file-name", 0, CLI_LIST, "NAME", "delete: records of this file name; may be repeated", &o.file_name, 0, 0, 0},

@@ -291,12 +291,26 @@ typedef struct adah_codes {
     size_t n_skipped;        /* records left out */
     char first_skipped[512]; /* why the first was, "" when none */
 } adah_codes;
+/* Where the time of an encoding went. The seconds of the stages are summed over the threads: together n_threads * seconds. */
+typedef struct adah_encode_profile {
+    size_t n_records, n_threads;
+    double seconds;           /* from beginning to end */
+    double read_seconds;      /* reading picture files */
+    double decode_seconds;    /* decoding and resizing them */
+    double normalise_seconds; /* pixels, features and words to what the networks take in */
+    double network_seconds;
+    double rest_seconds;      /* making the networks, packing codes, waiting */
+    uint64_t peak_bytes;      /* the most memory the process has had, up to now */
+} adah_encode_profile;
 typedef struct adah_encode_options {
     int strict;
-    const char *cache_folder; /* as in adah_train_options */
+    const char *cache_folder; /* as in adah_train_options: feature maps that a training left there are used; encoding leaves none */
     int keep_real;            /* 1: the codes before their signs are taken are handed over too */
+    adah_encode_profile *profile; /* filled when all went well; NULL: not wanted */
 } adah_encode_options;
-#define ADAH_ENCODE_OPTIONS_INIT {0, NULL, 0}
+#define ADAH_ENCODE_OPTIONS_INIT {0, NULL, 0, NULL}
+/* Each thread takes records, one after another, from their files to their codes, so that memory does not grow with the data set,
+ * but for the codes. A picture has the same code at any place in any data set and with any number of threads. */
 adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *dataset, const adah_encode_options *options,
                               adah_progress progress, adah_codes *codes, adah_status *status);
 void adah_codes_free(adah_codes *codes);

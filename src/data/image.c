@@ -40,10 +40,14 @@ adah_code adah_image_decode(const uint8_t *bytes, size_t n_bytes, const char *na
     return ADAH_OK;
 }
 
+adah_code adah_image_read(const char *path, uint8_t **bytes, size_t *n_bytes, adah_status *status) {
+    return adah_file_read(path, file_bytes_max, bytes, n_bytes, status);
+}
+
 adah_code adah_image_load(const char *path, size_t n_side, uint8_t *rgb, adah_status *status) {
     uint8_t *bytes;
     size_t n_bytes;
-    ADAH_TRY(adah_file_read(path, file_bytes_max, &bytes, &n_bytes, status));
+    ADAH_TRY(adah_image_read(path, &bytes, &n_bytes, status));
     adah_code code = adah_image_decode(bytes, n_bytes, path, n_side, rgb, status);
     adah_memory_free(bytes);
     return code;
@@ -64,7 +68,7 @@ adah_code adah_image_size(const uint8_t *bytes, size_t n_bytes, const char *name
 adah_code adah_image_load_thumbnail(const char *path, size_t n_side, adah_picture *picture, adah_status *status) {
     uint8_t *bytes;
     size_t n_bytes;
-    ADAH_TRY(adah_file_read(path, file_bytes_max, &bytes, &n_bytes, status));
+    ADAH_TRY(adah_image_read(path, &bytes, &n_bytes, status));
     adah_code code = decode(bytes, n_bytes, path, n_side, 1, picture, status);
     adah_memory_free(bytes);
     return code;

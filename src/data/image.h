@@ -15,7 +15,9 @@ adah_code adah_image_start(adah_status *status);
  * Only image loaders safe for foreign files. Refuses (naming the path and reason) missing, unreadable, empty and
  * truncated files, and pictures of more than 512 megapixels. */
 adah_code adah_image_load(const char *path, size_t n_side, uint8_t *rgb, adah_status *status);
-/* The same from bytes; `name` is for the message. */
+/* The two steps of it. *bytes: adah_memory_free. */
+adah_code adah_image_read(const char *path, uint8_t **bytes, size_t *n_bytes, adah_status *status);
+/* `name` is for the message. */
 adah_code adah_image_decode(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
                             adah_status *status);
 /* As adah_image_load, but keeps the aspect ratio, longer side at most n_side. */

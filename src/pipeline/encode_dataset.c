@@ -1,14 +1,12 @@
 /* encode_dataset.c - codes of a whole data set: to memory, to .npy files and back. */
 #include "base/file.h"
 #include "base/memory.h"
-#include "codes/codes.h"
 #include "base/npy.h"
-#include "pipeline/model.h"
-#include "pipeline/pair_source.h"
+#include "pipeline/encode_stream.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 void adah_codes_free(adah_codes *c) {
     adah_memory_free(c->image);
@@ -19,47 +17,17 @@ void adah_codes_free(adah_codes *c) {
     *c = (adah_codes){0};
 }
 
-static adah_code allocate_codes(adah_codes *c, size_t n, size_t n_bits, adah_status *status) {
+adah_code adah_codes_allocate(adah_codes *c, size_t n, size_t n_bits, int with_real, adah_status *status) {
     *c = (adah_codes){.n = n, .n_bits = n_bits};
-    c->image = adah_memory_alloc(n * n_bits / 8);
-    c->text = adah_memory_alloc(n * n_bits / 8);
+    c->image = adah_memory_zeroed(n, n_bits / 8);
+    c->text = adah_memory_zeroed(n, n_bits / 8);
     c->record = adah_memory_zeroed(n, sizeof *c->record);
-    if (c->image && c->text && c->record)
+    c->image_real = with_real ? adah_memory_floats(n * n_bits) : NULL;
+    c->text_real = with_real ? adah_memory_floats(n * n_bits) : NULL;
+    if (c->image && c->text && c->record && (!with_real || (c->image_real && c->text_real)))
         return ADAH_OK;
     adah_codes_free(c);
-    return adah_fail_memory(status, n * (n_bits / 8 * 2 + sizeof *c->record));
-}
-
-/* Relaxed codes of the records with an image, then their signs. */
-static adah_code encode_pairs(const adah_model *model, const adah_pair_set *set, int keep_real, adah_progress progress,
-                              adah_codes *out, adah_status *status) {
-    const size_t q = (size_t)model->state.config.n_bits;
-    size_t n = 0;
-    for (size_t i = 0; i < set->n; i++)
-        n += (size_t)adah_pair_set_has_image(set, i);
-    ADAH_TRY(allocate_codes(out, n, q, status));
-    for (size_t i = 0, k = 0; i < set->n; i++)
-        if (adah_pair_set_has_image(set, i))
-            out->record[k++] = i;
-    float *image = adah_memory_floats(n * q), *text = adah_memory_floats(n * q);
-    adah_code code = image && text ? ADAH_OK : adah_fail_memory(status, n * q * sizeof(float));
-    if (code == ADAH_OK)
-        code = adah_pair_set_encode(set, &model->state.config, (adah_parameters *)&model->state.parameters, out->record, n,
-                                    image, text, progress, status);
-    if (code == ADAH_OK) {
-        adah_codes_pack(image, n, q, out->image);
-        adah_codes_pack(text, n, q, out->text);
-    } else {
-        adah_codes_free(out);
-    }
-    if (code == ADAH_OK && keep_real) {
-        out->image_real = image;
-        out->text_real = text;
-        return ADAH_OK;
-    }
-    adah_memory_free(image);
-    adah_memory_free(text);
-    return code;
+    return adah_fail_memory(status, n * (n_bits / 8 * 2 + sizeof *c->record + (with_real ? 2 * n_bits * sizeof(float) : 0)));
 }
 
 /* The arrays that the model takes, values checked. */
@@ -76,29 +44,36 @@ static adah_code open_arrays(const adah_model *model, const adah_dataset *datase
     return code;
 }
 
+static uint64_t peak_bytes(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+}
+
+static void write_profile(size_t n, size_t n_threads, double seconds, const adah_stage_times *t, adah_encode_profile *profile) {
+    const double all = (double)n_threads * seconds, stages = t->read + t->decode + t->normalise + t->network;
+    *profile = (adah_encode_profile){n, n_threads, seconds, t->read, t->decode, t->normalise, t->network,
+                                     all > stages ? all - stages : 0, peak_bytes()};
+}
+
 adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *dataset, const adah_encode_options *options,
                               adah_progress progress, adah_codes *codes, adah_status *status) {
     static const adah_encode_options defaults = ADAH_ENCODE_OPTIONS_INIT;
     const adah_encode_options *o = options ? options : &defaults;
+    const double start = adah_stage_now();
     adah_feature_arrays arrays;
     ADAH_TRY(open_arrays(model, dataset, &arrays, status));
-    adah_image_store store = {.first_missing = ""};
-    adah_pair_source source = {0};
-    adah_codes out = {0};
+    adah_image_store store = {0};
+    adah_stage_times times = {0};
+    size_t n_threads = 1;
     adah_code code = ADAH_OK;
     if (model->state.image.kind == ADAH_INPUT_PIXELS)
-        code = adah_image_store_open(dataset, &model->state.config, (adah_parameters *)&model->state.parameters,
-                                     o->cache_folder, o->strict, progress, &store, status);
+        code = adah_image_store_find(dataset, &model->state.config, (adah_parameters *)&model->state.parameters, o->cache_folder,
+                                     o->strict, &store, status);
+    const adah_encode_source source = {model, dataset, &arrays, &store, o->strict, 0};
     if (code == ADAH_OK)
-        code = adah_pair_source_create(dataset, &arrays, &store, model->vocabulary, "labels", &source, status);
-    if (code == ADAH_OK)
-        code = encode_pairs(model, &source.set, o->keep_real, progress, &out, status);
-    if (code == ADAH_OK) {
-        out.n_skipped = store.n_missing;
-        snprintf(out.first_skipped, sizeof out.first_skipped, "%.500s", store.first_missing);
-        *codes = out;
-    }
-    adah_pair_source_free(&source);
+        code = adah_encode_stream(&source, o->keep_real, progress, codes, &times, &n_threads, status);
+    if (code == ADAH_OK && o->profile)
+        write_profile(adah_dataset_count(dataset), n_threads, adah_stage_now() - start, &times, o->profile);
     adah_image_store_close(&store);
     adah_feature_arrays_close(&arrays);
     return code;
@@ -195,7 +170,7 @@ static adah_code read_code_files(const char *prefix, adah_codes *out, adah_statu
         code = adah_fail(status, ADAH_ERROR_FORMAT, "%s.image.npy: %zu bytes a code, expected 1 to %d", prefix,
                          array[0].n_columns, ADAH_BITS_MAX / 8);
     if (code == ADAH_OK)
-        code = allocate_codes(out, array[0].n_rows, array[0].n_columns * 8, status);
+        code = adah_codes_allocate(out, array[0].n_rows, array[0].n_columns * 8, 0, status);
     if (code == ADAH_OK && out->n) {
         memcpy(out->image, array[0].items, out->n * out->n_bits / 8);
         memcpy(out->text, array[1].items, out->n * out->n_bits / 8);

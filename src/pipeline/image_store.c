@@ -1,14 +1,15 @@
-/* image_store.c - decode in parallel, run the frozen backbone, write the cache file, map it.
+/* image_store.c - a team of workers decodes and runs the frozen backbone, a picture at a time, and writes the items in order;
+ * the cache file is then mapped.
  *
  * File: 64-byte header {magic, n, item bytes, missing, checksum of the rest}, items, one byte an item (1: readable), message,
  * NUL. A damaged file is made again. */
 #define _XOPEN_SOURCE 700
 #include "pipeline/image_store.h"
 #include "base/memory.h"
-#include "base/parallel.h"
 #include "data/image.h"
 #include "model/backbone.h"
-#include "model/pair_set.h"
+#include "pipeline/picture_worker.h"
+#include "pipeline/worker_team.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -17,7 +18,7 @@
 #include <sys/stat.h>
 #include <xxhash.h>
 
-enum { CHUNK = 32, SAMPLE_IMAGES = 64 }; /* images decoded, then run through the backbone, at a time; to measure on */
+enum { SAMPLE_IMAGES = 64 }; /* to measure on */
 
 typedef struct store_header {
     char magic[8];
@@ -86,38 +87,21 @@ static adah_code checksum(const adah_dataset *dataset, const adah_config *config
 
 /* ---------------------------------------------------------------- making */
 
-typedef struct decoding {
-    const adah_dataset *dataset;
-    size_t start, n_side;
-    uint8_t *rgb;      /* CHUNK images */
-    uint8_t *readable; /* CHUNK */
-    adah_status fault[CHUNK];
-} decoding;
-
-static void decode(void *context, size_t i) {
-    decoding *d = context;
-    const size_t n_bytes = d->n_side * d->n_side * 3;
-    char *path = adah_file_join(adah_dataset_folder(d->dataset), adah_dataset_record(d->dataset, d->start + i)->file_name);
-    const adah_code code = path ? adah_image_load(path, d->n_side, d->rgb + i * n_bytes, &d->fault[i])
-                                : adah_fail_memory(&d->fault[i], 1);
-    d->readable[i] = code == ADAH_OK;
-    if (code != ADAH_OK)
-        memset(d->rgb + i * n_bytes, 0, n_bytes);
-    adah_memory_free(path);
+static adah_network_plan features_plan(const adah_config *config, size_t n_batch) {
+    return (adah_network_plan){.n_batch = n_batch, .image = adah_input_pixels((size_t)config->n_side), .features_only = 1};
 }
 
 static adah_code features_network(const adah_config *config, adah_parameters *parameters, size_t n_batch,
                                   adah_network **net, adah_status *status) {
-    const size_t n_side = (size_t)config->n_side;
-    const adah_network_plan plan = {.n_batch = n_batch, .image = adah_input_pixels(n_side), .features_only = 1};
+    const adah_network_plan plan = features_plan(config, n_batch);
     return adah_network_create(&plan, config, parameters, net, status);
 }
 
 typedef struct making {
     const adah_dataset *dataset;
     const adah_config *config;
-    decoding decoding;
-    adah_network *net;     /* of the frozen backbone; NULL: pixels are stored */
+    adah_parameters *parameters;
+    int strict;
     size_t n, item_bytes;
     uint8_t *has_image;
     size_t n_missing;
@@ -126,54 +110,82 @@ typedef struct making {
     XXH3_state_t *hash;    /* of all that is put behind the header */
 } making;
 
+/* One thread's, with why its last picture could not be read. */
+typedef struct maker {
+    adah_picture_worker *worker; /* its network is the frozen backbone; none: pixels are stored */
+    adah_status fault;
+} maker;
+
 static adah_code put(making *m, const void *bytes, size_t n_bytes, adah_status *status) {
     XXH3_64bits_update(m->hash, bytes, n_bytes);
     return adah_file_put(m->writer, bytes, n_bytes, status);
 }
 
-static adah_code put_chunk(making *m, size_t n, adah_status *status) {
-    if (!m->net)
-        return put(m, m->decoding.rgb, n * m->item_bytes, status);
-    float *x = adah_node_value(m->net->image.input);
-    const size_t n_pixels = m->decoding.n_side * m->decoding.n_side;
-    for (size_t i = 0; i < CHUNK; i++)
-        if (i < n)
-            adah_backbone_normalise(m->config, m->decoding.rgb + i * n_pixels * 3, m->decoding.n_side,
-                                    x + i * n_pixels * 3);
-        else
-            memset(x + i * n_pixels * 3, 0, n_pixels * 3 * sizeof *x);
-    ADAH_TRY(adah_graph_forward(m->net->graph, status));
-    return put(m, adah_node_value(m->net->image.feature), n * m->item_bytes, status);
+static adah_code open_maker(void *context, void **worker, adah_status *status) {
+    const making *m = context;
+    const size_t n_side = (size_t)m->config->n_side;
+    const adah_network_plan plan = features_plan(m->config, 1);
+    maker *k = adah_memory_zeroed(1, sizeof *k);
+    if (!k)
+        return adah_fail_memory(status, sizeof *k);
+    const adah_code code = adah_picture_worker_create(m->config->finetune ? NULL : &plan, m->config, m->parameters, n_side,
+                                                      &k->worker, status);
+    if (code != ADAH_OK)
+        adah_memory_free(k);
+    else
+        *worker = k;
+    return code;
 }
 
-static adah_code make_items(making *m, int strict, adah_progress progress, adah_status *status) {
-    for (size_t start = 0; start < m->n; start += CHUNK) {
-        const size_t n = m->n - start < CHUNK ? m->n - start : CHUNK;
-        m->decoding.start = start;
-        m->decoding.readable = m->has_image + start;
-        adah_parallel_for(n, 1, decode, &m->decoding);
-        for (size_t i = 0; i < n; i++) {
-            if (m->has_image[start + i])
-                continue;
-            const adah_status *fault = &m->decoding.fault[i];
-            if (strict || fault->code == ADAH_ERROR_MEMORY)
-                return adah_fail(status, fault->code, "%s", fault->message);
-            if (m->n_missing++ == 0)
-                snprintf(m->first_missing, sizeof m->first_missing, "%.500s", fault->message);
-        }
-        ADAH_TRY(put_chunk(m, n, status));
-        const adah_progress_event event = {m->net ? "computing feature maps" : "reading images", start + n, m->n, "", 0};
-        if (progress.function && progress.function(progress.user, &event))
-            return adah_fail(status, ADAH_ERROR_CANCELLED, "reading images was stopped");
-    }
-    return ADAH_OK;
+static void close_maker(void *context, void *worker) {
+    (void)context;
+    maker *k = worker;
+    adah_picture_worker_free(k->worker);
+    adah_memory_free(k);
 }
 
-static adah_code write_store(making *m, int strict, adah_progress progress, adah_status *status) {
+/* What is stored of the picture that was made last. */
+static void *item_of(const maker *k) {
+    return k->worker->network ? (void *)adah_node_value(k->worker->network->image.feature) : k->worker->rgb;
+}
+
+static adah_code make_item(void *context, void *worker, size_t i, size_t n, adah_status *status) {
+    (void)n; /* 1 */
+    making *m = context;
+    maker *k = worker;
+    m->has_image[i] = adah_picture_worker_read(k->worker, m->dataset, i, (size_t)m->config->n_side, &k->fault) == ADAH_OK;
+    if (!m->has_image[i] && (m->strict || k->fault.code == ADAH_ERROR_MEMORY))
+        return adah_fail(status, k->fault.code, "%s", k->fault.message);
+    if (!m->has_image[i])
+        memset(item_of(k), 0, m->item_bytes);
+    if (!m->has_image[i] || !k->worker->network)
+        return ADAH_OK;
+    adah_picture_worker_normalise(k->worker, m->config, k->worker->rgb, 0);
+    return adah_picture_worker_forward(k->worker, status);
+}
+
+static adah_code put_item(void *context, void *worker, size_t i, size_t n, adah_status *status) {
+    (void)n;
+    making *m = context;
+    const maker *k = worker;
+    if (!m->has_image[i] && m->n_missing++ == 0)
+        snprintf(m->first_missing, sizeof m->first_missing, "%.500s", k->fault.message);
+    return put(m, item_of(k), m->item_bytes, status);
+}
+
+static adah_code write_store(making *m, adah_progress progress, adah_status *status) {
     store_header header = {.n = m->n, .item_bytes = m->item_bytes};
+    const adah_team_job job = {.n_items = m->n,
+                               .n_piece = 1,
+                               .stage = m->config->finetune ? "reading images" : "computing feature maps",
+                               .context = m,
+                               .open = open_maker,
+                               .work = make_item,
+                               .deliver = put_item,
+                               .close = close_maker};
     memcpy(header.magic, store_magic, sizeof header.magic);
     ADAH_TRY(adah_file_put(m->writer, &header, sizeof header, status));
-    ADAH_TRY(make_items(m, strict, progress, status));
+    ADAH_TRY(adah_team_run(&job, progress, status));
     header.n_missing = m->n_missing;
     ADAH_TRY(put(m, m->has_image, m->n, status));
     ADAH_TRY(put(m, m->first_missing, strlen(m->first_missing) + 1, status));
@@ -183,31 +195,22 @@ static adah_code write_store(making *m, int strict, adah_progress progress, adah
 
 static adah_code make_store(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
                             const char *path, size_t item_bytes, int strict, adah_progress progress, adah_status *status) {
-    const size_t n_side = (size_t)config->n_side, n = adah_dataset_count(dataset);
-    making m = {.dataset = dataset, .config = config, .n = n, .item_bytes = item_bytes};
-    m.decoding.dataset = dataset;
-    m.decoding.n_side = n_side;
-    m.decoding.rgb = adah_memory_alloc(CHUNK * n_side * n_side * 3);
-    m.has_image = adah_memory_zeroed(n, 1);
-    m.hash = XXH3_createState();
-    adah_code code = m.decoding.rgb && m.has_image && m.hash ? adah_image_start(status)
-                                                              : adah_fail_memory(status, CHUNK * n_side * n_side * 3);
+    const size_t n = adah_dataset_count(dataset);
+    making m = {.dataset = dataset, .config = config, .parameters = parameters, .strict = strict, .n = n, .item_bytes = item_bytes,
+                .has_image = adah_memory_zeroed(n, 1), .hash = XXH3_createState()};
+    adah_code code = m.has_image && m.hash ? adah_image_start(status) : adah_fail_memory(status, n);
     if (code == ADAH_OK)
         XXH3_64bits_reset(m.hash);
-    if (code == ADAH_OK && !config->finetune)
-        code = features_network(config, parameters, CHUNK, &m.net, status);
     if (code == ADAH_OK)
         code = adah_file_create(path, &m.writer, status);
     if (code == ADAH_OK) {
-        code = write_store(&m, strict, progress, status);
+        code = write_store(&m, progress, status);
         if (code == ADAH_OK)
             code = adah_file_commit(m.writer, status);
         else
             adah_file_abort(m.writer);
     }
-    adah_network_free(m.net);
     XXH3_freeState(m.hash);
-    adah_memory_free(m.decoding.rgb);
     adah_memory_free(m.has_image);
     return code;
 }
@@ -215,18 +218,16 @@ static adah_code make_store(const adah_dataset *dataset, const adah_config *conf
 /* ---------------------------------------------------------------- a sample, to measure the network on */
 
 /* The first readable train images, normalised: x (n, 3, S, S). */
-static void load_sample(const adah_dataset *dataset, const adah_config *config, uint8_t *rgb, float *x, size_t *n) {
+static adah_code load_sample(const adah_dataset *dataset, const adah_config *config, float *x, size_t *n, adah_status *status) {
     const size_t n_side = (size_t)config->n_side;
-    *n = 0;
-    for (size_t i = 0; i < adah_dataset_count(dataset) && *n < SAMPLE_IMAGES; i++) {
-        uint8_t readable;
-        decoding d = {.dataset = dataset, .start = i, .n_side = n_side, .rgb = rgb, .readable = &readable};
-        if (adah_dataset_record(dataset, i)->split != ADAH_SPLIT_TRAIN)
-            continue;
-        decode(&d, 0);
-        if (readable)
-            adah_backbone_normalise(config, rgb, n_side, x + (*n)++ * n_side * n_side * 3);
-    }
+    adah_picture_worker *worker;
+    ADAH_TRY(adah_picture_worker_create(NULL, config, NULL, n_side, &worker, status));
+    for (size_t i = 0; i < adah_dataset_count(dataset) && *n < SAMPLE_IMAGES; i++)
+        if (adah_dataset_record(dataset, i)->split == ADAH_SPLIT_TRAIN &&
+            adah_picture_worker_read(worker, dataset, i, n_side, NULL) == ADAH_OK)
+            adah_backbone_normalise(config, worker->rgb, n_side, x + (*n)++ * n_side * n_side * 3);
+    adah_picture_worker_free(worker);
+    return ADAH_OK;
 }
 
 static adah_code measure_rms(const adah_config *config, adah_parameters *parameters, const float *x, size_t n, float *rms,
@@ -252,45 +253,48 @@ adah_code adah_image_measure_features(const adah_dataset *dataset, adah_config *
     if (config->feature_scale != 0)
         return ADAH_OK;
     const size_t n_pixels = (size_t)(config->n_side * config->n_side);
-    uint8_t *rgb = adah_memory_alloc(n_pixels * 3);
     float *x = adah_memory_floats(SAMPLE_IMAGES * n_pixels * 3), rms = 0;
     size_t n = 0;
-    adah_code code = rgb && x ? adah_image_start(status) : adah_fail_memory(status, SAMPLE_IMAGES * n_pixels * 12);
+    adah_code code = x ? adah_image_start(status) : adah_fail_memory(status, SAMPLE_IMAGES * n_pixels * 12);
     if (code == ADAH_OK)
-        load_sample(dataset, config, rgb, x, &n);
+        code = load_sample(dataset, config, x, &n, status);
     if (code == ADAH_OK && n)
         code = measure_rms(config, parameters, x, n, &rms, status);
     if (code == ADAH_OK)
         config->feature_scale = rms > 0 ? 1 / rms : 1;
-    adah_memory_free(rgb);
     adah_memory_free(x);
     return code;
 }
 
 /* ---------------------------------------------------------------- opening */
 
-static adah_code item_shape(const adah_config *config, adah_parameters *parameters, adah_shape *item,
-                            adah_status *status) {
+/* What is stored of an image. */
+static adah_code set_item(const adah_config *config, adah_parameters *parameters, adah_image_store *s, adah_status *status) {
     const size_t n_side = (size_t)config->n_side;
-    *item = (adah_shape){3, {3, n_side, n_side, 0}};
+    s->input = config->finetune ? ADAH_INPUT_PIXELS : ADAH_INPUT_MAP;
+    s->item = (adah_shape){3, {3, n_side, n_side, 0}};
     if (config->finetune)
         return ADAH_OK;
     adah_network *net;
     ADAH_TRY(features_network(config, parameters, 1, &net, status));
     const adah_shape f = adah_node_shape(net->image.feature);
-    *item = (adah_shape){3, {f.dim[1], f.dim[2], f.dim[3], 0}};
+    s->item = (adah_shape){3, {f.dim[1], f.dim[2], f.dim[3], 0}};
     adah_network_free(net);
     return ADAH_OK;
 }
 
+static size_t item_bytes(const adah_image_store *s) {
+    return adah_shape_count(s->item) * (s->input == ADAH_INPUT_MAP ? sizeof(float) : 1);
+}
+
 /* Maps the file, checks it and points into it. */
-static adah_code map_store(const char *path, size_t n, size_t item_bytes, adah_image_store *s, adah_status *status) {
+static adah_code map_store(const char *path, size_t n, adah_image_store *s, adah_status *status) {
     ADAH_TRY(adah_file_open_map(path, &s->map, status));
     store_header header;
-    const size_t fixed = sizeof header + n * item_bytes + n;
+    const size_t fixed = sizeof header + n * item_bytes(s) + n;
     if (s->map.n_bytes <= fixed || s->map.bytes[s->map.n_bytes - 1] != '\0' ||
         (memcpy(&header, s->map.bytes, sizeof header), memcmp(header.magic, store_magic, sizeof header.magic)) ||
-        header.n != n || header.item_bytes != item_bytes ||
+        header.n != n || header.item_bytes != item_bytes(s) ||
         header.sum != XXH3_64bits(s->map.bytes + sizeof header, s->map.n_bytes - sizeof header)) {
         adah_file_close_map(&s->map);
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged cache file", path);
@@ -299,37 +303,46 @@ static adah_code map_store(const char *path, size_t n, size_t item_bytes, adah_i
     s->n_missing = header.n_missing;
     const uint8_t *items = s->map.bytes + sizeof header;
     if (s->input == ADAH_INPUT_MAP)
-        s->maps = (const float *)(const void *)items;
+        s->rows.value = (const float *)(const void *)items;
     else
         s->rgb = items;
-    s->has_image = items + n * item_bytes;
+    s->has_image = items + n * item_bytes(s);
     s->first_missing = (const char *)s->has_image + n;
+    return ADAH_OK;
+}
+
+/* Takes the file, if there is a sound one. */
+static adah_code find_store(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                            const char *folder, int strict, adah_image_store *s, adah_status *status) {
+    char name[48], sum[40];
+    ADAH_TRY(checksum(dataset, config, parameters, sum, status));
+    snprintf(name, sizeof name, "%s.images", sum);
+    s->path = adah_file_join(folder, name);
+    if (!s->path)
+        return adah_fail_memory(status, strlen(folder));
+    if (adah_file_exists(s->path)) {
+        ADAH_TRY(set_item(config, parameters, s, status));
+        const adah_code code = map_store(s->path, adah_dataset_count(dataset), s, status);
+        if (code != ADAH_OK && code != ADAH_ERROR_FORMAT)
+            return code;
+    }
+    if (strict && s->n_missing)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s", s->first_missing);
     return ADAH_OK;
 }
 
 static adah_code open_store(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
                             const char *folder, int strict, adah_progress progress, adah_image_store *s,
                             adah_status *status) {
-    char name[48], sum[40];
-    ADAH_TRY(item_shape(config, parameters, &s->item, status));
-    s->input = config->finetune ? ADAH_INPUT_PIXELS : ADAH_INPUT_MAP;
-    const size_t item_bytes = adah_shape_count(s->item) * (s->input == ADAH_INPUT_MAP ? sizeof(float) : 1);
-    ADAH_TRY(checksum(dataset, config, parameters, sum, status));
-    snprintf(name, sizeof name, "%s.images", sum);
+    ADAH_TRY(find_store(dataset, config, parameters, folder, strict, s, status));
+    if (s->n)
+        return ADAH_OK;
     adah_status fault = {0};
     if (adah_file_make_folder(folder, &fault) != ADAH_OK)
         return adah_fail(status, fault.code, "%s; another folder for the cache can be given, or named by ADAH_CACHE", fault.message);
-    s->path = adah_file_join(folder, name);
-    if (!s->path)
-        return adah_fail_memory(status, strlen(folder));
-    const size_t n = adah_dataset_count(dataset);
-    if (!adah_file_exists(s->path) || map_store(s->path, n, item_bytes, s, NULL) == ADAH_ERROR_FORMAT)
-        ADAH_TRY(make_store(dataset, config, parameters, s->path, item_bytes, strict, progress, status));
-    if (!s->map.bytes)
-        ADAH_TRY(map_store(s->path, n, item_bytes, s, status));
-    if (strict && s->n_missing)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s", s->first_missing);
-    return ADAH_OK;
+    ADAH_TRY(set_item(config, parameters, s, status));
+    ADAH_TRY(make_store(dataset, config, parameters, s->path, item_bytes(s), strict, progress, status));
+    return map_store(s->path, adah_dataset_count(dataset), s, status);
 }
 
 adah_code adah_image_store_open(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
@@ -343,6 +356,22 @@ adah_code adah_image_store_open(const adah_dataset *dataset, const adah_config *
     if (code != ADAH_OK)
         adah_image_store_close(&s);
     else
+        *store = s;
+    return code;
+}
+
+adah_code adah_image_store_find(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                                const char *given_folder, int strict, adah_image_store *store, adah_status *status) {
+    char *folder;
+    adah_image_store s = {0};
+    const adah_code placed = cache_folder(given_folder, &folder, status);
+    if (placed != ADAH_OK)
+        return placed == ADAH_ERROR_MEMORY ? placed : ADAH_OK; /* no place, no file */
+    const adah_code code = find_store(dataset, config, parameters, folder, strict, &s, status);
+    adah_memory_free(folder);
+    if (code != ADAH_OK || s.n == 0)
+        adah_image_store_close(&s);
+    if (code == ADAH_OK)
         *store = s;
     return code;
 }

@@ -1,12 +1,12 @@
 /* image_store.h - the images of a data set as a network takes them in, computed once and kept in a cache file.
  *
  * A learning backbone takes pixels (S * S * 3 bytes an image); a frozen one has its feature maps (C * H * W floats) computed
- * here. The file's name is a checksum of everything its content depends on, so it is never stale. */
+ * here. Training makes the file, all else uses it when it is there. The file's name is a checksum of everything its content depends on, so it is never stale. */
 #ifndef ADAH_PIPELINE_IMAGE_STORE_H
 #define ADAH_PIPELINE_IMAGE_STORE_H
 
 #include "base/file.h"
-#include "model/network.h"
+#include "model/pair_set.h"
 
 typedef struct adah_image_store {
     adah_file_map map;
@@ -15,7 +15,7 @@ typedef struct adah_image_store {
     adah_input_kind input;     /* PIXELS or MAP */
     adah_shape item;           /* (3, S, S) or (C, H, W) */
     const uint8_t *rgb;        /* PIXELS: n * S * S * 3 */
-    const float *maps;         /* MAP: n * C * H * W */
+    adah_float_rows rows;      /* MAP: n * C * H * W */
     const uint8_t *has_image;  /* n; 0 where the image could not be read */
     size_t n_missing;
     const char *first_missing; /* why the first could not be read, "" when none */
@@ -26,6 +26,9 @@ typedef struct adah_image_store {
 adah_code adah_image_store_open(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
                                 const char *folder, int strict, adah_progress progress, adah_image_store *store,
                                 adah_status *status);
+/* The same of a file that is there already: store->n is 0 where there is none, or a damaged one. */
+adah_code adah_image_store_find(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                                const char *folder, int strict, adah_image_store *store, adah_status *status);
 /* A config->feature_scale of 0 becomes what gives f^I of the first train images a mean square of 1. */
 adah_code adah_image_measure_features(const adah_dataset *dataset, adah_config *config, adah_parameters *parameters,
                                       adah_status *status);

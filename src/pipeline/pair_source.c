@@ -109,7 +109,7 @@ static void set_images(adah_pair_set *set, const adah_feature_arrays *arrays, co
         set->image_float = arrays->image.rows;
     } else if (store) {
         set->image = (adah_side_input){store->input, store->item};
-        set->image_float.value = store->maps;
+        set->image_float = store->rows;
         set->image_rgb = store->rgb;
         set->has_image = store->has_image;
     }

@@ -127,15 +127,22 @@ stderr_has '120 x 2, .* 120 x 3, expected the same'
 expect 1 eval --codes codes --query-codes longer --data scenes
 stderr_has '(16|24) bits?.*(16|24)'
 
-# A damaged checkpoint is told, not continued from; a cache that is damaged is made again.
+# A damaged checkpoint is told, not continued from; a cache that is damaged is done without, and made again by a training.
 echo nonsense >resumed.safetensors.checkpoint
 expect 1 train --data scenes --model resumed.safetensors --epochs 1 --resume --quiet "${quick[@]}"
 stderr_has 'resumed.safetensors.checkpoint'
 check test ! -e resumed.safetensors
 for file in "$ADAH_CACHE"/*; do
+    [ ! -f "$file" ] || cp "$file" "$file.kept"
     [ ! -f "$file" ] || flip "$file" $(($(size_of "$file") / 2))
 done
 expect 0 encode --model model.safetensors --data scenes --out again --quiet
 check cmp codes.image.npy again.image.npy
+expect 0 train --data scenes --model again.safetensors --epochs 1 --quiet "${quick[@]}"
+n_made=0
+for file in "$ADAH_CACHE"/*.kept; do
+    ! cmp -s "$file" "${file%.kept}" || n_made=$((n_made + 1))
+done
+check test "$n_made" = 1
 check_no_leftovers .
 finish

@@ -46,6 +46,20 @@ check test "$(head -1 codes.ids)" = "$(head -1 scenes/metadata.jsonl | sed 's/.*
 expect 0 encode --model model.safetensors --data scenes --out codes2 --threads 1
 check cmp codes.image.npy codes2.image.npy
 check cmp codes.text.npy codes2.text.npy
+expect 0 encode --model model.safetensors --data scenes --out codes2 --cache no-cache --profile
+check test ! -e no-cache
+check cmp codes.image.npy codes2.image.npy
+stdout_has '^[0-9.]+ records a second \(120 in [0-9.]+ s, threads: [0-9]+\)$'
+stdout_has '^time: reading [0-9.]+ %, decoding [0-9.]+ %, normalising [0-9.]+ %, network [0-9.]+ %, rest [0-9.]+ %$'
+stdout_has '^peak memory: [0-9.]+ MB$'
+expect 0 encode --model model.safetensors --data scenes --out codes2 --json --profile
+check_json
+for key in n n_bits n_skipped n_records n_threads per_second peak_bytes reading decoding normalising network rest; do
+    check grep -q "\"$key\": [0-9]" json
+done
+expect 0 encode --model model.safetensors --data scenes --out codes2 --json
+check_json
+check_not grep -q profile json
 
 expect 0 index create --model model.safetensors --data scenes --index scenes.adah
 stdout_has '^scenes.adah: 120 records$'

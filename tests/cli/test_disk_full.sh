@@ -58,8 +58,10 @@ cat /dev/zero >"$small/filler" 2>/dev/null # to the last byte
 full overlay.png attend --model model.safetensors --image scenes/images/scene-00001.png --out "$small/overlay.png"
 check test ! -e "$small/overlay.png"
 full codes encode --model model.safetensors --data scenes --out "$small/codes" --quiet
-full cache encode --model model.safetensors --data scenes --out codes --cache "$small/cache" --quiet
-check test ! -e codes.ids
+full cache train --data scenes --model other.safetensors --epochs 1 --cache "$small/cache" --quiet "${quick[@]}"
+check test ! -e other.safetensors
+# Encoding keeps nothing there.
+expect 0 encode --model model.safetensors --data scenes --out codes --cache "$small/cache" --quiet
 
 # With room again everything goes through.
 rm -rf "${small:?}"/*
