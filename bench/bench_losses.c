@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { N_BATCH = 128, N_RUNS = 200 };
+enum { N_BATCH = 128, N_RUNS = 50 };
 
 static float *draw(size_t n, adah_random *r) {
     float *x = adah_memory_floats(n);

@@ -24,7 +24,7 @@ const char *const adah_term_name[ADAH_N_TERMS] = {"text_to_image",         "imag
                                                   "image_to_image",        "text_to_text",
                                                   "text_to_image_hidden", "image_to_text_hidden"};
 
-enum { WORTH_A_THREAD = 1 << 18 }; /* so many subtractions */
+enum { WORTH_A_THREAD = 1 << 17 /* so many subtractions */ };
 
 struct adah_objective {
     adah_objective_options options;
@@ -96,7 +96,7 @@ static void turn_database(const triplet_pass *pass) {
 }
 
 /* d(j) of a query's code a. */
-static void distances(const float *a, const float *turned, size_t q, size_t n, float *d) {
+ADAH_CLONES static void distances(const float *a, const float *turned, size_t q, size_t n, float *d) {
     memset(d, 0, n * sizeof *d);
     for (size_t c = 0; c < q; c++) {
         const float a_c = a[c], *b = turned + c * n;
@@ -109,16 +109,43 @@ static void distances(const float *a, const float *turned, size_t q, size_t n, f
         d[j] = sqrtf(d[j]);
 }
 
-/* Row i: distances, loss, counts and slopes of its triplets. */
-ADAH_CLONES static void triplet_row(void *context, size_t i) {
+/* How many triplets of the similar item j are active, of a query with distances d and similarities s to n items; each takes 1
+ * from slope(k). Minima in place of && suit vector units. */
+ADAH_CLONES static float active_triplets(const adah_objective_options *options, size_t j, const float *s, const float *d, size_t n,
+                                         float *slope) {
+    const float margin = options->margin, s_j = s[j], d_j = d[j], nearest = options->semi_hard ? d_j : -1;
+    float count = 0;
+#pragma omp simd reduction(+ : count)
+    for (size_t k = 0; k < n; k++) {
+        const float gap = s_j - s[k], violation = margin * gap + d_j - d[k], beyond = d[k] - nearest;
+        float least = violation < beyond ? violation : beyond;
+        least = gap < least ? gap : least;
+        const float on = least > 0 ? 1.0f : 0.0f;
+        count += on;
+        slope[k] -= on;
+    }
+    return count;
+}
+
+/* How many are less similar than s_j. */
+ADAH_CLONES static float less_similar(float s_j, const float *s, size_t n) {
+    float count = 0;
+#pragma omp simd reduction(+ : count)
+    for (size_t k = 0; k < n; k++)
+        count += s[k] < s_j ? 1.0f : 0.0f;
+    return count;
+}
+
+/* Row i: distances, loss, counts and slopes of its triplets. A triplet violates by (d + epsilon S) at j less the same at k, so
+ * that with the slopes, which count how often an item stands on either side, the loss is the sum of slope (d + epsilon S). */
+static void triplet_row(void *context, size_t i) {
     const triplet_pass *pass = context;
     adah_objective *o = pass->o;
     const size_t n = n_columns(pass), q = o->options.n_bits;
-    const float margin = o->options.margin;
-    const int semi_hard = o->options.semi_hard;
+    const float *similarity = pass->similarity + i * pass->n_columns;
     float *d = o->distance + i * n, *slope = o->slope + i * n, *s = o->likeness + i * n;
     distances(pass->query + i * q, o->turned, q, n, d);
-    memcpy(s, pass->similarity + i * pass->n_columns, n * sizeof *s);
+    memcpy(s, similarity, n * sizeof *s);
     if (pass->same_set)
         s[i] = INFINITY; /* more similar than any: never k */
     memset(slope, 0, n * sizeof *slope);
@@ -126,27 +153,17 @@ ADAH_CLONES static void triplet_row(void *context, size_t i) {
     for (size_t j = 0; j < n; j++) {
         if (s[j] <= 0 || (pass->same_set && j == i))
             continue;
-        const float s_j = s[j], d_j = d[j], nearest = semi_hard ? d_j : -1;
-        float sum = 0, count = 0, pairs = 0;
-#pragma omp simd reduction(+ : sum, count, pairs)
-        for (size_t k = 0; k < n; k++) {
-            const float gap = s_j - s[k], violation = margin * gap + d_j - d[k];
-            const float in = gap > 0 ? 1.0f : 0.0f;
-            const float on = gap > 0 && violation > 0 && d[k] > nearest ? 1.0f : 0.0f;
-            sum += on > 0 ? violation : 0.0f;
-            count += on;
-            pairs += in;
-            slope[k] -= on;
-        }
+        const float count = active_triplets(&o->options, j, s, d, n, slope);
         slope[j] += count;
-        loss += sum;
         active += count;
-        valid += pairs;
+        if (!o->options.mean_over_active)
+            valid += less_similar(s[j], s, n);
     }
-    /* What (H_i^A - H_j^B) is multiplied by. At d = 0 the norm has no derivative; 0 is taken. */
-#pragma omp simd
-    for (size_t j = 0; j < n; j++)
+    for (size_t j = 0; j < n; j++) {
+        loss += slope[j] * ((double)d[j] + (double)o->options.margin * similarity[j]);
+        /* What (H_i^A - H_j^B) is multiplied by. At d = 0 the norm has no derivative; 0 is taken. */
         slope[j] = d[j] > 1e-6f ? slope[j] / d[j] : 0;
+    }
     o->row_loss[i] = loss;
     o->row_active[i] = active;
     o->row_valid[i] = valid;
