@@ -51,6 +51,16 @@ uint64_t adah_random_below(adah_random *r, uint64_t n) {
 
 float adah_random_uniform(adah_random *r) { return (float)(adah_random_next(r) >> 40) * 0x1p-24f; }
 
+/* Whole numbers compare as the floats made of them: k 2^-24 >= limit where k >= limit 2^24. The generator is copied so that it
+ * stays in registers. */
+void adah_random_compare(adah_random *r, float limit, size_t n, uint8_t *at_least) {
+    const uint64_t least = (uint64_t)ceil((double)limit * 0x1p24);
+    adah_random g = *r;
+    for (size_t i = 0; i < n; i++)
+        at_least[i] = adah_random_next(&g) >> 40 >= least;
+    *r = g;
+}
+
 float adah_random_normal(adah_random *r) {
     double u = ((double)(adah_random_next(r) >> 11) + 1) * 0x1p-53; /* (0, 1] */
     double v = (double)(adah_random_next(r) >> 11) * 0x1p-53;

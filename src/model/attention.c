@@ -6,6 +6,7 @@
 #include "model/attention.h"
 #include "base/parallel.h"
 #include "base/random.h"
+#include "base/vector.h"
 
 #include <math.h>
 #include <string.h>
@@ -121,7 +122,7 @@ static float share(const mask_pass *m, size_t i) {
     return m->keep ? m->z[i] : (m->presence ? m->presence[i] : 1) - m->z[i];
 }
 
-static void apply_forward_item(void *context, size_t b) {
+ADAH_CLONES static void apply_forward_item(void *context, size_t b) {
     const mask_pass *m = context;
     const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
     for (size_t c = 0; c < n_c; c++)
@@ -129,7 +130,7 @@ static void apply_forward_item(void *context, size_t b) {
             m->out[(b * n_c + c) * n_p + p] = share(m, b * n_p + p) * m->f[(b * n_c + c) * n_p + p];
 }
 
-static void apply_backward_item(void *context, size_t b) {
+ADAH_CLONES static void apply_backward_item(void *context, size_t b) {
     const mask_pass *m = context;
     const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
     const float sign = m->keep ? 1.0f : -1.0f;
@@ -154,7 +155,7 @@ static float divisor(const mask_pass *m, size_t b) {
     return sum;
 }
 
-static void mean_forward_item(void *context, size_t b) {
+ADAH_CLONES static void mean_forward_item(void *context, size_t b) {
     const mask_pass *m = context;
     const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
     const float n_kept = divisor(m, b);
@@ -172,23 +173,28 @@ static void mean_forward_item(void *context, size_t b) {
 }
 
 /* y(c) = sum_p w(p) f(c,p) / N, N = sum_p w(p) (or H*W):  dy(c)/dw(p) = (f(c,p) - y(c)) / N  (or f(c,p) / N). */
-static void mean_backward_item(void *context, size_t b) {
+ADAH_CLONES static void mean_backward_item(void *context, size_t b) {
     const mask_pass *m = context;
     const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
     const float n_kept = divisor(m, b);
     if (n_kept <= 0)
         return;
     const float sign = m->keep ? 1.0f : -1.0f;
+    float *dz = m->dz ? m->dz + b * n_p : NULL;
     for (size_t c = 0; c < n_c; c++) {
         const size_t row = (b * n_c + c) * n_p;
-        const float slope = m->dy[b * n_c + c] / n_kept;
+        const float slope = m->dy[b * n_c + c] / n_kept, signed_slope = sign * slope;
         const float centre = m->e->pooling == ADAH_POOL_ALL ? 0 : m->y[b * n_c + c];
-        if (m->df)
+        const float *f = m->f + row;
+        float *df = m->df ? m->df + row : NULL;
+        if (df)
+#pragma omp simd
             for (size_t p = 0; p < n_p; p++)
-                m->df[row + p] += slope * share(m, b * n_p + p);
-        if (m->dz)
+                df[p] += slope * share(m, b * n_p + p);
+        if (dz)
+#pragma omp simd
             for (size_t p = 0; p < n_p; p++)
-                m->dz[b * n_p + p] += sign * slope * (m->f[row + p] - centre);
+                dz[p] += signed_slope * (f[p] - centre);
     }
 }
 

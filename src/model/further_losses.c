@@ -1,5 +1,6 @@
 /* further_losses.c - plain loops; the two softmax terms give their logits' derivative first, then the codes'. */
 #include "model/further_losses.h"
+#include "base/vector.h"
 
 #include <math.h>
 #include <string.h>
@@ -81,6 +82,7 @@ static float dot(const float *a, const float *b, size_t n) {
 
 /* y += factor * x */
 static void add_scaled(float *y, const float *x, float factor, size_t n) {
+#pragma omp simd
     for (size_t c = 0; c < n; c++)
         y[c] += factor * x[c];
 }
@@ -111,10 +113,36 @@ double adah_proxy_loss(const float *h, const float *proxy, const float *target, 
     return loss;
 }
 
-double adah_contrastive_loss(const float *query, const float *database, const float *bank, size_t n_bank,
+/* Database items of the contrastive term. */
+typedef struct database {
+    const float *batch, *bank;
+    size_t n_batch, n, n_bits; /* n: with the bank */
+} database;
+
+static const float *code_of(const database *d, size_t j) {
+    return j < d->n_batch ? d->batch + j * d->n_bits : d->bank + (j - d->n_batch) * d->n_bits;
+}
+
+ADAH_CLONES static void contrastive_logits(const database *d, const float *query, float scale, float *logits) {
+    for (size_t j = 0; j < d->n; j++)
+        logits[j] = scale * dot(query, code_of(d, j), d->n_bits);
+}
+
+/* slope(j) scale is the derivative by the j-th product of codes. */
+ADAH_CLONES static void contrastive_gradients(const database *d, const float *query, float scale, const float *slope,
+                                              float *query_gradient, float *database_gradient) {
+    for (size_t j = 0; j < d->n; j++) {
+        add_scaled(query_gradient, code_of(d, j), slope[j] * scale, d->n_bits);
+        if (j < d->n_batch)
+            add_scaled(database_gradient + j * d->n_bits, query, slope[j] * scale, d->n_bits);
+    }
+}
+
+double adah_contrastive_loss(const float *query, const float *others, const float *bank, size_t n_bank,
                              const float *similarity, size_t n_batch, size_t n_bits, float temperature, float weight,
                              float *query_gradient, float *database_gradient, float *scratch) {
     const size_t n = n_batch + n_bank;
+    const database d = {others, bank, n_batch, n, n_bits};
     const float scale = 1 / ((float)n_bits * temperature);
     double loss = 0;
     size_t n_queries = 0;
@@ -125,19 +153,14 @@ double adah_contrastive_loss(const float *query, const float *database, const fl
         if (!(mass > 0))
             continue;
         float *logits = scratch, *slope = scratch + n, *target = scratch + 2 * n;
+        contrastive_logits(&d, query + i * n_bits, scale, logits);
         for (size_t j = 0; j < n; j++) {
-            const float *g = j < n_batch ? database + j * n_bits : bank + (j - n_batch) * n_bits;
-            logits[j] = scale * dot(query + i * n_bits, g, n_bits);
             target[j] = (float)(similarity[i * n + j] / mass);
             slope[j] = 0;
         }
         loss += cross_entropy(logits, target, n, weight / (double)n_queries, slope) / (double)n_queries;
-        for (size_t j = 0; query_gradient && j < n; j++) {
-            const float *g = j < n_batch ? database + j * n_bits : bank + (j - n_batch) * n_bits;
-            add_scaled(query_gradient + i * n_bits, g, slope[j] * scale, n_bits);
-            if (j < n_batch)
-                add_scaled(database_gradient + j * n_bits, query + i * n_bits, slope[j] * scale, n_bits);
-        }
+        if (query_gradient)
+            contrastive_gradients(&d, query + i * n_bits, scale, slope, query_gradient + i * n_bits, database_gradient);
     }
     return loss;
 }

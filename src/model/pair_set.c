@@ -2,17 +2,26 @@
 #include "model/pair_set.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "base/vector.h"
 #include "model/backbone.h"
 
 #include <math.h>
 #include <string.h>
 
+ADAH_CLONES static void copy_scaled(const float *from, float scale, size_t n, float *x) {
+#pragma omp simd
+    for (size_t k = 0; k < n; k++)
+        x[k] = scale * from[k];
+}
+
 void adah_float_item(const adah_float_rows *rows, adah_side_input input, size_t i, float *x) {
     const size_t n = adah_shape_count(input.item);
     const size_t n_tokens = input.kind == ADAH_INPUT_TOKENS ? input.item.dim[0] : 1, n_channels = n / n_tokens;
     const float *from = rows->value + (rows->row ? rows->row[i] : i) * n, scale = rows->scale == 0 ? 1 : rows->scale;
-    for (size_t k = 0; n_tokens == 1 && k < n; k++)
-        x[k] = scale * from[k];
+    if (n_tokens == 1 && scale == 1)
+        memcpy(x, from, n * sizeof *x);
+    else if (n_tokens == 1)
+        copy_scaled(from, scale, n, x);
     for (size_t p = 0; n_tokens > 1 && p < n_tokens; p++)
         for (size_t c = 0; c < n_channels; c++)
             x[c * n_tokens + p] = scale * from[p * n_channels + c];

@@ -12,11 +12,13 @@
  * In the first epochs, the warm-up, the masks keep everything and step 2 is left out. A deep rival has its own losses in step 1
  * and its adversary, if any, in step 2 (rival_loss.h).
  *
- * Randomness is drawn from (seed, epoch) and (seed, step) alone, so that the state of a training is its numbers. */
+ * Randomness is drawn from (seed, epoch) and (seed, step) alone, so that the state of a training is its numbers. What the next
+ * batch of the epoch holds is therefore known, and a thread of its own gathers its pictures and texts during the steps. */
 #define _POSIX_C_SOURCE 200809L
 #include "model/train.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "model/augment.h"
 #include "model/checkpoint.h"
 #include "model/batch_loss.h"
@@ -24,6 +26,7 @@
 #include "nn/optimiser.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -45,6 +48,12 @@ typedef char counters_fit[sizeof(counters) <= ADAH_N_COUNTERS * sizeof(double) ?
 /* A rival's losses stand in the places of the first terms. */
 typedef char rival_losses_fit[(int)ADAH_RIVAL_LOSSES_MAX <= (int)ADAH_N_TERMS ? 1 : -1];
 
+/* Pairs as the network takes them in. */
+typedef struct batch {
+    size_t *items;      /* of the set */
+    float *image, *text;
+} batch;
+
 typedef struct trainer {
     const adah_training *t;
     const adah_config *config;
@@ -57,7 +66,11 @@ typedef struct trainer {
     unsigned groups_head, groups_attention, groups_kept; /* kept: what the state of a training holds */
     int classify;
     size_t *order;           /* of the pairs, this epoch */
-    size_t *items;           /* the batch */
+    batch batch[2];          /* this one and the next; the arrays of the first are the input nodes' own */
+    int current;             /* which is this one */
+    int is_loading;          /* a thread loads the other one, */
+    size_t step_loading;     /* which is this step's of the epoch */
+    pthread_t loader;
     uint8_t *pictures;       /* the batch's, cropped and mirrored; NULL: they are taken as they are */
     float **best;
     union {
@@ -77,17 +90,37 @@ static double now(void) {
 
 /* ---------------------------------------------------------------- setting up */
 
+static void end_loading(trainer *r) {
+    if (r->is_loading)
+        pthread_join(r->loader, NULL);
+    r->is_loading = 0;
+}
+
 static void trainer_free(trainer *r) {
+    end_loading(r);
     adah_network_free(r->net);
     adah_batch_loss_free(r->loss);
     adah_rival_loss_free(r->rival);
     adah_memory_free(r->order);
-    adah_memory_free(r->items);
+    for (int i = 0; i < 2; i++)
+        adah_memory_free(r->batch[i].items);
+    adah_memory_free(r->batch[1].image);
+    adah_memory_free(r->batch[1].text);
     adah_memory_free(r->pictures);
     for (size_t i = 0; r->best && i < r->parameters->n; i++)
         adah_memory_free(r->best[i]);
     adah_memory_free(r->best);
     adah_memory_free(r->history);
+}
+
+static adah_code make_batches(trainer *r, adah_status *status) {
+    adah_node *const image = r->net->image.input, *const text = r->net->text.input;
+    const size_t n_image = adah_shape_count(adah_node_shape(image)), n_text = adah_shape_count(adah_node_shape(text));
+    r->batch[0] = (batch){adah_memory_zeroed(r->n_batch, sizeof(size_t)), adah_node_value(image), adah_node_value(text)};
+    r->batch[1] = (batch){adah_memory_zeroed(r->n_batch, sizeof(size_t)), adah_memory_floats(n_image), adah_memory_floats(n_text)};
+    if (!r->batch[0].items || !r->batch[1].items || !r->batch[1].image || !r->batch[1].text)
+        return adah_fail_memory(status, (n_image + n_text) * sizeof(float));
+    return ADAH_OK;
 }
 
 static adah_code trainer_create(const adah_training *t, adah_parameters *parameters, trainer *r, adah_status *status) {
@@ -128,12 +161,12 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
         ADAH_TRY(adah_batch_loss_create(c, t->set, r->n_batch, t->classify ? t->set->n_labels : 0, parameters, &r->loss, status));
     ADAH_TRY(adah_parameters_train(parameters, r->groups_head | r->groups_attention, status));
     r->order = adah_memory_zeroed(r->n_all, sizeof *r->order);
-    r->items = adah_memory_zeroed(r->n_batch, sizeof *r->items);
+    ADAH_TRY(make_batches(r, status));
     if (adah_augment_wanted(c) && !(r->pictures = adah_memory_zeroed(r->n_batch, adah_shape_count(t->set->image.item))))
         return adah_fail_memory(status, r->n_batch * adah_shape_count(t->set->image.item));
     r->best = adah_memory_zeroed(parameters->n, sizeof *r->best);
     r->history = adah_memory_text("");
-    if (!r->order || !r->items || !r->best || !r->history)
+    if (!r->order || !r->best || !r->history)
         return adah_fail_memory(status, r->n_all * sizeof *r->order);
     for (size_t i = 0; i < parameters->n; i++)
         if (parameters->item[i]->group & r->groups_kept) {
@@ -249,23 +282,49 @@ static adah_code step_rival(trainer *r, adah_status *status) {
     return update(r, r->groups_attention, &s->n_updates_attention, status);
 }
 
-static void load_batch(trainer *r) {
+static void load(trainer *r, size_t step, batch *b) {
     const adah_pair_set *set = r->t->set;
-    const size_t n = r->n_batch, start = (size_t)r->state.c.step * n;
+    const size_t n = r->n_batch;
     for (size_t i = 0; i < n; i++)
-        r->items[i] = r->t->items[r->order[start + i]];
-    float *x = adah_node_value(r->net->image.input);
+        b->items[i] = r->t->items[r->order[step * n + i]];
     if (r->pictures) {
-        const uint64_t step = (uint64_t)r->state.c.epoch * (r->n_all / r->n_batch) + (uint64_t)r->state.c.step;
-        adah_augment_images(set, r->config, r->items, n, adah_random_mix(STREAM_AUGMENT, step), r->pictures, x);
+        const uint64_t number = (uint64_t)r->state.c.epoch * (r->n_all / n) + step;
+        adah_augment_images(set, r->config, b->items, n, adah_random_mix(STREAM_AUGMENT, number), r->pictures, b->image);
     } else {
-        adah_pair_set_images(set, r->config, r->items, n, n, x);
+        adah_pair_set_images(set, r->config, b->items, n, n, b->image);
     }
-    adah_pair_set_texts(set, r->items, n, n, adah_node_value(r->net->text.input));
+    adah_pair_set_texts(set, b->items, n, n, b->text);
+}
+
+/* The loader: alone, beside the threads that compute. */
+static void *load_other(void *context) {
+    trainer *r = context;
+    adah_parallel_set_threads(1);
+    load(r, r->step_loading, &r->batch[!r->current]);
+    return NULL;
+}
+
+/* Gives this step's batch to the network and to the losses, and has the next one loaded meanwhile. Where a thread cannot be
+ * started or is not wanted, each step loads its own. */
+static void begin_batch(trainer *r) {
+    const size_t step = (size_t)r->state.c.step;
+    if (r->is_loading) {
+        end_loading(r);
+        r->current = !r->current;
+    } else {
+        load(r, step, &r->batch[r->current]);
+    }
+    const batch *b = &r->batch[r->current];
+    adah_node_borrow(r->net->image.input, b->image);
+    adah_node_borrow(r->net->text.input, b->text);
+    if (step + 1 < n_steps(r) && adah_parallel_threads() > 1) {
+        r->step_loading = step + 1;
+        r->is_loading = !pthread_create(&r->loader, NULL, load_other, r);
+    }
     if (r->rival)
-        adah_rival_loss_begin(r->rival, r->items, r->order + start);
+        adah_rival_loss_begin(r->rival, b->items, r->order + step * r->n_batch);
     else
-        adah_batch_loss_begin(r->loss, r->items, (uint64_t)r->state.c.n_updates_head);
+        adah_batch_loss_begin(r->loss, b->items, (uint64_t)r->state.c.n_updates_head);
 }
 
 /* ---------------------------------------------------------------- epochs */
@@ -382,7 +441,7 @@ static adah_code run_epoch(trainer *r, adah_status *status) {
     adah_random random = adah_random_seeded(r->config->seed, adah_random_mix(STREAM_ORDER, (uint64_t)s->epoch));
     adah_random_permutation(&random, n_pairs(r), r->order);
     while (s->step < (double)n_steps(r)) {
-        load_batch(r);
+        begin_batch(r);
         if (r->rival) {
             ADAH_TRY(step_rival(r, status));
         } else {

@@ -3,11 +3,13 @@
 #include "nn/graph_internal.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "base/vector.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { CHUNK = 16384 }; /* floats worth a thread */
+enum { CHUNK = 16384, CHUNKS_A_THREAD = 4 }; /* floats at once; how many chunks are worth waking a thread */
+enum { DRAWS = 8192, EXPONENTIALS = 4096 };   /* random numbers, exponentials worth it */
 
 /* ---------------------------------------------------------------- elementwise */
 
@@ -20,10 +22,10 @@ typedef struct range {
 static size_t chunk_end(const range *r, size_t begin) { return r->n - begin < CHUNK ? r->n : begin + CHUNK; }
 
 static void for_chunks(range r, void (*body)(void *context, size_t chunk)) {
-    adah_parallel_for((r.n + CHUNK - 1) / CHUNK, 1, body, &r);
+    adah_parallel_for((r.n + CHUNK - 1) / CHUNK, CHUNKS_A_THREAD, body, &r);
 }
 
-static void add_chunk(void *context, size_t chunk) {
+ADAH_CLONES static void add_chunk(void *context, size_t chunk) {
     const range *r = context;
     for (size_t i = chunk * CHUNK, end = chunk_end(r, i); i < end; i++)
         r->out[i] += r->x[i];
@@ -33,14 +35,14 @@ void adah_shared_add(float *y, const float *x, size_t n) { for_chunks((range){.x
 
 /* FORWARD of x gives y; SLOPE of y gives dy/dx. In place (dx == dy) the gradient is replaced, else added to. */
 #define DEFINE_ELEMENTWISE(name, FORWARD, SLOPE)                                                                     \
-    static void name##_forward_chunk(void *context, size_t chunk) {                                                  \
+    ADAH_CLONES static void name##_forward_chunk(void *context, size_t chunk) {                                      \
         const range *r = context;                                                                                    \
         for (size_t i = chunk * CHUNK, end = chunk_end(r, i); i < end; i++) {                                        \
             float x = r->x[i];                                                                                       \
             r->out[i] = FORWARD;                                                                                     \
         }                                                                                                            \
     }                                                                                                                \
-    static void name##_backward_chunk(void *context, size_t chunk) {                                                 \
+    ADAH_CLONES static void name##_backward_chunk(void *context, size_t chunk) {                                     \
         const range *r = context;                                                                                    \
         size_t begin = chunk * CHUNK, end = chunk_end(r, begin);                                                     \
         if (r->out == r->dy) {                                                                                       \
@@ -71,7 +73,10 @@ DEFINE_ELEMENTWISE(relu, x < 0 ? 0 : x, y > 0 ? 1.0f : 0.0f)
 DEFINE_ELEMENTWISE(relu6, x > 0 ? (x < 6 ? x : 6) : 0, y > 0 && y < 6 ? 1.0f : 0.0f)
 DEFINE_ELEMENTWISE(tanh, tanhf(x), 1 - y * y)
 
-/* ---------------------------------------------------------------- softmax over each row */
+/* ---------------------------------------------------------------- rows: softmax, dropout */
+
+/* Rows of the node that hold at least n_floats. */
+static size_t rows_of(const adah_node *node, size_t n_floats) { return 1 + n_floats * node->shape.dim[0] / node->n; }
 
 static void softmax_forward_row(void *context, size_t row) {
     const adah_node *node = context;
@@ -90,60 +95,78 @@ static void softmax_forward_row(void *context, size_t row) {
 
 static adah_code softmax_forward(adah_node *node, adah_status *status) {
     (void)status;
-    adah_parallel_for(node->shape.dim[0], 1, softmax_forward_row, node);
+    adah_parallel_for(node->shape.dim[0], rows_of(node, EXPONENTIALS), softmax_forward_row, node);
     return ADAH_OK;
 }
 
-/* dx = y (dy - sum y dy) */
+/* dx = y (dy - sum y dy); node->dx[0] is dx. */
+ADAH_CLONES static void softmax_backward_row(void *context, size_t row) {
+    const adah_node *node = context;
+    const size_t n = node->n / node->shape.dim[0];
+    const float *y = node->value + row * n, *dy = node->gradient + row * n;
+    float *dx = node->dx[0] + row * n;
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (size_t i = 0; i < n; i++)
+        sum += (double)y[i] * (double)dy[i];
+    const float mean = (float)sum;
+#pragma omp simd
+    for (size_t i = 0; i < n; i++)
+        dx[i] += y[i] * (dy[i] - mean);
+}
+
 static adah_code softmax_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
-    (void)groups, (void)status;
-    size_t n = node->n / node->shape.dim[0];
-    for (size_t row = 0; row < node->shape.dim[0]; row++) {
-        const float *y = node->value + row * n, *dy = node->gradient + row * n;
-        double sum = 0;
-        for (size_t i = 0; i < n; i++)
-            sum += (double)y[i] * (double)dy[i];
-        for (size_t i = 0; i < n; i++)
-            dx[0][row * n + i] += y[i] * (dy[i] - (float)sum);
-    }
+    (void)groups, (void)status, (void)dx;
+    adah_parallel_for(node->shape.dim[0], rows_of(node, CHUNKS_A_THREAD * CHUNK), softmax_backward_row, node);
     return ADAH_OK;
 }
 
-/* ---------------------------------------------------------------- dropout */
+/* y[i] is x[i] * scale where it stays, else 0. */
+ADAH_CLONES static void keep_some(const float *x, const uint8_t *stays, float scale, size_t n, float *y) {
+#pragma omp simd
+    for (size_t i = 0; i < n; i++)
+        y[i] = stays[i] ? x[i] * scale : 0;
+}
+
+/* The same, added to y. */
+ADAH_CLONES static void add_some(const float *x, const uint8_t *stays, float scale, size_t n, float *y) {
+#pragma omp simd
+    for (size_t i = 0; i < n; i++)
+        y[i] += stays[i] ? x[i] * scale : 0;
+}
 
 /* state: one byte a value, 1 where it stays. Each row has its own random numbers, whatever thread draws them. */
 static void dropout_forward_row(void *context, size_t row) {
     adah_node *node = context;
-    size_t n = node->n / node->shape.dim[0];
-    const float *x = node->x[0]->value + row * n;
-    float *y = node->value + row * n;
+    const size_t n = node->n / node->shape.dim[0];
     uint8_t *stays = (uint8_t *)node->state + row * n;
     adah_random r = adah_random_seeded(node->graph->seed, adah_random_mix(node->number, row));
-    float scale = 1 / (1 - node->rate);
-    for (size_t i = 0; i < n; i++) {
-        stays[i] = adah_random_uniform(&r) >= node->rate;
-        y[i] = stays[i] ? x[i] * scale : 0;
-    }
+    adah_random_compare(&r, node->rate, n, stays);
+    keep_some(node->x[0]->value + row * n, stays, 1 / (1 - node->rate), n, node->value + row * n);
+}
+
+/* node->dx[0] is where the gradient goes. */
+static void dropout_backward_row(void *context, size_t row) {
+    adah_node *node = context;
+    const size_t n = node->n / node->shape.dim[0];
+    add_some(node->gradient + row * n, (uint8_t *)node->state + row * n, 1 / (1 - node->rate), n, node->dx[0] + row * n);
 }
 
 static adah_code dropout_forward(adah_node *node, adah_status *status) {
     (void)status;
-    adah_parallel_for(node->shape.dim[0], 1, dropout_forward_row, node);
+    adah_parallel_for(node->shape.dim[0], rows_of(node, DRAWS), dropout_forward_row, node);
     return ADAH_OK;
 }
 
 static adah_code dropout_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
-    (void)groups, (void)status;
-    const uint8_t *stays = node->state;
-    float scale = 1 / (1 - node->rate);
-    for (size_t i = 0; i < node->n; i++)
-        dx[0][i] += stays[i] ? node->gradient[i] * scale : 0;
+    (void)groups, (void)status, (void)dx;
+    adah_parallel_for(node->shape.dim[0], rows_of(node, CHUNKS_A_THREAD * CHUNK), dropout_backward_row, node);
     return ADAH_OK;
 }
 
 /* ---------------------------------------------------------------- add */
 
-static void sum_chunk(void *context, size_t chunk) {
+ADAH_CLONES static void sum_chunk(void *context, size_t chunk) {
     const range *r = context;
     for (size_t i = chunk * CHUNK, end = chunk_end(r, i); i < end; i++)
         r->out[i] = r->x[i] + r->y[i];
