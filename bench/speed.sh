@@ -9,7 +9,7 @@ export LC_ALL=C PYTHONDONTWRITEBYTECODE=1
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 self=$(basename "$0")
 declare -A option=([threads]=$(nproc) [rounds]=3 [venv]='' [measure]='' [build]=$here/build [docs]=$here/docs)
-declare -A flag=([render]=0 [anew]=0 [debian]=0 [check]=0)
+declare -A flag=([render]=0 [anew]=0 [debian]=0)
 
 common_usage() {
     cat <<END
@@ -20,7 +20,6 @@ common_usage() {
   --measure COMMAND   put before each measuring program, to have the machine alone
   --build DIR         where the programs are (default build)
   --docs DIR          where the document goes (default docs)
-  --check             only see that all programs compute the same
   --render            no runs: only write the document
   --anew              measure again what was measured
 Environment: RESULTS, the folder with what was measured (default: results)
@@ -59,8 +58,8 @@ parse_options() {
     export OMP_NUM_THREADS=${option[threads]}
 }
 
-# Sets python to the Pythons that can run the rivals: that of the virtual environment with $packages, made when no other was
-# named; Debian's with python3-torch.
+# Sets python to the Pythons that can run the rivals: that of the virtual environment with $packages (their $modules are
+# looked for), made when no other was named; Debian's with python3-torch.
 find_pythons() {
     python=()
     local venv=${option[venv]:-$results/speed-venv}
@@ -71,7 +70,7 @@ find_pythons() {
             "$venv/bin/pip" install --quiet $packages
         } >"$running/log" 2>&1 || true
     fi
-    if "$venv/bin/python" -c "import ${packages// /, }" >>"$running/log" 2>&1; then
+    if "$venv/bin/python" -c "import ${modules// /, }" >>"$running/log" 2>&1; then
         python+=("$venv/bin/python")
     else
         echo "$self: LEFT OUT: $packages of the Python registry: $(tail -1 "$running/log")" >&2

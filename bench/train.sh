@@ -6,6 +6,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/speed.sh"
 
 packages='torch numpy'
+modules=$packages
+flag[check]=0
 option[cases]='vgg16 frozen frozen-default'
 
 usage() {
@@ -13,6 +15,7 @@ usage() {
 Usage: bench/train.sh [OPTIONS]
 
   --cases "C ..."     of vgg16 frozen frozen-default (default: all); docs/speed-benchmark.md says what they are
+  --check             only see that both compute the same
 END
     common_usage
 }
