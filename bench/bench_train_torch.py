@@ -4,7 +4,7 @@
     bench_train_torch.py FOLDER OUT [--threads N] [--format default|channels_last] [--compile]
     bench_train_torch.py FOLDER OUT --check
 
-Appends one line of JSON to OUT: the seconds of every step, the parts of a step, memory at the peak; with --check how far the
+Appends a line of JSON to OUT: the seconds of every step, the parts of a step, memory at the peak; with --check how far the
 losses of the first steps, without dropout, are from adah's, and fails where that is more than 1e-3 in the first one.
 
 What PyTorch does well by another way than adah's is done its way: both halves of D in one pass, all ranking losses of a half

@@ -45,7 +45,7 @@ settings_of() {
 run_case() {
     local name=$1 interpreter setting round
     begin_run "$name" || [ "${flag[check]}" = 1 ] || return 0
-    OMP_WAIT_POLICY=passive "$bench_train" "$name" --dump "$running/$name"
+    adah_step "$name" --dump "$running/$name"
     for interpreter in "${python[@]}"; do
         echo "check: $name, $interpreter" >&2
         attempt torch_step "$interpreter" "$running/$name" "$lines" --check
