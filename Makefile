@@ -8,6 +8,9 @@
 #   make results-table  write docs/results.md from what was measured
 #   make bench-index  install what is missing, measure searches beside FAISS's binary indexes, write docs/index-benchmark.md;
 #                     ARGUMENTS="--sizes 10000000" for more, see bench/index.sh --help
+#   make bench-train  install what is missing, measure training steps beside PyTorch's, write docs/speed-benchmark.md; see
+#                     bench/train.sh --help
+#   make bench-encode   the same for pictures to codes, beside PyTorch, ONNX Runtime and OpenVINO; see bench/encode.sh --help
 #   make install      PREFIX=/usr/local, DESTDIR=
 #   make clean
 PREFIX ?= /usr/local
@@ -15,7 +18,8 @@ DESTDIR ?=
 JOBS ?= $(shell nproc)
 CTEST = ctest --output-on-failure --parallel $(JOBS)
 
-.PHONY: all build demo check check-release check-sanitize check-clang results results-table bench-index build-bench install clean
+.PHONY: all build demo check check-release check-sanitize check-clang results results-table bench-index bench-train bench-encode \
+        build-bench install clean
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
@@ -62,6 +66,12 @@ bench-index:
 	tools/install-packages.sh bench
 	$(MAKE) build-bench
 	bench/index.sh $(ARGUMENTS)
+
+bench-train: build-bench
+	bench/train.sh $(ARGUMENTS)
+
+bench-encode: build-bench
+	bench/encode.sh $(ARGUMENTS)
 
 build-bench:
 	tools/install-packages.sh build

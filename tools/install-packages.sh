@@ -1,5 +1,5 @@
 #!/bin/sh
-# install-packages.sh build|check|bench|demo - sees that the Debian packages for it are there and installs the missing
+# install-packages.sh build|check|bench|torch|demo - sees that the Debian packages for it are there and installs the missing
 # ones, as root or through sudo; where neither can be had it prints the line to run and fails.
 set -eu
 
@@ -9,9 +9,10 @@ case ${1-} in
 build) wanted=$build ;;
 check) wanted="$build g++ libcmocka-dev libfaiss-dev chromium chromium-driver curl jq" ;;
 bench) wanted="$build g++ libfaiss-dev" ;;
+torch) wanted="python3-torch python3-numpy" ;;
 demo) wanted="$build openclipart-svg" ;;
 *)
-    echo "usage: install-packages.sh build|check|bench|demo" >&2
+    echo "usage: install-packages.sh build|check|bench|torch|demo" >&2
     exit 2
     ;;
 esac

@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+# encode.sh - measures how fast pictures become codes beside PyTorch, ONNX Runtime and OpenVINO (`make bench-encode`) and writes
+# docs/speed-benchmark.md. adah is its command, with an empty cache, and bench_network for the network alone; the others are
+# bench_encode_rivals.py with the same model, their codes compared with adah's.
+# shellcheck source-path=SCRIPTDIR source=speed.sh disable=SC2154
+source "$(dirname "${BASH_SOURCE[0]}")/speed.sh"
+
+packages='torch torchvision onnx onnxruntime openvino numpy pillow'
+modules='torch onnx onnxruntime openvino numpy PIL'
+shared=${ADAH_SHARED:-$here/../shared}
+option[data]=$shared/data/flickr8k
+option[pictures]=5000
+option[batches]='4 16 64'
+option[backbones]="squeezenet1_1=$shared/weights/squeezenet_v1.1_caffe.safetensors
+    mobilenet_v2=$shared/weights/mobilenet_v2_1.0_224.folded.safetensors"
+engines='torch torch-compile onnxruntime openvino openvino-bf16'
+
+usage() {
+    cat <<END
+Usage: bench/encode.sh [OPTIONS]
+
+  --data DIR          a data set of adah's; its first pictures are encoded (default: flickr8k in ADAH_SHARED)
+  --pictures N        so many of them (default ${option[pictures]})
+  --backbones "NAME=WEIGHTS ..."
+                      squeezenet1_1, mobilenet_v2 with their weight files (default: those in ADAH_SHARED)
+  --batches "B ..."   sizes that the others choose from, each by a short trial (default ${option[batches]})
+END
+    common_usage
+}
+
+parse_options "$@"
+adah=${option[build]}/adah
+for program in "$adah" "${option[build]}/bench_network"; do
+    [ -x "$program" ] || wrong "$program is not there; \"make bench-encode\" builds it"
+done
+
+# A folder with the first N records of the data set.
+link_data() {
+    mkdir -p "$1"
+    head -n "$2" "${option[data]}/metadata.jsonl" >"$1/metadata.jsonl"
+    [ -e "$1/images" ] || ln -s "$(realpath "${option[data]}/images")" "$1/images"
+}
+
+# encode_files MODEL [SETTING OPTION...] - the command from files; adds a line.
+encode_files() {
+    local model=$1 setting=${2-} seconds
+    shift $(($# > 1 ? 2 : 1))
+    rm -rf "$running/cache"
+    # The clock runs inside the measuring command, which may wait for its turn.
+    # shellcheck disable=SC2016
+    seconds=$("${measure[@]}" bash -c 'start=$EPOCHREALTIME; "$@" >&2; echo "$start $EPOCHREALTIME"' - "$adah" encode -q --model "$model" \
+        --data "$running/data" --out "$running/codes" --cache "$running/cache" --threads "${option[threads]}" "$@")
+    awk -v n="$(wc -l <"$running/codes.ids")" -v t="${option[threads]}" -v s="$setting" '{
+        printf "{\"program\":\"adah\",\"from\":\"from files\",\"pictures\":%d,\"threads\":%d,\"setting\":\"%s\",\"seconds\":%.3f,", n, t, s, $2 - $1
+        printf "\"pictures_per_second\":%.2f}\n", n / ($2 - $1) }' <<<"$seconds" | tee -a "$lines"
+}
+
+network_alone() {
+    OMP_WAIT_POLICY=passive "${measure[@]}" "${option[build]}/bench_network" "$1" "$running/data" "$running/codes.ids" "$running/pixels.npy" |
+        tee -a "$lines"
+}
+
+rival() {
+    "${measure[@]}" "$1" "$here/bench/bench_encode_rivals.py" "$2" "$running/data" "$running/codes" "$running/pixels.npy" "$lines" \
+        --engine "$3" --threads "${option[threads]}" --batches "${option[batches]}"
+}
+
+run_backbone() {
+    local name=$1 weights=$2 model=$running/$1.model round interpreter engine
+    begin_run "$name" || return 0
+    "$adah" train -q --data "$running/some" --model "$model" --backbone "$name" --weights "$weights" --bits 64 --epochs 3 \
+        --cache "$running/cache" --threads "${option[threads]}"
+    for ((round = 0; round < option[rounds]; round++)); do
+        echo "$name, round $((round + 1)) of ${option[rounds]}" >&2
+        encode_files "$model"
+        network_alone "$model"
+        for interpreter in "${python[@]}"; do
+            for engine in $engines; do
+                [ "$interpreter" != /usr/bin/python3 ] || [ "$engine" = torch ] || continue
+                attempt rival "$interpreter" "$model" "$engine"
+            done
+        done
+        if "$adah" encode --help | grep -q -- --precision; then
+            encode_files "$model" bfloat16 --precision bfloat16
+        fi
+    done
+    rm -f "$running/pixels.npy"
+    end_run
+}
+
+if [ "${flag[render]}" = 0 ]; then
+    find_pythons
+    [ -f "${option[data]}/metadata.jsonl" ] || wrong "${option[data]} has no metadata.jsonl; --data names a data set"
+    link_data "$running/data" "${option[pictures]}"
+    link_data "$running/some" 400
+    for backbone in ${option[backbones]}; do
+        run_backbone "${backbone%%=*}" "${backbone#*=}"
+    done
+fi
+render

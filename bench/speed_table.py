@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""speed_table.py - writes speed-benchmark.md from what train.sh and encode.sh measured.
+
+    speed_table.py DOCUMENT RESULTS
+
+RESULTS/train/*.jsonl, RESULTS/encode/*.jsonl: a first line of the run's commit, date and machine, then one line a program and
+round, and what was checked.
+"""
+import glob
+import json
+import statistics
+import sys
+
+HEAD = """# Speed beside PyTorch, ONNX Runtime and OpenVINO
+
+Written by `make bench-train` and `make bench-encode` (`bench/train.sh`, `bench/encode.sh`); edit nothing here.
+Every program has its turn in every round, on the same machine and the same number of threads, all in float32 unless told. A
+figure is the median over the rounds, the smallest and the largest behind it; **adah is** is the ratio of those medians, adah's
+over the other program's where more is better, with the smallest and the largest ratio of a round.
+"""
+
+TRAIN = """
+## A training step
+
+The full method: a batch is gathered; forward, all losses, backward to E and D, Adam; forward, adversarial losses, backward to G,
+Adam. Made-up pairs, 3,000 words, 8 labels, 32 bits; masks and adversary at work from the first step on.
+
+- **vgg16**: preset `paper` with VGG-16 fine-tuned at 224 pixels, its fully connected layers in D, batches of 32.
+- **frozen** (the main row of a frozen backbone): the same preset behind the maps of MobileNetV2 (1280 x 7 x 7) from the cache,
+  batches of 128.
+- **frozen-default**: those with the preset `default` and `--attention`, so with classifier, contrastive term, retrieval losses
+  in G's half, dropout and weight decay.
+
+PyTorch does the same (`bench/bench_train_torch.py`), in the ways that were fastest with it: both halves of D in one pass, all
+ranking losses of a half step as one batch and their triplets counted by sorting in place of B x B x B comparisons, fused Adam, no
+derivatives for the side that rests. From equal parameters and an equal batch, without dropout, the losses of the first three
+steps were compared. Memory is the most that was resident; adah's has the copy of its best model in it.
+"""
+
+ENCODE = """
+## Pictures to codes
+
+JPEG files to binary codes by the same network: backbone, average of its map, the hash layers of a model of adah's.
+
+- **from files**: adah: the whole command `adah encode`, with an empty cache of feature maps. The others: their own decoding
+  (the fastest of Pillow, torchvision and OpenCV that are there), in threads beside the network; their start is not counted.
+- **network alone**: from pixels in memory that adah decoded.
+- **equal bits**: the share of adah's code bits that the program's codes have from the same pixels; from its own decoding.
+"""
+
+
+def median(rows, key):
+    return statistics.median(r[key] for r in rows)
+
+
+def spread(rows, key, digits):
+    values = [r[key] for r in rows]
+    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} - {max(values):.{digits}f})"
+
+
+def ratio(ours, theirs, key):
+    """How much more adah has of it."""
+    if not ours or not theirs:
+        return "-"
+    rounds = [a[key] / b[key] for a, b in zip(ours, theirs)]
+    return f"{median(ours, key) / median(theirs, key):.2f} ({min(rounds):.2f} - {max(rounds):.2f})"
+
+
+def read(path):
+    with open(path) as file:
+        lines = [json.loads(line) for line in file]
+    return lines[0], lines[1:]
+
+
+def groups(rows, *keys):
+    """[(values of the keys, rows)] in the order of their first rows."""
+    found = {}
+    for row in rows:
+        found.setdefault(tuple(row.get(k, "") for k in keys), []).append(row)
+    return list(found.items())
+
+
+def origin(head):
+    return f"{head['machine']}, {head['cores']} cores, {head['date']}, commit {head['commit']}."
+
+
+def train_tables(head, rows):
+    timed = [r for r in rows if "seconds" in r]
+    ours = [r for r in timed if r["program"] == "adah"]
+    first = timed[0]
+    yield f"\n### {head['run']}, batches of {first['batch']}, {first['threads']} threads\n\n{origin(head)}\n\n"
+    for r in rows:
+        if "relative_distance" in r:
+            yield f"Losses of {r['program']} from adah's, relative, a step each: " + ", ".join(f"{d:.1e}" for d in r["relative_distance"]) + ".\n"
+    yield "\n| program | | seconds a step | pairs a second | adah is, times as fast | memory, GB |\n|---|---|---|---|---|---|\n"
+    for (program, setting), g in groups(timed, "program", "setting"):
+        by = "" if program == "adah" else ratio(ours, g, "pairs_per_second")
+        yield (f"| {program} | {setting} | {spread(g, 'median', 3)} | {median(g, 'pairs_per_second'):.1f} | {by} "
+               f"| {median(g, 'peak_bytes') * 1e-9:.2f} |\n")
+    with_parts = [(key, g) for key, g in groups(timed, "program", "setting") if "parts" in g[0]]
+    if with_parts:
+        names = list(with_parts[0][1][0]["parts"])
+        yield "\nParts of PyTorch's step, milliseconds:\n\n| program | | " + " | ".join(names) + " |\n|---|---|" + "---|" * len(names) + "\n"
+        for (program, setting), g in with_parts:
+            parts = (1e3 * statistics.median(r["parts"][n] for r in g) for n in names)
+            yield f"| {program} | {setting} | " + " | ".join(f"{p:.1f}" for p in parts) + " |\n"
+
+
+def encode_tables(head, rows):
+    yield f"\n### {head['run']}\n\n{origin(head)}\n"
+    for (source, n, threads), part in groups(rows, "from", "pictures", "threads"):
+        ours = [r for r in part if r["program"] == "adah" and not r.get("setting")]
+        yield (f"\n{n} pictures, {source}, {threads} threads:\n\n"
+               "| program | | pictures a second | adah is, times as fast | memory, GB | equal bits |\n|---|---|---|---|---|---|\n")
+        for (program, setting), g in groups(part, "program", "setting"):
+            by = "" if program == "adah" and not setting else ratio(ours, g, "pictures_per_second")
+            bits = f"{100 * g[0]['equal_bits']:.2f}%" if "equal_bits" in g[0] else ""
+            memory = f"{median(g, 'peak_bytes') * 1e-9:.2f}" if "peak_bytes" in g[0] else ""
+            yield f"| {program} | {setting} | {spread(g, 'pictures_per_second', 1)} | {by} | {memory} | {bits} |\n"
+
+
+def main():
+    document, results = sys.argv[1:]
+    text = HEAD
+    for kind, head, tables in (("train", TRAIN, train_tables), ("encode", ENCODE, encode_tables)):
+        paths = sorted(glob.glob(f"{results}/{kind}/*.jsonl"), key=lambda path: ("vgg16" not in path, path))
+        text += head if paths else ""
+        for path in paths:
+            text += "".join(tables(*read(path)))
+    with open(document, "w") as file:
+        file.write(text)
+
+
+if __name__ == "__main__":
+    main()

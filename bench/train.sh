@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# train.sh - measures adah's training step beside PyTorch's on the processor (`make bench-train`) and writes
+# docs/speed-benchmark.md. bench_train.c says which steps, bench_train_torch.py how PyTorch does them; both start from the same
+# parameters and the same batch, and it is checked that their losses are equal.
+# shellcheck source-path=SCRIPTDIR source=speed.sh disable=SC2154
+source "$(dirname "${BASH_SOURCE[0]}")/speed.sh"
+
+packages='torch numpy'
+modules=$packages
+flag[check]=0
+option[cases]='vgg16 frozen frozen-default'
+
+usage() {
+    cat <<END
+Usage: bench/train.sh [OPTIONS]
+
+  --cases "C ..."     of vgg16 frozen frozen-default (default: all); docs/speed-benchmark.md says what they are
+  --check             only see that both compute the same
+END
+    common_usage
+}
+
+parse_options "$@"
+bench_train=${option[build]}/bench_train
+[ -x "$bench_train" ] || wrong "$bench_train is not there; \"make bench-train\" builds it"
+
+# adah as its command runs: threads that wait sleep.
+adah_step() { OMP_WAIT_POLICY=passive "${measure[@]}" "$bench_train" "$@"; }
+
+# torch_step PYTHON FOLDER OUT ...
+torch_step() {
+    local interpreter=$1
+    shift
+    "${measure[@]}" "$interpreter" "$here/bench/bench_train_torch.py" "$@" --threads "${option[threads]}"
+}
+
+# What PyTorch is tried with.
+settings_of() {
+    case $1 in
+    vgg16) echo '--format=default --format=channels_last' ;;
+    *) echo '--format=default --compile' ;;
+    esac
+}
+
+run_case() {
+    local name=$1 interpreter setting round
+    begin_run "$name" || [ "${flag[check]}" = 1 ] || return 0
+    adah_step "$name" --dump "$running/$name"
+    for interpreter in "${python[@]}"; do
+        echo "check: $name, $interpreter" >&2
+        attempt torch_step "$interpreter" "$running/$name" "$lines" --check
+    done
+    for ((round = 0; round < option[rounds] && !flag[check]; round++)); do
+        echo "$name, round $((round + 1)) of ${option[rounds]}" >&2
+        adah_step "$name" | tee -a "$lines"
+        for interpreter in "${python[@]}"; do
+            for setting in $(settings_of "$name"); do
+                attempt torch_step "$interpreter" "$running/$name" "$lines" "$setting"
+            done
+        done
+    done
+    rm -r "${running:?}/$name"
+    [ "${flag[check]}" = 1 ] || end_run
+}
+
+if [ "${flag[render]}" = 0 ]; then
+    find_pythons
+    for name in ${option[cases]}; do
+        run_case "$name"
+    done
+fi
+[ "${flag[check]}" = 1 ] || render
+[ "$n_failed" = 0 ] || exit 1
