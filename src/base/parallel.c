@@ -9,19 +9,29 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+static _Thread_local int number_in_loop; /* of the innermost loop that this thread is in */
+
 void adah_parallel_for(size_t n, size_t grain, void (*body)(void *context, size_t i), void *context) {
     size_t wanted = n / (grain ? grain : 1);
     int n_threads = omp_get_max_threads();
     if (wanted < (size_t)n_threads)
         n_threads = (int)wanted;
+    const int outer = number_in_loop;
     if (n_threads <= 1) {
+        number_in_loop = 0;
         for (size_t i = 0; i < n; i++)
             body(context, i);
+        number_in_loop = outer;
         return;
     }
-#pragma omp parallel for schedule(dynamic, (int)(grain ? grain : 1)) num_threads(n_threads)
-    for (size_t i = 0; i < n; i++)
-        body(context, i);
+#pragma omp parallel num_threads(n_threads)
+    {
+        number_in_loop = omp_get_thread_num();
+#pragma omp for schedule(dynamic, (int)(grain ? grain : 1))
+        for (size_t i = 0; i < n; i++)
+            body(context, i);
+    }
+    number_in_loop = outer;
 }
 
 typedef struct team_member {
@@ -72,7 +82,7 @@ void adah_parallel_team(size_t n, void (*body)(void *context, size_t number), vo
 
 int adah_parallel_threads(void) { return omp_get_max_threads(); }
 
-int adah_parallel_thread(void) { return omp_get_thread_num(); }
+int adah_parallel_thread(void) { return number_in_loop; }
 
 void adah_parallel_set_threads(int n) {
     if (n > 0)

@@ -18,7 +18,7 @@ void adah_parallel_team(size_t n, void (*body)(void *context, size_t number), vo
 void adah_parallel_fault_at(size_t n);
 
 int adah_parallel_threads(void);            /* threads a parallel loop uses */
-int adah_parallel_thread(void);             /* in a body: which of them runs it, from 0 */
+int adah_parallel_thread(void);             /* in a body: which of the threads of its loop runs it, from 0 */
 void adah_parallel_set_threads(int n);      /* n <= 0: as OpenMP chooses, one a core */
 
 #endif
