@@ -37,7 +37,7 @@ const cli_command cli_index = {
     run, 1};
 
 typedef struct index_options {
-    const char *data, *model, *index, *ids, *format, *side, *out, *image_codes, *text_codes;
+    const char *precision, *data, *model, *index, *ids, *format, *side, *out, *image_codes, *text_codes;
     cli_list id, file_name;
     adah_encode_options encode;
     int quiet, threads, as_json;
@@ -66,7 +66,7 @@ static int create_or_add(const index_options *o, int is_add) {
         return missing(is_add ? "add" : "create", o->model ? "data DIR" : "model FILE");
     const adah_progress progress = cli_progress_begin(o->quiet);
     const adah_dataset_options dataset_options = {o->encode.strict};
-    adah_code done = adah_model_open(o->model, &model, &status);
+    adah_code done = cli_model_open(o->model, o->precision, &model, &status);
     if (done == ADAH_OK)
         done = adah_dataset_open(o->data, &dataset_options, &dataset, &status);
     if (done == ADAH_OK && is_add)
@@ -311,6 +311,8 @@ static int run(int argc, char **argv) {
         {"image-codes", 0, CLI_TEXT, "FILE", "import: codes of images, NumPy or FAISS", &o.image_codes, 0, 0, 0},
         {"text-codes", 0, CLI_TEXT, "FILE", "import: codes of texts", &o.text_codes, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "default: one a core", &o.threads, 0, 0, 4096},
+        {"precision", 0, CLI_TEXT, "float32|bfloat16", "create, add: of the backbone's large products, as in 'adah encode'", &o.precision,
+         0, 0, 0},
         {"quiet", 'q', CLI_FLAG, NULL, "no progress", &o.quiet, 0, 0, 0},
         {"json", 0, CLI_FLAG, NULL, "stats: as a JSON object", &o.as_json, 0, 0, 0},
     };

@@ -331,6 +331,22 @@ int cli_parse_all(const cli_command *c, const cli_option *options, size_t n, int
     return code;
 }
 
+adah_code cli_model_open(const char *path, const char *precision, adah_model **model, adah_status *status) {
+    adah_model *opened = NULL;
+    if (precision && strcmp(precision, "float32") && strcmp(precision, "bfloat16")) {
+        snprintf(status->message, sizeof status->message, "--precision is \"%.100s\", expected float32 or bfloat16", precision);
+        return status->code = ADAH_ERROR_ARGUMENT;
+    }
+    adah_code code = adah_model_open(path, &opened, status);
+    if (code == ADAH_OK && precision)
+        code = adah_model_set_precision(opened, strcmp(precision, "bfloat16") ? ADAH_FLOAT32 : ADAH_BFLOAT16, status);
+    if (code == ADAH_OK)
+        *model = opened;
+    else
+        adah_model_close(opened);
+    return code;
+}
+
 int cli_fail(const adah_status *status) {
     fprintf(stderr, "adah: %s\n", status->message);
     return status->code == ADAH_ERROR_CANCELLED  ? CLI_INTERRUPTED

@@ -52,6 +52,11 @@ const char *adah_code_name(adah_code code);
  * environment variable OMP_WAIT_POLICY=passive before the program starts where the cores do other work too. */
 void adah_set_threads(int n);
 
+/* What the factors of large products are rounded to (the 3 x 3 convolutions of a backbone); sums, values, weights and their
+ * gradients are float32. bfloat16 is faster where the processor multiplies it (AVX512_BF16), and not to be had elsewhere. */
+typedef enum adah_precision { ADAH_FLOAT32 = 0, ADAH_BFLOAT16 = 1 } adah_precision;
+int adah_precision_supported(adah_precision precision); /* by the processor this runs on: 1 or 0 */
+
 enum { ADAH_BITS_MIN = 8, ADAH_BITS_MAX = 1024 };
 
 typedef enum adah_modality { ADAH_IMAGE = 0, ADAH_TEXT = 1 } adah_modality;
@@ -234,6 +239,10 @@ adah_code adah_model_words(const adah_model *model, const char *text, adah_text_
 adah_code adah_model_shorten(const char *model_path, int n_bits, const char *out_path, adah_status *status);
 
 /* Encodes single texts and images. The model must outlive it. */
+/* How encoding computes from now on, in place of what the model was trained with. Before the model is shared by threads and before
+ * its first encoder. Refused where the processor cannot. */
+adah_code adah_model_set_precision(adah_model *model, adah_precision precision, adah_status *status);
+
 typedef struct adah_encoder adah_encoder;
 adah_code adah_encoder_create(const adah_model *model, adah_encoder **encoder, adah_status *status);
 void adah_encoder_close(adah_encoder *encoder);

@@ -81,6 +81,7 @@ static const field fields[] = {
     FLOAT(dropout, 0, 0.95),
     FLOAT(augment_crop, 0, 0.9),
     INT(augment_flip, 0, 1),
+    TEXT(precision, "float32|bfloat16"),
     FLOAT(validation_share, 0, 0.9),
     TEXT(similarity, "labels|words|pairs"),
     TEXT(language, NULL),
@@ -173,6 +174,14 @@ void adah_config_finetune(adah_config *config) {
         config->n_batch = 64;
 }
 
+adah_precision adah_config_precision(const adah_config *config) {
+    return strcmp(config->precision, "bfloat16") ? ADAH_FLOAT32 : ADAH_BFLOAT16;
+}
+
+void adah_config_set_precision(adah_config *config, adah_precision precision) {
+    strcpy(config->precision, precision == ADAH_BFLOAT16 ? "bfloat16" : "float32");
+}
+
 int adah_config_final(const adah_config *config) {
     const int half = (config->n_epochs + 1) / 2;
     return config->n_final_epochs < half ? config->n_final_epochs : half;
@@ -237,6 +246,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
         .dropout = backbone->from_scratch ? 0 : 0.2f,
         .augment_crop = 0,
         .augment_flip = 0,
+        .precision = "float32",
         .validation_share = 0.1f,
         .similarity = "labels",
         .language = "english",
@@ -430,6 +440,8 @@ adah_code adah_config_parse(const char *json, adah_config *config, adah_status *
     }
     adah_config c = {0};
     adah_code code = ADAH_OK;
+    if (!json_object_get(object, "precision")) /* of a file older than this key */
+        json_object_set_new(object, "precision", json_string("float32"));
     for (int i = 0; i < N_FIELDS && code == ADAH_OK; i++)
         if (!field_from_json(&fields[i], json_object_get(object, fields[i].key), &c))
             code = adah_fail(status, ADAH_ERROR_FORMAT, "configuration: \"%s\" is missing or of the wrong type",

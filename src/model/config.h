@@ -62,6 +62,7 @@ typedef struct adah_config {
     float weight_decay, clip_norm, dropout;
     float augment_crop;       /* of a training picture's side at most this share is cut off at random; 0: none (augment.h) */
     int augment_flip;         /* 1: every second training picture is mirrored, at random */
+    char precision[ADAH_NAME_BYTES]; /* of the factors of large products, in training and encoding: "float32", "bfloat16" (graph.h) */
     float validation_share;   /* of the training records */
     char similarity[ADAH_NAME_BYTES]; /* "labels", "words", "pairs" */
     char language[ADAH_NAME_BYTES];
@@ -80,6 +81,8 @@ int adah_config_is_shallow(const adah_config *config);
 adah_code adah_config_check(const adah_config *config, adah_status *status);
 /* Lets the backbone learn. A VGG learns in batches of 64: its activations and gradients take 116 MB an image. */
 void adah_config_finetune(adah_config *config);
+adah_precision adah_config_precision(const adah_config *config);
+void adah_config_set_precision(adah_config *config, adah_precision precision);
 /* Final epochs: n_final_epochs, but at most half as many as n_epochs. */
 int adah_config_final(const adah_config *config);
 /* Epochs of warm-up: n_warmup_epochs, but at most a third of all; none without attention. */

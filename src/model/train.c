@@ -131,6 +131,8 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     r->n_batch = t->n_train < (size_t)c->n_batch ? t->n_train : (size_t)c->n_batch;
     if (r->n_batch < 2)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu training pairs, expected at least 2", t->n_train);
+    if (!adah_precision_supported(adah_config_precision(c)))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "precision is \"%s\", but this processor has no products of it", c->precision);
     r->n_all = t->n_train + t->n_validation;
     r->classify = t->classify && c->classifier_weight > 0;
     r->groups_head = ADAH_GROUP_HEAD | (c->finetune ? ADAH_GROUP_BACKBONE : 0);

@@ -30,16 +30,12 @@ typedef struct adah_node adah_node;
 typedef enum adah_backend { ADAH_BACKEND_ONEDNN = 0, ADAH_BACKEND_REFERENCE = 1 } adah_backend;
 typedef enum adah_graph_mode { ADAH_GRAPH_INFER = 0, ADAH_GRAPH_TRAIN = 1 } adah_graph_mode;
 
-/* What the factors of large products are rounded to; sums stay float32. */
-typedef enum adah_precision { ADAH_FLOAT32 = 0, ADAH_BFLOAT16 = 1 } adah_precision;
-
 /* INFER: no gradients, dropout is the identity. NULL when memory is out. */
 adah_graph *adah_graph_create(adah_backend backend, adah_graph_mode mode);
 void adah_graph_free(adah_graph *g);
 /* Before build. bfloat16, on processors that have products of it: the 3 x 3 convolutions' values and the gradients of their
  * inputs; elsewhere float32, as ever. */
 void adah_graph_set_precision(adah_graph *g, adah_precision precision);
-int adah_precision_supported(adah_precision precision); /* by the processor this runs on */
 adah_code adah_graph_build(adah_graph *g, adah_status *status);
 
 /* ---- operations. x: (B, ...); weights as in the parameter's shape; bias may be NULL. ---- */

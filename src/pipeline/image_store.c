@@ -58,6 +58,8 @@ static adah_code checksum(const adah_dataset *dataset, const adah_config *config
         const float mean[3] = {config->mean_red, config->mean_green, config->mean_blue};
         XXH3_128bits_update(hash, mean, sizeof mean);
         XXH3_128bits_update(hash, config->backbone, strlen(config->backbone) + 1);
+        if (adah_config_precision(config) != ADAH_FLOAT32)
+            XXH3_128bits_update(hash, config->precision, strlen(config->precision) + 1);
         for (size_t i = 0; i < parameters->n; i++)
             if (parameters->item[i]->group & (ADAH_GROUP_BACKBONE | ADAH_GROUP_STATISTICS))
                 XXH3_128bits_update(hash, parameters->item[i]->value, parameters->item[i]->n * sizeof(float));

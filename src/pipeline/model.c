@@ -89,6 +89,13 @@ void adah_model_close(adah_model *m) {
     adah_memory_free(m);
 }
 
+adah_code adah_model_set_precision(adah_model *m, adah_precision precision, adah_status *status) {
+    if (!adah_precision_supported(precision))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "this processor has no products of bfloat16");
+    adah_config_set_precision(&m->state.config, precision);
+    return ADAH_OK;
+}
+
 int adah_model_bits(const adah_model *m) { return m->state.config.n_bits; }
 const char *adah_model_id(const adah_model *m) { return m->state.id; }
 const char *adah_model_json(const adah_model *m) { return m->json; }
