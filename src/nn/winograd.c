@@ -30,8 +30,9 @@
 enum { BLOCK = ADAH_WINOGRAD_BLOCK, TILE = ADAH_WINOGRAD_TILE, POINTS = ADAH_WINOGRAD_POINTS, PANEL = ADAH_WINOGRAD_PANEL,
        ROWS = ADAH_WINOGRAD_ROWS, KERNEL = 9 };
 
-/* Of V and M in a chunk: a thread's going forward, all threads' for the gradient of the weights (docs/speed.md). */
-enum { FORWARD_BYTES = 8 << 20, WEIGHTS_BYTES = 32 << 20 };
+/* Of V and M in a chunk: a thread's going forward; all threads' for the gradient of the weights, where a chunk as large as dU,
+ * which each chunk reads and writes, is best (docs/speed.md has the times of others). */
+enum { FORWARD_BYTES = 8 << 20, WEIGHTS_BYTES_MIN = 8 << 20, WEIGHTS_BYTES_MAX = 32 << 20 };
 
 /* ---------------------------------------------------------------- the family of kernels */
 
@@ -452,7 +453,9 @@ adah_code adah_winograd_prepare(adah_node *node, adah_status *status) {
         return s->u ? ADAH_OK : adah_fail_memory(status, s->n_u * sizeof(float));
     }
     s->n_input_chunk = chunk_of(n_out, n_in, tiles_of(n_images, &x).n, FORWARD_BYTES, n_threads);
-    s->n_weights_chunk = chunk_of(n_in, n_out, tiles_of(n_images, &y).n, WEIGHTS_BYTES, 1);
+    size_t n_bytes = POINTS * n_in * n_out * sizeof(float);
+    n_bytes = n_bytes < WEIGHTS_BYTES_MIN ? WEIGHTS_BYTES_MIN : n_bytes > WEIGHTS_BYTES_MAX ? WEIGHTS_BYTES_MAX : n_bytes;
+    s->n_weights_chunk = chunk_of(n_in, n_out, tiles_of(n_images, &y).n, n_bytes, 1);
     adah_graph_need_scratch(node->graph, s->n_u + n_threads * forward_floats(n_in, n_out, s->n_forward_chunk));
     adah_graph_need_scratch(node->graph, s->n_u + n_threads * forward_floats(n_out, n_in, s->n_input_chunk));
     adah_graph_need_scratch(node->graph, weights_floats(n_in, n_out, s->n_weights_chunk));
