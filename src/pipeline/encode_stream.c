@@ -2,14 +2,9 @@
  *
  * A worker reads, decodes and normalises its pictures, runs its own network on one thread and packs the codes into
  * the places of their records; the next are taken from a counter. So while one worker waits for a file or decodes
- * another computes, nothing meets at barriers, and no more than one picture a thread is held. Reading ahead gains
- * nothing on top: the time of reading is under 2 % where files are in the page cache, and on slow disks more threads
- * than cores (adah_set_threads) overlap as much of it.
- *
- * A network takes one picture at a time: its activations then stay in the cache of a core (measured on two cores of a
- * Zen 5, pictures a second of the network alone for batches of 1, 2, 4, 8, 16, 32; SqueezeNet SQ_FIGURES; MobileNetV2
- * MN_FIGURES). Fully connected layers read all their weights each time, which only those of VGG and CNN-F, hundreds
- * of megabytes, are slowed down by: there 8 pictures share them. */
+ * another computes, nothing meets at barriers, and no more than a batch a thread is held (picture_worker.c: mostly
+ * one picture). Nothing is read ahead: reading took 1 % of the time with the files in the page cache, 5 % without (a
+ * virtual disk), so that no more than that could be won. */
 #include "pipeline/encode_stream.h"
 #include "base/memory.h"
 #include "codes/codes.h"
@@ -20,8 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ROW_BATCH = 64, HEAVY_BATCH = 8 };           /* features and texts; pictures of a heavy network */
-static const size_t heavy_bytes = (size_t)32 << 20; /* of fully connected layers */
+enum { ROW_BATCH = 64 }; /* features and texts */
 
 typedef struct side_run {
     const adah_encode_source *source;
@@ -140,16 +134,6 @@ static adah_code encode_piece(void *context, void *worker, size_t first, size_t 
 
 /* ---------------------------------------------------------------- both sides */
 
-int adah_encode_is_heavy(const adah_model_state *state) {
-    size_t n_bytes = 0;
-    for (size_t i = 0; i < state->parameters.n; i++) {
-        const adah_parameter *p = state->parameters.item[i];
-        if (!strncmp(p->name, "image.", 6) && p->group == ADAH_GROUP_HEAD)
-            n_bytes += p->n * sizeof(float);
-    }
-    return n_bytes > heavy_bytes;
-}
-
 static adah_code run_side(side_run *run, adah_progress progress, size_t *n_threads, adah_status *status) {
     const adah_team_job job = {.n_items = adah_dataset_count(run->source->dataset),
                                .n_piece = run->n_batch,
@@ -200,7 +184,7 @@ static void set_input(side_run *run) {
         run->rows = &s->store->rows;
     } else if (run->modality == ADAH_IMAGE) {
         run->rgb = s->store->n ? s->store->rgb : NULL;
-        run->n_batch = s->n_batch ? s->n_batch : adah_encode_is_heavy(run->state) ? HEAVY_BATCH : 1;
+        run->n_batch = s->n_batch ? s->n_batch : adah_picture_batch(&run->state->parameters, ~0u);
     }
 }
 

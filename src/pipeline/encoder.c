@@ -53,7 +53,7 @@ static adah_code make_network(adah_encoder *e, adah_modality modality, adah_netw
                                     .image = modality == ADAH_IMAGE ? s->image : (adah_side_input){0},
                                     .text = modality == ADAH_TEXT ? s->text : (adah_side_input){0}};
     const int n_threads = adah_parallel_threads();
-    if (!adah_encode_is_heavy(s))
+    if (adah_picture_batch(&s->parameters, ~0u) == 1)
         adah_parallel_set_threads(1);
     const adah_code code = adah_network_create(&plan, &s->config, parameters_of(e), network, status);
     adah_parallel_set_threads(n_threads);

@@ -1,5 +1,5 @@
-/* image_store.c - a team of workers decodes and runs the frozen backbone, a picture at a time, and writes the items in order;
- * the cache file is then mapped.
+/* image_store.c - a team of workers decodes and runs the frozen backbone and writes the items in order; the cache file is
+ * then mapped.
  *
  * File: 64-byte header {magic, n, item bytes, missing, checksum of the rest}, items, one byte an item (1: readable), message,
  * NUL. A damaged file is made again. */
@@ -104,7 +104,7 @@ typedef struct making {
     const adah_config *config;
     adah_parameters *parameters;
     int strict;
-    size_t n, item_bytes;
+    size_t n, n_batch, item_bytes;
     uint8_t *has_image;
     size_t n_missing;
     char first_missing[512];
@@ -112,10 +112,10 @@ typedef struct making {
     XXH3_state_t *hash;    /* of all that is put behind the header */
 } making;
 
-/* One thread's, with why its last picture could not be read. */
+/* One thread's. */
 typedef struct maker {
     adah_picture_worker *worker; /* its network is the frozen backbone; none: pixels are stored */
-    adah_status fault;
+    adah_status fault;           /* why the first of its pictures that cannot be read cannot */
 } maker;
 
 static adah_code put(making *m, const void *bytes, size_t n_bytes, adah_status *status) {
@@ -126,7 +126,7 @@ static adah_code put(making *m, const void *bytes, size_t n_bytes, adah_status *
 static adah_code open_maker(void *context, void **worker, adah_status *status) {
     const making *m = context;
     const size_t n_side = (size_t)m->config->n_side;
-    const adah_network_plan plan = features_plan(m->config, 1);
+    const adah_network_plan plan = features_plan(m->config, m->n_batch);
     maker *k = adah_memory_zeroed(1, sizeof *k);
     if (!k)
         return adah_fail_memory(status, sizeof *k);
@@ -146,44 +146,55 @@ static void close_maker(void *context, void *worker) {
     adah_memory_free(k);
 }
 
-/* What is stored of the picture that was made last. */
-static void *item_of(const maker *k) {
-    return k->worker->network ? (void *)adah_node_value(k->worker->network->image.feature) : k->worker->rgb;
+/* What is stored of the pictures that were made last. */
+static uint8_t *items_of(const maker *k) {
+    adah_network *net = k->worker->network;
+    return net ? (uint8_t *)adah_node_value(net->image.feature) : k->worker->rgb;
 }
 
-static adah_code make_item(void *context, void *worker, size_t i, size_t n, adah_status *status) {
-    (void)n; /* 1 */
+static adah_code make_items(void *context, void *worker, size_t first, size_t n, adah_status *status) {
     making *m = context;
     maker *k = worker;
-    m->has_image[i] = adah_picture_worker_read(k->worker, m->dataset, i, (size_t)m->config->n_side, &k->fault) == ADAH_OK;
-    if (!m->has_image[i] && (m->strict || k->fault.code == ADAH_ERROR_MEMORY))
-        return adah_fail(status, k->fault.code, "%s", k->fault.message);
-    if (!m->has_image[i])
-        memset(item_of(k), 0, m->item_bytes);
-    if (!m->has_image[i] || !k->worker->network)
-        return ADAH_OK;
-    adah_picture_worker_normalise(k->worker, m->config, k->worker->rgb, 0);
-    return adah_picture_worker_forward(k->worker, status);
+    size_t n_readable = 0;
+    k->fault = (adah_status){0};
+    for (size_t i = 0; i < n; i++) {
+        adah_status fault = {0};
+        m->has_image[first + i] =
+            adah_picture_worker_read(k->worker, m->dataset, first + i, (size_t)m->config->n_side, &fault) == ADAH_OK;
+        n_readable += m->has_image[first + i];
+        if (!m->has_image[first + i] && (m->strict || fault.code == ADAH_ERROR_MEMORY))
+            return adah_fail(status, fault.code, "%s", fault.message);
+        if (!m->has_image[first + i] && k->fault.code == ADAH_OK)
+            k->fault = fault;
+        else if (m->has_image[first + i] && k->worker->network)
+            adah_picture_worker_normalise(k->worker, m->config, k->worker->rgb, i);
+    }
+    if (n_readable && k->worker->network)
+        ADAH_TRY(adah_picture_worker_forward(k->worker, status));
+    for (size_t i = 0; i < n; i++)
+        if (!m->has_image[first + i])
+            memset(items_of(k) + i * m->item_bytes, 0, m->item_bytes);
+    return ADAH_OK;
 }
 
-static adah_code put_item(void *context, void *worker, size_t i, size_t n, adah_status *status) {
-    (void)n;
+static adah_code put_items(void *context, void *worker, size_t first, size_t n, adah_status *status) {
     making *m = context;
     const maker *k = worker;
-    if (!m->has_image[i] && m->n_missing++ == 0)
-        snprintf(m->first_missing, sizeof m->first_missing, "%.500s", k->fault.message);
-    return put(m, item_of(k), m->item_bytes, status);
+    for (size_t i = 0; i < n; i++)
+        if (!m->has_image[first + i] && m->n_missing++ == 0)
+            snprintf(m->first_missing, sizeof m->first_missing, "%.500s", k->fault.message);
+    return put(m, items_of(k), n * m->item_bytes, status);
 }
 
 static adah_code write_store(making *m, adah_progress progress, adah_status *status) {
     store_header header = {.n = m->n, .item_bytes = m->item_bytes};
     const adah_team_job job = {.n_items = m->n,
-                               .n_piece = 1,
+                               .n_piece = m->n_batch,
                                .stage = m->config->finetune ? "reading images" : "computing feature maps",
                                .context = m,
                                .open = open_maker,
-                               .work = make_item,
-                               .deliver = put_item,
+                               .work = make_items,
+                               .deliver = put_items,
                                .close = close_maker};
     memcpy(header.magic, store_magic, sizeof header.magic);
     ADAH_TRY(adah_file_put(m->writer, &header, sizeof header, status));
@@ -200,6 +211,7 @@ static adah_code make_store(const adah_dataset *dataset, const adah_config *conf
     const size_t n = adah_dataset_count(dataset);
     making m = {.dataset = dataset, .config = config, .parameters = parameters, .strict = strict, .n = n, .item_bytes = item_bytes,
                 .has_image = adah_memory_zeroed(n, 1), .hash = XXH3_createState()};
+    m.n_batch = config->finetune ? 1 : adah_picture_batch(parameters, ADAH_GROUP_BACKBONE);
     adah_code code = m.has_image && m.hash ? adah_image_start(status) : adah_fail_memory(status, n);
     if (code == ADAH_OK)
         XXH3_64bits_reset(m.hash);

@@ -33,6 +33,9 @@ void adah_picture_worker_normalise(adah_picture_worker *worker, const adah_confi
                                    size_t slot);
 adah_code adah_picture_worker_forward(adah_picture_worker *worker, adah_status *status);
 
+/* How many pictures a network of these parameters of the image's side takes at once, to be fast. */
+size_t adah_picture_batch(const adah_parameters *parameters, unsigned groups);
+
 double adah_stage_now(void); /* seconds of a clock that only goes forward */
 
 #endif

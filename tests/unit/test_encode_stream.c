@@ -6,6 +6,7 @@
 #include "pipeline/encode_stream.h"
 #include "pipeline/worker_team.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -321,6 +322,41 @@ static void allocations_that_fail_are_told(void **state) {
     fail_allocations(encode_all, 100);
 }
 
+static adah_code make_cache(adah_progress progress, adah_status *status) {
+    adah_image_store store;
+    char where[512];
+    TEMPORARY_PATH(folder, "new-cache", where);
+    const adah_code code = adah_image_store_open(dataset, &frozen->state.config, &frozen->state.parameters, where, 0,
+                                                 progress, &store, status);
+    if (code == ADAH_OK) {
+        assert_int_equal(store.n, N);
+        assert_int_equal(store.n_missing, 0);
+        unlink(store.path);
+        adah_image_store_close(&store);
+    }
+    assert_true(rmdir(where) == 0 || errno == ENOENT); /* nothing is left in it */
+    return code;
+}
+
+static adah_code make_cache_silently(adah_status *status) { return make_cache((adah_progress){0}, status); }
+
+static int stop_at_once(void *user, const adah_progress_event *event) {
+    (void)user;
+    assert_string_equal(event->stage, "computing feature maps");
+    return 1;
+}
+
+static void a_cache_appears_whole_or_not(void **state) {
+    (void)state;
+    adah_status status;
+    adah_set_threads(3);
+    fail_allocations(make_cache_silently, 100);
+    assert_int_equal(make_cache((adah_progress){stop_at_once, NULL}, &status), ADAH_ERROR_CANCELLED);
+    adah_parallel_fault_at(1);
+    assert_int_equal(make_cache((adah_progress){0}, NULL), ADAH_OK);
+    adah_parallel_fault_at(0);
+}
+
 static void goes_on_with_fewer_threads(void **state) {
     (void)state;
     adah_codes all = encode(frozen, dataset, no_cache, 1);
@@ -418,6 +454,7 @@ int main(void) {
         cmocka_unit_test(unreadable_pictures_are_left_out),
         cmocka_unit_test(tells_and_stops),
         cmocka_unit_test(allocations_that_fail_are_told),
+        cmocka_unit_test(a_cache_appears_whole_or_not),
         cmocka_unit_test(goes_on_with_fewer_threads),
         cmocka_unit_test(teams_deliver_in_order),
     };
