@@ -360,7 +360,8 @@ def main():
             line["peak_bytes"] = peak_bytes()
         with open(o.out, "a") as out:
             print(json.dumps(line, separators=(",", ":")), file=out)
-        print(json.dumps(line))
+        print(json.dumps(line), flush=True)
+    os._exit(0)  # OpenVINO's threads may wait for each other when the interpreter ends
 
 
 if __name__ == "__main__":

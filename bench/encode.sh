@@ -55,6 +55,13 @@ encode_files() {
         printf "\"pictures_per_second\":%.2f}\n", n / ($2 - $1) }' <<<"$seconds" | tee -a "$lines"
 }
 
+# The same without the command's start, as the others are timed.
+encode_loaded() {
+    OMP_WAIT_POLICY=passive "${measure[@]}" "${option[build]}/bench_encode" "$1" "$running/data" 1 "${option[threads]}" |
+        sed 's/"name": "encode", "n":/"program":"adah","from":"from files","setting":"without its start","pictures":/
+             s/"per_second"/"pictures_per_second"/' | tee -a "$lines"
+}
+
 network_alone() {
     OMP_WAIT_POLICY=passive "${measure[@]}" "${option[build]}/bench_network" "$1" "$running/data" "$running/codes.ids" "$running/pixels.npy" |
         tee -a "$lines"
@@ -73,6 +80,7 @@ run_backbone() {
     for ((round = 0; round < option[rounds]; round++)); do
         echo "$name, round $((round + 1)) of ${option[rounds]}" >&2
         encode_files "$model"
+        [ ! -x "${option[build]}/bench_encode" ] || encode_loaded "$model"
         network_alone "$model"
         for interpreter in "${python[@]}"; do
             for engine in $engines; do

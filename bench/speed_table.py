@@ -43,7 +43,8 @@ ENCODE = """
 JPEG files to binary codes by the same network: backbone, average of its map, the hash layers of a model of adah's.
 
 - **from files**: adah: the whole command `adah encode`, with an empty cache of feature maps. The others: their own decoding
-  (the fastest of Pillow, torchvision and OpenCV that are there), in threads beside the network; their start is not counted.
+  (the fastest of Pillow, torchvision and OpenCV that are there), in threads beside the network; their start is not counted, nor is
+  it in adah's row `without its start`. Each chooses its batch by a short trial.
 - **network alone**: from pixels in memory that adah decoded.
 - **equal bits**: the share of adah's code bits that the program's codes have from the same pixels; from its own decoding.
 """
@@ -113,7 +114,7 @@ def encode_tables(head, rows):
         yield (f"\n{n} pictures, {source}, {threads} threads:\n\n"
                "| program | | pictures a second | adah is, times as fast | memory, GB | equal bits |\n|---|---|---|---|---|---|\n")
         for (program, setting), g in groups(part, "program", "setting"):
-            by = "" if program == "adah" and not setting else ratio(ours, g, "pictures_per_second")
+            by = "" if (program, setting) == ("adah", "") else ratio(ours, g, "pictures_per_second")
             bits = f"{100 * g[0]['equal_bits']:.2f}%" if "equal_bits" in g[0] else ""
             memory = f"{median(g, 'peak_bytes') * 1e-9:.2f}" if "peak_bytes" in g[0] else ""
             yield f"| {program} | {setting} | {spread(g, 'pictures_per_second', 1)} | {by} | {memory} | {bits} |\n"
@@ -127,6 +128,8 @@ def main():
         text += head if paths else ""
         for path in paths:
             text += "".join(tables(*read(path)))
+    if text == HEAD:
+        sys.exit(f"nothing was measured in {results}")
     with open(document, "w") as file:
         file.write(text)
 
