@@ -624,15 +624,19 @@ static adah_code prepare_primitives(adah_node *node, convolution_layouts *l, con
     return node->x[0]->reaches ? prepare_backward_data(node, l, pd, status) : ADAH_OK;
 }
 
-/* Winograd's method on blocks of 16 channels. */
+/* Winograd's method takes blocks of 16 channels, or an input as it comes where the channels of a position lie together. */
 static adah_code prepare_winograd(adah_node *node, void **wanted, adah_status *status) {
-    wanted[0] = layout_of_shape(node->x[0]->shape, dnnl_nChw16c);
-    node->layout = layout_of_shape(node->shape, dnnl_nChw16c);
+    const layout together = layout_of_shape(node->x[0]->shape, dnnl_nhwc);
+    const int is_together = together && node->x[0]->layout && dnnl_memory_desc_equal(together, node->x[0]->layout);
+    const dnnl_format_tag_t tag = is_together ? dnnl_nhwc : dnnl_nChw16c;
+    layout_free(together);
+    wanted[0] = layout_of_shape(node->x[0]->shape, tag);
+    node->layout = layout_of_shape(node->shape, tag);
     if (!wanted[0] || !node->layout)
         return fail_layout(status);
     if (node->rider && node->rider->kind != ADAH_NODE_TANH)
         node->rider->fused = node->rider->fused_backward = 1;
-    return adah_winograd_prepare(node, status);
+    return adah_winograd_prepare(node, is_together, status);
 }
 
 static adah_code prepare_convolution(adah_node *node, void **wanted, adah_status *status) {

@@ -17,7 +17,7 @@
  * Where a graph wants bfloat16, V and U are rounded to it, products are summed in float32; values, gradients and weights stay
  * float32, and so does all of the gradient of the weights.
  *
- * Values and gradients lie in blocks of 16 channels (oneDNN's nChw16c). Graphs that infer keep U; in training w moves between
+ * Values and gradients lie as oneDNN's nChw16c, in blocks of 16 channels, or as its nhwc. Graphs that infer keep U; in training w moves between
  * any two uses, and U is computed anew into memory that all nodes share. */
 #include "nn/winograd.h"
 #include "base/memory.h"
@@ -163,12 +163,13 @@ typedef struct batch {
     const float *values;
     size_t n_channels;
     int height, width;
+    int together; /* the channels of a position lie together (nhwc), else in blocks of 16 */
 } batch;
 
 static adah_winograd_plane plane_of(const batch *b, size_t image, size_t block) {
-    const size_t n = (size_t)b->height * (size_t)b->width * BLOCK;
-    return (adah_winograd_plane){(float *)(uintptr_t)b->values + (image * (b->n_channels / BLOCK) + block) * n, b->height,
-                                 b->width};
+    const size_t n = (size_t)b->height * (size_t)b->width, n_before = image * b->n_channels * n;
+    return (adah_winograd_plane){(float *)(uintptr_t)b->values + n_before + block * BLOCK * (b->together ? 1 : n), b->height,
+                                 b->width, b->together ? b->n_channels : BLOCK};
 }
 
 typedef struct tiles {
@@ -313,14 +314,14 @@ static void accumulate_rows(void *context, size_t task) {
 typedef struct winograd {
     const adah_winograd_kernels *kernels;
     size_t n_forward_chunk, n_input_chunk, n_weights_chunk; /* tiles */
-    int is_bf16;
+    int is_bf16, together;
     size_t n_u; /* floats */
     float *u; /* kept by graphs that infer */
     uint64_t version;
 } winograd;
 
-static batch batch_of(const float *values, adah_shape s) {
-    return (batch){values, s.dim[1], (int)s.dim[2], (int)s.dim[3]};
+static batch batch_of(const winograd *w, const float *values, adah_shape s) {
+    return (batch){values, s.dim[1], (int)s.dim[2], (int)s.dim[3], w->together};
 }
 
 /* U in memory of the node's own, current; or computed at the start of the scratch memory. */
@@ -356,8 +357,8 @@ static adah_code forward(adah_node *node, adah_status *status) {
     (void)status;
     const winograd *s = node->state;
     const adah_node *x = node->x[0];
-    forward_pass pass = {.x = batch_of(x->value, x->shape),
-                         .y = batch_of(node->value, node->shape),
+    forward_pass pass = {.x = batch_of(s, x->value, x->shape),
+                         .y = batch_of(s, node->value, node->shape),
                          .pad_top = node->window.pad_top,
                          .pad_left = node->window.pad_left,
                          .n_chunk = s->n_forward_chunk,
@@ -374,8 +375,8 @@ static void weights_backward(adah_node *node, unsigned groups) {
     const adah_node *x = node->x[0];
     const size_t n_in = x->shape.dim[1], n_out = node->shape.dim[1];
     weights_pass p = {.kernels = s->kernels,
-                      .x = batch_of(x->value, x->shape),
-                      .dy = batch_of(node->gradient, node->shape),
+                      .x = batch_of(s, x->value, x->shape),
+                      .dy = batch_of(s, node->gradient, node->shape),
                       .y = fused_kind(node) == ADAH_NODE_INPUT ? NULL : node->value,
                       .high = highest(node),
                       .pad_top = node->window.pad_top,
@@ -408,8 +409,8 @@ static adah_code backward(adah_node *node, unsigned groups, float *const *dx, ad
     if (adah_trains(node->w, groups) || adah_trains(node->b, groups))
         weights_backward(node, groups);
     if (dx[0]) {
-        forward_pass pass = {.x = batch_of(node->gradient, node->shape),
-                             .y = batch_of(dx[0], node->x[0]->shape),
+        forward_pass pass = {.x = batch_of(s, node->gradient, node->shape),
+                             .y = batch_of(s, dx[0], node->x[0]->shape),
                              .pad_top = 2 - node->window.pad_top,
                              .pad_left = 2 - node->window.pad_left,
                              .n_chunk = s->n_input_chunk,
@@ -433,15 +434,16 @@ int adah_winograd_fits(const adah_node *node) {
            w->stride_w == 1 && node->shape.dim[1] % BLOCK == 0 && node->x[0]->shape.dim[1] % BLOCK == 0 && family();
 }
 
-adah_code adah_winograd_prepare(adah_node *node, adah_status *status) {
+adah_code adah_winograd_prepare(adah_node *node, int channels_together, adah_status *status) {
     static const adah_kernel kernel = {forward, backward, 1, release};
     const size_t n_in = node->x[0]->shape.dim[1], n_out = node->shape.dim[1], n_images = node->shape.dim[0];
     const size_t n_threads = (size_t)node->graph->n_threads;
-    const batch x = batch_of(NULL, node->x[0]->shape), y = batch_of(NULL, node->shape);
     winograd *s = node->state = adah_memory_zeroed(1, sizeof *s);
     node->kernel = &kernel;
     if (!s)
         return adah_fail_memory(status, sizeof *s);
+    s->together = channels_together;
+    const batch x = batch_of(s, NULL, node->x[0]->shape), y = batch_of(s, NULL, node->shape);
     s->kernels = family();
     s->is_bf16 = node->graph->precision == ADAH_BFLOAT16 && s->kernels->multiply_bf16;
     s->n_u = POINTS * n_in * n_out / (s->is_bf16 ? 2 : 1);

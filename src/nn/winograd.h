@@ -6,9 +6,9 @@
 
 /* Whether the node is such a convolution: 3 x 3, stride 1, one group, channels in multiples of 16. */
 int adah_winograd_fits(const adah_node *node);
-/* Sets kernel and state of a node that fits. It reads its input, and writes its value, in blocks of 16 channels: (B, C / 16,
- * H, W, 16). A rider marked as fused is computed along (ReLU, ReLU6). */
-adah_code adah_winograd_prepare(adah_node *node, adah_status *status);
+/* Sets kernel and state of a node that fits. It reads its input, and writes its value, in blocks of 16 channels, (B, C / 16,
+ * H, W, 16), or with the channels of a position together, (B, H, W, C). A rider marked as fused is computed along (ReLU, ReLU6). */
+adah_code adah_winograd_prepare(adah_node *node, int channels_together, adah_status *status);
 
 int adah_winograd_has_bf16(void); /* products of bfloat16, on this processor */
 

@@ -63,10 +63,10 @@ INNER void gradient_line(const vec *dy, int s, vec *to, int to_s) {
 /* A square of the plane, `side` wide, as vectors from lane `lane` on. */
 INNER void load_square(const adah_winograd_plane *x, int row, int column, int side, size_t lane, vec *d) {
     if (row >= 0 && column >= 0 && row + side <= x->height && column + side <= x->width) {
-        const float *from = x->values + ((size_t)row * (size_t)x->width + (size_t)column) * BLOCK + lane;
-        for (int r = 0; r < side; r++, from += (size_t)x->width * BLOCK)
+        const float *from = x->values + ((size_t)row * (size_t)x->width + (size_t)column) * x->stride + lane;
+        for (int r = 0; r < side; r++, from += (size_t)x->width * x->stride)
             for (int c = 0; c < side; c++)
-                d[r * side + c] = LOAD(from + c * BLOCK);
+                d[r * side + c] = LOAD(from + (size_t)c * x->stride);
         return;
     }
     for (int r = 0; r < side; r++)
@@ -74,7 +74,7 @@ INNER void load_square(const adah_winograd_plane *x, int row, int column, int si
             const int y = row + r, z = column + c;
             const vec none = {0};
             d[r * side + c] = y >= 0 && z >= 0 && y < x->height && z < x->width
-                                  ? LOAD(x->values + ((size_t)y * (size_t)x->width + (size_t)z) * BLOCK + lane)
+                                  ? LOAD(x->values + ((size_t)y * (size_t)x->width + (size_t)z) * x->stride + lane)
                                   : none;
         }
 }
@@ -123,17 +123,17 @@ static TARGET void output(const float *m, size_t point_stride, const float *bias
             out[i] = select_where(out[i] < least, least, out[i]);
             out[i] = select_where(out[i] > most, most, out[i]);
         }
-        float *to = y->values + ((size_t)row * (size_t)y->width + (size_t)column) * BLOCK + lane;
+        float *to = y->values + ((size_t)row * (size_t)y->width + (size_t)column) * y->stride + lane;
         if (n_rows == TILE && n_columns == TILE) {
 #pragma GCC unroll 4
             for (int r = 0; r < TILE; r++)
 #pragma GCC unroll 4
                 for (int c = 0; c < TILE; c++)
-                    STORE(to + ((size_t)r * (size_t)y->width + (size_t)c) * BLOCK, out[r * TILE + c]);
+                    STORE(to + ((size_t)r * (size_t)y->width + (size_t)c) * y->stride, out[r * TILE + c]);
         } else {
             for (int r = 0; r < n_rows; r++)
                 for (int c = 0; c < n_columns; c++)
-                    STORE(to + ((size_t)r * (size_t)y->width + (size_t)c) * BLOCK, out[r * TILE + c]);
+                    STORE(to + ((size_t)r * (size_t)y->width + (size_t)c) * y->stride, out[r * TILE + c]);
         }
     }
 }
@@ -144,11 +144,12 @@ static TARGET void mask_tile(const adah_winograd_plane *dy, const float *y, floa
     const int n_columns = dy->width - column < TILE ? dy->width - column : TILE;
     const vec none = {0}, most = high - none;
     for (int r = 0; r < n_rows; r++) {
-        const size_t at = ((size_t)(row + r) * (size_t)dy->width + (size_t)column) * BLOCK;
-        for (size_t i = at; i < at + (size_t)n_columns * BLOCK; i += LANES) {
-            const vec value = LOAD(y + i);
-            STORE(dy->values + i, select_where((value > none) & (value < most), LOAD(dy->values + i), none));
-        }
+        const size_t at = ((size_t)(row + r) * (size_t)dy->width + (size_t)column) * dy->stride;
+        for (size_t i = at; i < at + (size_t)n_columns * dy->stride; i += dy->stride)
+            for (size_t lane = i; lane < i + BLOCK; lane += LANES) {
+                const vec value = LOAD(y + lane);
+                STORE(dy->values + lane, select_where((value > none) & (value < most), LOAD(dy->values + lane), none));
+            }
     }
 }
 

@@ -1,6 +1,7 @@
 /* winograd_kernels.h - the inner loops of winograd.c, a family for each kind of processor.
  *
- * Channels lie in blocks of 16, a "plane" being one block of one image: (H, W, 16) floats. A tile is a square of 4 x 4 outputs at
+ * A "plane" is 16 channels of one image: the 16 floats of a position lie together, those of the next in its row `stride` floats on
+ * (16 where channels lie in blocks of 16, all channels where those of a position lie together). A tile is a square of 4 x 4 outputs at
  * (row, column), which need the 6 x 6 inputs from there on; positions outside the plane count as 0 when read and are left out
  * when written. A transformed tile has 36 points; point e of it lies e * point_stride floats behind the first one. */
 #ifndef ADAH_NN_WINOGRAD_KERNELS_H
@@ -10,7 +11,7 @@
 #include <stdint.h>
 
 enum {
-    ADAH_WINOGRAD_BLOCK = 16, /* channels that lie together */
+    ADAH_WINOGRAD_BLOCK = 16, /* channels of a plane */
     ADAH_WINOGRAD_TILE = 4,   /* outputs along a side of a tile */
     ADAH_WINOGRAD_POINTS = 36,
     ADAH_WINOGRAD_ROWS = 6,   /* tiles are multiplied so many at a time */
@@ -25,6 +26,7 @@ enum {
 typedef struct adah_winograd_plane {
     float *values;
     int height, width;
+    size_t stride; /* floats from one position to the next */
 } adah_winograd_plane;
 
 typedef struct adah_winograd_kernels {
