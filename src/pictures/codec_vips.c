@@ -3,7 +3,7 @@
  *
  * A picture is decoded and shrunk in one pass (vips_thumbnail uses the decoder's own shrinking where it has one),
  * then brought to 8-bit sRGB, transparency laid on white, and computed strip by strip in the calling thread: libvips's own
- * way to memory hands the work to a thread of a pool and waits for it, a fifth of the time of a small picture. libvips keeps
+ * way to memory hands the work to a thread of a pool and waits for it, 10 to 30 % of the time of a small picture. libvips keeps
  * one text of errors for the process: a decode that fails is repeated while no other runs, so that its message is its own. */
 #define _GNU_SOURCE
 #include "pictures/codec.h"

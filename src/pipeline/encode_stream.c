@@ -3,8 +3,8 @@
  * A worker reads, decodes and normalises its pictures, runs its own network on one thread and packs the codes into
  * the places of their records; the next are taken from a counter. So while one worker waits for a file or decodes
  * another computes, nothing meets at barriers, and no more than a batch a thread is held (picture_worker.c: mostly
- * one picture). Nothing is read ahead: reading took 1 % of the time with the files in the page cache, 5 % without (a
- * virtual disk), so that no more than that could be won. */
+ * one picture). Nothing is read ahead: reading took 1 to 4 % of the time with the files in the page cache, 5 %
+ * without (a virtual disk), so that no more than that could be won. */
 #include "pipeline/encode_stream.h"
 #include "base/memory.h"
 #include "codes/codes.h"

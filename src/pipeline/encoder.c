@@ -1,8 +1,8 @@
 /* encoder.c - single texts and images to codes and attention maps, with networks of batch size 1 made when first needed.
  *
- * Light networks run on one thread: a second one makes one picture no sooner (median of two cores of a Zen 5, from file to code:
- * SqueezeNet 5.0 ms with one thread and 5.2 with two, MobileNetV2 6.0 and 6.7), and codes are then those of adah_encode_dataset to the
- * bit. */
+ * Light networks run on one thread, since a second one makes a picture no sooner (medians from file to code, three runs in turn on
+ * two cores of a Zen 5: SqueezeNet 5.4 to 6.1 ms with one thread, 5.9 to 7.1 with two; MobileNetV2 6.5 to 7.8 and 7.4 to
+ * 8.2), and codes are then those of adah_encode_dataset to the bit. */
 #include "base/memory.h"
 #include "base/file.h"
 #include "base/parallel.h"
