@@ -545,13 +545,13 @@ static void live(adah_array_place *place, size_t time) {
 
 static int in_arena(const adah_node *home) { return !home->pinned && home->kind != ADAH_NODE_INPUT && !home->value; }
 
-/* A value lives from its step to the last one that reads it and, in training, to the backward of those and of its own; for
- * ever where adah_graph_forward_again wants it. */
+/* A value lives from its step to the last one that reads it and, in training, to the backward of those and of its own; all the
+ * time where adah_graph_forward_again wants it: steps before it run again while it stays. */
 static void value_lifetimes(const adah_graph *g, lifetimes *l) {
     for (size_t i = 0; i < l->n; i++) {
         const adah_node *node = g->step[i];
         const size_t last = g->mode == ADAH_GRAPH_TRAIN && node->reaches ? backward_time(l, i) : i;
-        live(&l->place[node->home->step], i);
+        live(&l->place[node->home->step], node->stays ? 0 : i);
         live(&l->place[node->home->step], node->stays ? 2 * l->n : last);
         for (size_t j = 0; j < node->n_x; j++)
             live(&l->place[node->x[j]->home->step], last);
