@@ -627,7 +627,9 @@ static adah_code prepare_primitives(adah_node *node, convolution_layouts *l, con
 /* Winograd's method takes blocks of 16 channels, or an input as it comes where the channels of a position lie together. */
 static adah_code prepare_winograd(adah_node *node, void **wanted, adah_status *status) {
     const layout together = layout_of_shape(node->x[0]->shape, dnnl_nhwc);
-    const int is_together = together && node->x[0]->layout && dnnl_memory_desc_equal(together, node->x[0]->layout);
+    if (!together)
+        return fail_layout(status);
+    const int is_together = node->x[0]->layout && dnnl_memory_desc_equal(together, node->x[0]->layout);
     const dnnl_format_tag_t tag = is_together ? dnnl_nhwc : dnnl_nChw16c;
     layout_free(together);
     wanted[0] = layout_of_shape(node->x[0]->shape, tag);
