@@ -67,7 +67,7 @@ static int print_json(const adah_codes *codes, const char *prefix, const adah_en
     char *text = out ? json_dumps(out, JSON_INDENT(2)) : NULL;
     json_decref(out);
     if (!text)
-        return CLI_FAILED;
+        return cli_fail(&(adah_status){ADAH_ERROR_ARGUMENT, "--json: PREFIX is not UTF-8, or memory is out"});
     puts(text);
     free(text);
     return CLI_OK;
@@ -86,9 +86,8 @@ static int run(int argc, char **argv) {
         {"cache", 0, CLI_TEXT, "DIR", "where feature maps of a training are looked for (default ~/.cache/adah)", &o.cache_folder,
          0, 0, 0},
         {"threads", 0, CLI_INT, "N", "default: one a core", &threads, 0, 0, 4096},
-        {"precision", 0, CLI_TEXT, "float32|bfloat16", "of the backbone's large products (default: as the model was trained); bfloat16 is "
-                                                     "faster where the processor has it, and may turn a few bits",
-         &precision, 0, 0, 0},
+        {"precision", 0, CLI_TEXT, "float32|bfloat16", "of the backbone's large products (default: as the model was\n"
+         "trained); bfloat16 is faster where the processor has it, and may turn a few bits", &precision, 0, 0, 0},
         {"profile", 0, CLI_FLAG, NULL, "tell records a second, where the time went and the peak of memory", &profiled, 0, 0, 0},
         {"json", 0, CLI_FLAG, NULL, "for programs", &as_json, 0, 0, 0},
         {"quiet", 'q', CLI_FLAG, NULL, "no progress", &quiet, 0, 0, 0},

@@ -238,11 +238,11 @@ adah_code adah_model_words(const adah_model *model, const char *text, adah_text_
  * configuration's nested_bits: that many bits, twice, four times ... as many). */
 adah_code adah_model_shorten(const char *model_path, int n_bits, const char *out_path, adah_status *status);
 
-/* Encodes single texts and images. The model must outlive it. */
 /* How encoding computes from now on, in place of what the model was trained with. Before the model is shared by threads and before
  * its first encoder. Refused where the processor cannot. */
 adah_code adah_model_set_precision(adah_model *model, adah_precision precision, adah_status *status);
 
+/* Encodes single texts and images. The model must outlive it. */
 typedef struct adah_encoder adah_encoder;
 adah_code adah_encoder_create(const adah_model *model, adah_encoder **encoder, adah_status *status);
 void adah_encoder_close(adah_encoder *encoder);

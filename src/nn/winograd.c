@@ -31,7 +31,7 @@ enum { BLOCK = ADAH_WINOGRAD_BLOCK, TILE = ADAH_WINOGRAD_TILE, POINTS = ADAH_WIN
        ROWS = ADAH_WINOGRAD_ROWS, KERNEL = 9 };
 
 /* Of V and M in a chunk: a thread's going forward; all threads' for the gradient of the weights, where a chunk as large as dU,
- * which each chunk reads and writes, is best (docs/speed.md has the times of others). */
+ * which each chunk reads and writes, is best. */
 enum { FORWARD_BYTES = 8 << 20, WEIGHTS_BYTES_MIN = 8 << 20, WEIGHTS_BYTES_MAX = 32 << 20 };
 
 /* ---------------------------------------------------------------- the family of kernels */
