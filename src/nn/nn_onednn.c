@@ -1,8 +1,8 @@
 /* nn_onednn.c - the fast backend: convolution, normalisation, pooling and fully connected nodes on oneDNN, 2.x or 3.x.
  *
  * A convolution is asked which layouts it likes best (blocked, mostly); they become the layouts of its input and
- * its value, and graph.c converts where neighbours disagree. Weights are packed once per node and again when
- * their version has moved. Backward keeps to the forward's layouts. Pooling and normalisation take their
+ * its value, and graph.c converts where neighbours disagree. Weights are packed once for all nodes that want them in one layout
+ * (packed.c) and again when their version has moved. Backward keeps to the forward's layouts. Pooling and normalisation take their
  * input as it comes.
  * Fully connected layers are matrix products on plain arrays: weights are never copied, and nothing needs
  * preparing, so that a text is encoded milliseconds after the program starts.
@@ -13,6 +13,7 @@
 #include "nn/graph_internal.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "nn/packed.h"
 #include "nn/winograd.h"
 
 #include <dnnl.h>
@@ -424,11 +425,10 @@ static adah_code prepare_convert(adah_node *node, adah_status *status) {
 
 /* ---------------------------------------------------------------- convolution */
 
-/* Weights in a primitive's layout, copied from the parameter when its version has moved. */
+/* Weights in a primitive's layout. */
 typedef struct packed_weights {
-    float *memory;
-    uint64_t version;
-    runner pack; /* no primitive: the layout is plain, no copy is needed */
+    adah_packed *copy; /* NULL: the layout is plain, none is needed */
+    runner pack;
 } packed_weights;
 
 typedef struct convolution {
@@ -497,25 +497,30 @@ static dnnl_status_t create_forward(const adah_node *node, const convolution_lay
     return e;
 }
 
-static adah_code prepare_weights(packed_weights *p, adah_graph *g, const_layout plain, const_layout packed,
+static adah_code prepare_weights(packed_weights *p, adah_node *node, const_layout plain, const_layout packed,
                                  adah_status *status) {
     if (dnnl_memory_desc_equal(plain, packed))
         return ADAH_OK;
-    p->memory = adah_memory_floats(layout_floats(packed));
-    if (!p->memory)
+    p->copy = adah_packed_acquire(node->w, node->graph->engine, packed, layout_floats(packed));
+    if (!p->copy)
         return adah_fail_memory(status, dnnl_memory_desc_get_size(packed));
-    return prepare_reorder(&p->pack, g, plain, packed, status);
+    return prepare_reorder(&p->pack, node->graph, plain, packed, status);
 }
 
-/* The weights as the primitive wants them; *out NULL on failure only. */
+typedef struct packing {
+    packed_weights *weights;
+    const adah_node *node;
+} packing;
+
+static adah_code pack_weights(void *context, float *to, adah_status *status) {
+    const packing *p = context;
+    return run(&p->weights->pack, p->node->graph, (const float *[]){p->node->w->value, to}, "reorder of weights", status);
+}
+
+/* The weights as the primitive wants them. */
 static adah_code current_weights(packed_weights *p, const adah_node *node, const float **out, adah_status *status) {
-    *out = p->pack.primitive ? p->memory : node->w->value;
-    if (!p->pack.primitive || p->version == node->w->version)
-        return ADAH_OK;
-    ADAH_TRY(run(&p->pack, node->graph, (const float *[]){node->w->value, p->memory},
-                 "reorder of weights", status));
-    p->version = node->w->version;
-    return ADAH_OK;
+    *out = node->w->value;
+    return p->copy ? adah_packed_get(p->copy, pack_weights, &(packing){p, node}, out, status) : ADAH_OK;
 }
 
 static adah_code prepare_backward_data(adah_node *node, const convolution_layouts *l,
@@ -529,7 +534,7 @@ static adah_code prepare_backward_data(adah_node *node, const convolution_layout
     ADAH_TRY(check(e, "convolution backward to its input", status));
     adah_code code = prepare_runner(&c->backward_data, node->graph, pd, ids, 3, status);
     if (code == ADAH_OK)
-        code = prepare_weights(&c->data_weights, node->graph, l->w_plain,
+        code = prepare_weights(&c->data_weights, node, l->w_plain,
                                dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0), status);
     dnnl_primitive_desc_destroy(pd);
     return code;
@@ -596,8 +601,8 @@ static void convolution_release(void *state) {
                       &c->data_weights.pack, &c->unpack};
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         free_runner(list[i]);
-    adah_memory_free(c->forward_weights.memory);
-    adah_memory_free(c->data_weights.memory);
+    adah_packed_release(c->forward_weights.copy);
+    adah_packed_release(c->data_weights.copy);
     adah_memory_free(c);
 }
 
@@ -616,7 +621,7 @@ static adah_code prepare_primitives(adah_node *node, convolution_layouts *l, con
     ADAH_TRY(to_graph(l->x_set, node->x[0]->shape, wanted, status));
     ADAH_TRY(to_graph(l->y_set, node->shape, &node->layout, status));
     ADAH_TRY(prepare_runner(&c->forward, node->graph, pd, ids, node->b ? 4 : 3, status));
-    ADAH_TRY(prepare_weights(&c->forward_weights, node->graph, l->w_plain,
+    ADAH_TRY(prepare_weights(&c->forward_weights, node, l->w_plain,
                              dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0), status));
     if (node->graph->mode != ADAH_GRAPH_TRAIN)
         return ADAH_OK;

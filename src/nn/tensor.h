@@ -19,9 +19,8 @@ const char *adah_shape_text(adah_shape s, char *text);
 #define ADAH_SHAPE2(a, b) ((adah_shape){2, {(a), (b), 0, 0}})
 #define ADAH_SHAPE4(a, b, c, d) ((adah_shape){4, {(a), (b), (c), (d)}})
 
-/* A learned array. `value` is always plain row-major (the layout of weight files); a backend that wants
- * another layout keeps its own packed copy and renews it when `version` has moved. Whoever changes
- * `value` must increment `version`. */
+/* A learned array. `value` is always plain row-major (the layout of weight files); a backend that wants another layout has a
+ * copy, which all graphs share, renewed when `version` has moved (nn/packed.h). Whoever changes `value` must increment `version`. */
 typedef struct adah_parameter {
     char *name;
     adah_shape shape;
@@ -31,7 +30,8 @@ typedef struct adah_parameter {
     float *moment1;     /* [n], the optimiser's; allocated with gradient */
     float *moment2;     /* [n] */
     unsigned group;     /* one bit: which training step owns it (the model's business) */
-    uint64_t version;
+    uint64_t version;   /* from 1 on */
+    struct adah_packed *packed; /* copies in other layouts; the graphs' */
 } adah_parameter;
 
 typedef struct adah_parameters {

@@ -17,11 +17,12 @@
  * Where a graph wants bfloat16, V and U are rounded to it, products are summed in float32; values, gradients and weights stay
  * float32, and so does all of the gradient of the weights.
  *
- * Values and gradients lie as oneDNN's nChw16c, in blocks of 16 channels, or as its nhwc. Graphs that infer keep U; in training w moves between
- * any two uses, and U is computed anew into memory that all nodes share. */
+ * Values and gradients lie as oneDNN's nChw16c, in blocks of 16 channels, or as its nhwc. Graphs that infer keep U and share it
+ * (packed.c); in training w moves between any two uses, and U is computed anew into memory that all nodes share. */
 #include "nn/winograd.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "nn/packed.h"
 #include "nn/winograd_kernels.h"
 
 #include <math.h>
@@ -316,25 +317,24 @@ typedef struct winograd {
     size_t n_forward_chunk, n_input_chunk, n_weights_chunk; /* tiles */
     int is_bf16, together;
     size_t n_u; /* floats */
-    float *u; /* kept by graphs that infer */
-    uint64_t version;
+    adah_packed *u; /* kept for graphs that infer; NULL in training */
 } winograd;
 
 static batch batch_of(const winograd *w, const float *values, adah_shape s) {
     return (batch){values, s.dim[1], (int)s.dim[2], (int)s.dim[3], w->together};
 }
 
-/* U in memory of the node's own, current; or computed at the start of the scratch memory. */
-static const float *transformed_weights(adah_node *node, int turned) {
-    winograd *s = node->state;
+static void transform_weights(const adah_node *node, int turned, float *u) {
+    const winograd *s = node->state;
     const adah_shape w = node->w->shape;
-    if (s->u && s->version == node->w->version)
-        return s->u;
-    weight_pass pass = {node->w->value, w.dim[0], w.dim[1], turned, s->u ? s->u : node->graph->scratch, NULL};
-    pass.u_bf16 = s->is_bf16 ? (uint16_t *)(void *)pass.u : NULL;
+    weight_pass pass = {node->w->value, w.dim[0], w.dim[1], turned, u, s->is_bf16 ? (uint16_t *)(void *)u : NULL};
     adah_parallel_for(n_rows(&pass), 8, transform_row, &pass);
-    s->version = node->w->version;
-    return pass.u;
+}
+
+static adah_code pack_weights(void *node, float *u, adah_status *status) {
+    (void)status;
+    transform_weights(node, 0, u);
+    return ADAH_OK;
 }
 
 static void run_pass(const adah_node *node, forward_pass *p, size_t n_images) {
@@ -354,15 +354,19 @@ static adah_node_kind fused_kind(const adah_node *node) {
 static float highest(const adah_node *node) { return fused_kind(node) == ADAH_NODE_RELU6 ? 6 : INFINITY; }
 
 static adah_code forward(adah_node *node, adah_status *status) {
-    (void)status;
     const winograd *s = node->state;
     const adah_node *x = node->x[0];
+    const float *u = node->graph->scratch;
+    if (s->u)
+        ADAH_TRY(adah_packed_get(s->u, pack_weights, node, &u, status));
+    else
+        transform_weights(node, 0, node->graph->scratch);
     forward_pass pass = {.x = batch_of(s, x->value, x->shape),
                          .y = batch_of(s, node->value, node->shape),
                          .pad_top = node->window.pad_top,
                          .pad_left = node->window.pad_left,
                          .n_chunk = s->n_forward_chunk,
-                         .u = transformed_weights(node, 0),
+                         .u = u,
                          .bias = node->b ? node->b->value : NULL,
                          .low = fused_kind(node) == ADAH_NODE_INPUT ? -INFINITY : 0,
                          .high = highest(node)};
@@ -409,12 +413,13 @@ static adah_code backward(adah_node *node, unsigned groups, float *const *dx, ad
     if (adah_trains(node->w, groups) || adah_trains(node->b, groups))
         weights_backward(node, groups);
     if (dx[0]) {
+        transform_weights(node, 1, node->graph->scratch);
         forward_pass pass = {.x = batch_of(s, node->gradient, node->shape),
                              .y = batch_of(s, dx[0], node->x[0]->shape),
                              .pad_top = 2 - node->window.pad_top,
                              .pad_left = 2 - node->window.pad_left,
                              .n_chunk = s->n_input_chunk,
-                             .u = transformed_weights(node, 1),
+                             .u = node->graph->scratch,
                              .low = -INFINITY,
                              .high = INFINITY};
         run_pass(node, &pass, node->shape.dim[0]);
@@ -424,7 +429,7 @@ static adah_code backward(adah_node *node, unsigned groups, float *const *dx, ad
 
 static void release(void *state) {
     winograd *s = state;
-    adah_memory_free(s->u);
+    adah_packed_release(s->u);
     adah_memory_free(s);
 }
 
@@ -436,6 +441,7 @@ int adah_winograd_fits(const adah_node *node) {
 
 adah_code adah_winograd_prepare(adah_node *node, int channels_together, adah_status *status) {
     static const adah_kernel kernel = {forward, backward, 1, release};
+    static const char layouts[2]; /* float32, bfloat16 */
     const size_t n_in = node->x[0]->shape.dim[1], n_out = node->shape.dim[1], n_images = node->shape.dim[0];
     const size_t n_threads = (size_t)node->graph->n_threads;
     winograd *s = node->state = adah_memory_zeroed(1, sizeof *s);
@@ -447,11 +453,10 @@ adah_code adah_winograd_prepare(adah_node *node, int channels_together, adah_sta
     s->kernels = family();
     s->is_bf16 = node->graph->precision == ADAH_BFLOAT16 && s->kernels->multiply_bf16;
     s->n_u = POINTS * n_in * n_out / (s->is_bf16 ? 2 : 1);
-    s->version = UINT64_MAX;
     s->n_forward_chunk = chunk_of(n_in, n_out, tiles_of(n_images, &y).n, FORWARD_BYTES, n_threads);
     adah_graph_need_scratch(node->graph, n_threads * forward_floats(n_in, n_out, s->n_forward_chunk));
     if (node->graph->mode == ADAH_GRAPH_INFER) {
-        s->u = adah_memory_floats(s->n_u);
+        s->u = adah_packed_acquire(node->w, NULL, &layouts[s->is_bf16], s->n_u);
         return s->u ? ADAH_OK : adah_fail_memory(status, s->n_u * sizeof(float));
     }
     s->n_input_chunk = chunk_of(n_out, n_in, tiles_of(n_images, &x).n, FORWARD_BYTES, n_threads);
