@@ -15,8 +15,8 @@
  * outputs asked for, and operations in plain C (those made with adah_graph_operation).
  * Reference backend: plain loops; the specification of every operation.
  *
- * A graph is used by one thread at a time; different graphs over the same parameters may run at once as long
- * as none trains. A graph always runs on as many threads as a loop had when it was built, and the same input
+ * Parameters outlive the graphs over them. A graph is used by one thread at a time; different graphs over the same
+ * parameters may run at once as long as none trains. A graph always runs on as many threads as a loop had when it was built, and the same input
  * then gives the same bits. Different batch sizes may differ in the last bits: large ones use other kernels.
  * Values, gradients and weights are float32. */
 #ifndef ADAH_NN_GRAPH_H

@@ -1,9 +1,9 @@
 /* packed.c - weights in another layout, made once for all graphs over the same parameter.
  *
- * A parameter's copies are a list with a count of users each, under one lock for all parameters: graphs are built and freed
- * seldom. The contents have a lock a copy, taken only while they are older than the parameter: the version they were made from
- * is written after them, so that who reads the current one may read them. A parameter does not change while graphs over it run, so
- * nobody reads what is packed anew. */
+ * A parameter's copies are a list with a count of users each, under one lock for all parameters: graphs are built and
+ * freed seldom. The contents have a lock a copy, taken only while they are older than the parameter: the version they
+ * were made from is written after them, so that who reads the current one may read them. A parameter does not change
+ * while graphs over it run, so nobody reads what is packed anew. */
 #include "nn/packed.h"
 #include "base/memory.h"
 
@@ -80,7 +80,8 @@ void adah_packed_release(adah_packed *packed) {
         free_copy(packed);
 }
 
-adah_code adah_packed_get(adah_packed *packed, adah_pack pack, void *context, const float **out, adah_status *status) {
+adah_code adah_packed_get(adah_packed *packed, adah_pack pack, void *context, const float **out,
+                          adah_status *status) {
     const uint64_t wanted = packed->parameter->version;
     *out = packed->values;
     if (atomic_load_explicit(&packed->version, memory_order_acquire) == wanted)

@@ -17,8 +17,8 @@
  * Where a graph wants bfloat16, V and U are rounded to it, products are summed in float32; values, gradients and weights stay
  * float32, and so does all of the gradient of the weights.
  *
- * Values and gradients lie as oneDNN's nChw16c, in blocks of 16 channels, or as its nhwc. Graphs that infer keep U and share it
- * (packed.c); in training w moves between any two uses, and U is computed anew into memory that all nodes share. */
+ * Values and gradients lie as oneDNN's nChw16c, in blocks of 16 channels, or as its nhwc. Graphs that infer keep U and
+ * share it (packed.c); in training w moves between any two uses, and U is computed anew into memory that all nodes share. */
 #include "nn/winograd.h"
 #include "base/memory.h"
 #include "base/parallel.h"

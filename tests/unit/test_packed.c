@@ -1,4 +1,5 @@
-/* Weights in other layouts: one copy for all graphs over a parameter, current in each of them, freed with the last. */
+/* Weights in other layouts: one copy for all graphs over a parameter, current in each of them, freed with the last.
+ */
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "nn/packed.h"
@@ -33,7 +34,8 @@ typedef struct network {
     adah_node *x, *y;
 } network;
 
-static network make_network(const adah_parameters *p, adah_backend backend, adah_graph_mode mode, adah_precision precision) {
+static network make_network(const adah_parameters *p, adah_backend backend, adah_graph_mode mode,
+                            adah_precision precision) {
     network n = {.g = adah_graph_create(backend, mode)};
     adah_status status = {0};
     adah_graph_set_precision(n.g, precision);
@@ -202,7 +204,8 @@ static void test_versions(void **state) {
     adah_parameters p = {0};
     make_parameters(&p);
     adah_parameter *w = p.item[0];
-    adah_packed *a = adah_packed_acquire(w, NULL, &layouts[0], w->n), *b = adah_packed_acquire(w, NULL, &layouts[0], w->n);
+    adah_packed *a = adah_packed_acquire(w, NULL, &layouts[0], w->n),
+                *b = adah_packed_acquire(w, NULL, &layouts[0], w->n);
     adah_packed *other = adah_packed_acquire(w, NULL, &layouts[1], w->n);
     assert_non_null(a);
     assert_ptr_equal(a, b);
@@ -236,7 +239,8 @@ static void *acquire_thread(void *context) {
     for (int i = 0; i < 100; i++) {
         adah_packed *c = adah_packed_acquire(w, NULL, &layouts[i % 2], w->n);
         const float *values;
-        n_right += adah_packed_get(c, pack, &k, &values, NULL) == ADAH_OK && !memcmp(values, w->value, w->n * sizeof *values);
+        n_right += adah_packed_get(c, pack, &k, &values, NULL) == ADAH_OK &&
+                   !memcmp(values, w->value, w->n * sizeof *values);
         adah_packed_release(c);
     }
     return n_right == 100 ? w : NULL;
