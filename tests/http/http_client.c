@@ -105,7 +105,7 @@ void http_send(int fd, const void *bytes, size_t n_bytes) {
 }
 
 const char *http_header(const http_reply *reply, const char *name) {
-    static char value[1024];
+    static _Thread_local char value[1024]; /* replies are read by several threads */
     const size_t n = strlen(name);
     for (const char *line = reply->all ? strstr(reply->all, "\r\n") : NULL; line && line + 2 < reply->body;
          line = strstr(line + 2, "\r\n"))
