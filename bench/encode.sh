@@ -102,6 +102,7 @@ if [ "${flag[render]}" = 0 ]; then
     link_data "$running/data" "${option[pictures]}"
     link_data "$running/some" 400
     for backbone in ${option[backbones]}; do
+        layers "${backbone%%=*}" 1 --network "${backbone%%=*}" --infer --batch 1 --runs 15
         run_backbone "${backbone%%=*}" "${backbone#*=}"
     done
 fi

@@ -108,6 +108,16 @@ attempt() {
 
 end_run() { mv "$lines" "$file"; }
 
+# layers NAME THREADS OPTION... - the table of bench_layers.
+layers() {
+    local table=$work/layers-$1.md threads=$2
+    [ "${flag[anew]}" = 1 ] || [ ! -s "$table" ] || return 0
+    echo "layers, $1" >&2
+    shift 2
+    OMP_NUM_THREADS=$threads "${measure[@]}" "${option[build]}/bench_layers" "$@" >"$running/layers.md"
+    mv "$running/layers.md" "$table"
+}
+
 render() {
     python3 "$here/bench/speed_table.py" "${option[docs]}/speed-benchmark.md" "$results"
     [ "$n_failed" = 0 ] || exit 1

@@ -120,14 +120,36 @@ def encode_tables(head, rows):
             yield f"| {program} | {setting} | {spread(g, 'pictures_per_second', 1)} | {by} | {memory} | {bits} |\n"
 
 
+def primitives_table(head, rows):
+    """VGG-16's backbone by bench_layers beside bench_primitives, and in bfloat16."""
+    bare = [r for r in rows if r["program"] == "bench_primitives"]
+    step = [r for r in rows if r["program"] == "bench_layers" and not r["infer"]]
+    plain, rounded = ([r for r in rows if r["program"] == "bench_layers" and r["infer"] and r["bf16"] == b] for b in (0, 1))
+    yield (f"\n## VGG-16's backbone beside bare oneDNN primitives\n\n{origin(head)} Batches of 32; forward and both gradients as adah runs "
+           f"them, beside the sum of the bare primitives of oneDNN {bare[0]['onednn']}, each measured alone (`bench_primitives`); and inference in "
+           "bfloat16.\n\n| | seconds | |\n|---|---|---|\n")
+    for what, g, other in (("bare primitives, forward and backward", bare, None), ("adah, forward and backward", step, bare),
+                           ("adah, inference", plain, None), ("adah, inference, bfloat16", rounded, plain)):
+        times = "" if not other or not g else f"{median(g, 'seconds') / median(other, 'seconds'):.2f} times the line above"
+        if g:
+            yield f"| {what} | {spread(g, 'seconds', 3)} | {times} |\n"
+    yield f"\nPeak memory of adah's forward and backward: {median(step, 'peak_bytes') * 1e-9:.2f} GB.\n"
+
+
 def main():
     document, results = sys.argv[1:]
     text = HEAD
     for kind, head, tables in (("train", TRAIN, train_tables), ("encode", ENCODE, encode_tables)):
-        paths = sorted(glob.glob(f"{results}/{kind}/*.jsonl"), key=lambda path: ("vgg16" not in path, path))
+        paths = [p for p in glob.glob(f"{results}/{kind}/*.jsonl") if not p.endswith("/primitives.jsonl")]
+        paths.sort(key=lambda path: ("vgg16" not in path, path))
         text += head if paths else ""
         for path in paths:
             text += "".join(tables(*read(path)))
+    for path in glob.glob(f"{results}/train/primitives.jsonl"):
+        text += "".join(primitives_table(*read(path)))
+    for path in sorted(glob.glob(f"{results}/*/layers-*.md")):
+        with open(path) as file:
+            text += "\n## Layers: " + file.read()
     if text == HEAD:
         sys.exit(f"nothing was measured in {results}")
     with open(document, "w") as file:

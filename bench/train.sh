@@ -63,6 +63,25 @@ run_case() {
     [ "${flag[check]}" = 1 ] || end_run
 }
 
+# VGG-16's layers as adah runs them, beside bare oneDNN primitives and beside bfloat16.
+run_primitives() {
+    local round
+    begin_run primitives || return 0
+    for ((round = 0; round < option[rounds]; round++)); do
+        "${measure[@]}" "${option[build]}/bench_primitives" 32 | tail -1 | tee -a "$lines"
+        "${measure[@]}" "${option[build]}/bench_layers" --json | tee -a "$lines"
+        for setting in '' --bf16; do
+            # shellcheck disable=SC2086
+            "${measure[@]}" "${option[build]}/bench_layers" --infer --json $setting | tee -a "$lines"
+        done
+    done
+    end_run
+}
+
+if [ "${flag[render]}" = 0 ] && [ "${flag[check]}" = 0 ]; then
+    layers vgg16 "${option[threads]}" --network vgg16
+    run_primitives
+fi
 if [ "${flag[render]}" = 0 ]; then
     find_pythons
     for name in ${option[cases]}; do
