@@ -79,7 +79,7 @@ int adah_config_is_rival(const adah_config *config);
 int adah_config_is_shallow(const adah_config *config);
 /* Refuses values that make no sense, naming the option, the value and what was expected. */
 adah_code adah_config_check(const adah_config *config, adah_status *status);
-/* Lets the backbone learn. A VGG learns in batches of 64: its activations and gradients take 116 MB an image. */
+/* Lets the backbone learn. A VGG learns in batches of 64: its activations and gradients take some 70 MB an image. */
 void adah_config_finetune(adah_config *config);
 adah_precision adah_config_precision(const adah_config *config);
 void adah_config_set_precision(adah_config *config, adah_precision precision);

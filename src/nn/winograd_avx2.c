@@ -15,11 +15,7 @@ static int supported(void) {
 const adah_winograd_kernels adah_winograd_avx2 = {
     .name = "avx2",
     .supported = supported,
-    .input = input,
-    .output = output,
-    .gradient = gradient,
-    .multiply = multiply,
-    .accumulate = accumulate,
+    WINOGRAD_COMMON,
 };
 
 #endif

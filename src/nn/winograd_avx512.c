@@ -76,21 +76,13 @@ static int supported_bf16(void) { return supported() && __builtin_cpu_supports("
 const adah_winograd_kernels adah_winograd_avx512 = {
     .name = "avx512",
     .supported = supported,
-    .input = input,
-    .output = output,
-    .gradient = gradient,
-    .multiply = multiply,
-    .accumulate = accumulate,
+    WINOGRAD_COMMON,
 };
 
 const adah_winograd_kernels adah_winograd_avx512_bf16 = {
     .name = "avx512_bf16",
     .supported = supported_bf16,
-    .input = input,
-    .output = output,
-    .gradient = gradient,
-    .multiply = multiply,
-    .accumulate = accumulate,
+    WINOGRAD_COMMON,
     .input_bf16 = input_bf16,
     .multiply_bf16 = multiply_bf16,
 };

@@ -255,3 +255,7 @@ static TARGET void accumulate(size_t n_columns, size_t n_inner, const float *a, 
         j += wide ? WIDE : LANES;
     }
 }
+
+/* The members of a family that this file has. */
+#define WINOGRAD_COMMON \
+    .input = input, .output = output, .gradient = gradient, .multiply = multiply, .accumulate = accumulate

@@ -10,9 +10,5 @@ static int supported(void) { return 1; }
 const adah_winograd_kernels adah_winograd_plain = {
     .name = "plain",
     .supported = supported,
-    .input = input,
-    .output = output,
-    .gradient = gradient,
-    .multiply = multiply,
-    .accumulate = accumulate,
+    WINOGRAD_COMMON,
 };
