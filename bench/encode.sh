@@ -68,7 +68,8 @@ network_alone() {
 }
 
 rival() {
-    "${measure[@]}" "$1" "$here/bench/bench_encode_rivals.py" "$2" "$running/data" "$running/codes" "$running/pixels.npy" "$lines" \
+    # OpenVINO has hung now and then, all measured.
+    "${measure[@]}" timeout 900 "$1" "$here/bench/bench_encode_rivals.py" "$2" "$running/data" "$running/codes" "$running/pixels.npy" "$lines" \
         --engine "$3" --threads "${option[threads]}" --batches "${option[batches]}"
 }
 
