@@ -162,13 +162,8 @@ ADAH_CLONES static void mean_forward_item(void *context, size_t b) {
     const float *z = m->z + b * n_p;
     for (size_t c = 0; c < n_c; c++) {
         const float *f = m->f + (b * n_c + c) * n_p;
-        float sum = 0, all = 0;
-#pragma omp simd reduction(+ : sum, all)
-        for (size_t p = 0; p < n_p; p++) {
-            sum += z[p] * f[p];
-            all += f[p];
-        }
-        m->out[b * n_c + c] = n_kept > 0 ? (m->keep ? sum : all - sum) / n_kept : 0;
+        const float sum = adah_vector_dot(z, f, n_p), kept = m->keep ? sum : adah_vector_sum(f, n_p) - sum;
+        m->out[b * n_c + c] = n_kept > 0 ? kept / n_kept : 0;
     }
 }
 

@@ -72,14 +72,6 @@ double adah_classifier_loss(const float *logits, const float *target, size_t n_b
     return n_labelled ? loss / (double)n_labelled : 0;
 }
 
-static float dot(const float *a, const float *b, size_t n) {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t c = 0; c < n; c++)
-        sum += a[c] * b[c];
-    return sum;
-}
-
 /* y += factor * x */
 static void add_scaled(float *y, const float *x, float factor, size_t n) {
 #pragma omp simd
@@ -87,7 +79,7 @@ static void add_scaled(float *y, const float *x, float factor, size_t n) {
         y[c] += factor * x[c];
 }
 
-static float norm_of(const float *x, size_t n) { return fmaxf(sqrtf(dot(x, x, n)), 1e-6f); }
+static float norm_of(const float *x, size_t n) { return fmaxf(sqrtf(adah_vector_dot(x, x, n)), 1e-6f); }
 
 double adah_proxy_loss(const float *h, const float *proxy, const float *target, size_t n_batch, size_t n_bits, size_t n_labels,
                        float temperature, float weight, float *gradient, float *proxy_gradient, float *scratch) {
@@ -95,7 +87,7 @@ double adah_proxy_loss(const float *h, const float *proxy, const float *target, 
     for (size_t i = 0; i < n_batch; i++)
         for (size_t l = 0; l < n_labels; l++) {
             const float *a = h + i * n_bits, *c = proxy + l * n_bits;
-            logits[i * n_labels + l] = dot(a, c, n_bits) / (norm_of(a, n_bits) * norm_of(c, n_bits) * temperature);
+            logits[i * n_labels + l] = adah_vector_dot(a, c, n_bits) / (norm_of(a, n_bits) * norm_of(c, n_bits) * temperature);
         }
     memset(slope, 0, n_batch * n_labels * sizeof *slope);
     const double loss = adah_classifier_loss(logits, target, n_batch, n_labels, weight, slope);
@@ -125,7 +117,7 @@ static const float *code_of(const database *d, size_t j) {
 
 ADAH_CLONES static void contrastive_logits(const database *d, const float *query, float scale, float *logits) {
     for (size_t j = 0; j < d->n; j++)
-        logits[j] = scale * dot(query, code_of(d, j), d->n_bits);
+        logits[j] = scale * adah_vector_dot(query, code_of(d, j), d->n_bits);
 }
 
 /* slope(j) scale is the derivative by the j-th product of codes. */

@@ -35,14 +35,6 @@ static void add_rows(const float *w, const float *x, size_t n, float *y) {
     }
 }
 
-static float dot(const float *a, const float *b, size_t n) {
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (size_t p = 0; p < n; p++)
-        sum += a[p] * b[p];
-    return sum;
-}
-
 /* y(b, o, p) = bias(o) + sum over c of w(o, c) x(b, c, p) */
 ADAH_CLONES static void pointwise_forward_item(void *context, size_t b) {
     adah_node *node = context;
@@ -78,7 +70,7 @@ ADAH_CLONES static void pointwise_weight_gradient(void *context, size_t block) {
             const float *dy = node->gradient + (b * s.n_out + o) * s.n_positions;
             const float *x = node->x[0]->value + (b * s.n_in + first) * s.n_positions;
             for (size_t c = 0; c < n; c++)
-                sum[c] += (double)dot(dy, x + c * s.n_positions, s.n_positions);
+                sum[c] += (double)adah_vector_dot(dy, x + c * s.n_positions, s.n_positions);
         }
         for (size_t c = 0; c < n; c++)
             node->w->gradient[o * s.n_in + first + c] += (float)sum[c];
