@@ -260,6 +260,7 @@ static size_t chunk_of(size_t n_in, size_t n_out, size_t n_tiles, size_t n_bytes
     n = n < share ? n : share;
     return round_up(n ? n : 1, ROWS);
 }
+
 /* ---------------------------------------------------------------- the gradient of the weights */
 
 enum { GROUP = 8 /* tiles that a thread transforms at a time */ };
