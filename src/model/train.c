@@ -14,8 +14,8 @@
  *
  * Randomness is drawn from (seed, epoch) and (seed, step) alone, so that the state of a training is its numbers. What the next
  * batch of the epoch holds is therefore known, and a thread of its own gathers its pictures and texts during the steps. */
-#define _POSIX_C_SOURCE 200809L
 #include "model/train.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -29,7 +29,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 /* Streams of random numbers. */
 enum { STREAM_ORDER = 1, STREAM_DROPOUT = 2, STREAM_AUGMENT = 4 }; /* 3: the validation part, train_model.c */
@@ -81,12 +80,6 @@ typedef struct trainer {
     double started, checkpointed; /* seconds */
     uint64_t n_pairs_done;   /* since started */
 } trainer;
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---------------------------------------------------------------- setting up */
 
@@ -392,7 +385,7 @@ static int report(trainer *r, double n_steps_seen, const double *map) {
     const int n_main = r->config->n_epochs;
     const double total = main_steps * n_main + final_steps * n_final_epochs(r);
     const double done = main_steps * fmin(s->epoch, n_main) + final_steps * fmax(s->epoch - n_main, 0) + n_steps_seen;
-    const double seconds = now() - r->started;
+    const double seconds = adah_clock_seconds() - r->started;
     const double pairs_per_second = seconds > 0 ? (double)r->n_pairs_done / seconds : 0;
     const double left = pairs_per_second > 0 ? (total - done) * (double)r->n_batch / pairs_per_second : 0;
     char text[768];
@@ -426,7 +419,7 @@ static adah_code save_checkpoint(trainer *r, adah_status *status) {
         return ADAH_OK;
     const adah_checkpoint checkpoint = checkpoint_of(r);
     ADAH_TRY(adah_checkpoint_write(r->t->checkpoint_path, &checkpoint, status));
-    r->checkpointed = now();
+    r->checkpointed = adah_clock_seconds();
     return ADAH_OK;
 }
 
@@ -513,13 +506,13 @@ static adah_code end_epoch(trainer *r, adah_status *status) {
     s->attended_image = s->attended_text = 0;
     if (stopped && !finished(r))
         return stop(r, status);
-    if (now() - r->checkpointed >= r->t->checkpoint_seconds)
+    if (adah_clock_seconds() - r->checkpointed >= r->t->checkpoint_seconds)
         return save_checkpoint(r, status);
     return ADAH_OK;
 }
 
 static adah_code train(trainer *r, adah_status *status) {
-    r->started = r->checkpointed = now();
+    r->started = r->checkpointed = adah_clock_seconds();
     if (r->t->resume && r->t->checkpoint_path && adah_file_exists(r->t->checkpoint_path)) {
         adah_checkpoint checkpoint = checkpoint_of(r);
         const adah_code code = adah_checkpoint_read(r->t->checkpoint_path, &checkpoint, status);

@@ -12,8 +12,8 @@
  * 4. Forward runs the steps in order. Backward first marks the nodes from which a wanted parameter or input can
  *    be reached, then runs the marked ones in reverse; kernels add to the gradients of their inputs, or overwrite
  *    and graph.c adds when something is there already. */
-#define _POSIX_C_SOURCE 200809L
 #include "nn/graph_internal.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "nn/arena.h"
@@ -23,7 +23,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 static const char *const kind_name[] = {
     [ADAH_NODE_INPUT] = "input",
@@ -710,12 +709,7 @@ void adah_graph_set_seed(adah_graph *g, uint64_t seed) { g->seed = seed; }
 
 /* ---------------------------------------------------------------- running */
 
-static double clock_of(const adah_graph *g) {
-    struct timespec t = {0};
-    if (g->measures)
-        clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
+static double clock_of(const adah_graph *g) { return g->measures ? adah_clock_seconds() : 0; }
 
 static adah_code run_forward(adah_graph *g, int again, adah_status *status) {
     for (size_t i = 0; i < g->n_steps; i++) {

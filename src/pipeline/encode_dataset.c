@@ -1,4 +1,5 @@
 /* encode_dataset.c - codes of a whole data set: to memory, to .npy files and back. */
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/npy.h"
@@ -59,7 +60,7 @@ adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *datas
                               adah_progress progress, adah_codes *codes, adah_status *status) {
     static const adah_encode_options defaults = ADAH_ENCODE_OPTIONS_INIT;
     const adah_encode_options *o = options ? options : &defaults;
-    const double start = adah_stage_now();
+    const double start = adah_clock_seconds();
     adah_feature_arrays arrays;
     ADAH_TRY(open_arrays(model, dataset, &arrays, status));
     adah_image_store store = {0};
@@ -73,7 +74,7 @@ adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *datas
     if (code == ADAH_OK)
         code = adah_encode_stream(&source, o->keep_real, progress, codes, &times, &n_threads, status);
     if (code == ADAH_OK && o->profile)
-        write_profile(adah_dataset_count(dataset), n_threads, adah_stage_now() - start, &times, o->profile);
+        write_profile(adah_dataset_count(dataset), n_threads, adah_clock_seconds() - start, &times, o->profile);
     adah_image_store_close(&store);
     adah_feature_arrays_close(&arrays);
     return code;

@@ -6,6 +6,7 @@
  * one picture). Nothing is read ahead: reading took 1 to 4 % of the time with the files in the page cache, 5 %
  * without (a virtual disk), so that no more than that could be won. */
 #include "pipeline/encode_stream.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "codes/codes.h"
 #include "data/image.h"
@@ -55,10 +56,7 @@ static void close_worker(void *context, void *worker) {
     side_run *run = context;
     adah_picture_worker *w = worker;
     pthread_mutex_lock(&run->lock);
-    run->times.read += w->times.read;
-    run->times.decode += w->times.decode;
-    run->times.normalise += w->times.normalise;
-    run->times.network += w->times.network;
+    adah_stage_times_add(&run->times, &w->times);
     pthread_mutex_unlock(&run->lock);
     adah_picture_worker_free(w);
 }
@@ -79,7 +77,7 @@ static adah_code leave_out(side_run *run, size_t record, const adah_status *faul
 
 static adah_code fill_words(const side_run *run, adah_picture_worker *w, size_t record, float *x,
                             adah_status *status) {
-    const double start = adah_stage_now();
+    const double start = adah_clock_seconds();
     uint32_t *words;
     size_t n_words;
     ADAH_TRY(adah_vocabulary_lookup(run->source->model->vocabulary,
@@ -87,7 +85,7 @@ static adah_code fill_words(const side_run *run, adah_picture_worker *w, size_t 
                                     status));
     adah_text_bag(words, n_words, run->input.item.dim[0], x);
     adah_memory_free(words);
-    w->times.normalise += adah_stage_now() - start;
+    w->times.normalise += adah_clock_seconds() - start;
     return ADAH_OK;
 }
 
@@ -106,9 +104,9 @@ static adah_code fill_item(side_run *run, adah_picture_worker *w, size_t record,
     if (run->modality == ADAH_IMAGE && !run->has_image[record]) {
         memset(x, 0, n_floats * sizeof *x);
     } else if (run->rows) {
-        const double start = adah_stage_now();
+        const double start = adah_clock_seconds();
         adah_float_item(run->rows, run->input, record, x);
-        w->times.normalise += adah_stage_now() - start;
+        w->times.normalise += adah_clock_seconds() - start;
     } else {
         adah_picture_worker_normalise(w, config, run->rgb ? run->rgb + record * n_floats : w->rgb, slot);
     }
@@ -202,12 +200,8 @@ static adah_code encode_sides(const adah_encode_source *source, uint8_t *has_ima
         set_input(&run);
         ADAH_TRY(run_side(&run, progress, n_threads, status));
         c->n_skipped += run.n_unreadable;
-        if (times) {
-            times->read += run.times.read;
-            times->decode += run.times.decode;
-            times->normalise += run.times.normalise;
-            times->network += run.times.network;
-        }
+        if (times)
+            adah_stage_times_add(times, &run.times);
     }
     return ADAH_OK;
 }

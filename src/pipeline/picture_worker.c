@@ -11,15 +11,14 @@
  *     CNN-F, paper's D   147      211  245  330  370    (heavy by its fully connected layers)
  *
  * With 8 instead of 16 pictures of a heavy one, the activations of VGG take half the memory a thread. */
-#define _POSIX_C_SOURCE 200809L
 #include "pipeline/picture_worker.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/image.h"
 #include "model/backbone.h"
 
 #include <string.h>
-#include <time.h>
 
 enum { HEAVY_BATCH = 8 };
 static const size_t heavy_bytes = (size_t)32 << 20;
@@ -34,15 +33,16 @@ size_t adah_picture_batch(const adah_parameters *parameters, unsigned groups) {
     return n_bytes > heavy_bytes ? HEAVY_BATCH : 1;
 }
 
-double adah_stage_now(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+void adah_stage_times_add(adah_stage_times *to, const adah_stage_times *from) {
+    to->read += from->read;
+    to->decode += from->decode;
+    to->normalise += from->normalise;
+    to->network += from->network;
 }
 
 /* Adds what has passed since `start` and gives the time that it is now. */
 static double add_time(double *seconds, double start) {
-    const double now = adah_stage_now();
+    const double now = adah_clock_seconds();
     *seconds += now - start;
     return now;
 }
@@ -80,7 +80,7 @@ adah_code adah_picture_worker_read(adah_picture_worker *w, const adah_dataset *d
         return adah_fail_memory(status, strlen(name));
     uint8_t *bytes = NULL;
     size_t n_bytes = 0;
-    const double start = adah_stage_now();
+    const double start = adah_clock_seconds();
     adah_code code = adah_image_read(path, &bytes, &n_bytes, status);
     const double read = add_time(&w->times.read, start);
     if (code == ADAH_OK)
@@ -93,7 +93,7 @@ adah_code adah_picture_worker_read(adah_picture_worker *w, const adah_dataset *d
 
 void adah_picture_worker_normalise(adah_picture_worker *w, const adah_config *config, const uint8_t *rgb,
                                    size_t slot) {
-    const double start = adah_stage_now();
+    const double start = adah_clock_seconds();
     const size_t n_side = (size_t)config->n_side;
     adah_backbone_normalise(config, rgb, n_side,
                             adah_node_value(w->network->image.input) + slot * n_side * n_side * 3);
@@ -101,7 +101,7 @@ void adah_picture_worker_normalise(adah_picture_worker *w, const adah_config *co
 }
 
 adah_code adah_picture_worker_forward(adah_picture_worker *w, adah_status *status) {
-    const double start = adah_stage_now();
+    const double start = adah_clock_seconds();
     const adah_code code = adah_graph_forward(w->network->graph, status);
     add_time(&w->times.network, start);
     return code;

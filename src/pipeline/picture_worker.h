@@ -11,6 +11,7 @@
 typedef struct adah_stage_times {
     double read, decode, normalise, network;
 } adah_stage_times;
+void adah_stage_times_add(adah_stage_times *to, const adah_stage_times *from);
 
 typedef struct adah_picture_worker {
     adah_network *network; /* NULL: none is wanted */
@@ -35,7 +36,5 @@ adah_code adah_picture_worker_forward(adah_picture_worker *worker, adah_status *
 
 /* How many pictures a network of these parameters of the image's side takes at once, to be fast. */
 size_t adah_picture_batch(const adah_parameters *parameters, unsigned groups);
-
-double adah_stage_now(void); /* seconds of a clock that only goes forward */
 
 #endif
