@@ -1,27 +1,39 @@
-/* vector.h - plain loops compiled for several vector units, of which the program takes the best it finds.
+/* vector.h - plain loops compiled for several vector units, of which the program takes the best that it may use (processor.h).
  *
- * The library is built for any x86-64, where a vector holds 4 floats. ADAH_CLONES before a static function has the compiler
- * make versions of it for AVX2 and AVX-512 as well (8 and 16 floats); the loader picks one, and its address is that of any
- * function. Worth it for loops over memory that the compiler can vectorise; functions that it inlines come along.
+ * The library is built for any x86-64, where a vector holds 4 floats. ADAH_VECTOR_LOOP makes versions of a static function for AVX2
+ * and AVX-512 as well (8 and 16 floats). Worth it for loops over memory that the compiler can vectorise; functions that it
+ * inlines come along.
  *
- *     ADAH_CLONES static void add_chunk(void *context, size_t chunk) { ... }
+ *     ADAH_VECTOR_LOOP(void, add_chunk, (void *context, size_t chunk), (context, chunk)) { ... }
  *
- * Static functions only. Nothing with clang: its version 14 exports a symbol of each from the library. Elementwise loops give the
- * same bits in every version; so do the sums below, which always have 16 lanes. (A sum under "omp simd" has as many as the
- * vector, and gcc adds them up one by one, which for 50 floats takes longer than the loop.)
- *
- * Nothing where the loader cannot choose (other systems than glibc's), where it would run before a sanitizer is ready, and
- * on other processors: arm64 has one vector unit. */
+ * Elementwise loops give the same bits in every version; so do the sums below, which always have 16 lanes. (A sum under "omp simd" has
+ * as many as the vector, and gcc adds them up one by one, which for 50 floats takes longer than the loop.) arm64 has one
+ * vector unit, and nothing to choose. */
 #ifndef ADAH_BASE_VECTOR_H
 #define ADAH_BASE_VECTOR_H
 
-#include <stddef.h>
-#include <stdint.h> /* with it glibc says that it is there */
+#include "base/processor.h"
 
-#if defined __x86_64__ && defined __GLIBC__ && !defined __clang__ && !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
-#define ADAH_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#include <stddef.h>
+
+/* The function's type, its name, its parameters and the same as arguments of a call; its body follows. */
+#if defined(__x86_64__)
+#define ADAH_VECTOR_LOOP(type, name, parameters, arguments)                                                                     \
+    static inline __attribute__((always_inline)) type name##_body parameters;                                                  \
+    __attribute__((target("avx512f,avx512bw,avx512cd,avx512dq,avx512vl,fma,bmi,bmi2,popcnt"))) static type name##_avx512       \
+        parameters {                                                                                                           \
+        return name##_body arguments;                                                                                          \
+    }                                                                                                                          \
+    __attribute__((target("avx2,fma,bmi,bmi2,popcnt"))) static type name##_avx2 parameters { return name##_body arguments; }   \
+    static type name parameters {                                                                                              \
+        const adah_vectors vectors = adah_processor_vectors();                                                                 \
+        return vectors >= ADAH_VECTORS_AVX512 ? name##_avx512 arguments                                                        \
+               : vectors == ADAH_VECTORS_AVX2 ? name##_avx2 arguments                                                          \
+                                              : name##_body arguments;                                                         \
+    }                                                                                                                          \
+    static inline __attribute__((always_inline)) type name##_body parameters
 #else
-#define ADAH_CLONES
+#define ADAH_VECTOR_LOOP(type, name, parameters, arguments) static type name parameters
 #endif
 
 typedef float adah_lanes __attribute__((vector_size(64), aligned(4), may_alias)); /* anywhere in an array of floats */

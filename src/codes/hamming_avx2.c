@@ -2,6 +2,7 @@
  *
  * Bits are counted by looking up both halves of every byte in a 16-entry table (Mula), then counts of bytes are
  * added up to the width of a code. 16 codes a step for 2, 4, 8, 16 and 32 bytes; other lengths one by one. */
+#include "base/processor.h"
 #include "codes/hamming_kernels.h"
 
 #if defined(__x86_64__)
@@ -10,10 +11,7 @@
 
 #define AVX2 __attribute__((target("avx2,popcnt")))
 
-static int supported(void) {
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
-}
+static int supported(void) { return adah_processor_vectors() >= ADAH_VECTORS_AVX2; }
 
 static AVX2 inline __m256i load(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
 static AVX2 inline void store(uint16_t *p, __m256i x) { _mm256_storeu_si256((__m256i *)(void *)p, x); }

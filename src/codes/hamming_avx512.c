@@ -3,6 +3,7 @@
  * A vector of 64 bytes holds 64 / n_bytes codes; bits are counted in elements of the code's width where there are
  * such, else in 8-byte words that are then added. Codes of another length go under a mask, the sums of eight at a
  * time. */
+#include "base/processor.h"
 #include "codes/hamming_kernels.h"
 
 #if defined(__x86_64__)
@@ -14,9 +15,7 @@
 enum { READ_AHEAD = 4096 /* bytes */ };
 
 static int supported(void) {
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vpopcntdq") &&
+    return adah_processor_vectors() >= ADAH_VECTORS_AVX512 && __builtin_cpu_supports("avx512vpopcntdq") &&
            __builtin_cpu_supports("avx512bitalg");
 }
 

@@ -122,7 +122,7 @@ static float share(const mask_pass *m, size_t i) {
     return m->keep ? m->z[i] : (m->presence ? m->presence[i] : 1) - m->z[i];
 }
 
-ADAH_CLONES static void apply_forward_item(void *context, size_t b) {
+ADAH_VECTOR_LOOP(void, apply_forward_item, (void *context, size_t b), (context, b)) {
     const mask_pass *m = context;
     const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
     for (size_t c = 0; c < n_c; c++)
@@ -130,7 +130,7 @@ ADAH_CLONES static void apply_forward_item(void *context, size_t b) {
             m->out[(b * n_c + c) * n_p + p] = share(m, b * n_p + p) * m->f[(b * n_c + c) * n_p + p];
 }
 
-ADAH_CLONES static void apply_backward_item(void *context, size_t b) {
+ADAH_VECTOR_LOOP(void, apply_backward_item, (void *context, size_t b), (context, b)) {
     const mask_pass *m = context;
     const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
     const float sign = m->keep ? 1.0f : -1.0f;
@@ -155,7 +155,7 @@ static float divisor(const mask_pass *m, size_t b) {
     return sum;
 }
 
-ADAH_CLONES static void mean_forward_item(void *context, size_t b) {
+ADAH_VECTOR_LOOP(void, mean_forward_item, (void *context, size_t b), (context, b)) {
     const mask_pass *m = context;
     const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
     const float n_kept = divisor(m, b);
@@ -168,7 +168,7 @@ ADAH_CLONES static void mean_forward_item(void *context, size_t b) {
 }
 
 /* y(c) = sum_p w(p) f(c,p) / N, N = sum_p w(p) (or H*W):  dy(c)/dw(p) = (f(c,p) - y(c)) / N  (or f(c,p) / N). */
-ADAH_CLONES static void mean_backward_item(void *context, size_t b) {
+ADAH_VECTOR_LOOP(void, mean_backward_item, (void *context, size_t b), (context, b)) {
     const mask_pass *m = context;
     const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
     const float n_kept = divisor(m, b);

@@ -115,14 +115,17 @@ static const float *code_of(const database *d, size_t j) {
     return j < d->n_batch ? d->batch + j * d->n_bits : d->bank + (j - d->n_batch) * d->n_bits;
 }
 
-ADAH_CLONES static void contrastive_logits(const database *d, const float *query, float scale, float *logits) {
+ADAH_VECTOR_LOOP(void, contrastive_logits, (const database *d, const float *query, float scale, float *logits),
+                 (d, query, scale, logits)) {
     for (size_t j = 0; j < d->n; j++)
         logits[j] = scale * adah_vector_dot(query, code_of(d, j), d->n_bits);
 }
 
 /* slope(j) scale is the derivative by the j-th product of codes. */
-ADAH_CLONES static void contrastive_gradients(const database *d, const float *query, float scale, const float *slope,
-                                              float *query_gradient, float *database_gradient) {
+ADAH_VECTOR_LOOP(void, contrastive_gradients,
+                 (const database *d, const float *query, float scale, const float *slope, float *query_gradient,
+                  float *database_gradient),
+                 (d, query, scale, slope, query_gradient, database_gradient)) {
     for (size_t j = 0; j < d->n; j++) {
         add_scaled(query_gradient, code_of(d, j), slope[j] * scale, d->n_bits);
         if (j < d->n_batch)

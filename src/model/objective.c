@@ -96,7 +96,7 @@ static void turn_database(const triplet_pass *pass) {
 }
 
 /* d(j) of a query's code a. */
-ADAH_CLONES static void distances(const float *a, const float *turned, size_t q, size_t n, float *d) {
+ADAH_VECTOR_LOOP(void, distances, (const float *a, const float *turned, size_t q, size_t n, float *d), (a, turned, q, n, d)) {
     memset(d, 0, n * sizeof *d);
     for (size_t c = 0; c < q; c++) {
         const float a_c = a[c], *b = turned + c * n;
@@ -111,8 +111,9 @@ ADAH_CLONES static void distances(const float *a, const float *turned, size_t q,
 
 /* How many triplets of the similar item j are active, of a query with distances d and similarities s to n items; each takes 1
  * from slope(k). Minima in place of && suit vector units. */
-ADAH_CLONES static float active_triplets(const adah_objective_options *options, size_t j, const float *s, const float *d, size_t n,
-                                         float *slope) {
+ADAH_VECTOR_LOOP(float, active_triplets,
+                 (const adah_objective_options *options, size_t j, const float *s, const float *d, size_t n, float *slope),
+                 (options, j, s, d, n, slope)) {
     const float margin = options->margin, s_j = s[j], d_j = d[j], nearest = options->semi_hard ? d_j : -1;
     float count = 0;
 #pragma omp simd reduction(+ : count)
@@ -128,7 +129,7 @@ ADAH_CLONES static float active_triplets(const adah_objective_options *options, 
 }
 
 /* How many are less similar than s_j. */
-ADAH_CLONES static float less_similar(float s_j, const float *s, size_t n) {
+ADAH_VECTOR_LOOP(float, less_similar, (float s_j, const float *s, size_t n), (s_j, s, n)) {
     float count = 0;
 #pragma omp simd reduction(+ : count)
     for (size_t k = 0; k < n; k++)
@@ -170,7 +171,7 @@ static void triplet_row(void *context, size_t i) {
 }
 
 /* The derivatives of bit c, of all queries and of the database. */
-ADAH_CLONES static void gradient_bit(void *context, size_t c) {
+ADAH_VECTOR_LOOP(void, gradient_bit, (void *context, size_t c), (context, c)) {
     const triplet_pass *pass = context;
     const adah_objective *o = pass->o;
     const size_t n_batch = o->options.n_batch, n = n_columns(pass), q = o->options.n_bits;

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-ADAH_CLONES static void copy_scaled(const float *from, float scale, size_t n, float *x) {
+ADAH_VECTOR_LOOP(void, copy_scaled, (const float *from, float scale, size_t n, float *x), (from, scale, n, x)) {
 #pragma omp simd
     for (size_t k = 0; k < n; k++)
         x[k] = scale * from[k];

@@ -25,7 +25,7 @@ static void for_chunks(range r, void (*body)(void *context, size_t chunk)) {
     adah_parallel_for((r.n + CHUNK - 1) / CHUNK, CHUNKS_A_THREAD, body, &r);
 }
 
-ADAH_CLONES static void add_chunk(void *context, size_t chunk) {
+ADAH_VECTOR_LOOP(void, add_chunk, (void *context, size_t chunk), (context, chunk)) {
     const range *r = context;
     for (size_t i = chunk * CHUNK, end = chunk_end(r, i); i < end; i++)
         r->out[i] += r->x[i];
@@ -35,14 +35,14 @@ void adah_shared_add(float *y, const float *x, size_t n) { for_chunks((range){.x
 
 /* FORWARD of x gives y; SLOPE of y gives dy/dx. In place (dx == dy) the gradient is replaced, else added to. */
 #define DEFINE_ELEMENTWISE(name, FORWARD, SLOPE)                                                                     \
-    ADAH_CLONES static void name##_forward_chunk(void *context, size_t chunk) {                                      \
+    ADAH_VECTOR_LOOP(void, name##_forward_chunk, (void *context, size_t chunk), (context, chunk)) {                                      \
         const range *r = context;                                                                                    \
         for (size_t i = chunk * CHUNK, end = chunk_end(r, i); i < end; i++) {                                        \
             float x = r->x[i];                                                                                       \
             r->out[i] = FORWARD;                                                                                     \
         }                                                                                                            \
     }                                                                                                                \
-    ADAH_CLONES static void name##_backward_chunk(void *context, size_t chunk) {                                     \
+    ADAH_VECTOR_LOOP(void, name##_backward_chunk, (void *context, size_t chunk), (context, chunk)) {                                     \
         const range *r = context;                                                                                    \
         size_t begin = chunk * CHUNK, end = chunk_end(r, begin);                                                     \
         if (r->out == r->dy) {                                                                                       \
@@ -100,7 +100,7 @@ static adah_code softmax_forward(adah_node *node, adah_status *status) {
 }
 
 /* dx = y (dy - sum y dy); node->dx[0] is dx. */
-ADAH_CLONES static void softmax_backward_row(void *context, size_t row) {
+ADAH_VECTOR_LOOP(void, softmax_backward_row, (void *context, size_t row), (context, row)) {
     const adah_node *node = context;
     const size_t n = node->n / node->shape.dim[0];
     const float *y = node->value + row * n, *dy = node->gradient + row * n;
@@ -122,14 +122,16 @@ static adah_code softmax_backward(adah_node *node, unsigned groups, float *const
 }
 
 /* y[i] is x[i] * scale where it stays, else 0. */
-ADAH_CLONES static void keep_some(const float *x, const uint8_t *stays, float scale, size_t n, float *y) {
+ADAH_VECTOR_LOOP(void, keep_some, (const float *x, const uint8_t *stays, float scale, size_t n, float *y),
+                 (x, stays, scale, n, y)) {
 #pragma omp simd
     for (size_t i = 0; i < n; i++)
         y[i] = stays[i] ? x[i] * scale : 0;
 }
 
 /* The same, added to y. */
-ADAH_CLONES static void add_some(const float *x, const uint8_t *stays, float scale, size_t n, float *y) {
+ADAH_VECTOR_LOOP(void, add_some, (const float *x, const uint8_t *stays, float scale, size_t n, float *y),
+                 (x, stays, scale, n, y)) {
 #pragma omp simd
     for (size_t i = 0; i < n; i++)
         y[i] += stays[i] ? x[i] * scale : 0;
@@ -166,7 +168,7 @@ static adah_code dropout_backward(adah_node *node, unsigned groups, float *const
 
 /* ---------------------------------------------------------------- add */
 
-ADAH_CLONES static void sum_chunk(void *context, size_t chunk) {
+ADAH_VECTOR_LOOP(void, sum_chunk, (void *context, size_t chunk), (context, chunk)) {
     const range *r = context;
     for (size_t i = chunk * CHUNK, end = chunk_end(r, i); i < end; i++)
         r->out[i] = r->x[i] + r->y[i];

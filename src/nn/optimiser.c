@@ -34,7 +34,7 @@ static size_t split(update *u, adah_parameter *p) {
     return (p->n + u->chunk_size - 1) / u->chunk_size;
 }
 
-ADAH_CLONES static void sum_squares(void *context, size_t chunk) {
+ADAH_VECTOR_LOOP(void, sum_squares, (void *context, size_t chunk), (context, chunk)) {
     update *u = context;
     const float *g = u->p->gradient;
     double sum = 0;
@@ -45,7 +45,7 @@ ADAH_CLONES static void sum_squares(void *context, size_t chunk) {
 }
 
 /* m = momentum m + (g + decay w);  w -= rate m */
-ADAH_CLONES static void update_sgd(void *context, size_t chunk) {
+ADAH_VECTOR_LOOP(void, update_sgd, (void *context, size_t chunk), (context, chunk)) {
     const update *u = context;
     const adah_optimiser o = *u->o;
     const float scale = u->scale, rate = u->rate;
@@ -60,7 +60,7 @@ ADAH_CLONES static void update_sgd(void *context, size_t chunk) {
 }
 
 /* m = beta1 m + (1 - beta1) g;  v = beta2 v + (1 - beta2) g^2;  w -= rate (m' / (sqrt(v') + epsilon) + decay w) */
-ADAH_CLONES static void update_adam(void *context, size_t chunk) {
+ADAH_VECTOR_LOOP(void, update_adam, (void *context, size_t chunk), (context, chunk)) {
     const update *u = context;
     const adah_optimiser o = *u->o;
     const float scale = u->scale, rate = u->rate, correction1 = u->correction1, correction2 = u->correction2;

@@ -36,7 +36,7 @@ static void add_rows(const float *w, const float *x, size_t n, float *y) {
 }
 
 /* y(b, o, p) = bias(o) + sum over c of w(o, c) x(b, c, p) */
-ADAH_CLONES static void pointwise_forward_item(void *context, size_t b) {
+ADAH_VECTOR_LOOP(void, pointwise_forward_item, (void *context, size_t b), (context, b)) {
     adah_node *node = context;
     const sizes s = sizes_of(node);
     const float *x = node->x[0]->value + b * s.n_in * s.n_positions;
@@ -60,7 +60,7 @@ static adah_code forward(adah_node *node, adah_status *status) {
 }
 
 /* dw(o, c) += sum over b, p of dy(b, o, p) x(b, c, p), for some neighbouring channels: an item's lie side by side. */
-ADAH_CLONES static void pointwise_weight_gradient(void *context, size_t block) {
+ADAH_VECTOR_LOOP(void, pointwise_weight_gradient, (void *context, size_t block), (context, block)) {
     adah_node *node = context;
     const sizes s = sizes_of(node);
     const size_t first = block * CHANNELS, n = s.n_in - first < CHANNELS ? s.n_in - first : CHANNELS;
@@ -78,7 +78,7 @@ ADAH_CLONES static void pointwise_weight_gradient(void *context, size_t block) {
 }
 
 /* dx(b, c, p) += sum over o of w(o, c) dy(b, o, p); node->dx[0] is dx. */
-ADAH_CLONES static void pointwise_input_gradient(void *context, size_t b) {
+ADAH_VECTOR_LOOP(void, pointwise_input_gradient, (void *context, size_t b), (context, b)) {
     adah_node *node = context;
     const sizes s = sizes_of(node);
     for (size_t o = 0; o < s.n_out; o++)

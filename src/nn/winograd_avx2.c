@@ -7,10 +7,7 @@
 #define WEIGHT_VECTORS 1
 #include "nn/winograd_body.h"
 
-static int supported(void) {
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
+static int supported(void) { return adah_processor_vectors() >= ADAH_VECTORS_AVX2; }
 
 const adah_winograd_kernels adah_winograd_avx2 = {
     .name = "avx2",

@@ -11,11 +11,7 @@
 #include <immintrin.h>
 #include <string.h>
 
-static int supported(void) {
-    __builtin_cpu_init();
-    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-           __builtin_cpu_supports("avx512dq");
-}
+static int supported(void) { return adah_processor_vectors() >= ADAH_VECTORS_AVX512; }
 
 /* ---------------------------------------------------------------- bfloat16 */
 
@@ -71,7 +67,7 @@ static BF16 void multiply_bf16(size_t n_rows, size_t n_columns, size_t n_inner, 
     }
 }
 
-static int supported_bf16(void) { return supported() && __builtin_cpu_supports("avx512bf16"); }
+static int supported_bf16(void) { return adah_processor_vectors() >= ADAH_VECTORS_AVX512_BF16; }
 
 const adah_winograd_kernels adah_winograd_avx512 = {
     .name = "avx512",

@@ -8,6 +8,7 @@
  *            t1 = d4 - q d2, t2 = P (d3 - q d1), t3 = d4 - p d2, t4 = Q (d3 - p d1)
  *     A' m   m0 + s + t,  P u + Q v,  p s + q t,  P p u + Q q v + m5
  *            s = m1 + m2, u = m1 - m2, t = m3 + m4, v = m3 - m4 */
+#include "base/processor.h"
 #include "nn/winograd_kernels.h"
 
 typedef float vec __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
