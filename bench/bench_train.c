@@ -6,9 +6,10 @@
  *
  * CASE vgg16: the preset paper with VGG-16 fine-tuned at 224 pixels, batches of 32, weights drawn at random; frozen:
  * the same preset behind the maps of a frozen MobileNetV2, batches of 128; frozen-default: those with the preset
- * default and
- * --attention. Masks and adversary are at work from the first step on. A step is timed from one call of the progress
- * function to the next, so it is whole: the batch is gathered, both half steps are done. */
+ * default and --attention; small: what `adah train` does with the scenes of `adah synth`, the preset default with the small
+ * network from scratch at 64 pixels, batches of 32, as many words and labels as scenes have. Masks and adversary are at work
+ * from the first step on. A step is timed from one call of the progress function to the next, so it is whole: the batch is
+ * gathered, both half steps are done. */
 #define _GNU_SOURCE
 #include "base/file.h"
 #include "base/memory.h"
@@ -22,7 +23,20 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { N_WORDS = 3000, N_WORDS_OF_TEXT = 10, N_LABELS = 8, N_WARM_MAX = 5, N_STEPS_MAX = 1000, N_DUMP_STEPS = 3 };
+enum { N_LABELS_OF_PAIR_MAX = 3, N_WARM_MAX = 5, N_STEPS_MAX = 1000, N_DUMP_STEPS = 3 };
+
+typedef struct bench_case {
+    const char *name, *preset, *backbone;
+    int n_batch;
+    size_t n_words, n_words_of_text, n_labels;
+    uint64_t several_labels; /* of 100 pairs so many have a second label, and a fifth of them a third one */
+    size_t n_warm, n_steps;
+} bench_case;
+
+static const bench_case cases[] = {{"vgg16", "paper", "vgg16", 32, 3000, 10, 8, 0, 1, 4},
+                                   {"frozen", "paper", "mobilenet_v2", 128, 3000, 10, 8, 0, N_WARM_MAX, 60},
+                                   {"frozen-default", "default", "mobilenet_v2", 128, 3000, 10, 8, 0, N_WARM_MAX, 60},
+                                   {"small", "default", "small", 32, 106, 8, 12, 30, N_WARM_MAX, 60}};
 
 static void must(adah_code code, const adah_status *status) {
     if (code == ADAH_OK)
@@ -46,17 +60,21 @@ static double process_bytes(const char *name) {
 
 /* ---------------------------------------------------------------- configuration and pairs */
 
-static adah_config configure(const char *name) {
+static const bench_case *find_case(const char *name) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (!strcmp(cases[i].name, name))
+            return &cases[i];
+    adah_status status = {0};
+    must(adah_fail(&status, ADAH_ERROR_ARGUMENT, "case %s: expected vgg16, frozen, frozen-default or small", name), &status);
+    return NULL;
+}
+
+static adah_config configure(const bench_case *of) {
     adah_config c;
     adah_status status = {0};
-    const int is_vgg = !strcmp(name, "vgg16"), is_default = !strcmp(name, "frozen-default");
-    if (!is_vgg && !is_default && strcmp(name, "frozen") != 0)
-        must(adah_fail(&status, ADAH_ERROR_ARGUMENT, "case %s: expected vgg16, frozen or frozen-default", name),
-             &status);
-    must(adah_config_preset(is_default ? "default" : "paper", is_vgg ? "vgg16" : "mobilenet_v2", &c, &status),
-         &status);
+    must(adah_config_preset(of->preset, of->backbone, &c, &status), &status);
     c.attention = 1;
-    c.n_batch = is_vgg ? 32 : 128;
+    c.n_batch = of->n_batch;
     c.n_warmup_epochs = c.n_final_epochs = 0;
     c.feature_scale = 1;
     c.attention_init = 1; /* made-up features differ little: so the masks hide something all the same */
@@ -64,19 +82,29 @@ static adah_config configure(const char *name) {
     return c;
 }
 
+/* Ascending; their number. */
+static size_t draw_labels(const bench_case *of, adah_random *r, uint32_t *label) {
+    const uint64_t luck = adah_random_below(r, 500);
+    const size_t n = luck < of->several_labels ? 3 : luck < 5 * of->several_labels ? 2 : 1;
+    const uint32_t first = (uint32_t)adah_random_below(r, of->n_labels - n + 1);
+    for (size_t i = 0; i < n; i++)
+        label[i] = first + (uint32_t)i;
+    return n;
+}
+
 /* Everything of the set is drawn anew; what it borrows lives as long as the program. */
-static adah_pair_set draw_pairs(const adah_config *c, size_t n) {
+static adah_pair_set draw_pairs(const bench_case *of, const adah_config *c, size_t n) {
     adah_random r = adah_random_seeded(0, 1);
-    adah_pair_set set = {.n = n, .text = adah_input_words(N_WORDS), .n_labels = N_LABELS};
+    adah_pair_set set = {.n = n, .text = adah_input_words(of->n_words), .n_labels = (uint32_t)of->n_labels};
     set.image =
         c->finetune ? adah_input_pixels((size_t)c->n_side) : (adah_side_input){ADAH_INPUT_MAP, {3, {1280, 7, 7, 0}}};
     const size_t n_drawn =
         c->finetune ? n : 2 * (size_t)c->n_batch; /* maps come again, as a cache file's pages take no memory */
-    const size_t n_values = n_drawn * adah_shape_count(set.image.item);
+    const size_t n_values = n_drawn * adah_shape_count(set.image.item), n_of_text = of->n_words_of_text;
     uint8_t *rgb = c->finetune ? adah_memory_alloc(n_values) : NULL;
     float *map = c->finetune ? NULL : adah_memory_floats(n_values);
-    uint32_t *word = adah_memory_zeroed(n * N_WORDS_OF_TEXT, sizeof *word),
-             *label = adah_memory_zeroed(n, sizeof *label);
+    uint32_t *word = adah_memory_zeroed(n * n_of_text, sizeof *word),
+             *label = adah_memory_zeroed(n * N_LABELS_OF_PAIR_MAX, sizeof *label);
     size_t *word_start = adah_memory_zeroed(n + 1, sizeof *word_start);
     size_t *label_start = adah_memory_zeroed(n + 1, sizeof *label_start), *row = adah_memory_zeroed(n, sizeof *row);
     if (!(c->finetune ? (void *)rgb : (void *)map) || !word || !label || !word_start || !label_start || !row)
@@ -86,12 +114,11 @@ static adah_pair_set draw_pairs(const adah_config *c, size_t n) {
     for (size_t i = 0; map && i < n_values; i++) /* of a ReLU */
         map[i] = fmaxf(0, adah_random_normal(&r));
     for (size_t i = 0; i < n; i++) {
-        label[i] = (uint32_t)adah_random_below(&r, N_LABELS);
-        for (size_t w = 0; w < N_WORDS_OF_TEXT; w++) /* ascending, one of every tenth of the vocabulary */
-            word[i * N_WORDS_OF_TEXT + w] =
-                (uint32_t)(w * (N_WORDS / N_WORDS_OF_TEXT) + adah_random_below(&r, N_WORDS / N_WORDS_OF_TEXT));
-        word_start[i + 1] = (i + 1) * N_WORDS_OF_TEXT;
-        label_start[i + 1] = i + 1;
+        label_start[i + 1] = label_start[i] + draw_labels(of, &r, label + label_start[i]);
+        const size_t part = of->n_words / n_of_text;
+        for (size_t w = 0; w < n_of_text; w++) /* ascending, one of every part of the vocabulary */
+            word[i * n_of_text + w] = (uint32_t)(w * part + adah_random_below(&r, part));
+        word_start[i + 1] = (i + 1) * n_of_text;
         row[i] = i % n_drawn;
     }
     set.image_rgb = rgb;
@@ -106,7 +133,7 @@ static adah_pair_set draw_pairs(const adah_config *c, size_t n) {
 static void make_parameters(const adah_config *c, const adah_pair_set *set, int classify,
                             adah_parameters *parameters) {
     const adah_network_plan plan = {
-        .n_batch = 1, .image = set->image, .text = set->text, .n_labels = classify ? N_LABELS : 0, .creating = 1};
+        .n_batch = 1, .image = set->image, .text = set->text, .n_labels = classify ? set->n_labels : 0, .creating = 1};
     adah_network *net = NULL;
     adah_status status = {0};
     must(adah_network_create(&plan, c, parameters, &net, &status), &status);
@@ -135,23 +162,26 @@ static void dump(const char *folder, const adah_config *c, const adah_pair_set *
     }
     write_tensors(folder, "parameters.safetensors", item, parameters->n, c);
     const size_t *dim = set->image.item.dim, n_image = set->n * adah_shape_count(set->image.item);
-    float *text = adah_memory_floats(set->n * N_WORDS);
+    const size_t n_words = adah_shape_count(set->text.item);
+    float *text = adah_memory_floats(set->n * n_words), *target = adah_memory_floats(set->n * set->n_labels);
     size_t *items = adah_memory_zeroed(set->n, sizeof *items);
-    if (!text || !items)
+    if (!text || !target || !items)
         exit(1);
     for (size_t i = 0; i < set->n; i++)
         items[i] = i;
     adah_pair_set_texts(set, items, set->n, set->n, text);
+    adah_pair_set_targets(set, items, set->n, target);
     const adah_safetensors_item batch[] = {
         set->image_rgb
             ? (adah_safetensors_item){"image", "U8", ADAH_SHAPE4(set->n, dim[1], dim[2], 3), set->image_rgb, n_image}
             : (adah_safetensors_item){"image", "F32", ADAH_SHAPE4(set->n, dim[0], dim[1], dim[2]),
                                       set->image_float.value, n_image * sizeof(float)},
-        {"text", "F32", ADAH_SHAPE2(set->n, N_WORDS), text, set->n * N_WORDS * sizeof(float)},
-        {"label", "I32", ADAH_SHAPE1(set->n), set->label, set->n * sizeof *set->label},
+        {"text", "F32", ADAH_SHAPE2(set->n, n_words), text, set->n * n_words * sizeof(float)},
+        {"target", "F32", ADAH_SHAPE2(set->n, set->n_labels), target, set->n * set->n_labels * sizeof(float)},
     };
     write_tensors(folder, "batch.safetensors", batch, 3, c);
     adah_memory_free(text);
+    adah_memory_free(target);
     adah_memory_free(items);
 }
 
@@ -190,17 +220,18 @@ static void print_times(const char *name, const adah_config *c, size_t n_warm, c
 
 int main(int n_arguments, char **argument) {
     if (n_arguments < 2) {
-        fprintf(stderr, "usage: bench_train vgg16|frozen|frozen-default [STEPS | --dump FOLDER]\n");
+        fprintf(stderr, "usage: bench_train vgg16|frozen|frozen-default|small [STEPS | --dump FOLDER]\n");
         return 2;
     }
     const char *name = argument[1], *folder = n_arguments > 3 && !strcmp(argument[2], "--dump") ? argument[3] : NULL;
-    adah_config c = configure(name);
-    size_t n_steps = !folder && n_arguments > 2 ? (size_t)atol(argument[2]) : c.finetune ? 4 : 60;
-    const size_t n_warm = c.finetune ? 1 : N_WARM_MAX;
+    const bench_case *of = find_case(name);
+    adah_config c = configure(of);
+    const size_t n_warm = of->n_warm;
+    size_t n_steps = !folder && n_arguments > 2 ? (size_t)atol(argument[2]) : of->n_steps;
     n_steps = n_steps < 1 ? 1 : n_steps > N_STEPS_MAX ? N_STEPS_MAX : n_steps;
     c.n_epochs = folder ? N_DUMP_STEPS : 1; /* a batch is an epoch there: the history has the losses of every step */
     const int classify = c.classifier_weight > 0;
-    const adah_pair_set set = draw_pairs(&c, (size_t)c.n_batch * (folder ? 1 : n_warm + n_steps + 1));
+    const adah_pair_set set = draw_pairs(of, &c, (size_t)c.n_batch * (folder ? 1 : n_warm + n_steps + 1));
     adah_parameters parameters = {0};
     make_parameters(&c, &set, classify, &parameters);
     if (folder)

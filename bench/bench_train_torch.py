@@ -25,6 +25,7 @@ import torch.nn.functional as F
 from bench_torch import peak_bytes, read_safetensors
 
 VGG = (64, 64, 0, 128, 128, 0, 256, 256, 256, 0, 512, 512, 512, 0, 512, 512, 512, 0)
+SMALL_POOLS = (0, 1, 1, 0, 0)  # behind which of the small network's convolutions the map is halved
 
 
 class Model:
@@ -48,6 +49,20 @@ class Model:
         return x.contiguous(memory_format=self.memory_format)
 
     def backbone(self, x):
+        return self.small(x) if self.c["backbone"] == "small" else self.vgg(x)
+
+    def small(self, x):
+        """Statistics are of the batch; those kept for later move in E's and D's half alone."""
+        for number, pool in enumerate(SMALL_POOLS):
+            w, norm = self.p[f"image.backbone.features.{number}.weight"], f"image.backbone.norm.{number}"
+            x = F.conv2d(x, w, stride=2 if number == 0 else 1, padding=w.shape[2] // 2)
+            kept = self.p[norm + ".statistics"] if w.requires_grad else (None, None)
+            x = F.relu(F.batch_norm(x, *kept, self.p[norm + ".weight"], self.p[norm + ".bias"], training=True), inplace=True)
+            if pool:
+                x = F.max_pool2d(x, 2)
+        return x
+
+    def vgg(self, x):
         number = 0
         for width in VGG:
             if width:
@@ -116,10 +131,9 @@ class Training:
             value = torch.from_numpy(value)
             p[name] = value.contiguous(memory_format=memory_format) if ".features." in name and value.dim() == 4 else value
         self.data = {k: torch.from_numpy(v) for k, v in read_safetensors(f"{folder}/batch.safetensors")[0].items()}
-        self.data["label"] = self.data["label"].long()
         self.model = Model(p, c, c["dropout"] if dropout else 0, memory_format)
         self.attention = [v for k, v in p.items() if ".attention." in k]
-        self.backbone = [v for k, v in p.items() if ".backbone." in k]
+        self.backbone = [v for k, v in p.items() if ".backbone." in k and not k.endswith(".statistics")]
         self.head = [v for k, v in p.items() if ".attention." not in k and ".backbone." not in k]
         self.margin = 2 * math.sqrt(c["margin"] * c["n_bits"])
         groups = [{"params": self.head, "lr": c["rate"]}]
@@ -135,21 +149,21 @@ class Training:
 
     def batch(self):
         """Gathered from the set, as adah does."""
-        order = torch.randperm(len(self.data["label"]))
-        image, text, label = (self.data[name][order] for name in ("image", "text", "label"))
-        return self.model.image_input(image), text, label
+        order = torch.randperm(len(self.data["target"]))
+        image, text, labels = (self.data[name][order] for name in ("image", "text", "target"))
+        return self.model.image_input(image), text, labels
 
-    def losses_of_head(self, image, text, label):
+    def losses_of_head(self, image, text, labels):
         """F, its six terms, classifier and contrastive term."""
         c = self.c
-        similar = label[:, None] == label
+        similar = labels @ labels.mT > 0
         (i, i_hidden), (t, t_hidden) = self.model.codes(image, text)
         same = torch.tensor([0, 0, 1, 1, 0, 0], dtype=torch.bool).view(6, 1, 1)
         terms = ranking(torch.stack([t, i, i, t, t, i]), torch.stack([i, t, i, t, i_hidden, t_hidden]), same, similar, self.margin)
         loss = c["triplet_weight"] * (terms[:4].sum() + c["adversarial_weight"] * terms[4:].sum())
         classifier = contrastive = torch.zeros(())
         if c["classifier_weight"] > 0:
-            classifier = sum(F.cross_entropy(self.model.linear("classifier", h), label) for h in (i, t))
+            classifier = sum(F.cross_entropy(self.model.linear("classifier", h), labels) for h in (i, t))
         if c["contrastive_weight"] > 0:
             scores = i @ t.mT / (c["n_bits"] * c["contrastive_temperature"])
             target = similar / similar.sum(1, keepdim=True)
@@ -157,9 +171,9 @@ class Training:
         loss = loss + c["classifier_weight"] * classifier + c["contrastive_weight"] * contrastive
         return loss, torch.cat([terms, classifier[None], contrastive[None]]).detach()
 
-    def losses_of_attention(self, image, text, label):
+    def losses_of_attention(self, image, text, labels):
         """Minus the adversarial terms, plus the retrieval loss where the configuration has it."""
-        similar = label[:, None] == label
+        similar = labels @ labels.mT > 0
         (i, i_hidden), (t, t_hidden) = self.model.codes(image, text)
         query, database, same = [t, i], [i_hidden, t_hidden], [0, 0]
         if self.c["attention_retrieval_weight"] > 0:
@@ -230,10 +244,10 @@ def main():
     if o.check:
         line["relative_distance"] = check(training, o.folder)
     else:
-        n_warm, n_steps = (1, 2) if training.c["finetune"] else (5, 60)
+        n_warm, n_steps = (1, 2) if training.c["backbone"] == "vgg16" else (5, 60)
         parts = [training.step()[0] for _ in range(n_warm + n_steps)][n_warm:]
         seconds = [sum(p) for p in parts]
-        middle, n_batch = statistics.median(seconds), len(training.data["label"])
+        middle, n_batch = statistics.median(seconds), len(training.data["target"])
         names = ("batch", "forward", "backward", "Adam", "forward of G's half", "backward of G's half", "Adam of G")
         line.update(setting=o.format.replace("_", " ") + (", compiled" if o.compile else ""), batch=n_batch, threads=o.threads,
                     seconds=seconds, median=middle, min=min(seconds), max=max(seconds), pairs_per_second=n_batch / middle,

@@ -23,13 +23,15 @@ TRAIN = """
 ## A training step
 
 The full method: a batch is gathered; forward, all losses, backward to E and D, Adam; forward, adversarial losses, backward to G,
-Adam. Made-up pairs, 3,000 words, 8 labels, 32 bits; masks and adversary at work from the first step on.
+Adam. Made-up pairs, 3,000 words and 8 labels unless told, 32 bits; masks and adversary at work from the first step on.
 
 - **vgg16**: preset `paper` with VGG-16 fine-tuned at 224 pixels, its fully connected layers in D, batches of 32.
 - **frozen** (the main row of a frozen backbone): the same preset behind the maps of MobileNetV2 (1280 x 7 x 7) from the cache,
   batches of 128.
 - **frozen-default**: those with the preset `default` and `--attention`, so with classifier, contrastive term, retrieval losses
   in G's half, dropout and weight decay.
+- **small**: what `adah train` does with the scenes of `adah synth`: preset `default`, the small network from scratch at 64 pixels,
+  batches of 32; 106 words, 12 labels.
 
 PyTorch does the same (`bench/bench_train_torch.py`), in the ways that were fastest with it: both halves of D in one pass, all
 ranking losses of a half step as one batch and their triplets counted by sorting in place of B x B x B comparisons, fused Adam, no
@@ -82,14 +84,19 @@ def groups(rows, *keys):
 
 
 def origin(head):
-    return f"{head['machine']}, {head['cores']} cores, {head['date']}, commit {head['commit']}."
+    by = f" Every program held to {head['isa']} by `{head['held']}`." if head.get("isa") else ""
+    return f"{head['machine']}, {head['cores']} cores, {head['date']}, commit {head['commit']}.{by}"
+
+
+def held(head):
+    return f", held to {head['isa']}" if head.get("isa") else ""
 
 
 def train_tables(head, rows):
     timed = [r for r in rows if "seconds" in r]
     ours = [r for r in timed if r["program"] == "adah"]
     first = timed[0]
-    yield f"\n### {head['run']}, batches of {first['batch']}, {first['threads']} threads\n\n{origin(head)}\n\n"
+    yield f"\n### {head['run']}{held(head)}, batches of {first['batch']}, {first['threads']} threads\n\n{origin(head)}\n\n"
     for r in rows:
         if "relative_distance" in r:
             yield f"Losses of {r['program']} from adah's, relative, a step each: " + ", ".join(f"{d:.1e}" for d in r["relative_distance"]) + ".\n"
@@ -108,7 +115,7 @@ def train_tables(head, rows):
 
 
 def encode_tables(head, rows):
-    yield f"\n### {head['run']}\n\n{origin(head)}\n"
+    yield f"\n### {head['run']}{held(head)}\n\n{origin(head)}\n"
     for (source, n, threads), part in groups(rows, "from", "pictures", "threads"):
         ours = [r for r in part if r["program"] == "adah" and not r.get("setting")]
         yield (f"\n{n} pictures, {source}, {threads} threads:\n\n"
@@ -125,7 +132,7 @@ def primitives_table(head, rows):
     bare = [r for r in rows if r["program"] == "bench_primitives"]
     step = [r for r in rows if r["program"] == "bench_layers" and not r["infer"]]
     plain, rounded = ([r for r in rows if r["program"] == "bench_layers" and r["infer"] and r["bf16"] == b] for b in (0, 1))
-    yield (f"\n## VGG-16's backbone beside bare oneDNN primitives\n\n{origin(head)} Batches of 32; forward and both gradients as adah runs "
+    yield (f"\n## VGG-16's backbone beside bare oneDNN primitives{held(head)}\n\n{origin(head)} Batches of 32; forward and both gradients as adah runs "
            f"them, beside the sum of the bare primitives of oneDNN {bare[0]['onednn']}, each measured alone (`bench_primitives`); and inference in "
            "bfloat16.\n\n| | seconds | |\n|---|---|---|\n")
     for what, g, other in (("bare primitives, forward and backward", bare, None), ("adah, forward and backward", step, bare),
@@ -140,12 +147,12 @@ def main():
     document, results = sys.argv[1:]
     text = HEAD
     for kind, head, tables in (("train", TRAIN, train_tables), ("encode", ENCODE, encode_tables)):
-        paths = [p for p in glob.glob(f"{results}/{kind}/*.jsonl") if not p.endswith("/primitives.jsonl")]
+        paths = [p for p in glob.glob(f"{results}/{kind}/*.jsonl") if "/primitives" not in p]
         paths.sort(key=lambda path: ("vgg16" not in path, path))
         text += head if paths else ""
         for path in paths:
             text += "".join(tables(*read(path)))
-    for path in glob.glob(f"{results}/train/primitives.jsonl"):
+    for path in sorted(glob.glob(f"{results}/train/primitives*.jsonl")):
         text += "".join(primitives_table(*read(path)))
     for path in sorted(glob.glob(f"{results}/*/layers-*.md")):
         with open(path) as file:

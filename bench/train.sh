@@ -8,13 +8,14 @@ source "$(dirname "${BASH_SOURCE[0]}")/speed.sh"
 packages='torch numpy'
 modules=$packages
 flag[check]=0
-option[cases]='vgg16 frozen frozen-default'
+option[cases]='vgg16 frozen frozen-default small'
 
 usage() {
     cat <<END
 Usage: bench/train.sh [OPTIONS]
 
-  --cases "C ..."     of vgg16 frozen frozen-default (default: all); docs/speed-benchmark.md says what they are
+  --cases "C ..."     of vgg16 frozen frozen-default small (default: all); docs/speed-benchmark.md says what they are;
+                      with vgg16 its layers too
   --check             only see that both compute the same
 END
     common_usage
@@ -34,10 +35,11 @@ torch_step() {
     "${measure[@]}" "$interpreter" "$here/bench/bench_train_torch.py" "$@" --threads "${option[threads]}"
 }
 
-# What PyTorch is tried with.
+# What PyTorch is tried with: options of a setting joined by commas.
 settings_of() {
     case $1 in
     vgg16) echo '--format=default --format=channels_last' ;;
+    small) echo '--format=default --format=channels_last --format=channels_last,--compile' ;;
     *) echo '--format=default --compile' ;;
     esac
 }
@@ -55,7 +57,8 @@ run_case() {
         adah_step "$name" | tee -a "$lines"
         for interpreter in "${python[@]}"; do
             for setting in $(settings_of "$name"); do
-                attempt torch_step "$interpreter" "$running/$name" "$lines" "$setting"
+                # shellcheck disable=SC2086
+                attempt torch_step "$interpreter" "$running/$name" "$lines" ${setting//,/ }
             done
         done
     done
@@ -63,14 +66,15 @@ run_case() {
     [ "${flag[check]}" = 1 ] || end_run
 }
 
-# VGG-16's layers as adah runs them, beside bare oneDNN primitives and beside bfloat16.
+# VGG-16's layers as adah runs them, beside bare oneDNN primitives and beside bfloat16, which no --isa has.
 run_primitives() {
-    local round
+    local round setting settings=('' --bf16)
+    [ -z "${option[isa]}" ] || settings=('')
     begin_run primitives || return 0
     for ((round = 0; round < option[rounds]; round++)); do
         "${measure[@]}" "${option[build]}/bench_primitives" 32 | tail -1 | tee -a "$lines"
         "${measure[@]}" "${option[build]}/bench_layers" --json | tee -a "$lines"
-        for setting in '' --bf16; do
+        for setting in "${settings[@]}"; do
             # shellcheck disable=SC2086
             "${measure[@]}" "${option[build]}/bench_layers" --infer --json $setting | tee -a "$lines"
         done
@@ -78,7 +82,7 @@ run_primitives() {
     end_run
 }
 
-if [ "${flag[render]}" = 0 ] && [ "${flag[check]}" = 0 ]; then
+if [ "${flag[render]}" = 0 ] && [ "${flag[check]}" = 0 ] && [[ " ${option[cases]} " == *' vgg16 '* ]]; then
     layers vgg16 "${option[threads]}" --network vgg16
     run_primitives
 fi
