@@ -5,6 +5,7 @@ find_package(PkgConfig REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS C)
 pkg_check_modules(VIPS REQUIRED IMPORTED_TARGET vips>=8.14)
 pkg_check_modules(RSVG REQUIRED IMPORTED_TARGET librsvg-2.0>=2.50)
+pkg_check_modules(JPEG REQUIRED IMPORTED_TARGET libjpeg)
 pkg_check_modules(EXPAT REQUIRED IMPORTED_TARGET expat>=2.4)
 pkg_check_modules(ICU REQUIRED IMPORTED_TARGET icu-uc icu-i18n)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
@@ -12,7 +13,7 @@ pkg_check_modules(MATIO REQUIRED IMPORTED_TARGET matio>=1.5)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(LAPACKE REQUIRED IMPORTED_TARGET lapacke)
 pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
-set(ADAH_PKG_CONFIG_MODULES vips librsvg-2.0 expat icu-uc icu-i18n jansson libxxhash matio lapacke openblas)
+set(ADAH_PKG_CONFIG_MODULES vips librsvg-2.0 libjpeg expat icu-uc icu-i18n jansson libxxhash matio lapacke openblas)
 
 # Two that have no pkg-config file.
 foreach(pair dnnl:dnnl.h stemmer:libstemmer.h)
@@ -38,5 +39,5 @@ endif()
 set(ADAH_PICTURE_DEPENDENCIES PkgConfig::VIPS PkgConfig::RSVG)
 set(ADAH_MATLAB_DEPENDENCIES PkgConfig::MATIO)
 set(ADAH_ALGEBRA_DEPENDENCIES PkgConfig::LAPACKE PkgConfig::OPENBLAS)
-set(ADAH_DEPENDENCIES adah::dnnl adah::stemmer PkgConfig::EXPAT PkgConfig::ICU
+set(ADAH_DEPENDENCIES adah::dnnl adah::stemmer PkgConfig::JPEG PkgConfig::EXPAT PkgConfig::ICU
     PkgConfig::JANSSON PkgConfig::XXHASH OpenMP::OpenMP_C m)

@@ -3,7 +3,7 @@
 # ones, as root or through sudo; where neither can be had it prints the line to run and fails.
 set -eu
 
-build='gcc libc6-dev make cmake pkgconf libdnnl-dev libvips-dev librsvg2-dev libexpat1-dev libicu-dev libstemmer-dev
+build='gcc libc6-dev make cmake pkgconf libdnnl-dev libvips-dev libjpeg62-turbo-dev librsvg2-dev libexpat1-dev libicu-dev libstemmer-dev
 libjansson-dev libxxhash-dev libmatio-dev liblapacke-dev libopenblas-dev libmicrohttpd-dev'
 case ${1-} in
 build) wanted=$build ;;

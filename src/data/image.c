@@ -1,9 +1,10 @@
-/* image.c - pictures of files, within limits; the codec (pictures/codec.h) does the rest.
+/* image.c - pictures of files, within limits; pictures/jpeg.h and the codec (pictures/codec.h) do the rest.
  *
  * Files are read whole, so that a path is never taken for a "name[options]" of the codec's. */
 #include "data/image.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "pictures/jpeg.h"
 
 #include <string.h>
 
@@ -14,20 +15,30 @@ adah_code adah_image_start(adah_status *status) {
     return adah_picture_codec_get(&codec, status);
 }
 
-/* The codec for a file of n_bytes, `what` it should be, to make n_side pixels of. */
-static adah_code codec_for(size_t n_bytes, const char *name, const char *what, size_t n_side,
-                           const adah_picture_codec **codec, adah_status *status) {
+/* Of a file of n_bytes, `what` it should be, to make n_side pixels of. */
+static adah_code check(size_t n_bytes, const char *name, const char *what, size_t n_side, adah_status *status) {
     if (n_side < 1 || n_side > ADAH_IMAGE_SIDE_MAX)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "image side %zu, expected 1..%d", n_side, ADAH_IMAGE_SIDE_MAX);
     if (n_bytes == 0)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: empty, expected %s", name, what);
+    return ADAH_OK;
+}
+
+/* The codec for it. */
+static adah_code codec_for(size_t n_bytes, const char *name, const char *what, size_t n_side,
+                           const adah_picture_codec **codec, adah_status *status) {
+    ADAH_TRY(check(n_bytes, name, what, n_side, status));
     return adah_picture_codec_get(codec, status);
 }
 
 static adah_code decode(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, int keeps_aspect,
                         adah_picture *picture, adah_status *status) {
     const adah_picture_codec *codec;
-    ADAH_TRY(codec_for(n_bytes, name, "an image", n_side, &codec, status));
+    ADAH_TRY(check(n_bytes, name, "an image", n_side, status));
+    ADAH_TRY(adah_jpeg_decode(bytes, n_bytes, n_side, keeps_aspect, picture, status));
+    if (picture->rgb)
+        return ADAH_OK;
+    ADAH_TRY(adah_picture_codec_get(&codec, status));
     return codec->decode(bytes, n_bytes, name, n_side, keeps_aspect, picture, status);
 }
 

@@ -1,4 +1,4 @@
-/* image.h - pictures in and out, through libvips. Thread-safe. */
+/* image.h - pictures in and out, plain JPEG files by libjpeg-turbo (pictures/jpeg.h), all else through libvips. Thread-safe. */
 #ifndef ADAH_DATA_IMAGE_H
 #define ADAH_DATA_IMAGE_H
 

@@ -2,7 +2,7 @@
  *
  * Those two bring a hundred libraries with them, whose loading takes longer (25 ms) than a search of a million codes by
  * words. So the shared library leaves them to a companion, libadah-pictures.so, and loads it when the first picture is
- * met (codec_load.c). Programs that link everything take the table directly (codec_linked.c). */
+ * met that jpeg.h leaves to them (codec_load.c). Programs that link everything take the table directly (codec_linked.c). */
 #ifndef ADAH_PICTURES_CODEC_H
 #define ADAH_PICTURES_CODEC_H
 
