@@ -629,13 +629,13 @@ static adah_code prepare_primitives(adah_node *node, convolution_layouts *l, con
     return node->x[0]->reaches ? prepare_backward_data(node, l, pd, status) : ADAH_OK;
 }
 
-/* Winograd's method takes blocks of 16 channels, or an input as it comes where the channels of a position lie together. */
+/* Winograd's method takes blocks of channels, or an input as it comes where the channels of a position lie together. */
 static adah_code prepare_winograd(adah_node *node, void **wanted, adah_status *status) {
     const layout together = layout_of_shape(node->x[0]->shape, dnnl_nhwc);
     if (!together)
         return fail_layout(status);
     const int is_together = node->x[0]->layout && dnnl_memory_desc_equal(together, node->x[0]->layout);
-    const dnnl_format_tag_t tag = is_together ? dnnl_nhwc : dnnl_nChw16c;
+    const dnnl_format_tag_t tag = is_together ? dnnl_nhwc : adah_winograd_block() == 8 ? dnnl_nChw8c : dnnl_nChw16c;
     layout_free(together);
     wanted[0] = layout_of_shape(node->x[0]->shape, tag);
     node->layout = layout_of_shape(node->shape, tag);

@@ -17,7 +17,7 @@
  * Where a graph wants bfloat16, V and U are rounded to it, products are summed in float32; values, gradients and weights stay
  * float32, and so does all of the gradient of the weights.
  *
- * Values and gradients lie as oneDNN's nChw16c, in blocks of 16 channels, or as its nhwc. Graphs that infer keep U and
+ * Values and gradients lie as oneDNN's nChw16c or nChw8c, in blocks of as many channels as it likes on this processor, or as its nhwc. Graphs that infer keep U and
  * share it (packed.c); in training w moves between any two uses, and U is computed anew into memory that all nodes share. */
 #include "nn/winograd.h"
 #include "base/memory.h"
@@ -60,6 +60,8 @@ static const adah_winograd_kernels *family(void) {
             return families[i];
     return forced;
 }
+
+size_t adah_winograd_block(void) { return family()->n_block; }
 
 int adah_winograd_has_bf16(void) { return family()->multiply_bf16 != NULL; }
 
@@ -164,13 +166,14 @@ typedef struct batch {
     const float *values;
     size_t n_channels;
     int height, width;
-    int together; /* the channels of a position lie together (nhwc), else in blocks of 16 */
+    size_t n_together; /* channels of a position that lie together: 8, 16, or all of them */
 } batch;
 
 static adah_winograd_plane plane_of(const batch *b, size_t image, size_t block) {
-    const size_t n = (size_t)b->height * (size_t)b->width, n_before = image * b->n_channels * n;
-    return (adah_winograd_plane){(float *)(uintptr_t)b->values + n_before + block * BLOCK * (b->together ? 1 : n), b->height,
-                                 b->width, b->together ? b->n_channels : BLOCK};
+    const size_t n = (size_t)b->height * (size_t)b->width, before = image * b->n_channels, first = block * BLOCK;
+    const size_t offset = before * n + first / b->n_together * b->n_together * n + first % b->n_together;
+    return (adah_winograd_plane){(float *)(uintptr_t)b->values + offset, b->height, b->width, b->n_together,
+                                 b->n_together == 8 ? 8 * n : 8};
 }
 
 typedef struct tiles {
@@ -316,13 +319,14 @@ static void accumulate_rows(void *context, size_t task) {
 typedef struct winograd {
     const adah_winograd_kernels *kernels;
     size_t n_forward_chunk, n_input_chunk, n_weights_chunk; /* tiles */
-    int is_bf16, together;
+    int is_bf16, channels_together;
     size_t n_u; /* floats */
     adah_packed *u; /* kept for graphs that infer; NULL in training */
 } winograd;
 
 static batch batch_of(const winograd *w, const float *values, adah_shape s) {
-    return (batch){values, s.dim[1], (int)s.dim[2], (int)s.dim[3], w->together};
+    return (batch){values, s.dim[1], (int)s.dim[2], (int)s.dim[3],
+                   w->channels_together ? s.dim[1] : w->kernels->n_block};
 }
 
 static void transform_weights(const adah_node *node, int turned, float *u) {
@@ -449,9 +453,9 @@ adah_code adah_winograd_prepare(adah_node *node, int channels_together, adah_sta
     node->kernel = &kernel;
     if (!s)
         return adah_fail_memory(status, sizeof *s);
-    s->together = channels_together;
-    const batch x = batch_of(s, NULL, node->x[0]->shape), y = batch_of(s, NULL, node->shape);
+    s->channels_together = channels_together;
     s->kernels = family();
+    const batch x = batch_of(s, NULL, node->x[0]->shape), y = batch_of(s, NULL, node->shape);
     s->is_bf16 = node->graph->precision == ADAH_BFLOAT16 && s->kernels->multiply_bf16;
     s->n_u = POINTS * n_in * n_out / (s->is_bf16 ? 2 : 1);
     s->n_forward_chunk = chunk_of(n_in, n_out, tiles_of(n_images, &y).n, FORWARD_BYTES, n_threads);

@@ -6,10 +6,11 @@
 
 /* Whether the node is such a convolution: 3 x 3, stride 1, one group, channels in multiples of 16. */
 int adah_winograd_fits(const adah_node *node);
-/* Sets kernel and state of a node that fits. It reads its input, and writes its value, in blocks of 16 channels, (B, C / 16,
- * H, W, 16), or with the channels of a position together, (B, H, W, C). A rider marked as fused is computed along (ReLU, ReLU6). */
+/* Sets kernel and state of a node that fits. It reads its input, and writes its value, in blocks of N = adah_winograd_block() channels,
+ * (B, C / N, H, W, N), or with the channels of a position together, (B, H, W, C). A rider marked as fused is computed along (ReLU, ReLU6). */
 adah_code adah_winograd_prepare(adah_node *node, int channels_together, adah_status *status);
 
+size_t adah_winograd_block(void); /* 8 or 16: what goes best on this processor */
 int adah_winograd_has_bf16(void); /* products of bfloat16, on this processor */
 
 /* Tests: kernels of this name ("avx512_bf16", "avx512", "avx2", "plain") from now on, NULL: the best again. 0: not to be had here. */

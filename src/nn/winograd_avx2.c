@@ -12,6 +12,7 @@ static int supported(void) { return adah_processor_vectors() >= ADAH_VECTORS_AVX
 const adah_winograd_kernels adah_winograd_avx2 = {
     .name = "avx2",
     .supported = supported,
+    .n_block = 8,
     WINOGRAD_COMMON,
 };
 

@@ -72,12 +72,14 @@ static int supported_bf16(void) { return adah_processor_vectors() >= ADAH_VECTOR
 const adah_winograd_kernels adah_winograd_avx512 = {
     .name = "avx512",
     .supported = supported,
+    .n_block = 16,
     WINOGRAD_COMMON,
 };
 
 const adah_winograd_kernels adah_winograd_avx512_bf16 = {
     .name = "avx512_bf16",
     .supported = supported_bf16,
+    .n_block = 16,
     WINOGRAD_COMMON,
     .input_bf16 = input_bf16,
     .multiply_bf16 = multiply_bf16,

@@ -61,10 +61,13 @@ INNER void gradient_line(const vec *dy, int s, vec *to, int to_s) {
     to[5 * to_s] = last;
 }
 
+/* Where lane `lane` of a position lies, from its first one on. */
+INNER size_t lane_place(const adah_winograd_plane *x, size_t lane) { return lane < 8 ? lane : x->second + lane - 8; }
+
 /* A square of the plane, `side` wide, as vectors from lane `lane` on. */
 INNER void load_square(const adah_winograd_plane *x, int row, int column, int side, size_t lane, vec *d) {
     if (row >= 0 && column >= 0 && row + side <= x->height && column + side <= x->width) {
-        const float *from = x->values + ((size_t)row * (size_t)x->width + (size_t)column) * x->stride + lane;
+        const float *from = x->values + ((size_t)row * (size_t)x->width + (size_t)column) * x->stride + lane_place(x, lane);
         for (int r = 0; r < side; r++, from += (size_t)x->width * x->stride)
             for (int c = 0; c < side; c++)
                 d[r * side + c] = LOAD(from + (size_t)c * x->stride);
@@ -75,7 +78,7 @@ INNER void load_square(const adah_winograd_plane *x, int row, int column, int si
             const int y = row + r, z = column + c;
             const vec none = {0};
             d[r * side + c] = y >= 0 && z >= 0 && y < x->height && z < x->width
-                                  ? LOAD(x->values + ((size_t)y * (size_t)x->width + (size_t)z) * x->stride + lane)
+                                  ? LOAD(x->values + ((size_t)y * (size_t)x->width + (size_t)z) * x->stride + lane_place(x, lane))
                                   : none;
         }
 }
@@ -124,7 +127,7 @@ static TARGET void output(const float *m, size_t point_stride, const float *bias
             out[i] = select_where(out[i] < least, least, out[i]);
             out[i] = select_where(out[i] > most, most, out[i]);
         }
-        float *to = y->values + ((size_t)row * (size_t)y->width + (size_t)column) * y->stride + lane;
+        float *to = y->values + ((size_t)row * (size_t)y->width + (size_t)column) * y->stride + lane_place(y, lane);
         if (n_rows == TILE && n_columns == TILE) {
 #pragma GCC unroll 4
             for (int r = 0; r < TILE; r++)
@@ -147,9 +150,10 @@ static TARGET void mask_tile(const adah_winograd_plane *dy, const float *y, floa
     for (int r = 0; r < n_rows; r++) {
         const size_t at = ((size_t)(row + r) * (size_t)dy->width + (size_t)column) * dy->stride;
         for (size_t i = at; i < at + (size_t)n_columns * dy->stride; i += dy->stride)
-            for (size_t lane = i; lane < i + BLOCK; lane += LANES) {
-                const vec value = LOAD(y + lane);
-                STORE(dy->values + lane, select_where((value > none) & (value < most), LOAD(dy->values + lane), none));
+            for (size_t lane = 0; lane < BLOCK; lane += LANES) {
+                const size_t here = i + lane_place(dy, lane);
+                const vec value = LOAD(y + here);
+                STORE(dy->values + here, select_where((value > none) & (value < most), LOAD(dy->values + here), none));
             }
     }
 }

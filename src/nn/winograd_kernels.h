@@ -1,7 +1,8 @@
 /* winograd_kernels.h - the inner loops of winograd.c, a family for each kind of processor.
  *
- * A "plane" is 16 channels of one image: the 16 floats of a position lie together, those of the next in its row `stride` floats on
- * (16 where channels lie in blocks of 16, all channels where those of a position lie together). A tile is a square of 4 x 4 outputs at
+ * A "plane" is 16 channels of one image. The first 8 floats of a position lie together, the other 8 `second` floats behind them, those
+ * of the next position in its row `stride` floats on: 8 and 16 where channels lie in blocks of 16, 8 positions of all the plane and 8 where
+ * they lie in blocks of 8, 8 and all channels where those of a position lie together. A tile is a square of 4 x 4 outputs at
  * (row, column), which need the 6 x 6 inputs from there on; positions outside the plane count as 0 when read and are left out
  * when written. A transformed tile has 36 points; point e of it lies e * point_stride floats behind the first one. */
 #ifndef ADAH_NN_WINOGRAD_KERNELS_H
@@ -27,11 +28,13 @@ typedef struct adah_winograd_plane {
     float *values;
     int height, width;
     size_t stride; /* floats from one position to the next */
+    size_t second; /* from a position's first channel to its ninth */
 } adah_winograd_plane;
 
 typedef struct adah_winograd_kernels {
     const char *name;
     int (*supported)(void); /* by the machine this runs on */
+    size_t n_block;         /* channels of the blocks that oneDNN prefers on such processors, 8 or 16 */
     /* v = B' d B of the 6 x 6 inputs d. */
     void (*input)(const adah_winograd_plane *x, int row, int column, float *v, size_t point_stride);
     /* The tile's outputs A' m A + bias, kept within low and high. bias: 16 values. */

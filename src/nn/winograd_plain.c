@@ -10,5 +10,6 @@ static int supported(void) { return 1; }
 const adah_winograd_kernels adah_winograd_plain = {
     .name = "plain",
     .supported = supported,
+    .n_block = 8,
     WINOGRAD_COMMON,
 };
