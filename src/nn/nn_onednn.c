@@ -322,6 +322,26 @@ static adah_code to_graph(const_layout l, adah_shape shape, void **out, adah_sta
     return ADAH_OK;
 }
 
+/* Which of the layouts that keep channels of a position together a node's value has; dnnl_format_tag_undef: none of them. */
+static adah_code find_tag(const adah_node *node, dnnl_format_tag_t *tag, adah_status *status) {
+    static const dnnl_format_tag_t known[] = {dnnl_nChw16c, dnnl_nChw8c, dnnl_nChw4c, dnnl_nhwc};
+    *tag = dnnl_format_tag_undef;
+    for (size_t i = 0; node->layout && *tag == dnnl_format_tag_undef && i < sizeof known / sizeof *known; i++) {
+        const layout l = layout_of_shape(node->shape, known[i]);
+        if (!l)
+            return fail_layout(status);
+        if (dnnl_memory_desc_equal(l, node->layout))
+            *tag = known[i];
+        layout_free(l);
+    }
+    return ADAH_OK;
+}
+
+/* Channels of a position that lie together; 1: in none of those layouts. */
+static size_t channels_together(dnnl_format_tag_t tag, size_t n_channels) {
+    return tag == dnnl_nChw16c ? 16 : tag == dnnl_nChw8c ? 8 : tag == dnnl_nChw4c ? 4 : tag == dnnl_nhwc ? n_channels : 1;
+}
+
 /* ---------------------------------------------------------------- runners: a primitive with its arguments */
 
 enum { MAX_ARGUMENTS = 10 };
@@ -631,12 +651,11 @@ static adah_code prepare_primitives(adah_node *node, convolution_layouts *l, con
 
 /* Winograd's method takes blocks of channels, or an input as it comes where the channels of a position lie together. */
 static adah_code prepare_winograd(adah_node *node, void **wanted, adah_status *status) {
-    const layout together = layout_of_shape(node->x[0]->shape, dnnl_nhwc);
-    if (!together)
-        return fail_layout(status);
-    const int is_together = node->x[0]->layout && dnnl_memory_desc_equal(together, node->x[0]->layout);
-    const dnnl_format_tag_t tag = is_together ? dnnl_nhwc : adah_winograd_block() == 8 ? dnnl_nChw8c : dnnl_nChw16c;
-    layout_free(together);
+    dnnl_format_tag_t tag;
+    ADAH_TRY(find_tag(node->x[0], &tag, status));
+    const int is_together = tag == dnnl_nhwc;
+    if (!is_together)
+        tag = adah_winograd_block() == 8 ? dnnl_nChw8c : dnnl_nChw16c;
     wanted[0] = layout_of_shape(node->x[0]->shape, tag);
     node->layout = layout_of_shape(node->shape, tag);
     if (!wanted[0] || !node->layout)
@@ -714,6 +733,15 @@ static dnnl_dim_t padding_after(size_t n, size_t n_out, int size, int stride, in
     return needed > after ? needed : after;
 }
 
+/* Max pooling where channels lie together. */
+static adah_code prepare_max_pool(adah_node *node, dnnl_format_tag_t tag, void **wanted, adah_status *status) {
+    node->kernel = adah_max_pool_kernel();
+    node->n_together = channels_together(tag, node->shape.dim[1]);
+    wanted[0] = layout_of_shape(node->x[0]->shape, tag);
+    node->layout = layout_of_shape(node->shape, tag);
+    return wanted[0] && node->layout ? ADAH_OK : fail_layout(status);
+}
+
 static adah_code prepare_pool(adah_node *node, void **wanted, adah_status *status) {
     static const adah_kernel kernel = {pool_forward, pool_backward, 1, pool_release};
     static const int forward_ids[] = {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WORKSPACE};
@@ -723,6 +751,10 @@ static adah_code prepare_pool(adah_node *node, void **wanted, adah_status *statu
     ADAH_TRY(open_state(node->graph, status));
     graph_state *s = node->graph->engine_state;
     int is_max = node->kind == ADAH_NODE_MAX_POOL, trains = node->graph->mode == ADAH_GRAPH_TRAIN;
+    dnnl_format_tag_t tag;
+    ADAH_TRY(find_tag(x, &tag, status));
+    if (is_max && tag != dnnl_format_tag_undef)
+        return prepare_max_pool(node, tag, wanted, status);
     dnnl_alg_kind_t algorithm = is_max ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding;
     const geometry g = {
         .size = {w->size_h, w->size_w},
@@ -955,30 +987,21 @@ static adah_code fully_connected_backward(adah_node *node, unsigned groups, floa
 /* Channels can be joined by copying slices when they come in whole blocks. Then the result has the first input's
  * layout and all are read in it; else everything is plain. */
 static adah_code prepare_concatenate(adah_node *node, void **wanted, adah_status *status) {
-    static const struct {
-        dnnl_format_tag_t tag;
-        size_t block;
-    } joinable[] = {{dnnl_nChw16c, 16}, {dnnl_nChw8c, 8}, {dnnl_nChw4c, 4}, {dnnl_nhwc, 1}};
-    const adah_node *first = node->x[0];
-    for (size_t i = 0; i < sizeof joinable / sizeof *joinable && first->layout; i++) {
-        layout l = layout_of_shape(first->shape, joinable[i].tag);
-        if (!l)
-            return fail_layout(status);
-        int fits = dnnl_memory_desc_equal(l, first->layout);
-        layout_free(l);
-        for (size_t j = 0; j < node->n_x; j++)
-            fits = fits && node->x[j]->shape.dim[1] % joinable[i].block == 0;
-        if (!fits)
-            continue;
-        node->layout = layout_of_shape(node->shape, joinable[i].tag);
-        int complete = node->layout != NULL;
-        for (size_t j = 0; j < node->n_x; j++)
-            complete &= (wanted[j] = layout_of_shape(node->x[j]->shape, joinable[i].tag)) != NULL;
-        if (joinable[i].tag == dnnl_nhwc)
-            node->n_outer = node->n / node->shape.dim[1];
-        return complete ? ADAH_OK : fail_layout(status);
-    }
-    return ADAH_OK;
+    dnnl_format_tag_t tag;
+    ADAH_TRY(find_tag(node->x[0], &tag, status));
+    if (tag == dnnl_format_tag_undef)
+        return ADAH_OK;
+    const size_t block = tag == dnnl_nhwc ? 1 : channels_together(tag, 0);
+    for (size_t i = 0; i < node->n_x; i++)
+        if (node->x[i]->shape.dim[1] % block)
+            return ADAH_OK;
+    node->layout = layout_of_shape(node->shape, tag);
+    int complete = node->layout != NULL;
+    for (size_t i = 0; i < node->n_x; i++)
+        complete &= (wanted[i] = layout_of_shape(node->x[i]->shape, tag)) != NULL;
+    if (tag == dnnl_nhwc)
+        node->n_outer = node->n / node->shape.dim[1];
+    return complete ? ADAH_OK : fail_layout(status);
 }
 
 /* ---------------------------------------------------------------- */
