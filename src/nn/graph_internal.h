@@ -61,7 +61,7 @@ struct adah_node {
     void *layout;              /* NULL: plain */
     size_t n_stored;           /* floats in that layout, padding of blocks included */
     size_t n_outer;            /* concatenate: slices, each the joined slices of the inputs */
-    size_t n_together;         /* max pool by max_pool.c: channels of a position that lie together */
+    size_t n_together;         /* pool.c: channels of a position that lie together */
     size_t step;               /* place in the schedule */
     size_t n_uses;             /* nodes that read this one */
     int reaches;               /* a parameter or a kept input lies upstream: may get a gradient */
@@ -134,8 +134,10 @@ extern const adah_engine adah_engine_onednn;    /* nn_onednn.c */
 const adah_kernel *adah_reference_kernel(adah_node_kind kind);
 /* pointwise.c: a kernel for 1x1 convolutions with few outputs on a plain input; NULL: this node is none of these. */
 const adah_kernel *adah_pointwise_kernel(const adah_node *node);
-/* max_pool.c: max pooling of a node whose n_together, set by the backend, says how its input and its value lie. */
-const adah_kernel *adah_max_pool_kernel(void);
+/* pool.c: max pooling, or the mean over all positions, of a node whose n_together, set by the backend, says how its input and, of
+ * max pooling, its value lie; means are plain. */
+const adah_kernel *adah_pool_kernel(adah_node_kind kind);
+int adah_pool_averages_all(const adah_node *node); /* whether it is such a mean */
 /* nn_shared.c: kernels for all the other kinds; allocates their state. */
 adah_code adah_shared_prepare(adah_node *node, adah_status *status);
 

@@ -1,9 +1,10 @@
 /* nn_onednn.c - the fast backend: convolution, normalisation, pooling and fully connected nodes on oneDNN, 2.x or 3.x.
  *
- * A convolution is asked which layouts it likes best (blocked, mostly); they become the layouts of its input and
- * its value, and graph.c converts where neighbours disagree. Weights are packed once for all nodes that want them in one layout
- * (packed.c) and again when their version has moved. Backward keeps to the forward's layouts. Pooling and normalisation take their
- * input as it comes.
+ * A convolution is asked for in blocks of 8 or 16 channels, which nearly all of oneDNN's kernels for the processor at hand know, then in
+ * whatever layouts it likes best, then plain, until neither it nor its gradients run on oneDNN's plain loops (tests/unit/test_fast_kernels.c);
+ * graph.c converts where neighbours disagree. Weights are packed once for all nodes that want them in one layout
+ * (packed.c) and again when their version has moved. Backward keeps to the forward's layouts. Pooling (pool.c) and
+ * normalisation take their input as it comes.
  * Fully connected layers are matrix products on plain arrays: weights are never copied, and nothing needs
  * preparing, so that a text is encoded milliseconds after the program starts.
  * What oneDNN has no kernel for runs on the reference loops, and a 1x1 convolution that oneDNN would reorder for on pointwise.c.
@@ -337,6 +338,9 @@ static adah_code find_tag(const adah_node *node, dnnl_format_tag_t *tag, adah_st
     return ADAH_OK;
 }
 
+/* The blocks that nearly all of oneDNN's kernels for this processor know. */
+static dnnl_format_tag_t block_tag(void) { return adah_winograd_block() == 8 ? dnnl_nChw8c : dnnl_nChw16c; }
+
 /* Channels of a position that lie together; 1: in none of those layouts. */
 static size_t channels_together(dnnl_format_tag_t tag, size_t n_channels) {
     return tag == dnnl_nChw16c ? 16 : tag == dnnl_nChw8c ? 8 : tag == dnnl_nChw4c ? 4 : tag == dnnl_nhwc ? n_channels : 1;
@@ -390,6 +394,14 @@ static void free_runner(runner *r) {
         dnnl_memory_destroy(r->argument[i].memory);
     if (r->primitive)
         dnnl_primitive_destroy(r->primitive);
+}
+
+/* Whether a primitive runs on oneDNN's plain loops, for which one waits; none is not slow. */
+static int is_slow(const_dnnl_primitive_desc_t pd) {
+    const char *name = "";
+    if (!pd || dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name) != dnnl_success)
+        return 0;
+    return strstr(name, "ref") != NULL || strncmp(name, "simple", 6) == 0;
 }
 
 static adah_code prepare_reorder(runner *r, adah_graph *g, const_layout from, const_layout to, adah_status *status) {
@@ -457,15 +469,28 @@ typedef struct convolution {
     runner unpack; /* the weights' gradient to plain; no primitive: it is plain */
 } convolution;
 
-/* Layouts of one convolution, for the time of preparing it. */
-typedef struct convolution_layouts {
-    layout x, y, w, b;   /* free for oneDNN to choose (b: plain or NULL) */
-    layout w_plain;      /* as in the parameter */
-    layout x_set, y_set; /* chosen */
+/* One way to run a convolution, for the time of preparing it. */
+typedef struct convolution_plan {
+    layout x, y, w, b; /* as asked for, w for oneDNN to choose (b: plain or NULL) */
+    layout w_plain;    /* as in the parameter */
+    layout x_set, y_set;
     geometry geometry;
-} convolution_layouts;
+    dnnl_primitive_desc_t forward, to_input, to_weights; /* NULL: not to be had; the last two: not wanted either */
+    int fuses;   /* forward computes the rider along */
+    int is_slow; /* oneDNN has plain loops alone for one of them */
+} convolution_plan;
 
-static adah_code describe_convolution(const adah_node *node, convolution_layouts *l, adah_status *status) {
+/* Layouts to ask for, the first best first: those that nearly all of its kernels for this processor know, so that neighbours
+ * agree; those it chooses itself; plain ones, for which it has products of matrices where kernels are missing. */
+typedef enum convolution_way { IN_BLOCKS, AS_ONEDNN_LIKES, PLAIN, N_WAYS } convolution_way;
+
+static layout ask_layout(adah_shape s, convolution_way way) {
+    if (way == IN_BLOCKS && s.dim[1] >= channels_together(block_tag(), 0))
+        return layout_of_shape(s, block_tag());
+    return way == AS_ONEDNN_LIKES ? layout_of_shape(s, dnnl_format_tag_any) : plain_layout(s); /* pixels are plain, in blocks as well */
+}
+
+static adah_code describe_convolution(const adah_node *node, convolution_way way, convolution_plan *p, adah_status *status) {
     const adah_window *win = &node->window;
     const size_t *dim = node->w->shape.dim;
     dnnl_dim_t g = node->groups, out = (dnnl_dim_t)dim[0], in = (dnnl_dim_t)dim[1];
@@ -473,28 +498,32 @@ static adah_code describe_convolution(const adah_node *node, convolution_layouts
     const dnnl_dims_t single = {out, in, win->size_h, win->size_w}, bias = {out};
     const dnnl_dim_t *dims = g > 1 ? grouped : single;
     int n_dims = g > 1 ? 5 : 4;
-    *l = (convolution_layouts){.geometry = {.strides = {win->stride_h, win->stride_w},
-                                            .before = {win->pad_top, win->pad_left},
-                                            .after = {win->pad_bottom, win->pad_right}}};
-    l->x = layout_of_shape(node->x[0]->shape, dnnl_format_tag_any);
-    l->y = layout_of_shape(node->shape, dnnl_format_tag_any);
-    l->w = layout_tagged(n_dims, dims, dnnl_format_tag_any);
-    l->w_plain = layout_tagged(n_dims, dims, g > 1 ? dnnl_abcde : dnnl_abcd);
-    l->b = node->b ? layout_tagged(1, bias, dnnl_a) : NULL;
-    if (l->x && l->y && l->w && l->w_plain && (l->b || !node->b))
+    *p = (convolution_plan){.geometry = {.strides = {win->stride_h, win->stride_w},
+                                         .before = {win->pad_top, win->pad_left},
+                                         .after = {win->pad_bottom, win->pad_right}}};
+    p->x = ask_layout(node->x[0]->shape, way);
+    p->y = ask_layout(node->shape, way);
+    p->w = layout_tagged(n_dims, dims, dnnl_format_tag_any);
+    p->w_plain = layout_tagged(n_dims, dims, g > 1 ? dnnl_abcde : dnnl_abcd);
+    p->b = node->b ? layout_tagged(1, bias, dnnl_a) : NULL;
+    if (p->x && p->y && p->w && p->w_plain && (p->b || !node->b))
         return ADAH_OK;
     return fail_layout(status);
 }
 
-static void free_layouts(convolution_layouts *l) {
-    layout list[] = {l->x, l->y, l->w, l->b, l->w_plain, l->x_set, l->y_set};
+static void free_plan(convolution_plan *p) {
+    layout list[] = {p->x, p->y, p->w, p->b, p->w_plain, p->x_set, p->y_set};
+    dnnl_primitive_desc_t pds[] = {p->forward, p->to_input, p->to_weights};
     for (size_t i = 0; i < sizeof list / sizeof *list; i++)
         layout_free(list[i]);
+    for (size_t i = 0; i < sizeof pds / sizeof *pds; i++)
+        if (pds[i])
+            dnnl_primitive_desc_destroy(pds[i]);
+    *p = (convolution_plan){0};
 }
 
 /* The forward primitive, with the rider's ReLU fused in when `fuse`. Any status but success: not to be had. */
-static dnnl_status_t create_forward(const adah_node *node, const convolution_layouts *l, int fuse,
-                                    dnnl_primitive_desc_t *pd) {
+static dnnl_status_t create_forward(const adah_node *node, convolution_plan *p, int fuse) {
     const graph_state *s = node->graph->engine_state;
     dnnl_prop_kind_t prop = node->graph->mode == ADAH_GRAPH_TRAIN ? dnnl_forward_training : dnnl_forward_inference;
     dnnl_primitive_attr_t attr = NULL;
@@ -509,12 +538,61 @@ static dnnl_status_t create_forward(const adah_node *node, const convolution_lay
             e = dnnl_primitive_attr_set_post_ops(attr, ops);
     }
     if (e == dnnl_success)
-        e = convolution_forward_pd(pd, engine, prop, dnnl_convolution_direct, l->x, l->w, l->b, l->y, &l->geometry, attr);
+        e = convolution_forward_pd(&p->forward, engine, prop, dnnl_convolution_direct, p->x, p->w, p->b, p->y, &p->geometry, attr);
     if (ops)
         dnnl_post_ops_destroy(ops);
     if (attr)
         dnnl_primitive_attr_destroy(attr);
     return e;
+}
+
+/* Fills in a plan that has been described. Any status but success: this way cannot be had. */
+static dnnl_status_t create_plan(const adah_node *node, convolution_plan *p) {
+    const graph_state *s = node->graph->engine_state;
+    p->fuses = node->rider && node->rider->kind != ADAH_NODE_TANH;
+    dnnl_status_t e = create_forward(node, p, p->fuses);
+    if (e != dnnl_success && p->fuses) {
+        p->fuses = 0;
+        e = create_forward(node, p, 0);
+    }
+    if (e != dnnl_success)
+        return e;
+    p->x_set = layout_copy(dnnl_primitive_desc_query_md(p->forward, dnnl_query_src_md, 0));
+    p->y_set = layout_copy(dnnl_primitive_desc_query_md(p->forward, dnnl_query_dst_md, 0));
+    if (!p->x_set || !p->y_set)
+        return dnnl_out_of_memory;
+    if (node->graph->mode == ADAH_GRAPH_TRAIN)
+        e = convolution_weights_pd(&p->to_weights, engine, dnnl_convolution_direct, p->x_set, p->w, p->b, p->y_set, &p->geometry,
+                                   p->forward, s->attr);
+    if (e == dnnl_success && node->graph->mode == ADAH_GRAPH_TRAIN && node->x[0]->reaches)
+        e = convolution_data_pd(&p->to_input, engine, dnnl_convolution_direct, p->x_set, p->w, p->y_set, &p->geometry, p->forward,
+                                s->attr);
+    p->is_slow = is_slow(p->forward) || is_slow(p->to_weights) || is_slow(p->to_input);
+    return e;
+}
+
+/* The first way that is not slow; where all are, the first that can be had; none at all: p->forward stays NULL. */
+static adah_code plan_convolution(const adah_node *node, convolution_plan *p, adah_status *status) {
+    convolution_plan slow = {0};
+    adah_code code = ADAH_OK;
+    for (int way = 0; way < N_WAYS && code == ADAH_OK; way++) {
+        code = describe_convolution(node, (convolution_way)way, p, status);
+        const dnnl_status_t e = code == ADAH_OK ? create_plan(node, p) : dnnl_success;
+        if (e == dnnl_out_of_memory)
+            code = check(e, "convolution", status);
+        if (code == ADAH_OK && e == dnnl_success && !p->is_slow)
+            break;
+        if (code == ADAH_OK && e == dnnl_success && !slow.forward)
+            slow = *p;
+        else
+            free_plan(p);
+        *p = (convolution_plan){0};
+    }
+    if (!p->forward)
+        *p = slow;
+    else
+        free_plan(&slow);
+    return code;
 }
 
 static adah_code prepare_weights(packed_weights *p, adah_node *node, const_layout plain, const_layout packed,
@@ -543,41 +621,25 @@ static adah_code current_weights(packed_weights *p, const adah_node *node, const
     return p->copy ? adah_packed_get(p->copy, pack_weights, &(packing){p, node}, out, status) : ADAH_OK;
 }
 
-static adah_code prepare_backward_data(adah_node *node, const convolution_layouts *l,
-                                       const_dnnl_primitive_desc_t forward, adah_status *status) {
+static adah_code prepare_backward_data(adah_node *node, const convolution_plan *p, adah_status *status) {
     static const int ids[] = {DNNL_ARG_DIFF_DST, DNNL_ARG_WEIGHTS, DNNL_ARG_DIFF_SRC};
     convolution *c = node->state;
-    graph_state *s = node->graph->engine_state;
-    dnnl_primitive_desc_t pd = NULL;
-    dnnl_status_t e = convolution_data_pd(&pd, engine, dnnl_convolution_direct, l->x_set, l->w, l->y_set, &l->geometry,
-                                          forward, s->attr);
-    ADAH_TRY(check(e, "convolution backward to its input", status));
-    adah_code code = prepare_runner(&c->backward_data, node->graph, pd, ids, 3, status);
-    if (code == ADAH_OK)
-        code = prepare_weights(&c->data_weights, node, l->w_plain,
-                               dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0), status);
-    dnnl_primitive_desc_destroy(pd);
-    return code;
+    ADAH_TRY(prepare_runner(&c->backward_data, node->graph, p->to_input, ids, 3, status));
+    return prepare_weights(&c->data_weights, node, p->w_plain, dnnl_primitive_desc_query_md(p->to_input, dnnl_query_weights_md, 0),
+                           status);
 }
 
-static adah_code prepare_backward_weights(adah_node *node, const convolution_layouts *l,
-                                          const_dnnl_primitive_desc_t forward, adah_status *status) {
+static adah_code prepare_backward_weights(adah_node *node, const convolution_plan *p, adah_status *status) {
     static const int ids[] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_WEIGHTS, DNNL_ARG_DIFF_BIAS};
     convolution *c = node->state;
     graph_state *s = node->graph->engine_state;
-    dnnl_primitive_desc_t pd = NULL;
-    dnnl_status_t e = convolution_weights_pd(&pd, engine, dnnl_convolution_direct, l->x_set, l->w, l->b, l->y_set,
-                                             &l->geometry, forward, s->attr);
-    ADAH_TRY(check(e, "convolution backward to its weights", status));
-    adah_code code = prepare_runner(&c->backward_weights, node->graph, pd, ids, node->b ? 4 : 3, status);
-    const_layout packed = dnnl_primitive_desc_query_md(pd, dnnl_query_diff_weights_md, 0);
+    ADAH_TRY(prepare_runner(&c->backward_weights, node->graph, p->to_weights, ids, node->b ? 4 : 3, status));
+    const_layout packed = dnnl_primitive_desc_query_md(p->to_weights, dnnl_query_diff_weights_md, 0);
     raise_to(&s->n_diff_packed, layout_floats(packed));
     raise_to(&s->n_diff_plain, node->w->n);
     raise_to(&s->n_diff_bias, node->b ? node->b->n : 0);
-    if (code == ADAH_OK && !dnnl_memory_desc_equal(packed, l->w_plain))
-        code = prepare_reorder(&c->unpack, node->graph, packed, l->w_plain, status);
-    dnnl_primitive_desc_destroy(pd);
-    return code;
+    return dnnl_memory_desc_equal(packed, p->w_plain) ? ADAH_OK
+                                                      : prepare_reorder(&c->unpack, node->graph, packed, p->w_plain, status);
 }
 
 static adah_code convolution_forward(adah_node *node, adah_status *status) {
@@ -626,27 +688,23 @@ static void convolution_release(void *state) {
     adah_memory_free(c);
 }
 
-static adah_code prepare_primitives(adah_node *node, convolution_layouts *l, const_dnnl_primitive_desc_t pd,
-                                    void **wanted, adah_status *status) {
+static adah_code prepare_primitives(adah_node *node, const convolution_plan *p, void **wanted, adah_status *status) {
     static const adah_kernel kernel = {convolution_forward, convolution_backward, 1, convolution_release};
     static const int ids[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_BIAS};
     convolution *c = node->state = adah_memory_zeroed(1, sizeof *c);
     if (!c)
         return adah_fail_memory(status, sizeof *c);
     node->kernel = &kernel;
-    l->x_set = layout_copy(dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0));
-    l->y_set = layout_copy(dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0));
-    if (!l->x_set || !l->y_set)
-        return fail_layout(status);
-    ADAH_TRY(to_graph(l->x_set, node->x[0]->shape, wanted, status));
-    ADAH_TRY(to_graph(l->y_set, node->shape, &node->layout, status));
-    ADAH_TRY(prepare_runner(&c->forward, node->graph, pd, ids, node->b ? 4 : 3, status));
-    ADAH_TRY(prepare_weights(&c->forward_weights, node, l->w_plain,
-                             dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0), status));
-    if (node->graph->mode != ADAH_GRAPH_TRAIN)
-        return ADAH_OK;
-    ADAH_TRY(prepare_backward_weights(node, l, pd, status));
-    return node->x[0]->reaches ? prepare_backward_data(node, l, pd, status) : ADAH_OK;
+    if (p->fuses)
+        node->rider->fused = 1;
+    ADAH_TRY(to_graph(p->x_set, node->x[0]->shape, wanted, status));
+    ADAH_TRY(to_graph(p->y_set, node->shape, &node->layout, status));
+    ADAH_TRY(prepare_runner(&c->forward, node->graph, p->forward, ids, node->b ? 4 : 3, status));
+    ADAH_TRY(prepare_weights(&c->forward_weights, node, p->w_plain,
+                             dnnl_primitive_desc_query_md(p->forward, dnnl_query_weights_md, 0), status));
+    if (p->to_weights)
+        ADAH_TRY(prepare_backward_weights(node, p, status));
+    return p->to_input ? prepare_backward_data(node, p, status) : ADAH_OK;
 }
 
 /* Winograd's method takes blocks of channels, or an input as it comes where the channels of a position lie together. */
@@ -655,7 +713,7 @@ static adah_code prepare_winograd(adah_node *node, void **wanted, adah_status *s
     ADAH_TRY(find_tag(node->x[0], &tag, status));
     const int is_together = tag == dnnl_nhwc;
     if (!is_together)
-        tag = adah_winograd_block() == 8 ? dnnl_nChw8c : dnnl_nChw16c;
+        tag = block_tag();
     wanted[0] = layout_of_shape(node->x[0]->shape, tag);
     node->layout = layout_of_shape(node->shape, tag);
     if (!wanted[0] || !node->layout)
@@ -669,62 +727,63 @@ static adah_code prepare_convolution(adah_node *node, void **wanted, adah_status
     if (adah_winograd_fits(node))
         return prepare_winograd(node, wanted, status);
     ADAH_TRY(open_state(node->graph, status));
-    convolution_layouts l;
-    adah_code code = describe_convolution(node, &l, status);
-    dnnl_primitive_desc_t pd = NULL;
-    if (code == ADAH_OK) {
-        int fuse = node->rider && node->rider->kind != ADAH_NODE_TANH;
-        dnnl_status_t e = create_forward(node, &l, fuse, &pd);
-        if (e == dnnl_success && fuse)
-            node->rider->fused = 1;
-        else if (fuse)
-            e = create_forward(node, &l, 0, &pd);
-        if (e == dnnl_unimplemented)
-            node->kernel = adah_reference_kernel(node->kind);
-        else
-            code = check(e, "convolution", status);
-    }
-    if (code == ADAH_OK && pd)
-        code = prepare_primitives(node, &l, pd, wanted, status);
-    if (pd)
-        dnnl_primitive_desc_destroy(pd);
-    free_layouts(&l);
+    convolution_plan plan;
+    adah_code code = plan_convolution(node, &plan, status);
+    if (code == ADAH_OK && plan.forward)
+        code = prepare_primitives(node, &plan, wanted, status);
+    else if (code == ADAH_OK)
+        node->kernel = adah_reference_kernel(node->kind);
+    free_plan(&plan);
     return code;
 }
 
 /* ---------------------------------------------------------------- pooling */
 
-typedef struct pooling { /* and response norm */
+typedef struct average_pool {
     runner forward, backward;
-    void *workspace; /* in training, what forward leaves to backward: where the maxima were; NULL: nothing */
-} pooling;
+} average_pool;
 
 static adah_code pool_forward(adah_node *node, adah_status *status) {
-    pooling *p = node->state;
-    return run(&p->forward, node->graph,
-               (const float *[]){node->x[0]->value, node->value, p->workspace}, "pooling", status);
+    average_pool *p = node->state;
+    return run(&p->forward, node->graph, (const float *[]){node->x[0]->value, node->value}, "pooling", status);
 }
 
 static adah_code pool_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
     (void)groups;
-    pooling *p = node->state;
-    return run(&p->backward, node->graph, (const float *[]){node->gradient, dx[0], p->workspace},
-               "pooling backward", status);
+    average_pool *p = node->state;
+    return run(&p->backward, node->graph, (const float *[]){node->gradient, dx[0]}, "pooling backward", status);
 }
 
 static void pool_release(void *state) {
-    pooling *p = state;
+    average_pool *p = state;
     free_runner(&p->forward);
     free_runner(&p->backward);
-    adah_memory_free(p->workspace);
     adah_memory_free(p);
 }
 
-/* Room for what the forward primitive leaves to the backward one. */
-static adah_code prepare_workspace(pooling *p, const_dnnl_primitive_desc_t forward, adah_status *status) {
-    const size_t n_bytes = dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(forward, dnnl_query_workspace_md, 0));
-    p->workspace = adah_memory_floats((n_bytes + sizeof(float) - 1) / sizeof(float));
-    return p->workspace ? ADAH_OK : adah_fail_memory(status, n_bytes);
+/* Max pooling takes its input as it comes where channels lie together, else in blocks. */
+static adah_code prepare_max_pool(adah_node *node, void **wanted, adah_status *status) {
+    dnnl_format_tag_t tag;
+    ADAH_TRY(find_tag(node->x[0], &tag, status));
+    if (tag == dnnl_format_tag_undef)
+        tag = block_tag();
+    node->kernel = adah_pool_kernel(node->kind);
+    node->n_together = channels_together(tag, node->shape.dim[1]);
+    wanted[0] = layout_of_shape(node->x[0]->shape, tag);
+    node->layout = layout_of_shape(node->shape, tag);
+    return wanted[0] && node->layout ? ADAH_OK : fail_layout(status);
+}
+
+/* The mean over all positions takes its input as it comes where it can, and is plain. */
+static adah_code prepare_average_all(adah_node *node, void **wanted, adah_status *status) {
+    dnnl_format_tag_t tag;
+    ADAH_TRY(find_tag(node->x[0], &tag, status));
+    node->kernel = adah_pool_kernel(node->kind);
+    node->n_together = channels_together(tag, node->shape.dim[1]);
+    if (tag == dnnl_format_tag_undef)
+        return ADAH_OK;
+    wanted[0] = layout_of_shape(node->x[0]->shape, tag);
+    return wanted[0] ? ADAH_OK : fail_layout(status);
 }
 
 /* Padding behind the input that lets the last window end inside it. */
@@ -733,29 +792,15 @@ static dnnl_dim_t padding_after(size_t n, size_t n_out, int size, int stride, in
     return needed > after ? needed : after;
 }
 
-/* Max pooling where channels lie together. */
-static adah_code prepare_max_pool(adah_node *node, dnnl_format_tag_t tag, void **wanted, adah_status *status) {
-    node->kernel = adah_max_pool_kernel();
-    node->n_together = channels_together(tag, node->shape.dim[1]);
-    wanted[0] = layout_of_shape(node->x[0]->shape, tag);
-    node->layout = layout_of_shape(node->shape, tag);
-    return wanted[0] && node->layout ? ADAH_OK : fail_layout(status);
-}
-
-static adah_code prepare_pool(adah_node *node, void **wanted, adah_status *status) {
+static adah_code prepare_average_pool(adah_node *node, void **wanted, adah_status *status) {
     static const adah_kernel kernel = {pool_forward, pool_backward, 1, pool_release};
-    static const int forward_ids[] = {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WORKSPACE};
-    static const int backward_ids[] = {DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_SRC, DNNL_ARG_WORKSPACE};
+    static const int forward_ids[] = {DNNL_ARG_SRC, DNNL_ARG_DST};
+    static const int backward_ids[] = {DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_SRC};
     const adah_window *w = &node->window;
     adah_node *x = node->x[0];
     ADAH_TRY(open_state(node->graph, status));
     graph_state *s = node->graph->engine_state;
-    int is_max = node->kind == ADAH_NODE_MAX_POOL, trains = node->graph->mode == ADAH_GRAPH_TRAIN;
-    dnnl_format_tag_t tag;
-    ADAH_TRY(find_tag(x, &tag, status));
-    if (is_max && tag != dnnl_format_tag_undef)
-        return prepare_max_pool(node, tag, wanted, status);
-    dnnl_alg_kind_t algorithm = is_max ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding;
+    const int trains = node->graph->mode == ADAH_GRAPH_TRAIN;
     const geometry g = {
         .size = {w->size_h, w->size_w},
         .strides = {w->stride_h, w->stride_w},
@@ -769,20 +814,19 @@ static adah_code prepare_pool(adah_node *node, void **wanted, adah_status *statu
     adah_code code = lx && ly_any ? ADAH_OK : fail_layout(status);
     dnnl_status_t e = dnnl_success;
     if (code == ADAH_OK)
-        e = pooling_forward_pd(&pd, engine, trains ? dnnl_forward_training : dnnl_forward_inference, algorithm, lx,
-                               ly_any, &g, s->attr);
+        e = pooling_forward_pd(&pd, engine, trains ? dnnl_forward_training : dnnl_forward_inference,
+                               dnnl_pooling_avg_exclude_padding, lx, ly_any, &g, s->attr);
     if (code == ADAH_OK && e == dnnl_success) {
         ly = layout_copy(dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0));
         if (!ly)
             code = fail_layout(status);
     }
     if (code == ADAH_OK && e == dnnl_success && trains)
-        e = pooling_backward_pd(&backward_pd, engine, algorithm, lx, ly, &g, pd, s->attr);
+        e = pooling_backward_pd(&backward_pd, engine, dnnl_pooling_avg_exclude_padding, lx, ly, &g, pd, s->attr);
     if (code == ADAH_OK && e == dnnl_unimplemented) {
         node->kernel = adah_reference_kernel(node->kind);
     } else if (code == ADAH_OK && (code = check(e, "pooling", status)) == ADAH_OK) {
-        int n_arguments = is_max && trains ? 3 : 2;
-        pooling *p = node->state = adah_memory_zeroed(1, sizeof *p);
+        average_pool *p = node->state = adah_memory_zeroed(1, sizeof *p);
         node->kernel = &kernel;
         if (!p)
             code = adah_fail_memory(status, sizeof *p);
@@ -791,11 +835,9 @@ static adah_code prepare_pool(adah_node *node, void **wanted, adah_status *statu
         if (code == ADAH_OK)
             code = to_graph(ly, node->shape, &node->layout, status);
         if (code == ADAH_OK)
-            code = prepare_runner(&p->forward, node->graph, pd, forward_ids, n_arguments, status);
+            code = prepare_runner(&p->forward, node->graph, pd, forward_ids, 2, status);
         if (code == ADAH_OK && trains)
-            code = prepare_runner(&p->backward, node->graph, backward_pd, backward_ids, n_arguments, status);
-        if (code == ADAH_OK && n_arguments == 3)
-            code = prepare_workspace(p, pd, status);
+            code = prepare_runner(&p->backward, node->graph, backward_pd, backward_ids, 2, status);
     }
     if (pd)
         dnnl_primitive_desc_destroy(pd);
@@ -901,15 +943,33 @@ static adah_code prepare_norm(adah_node *node, void **wanted, adah_status *statu
 
 /* ---------------------------------------------------------------- response norm */
 
+typedef struct response_norm {
+    runner forward, backward;
+    void *workspace; /* in training, what forward leaves to backward */
+} response_norm;
+
+static adah_code response_forward(adah_node *node, adah_status *status) {
+    response_norm *r = node->state;
+    return run(&r->forward, node->graph, (const float *[]){node->x[0]->value, node->value, r->workspace}, "response norm", status);
+}
+
 static adah_code response_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
     (void)groups;
-    pooling *p = node->state;
-    return run(&p->backward, node->graph,
-               (const float *[]){node->x[0]->value, node->gradient, dx[0], p->workspace}, "response norm backward", status);
+    response_norm *r = node->state;
+    return run(&r->backward, node->graph,
+               (const float *[]){node->x[0]->value, node->gradient, dx[0], r->workspace}, "response norm backward", status);
+}
+
+static void response_release(void *state) {
+    response_norm *r = state;
+    free_runner(&r->forward);
+    free_runner(&r->backward);
+    adah_memory_free(r->workspace);
+    adah_memory_free(r);
 }
 
 static adah_code prepare_response(adah_node *node, void **wanted, adah_status *status) {
-    static const adah_kernel kernel = {pool_forward, response_backward, 1, pool_release};
+    static const adah_kernel kernel = {response_forward, response_backward, 1, response_release};
     static const int forward_ids[] = {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WORKSPACE};
     static const int backward_ids[] = {DNNL_ARG_SRC, DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_SRC, DNNL_ARG_WORKSPACE};
     ADAH_TRY(open_state(node->graph, status));
@@ -927,20 +987,21 @@ static adah_code prepare_response(adah_node *node, void **wanted, adah_status *s
     if (e == dnnl_unimplemented) {
         node->kernel = adah_reference_kernel(node->kind);
     } else if ((code = check(e, "response norm", status)) == ADAH_OK) {
-        pooling *p = node->state = adah_memory_zeroed(1, sizeof *p);
+        response_norm *r = node->state = adah_memory_zeroed(1, sizeof *r);
+        const size_t n_bytes = dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, dnnl_query_workspace_md, 0));
         node->kernel = &kernel;
-        if (!p)
-            code = adah_fail_memory(status, sizeof *p);
-        if (code == ADAH_OK && trains)
-            code = prepare_workspace(p, pd, status);
+        if (!r)
+            code = adah_fail_memory(status, sizeof *r);
+        if (code == ADAH_OK && trains && !(r->workspace = adah_memory_floats((n_bytes + sizeof(float) - 1) / sizeof(float))))
+            code = adah_fail_memory(status, n_bytes);
         if (code == ADAH_OK)
             code = to_graph(x, node->shape, wanted, status);
         if (code == ADAH_OK)
             code = to_graph(x, node->shape, &node->layout, status);
         if (code == ADAH_OK)
-            code = prepare_runner(&p->forward, node->graph, pd, forward_ids, trains ? 3 : 2, status);
+            code = prepare_runner(&r->forward, node->graph, pd, forward_ids, trains ? 3 : 2, status);
         if (code == ADAH_OK && trains)
-            code = prepare_runner(&p->backward, node->graph, backward_pd, backward_ids, 4, status);
+            code = prepare_runner(&r->backward, node->graph, backward_pd, backward_ids, 4, status);
     }
     if (pd)
         dnnl_primitive_desc_destroy(pd);
@@ -1014,8 +1075,9 @@ static adah_code prepare(adah_node *node, void **wanted, adah_status *status) {
     case ADAH_NODE_CONVOLUTION: return prepare_convolution(node, wanted, status);
     case ADAH_NODE_BATCH_NORM: return prepare_norm(node, wanted, status);
     case ADAH_NODE_RESPONSE_NORM: return prepare_response(node, wanted, status);
-    case ADAH_NODE_MAX_POOL:
-    case ADAH_NODE_AVERAGE_POOL: return prepare_pool(node, wanted, status);
+    case ADAH_NODE_MAX_POOL: return prepare_max_pool(node, wanted, status);
+    case ADAH_NODE_AVERAGE_POOL:
+        return adah_pool_averages_all(node) ? prepare_average_all(node, wanted, status) : prepare_average_pool(node, wanted, status);
     case ADAH_NODE_CONCATENATE: return prepare_concatenate(node, wanted, status);
     default: node->kernel = &fully_connected; return ADAH_OK;
     }

@@ -1,13 +1,16 @@
-/* max_pool.c - max pooling where channels of a position lie together: in oneDNN's blocks of 8 or 16, or all of them.
+/* pool.c - max pooling, and the mean over all positions, where channels of a position lie together: in oneDNN's blocks of 8 or 16, or
+ * all of them.
  *
  * Such a layout is a row of planes, (planes, H, W, lanes), whose lanes are pooled alike. A window's maximum is that of its first
  * largest value, lane by lane; backward finds it anew by comparing, so that forward leaves nothing behind for it. oneDNN's own
- * kernel for AVX2 takes ten times as long as reading its input does. */
+ * kernel for AVX2 takes ten times as long as reading its input does. Means are handed on plain, and read plain values too. */
 #include "nn/graph_internal.h"
 #include "base/parallel.h"
 #include "base/vector.h"
 
 #include <string.h>
+
+/* ---------------------------------------------------------------- planes */
 
 enum { LANES = 16, HALF = 8, WORTH_A_THREAD = 32768 /* floats */ };
 
@@ -20,6 +23,8 @@ static sizes sizes_of(const adah_node *node) {
     const size_t n_lanes = node->n_together;
     return (sizes){n_lanes, node->x[0]->n_stored / (x.dim[2] * x.dim[3] * n_lanes), x.dim[2], x.dim[3], y.dim[2], y.dim[3]};
 }
+
+/* ---------------------------------------------------------------- max pooling */
 
 /* The part of window i along one axis that lies inside. */
 typedef struct span {
@@ -128,14 +133,14 @@ ADAH_VECTOR_LOOP(void, max_pool_backward_lanes, (void *context, size_t item), (c
         backward_lanes(node, plane, lane, 1);
 }
 
-static adah_code forward(adah_node *node, adah_status *status) {
+static adah_code max_forward(adah_node *node, adah_status *status) {
     (void)status;
     const sizes s = sizes_of(node);
     adah_parallel_for(s.n_planes * s.out_height, 1 + WORTH_A_THREAD / (s.out_width * s.n_lanes), max_pool_forward_row, node);
     return ADAH_OK;
 }
 
-static adah_code backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
+static adah_code max_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
     (void)groups, (void)status;
     const sizes s = sizes_of(node);
     const size_t lanes = lanes_at_once(node);
@@ -145,7 +150,88 @@ static adah_code backward(adah_node *node, unsigned groups, float *const *dx, ad
     return ADAH_OK;
 }
 
-const adah_kernel *adah_max_pool_kernel(void) {
-    static const adah_kernel kernel = {forward, backward, 1, NULL};
-    return &kernel;
+/* ---------------------------------------------------------------- the mean over all positions */
+
+/* Of an image's channels, the first and how many a plane holds; the last block may be padded. */
+typedef struct channels {
+    size_t first, n; /* first: among the channels of all images */
+} channels;
+
+static channels channels_of(const adah_node *node, const sizes *s, size_t plane) {
+    const size_t n_channels = node->shape.dim[1], n_planes = s->n_planes / node->shape.dim[0]; /* of an image */
+    const size_t before = plane % n_planes * s->n_lanes, rest = n_channels - before;
+    return (channels){plane / n_planes * n_channels + before, rest < s->n_lanes ? rest : s->n_lanes};
+}
+
+ADAH_VECTOR_LOOP(void, average_forward_plane, (void *context, size_t plane), (context, plane)) {
+    const adah_node *node = context;
+    const sizes s = sizes_of(node);
+    const size_t n_positions = s.height * s.width;
+    const float *x = node->x[0]->value + plane * n_positions * s.n_lanes;
+    const float share = 1 / (float)n_positions;
+    const channels c = channels_of(node, &s, plane);
+    float *y = node->value + c.first;
+    if (s.n_lanes == 1) {
+        *y = share * adah_vector_sum(x, n_positions);
+        return;
+    }
+    for (size_t lane = 0; lane < c.n; lane += HALF) {
+        float sum[HALF] = {0};
+        const size_t n = c.n - lane < HALF ? c.n - lane : HALF;
+        if (s.n_lanes - lane >= HALF) /* padding is there to read, too */
+            for (size_t i = 0; i < n_positions; i++)
+#pragma omp simd
+                for (size_t l = 0; l < HALF; l++)
+                    sum[l] += x[i * s.n_lanes + lane + l];
+        else
+            for (size_t i = 0; i < n_positions; i++)
+                for (size_t l = 0; l < n; l++)
+                    sum[l] += x[i * s.n_lanes + lane + l];
+        for (size_t l = 0; l < n; l++)
+            y[lane + l] = share * sum[l];
+    }
+}
+
+ADAH_VECTOR_LOOP(void, average_backward_plane, (void *context, size_t plane), (context, plane)) {
+    const adah_node *node = context;
+    const sizes s = sizes_of(node);
+    const size_t n_positions = s.height * s.width;
+    const float share = 1 / (float)n_positions;
+    const channels c = channels_of(node, &s, plane);
+    const float *dy = node->gradient + c.first;
+    float *dx = node->dx[0] + plane * n_positions * s.n_lanes;
+    for (size_t i = 0; i < n_positions; i++, dx += s.n_lanes) {
+        for (size_t l = 0; l < c.n; l++)
+            dx[l] = share * dy[l];
+        memset(dx + c.n, 0, (s.n_lanes - c.n) * sizeof *dx);
+    }
+}
+
+static adah_code average_forward(adah_node *node, adah_status *status) {
+    (void)status;
+    const sizes s = sizes_of(node);
+    adah_parallel_for(s.n_planes, 1 + WORTH_A_THREAD / (s.height * s.width * s.n_lanes), average_forward_plane, node);
+    return ADAH_OK;
+}
+
+static adah_code average_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
+    (void)groups, (void)status;
+    const sizes s = sizes_of(node);
+    if (dx[0])
+        adah_parallel_for(s.n_planes, 1 + WORTH_A_THREAD / (s.height * s.width * s.n_lanes), average_backward_plane, node);
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- */
+
+int adah_pool_averages_all(const adah_node *node) {
+    const adah_window *w = &node->window;
+    const adah_shape x = node->x[0]->shape;
+    return node->kind == ADAH_NODE_AVERAGE_POOL && (size_t)w->size_h == x.dim[2] && (size_t)w->size_w == x.dim[3] &&
+           node->shape.dim[2] == 1 && node->shape.dim[3] == 1 && w->pad_top == 0 && w->pad_left == 0;
+}
+
+const adah_kernel *adah_pool_kernel(adah_node_kind kind) {
+    static const adah_kernel max = {max_forward, max_backward, 1, NULL}, average = {average_forward, average_backward, 1, NULL};
+    return kind == ADAH_NODE_MAX_POOL ? &max : &average;
 }
