@@ -2,7 +2,7 @@
 #
 #   make              build into build/
 #   make demo         install what is missing, build, train on real drawings, write demo-output/report.html
-#   make check        install what is missing, build with warnings as errors, run all tests, again under sanitizers
+#   make check        install what is missing, build with warnings as errors (gcc, clang), run all tests, again under sanitizers
 #   make results      install what is missing, measure every method on every data set (days; goes on where it was), write
 #                     docs/results.md; ARGUMENTS="--only flickr8k" for a part, see bench/results.sh --help
 #   make results-table  write docs/results.md from what was measured
@@ -49,12 +49,12 @@ check-sanitize:
 	cmake --build build-sanitize --parallel $(JOBS)
 	cd build-sanitize && $(CTEST) --label-regex 'unit|property|fault|fuzz|http'
 
-# The other compiler's warnings, where it is installed with OpenMP.
+# The other compiler's warnings.
 check-clang:
-	if echo '#include <omp.h>' | clang -fopenmp -fsyntax-only -x c - 2>/dev/null; then \
-	    cmake -S . -B build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug && \
-	    cmake --build build-clang --parallel $(JOBS); \
-	else echo "clang with OpenMP is not installed: left out"; fi
+	@echo '#include <omp.h>' | clang -fopenmp -fsyntax-only -x c - || \
+	    { echo 'make check-clang: clang with OpenMP is needed (Debian: clang libomp-dev)' >&2; exit 1; }
+	cmake -S . -B build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug
+	cmake --build build-clang --parallel $(JOBS)
 
 results: build-bench
 	bench/results.sh $(ARGUMENTS)

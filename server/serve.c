@@ -106,19 +106,20 @@ static adah_code serve(serve_server *s, int listening, int port, const sigset_t 
 
 adah_code serve_run(const serve_options *options, adah_status *status) {
     serve_server s = {.options = *options, .images = -1};
-    sigset_t signals, before;
+    sigset_t signals;
     int port = options->port, listening, is_loopback = 0;
     if (s.options.n_threads <= 0)
         s.options.n_threads = sysconf(_SC_NPROCESSORS_ONLN) > 2 ? (int)sysconf(_SC_NPROCESSORS_ONLN) : 2;
     adah_code code = serve_http_listen(options->address, &port, &listening, &is_loopback, status);
     if (code != ADAH_OK)
         return code;
-    /* Threads that are started have these blocked, too; this one waits for them. */
+    /* Threads that are started have these blocked, too; this one waits for them. They stay blocked: one that comes while the server
+     * stops, such as a second request to reload, would end the process before its exit code. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &signals, &before);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     code = check_options(&s, is_loopback, status);
     if (code == ADAH_OK)
@@ -136,6 +137,5 @@ adah_code serve_run(const serve_options *options, adah_status *status) {
     if (s.images >= 0)
         close(s.images);
     free(s.images_path);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     return code;
 }

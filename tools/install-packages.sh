@@ -7,7 +7,7 @@ build='gcc libc6-dev make cmake pkgconf libdnnl-dev libvips-dev libjpeg62-turbo-
 libjansson-dev libxxhash-dev libmatio-dev liblapacke-dev libopenblas-dev libmicrohttpd-dev'
 case ${1-} in
 build) wanted=$build ;;
-check) wanted="$build g++ libcmocka-dev libfaiss-dev chromium chromium-driver curl jq" ;;
+check) wanted="$build g++ clang libomp-dev libcmocka-dev libfaiss-dev chromium chromium-driver curl jq" ;;
 bench) wanted="$build g++ libfaiss-dev" ;;
 torch) wanted="python3-torch python3-numpy" ;;
 demo) wanted="$build openclipart-svg" ;;
@@ -19,11 +19,6 @@ esac
 
 # Another system: CMake will say what it misses.
 command -v dpkg-query >/dev/null && command -v apt-get >/dev/null || exit 0
-
-# A compiler that is there is used too, and then wants its OpenMP.
-if [ "$1" = check ] && command -v clang >/dev/null; then
-    wanted="$wanted libomp-dev"
-fi
 
 missing=
 for package in $wanted; do

@@ -106,8 +106,8 @@ n_before=$(find results/runs -name '*.json' | wc -l)
 "$script" --adah "$ADAH" --table "$table" --data-root data --docs docs --backbone small --weights "" --jobs 1 \
     --options "--epochs 90000 --set n_side=16" --only labelme8 --seeds 0 --methods adah >stdout 2>stderr &
 job=$!
-for _ in $(seq 100); do
-    [ -z "$(find results -name '*.train' | head -1)" ] || break
+for _ in $(seq 1200); do
+    if [ -n "$(find results -name '*.train' | head -1)" ] || ! kill -0 "$job" 2>/dev/null; then break; fi
     sleep 0.1
 done
 kill "$job"

@@ -21,12 +21,28 @@ begin() {
     done
 }
 
+# stop SIGNAL CODE MODEL EPOCH - begins a training and ends it by the signal behind that epoch, with that exit code. One that was
+# over before the signal came, as may happen where other work keeps the cores busy, is begun again from where it was.
+stop() {
+    local signal=$1 wanted=$2 model=$3 epoch=$4 got
+    rm -rf before
+    mkdir before
+    cp "$model.checkpoint" before 2>/dev/null
+    for _ in {1..50}; do
+        begin "$model" "$epoch"
+        kill "-$signal" "$pid" 2>/dev/null
+        wait "$pid" 2>/dev/null
+        got=$?
+        [ $got = 0 ] && [ -e "$model" ] || break
+        rm -f "$model" "$model.checkpoint"
+        cp "before/$model.checkpoint" . 2>/dev/null
+    done
+    check test $got = "$wanted"
+}
+
 # Killed behind every epoch in turn, each time continued.
 for epoch in $(seq $((n_epochs - 1))); do
-    begin killed.safetensors "$epoch"
-    kill -9 "$pid"
-    wait "$pid" 2>/dev/null
-    check test $? = 137
+    stop KILL 137 killed.safetensors "$epoch"
     check test ! -e killed.safetensors
     check test -e killed.safetensors.checkpoint
     # It went on from where it was and did not begin again.
@@ -50,10 +66,7 @@ check cmp whole.safetensors random.safetensors
 
 # Ctrl-C: told, exit code 130, continued.
 for signal in INT TERM; do
-    begin interrupted-$signal.safetensors 2
-    kill -$signal "$pid"
-    wait "$pid"
-    check test $? = 130
+    stop $signal 130 interrupted-$signal.safetensors 2
     check grep -q "^adah: .*stopped.*resume continues from interrupted-$signal.safetensors.checkpoint" log
     check test ! -e interrupted-$signal.safetensors
     check test -e interrupted-$signal.safetensors.checkpoint
@@ -69,9 +82,7 @@ stdout_has '^trained on'
 check cmp whole.safetensors killed.safetensors
 
 # A checkpoint of another training is refused, not mixed in.
-begin mixed.safetensors 1
-kill -9 "$pid"
-wait "$pid" 2>/dev/null
+stop KILL 137 mixed.safetensors 1
 expect 1 "${training[@]}" --model mixed.safetensors --resume --seed 9
 stderr_has 'mixed.safetensors.checkpoint'
 sed -i '1,20s/"labels": \[/&"new", /' scenes/metadata.jsonl
@@ -84,9 +95,7 @@ stderr_has '^epoch 1/'
 # Two threads, and the best epoch by validation in place of the last: the same from run to run, and over a kill.
 training+=(--threads 2 --set validation_share=0.2)
 expect 0 "${training[@]}" --model two.safetensors --quiet
-begin two-killed.safetensors 2
-kill -9 "$pid"
-wait "$pid" 2>/dev/null
+stop KILL 137 two-killed.safetensors 2
 expect 0 "${training[@]}" --model two-killed.safetensors --resume --quiet
 check cmp two.safetensors two-killed.safetensors
 finish

@@ -15,7 +15,7 @@ browser_start() {
     local folder=$1 port= wanted session i
     chromedriver --port=0 >"$folder/chromedriver.log" 2>&1 &
     driver_pid=$!
-    for i in {1..100}; do
+    for i in {1..1200}; do
         port=$(grep -oE 'started successfully on port [0-9]+' "$folder/chromedriver.log" 2>/dev/null | grep -oE '[0-9]+$') && break
         sleep 0.1
     done
@@ -23,17 +23,17 @@ browser_start() {
         "goog:loggingPrefs": {browser: "ALL"}, "goog:chromeOptions": {args: ["--headless=new", "--no-sandbox",
         "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--user-data-dir=\($profile)"]}}}}')
     driver=http://127.0.0.1:$port
-    session=$(curl -sS -m 60 "$driver/session" -d "$wanted" | jq -r '.value.sessionId // empty')
+    session=$(curl -sS -m 120 "$driver/session" -d "$wanted" | jq -r '.value.sessionId // empty')
     [ -n "$session" ] || return 1
     driver=$driver/session/$session
 }
 
 browser_stop() {
-    curl -sS -m 20 -X DELETE "$driver" >/dev/null 2>&1
+    curl -sS -m 120 -X DELETE "$driver" >/dev/null 2>&1
     [ -z "${driver_pid:-}" ] || kill "$driver_pid" 2>/dev/null
 }
 
-driver_post() { curl -sS -m 60 "$driver/$1" -d "$2"; }
+driver_post() { curl -sS -m 120 "$driver/$1" -d "$2"; }
 
 go() { driver_post url "$(jq -n --arg url "$1" '{url: $url}')" >/dev/null; }
 
@@ -42,10 +42,10 @@ js() {
     driver_post execute/sync "$(jq -n --arg code "$1" '{script: $code, args: []}')" | jq -r '.value'
 }
 
-# until_js EXPRESSION [SECONDS] - waits until it is true.
+# until_js EXPRESSION - waits until it is true.
 until_js() {
     local i
-    for ((i = 0; i < ${2:-15} * 10; i++)); do
+    for ((i = 0; i < 1200; i++)); do
         [ "$(js "return !!($1)")" = true ] && return 0
         sleep 0.1
     done
@@ -85,7 +85,7 @@ viewport() {
 
 colours() { cdp Emulation.setEmulatedMedia "{\"features\": [{\"name\": \"prefers-color-scheme\", \"value\": \"$1\"}]}" >/dev/null; }
 
-shot() { curl -sS -m 60 "$driver/screenshot" | jq -r .value | base64 -d >"$1"; }
+shot() { curl -sS -m 120 "$driver/screenshot" | jq -r .value | base64 -d >"$1"; }
 
 # The browser's messages since the last call, one a line: LEVEL TEXT.
 browser_log() { driver_post se/log '{"type": "browser"}' | jq -r '.value[] | "\(.level) \(.message)"'; }

@@ -40,6 +40,7 @@ static int port, seconds_allowed;
 static uint64_t seed;
 static double patience;
 static atomic_int is_over, n_failed;
+static pthread_mutex_t signalling = PTHREAD_MUTEX_INITIALIZER; /* when it is over, the server is sent no more */
 static atomic_uint_least64_t n_sent_requests;
 
 static double now(void) {
@@ -956,8 +957,10 @@ static void *write_items(void *context) {
         }
         if (roll(&d, 20) == 0 && ask("POST", "/v1/reload", BEARER, "", NULL) != 200 && !atomic_load(&is_over))
             fail("reload");
-        if (roll(&d, 20) == 0)
+        pthread_mutex_lock(&signalling);
+        if (roll(&d, 20) == 0 && !atomic_load(&is_over))
             kill(server, SIGHUP);
+        pthread_mutex_unlock(&signalling);
         pause_ms((int)roll(&d, 100));
     }
     return NULL;
@@ -1137,7 +1140,9 @@ int main(void) {
     pthread_create(&threads[n_threads++], NULL, sit_idle, NULL);
     pthread_create(&threads[n_threads++], NULL, write_items, &server.pid);
     watch(server.pid);
+    pthread_mutex_lock(&signalling);
     atomic_store(&is_over, 1);
+    pthread_mutex_unlock(&signalling);
     const double stopping = now();
     code = http_child_stop(server, SIGTERM);
     if (code != 0)

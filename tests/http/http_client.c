@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ARGUMENTS_MAX = 48, ANSWER_BYTES_MAX = 32 << 20, WAIT_SECONDS = 60 };
+enum { ARGUMENTS_MAX = 48, ANSWER_BYTES_MAX = 32 << 20, WAIT_SECONDS = 120 };
 
 http_child http_child_start(const char *const *options, const char *log_path, int *code) {
     const char *argv[ARGUMENTS_MAX] = {getenv("ADAH"), "serve", "--port", "0"};
@@ -56,7 +56,7 @@ http_child http_child_start(const char *const *options, const char *log_path, in
 int http_child_stop(http_child child, int signal) {
     int status;
     kill(child.pid, signal);
-    for (int i = 0; i < 2000; i++) {
+    for (int i = 0; i < WAIT_SECONDS * 100; i++) {
         if (waitpid(child.pid, &status, WNOHANG) == child.pid)
             return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
         usleep(10000);

@@ -20,7 +20,7 @@ typedef struct http_child {
 /* Starts $ADAH serve --port 0 with further options (NULL-terminated), its stderr into a file. Port 0: it ended; *code
  * is why. */
 http_child http_child_start(const char *const *options, const char *log_path, int *code);
-/* Sends a signal and waits; the exit code, -1: it did not end by itself in 20 seconds. */
+/* Sends a signal and waits; the exit code, -1: it did not end by itself in 120 seconds. */
 int http_child_stop(http_child child, int signal);
 
 int http_connect(int port);

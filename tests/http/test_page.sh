@@ -31,8 +31,9 @@ serve() {
     "$ADAH" serve --model model.safetensors --index scenes.adah "${images[@]}" --port "$port" "$@" >"$work/served" 2>"$work/served.log" &
     server_pid=$!
     url=
-    for i in {1..200}; do
+    for i in {1..2400}; do
         url=$(grep -oE 'http://[^ ]+' "$work/served") && break
+        kill -0 "$server_pid" 2>/dev/null || break
         sleep 0.05
     done
     url=${url/0.0.0.0/127.0.0.1}
@@ -48,7 +49,7 @@ stop_server() {
 # is EXPRESSION - a condition in the page that comes true.
 is() {
     n_checks=$((n_checks + 1))
-    until_js "$1" 10 || fail "never true in the page: $1 (at $(js 'return location.href'))"
+    until_js "$1" || fail "never true in the page: $1 (at $(js 'return location.href'))"
 }
 
 # The browser told of no error since the last call; after what must fail, `forget_log`.

@@ -28,7 +28,10 @@ if command -v openssl >/dev/null && command -v curl >/dev/null; then
     "$ADAH" serve --model model.safetensors --index scenes.adah --port 0 --tls-cert cert.pem --tls-key key.pem --token-file token \
         --log none >started 2>stderr &
     server=$!
-    for _ in $(seq 100); do grep -q '^adah: serving' started && break || sleep 0.05; done
+    for _ in $(seq 2400); do
+        if grep -q '^adah: serving' started || ! kill -0 $server 2>/dev/null; then break; fi
+        sleep 0.05
+    done
     address=$(sed -n 's|^adah: serving scenes.adah on \(https://127.0.0.1:[0-9]*/\)$|\1|p' started)
     check curl -sS --fail --cacert cert.pem -o found "${address}v1/search?text=red&k=1"
     check grep -q '"hits": \[{"id"' found
