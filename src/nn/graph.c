@@ -529,6 +529,35 @@ static void find_riders(adah_graph *g) {
 
 /* ---------------------------------------------------------------- build: memory */
 
+static int in_arena(const adah_node *home) { return !home->pinned && home->kind != ADAH_NODE_INPUT && !home->value; }
+
+/* What a concatenation alone reads is written into the concatenation's own value at once, where that is one piece of it (of one
+ * image in blocks of channels). Nobody asks for gradients then, so that nothing else has to lie there. */
+static void find_inside(adah_graph *g) {
+    for (size_t i = 0; i < g->n_steps && g->mode == ADAH_GRAPH_INFER; i++) {
+        adah_node *node = g->step[i];
+        size_t at = 0;
+        for (size_t j = 0; node->kind == ADAH_NODE_CONCATENATE && node->n_outer == 1 && j < node->n_x; j++) {
+            adah_node *home = node->x[j]->home;
+            if (node->x[j]->n_uses == 1 && in_arena(home) && home->n_stored == node->x[j]->n_stored) {
+                home->inside = node;
+                home->inside_at = at;
+            }
+            at += node->x[j]->n_stored;
+        }
+    }
+}
+
+/* The node whose place in memory a value lies in. */
+static const adah_node *place_of(const adah_node *node) {
+    const adah_node *home = node->home;
+    return home->inside ? place_of(home->inside) : home;
+}
+
+static float *value_inside(const adah_node *home) {
+    return (home->inside->inside ? value_inside(home->inside) : home->inside->value) + home->inside_at;
+}
+
 /* Times: forward of step i at i, backward at 2 n - 1 - i. */
 typedef struct lifetimes {
     adah_array_place *place; /* [2 n]: the value of step i's node at i, its gradient at n + i; n_floats 0: none */
@@ -542,18 +571,16 @@ static void live(adah_array_place *place, size_t time) {
     place->last = time > place->last ? time : place->last;
 }
 
-static int in_arena(const adah_node *home) { return !home->pinned && home->kind != ADAH_NODE_INPUT && !home->value; }
-
 /* A value lives from its step to the last one that reads it and, in training, to the backward of those and of its own; all the
  * time where adah_graph_forward_again wants it: steps before it run again while it stays. */
 static void value_lifetimes(const adah_graph *g, lifetimes *l) {
     for (size_t i = 0; i < l->n; i++) {
         const adah_node *node = g->step[i];
         const size_t last = g->mode == ADAH_GRAPH_TRAIN && node->reaches ? backward_time(l, i) : i;
-        live(&l->place[node->home->step], node->stays ? 0 : i);
-        live(&l->place[node->home->step], node->stays ? 2 * l->n : last);
+        live(&l->place[place_of(node)->step], node->stays ? 0 : i);
+        live(&l->place[place_of(node)->step], node->stays ? 2 * l->n : last);
         for (size_t j = 0; j < node->n_x; j++)
-            live(&l->place[node->x[j]->home->step], last);
+            live(&l->place[place_of(node->x[j])->step], last);
     }
 }
 
@@ -601,7 +628,7 @@ static adah_code allocate_seen(adah_graph *g, adah_status *status) {
 static adah_code place_arrays(adah_graph *g, lifetimes *l, adah_status *status) {
     for (size_t i = 0; i < 2 * l->n; i++) {
         l->place[i].first = SIZE_MAX;
-        if (i < l->n && g->step[i]->home == g->step[i] && in_arena(g->step[i]))
+        if (i < l->n && g->step[i]->home == g->step[i] && in_arena(g->step[i]) && !g->step[i]->inside)
             l->place[i].n_floats = g->step[i]->n_stored;
     }
     value_lifetimes(g, l);
@@ -626,6 +653,9 @@ static adah_code place(adah_graph *g, adah_status *status) {
     adah_memory_free(l.place);
     if (code == ADAH_OK)
         code = allocate_seen(g, status);
+    for (size_t i = 0; i < g->n_steps && code == ADAH_OK; i++)
+        if (g->step[i]->inside)
+            g->step[i]->value = value_inside(g->step[i]);
     for (size_t i = 0; i < g->n_steps && code == ADAH_OK; i++) {
         adah_node *node = g->step[i];
         if (node->home != node) {
@@ -658,6 +688,7 @@ static adah_code build(adah_graph *g, adah_status *status) {
         for (size_t j = 0; j < g->step[i]->n_x; j++)
             g->step[i]->x[j]->n_uses++;
     find_staying(g);
+    find_inside(g);
     ADAH_TRY(place(g, status));
     ADAH_TRY(allocate_own(&g->scratch, g->n_scratch, status));
     return g->engine->finish ? g->engine->finish(g, status) : ADAH_OK;

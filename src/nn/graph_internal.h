@@ -68,6 +68,8 @@ struct adah_node {
     int stays;                 /* adah_graph_forward_again leaves it as it is */
     adah_node *home;           /* whose memory this node uses: its own, or its input's when it runs in place */
     adah_node *rider;          /* the node that runs in place on this one */
+    adah_node *inside;         /* the concatenation whose value holds this node's from `inside_at` on; NULL: none */
+    size_t inside_at;          /* floats */
     int fused;                 /* the input's kernel has computed this node already */
     int fused_backward;        /* and its backward, where it trains a parameter, begins with this node's */
     adah_node **converter;     /* [n_converters] nodes that hold these values in other layouts */

@@ -195,7 +195,7 @@ static adah_code concatenate_forward(adah_node *node, adah_status *status) {
     size_t stride = node->n_stored / node->n_outer, at = 0;
     for (size_t i = 0; i < node->n_x; i++) {
         size_t n = node->x[i]->n_stored / node->n_outer;
-        for (size_t j = 0; j < node->n_outer; j++)
+        for (size_t j = 0; j < node->n_outer && node->x[i]->value != node->value + at; j++) /* else it is there already */
             memcpy(node->value + j * stride + at, node->x[i]->value + j * n, n * sizeof(float));
         at += n;
     }

@@ -28,7 +28,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK = ADAH_WINOGRAD_BLOCK, TILE = ADAH_WINOGRAD_TILE, POINTS = ADAH_WINOGRAD_POINTS, PANEL = ADAH_WINOGRAD_PANEL,
+enum { BLOCK = ADAH_WINOGRAD_BLOCK, TILE = ADAH_WINOGRAD_TILE, POINTS = ADAH_WINOGRAD_POINTS,
        ROWS = ADAH_WINOGRAD_ROWS, KERNEL = 9 };
 
 /* Of V and M in a chunk: a thread's going forward; all threads' for the gradient of the weights, where a chunk as large as dU,
@@ -109,8 +109,9 @@ typedef struct weight_pass {
     float *plain;       /* w (C_out, C_in, 3, 3), or its gradient */
     size_t n_out, n_in; /* of w */
     int turned;         /* U for the gradient of the input: rows are w's outputs, columns its inputs */
-    float *u;           /* (36, panels of (rows, 64)); its gradient: (36, rows, columns) */
-    uint16_t *u_bf16;   /* in its place: (36, panels of (rows / 2, 64, 2)) */
+    float *u;           /* (36, panels of (rows, n_panel)); its gradient: (36, rows, columns) */
+    uint16_t *u_bf16;   /* in its place: (36, panels of (rows / 2, n_panel, 2)) */
+    size_t n_panel;
 } weight_pass;
 
 static size_t n_columns(const weight_pass *p) { return p->turned ? p->n_in : p->n_out; }
@@ -132,7 +133,7 @@ static void transform_row(void *context, size_t row) {
             weight_line((const float(*)[BLOCK])g + k, 3, half + k, 3);
         for (size_t k = 0; k < 6; k++)
             weight_line((const float(*)[BLOCK])half + k * 3, 1, u + k * 6, 1);
-        const size_t panel = c / PANEL * PANEL, width = columns - panel < PANEL ? columns - panel : PANEL;
+        const size_t panel = c / p->n_panel * p->n_panel, width = columns - panel < p->n_panel ? columns - panel : p->n_panel;
         for (size_t e = 0; e < POINTS; e++) {
             const size_t at = e * rows * columns + panel * rows;
             if (!p->u_bf16)
@@ -238,8 +239,8 @@ static void forward_chunk(void *context, size_t chunk) {
         }
     }
     for (size_t e = 0; e < POINTS; e++)
-        for (size_t c = 0; c < n_out; c += PANEL) {
-            const size_t width = n_out - c < PANEL ? n_out - c : PANEL, at = e * n_in * n_out + c * n_in;
+        for (size_t c = 0; c < n_out; c += p->kernels->n_panel) {
+            const size_t width = n_out - c < p->kernels->n_panel ? n_out - c : p->kernels->n_panel, at = e * n_in * n_out + c * n_in;
             if (p->is_bf16)
                 p->kernels->multiply_bf16(round_up(n, ROWS), width, n_in, narrow + e * v_stride, n_in,
                                           (const uint16_t *)p->u + at, m + e * m_stride + c, n_out);
@@ -332,7 +333,7 @@ static batch batch_of(const winograd *w, const float *values, adah_shape s) {
 static void transform_weights(const adah_node *node, int turned, float *u) {
     const winograd *s = node->state;
     const adah_shape w = node->w->shape;
-    weight_pass pass = {node->w->value, w.dim[0], w.dim[1], turned, u, s->is_bf16 ? (uint16_t *)(void *)u : NULL};
+    weight_pass pass = {node->w->value, w.dim[0], w.dim[1], turned, u, s->is_bf16 ? (uint16_t *)(void *)u : NULL, s->kernels->n_panel};
     adah_parallel_for(n_rows(&pass), 8, transform_row, &pass);
 }
 
@@ -407,7 +408,7 @@ static void weights_backward(adah_node *node, unsigned groups) {
                 node->b->gradient[c] += p.bias[g * n_out + c];
     }
     if (adah_trains(node->w, groups)) {
-        weight_pass pass = {node->w->gradient, n_out, n_in, 0, p.du, NULL};
+        weight_pass pass = {node->w->gradient, n_out, n_in, 0, p.du, NULL, 0};
         adah_parallel_for(n_in, 8, collect_row, &pass);
     }
 }
@@ -446,7 +447,6 @@ int adah_winograd_fits(const adah_node *node) {
 
 adah_code adah_winograd_prepare(adah_node *node, int channels_together, adah_status *status) {
     static const adah_kernel kernel = {forward, backward, 1, release};
-    static const char layouts[2]; /* float32, bfloat16 */
     const size_t n_in = node->x[0]->shape.dim[1], n_out = node->shape.dim[1], n_images = node->shape.dim[0];
     const size_t n_threads = (size_t)node->graph->n_threads;
     winograd *s = node->state = adah_memory_zeroed(1, sizeof *s);
@@ -461,7 +461,9 @@ adah_code adah_winograd_prepare(adah_node *node, int channels_together, adah_sta
     s->n_forward_chunk = chunk_of(n_in, n_out, tiles_of(n_images, &y).n, FORWARD_BYTES, n_threads);
     adah_graph_need_scratch(node->graph, n_threads * forward_floats(n_in, n_out, s->n_forward_chunk));
     if (node->graph->mode == ADAH_GRAPH_INFER) {
-        s->u = adah_packed_acquire(node->w, NULL, &layouts[s->is_bf16], s->n_u);
+        /* The members' addresses name the two layouts of a family. */
+        s->u = adah_packed_acquire(node->w, NULL, s->is_bf16 ? (const void *)&s->kernels->input_bf16 : (const void *)&s->kernels->input,
+                                   s->n_u);
         return s->u ? ADAH_OK : adah_fail_memory(status, s->n_u * sizeof(float));
     }
     s->n_input_chunk = chunk_of(n_out, n_in, tiles_of(n_images, &x).n, FORWARD_BYTES, n_threads);

@@ -5,6 +5,7 @@
 #define TARGET __attribute__((target("avx2,fma")))
 #define COLUMN_VECTORS 2 /* 6 x 2 sums, 2 columns, one broadcast: 15 of 16 registers */
 #define WEIGHT_VECTORS 1
+#define READ_AHEAD 512 /* U lies panel by panel, in the order it is read in */
 #include "nn/winograd_body.h"
 
 static int supported(void) { return adah_processor_vectors() >= ADAH_VECTORS_AVX2; }
@@ -13,6 +14,7 @@ const adah_winograd_kernels adah_winograd_avx2 = {
     .name = "avx2",
     .supported = supported,
     .n_block = 8,
+    .n_panel = 16,
     WINOGRAD_COMMON,
 };
 

@@ -6,6 +6,7 @@
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
 #define COLUMN_VECTORS 4 /* 6 x 4 sums, 4 columns, one broadcast: 29 of 32 registers */
 #define WEIGHT_VECTORS 2 /* 8 x 2 sums; three would not divide 64 columns */
+#define READ_AHEAD 0
 #include "nn/winograd_body.h"
 
 #include <immintrin.h>
@@ -73,6 +74,7 @@ const adah_winograd_kernels adah_winograd_avx512 = {
     .name = "avx512",
     .supported = supported,
     .n_block = 16,
+    .n_panel = 64,
     WINOGRAD_COMMON,
 };
 
@@ -80,6 +82,7 @@ const adah_winograd_kernels adah_winograd_avx512_bf16 = {
     .name = "avx512_bf16",
     .supported = supported_bf16,
     .n_block = 16,
+    .n_panel = 64,
     WINOGRAD_COMMON,
     .input_bf16 = input_bf16,
     .multiply_bf16 = multiply_bf16,

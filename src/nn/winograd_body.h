@@ -1,6 +1,6 @@
 /* winograd_body.h - the kernels of winograd_kernels.h, written once on vectors of LANES floats. Included by one file a processor,
- * which defines LANES, TARGET (the attribute of every function), COLUMN_VECTORS and WEIGHT_VECTORS: the vectors a row has in
- * the registers of the two products.
+ * which defines LANES, TARGET (the attribute of every function), COLUMN_VECTORS and WEIGHT_VECTORS, the vectors a row has in
+ * the registers of the two products, and READ_AHEAD, how many floats before their use U is asked for from memory; 0: not at all.
  *
  * With points 0, +-P, +-Q, infinity (p = P^2, q = Q^2), along one axis:
  *
@@ -195,6 +195,8 @@ enum { ROWS = ADAH_WINOGRAD_ROWS, HALF = BLOCK / 2 };
                 sum[r][j] = (vec){0};                                                                                \
         for (size_t k = 0; k < n_inner; k++, b += b_stride) {                                                        \
             vec right[n];                                                                                            \
+            if (READ_AHEAD)                                                                                          \
+                __builtin_prefetch(b + READ_AHEAD);                                                                  \
             for (int j = 0; j < (n); j++)                                                                            \
                 right[j] = LOAD(b + j * LANES);                                                                      \
             for (int r = 0; r < ROWS; r++) {                                                                         \

@@ -15,8 +15,7 @@ enum {
     ADAH_WINOGRAD_BLOCK = 16, /* channels of a plane */
     ADAH_WINOGRAD_TILE = 4,   /* outputs along a side of a tile */
     ADAH_WINOGRAD_POINTS = 36,
-    ADAH_WINOGRAD_ROWS = 6,   /* tiles are multiplied so many at a time */
-    ADAH_WINOGRAD_PANEL = 64  /* columns of the right factor that lie together, the last panel may be narrower */
+    ADAH_WINOGRAD_ROWS = 6    /* tiles are multiplied so many at a time */
 };
 
 /* The points of evaluation are 0, +-P, +-Q and infinity. These two keep rounding small (Barabasz, Anderson, Soodhalter, Gregg
@@ -35,6 +34,7 @@ typedef struct adah_winograd_kernels {
     const char *name;
     int (*supported)(void); /* by the machine this runs on */
     size_t n_block;         /* channels of the blocks that oneDNN prefers on such processors, 8 or 16 */
+    size_t n_panel;         /* columns of the right factor that lie together, a multiple of 16; the last panel may be narrower */
     /* v = B' d B of the 6 x 6 inputs d. */
     void (*input)(const adah_winograd_plane *x, int row, int column, float *v, size_t point_stride);
     /* The tile's outputs A' m A + bias, kept within low and high. bias: 16 values. */

@@ -3,6 +3,7 @@
 #define TARGET
 #define COLUMN_VECTORS 4
 #define WEIGHT_VECTORS 2
+#define READ_AHEAD 0
 #include "nn/winograd_body.h"
 
 static int supported(void) { return 1; }
@@ -11,5 +12,6 @@ const adah_winograd_kernels adah_winograd_plain = {
     .name = "plain",
     .supported = supported,
     .n_block = 8,
+    .n_panel = 16,
     WINOGRAD_COMMON,
 };
