@@ -1,7 +1,8 @@
 /* hamming_avx2.c - Hamming distances with AVX2.
  *
  * Bits are counted by looking up both halves of every byte in a 16-entry table (Mula), then counts of bytes are
- * added up to the width of a code. 16 codes a step for 2, 4, 8, 16 and 32 bytes; other lengths one by one. */
+ * added up to the width of a code. 16 codes a step for 2, 4, 8, 16 and 32 bytes; other lengths one by one. Many queries look up
+ * halves of the bytes of transposed codes instead. */
 #include "base/processor.h"
 #include "codes/hamming_kernels.h"
 
@@ -170,6 +171,34 @@ static AVX2 inline __m256i distances_16(const uint64_t *query, const uint8_t *p,
     return _mm256_permutevar8x32_epi32(x, order);
 }
 
+/* For codes of one word of 8 bytes: 8 for every code less what differs, since the difference of two bytes is at hand where
+ * their sum is not. */
+static AVX2 inline __m256i agreeing(__m256i query, const uint8_t *code) {
+    const __m256i count = _mm256_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4, /* twice */
+                                           0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4);
+    const __m256i rest = _mm256_setr_epi8(8, 7, 7, 6, 7, 6, 6, 5, 7, 6, 6, 5, 6, 5, 5, 4, /* twice */
+                                          8, 7, 7, 6, 7, 6, 6, 5, 7, 6, 6, 5, 6, 5, 5, 4);
+    const __m256i low_half = _mm256_set1_epi8(15);
+    __m256i x = _mm256_xor_si256(query, load(code));
+    __m256i low = _mm256_shuffle_epi8(count, _mm256_and_si256(x, low_half));
+    __m256i high = _mm256_shuffle_epi8(rest, _mm256_and_si256(_mm256_srli_epi16(x, 4), low_half));
+    return _mm256_sad_epu8(low, high);
+}
+
+static AVX2 size_t near_groups_8(const uint64_t *query, const uint8_t *p, size_t n_groups, uint32_t limit, uint16_t *group) {
+    const __m256i q = _mm256_set1_epi64x((long long)query[0]), limits = _mm256_set1_epi64x(64 - (int)limit);
+    size_t n = 0;
+    for (size_t g = 0; g < n_groups; g++) {
+        adah_ask_ahead(p, ADAH_GROUP * 8);
+        __m256i most = agreeing(q, p);
+        for (const uint8_t *end = p + ADAH_GROUP * 8; (p += 32) != end;)
+            most = _mm256_max_epi16(most, agreeing(q, p));
+        group[n] = (uint16_t)g;
+        n += _mm256_movemask_epi8(_mm256_cmpgt_epi32(most, limits)) != 0;
+    }
+    return n;
+}
+
 static AVX2 inline size_t near_groups_of(const uint64_t *query, const uint8_t *p, size_t n_groups, size_t word_bytes,
                                          size_t n_words, uint32_t limit, uint16_t *group) {
     const __m256i limits = _mm256_set1_epi16((short)limit);
@@ -191,7 +220,7 @@ static AVX2 size_t near_groups(const uint64_t *query, const uint8_t *p, size_t n
     if (word_bytes == 4)
         return near_groups_of(query, p, n_groups, 4, 1, limit, group);
     if (n_words == 1)
-        return near_groups_of(query, p, n_groups, 8, 1, limit, group);
+        return near_groups_8(query, p, n_groups, limit, group);
     return near_groups_of(query, p, n_groups, 8, n_words, limit, group);
 }
 
@@ -218,7 +247,145 @@ static AVX2 uint64_t near_codes(const uint64_t *query, const uint8_t *p, size_t 
     return near_codes_of(query, p, 8, n_words, limit, distance);
 }
 
-const adah_hamming_kernel adah_hamming_avx2 = {"avx2", supported, distances, near_groups, near_codes, 16};
+/* ---- planes ----
+ *
+ * A vector holds half a byte, the same one, of 32 codes, so that one look-up in the table of the query's own half counts what
+ * differs in 32 codes at once: nothing is xored, shifted or added up across a vector. In which order the codes of a group stand
+ * does not matter, as long as it is the same for all halves of their bytes. Groups are taken four at a time, whose vectors of
+ * one half stand together; those of long codes, which would not fit the first cache, one at a time. */
+
+enum { SHORT_BYTES_MAX = 31 /* of codes whose distances a byte can hold */ };
+
+static size_t taken_together(size_t n_bytes) { return n_bytes <= SHORT_BYTES_MAX ? 4 : 1; }
+
+static AVX2 inline __m256i half_bytes(__m256i x) { return _mm256_and_si256(x, _mm256_set1_epi8(15)); }
+
+/* 32 codes of one word, the same byte of all in each vector. Each round of interleaving the first half of the vectors with the
+ * second one turns the bits of a byte's place by one. Inlined with a constant word_bytes. */
+static AVX2 inline void transpose_32(const uint8_t *words, size_t word_bytes, __m256i *byte) {
+    __m256i next[8];
+    for (size_t i = 0; i < word_bytes; i++)
+        byte[i] = load(words + i * 32);
+    for (int round = 0; round < 4; round++) {
+        for (size_t i = 0; i < word_bytes / 2; i++) {
+            next[2 * i] = _mm256_unpacklo_epi8(byte[i], byte[i + word_bytes / 2]);
+            next[2 * i + 1] = _mm256_unpackhi_epi8(byte[i], byte[i + word_bytes / 2]);
+        }
+        for (size_t i = 0; i < word_bytes; i++)
+            byte[i] = next[i];
+    }
+}
+
+static AVX2 inline void make_planes_of(const uint8_t *words, size_t n_groups, size_t word_bytes, size_t n_words, size_t n_bytes,
+                                       uint8_t *planes) {
+    const size_t n_together = taken_together(n_bytes), plane_bytes = n_together * ADAH_GROUP;
+    __m256i byte[8];
+    for (size_t g = 0; g < n_groups; g++)
+        for (size_t w = 0; w < n_words; w++)
+            for (size_t i = 0; i < ADAH_GROUP; i += 32, words += 32 * word_bytes) {
+                uint8_t *plane = planes + (g / n_together * n_bytes + w * word_bytes) * 2 * plane_bytes +
+                                 g % n_together * ADAH_GROUP + i;
+                transpose_32(words, word_bytes, byte);
+                for (size_t b = 0; b < word_bytes && w * word_bytes + b < n_bytes; b++, plane += 2 * plane_bytes) {
+                    _mm256_storeu_si256((__m256i *)(void *)plane, half_bytes(byte[b]));
+                    _mm256_storeu_si256((__m256i *)(void *)(plane + plane_bytes), half_bytes(_mm256_srli_epi16(byte[b], 4)));
+                }
+            }
+}
+
+static AVX2 void make_planes(const uint8_t *groups, size_t n_groups, size_t word_bytes, size_t n_words, size_t n_bytes,
+                             uint8_t *planes) {
+    switch (word_bytes) {
+    case 2: make_planes_of(groups, n_groups, 2, n_words, n_bytes, planes); break;
+    case 4: make_planes_of(groups, n_groups, 4, n_words, n_bytes, planes); break;
+    default: make_planes_of(groups, n_groups, 8, n_words, n_bytes, planes);
+    }
+}
+
+#define BITS_SET(x) (((x) & 1) + ((x) >> 1 & 1) + ((x) >> 2 & 1) + ((x) >> 3))
+#define DIFFERING_4(a, b) BITS_SET((a) ^ (b)), BITS_SET((a) ^ ((b) + 1)), BITS_SET((a) ^ ((b) + 2)), BITS_SET((a) ^ ((b) + 3))
+#define DIFFERING_16(a) DIFFERING_4(a, 0), DIFFERING_4(a, 4), DIFFERING_4(a, 8), DIFFERING_4(a, 12)
+#define DIFFERING_64(a) DIFFERING_16(a), DIFFERING_16((a) + 1), DIFFERING_16((a) + 2), DIFFERING_16((a) + 3)
+
+/* The bits that differ between half a byte of a query and one of a code, at 16 times the first and the second. */
+static const uint8_t differing[256] __attribute__((aligned(64))) = {DIFFERING_64(0), DIFFERING_64(4), DIFFERING_64(8),
+                                                                   DIFFERING_64(12)};
+
+static AVX2 inline __m256i table_of(uint8_t query_half) {
+    return _mm256_broadcastsi128_si256(_mm_load_si128((const __m128i *)(const void *)(differing + query_half)));
+}
+
+static AVX2 inline void add_bytes(const uint8_t *query_halves, const uint8_t *planes, size_t n_vectors, size_t n, __m256i *sum) {
+    for (size_t b = 0; b < n; b++, query_halves += 2, planes += 2 * 32 * n_vectors) {
+        __m256i table = table_of(query_halves[0]);
+        for (size_t i = 0; i < n_vectors; i++)
+            sum[i] = _mm256_add_epi8(sum[i], _mm256_shuffle_epi8(table, load(planes + 32 * i)));
+        table = table_of(query_halves[1]);
+        for (size_t i = 0; i < n_vectors; i++) {
+            sum[i] = _mm256_add_epi8(sum[i], _mm256_shuffle_epi8(table, load(planes + 32 * (n_vectors + i))));
+            __asm__("" : "+x"(sum[i]));
+        }
+    }
+}
+
+static AVX2 inline int any_byte_below(__m256i x, __m256i limits) {
+    __m256i below = _mm256_subs_epu8(limits, x);
+    return !_mm256_testz_si256(below, below);
+}
+
+static AVX2 size_t near_planes_short(const uint8_t *query_halves, const uint8_t *planes, size_t n_groups, size_t n_bytes,
+                                     uint32_t limit, uint16_t *group) {
+    const __m256i limits = _mm256_set1_epi8((char)limit);
+    size_t n = 0;
+    for (size_t g = 0; g < n_groups; g += 4, planes += 4 * 2 * ADAH_GROUP * n_bytes) {
+        __m256i sum[8];
+        for (size_t i = 0; i < 8; i++)
+            sum[i] = _mm256_setzero_si256();
+        add_bytes(query_halves, planes, 8, n_bytes, sum);
+        __m256i least[4];
+        for (size_t i = 0; i < 4; i++)
+            least[i] = _mm256_min_epu8(sum[2 * i], sum[2 * i + 1]);
+        if (any_byte_below(_mm256_min_epu8(_mm256_min_epu8(least[0], least[1]), _mm256_min_epu8(least[2], least[3])), limits))
+            for (size_t i = 0; i < 4 && g + i < n_groups; i++)
+                if (any_byte_below(least[i], limits))
+                    group[n++] = (uint16_t)(g + i);
+    }
+    return n;
+}
+
+/* Counts in bytes as far as these can hold it, and adds up in 16 bits. */
+static AVX2 size_t near_planes_long(const uint8_t *query_halves, const uint8_t *planes, size_t n_groups, size_t n_bytes,
+                                    uint32_t limit, uint16_t *group) {
+    const __m256i limits = _mm256_set1_epi16((short)limit), low_bytes = _mm256_set1_epi16(255);
+    size_t n = 0;
+    for (size_t g = 0; g < n_groups; g++, planes += 2 * ADAH_GROUP * n_bytes) {
+        __m256i total[4];
+        for (size_t i = 0; i < 4; i++)
+            total[i] = _mm256_setzero_si256();
+        for (size_t b = 0; b < n_bytes; b += SHORT_BYTES_MAX) {
+            __m256i sum[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+            add_bytes(query_halves + 2 * b, planes + 2 * ADAH_GROUP * b, 2,
+                      n_bytes - b < SHORT_BYTES_MAX ? n_bytes - b : SHORT_BYTES_MAX, sum);
+            for (size_t i = 0; i < 2; i++) {
+                total[2 * i] = _mm256_add_epi16(total[2 * i], _mm256_and_si256(sum[i], low_bytes));
+                total[2 * i + 1] = _mm256_add_epi16(total[2 * i + 1], _mm256_srli_epi16(sum[i], 8));
+            }
+        }
+        __m256i least = _mm256_min_epu16(_mm256_min_epu16(total[0], total[1]), _mm256_min_epu16(total[2], total[3]));
+        group[n] = (uint16_t)g;
+        n += _mm256_movemask_epi8(_mm256_cmpgt_epi16(limits, least)) != 0;
+    }
+    return n;
+}
+
+static AVX2 size_t near_planes(const uint8_t *query_halves, const uint8_t *planes, size_t n_groups, size_t n_bytes,
+                               uint32_t limit, uint16_t *group) {
+    return n_bytes <= SHORT_BYTES_MAX ? near_planes_short(query_halves, planes, n_groups, n_bytes, limit, group)
+                                      : near_planes_long(query_halves, planes, n_groups, n_bytes, limit, group);
+}
+
+const adah_hamming_kernel adah_hamming_avx2 = {"avx2",     supported,   distances,   near_groups,
+                                               near_codes, make_planes, near_planes, 16};
 
 #else
 typedef int adah_hamming_avx2_not_here; /* an empty file is no C */

@@ -12,8 +12,6 @@
 
 #define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vpopcntdq,avx512bitalg")))
 
-enum { READ_AHEAD = 4096 /* bytes */ };
-
 static int supported(void) {
     return adah_processor_vectors() >= ADAH_VECTORS_AVX512 && __builtin_cpu_supports("avx512vpopcntdq") &&
            __builtin_cpu_supports("avx512bitalg");
@@ -99,20 +97,13 @@ static AVX512 inline __m512i sums_of(const uint8_t *query, const uint8_t *code, 
     return _mm512_add_epi64(count_words(_mm512_loadu_si512((const void *)query), code), _mm512_popcnt_epi64(x));
 }
 
-/* Loads under a mask do not set the machine reading ahead, so that memory must be asked for. A hint: it may lie
- * beyond the codes. */
-static AVX512 inline void ask_for(const uint8_t *p, size_t n_bytes) {
-    for (uintptr_t at = (uintptr_t)p + READ_AHEAD, end = at + n_bytes; at < end; at += 64)
-        _mm_prefetch((const char *)at, _MM_HINT_T0);
-}
-
 static AVX512 void run_any(const uint8_t *query, const uint8_t *codes, size_t n, size_t n_bytes, uint16_t *distance) {
     uint8_t padded[128] = {0};
     memcpy(padded, query, n_bytes);
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
         __m512i pair[4];
-        ask_for(codes + i * n_bytes, 8 * n_bytes);
+        adah_ask_ahead(codes + i * n_bytes, 8 * n_bytes); /* which loads under a mask do not set the machine doing */
         for (size_t j = 0; j < 4; j++) {
             const uint8_t *p = codes + (i + 2 * j) * n_bytes;
             pair[j] = add_pairs(sums_of(padded, p, n_bytes), sums_of(padded, p + n_bytes, n_bytes));
@@ -173,6 +164,8 @@ static AVX512 inline size_t near_groups_8(const uint64_t *query, const uint8_t *
     const __m512i limits = _mm512_set1_epi64(limit);
     size_t n = 0;
     for (size_t g = 0; g < n_groups; g++, p += ADAH_GROUP * 8 * n_words) {
+        if (n_words == 1) /* else they were gathered just now */
+            adah_ask_ahead(p, ADAH_GROUP * 8);
         __m512i least = _mm512_min_epu64(least_32(query, p, n_words), least_32(query, p + 256, n_words));
         group[n] = (uint16_t)g;
         n += _mm512_cmplt_epu64_mask(least, limits) != 0;
@@ -256,7 +249,7 @@ static AVX512 uint64_t near_codes(const uint64_t *query, const uint8_t *p, size_
     return near;
 }
 
-const adah_hamming_kernel adah_hamming_avx512 = {"avx512", supported, distances, near_groups, near_codes, 6};
+const adah_hamming_kernel adah_hamming_avx512 = {"avx512", supported, distances, near_groups, near_codes, NULL, NULL, 6};
 
 #else
 typedef int adah_hamming_avx512_not_here; /* an empty file is no C */

@@ -1,10 +1,13 @@
 /* hamming_kernels.h - the kernel families of the Hamming distance, for src/codes alone.
  *
- * `distances` writes the distance of one query to n codes of n_bytes bytes each. The two others, for the scan, read groups of
+ * `distances` writes the distance of one query to n codes of n_bytes bytes each. The others, for the scan, read groups of
  * ADAH_GROUP codes that lie word by word: word w of code i of group g is the one numbered (g * n_words + w) * ADAH_GROUP + i.
  * A word has word_bytes = 8 bytes or, where one word is the whole code (n_words = 1), 2, 4 or 8: then a group is just codes one
  * after another. The query is n_words words of 8 bytes; a shorter word stands in it as often as there is room. No pointer to
- * codes needs alignment, and nothing beyond the codes is read. */
+ * codes needs alignment, and nothing beyond the codes is read.
+ *
+ * Where many queries look at the same groups, a kernel may want these in a form of its own, planes, of 2 * ADAH_GROUP bytes for
+ * each byte of a code: `make_planes` makes them, and near_planes answers from them what near_groups answers from the groups. */
 #ifndef ADAH_CODES_HAMMING_KERNELS_H
 #define ADAH_CODES_HAMMING_KERNELS_H
 
@@ -24,6 +27,13 @@ typedef struct adah_hamming_kernel {
     /* The distances of the codes of one group; returns which are below the limit, code i in bit i. */
     uint64_t (*near_codes)(const uint64_t *query, const uint8_t *group, size_t word_bytes, size_t n_words, uint32_t limit,
                            uint16_t distance[ADAH_GROUP]);
+    /* NULL where groups serve as well. n_bytes: those of a code, which are the first of its words; planes: room for n_groups or,
+     * if that is no multiple of 4, for the next one. */
+    void (*make_planes)(const uint8_t *groups, size_t n_groups, size_t word_bytes, size_t n_words, size_t n_bytes,
+                        uint8_t *planes);
+    /* query_halves: for each byte of the query 16 times its low half, then 16 times its high half. */
+    size_t (*near_planes)(const uint8_t *query_halves, const uint8_t *planes, size_t n_groups, size_t n_bytes, uint32_t limit,
+                          uint16_t *group);
     /* What `distances` takes for a code that is not 2 or more words of 8 bytes, measured in words of near_groups; roughly. */
     size_t odd_cost;
 } adah_hamming_kernel;
@@ -44,6 +54,14 @@ static inline unsigned adah_bits_set(uint64_t x) {
     x = (x & 0x3333333333333333u) + (x >> 2 & 0x3333333333333333u);
     x = (x + (x >> 4)) & 0x0f0f0f0f0f0f0f0fu;
     return (unsigned)(x * 0x0101010101010101u >> 56);
+}
+
+/* Asks for memory some way ahead of n_bytes at p, so that codes that are read once arrive in time; where they are at hand this
+ * costs next to nothing. A hint: what is asked for may lie beyond the codes. */
+static inline void adah_ask_ahead(const uint8_t *p, size_t n_bytes) {
+    enum { AHEAD = 4096, LINE = 64 };
+    for (size_t i = 0; i < n_bytes; i += LINE)
+        __builtin_prefetch((const void *)((uintptr_t)p + AHEAD + i));
 }
 
 /* One code, eight bytes at a time. */

@@ -3,7 +3,8 @@
  * The codes pass by in blocks that stay in the nearest cache while all queries of a batch look at them. A block is
  * groups of 64 codes, word by word (hamming_kernels.h). Codes of 2, 4 or 8 bytes lie so already and are read in
  * place; others, and the few that a bitmap or short runs leave, are first gathered into a block of that form, once
- * for all queries. For a query or a few, gathering costs more than it saves: they read long codes as they are.
+ * for all queries. For a query or a few, gathering costs more than it saves: they read long codes as they are. Some queries more
+ * are worth the kernel's own form of a block, its planes, where it has one.
  *
  * A kernel names the groups that hold a code below the query's limit. These are rare once the limit has fallen; only
  * their codes are looked at one by one. The limit follows the bound, the least b such that k candidates at a distance
@@ -23,9 +24,11 @@ enum {
     BLOCK_BYTES = 32 << 10, /* of codes, in the first cache beside what the queries need */
     BLOCK_GROUPS_MAX = 64,
     BLOCK_CODES_MAX = BLOCK_GROUPS_MAX * ADAH_GROUP,
+    PLANE_BYTES = 24 << 10,   /* of planes, in the first cache with what else is needed */
+    PLANE_QUERIES_MIN = 4,    /* that make up for making planes */
     BATCH_MAX = 128,          /* queries that share a gathered block */
     BATCH_MIN = 64,           /* queries that are worth reading all codes: fewer leave a thread waiting for memory */
-    TASK_BYTES_MIN = 4 << 20, /* of codes compared: less is done sooner than threads meet on a busy machine */
+    TASK_BYTES_MIN = 2 << 20, /* of codes compared: less is done sooner than a thread that sleeps is woken */
     CALL_COST = 256,          /* of a kernel, in comparisons of a word */
     GATHER_COST = 16,         /* of a code among others, */
     PICK_COST = 64,           /* of one picked by its bit */
@@ -55,6 +58,7 @@ typedef struct finder {
 typedef struct block {
     const uint8_t *groups;
     const uint8_t *codes; /* NULL; or codes one after another, to be read as they are, and no groups */
+    const uint8_t *planes; /* NULL; or the groups once more, in the kernel's own form */
     size_t n_codes;
     uint64_t first;           /* position of the first code when they follow one another */
     const uint64_t *position; /* else of each; NULL when they do */
@@ -66,7 +70,9 @@ typedef struct task {
     size_t first_query, n_queries;
     finder *finders;       /* n_queries */
     uint64_t *query_words; /* n_queries times n_words */
+    uint8_t *query_halves; /* n_queries times 2 n_bytes */
     uint8_t *gathered;     /* room for one block, aligned */
+    uint8_t *planes;       /* NULL; or room for those of plane_groups, aligned */
     uint64_t *position;    /* of the gathered codes */
     size_t n_gathered;
     int out_of_memory;
@@ -81,12 +87,13 @@ typedef struct scan {
     const adah_scan_options *options;
     uint32_t first_limit;
     size_t word_bytes, n_words, block_groups; /* how blocks lie */
+    size_t plane_groups;                      /* of which planes are made at once; 0: none are */
     size_t batch, n_batches, n_parts;         /* queries of a batch; batches at once; parts of the codes */
     task *tasks;                              /* n_batches times n_parts */
     finder *finders;                          /* batch of them a task */
     uint32_t *counts;
     uint64_t *query_words;
-    uint8_t *gathered;
+    uint8_t *query_halves, *gathered, *planes;
     uint64_t *position;
     size_t first_query; /* of the batches at work */
     adah_hit_list *lists;
@@ -182,21 +189,25 @@ static int look_at_codes(const scan *s, finder *f, size_t query, const block *b)
     return 1;
 }
 
-/* The same of groups. */
-static int look_at_groups(const scan *s, finder *f, size_t query, const uint64_t *words, const block *b) {
+/* The same of groups; q: the number of the query in the task. */
+static int look_at_groups(const scan *s, const task *t, size_t q, const block *b) {
+    finder *f = &t->finders[q];
+    const uint64_t *words = t->query_words + q * s->n_words;
     uint16_t near[BLOCK_GROUPS_MAX], distance[ADAH_GROUP];
     const size_t n_groups = (b->n_codes + ADAH_GROUP - 1) / ADAH_GROUP,
                  group_bytes = ADAH_GROUP * s->word_bytes * s->n_words;
     size_t n_near = n_groups, n_taken_from = 0;
     if (!f->is_crowded)
-        n_near = s->kernel->near_groups(words, b->groups, n_groups, s->word_bytes, s->n_words, f->limit, near);
+        n_near = b->planes ? s->kernel->near_planes(t->query_halves + q * 2 * s->n_bytes, b->planes, n_groups, s->n_bytes,
+                                                    f->limit, near)
+                           : s->kernel->near_groups(words, b->groups, n_groups, s->word_bytes, s->n_words, f->limit, near);
     for (size_t j = 0; j < n_near && f->limit; j++) {
         const size_t g = f->is_crowded ? j : near[j];
         uint64_t codes =
             s->kernel->near_codes(words, b->groups + g * group_bytes, s->word_bytes, s->n_words, f->limit, distance);
         codes &= counting_in(b, g);
         n_taken_from += codes != 0;
-        if (!take_codes(s, f, query, b, g, codes, distance))
+        if (!take_codes(s, f, t->first_query + q, b, g, codes, distance))
             return 0;
     }
     f->is_crowded = n_taken_from > n_groups / 2;
@@ -210,9 +221,7 @@ static int look_all_at(const scan *s, task *t, const block *b) {
         finder *f = &t->finders[q];
         if (!f->limit) /* k hits at distance 0 */
             continue;
-        const size_t query = t->first_query + q;
-        if (!(b->codes ? look_at_codes(s, f, query, b)
-                       : look_at_groups(s, f, query, t->query_words + q * s->n_words, b))) {
+        if (!(b->codes ? look_at_codes(s, f, t->first_query + q, b) : look_at_groups(s, t, q, b))) {
             t->out_of_memory = 1;
             return 0;
         }
@@ -221,10 +230,33 @@ static int look_all_at(const scan *s, task *t, const block *b) {
     return goes_on;
 }
 
+static int uses_planes(const scan *s, const task *t) { return s->plane_groups && t->n_queries >= PLANE_QUERIES_MIN; }
+
+/* The same for groups: where the kernel has a form of its own for many queries, so many groups at a time as fit the first
+ * cache in it. */
+static int look_all_at_groups(const scan *s, task *t, const block *b) {
+    if (!uses_planes(s, t))
+        return look_all_at(s, t, b);
+    const size_t step = s->plane_groups * ADAH_GROUP;
+    for (size_t i = 0; i < b->n_codes; i += step) {
+        const block part = {.groups = b->groups + i * s->word_bytes * s->n_words,
+                            .planes = t->planes,
+                            .n_codes = b->n_codes - i < step ? b->n_codes - i : step,
+                            .first = b->first + i,
+                            .position = b->position ? b->position + i : NULL,
+                            .keep = b->keep ? b->keep + i / ADAH_GROUP : NULL};
+        s->kernel->make_planes(part.groups, (part.n_codes + ADAH_GROUP - 1) / ADAH_GROUP, s->word_bytes, s->n_words, s->n_bytes,
+                               t->planes);
+        if (!look_all_at(s, t, &part))
+            return 0;
+    }
+    return 1;
+}
+
 static int look_at_gathered(const scan *s, task *t) {
-    const block b = {t->gathered, NULL, t->n_gathered, 0, t->position, NULL};
+    const block b = {.groups = t->gathered, .n_codes = t->n_gathered, .position = t->position};
     t->n_gathered = 0;
-    return b.n_codes == 0 || look_all_at(s, t, &b);
+    return b.n_codes == 0 || look_all_at_groups(s, t, &b);
 }
 
 /* n bytes of a word from the front and n from the back of a code that has n to 2 n bytes make its one word: where
@@ -339,12 +371,12 @@ static int look_at_stretch(const scan *s, task *t, const adah_code_run *run, siz
     const uint8_t *codes = run->codes + begin * s->n_bytes;
     const int is_group = s->n_bytes == s->word_bytes && n % ADAH_GROUP == 0;
     const int is_odd = s->n_bytes % 8 != 0 || s->n_bytes < 16;
-    const size_t dearer = is_group ? (uintptr_t)codes % LINE != 0 : is_odd ? s->kernel->odd_cost : 1;
+    const size_t dearer = is_group ? !uses_planes(s, t) && (uintptr_t)codes % LINE != 0 : is_odd ? s->kernel->odd_cost : 1;
     const size_t extra = CALL_COST + n - n_kept + n * dearer;
     if (t->n_queries * extra <= n_kept * (n_kept == n ? GATHER_COST : PICK_COST)) {
-        const uint64_t *keep = run->keep ? run->keep + begin / ADAH_GROUP : NULL;
-        const block b = {is_group ? codes : NULL, is_group ? NULL : codes, n, run->first + begin, NULL, keep};
-        return look_at_gathered(s, t) && look_all_at(s, t, &b);
+        block b = {.n_codes = n, .first = run->first + begin, .keep = run->keep ? run->keep + begin / ADAH_GROUP : NULL};
+        *(is_group ? &b.groups : &b.codes) = codes;
+        return look_at_gathered(s, t) && (is_group ? look_all_at_groups(s, t, &b) : look_all_at(s, t, &b));
     }
     if (n_kept == n)
         return gather(s, t, codes, n, run->first + begin);
@@ -395,7 +427,13 @@ static void start_task(const scan *s, task *t, size_t number) {
         f->bound = f->limit = s->first_limit;
         f->is_crowded = 1; /* at first everything is a candidate */
         memset(f->count, 0, (s->n_bits + 1) * sizeof *f->count);
-        query_words(s, s->queries + (t->first_query + q) * s->n_bytes, t->query_words + q * s->n_words);
+        uint64_t *words = t->query_words + q * s->n_words;
+        query_words(s, s->queries + (t->first_query + q) * s->n_bytes, words);
+        for (size_t b = 0; s->plane_groups && b < s->n_bytes; b++) {
+            const uint8_t byte = ((const uint8_t *)words)[b];
+            t->query_halves[(q * s->n_bytes + b) * 2] = (uint8_t)(byte << 4);
+            t->query_halves[(q * s->n_bytes + b) * 2 + 1] = byte & 0xf0;
+        }
     }
 }
 
@@ -459,6 +497,13 @@ static void choose_layout(scan *s) {
     s->block_groups = BLOCK_BYTES / (ADAH_GROUP * s->word_bytes * s->n_words);
     if (s->block_groups > BLOCK_GROUPS_MAX)
         s->block_groups = BLOCK_GROUPS_MAX;
+    if (s->kernel->make_planes && s->n_queries >= PLANE_QUERIES_MIN) {
+        s->plane_groups = PLANE_BYTES / (ADAH_GROUP * 2 * s->n_bytes);
+        if (s->plane_groups > s->block_groups)
+            s->plane_groups = s->block_groups;
+        if (s->plane_groups > 4)
+            s->plane_groups -= s->plane_groups % 4;
+    }
 }
 
 /* As many tasks as threads, where the work is worth them. */
@@ -483,13 +528,19 @@ static void choose_tasks(scan *s) {
 static adah_code make_tasks(scan *s, adah_status *status) {
     const size_t n_tasks = s->n_batches * s->n_parts, n_finders = n_tasks * s->batch;
     const size_t block_codes = s->block_groups * ADAH_GROUP, block_bytes = block_codes * s->word_bytes * s->n_words;
+    const size_t plane_bytes = (s->plane_groups + 3) / 4 * 4 * ADAH_GROUP * 2 * s->n_bytes;
     s->tasks = adah_memory_zeroed(n_tasks, sizeof *s->tasks);
     s->finders = adah_memory_zeroed(n_finders, sizeof *s->finders);
     s->counts = adah_memory_zeroed(n_finders, (s->n_bits + 1) * sizeof *s->counts);
     s->query_words = adah_memory_zeroed(n_finders, s->n_words * sizeof *s->query_words);
     s->gathered = adah_memory_zeroed(n_tasks * block_bytes + LINE, 1);
     s->position = adah_memory_zeroed(n_tasks, block_codes * sizeof *s->position);
-    if (!s->tasks || !s->finders || !s->counts || !s->query_words || !s->gathered || !s->position)
+    if (s->plane_groups) {
+        s->query_halves = adah_memory_zeroed(n_finders, 2 * s->n_bytes);
+        s->planes = adah_memory_zeroed(n_tasks * plane_bytes + LINE, 1);
+    }
+    if (!s->tasks || !s->finders || !s->counts || !s->query_words || !s->gathered || !s->position ||
+        (s->plane_groups && (!s->query_halves || !s->planes)))
         return adah_fail_memory(status, n_finders * (s->n_bits + 1) * sizeof *s->counts);
     for (size_t i = 0; i < n_finders; i++)
         s->finders[i].count = s->counts + i * (s->n_bits + 1);
@@ -502,6 +553,10 @@ static adah_code make_tasks(scan *s, adah_status *status) {
         t->query_words = s->query_words + i * s->batch * s->n_words;
         t->gathered = s->gathered + (LINE - (uintptr_t)s->gathered % LINE) + i * block_bytes;
         t->position = s->position + i * block_codes;
+        if (s->plane_groups) {
+            t->query_halves = s->query_halves + i * s->batch * 2 * s->n_bytes;
+            t->planes = s->planes + (LINE - (uintptr_t)s->planes % LINE) + i * plane_bytes;
+        }
     }
     return ADAH_OK;
 }
@@ -513,7 +568,9 @@ static void free_tasks(scan *s) {
     adah_memory_free(s->finders);
     adah_memory_free(s->counts);
     adah_memory_free(s->query_words);
+    adah_memory_free(s->query_halves);
     adah_memory_free(s->gathered);
+    adah_memory_free(s->planes);
     adah_memory_free(s->position);
 }
 
