@@ -7,7 +7,10 @@ build='gcc libc6-dev make cmake pkgconf libdnnl-dev libvips-dev libjpeg62-turbo-
 libjansson-dev libxxhash-dev libmatio-dev liblapacke-dev libopenblas-dev libmicrohttpd-dev'
 case ${1-} in
 build) wanted=$build ;;
-check) wanted="$build g++ clang libomp-dev libcmocka-dev libfaiss-dev chromium chromium-driver curl jq" ;;
+check)
+    wanted="$build g++ clang libomp-dev libcmocka-dev libfaiss-dev chromium chromium-driver curl jq"
+    wanted="$wanted gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user" # to test for arm64
+    ;;
 bench) wanted="$build g++ libfaiss-dev" ;;
 torch) wanted="python3-torch python3-numpy" ;;
 demo) wanted="$build openclipart-svg" ;;
