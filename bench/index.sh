@@ -16,7 +16,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$here/build
 docs=$here/docs
 sizes='100000 1000000' bits='64 128' trained='' n_threads=$(nproc) seconds=0.5 hnsw_max=1000000
-measure='' venv='' render=0 anew=0
+measure='' venv='' isa='' render=0 anew=0
 
 usage() {
     cat <<END
@@ -29,6 +29,8 @@ Usage: bench/index.sh [OPTIONS]
   --seconds S         how long one measurement goes on (default $seconds)
   --hnsw-max N        the most codes that IndexBinaryHNSW is built for (default $hnsw_max)
   --venv DIR          a Python virtual environment with faiss-cpu and numpy (default: made in RESULTS/index)
+  --isa ISA           hold adah and the newest FAISS to the instructions of avx2 or avx512, as on a processor that has no more;
+                      what was measured so is kept and shown as codes of a name with ISA behind it
   --measure COMMAND   put before each measuring program, to have the machine alone
   --build DIR         where the programs are (default build)
   --docs DIR          where the document goes (default docs)
@@ -48,7 +50,7 @@ while [ $# -gt 0 ]; do
     --help) usage && exit 0 ;;
     --render) render=1 && shift && continue ;;
     --anew) anew=1 && shift && continue ;;
-    --sizes | --bits | --trained | --threads | --seconds | --hnsw-max | --venv | --measure | --build | --docs)
+    --sizes | --bits | --trained | --threads | --seconds | --hnsw-max | --venv | --isa | --measure | --build | --docs)
         [ $# -gt 1 ] || wrong "$1 wants a value"
         ;;
     *) wrong "unknown option $1; --help lists them" ;;
@@ -61,12 +63,21 @@ while [ $# -gt 0 ]; do
     --seconds) seconds=$2 ;;
     --hnsw-max) hnsw_max=$2 ;;
     --venv) venv=$2 ;;
+    --isa) isa=$2 ;;
     --measure) measure=$2 ;;
     --build) build=$2 ;;
     --docs) docs=$2 ;;
     esac
     shift 2
 done
+unset ONEDNN_MAX_CPU_ISA DNNL_MAX_CPU_ISA FAISS_SIMD_LEVEL
+case $isa in
+'') ;;
+avx2) export ONEDNN_MAX_CPU_ISA=AVX2 FAISS_SIMD_LEVEL=AVX2 ;;
+avx512) export ONEDNN_MAX_CPU_ISA=AVX512_CORE FAISS_SIMD_LEVEL=AVX512 ;;
+*) wrong "--isa is \"$isa\", expected avx2 or avx512" ;;
+esac
+[ -z "$isa" ] || grep -qw "${isa/avx512/avx512f}" /proc/cpuinfo || wrong "--isa $isa: this processor has no $isa"
 for program in bench_index_codes bench_index_table; do
     [ -x "$build/$program" ] || wrong "$build/$program is not there; \"make bench-index\" builds it"
 done
@@ -115,7 +126,7 @@ columns() { head -c 128 "$1" | tr -d '\0' | sed -n "s/.*'shape': ([0-9]*, \([0-9
 
 # run_set NAME SOURCE N BITS - the programs one after another on the same codes, which are made when the first one wants them
 run_set() {
-    local name=$1 source=$2 n=$3 n_bits=$4 program file words
+    local name=$1${isa:+-$isa} source=$2 n=$3 n_bits=$4 program file words
     for program in "${programs[@]}"; do
         file=$work/$name-$n_bits-$n-$program.jsonl
         [ -n "${command[$program]-}" ] || continue
