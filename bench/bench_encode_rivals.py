@@ -245,6 +245,11 @@ def make_engine(o, model):
 
 # ---------------------------------------------------------------- pictures
 
+def shrunk_by(width, height, side):
+    """The most that a JPEG decoder may shrink by."""
+    return next(f for f in (8, 4, 2, 1) if f == 1 or min(width, height) >= f * side)
+
+
 def decoder_of(kind, side):
     if kind == "pillow":
         from PIL import Image
@@ -255,11 +260,24 @@ def decoder_of(kind, side):
                 to[:] = picture.convert("RGB").resize((side, side), Image.Resampling.BILINEAR)
     elif kind == "cv2":
         import cv2
+        from PIL import Image
+        cv2.setNumThreads(1)
+        flags = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2, 1: cv2.IMREAD_COLOR}
+
+        def decode(path, to):
+            with Image.open(path) as head:
+                flag = flags[shrunk_by(*head.size, side)]
+            picture = cv2.resize(cv2.imread(path, flag), (side, side), interpolation=cv2.INTER_AREA)
+            cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=to)
+    elif kind == "simplejpeg":
+        import cv2
+        import simplejpeg
         cv2.setNumThreads(1)
 
         def decode(path, to):
-            picture = cv2.resize(cv2.imread(path), (side, side), interpolation=cv2.INTER_AREA)
-            cv2.cvtColor(picture, cv2.COLOR_BGR2RGB, dst=to)
+            with open(path, "rb") as file:
+                picture = simplejpeg.decode_jpeg(file.read(), "RGB", fastdct=True, fastupsample=True, min_height=side, min_width=side)
+            cv2.resize(picture, (side, side), dst=to, interpolation=cv2.INTER_AREA)
     else:
         import torch
         from torchvision.io import ImageReadMode, read_image
@@ -289,7 +307,7 @@ def decoded(paths, decode, side, o):
 
 def fastest_decoder(paths, side):
     found = {}
-    for kind in ("pillow", "cv2", "torchvision"):
+    for kind in ("pillow", "cv2", "simplejpeg", "torchvision"):
         to = np.zeros((side, side, 3), np.uint8)
         try:
             decode = decoder_of(kind, side)
@@ -334,6 +352,7 @@ def main():
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="threads that decode")
     parser.add_argument("--limit", type=int, help="fewer pictures")
+    parser.add_argument("--not-held", action="store_true", help="say so: this engine has no switch for it")
     o = parser.parse_args()
     model = read_model(o.model)
     side = model[1]["n_side"]
@@ -342,9 +361,10 @@ def main():
         paths = [os.path.join(o.folder, name.rstrip("\n")) for name in file][:o.limit]
     pixels = np.load(o.pixels)[:o.limit].reshape(-1, side, side, 3)
     n = len(paths)
-    decoder, decode = fastest_decoder(paths[:100], side)
+    decoder, decode = fastest_decoder(paths[:40], side)
     o.batch = best_batch(o, model, pixels[:256])
     program, setting, run = make_engine(o, model)
+    setting = ", ".join(filter(None, (setting, "not held" if o.not_held else "")))
     for source in ("network alone", "from files"):
         batches = (lambda m: in_memory(pixels[:m], o.batch)) if source == "network alone" else \
             (lambda m: decoded(paths[:m], decode, side, o))

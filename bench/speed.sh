@@ -107,11 +107,16 @@ find_pythons() {
 
 plain() { tr -d '"\\\n'; } # what may stand between quotes in JSON
 
+file_of() { echo "$work/$1${option[isa]:+-${option[isa]}}.jsonl"; }
+
+# False: the run of this name was measured.
+is_wanted() { [ "${flag[anew]}" = 1 ] || [ ! -s "$(file_of "$1")" ]; }
+
 # begin_run NAME - sets file; false: it was measured
 begin_run() {
-    file=$work/$1${option[isa]:+-${option[isa]}}.jsonl
+    file=$(file_of "$1")
     lines=$running/$1.jsonl
-    [ "${flag[anew]}" = 1 ] || [ ! -s "$file" ] || return 1
+    is_wanted "$1" || return 1
     local machine
     machine=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo 2>/dev/null | head -1 | plain || true)
     printf '{"run":"%s","commit":"%s","date":"%s","machine":"%s","cores":%d,"isa":"%s","held":"%s"}\n' "$1" \

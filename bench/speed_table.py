@@ -42,13 +42,17 @@ steps were compared. Memory is the most that was resident; adah's has the copy o
 ENCODE = """
 ## Pictures to codes
 
-JPEG files to binary codes by the same network: backbone, average of its map, the hash layers of a model of adah's.
+JPEG files to binary codes by the same network: backbone, average of its map, the hash layers of a model of adah's. **camera**:
+photos enlarged to 12 megapixels (quality 90, colours at half the resolution), SqueezeNet.
 
 - **from files**: adah: the whole command `adah encode`, with an empty cache of feature maps. The others: their own decoding
-  (the fastest of Pillow, torchvision and OpenCV that are there), in threads beside the network; their start is not counted, nor is
-  it in adah's row `without its start`. Each chooses its batch by a short trial.
+  (the fastest of Pillow, OpenCV, simplejpeg and torchvision that are there, the first three with the JPEG decoder's own shrinking as far
+  as it leaves enough pixels), in threads beside the network; their start is not counted, nor is it in adah's row `without its start`.
+  Each chooses its batch by a short trial.
 - **network alone**: from pixels in memory that adah decoded.
 - **equal bits**: the share of adah's code bits that the program's codes have from the same pixels; from its own decoding.
+- **held**: oneDNN's variable holds OpenVINO as well. ONNX Runtime has no such switch, so that its row is what it does with all that the
+  processor has; the decoders choose their instructions by themselves in all programs.
 """
 
 
@@ -125,6 +129,10 @@ def encode_tables(head, rows):
             bits = f"{100 * g[0]['equal_bits']:.2f}%" if "equal_bits" in g[0] else ""
             memory = f"{median(g, 'peak_bytes') * 1e-9:.2f}" if "peak_bytes" in g[0] else ""
             yield f"| {program} | {setting} | {spread(g, 'pictures_per_second', 1)} | {by} | {memory} | {bits} |\n"
+        with_shares = [r for r in part if "shares" in r]
+        if with_shares:
+            yield "\nOf the time of adah's threads: " + ", ".join(
+                f"{name} {100 * statistics.median(r['shares'][name] for r in with_shares):.1f} %" for name in with_shares[0]["shares"]) + ".\n"
 
 
 def primitives_table(head, rows):
