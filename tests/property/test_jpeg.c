@@ -24,7 +24,7 @@ typedef struct kind {
     int n_channels; /* 1, 3 or 4 */
     J_COLOR_SPACE space;
     int across, down; /* sampling factors of the first channel */
-    int is_progressive, n_restart, quality;
+    int is_progressive, is_split, n_restart, quality; /* split: a scan for each channel */
     int orientation; /* 0: no EXIF */
     int is_big_endian;
     const char *segment; /* another, "E" its kind, and its bytes */
@@ -84,6 +84,11 @@ static void make(const kind *k, uint8_t **bytes, size_t *n_bytes) {
     jpeg.restart_interval = (unsigned)k->n_restart;
     if (k->is_progressive)
         jpeg_simple_progression(&jpeg);
+    static const jpeg_scan_info scans[3] = {{1, {0}, 0, 63, 0, 0}, {1, {1}, 0, 63, 0, 0}, {1, {2}, 0, 63, 0, 0}};
+    if (k->is_split) {
+        jpeg.scan_info = scans;
+        jpeg.num_scans = 3;
+    }
     jpeg_start_compress(&jpeg, TRUE);
     if (k->orientation)
         write_exif(&jpeg, k);
@@ -204,6 +209,59 @@ static void leaves_others(void **state) {
     free(bytes);
 }
 
+/* The last scan of a picture so many times more: whether the short way reads it. What it gives is libvips's. */
+static int reads_scans(size_t n_more) {
+    const kind k = {.n_width = 40, .n_height = 40, .n_channels = 3, .space = JCS_YCbCr, .across = 2, .down = 2, .is_split = 1, .quality = 80};
+    uint8_t *bytes;
+    size_t n_bytes;
+    make(&k, &bytes, &n_bytes);
+    size_t scan = n_bytes - 2; /* where the last one begins; its end is that of the file but for two bytes */
+    while (bytes[scan] != 0xff || bytes[scan + 1] != 0xda)
+        scan--;
+    const size_t n_scan = n_bytes - 2 - scan;
+    uint8_t *many = malloc(n_bytes + n_more * n_scan);
+    memcpy(many, bytes, scan);
+    for (size_t i = 0; i <= n_more; i++)
+        memcpy(many + scan + i * n_scan, bytes + scan, n_scan);
+    memcpy(many + scan + (n_more + 1) * n_scan, bytes + n_bytes - 2, 2);
+    adah_picture ours, theirs;
+    assert_int_equal(adah_jpeg_decode(many, n_bytes + n_more * n_scan, 30, 0, &ours, NULL), ADAH_OK);
+    assert_int_equal(vips()->decode(many, n_bytes + n_more * n_scan, "many scans", 30, 0, &theirs, NULL), ADAH_OK);
+    const int is_read = ours.rgb != NULL;
+    if (is_read)
+        assert_equal_pixels(&k, 30, &ours, &theirs);
+    adah_memory_free(ours.rgb);
+    adah_memory_free(theirs.rgb);
+    free(many);
+    free(bytes);
+    return is_read;
+}
+
+static void leaves_many_scans(void **state) {
+    (void)state;
+    assert_true(reads_scans(0));
+    assert_true(reads_scans(97)); /* 100 */
+    assert_false(reads_scans(99));
+}
+
+static void leaves_huge_sizes(void **state) {
+    (void)state;
+    const kind k = {.n_width = 40, .n_height = 40, .n_channels = 3, .space = JCS_YCbCr, .across = 1, .down = 1, .quality = 80};
+    uint8_t *bytes, rgb[8 * 8 * 3];
+    size_t n_bytes, frame = 0;
+    adah_picture picture;
+    adah_status status;
+    make(&k, &bytes, &n_bytes);
+    while (bytes[frame] != 0xff || bytes[frame + 1] != 0xc0)
+        frame++;
+    memcpy(bytes + frame + 5, "\xea\x60\xea\x60", 4); /* height and width */
+    assert_int_equal(adah_jpeg_decode(bytes, n_bytes, 8, 0, &picture, NULL), ADAH_OK);
+    assert_null(picture.rgb);
+    assert_int_equal(adah_image_decode(bytes, n_bytes, "huge.jpg", 8, rgb, &status), ADAH_ERROR_FORMAT);
+    assert_string_equal(status.message, "huge.jpg: 60000 x 60000 pixels, expected at most 536870912 in all");
+    free(bytes);
+}
+
 /* Cut anywhere, changed anywhere: what libvips refuses is not taken, and what is taken has libvips's pixels. */
 static void refuses_what_libvips_refuses(void **state) {
     (void)state;
@@ -261,6 +319,8 @@ int main(void) {
         cmocka_unit_test_setup(equals_libvips, set_up),
         cmocka_unit_test_setup(equals_libvips_of_photos, set_up),
         cmocka_unit_test_setup(leaves_others, set_up),
+        cmocka_unit_test_setup(leaves_many_scans, set_up),
+        cmocka_unit_test_setup(leaves_huge_sizes, set_up),
         cmocka_unit_test_setup(refuses_what_libvips_refuses, set_up),
         cmocka_unit_test_setup(reads_orientation, set_up),
     };

@@ -234,6 +234,28 @@ static void test_styles_of_preprocessing(void **state) {
             assert_true((double)x[4 * c + i] == rgb[3 * i + c] - own_mean[c]);
 }
 
+/* The many pixels of a large picture, a few at a time and one by one, become the same numbers. */
+static void test_preprocessing_of_many(void **state) {
+    (void)state;
+    enum { SIDE = 37, N = SIDE * SIDE };
+    static const char *const styles[] = {"torchvision", "tensorflow", "caffe", "matconvnet"};
+    static uint8_t rgb[N * 3];
+    static float x[N * 3];
+    for (size_t i = 0; i < sizeof rgb; i++)
+        rgb[i] = (uint8_t)(i * i / 7 + i);
+    for (size_t s = 0; s < 4; s++) {
+        adah_config config = {.mean_red = 120.5f, .mean_green = 110.25f, .mean_blue = 100};
+        strcpy(config.weights_style, styles[s]);
+        adah_backbone_normalise(&config, rgb, SIDE, x);
+        for (size_t i = 0; i < N; i++) {
+            float one[3];
+            adah_backbone_normalise(&config, rgb + i * 3, 1, one);
+            for (size_t c = 0; c < 3; c++)
+                assert_true(x[c * N + i] == one[c]);
+        }
+    }
+}
+
 /* ---------------------------------------------------------------- weight files */
 
 static temporary_folder folder;
@@ -414,6 +436,7 @@ int main(void) {
         cmocka_unit_test(test_small),
         cmocka_unit_test(test_known_names),
         cmocka_unit_test(test_styles_of_preprocessing),
+        cmocka_unit_test(test_preprocessing_of_many),
         cmocka_unit_test_setup_teardown(test_style_of_a_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_load, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_load_errors, set_up, tear_down),
