@@ -14,7 +14,7 @@ option[camera]=300
 option[batches]='1 4 16'
 option[backbones]="squeezenet1_1=$shared/weights/squeezenet_v1.1_caffe.safetensors
     mobilenet_v2=$shared/weights/mobilenet_v2_1.0_224.folded.safetensors"
-engines='torch torch-compile onnxruntime openvino'
+option[engines]='torch torch-compile onnxruntime openvino openvino-bf16'
 
 usage() {
     cat <<END
@@ -26,6 +26,7 @@ Usage: bench/encode.sh [OPTIONS]
   --backbones "NAME=WEIGHTS ..."
                       squeezenet1_1, mobilenet_v2 with their weight files (default: those in ADAH_SHARED)
   --batches "B ..."   sizes that the others choose from, each by a short trial (default ${option[batches]})
+  --engines "E ..."   what adah is put beside (default all: ${option[engines]})
 END
     common_usage
 }
@@ -91,8 +92,9 @@ run_case() {
         [ ! -x "${option[build]}/bench_encode" ] || encode_loaded "$model" "$data"
         network_alone "$model" "$data"
         for interpreter in "${python[@]}"; do
-            for engine in $engines; do
+            for engine in ${option[engines]}; do
                 [ "$interpreter" != /usr/bin/python3 ] || [ "$engine" = torch ] || continue
+                [ -z "${option[isa]}" ] || [ "$engine" != openvino-bf16 ] || continue # no --isa has bfloat16
                 attempt rival "$interpreter" "$model" "$data" "$engine"
             done
         done
@@ -111,8 +113,6 @@ run_camera() {
 }
 
 if [ "${flag[render]}" = 0 ]; then
-    # No instructions of bfloat16 in what --isa can hold to.
-    [ -n "${option[isa]}" ] || engines="$engines openvino-bf16"
     find_pythons
     [ -f "${option[data]}/metadata.jsonl" ] || wrong "${option[data]} has no metadata.jsonl; --data names a data set"
     link_data "$running/data" "${option[pictures]}"

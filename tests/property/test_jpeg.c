@@ -169,13 +169,12 @@ static void equals_libvips_of_photos(void **state) {
     (void)state;
     static const size_t sizes[][2] = {{4000, 3000}, {3000, 4000}, {4032, 2268}, {1792, 1792}, {1791, 1793}, {3584, 3600}, {896, 900},
                                       {895, 900},   {500, 375},   {333, 500},   {224, 224},   {225, 224},   {2000, 230},  {260, 1999}};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        for (int is_progressive = 0; is_progressive < 2; is_progressive++) {
-            const kind k = {.n_width = sizes[i][0], .n_height = sizes[i][1], .n_channels = 3, .space = JCS_YCbCr, .across = 2, .down = 2,
-                            .is_progressive = is_progressive, .quality = 90, .orientation = is_progressive ? 6 : 1};
-            assert_true(compare(&k, 224, 0));
-            assert_true(compare(&k, 224, 1));
-        }
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const kind k = {.n_width = sizes[i][0], .n_height = sizes[i][1], .n_channels = 3, .space = JCS_YCbCr, .across = 2, .down = 2,
+                        .is_progressive = i % 2, .quality = 90, .orientation = i % 2 ? 6 : 1};
+        assert_true(compare(&k, 224, 0));
+        assert_true(compare(&k, 224, 1));
+    }
 }
 
 static void leaves_others(void **state) {
