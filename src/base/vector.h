@@ -73,4 +73,55 @@ static inline __attribute__((always_inline)) float adah_vector_dot(const float *
     return adah_lanes_sum(&sum) + rest;
 }
 
+/* The sums of w x of four rows of n, the next one behind the other; w NULL: of x. Each is to the bit what adah_vector_dot gives, but
+ * with their lanes added up together. */
+static inline __attribute__((always_inline)) void adah_vector_four_dots(const float *w, const float *x, size_t n, float *out) {
+    adah_lanes sum[4] = {{0}, {0}, {0}, {0}};
+    adah_quarter_lanes rest = {0}, four[4];
+    size_t i = 0;
+    for (; i + ADAH_LANES <= n; i += ADAH_LANES)
+        for (size_t r = 0; r < 4; r++)
+            if (w)
+                sum[r] += *(const adah_lanes *)(w + i) * *(const adah_lanes *)(x + r * n + i);
+            else
+                sum[r] += *(const adah_lanes *)(x + r * n + i);
+    for (; i < n; i++)
+        rest += (w ? w[i] : 1) * (adah_quarter_lanes){x[i], x[n + i], x[2 * n + i], x[3 * n + i]};
+    for (size_t r = 0; r < 4; r++) {
+        const adah_half_lanes *half = (const void *)&sum[r];
+        const adah_half_lanes eight = half[0] + half[1];
+        const adah_quarter_lanes *quarter = (const void *)&eight;
+        four[r] = quarter[0] + quarter[1];
+    }
+    const adah_quarter_lanes low[2] = {__builtin_shufflevector(four[0], four[1], 0, 4, 1, 5),
+                                       __builtin_shufflevector(four[2], four[3], 0, 4, 1, 5)};
+    const adah_quarter_lanes high[2] = {__builtin_shufflevector(four[0], four[1], 2, 6, 3, 7),
+                                        __builtin_shufflevector(four[2], four[3], 2, 6, 3, 7)};
+    const adah_quarter_lanes column0 = __builtin_shufflevector(low[0], low[1], 0, 1, 4, 5),
+                             column1 = __builtin_shufflevector(low[0], low[1], 2, 3, 6, 7),
+                             column2 = __builtin_shufflevector(high[0], high[1], 0, 1, 4, 5),
+                             column3 = __builtin_shufflevector(high[0], high[1], 2, 3, 6, 7);
+    *(adah_quarter_lanes *)out = (column0 + column2) + (column1 + column3) + rest;
+}
+
+enum { ADAH_ROWS = 8 };
+
+/* y += w x: of n_rows rows of n, the next one behind the other, each with its own w. */
+static inline __attribute__((always_inline)) void adah_vector_add_rows(const float *w, const float *x, size_t n_rows, size_t n,
+                                                                       float *y) {
+    size_t r = 0;
+    for (; r + ADAH_ROWS <= n_rows; r += ADAH_ROWS)
+#pragma omp simd
+        for (size_t i = 0; i < n; i++) {
+            float sum = y[i];
+            for (size_t k = 0; k < ADAH_ROWS; k++)
+                sum += w[r + k] * x[(r + k) * n + i];
+            y[i] = sum;
+        }
+    for (; r < n_rows; r++)
+#pragma omp simd
+        for (size_t i = 0; i < n; i++)
+            y[i] += w[r] * x[r * n + i];
+}
+
 #endif

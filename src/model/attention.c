@@ -4,7 +4,6 @@
  * An operation with `keep` 1 weights position p by Z(p), with `keep` 0 by 1 - Z(p). Where there is padding, 1 is the
  * presence of p: 1 or 0. */
 #include "model/attention.h"
-#include "base/parallel.h"
 #include "base/random.h"
 #include "base/vector.h"
 
@@ -48,67 +47,62 @@ static float mask_value(adah_mask_kind kind, float u, size_t seed, size_t p) {
     }
 }
 
-static void threshold_forward(void *context, const float *const *x, float *y) {
+static void threshold_forward(void *context, const float *const *x, float *y, size_t b) {
     const adah_mask_extent *e = context;
     const float *presence = e->has_padding ? x[1] : NULL;
-    for (size_t b = 0; b < e->n_batch; b++) {
-        const size_t start = b * e->n_positions;
-        const size_t seed = e->kind == ADAH_MASK_RANDOM ? largest(x[0] + start, e->n_positions) : 0;
-        const float alpha = e->threshold / n_present(e, presence, b);
-        for (size_t p = 0; p < e->n_positions; p++) {
-            const float z = e->is_open ? 1 : mask_value(e->kind, x[0][start + p] / alpha, seed, p);
-            y[start + p] = is_present(e, presence, start + p) ? z : 0;
-        }
+    const size_t start = b * e->n_positions;
+    const size_t seed = e->kind == ADAH_MASK_RANDOM ? largest(x[0] + start, e->n_positions) : 0;
+    const float alpha = e->threshold / n_present(e, presence, b);
+    for (size_t p = 0; p < e->n_positions; p++) {
+        const float z = e->is_open ? 1 : mask_value(e->kind, x[0][start + p] / alpha, seed, p);
+        y[start + p] = is_present(e, presence, start + p) ? z : 0;
     }
 }
 
-static void threshold_backward(void *context, const float *const *x, const float *y, const float *dy, float *const *dx) {
+static void threshold_backward(void *context, const float *const *x, const float *y, const float *dy, float *const *dx, size_t b) {
     (void)y;
     const adah_mask_extent *e = context;
     const float *presence = e->has_padding ? x[1] : NULL;
     const float slope = e->kind == ADAH_MASK_SOFT ? 0.5f : e->kind == ADAH_MASK_RANDOM ? 0 : 1;
-    for (size_t b = 0; dx[0] && b < e->n_batch; b++) {
-        const float n = n_present(e, presence, b) / e->threshold; /* 1 / alpha */
-        for (size_t i = b * e->n_positions; i < (b + 1) * e->n_positions; i++)
-            if (is_present(e, presence, i) && fabsf(x[0][i] * n - 1) <= 1)
-                dx[0][i] += slope * dy[i] * n;
-    }
+    const float n = n_present(e, presence, b) / e->threshold; /* 1 / alpha */
+    for (size_t i = b * e->n_positions; dx[0] && i < (b + 1) * e->n_positions; i++)
+        if (is_present(e, presence, i) && fabsf(x[0][i] * n - 1) <= 1)
+            dx[0][i] += slope * dy[i] * n;
 }
 
 /* ---- padding: where all channels are 0; kept out of the softmax. Any float that exp turns into 0 would hide it. ---- */
 
 #define HIDDEN -1e30f
 
-static void presence_forward(void *context, const float *const *x, float *y) {
+static void presence_forward(void *context, const float *const *x, float *y, size_t b) {
     const adah_mask_extent *e = context;
-    for (size_t b = 0; b < e->n_batch; b++)
-        for (size_t p = 0; p < e->n_positions; p++) {
-            int present = 0;
-            for (size_t c = 0; c < e->n_channels && !present; c++)
-                present = x[0][(b * e->n_channels + c) * e->n_positions + p] != 0;
-            y[b * e->n_positions + p] = (float)present;
-        }
+    for (size_t p = 0; p < e->n_positions; p++) {
+        int present = 0;
+        for (size_t c = 0; c < e->n_channels && !present; c++)
+            present = x[0][(b * e->n_channels + c) * e->n_positions + p] != 0;
+        y[b * e->n_positions + p] = (float)present;
+    }
 }
 
-static void hide_padding_forward(void *context, const float *const *x, float *y) {
+static void hide_padding_forward(void *context, const float *const *x, float *y, size_t b) {
     const adah_mask_extent *e = context;
-    for (size_t i = 0; i < e->n_batch * e->n_positions; i++)
+    for (size_t i = b * e->n_positions; i < (b + 1) * e->n_positions; i++)
         y[i] = x[1][i] > 0 ? x[0][i] : HIDDEN;
 }
 
-static void hide_padding_backward(void *context, const float *const *x, const float *y, const float *dy,
-                                  float *const *dx) {
+static void hide_padding_backward(void *context, const float *const *x, const float *y, const float *dy, float *const *dx,
+                                  size_t b) {
     (void)y;
     const adah_mask_extent *e = context;
-    for (size_t i = 0; dx[0] && i < e->n_batch * e->n_positions; i++)
+    for (size_t i = b * e->n_positions; dx[0] && i < (b + 1) * e->n_positions; i++)
         if (x[1][i] > 0)
             dx[0][i] += dy[i];
 }
 
-const adah_operation adah_operation_presence = {"presence", presence_forward, NULL, NULL};
-const adah_operation adah_operation_hide_padding = {"hide padding", hide_padding_forward, hide_padding_backward, NULL};
+const adah_item_operation adah_operation_presence = {"presence", presence_forward, NULL, NULL};
+const adah_item_operation adah_operation_hide_padding = {"hide padding", hide_padding_forward, hide_padding_backward, NULL};
 
-/* ---- masking and averaging: one pass an item of the batch ---- */
+/* ---- masking and averaging ---- */
 
 typedef struct mask_pass {
     const adah_mask_extent *e;
@@ -122,16 +116,14 @@ static float share(const mask_pass *m, size_t i) {
     return m->keep ? m->z[i] : (m->presence ? m->presence[i] : 1) - m->z[i];
 }
 
-ADAH_VECTOR_LOOP(void, apply_forward_item, (void *context, size_t b), (context, b)) {
-    const mask_pass *m = context;
+ADAH_VECTOR_LOOP(void, apply_forward, (const mask_pass *m, size_t b), (m, b)) {
     const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
     for (size_t c = 0; c < n_c; c++)
         for (size_t p = 0; p < n_p; p++)
             m->out[(b * n_c + c) * n_p + p] = share(m, b * n_p + p) * m->f[(b * n_c + c) * n_p + p];
 }
 
-ADAH_VECTOR_LOOP(void, apply_backward_item, (void *context, size_t b), (context, b)) {
-    const mask_pass *m = context;
+ADAH_VECTOR_LOOP(void, apply_backward, (const mask_pass *m, size_t b), (m, b)) {
     const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
     const float sign = m->keep ? 1.0f : -1.0f;
     for (size_t c = 0; c < n_c; c++)
@@ -155,81 +147,86 @@ static float divisor(const mask_pass *m, size_t b) {
     return sum;
 }
 
-ADAH_VECTOR_LOOP(void, mean_forward_item, (void *context, size_t b), (context, b)) {
-    const mask_pass *m = context;
+ADAH_VECTOR_LOOP(void, mean_forward, (const mask_pass *m, size_t b), (m, b)) {
     const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
     const float n_kept = divisor(m, b);
-    const float *z = m->z + b * n_p;
-    for (size_t c = 0; c < n_c; c++) {
-        const float *f = m->f + (b * n_c + c) * n_p;
-        const float sum = adah_vector_dot(z, f, n_p), kept = m->keep ? sum : adah_vector_sum(f, n_p) - sum;
-        m->out[b * n_c + c] = n_kept > 0 ? kept / n_kept : 0;
+    const float *f = m->f + b * n_c * n_p, *z = m->z + b * n_p;
+    const float factor = n_kept > 0 ? 1 / n_kept : 0;
+    float *y = m->out + b * n_c;
+    size_t c = 0;
+    for (; c + 4 <= n_c; c += 4) {
+        float sum[4], all[4] = {0};
+        adah_vector_four_dots(z, f + c * n_p, n_p, sum);
+        if (!m->keep)
+            adah_vector_four_dots(NULL, f + c * n_p, n_p, all);
+        for (size_t k = 0; k < 4; k++)
+            y[c + k] = factor * (m->keep ? sum[k] : all[k] - sum[k]);
+    }
+    for (; c < n_c; c++) {
+        const float sum = adah_vector_dot(z, f + c * n_p, n_p);
+        y[c] = factor * (m->keep ? sum : adah_vector_sum(f + c * n_p, n_p) - sum);
     }
 }
 
 /* y(c) = sum_p w(p) f(c,p) / N, N = sum_p w(p) (or H*W):  dy(c)/dw(p) = (f(c,p) - y(c)) / N  (or f(c,p) / N). */
-ADAH_VECTOR_LOOP(void, mean_backward_item, (void *context, size_t b), (context, b)) {
-    const mask_pass *m = context;
+ADAH_VECTOR_LOOP(void, mean_backward, (const mask_pass *m, size_t b), (m, b)) {
+    enum { AT_ONCE = 64 };
     const size_t n_p = m->e->n_positions, n_c = m->e->n_channels;
     const float n_kept = divisor(m, b);
     if (n_kept <= 0)
         return;
-    const float sign = m->keep ? 1.0f : -1.0f;
+    const float *dy = m->dy + b * n_c, *y = m->y + b * n_c, *f = m->f + b * n_c * n_p;
     float *dz = m->dz ? m->dz + b * n_p : NULL;
-    for (size_t c = 0; c < n_c; c++) {
-        const size_t row = (b * n_c + c) * n_p;
-        const float slope = m->dy[b * n_c + c] / n_kept, signed_slope = sign * slope;
-        const float centre = m->e->pooling == ADAH_POOL_ALL ? 0 : m->y[b * n_c + c];
-        const float *f = m->f + row;
-        float *df = m->df ? m->df + row : NULL;
-        if (df)
+    const float sign = m->keep ? 1.0f : -1.0f;
+    double centre = 0;
+    for (size_t first = 0; dz && first < n_c; first += AT_ONCE) {
+        const size_t n = n_c - first < AT_ONCE ? n_c - first : AT_ONCE;
+        float slope[AT_ONCE];
+        for (size_t c = 0; c < n; c++) {
+            slope[c] = sign * dy[first + c] / n_kept;
+            centre += (double)slope[c] * (double)y[first + c];
+        }
+        adah_vector_add_rows(slope, f + first * n_p, n, n_p, dz);
+    }
+    for (size_t p = 0; dz && m->e->pooling != ADAH_POOL_ALL && p < n_p; p++)
+        dz[p] -= (float)centre;
+    for (size_t c = 0; m->df && c < n_c; c++) {
+        float *df = m->df + (b * n_c + c) * n_p;
+        const float slope = dy[c] / n_kept;
 #pragma omp simd
-            for (size_t p = 0; p < n_p; p++)
-                df[p] += slope * share(m, b * n_p + p);
-        if (dz)
-#pragma omp simd
-            for (size_t p = 0; p < n_p; p++)
-                dz[p] += signed_slope * (f[p] - centre);
+        for (size_t p = 0; p < n_p; p++)
+            df[p] += slope * share(m, b * n_p + p);
     }
 }
 
-static void forward_pass(void *context, const float *const *x, float *y, int keep, void (*item)(void *, size_t)) {
-    mask_pass m = {.e = context, .keep = keep, .f = x[0], .z = x[1], .out = y};
-    m.presence = m.e->has_padding ? x[2] : NULL;
-    adah_parallel_for(m.e->n_batch, 1, item, &m);
-}
-
-static void backward_pass(void *context, const float *const *x, const float *y, const float *dy, float *const *dx,
-                          int keep, void (*item)(void *, size_t)) {
-    mask_pass m = {.e = context, .keep = keep, .f = x[0], .z = x[1], .y = y, .dy = dy, .df = dx[0], .dz = dx[1]};
-    m.presence = m.e->has_padding ? x[2] : NULL;
-    adah_parallel_for(m.e->n_batch, 1, item, &m);
-}
-
-#define MASK_OPERATION(operation, keep, item)                                                                      \
-    static void operation##_forward(void *context, const float *const *x, float *y) {                              \
-        forward_pass(context, x, y, keep, item##_forward_item);                                                    \
+#define MASK_OPERATION(operation, keeps, item)                                                                     \
+    static void operation##_forward(void *context, const float *const *x, float *y, size_t b) {                    \
+        const adah_mask_extent *e = context;                                                                       \
+        const float *presence = e->has_padding ? x[2] : NULL;                                                      \
+        item##_forward(&(mask_pass){.e = e, .keep = keeps, .f = x[0], .z = x[1], .presence = presence, .out = y}, b); \
     }                                                                                                              \
     static void operation##_backward(void *context, const float *const *x, const float *y, const float *dy,        \
-                                     float *const *dx) {                                                           \
-        backward_pass(context, x, y, dy, dx, keep, item##_backward_item);                                          \
+                                     float *const *dx, size_t b) {                                                 \
+        const adah_mask_extent *e = context;                                                                       \
+        const float *presence = e->has_padding ? x[2] : NULL;                                                      \
+        item##_backward(&(mask_pass){e, keeps, x[0], x[1], presence, y, dy, NULL, dx[0], dx[1]}, b);                \
     }                                                                                                              \
-    const adah_operation adah_operation_##operation = {#operation, operation##_forward, operation##_backward, NULL};
+    const adah_item_operation adah_operation_##operation = {#operation, operation##_forward, operation##_backward, NULL};
 
 MASK_OPERATION(mask_attended, 1, apply)
 MASK_OPERATION(mask_unattended, 0, apply)
 MASK_OPERATION(mean_attended, 1, mean)
 MASK_OPERATION(mean_unattended, 0, mean)
 
-const adah_operation adah_operation_threshold = {"threshold", threshold_forward, threshold_backward, NULL};
+const adah_item_operation adah_operation_threshold = {"threshold", threshold_forward, threshold_backward, NULL};
 
 /* x1, x2: NULL when the operation has fewer inputs. */
-static adah_node *operation(adah_builder *b, const adah_operation *kind, adah_attention *a, adah_node *x0, adah_node *x1,
+static adah_node *operation(adah_builder *b, const adah_item_operation *kind, adah_attention *a, adah_node *x0, adah_node *x1,
                             adah_node *x2, adah_shape shape) {
-    adah_operation op = *kind;
+    adah_item_operation op = *kind;
     op.context = &a->extent;
     adah_node *x[3] = {x0, x1 ? x1 : x2, x2};
-    return adah_graph_operation(b->graph, op, x, 1 + (x1 != NULL) + (x2 != NULL), shape);
+    return adah_graph_item_operation(b->graph, op, x, 1 + (x1 != NULL) + (x2 != NULL), shape);
 }
 
 static adah_mask_kind kind_of(const adah_config *config) {

@@ -54,12 +54,12 @@ adah_node *adah_attention_token_mean(adah_builder *b, adah_node *f, adah_attenti
 void adah_attention_vector(adah_builder *b, const char *prefix, adah_node *f, adah_attention *out);
 
 /* The operations themselves, for the tests. Contexts are adah_mask_extent. With has_padding the presence comes last. */
-extern const adah_operation adah_operation_threshold;        /* x: P            y: Z   straight-through backward */
-extern const adah_operation adah_operation_mask_attended;    /* x: f, Z         y: Z . f        (flat, vectors) */
-extern const adah_operation adah_operation_mask_unattended;  /* x: f, Z         y: (1 - Z) . f */
-extern const adah_operation adah_operation_mean_attended;    /* x: f, Z         y: (B, C) mean of Z . f */
-extern const adah_operation adah_operation_mean_unattended;  /* x: f, Z         y: (B, C) mean of (1 - Z) . f */
-extern const adah_operation adah_operation_presence;         /* x: f            y: 1 where f is not 0 in all channels; no backward */
-extern const adah_operation adah_operation_hide_padding;     /* x: M, presence  y: M, far below everything at padding */
+extern const adah_item_operation adah_operation_threshold;       /* x: P            y: Z   straight-through backward */
+extern const adah_item_operation adah_operation_mask_attended;   /* x: f, Z         y: Z . f        (flat, vectors) */
+extern const adah_item_operation adah_operation_mask_unattended; /* x: f, Z         y: (1 - Z) . f */
+extern const adah_item_operation adah_operation_mean_attended;   /* x: f, Z         y: (B, C) mean of Z . f */
+extern const adah_item_operation adah_operation_mean_unattended; /* x: f, Z         y: (B, C) mean of (1 - Z) . f */
+extern const adah_item_operation adah_operation_presence;        /* x: f            y: 1 where f is not 0 in all channels; no backward */
+extern const adah_item_operation adah_operation_hide_padding;    /* x: M, presence  y: M, far below everything at padding */
 
 #endif

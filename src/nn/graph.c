@@ -9,7 +9,9 @@
  *    "rider"; the backend may even fuse the two). All values and gradients but those the caller sees lie in one piece of
  *    memory, the arena: it is known when each is first written and last read, and where two are not needed at the same time
  *    they may overlap (arena.c). So backward, going back, works in what it has done with.
- * 4. Forward runs the steps in order. Backward first marks the nodes from which a wanted parameter or input can
+ * 4. Neighbouring nodes that take each item of the batch for itself make a chain, which goes through all of its nodes for one item
+ *    before the next, so that what is large stays in the cache between them. An array of one is needed as long as the chain.
+ * 5. Forward runs the steps in order. Backward first marks the nodes from which a wanted parameter or input can
  *    be reached, then runs the marked ones in reverse; kernels add to the gradients of their inputs, or overwrite
  *    and graph.c adds when something is there already. */
 #include "nn/graph_internal.h"
@@ -86,6 +88,7 @@ void adah_graph_free(adah_graph *g) {
     adah_memory_free(g->node);
     adah_memory_free(g->step);
     adah_memory_free(g->spare);
+    adah_memory_free(g->chain);
     adah_memory_free(g->scratch);
     adah_memory_free(g);
 }
@@ -339,7 +342,7 @@ adah_node *adah_graph_dropout(adah_graph *g, adah_node *x, float rate) {
         return NULL;
     if (!(rate >= 0 && rate < 1))
         return fail(g, ADAH_ERROR_ARGUMENT, ADAH_NODE_DROPOUT, "rate %g, expected 0 to less than 1", (double)rate);
-    if (g->mode == ADAH_GRAPH_INFER)
+    if (g->mode == ADAH_GRAPH_INFER || rate == 0)
         return x;
     adah_node *node = new_same_shape(g, ADAH_NODE_DROPOUT, x);
     if (node)
@@ -384,6 +387,13 @@ adah_node *adah_graph_operation(adah_graph *g, adah_operation op, adah_node *con
     adah_node *node = new_node(g, ADAH_NODE_OPERATION, x, n, shape);
     if (node)
         node->operation = op;
+    return node;
+}
+
+adah_node *adah_graph_item_operation(adah_graph *g, adah_item_operation op, adah_node *const *x, size_t n, adah_shape shape) {
+    adah_node *node = adah_graph_operation(g, (adah_operation){.name = op.name}, x, n, shape);
+    if (node)
+        node->item_operation = op;
     return node;
 }
 
@@ -489,7 +499,7 @@ static adah_code prepare(adah_node *node, adah_status *status) {
     node->reaches = node->w || node->b || (node->kind == ADAH_NODE_INPUT && node->kept);
     for (size_t i = 0; i < node->n_x; i++)
         node->reaches |= node->x[i]->reaches;
-    if (node->kind == ADAH_NODE_OPERATION && !node->operation.backward)
+    if (node->kind == ADAH_NODE_OPERATION && !node->operation.backward && !node->item_operation.backward)
         node->reaches = 0;
     adah_code code = choose_kernel(node, wanted, status);
     if (code == ADAH_OK && node->layout)
@@ -571,16 +581,33 @@ static void live(adah_array_place *place, size_t time) {
     place->last = time > place->last ? time : place->last;
 }
 
+/* Of a node that is written or read at its step, and so all through its chain. */
+static void live_forward(adah_array_place *place, const adah_node *at) {
+    live(place, at->first);
+    live(place, at->last);
+}
+
+static void live_backward(const lifetimes *l, adah_array_place *place, const adah_node *at) {
+    live(place, backward_time(l, at->first));
+    live(place, backward_time(l, at->last));
+}
+
 /* A value lives from its step to the last one that reads it and, in training, to the backward of those and of its own; all the
  * time where adah_graph_forward_again wants it: steps before it run again while it stays. */
 static void value_lifetimes(const adah_graph *g, lifetimes *l) {
     for (size_t i = 0; i < l->n; i++) {
         const adah_node *node = g->step[i];
-        const size_t last = g->mode == ADAH_GRAPH_TRAIN && node->reaches ? backward_time(l, i) : i;
-        live(&l->place[place_of(node)->step], node->stays ? 0 : i);
-        live(&l->place[place_of(node)->step], node->stays ? 2 * l->n : last);
-        for (size_t j = 0; j < node->n_x; j++)
-            live(&l->place[place_of(node->x[j])->step], last);
+        const int goes_back = g->mode == ADAH_GRAPH_TRAIN && node->reaches;
+        for (size_t j = 0; j <= node->n_x; j++) {
+            adah_array_place *place = &l->place[place_of(j < node->n_x ? node->x[j] : node)->step];
+            live_forward(place, node);
+            if (goes_back)
+                live_backward(l, place, node);
+        }
+        if (node->stays) {
+            live(&l->place[place_of(node)->step], 0);
+            live(&l->place[place_of(node)->step], 2 * l->n);
+        }
     }
 }
 
@@ -594,8 +621,8 @@ static void gradient_lifetimes(const adah_graph *g, lifetimes *l) {
                 continue;
             adah_array_place *place = &l->place[l->n + home->step];
             place->n_floats = home->n_stored;
-            live(place, backward_time(l, i));
-            live(place, backward_time(l, home->step));
+            live_backward(l, place, node);
+            live_backward(l, place, home);
         }
     }
 }
@@ -618,7 +645,7 @@ static adah_code allocate_seen(adah_graph *g, adah_status *status) {
             ADAH_TRY(allocate_own(&node->own_gradient, node->n_stored, status));
             node->gradient = node->own_gradient;
         }
-        if (trains && node->n_x && node->kernel->overwrites && (node->x[0]->n_uses > 1 || node->x[0]->exposed) &&
+        if (trains && node->kernel && node->kernel->overwrites && (node->x[0]->n_uses > 1 || node->x[0]->exposed) &&
             node->x[0]->n_stored > g->n_spare)
             g->n_spare = node->x[0]->n_stored;
     }
@@ -677,6 +704,23 @@ static void find_staying(adah_graph *g) {
     }
 }
 
+/* The items of a node that takes each for itself; 0: it does not. */
+static size_t n_items(const adah_node *node) {
+    return node->of_item ? node->x[0]->shape.dim[0] : 0;
+}
+
+static void find_chains(adah_graph *g) {
+    for (size_t i = 0, end; i < g->n_steps; i = end) {
+        const size_t n = n_items(g->step[i]);
+        for (end = i + 1; n && end < g->n_steps && n_items(g->step[end]) == n;)
+            end++;
+        for (size_t j = i; j < end; j++) {
+            g->step[j]->first = i;
+            g->step[j]->last = end - 1;
+        }
+    }
+}
+
 static adah_code build(adah_graph *g, adah_status *status) {
     find_riders(g);
     size_t n_nodes = g->n_nodes; /* converters come behind */
@@ -689,6 +733,9 @@ static adah_code build(adah_graph *g, adah_status *status) {
             g->step[i]->x[j]->n_uses++;
     find_staying(g);
     find_inside(g);
+    find_chains(g);
+    if (!(g->chain = adah_memory_zeroed(g->n_steps, sizeof *g->chain)))
+        return adah_fail_memory(status, g->n_steps * sizeof *g->chain);
     ADAH_TRY(place(g, status));
     ADAH_TRY(allocate_own(&g->scratch, g->n_scratch, status));
     return g->engine->finish ? g->engine->finish(g, status) : ADAH_OK;
@@ -742,15 +789,63 @@ void adah_graph_set_seed(adah_graph *g, uint64_t seed) { g->seed = seed; }
 
 static double clock_of(const adah_graph *g) { return g->measures ? adah_clock_seconds() : 0; }
 
+/* The nodes of g->chain on an item, or all of them on the way back. */
+typedef struct chain {
+    adah_node *const *node;
+    size_t n;
+    unsigned groups;
+} chain;
+
+enum { WORTH_A_THREAD = 1 << 16 /* so many floats read and written */ };
+
+/* Items that are worth a thread. */
+static size_t items_at_once(const chain *c) {
+    size_t n_floats = 0;
+    for (size_t i = 0; i < c->n; i++) {
+        n_floats += c->node[i]->n;
+        for (size_t j = 0; j < c->node[i]->n_x; j++)
+            n_floats += c->node[i]->x[j]->n;
+    }
+    return 1 + WORTH_A_THREAD / (1 + n_floats / n_items(c->node[0]));
+}
+
+static void chain_forward(void *context, size_t b) {
+    const chain *c = context;
+    for (size_t i = 0; i < c->n; i++)
+        c->node[i]->of_item->forward(c->node[i], b);
+}
+
+static void chain_backward(void *context, size_t b) {
+    const chain *c = context;
+    for (size_t i = 0; i < c->n; i++)
+        c->node[i]->of_item->backward(c->node[i], c->groups, b);
+}
+
+/* Whether the node runs; then its inputs are found. */
+static int begin_forward(adah_node *node, int again) {
+    for (size_t i = 0; i < node->n_x; i++)
+        node->x_value[i] = node->x[i]->value;
+    return (node->kernel || node->of_item) && !node->fused && !(again && node->stays);
+}
+
 static adah_code run_forward(adah_graph *g, int again, adah_status *status) {
     for (size_t i = 0; i < g->n_steps; i++) {
         adah_node *node = g->step[i];
         if (node->kind == ADAH_NODE_INPUT && !node->value)
             return adah_fail(status, ADAH_ERROR_ARGUMENT, "network node %zu (input) has no values", node->number);
-        if (!node->kernel || node->fused || (again && node->stays))
+        if (!begin_forward(node, again))
             continue;
         const double start = clock_of(g);
-        ADAH_TRY(node->kernel->forward(node, status));
+        if (n_items(node)) {
+            chain c = {.node = g->chain};
+            for (size_t j = i; j <= node->last; j++)
+                if (begin_forward(g->step[j], again))
+                    g->chain[c.n++] = g->step[j];
+            i = node->last;
+            adah_parallel_for(n_items(node), items_at_once(&c), chain_forward, &c);
+        } else {
+            ADAH_TRY(node->kernel->forward(node, status));
+        }
         node->seconds[0] += clock_of(g) - start;
     }
     return ADAH_OK;
@@ -783,25 +878,56 @@ static int leaves_to_input(const adah_node *node, unsigned groups) {
     return node->fused_backward && (adah_trains(node->x[0]->w, groups) || adah_trains(node->x[0]->b, groups));
 }
 
+static int runs_backward(const adah_node *node) {
+    return (node->kernel || node->of_item) && node->wanted && node->has_gradient;
+}
+
+/* Where the gradients of the node's inputs go. */
+static void begin_backward(adah_node *node) {
+    const int overwrites = node->kernel && node->kernel->overwrites;
+    for (size_t j = 0; j < node->n_x; j++) {
+        adah_node *x = node->x[j];
+        node->dx[j] = x->wanted ? x->gradient : NULL;
+        if (!x->wanted || node->home == x)
+            continue;
+        if (overwrites)
+            node->dx[j] = x->has_gradient ? node->graph->spare : x->gradient;
+        else if (!x->has_gradient)
+            memset(x->gradient, 0, x->n_stored * sizeof(float));
+        if (!overwrites)
+            x->has_gradient = 1; /* at once: the same node may be an input twice */
+    }
+}
+
+/* Node i and those of its chain that are before it. Returns the last one that ran, going back. */
+static size_t run_chain_backward(adah_graph *g, size_t i, unsigned groups) {
+    chain c = {.node = g->chain, .groups = groups};
+    const size_t first = g->step[i]->first;
+    for (size_t j = i + 1; j-- > first;)
+        if (runs_backward(g->step[j])) {
+            begin_backward(g->step[j]);
+            g->chain[c.n++] = g->step[j];
+        }
+    adah_parallel_for(n_items(g->step[i]), items_at_once(&c), chain_backward, &c);
+    for (size_t j = 0; j < c.n; j++)
+        if (c.node[j]->of_item->sum)
+            c.node[j]->of_item->sum(c.node[j], groups);
+    return first;
+}
+
 static adah_code run_backward(adah_graph *g, unsigned groups, adah_status *status) {
     ADAH_TRY(mark_wanted(g, groups, status));
     for (size_t i = g->n_steps; i-- > 0;) {
         adah_node *node = g->step[i];
-        if (!node->kernel || !node->wanted || !node->has_gradient)
+        if (!runs_backward(node))
             continue;
-        for (size_t j = 0; j < node->n_x; j++) {
-            adah_node *x = node->x[j];
-            node->dx[j] = x->wanted ? x->gradient : NULL;
-            if (!x->wanted || node->home == x)
-                continue;
-            if (node->kernel->overwrites)
-                node->dx[j] = x->has_gradient ? g->spare : x->gradient;
-            else if (!x->has_gradient)
-                memset(x->gradient, 0, x->n_stored * sizeof(float));
-            if (!node->kernel->overwrites)
-                x->has_gradient = 1; /* at once: the same node may be an input twice */
-        }
         const double start = clock_of(g);
+        if (n_items(node)) {
+            i = run_chain_backward(g, i, groups);
+            node->seconds[1] += clock_of(g) - start;
+            continue;
+        }
+        begin_backward(node);
         if (!leaves_to_input(node, groups))
             ADAH_TRY(node->kernel->backward(node, groups, node->dx, status));
         node->seconds[1] += clock_of(g) - start;

@@ -89,6 +89,15 @@ typedef struct adah_operation {
     void *context;
 } adah_operation;
 adah_node *adah_graph_operation(adah_graph *g, adah_operation op, adah_node *const *x, size_t n, adah_shape shape);
+/* One that takes each item of the batch for itself: called for item b, of b = 0 ... B - 1, with the arrays of all, on any thread.
+ * The graph runs neighbours of this kind together, item after item. B: of the first input. */
+typedef struct adah_item_operation {
+    const char *name;
+    void (*forward)(void *context, const float *const *x, float *y, size_t b);
+    void (*backward)(void *context, const float *const *x, const float *y, const float *dy, float *const *dx, size_t b);
+    void *context;
+} adah_item_operation;
+adah_node *adah_graph_item_operation(adah_graph *g, adah_item_operation op, adah_node *const *x, size_t n, adah_shape shape);
 
 /* ---- running ---- */
 

@@ -37,6 +37,14 @@ typedef struct adah_kernel {
     void (*release)(void *state); /* frees node->state; NULL: plain memory */
 } adah_kernel;
 
+/* Of a kernel that takes each item of the batch for itself: the same for item b, on any thread, with node->dx in place of dx. What
+ * backward sums over items waits for `sum`, after all of them; NULL: nothing. */
+typedef struct adah_item_kernel {
+    void (*forward)(adah_node *node, size_t b);
+    void (*backward)(adah_node *node, unsigned groups, size_t b);
+    void (*sum)(adah_node *node, unsigned groups);
+} adah_item_kernel;
+
 struct adah_node {
     adah_graph *graph;
     adah_node_kind kind;
@@ -53,16 +61,19 @@ struct adah_node {
     adah_response response;   /* response norm */
     float rate;               /* dropout */
     adah_operation operation; /* operation */
+    adah_item_operation item_operation; /* the same; one of the two has no functions */
     int kept;
 
     /* Decided by adah_graph_build. */
-    const adah_kernel *kernel; /* NULL: inputs */
+    const adah_kernel *kernel; /* NULL: inputs, and those with */
+    const adah_item_kernel *of_item; /* a kernel of items; else NULL */
     void *state;               /* the kernel's */
     void *layout;              /* NULL: plain */
     size_t n_stored;           /* floats in that layout, padding of blocks included */
     size_t n_outer;            /* concatenate: slices, each the joined slices of the inputs */
     size_t n_together;         /* pool.c: channels of a position that lie together */
     size_t step;               /* place in the schedule */
+    size_t first, last;        /* steps of the chain it is in: a run of nodes that go item by item together; alone: its own */
     size_t n_uses;             /* nodes that read this one */
     int reaches;               /* a parameter or a kept input lies upstream: may get a gradient */
     int stays;                 /* adah_graph_forward_again leaves it as it is */
@@ -83,7 +94,7 @@ struct adah_node {
     float *own_value, *own_gradient; /* allocated for this node alone, not in the arena */
     int wanted;                      /* this backward pass needs the gradient */
     int has_gradient;                /* and something has been written there */
-    const float **x_value;           /* [n_x] room for pointers */
+    const float **x_value;           /* [n_x] the values of the inputs, for this run */
     float **dx;                      /* [n_x] */
     double seconds[2];               /* forward, backward, while g->measures */
 };
@@ -104,6 +115,7 @@ struct adah_graph {
     unsigned moving_groups; /* adah_graph_plan_again */
     float *spare; /* a gradient on its way to be added */
     size_t n_spare;
+    adah_node **chain; /* [n_steps] nodes of the chain that runs */
     float *scratch; /* what one kernel at a time works in */
     size_t n_scratch;
     uint64_t seed;
@@ -134,12 +146,13 @@ extern const adah_engine adah_engine_onednn;    /* nn_onednn.c */
 
 /* nn_reference.c: plain loops for a convolution, fully connected, batch or response norm or pooling node. */
 const adah_kernel *adah_reference_kernel(adah_node_kind kind);
-/* pointwise.c: a kernel for 1x1 convolutions with few outputs on a plain input; NULL: this node is none of these. */
-const adah_kernel *adah_pointwise_kernel(const adah_node *node);
 /* pool.c: max pooling, or the mean over all positions, of a node whose n_together, set by the backend, says how its input and, of
  * max pooling, its value lie; means are plain. */
 const adah_kernel *adah_pool_kernel(adah_node_kind kind);
 int adah_pool_averages_all(const adah_node *node); /* whether it is such a mean */
+/* pointwise.c: whether the node is a 1x1 convolution with few outputs on a plain input; sets kernel and state of one. */
+int adah_pointwise_fits(const adah_node *node);
+adah_code adah_pointwise_prepare(adah_node *node, adah_status *status);
 /* nn_shared.c: kernels for all the other kinds; allocates their state. */
 adah_code adah_shared_prepare(adah_node *node, adah_status *status);
 

@@ -1069,8 +1069,8 @@ static adah_code prepare_concatenate(adah_node *node, void **wanted, adah_status
 
 static adah_code prepare(adah_node *node, void **wanted, adah_status *status) {
     static const adah_kernel fully_connected = {fully_connected_forward, fully_connected_backward, 0, NULL};
-    if ((node->kernel = adah_pointwise_kernel(node)))
-        return ADAH_OK;
+    if (adah_pointwise_fits(node))
+        return adah_pointwise_prepare(node, status);
     switch (node->kind) {
     case ADAH_NODE_CONVOLUTION: return prepare_convolution(node, wanted, status);
     case ADAH_NODE_BATCH_NORM: return prepare_norm(node, wanted, status);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { CHUNK = 16384, CHUNKS_A_THREAD = 4 }; /* floats at once; how many chunks are worth waking a thread */
-enum { DRAWS = 8192, EXPONENTIALS = 4096 };   /* random numbers, exponentials worth it */
+enum { DRAWS = 8192 };                         /* random numbers worth it */
 
 /* ---------------------------------------------------------------- elementwise */
 
@@ -78,8 +78,7 @@ DEFINE_ELEMENTWISE(tanh, tanhf(x), 1 - y * y)
 /* Rows of the node that hold at least n_floats. */
 static size_t rows_of(const adah_node *node, size_t n_floats) { return 1 + n_floats * node->shape.dim[0] / node->n; }
 
-static void softmax_forward_row(void *context, size_t row) {
-    const adah_node *node = context;
+static void softmax_forward_item(adah_node *node, size_t row) {
     size_t n = node->n / node->shape.dim[0];
     const float *x = node->x[0]->value + row * n;
     float *y = node->value + row * n;
@@ -93,15 +92,10 @@ static void softmax_forward_row(void *context, size_t row) {
         y[i] = (float)((double)y[i] / sum);
 }
 
-static adah_code softmax_forward(adah_node *node, adah_status *status) {
-    (void)status;
-    adah_parallel_for(node->shape.dim[0], rows_of(node, EXPONENTIALS), softmax_forward_row, node);
-    return ADAH_OK;
-}
 
-/* dx = y (dy - sum y dy); node->dx[0] is dx. */
-ADAH_VECTOR_LOOP(void, softmax_backward_row, (void *context, size_t row), (context, row)) {
-    const adah_node *node = context;
+/* dx = y (dy - sum y dy) */
+ADAH_VECTOR_LOOP(void, softmax_backward_item, (adah_node *node, unsigned groups, size_t row), (node, groups, row)) {
+    (void)groups;
     const size_t n = node->n / node->shape.dim[0];
     const float *y = node->value + row * n, *dy = node->gradient + row * n;
     float *dx = node->dx[0] + row * n;
@@ -113,12 +107,6 @@ ADAH_VECTOR_LOOP(void, softmax_backward_row, (void *context, size_t row), (conte
 #pragma omp simd
     for (size_t i = 0; i < n; i++)
         dx[i] += y[i] * (dy[i] - mean);
-}
-
-static adah_code softmax_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
-    (void)groups, (void)status, (void)dx;
-    adah_parallel_for(node->shape.dim[0], rows_of(node, CHUNKS_A_THREAD * CHUNK), softmax_backward_row, node);
-    return ADAH_OK;
 }
 
 /* y[i] is x[i] * scale where it stays, else 0. */
@@ -217,22 +205,25 @@ static adah_code concatenate_backward(adah_node *node, unsigned groups, float *c
 
 /* ---------------------------------------------------------------- the caller's operation */
 
-static const float *const *input_values(adah_node *node) {
-    for (size_t i = 0; i < node->n_x; i++)
-        node->x_value[i] = node->x[i]->value;
-    return node->x_value;
-}
-
 static adah_code operation_forward(adah_node *node, adah_status *status) {
     (void)status;
-    node->operation.forward(node->operation.context, input_values(node), node->value);
+    node->operation.forward(node->operation.context, node->x_value, node->value);
     return ADAH_OK;
 }
 
 static adah_code operation_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
     (void)groups, (void)status;
-    node->operation.backward(node->operation.context, input_values(node), node->value, node->gradient, dx);
+    node->operation.backward(node->operation.context, node->x_value, node->value, node->gradient, dx);
     return ADAH_OK;
+}
+
+static void operation_forward_item(adah_node *node, size_t b) {
+    node->item_operation.forward(node->item_operation.context, node->x_value, node->value, b);
+}
+
+static void operation_backward_item(adah_node *node, unsigned groups, size_t b) {
+    (void)groups;
+    node->item_operation.backward(node->item_operation.context, node->x_value, node->value, node->gradient, node->dx, b);
 }
 
 /* ---------------------------------------------------------------- */
@@ -242,13 +233,15 @@ adah_code adah_shared_prepare(adah_node *node, adah_status *status) {
         [ADAH_NODE_RELU] = {relu_forward, relu_backward, 0, NULL},
         [ADAH_NODE_RELU6] = {relu6_forward, relu6_backward, 0, NULL},
         [ADAH_NODE_TANH] = {tanh_forward, tanh_backward, 0, NULL},
-        [ADAH_NODE_SOFTMAX] = {softmax_forward, softmax_backward, 0, NULL},
         [ADAH_NODE_DROPOUT] = {dropout_forward, dropout_backward, 0, NULL},
         [ADAH_NODE_ADD] = {add_forward, add_backward, 0, NULL},
         [ADAH_NODE_CONCATENATE] = {concatenate_forward, concatenate_backward, 0, NULL},
         [ADAH_NODE_OPERATION] = {operation_forward, operation_backward, 0, NULL},
     };
-    node->kernel = &kernel[node->kind];
+    static const adah_item_kernel softmax = {softmax_forward_item, softmax_backward_item, NULL};
+    static const adah_item_kernel operation = {operation_forward_item, operation_backward_item, NULL};
+    node->of_item = node->kind == ADAH_NODE_SOFTMAX ? &softmax : node->item_operation.forward ? &operation : NULL;
+    node->kernel = node->of_item ? NULL : &kernel[node->kind];
     if (node->kind == ADAH_NODE_DROPOUT && !(node->state = adah_memory_zeroed(node->n, 1)))
         return adah_fail_memory(status, node->n);
     return ADAH_OK;

@@ -22,14 +22,26 @@ static void assert_near(double x, double expected, double tolerance, const char 
         fail_msg("%s[%zu] is %.9g, expected %.9g", what, i, x, expected);
 }
 
+/* All items of the batch. */
+static void forward(const adah_item_operation *o, adah_mask_extent *e, const float *const *x, float *y) {
+    for (size_t b = 0; b < e->n_batch; b++)
+        o->forward(e, x, y, b);
+}
+
+static void backward(const adah_item_operation *o, adah_mask_extent *e, const float *const *x, const float *y, const float *dy,
+                     float *const *dx) {
+    for (size_t b = 0; b < e->n_batch; b++)
+        o->backward(e, x, y, dy, dx, b);
+}
+
 /* ---------------------------------------------------------------- threshold */
 
 static void run_threshold(adah_mask_extent *e, const float *p, float *z, float *dp, const float *dz) {
-    adah_operation_threshold.forward(e, &p, z);
+    forward(&adah_operation_threshold, e, &p, z);
     if (dz) {
         const float *const x[] = {p};
         float *const dx[] = {dp};
-        adah_operation_threshold.backward(e, x, z, dz, dx);
+        backward(&adah_operation_threshold, e, x, z, dz, dx);
     }
 }
 
@@ -55,7 +67,7 @@ static void test_threshold_at_its_edges(void **state) {
         assert_near((double)dp[i], 100 + (double)(passes[i] * dz[i]) * 8, 0, "dP", i);
     }
     float none[8];
-    adah_operation_threshold.backward(&e, (const float *const[]){p}, z, dz, (float *const[]){NULL});
+    backward(&adah_operation_threshold, &e, (const float *const[]){p}, z, dz, (float *const[]){NULL});
     run_threshold(&e, p, none, NULL, NULL);
     assert_memory_equal(z, none, sizeof z);
 }
@@ -156,7 +168,7 @@ static void test_open_threshold(void **state) {
 /* ---------------------------------------------------------------- masking and means */
 
 typedef struct mask_case {
-    const adah_operation *operation;
+    const adah_item_operation *operation;
     int keep, is_mean;
 } mask_case;
 
@@ -242,10 +254,10 @@ static void check_mask(const mask_case *c, adah_mask_extent e, adah_random *r) {
     for (size_t i = 0; i < n_f; i++)
         df[i] = -0.5f;
     const float *const x[] = {f, z};
-    c->operation->forward(&e, x, y);
+    forward(c->operation, &e, x, y);
     for (size_t i = 0; i < n_y; i++)
         assert_near((double)y[i], brute_output(c, &e, wide_f, wide_z, i), 1e-5, c->operation->name, i);
-    c->operation->backward(&e, x, y, dy, (float *const[]){df, dz});
+    backward(c->operation, &e, x, y, dy, (float *const[]){df, dz});
     for (size_t i = 0; i < n_f; i++)
         assert_near((double)df[i] + 0.5, slope_of(c, &e, wide_f, wide_z, dy, &wide_f[i]), 1e-4, "df", i);
     for (size_t i = 0; i < n_z; i++) {
@@ -257,11 +269,11 @@ static void check_mask(const mask_case *c, adah_mask_extent e, adah_random *r) {
     static float alone[VALUES_MAX];
     for (size_t i = 0; i < n_f; i++)
         alone[i] = -0.5f;
-    c->operation->backward(&e, x, y, dy, (float *const[]){alone, NULL});
+    backward(c->operation, &e, x, y, dy, (float *const[]){alone, NULL});
     assert_memory_equal(alone, df, n_f * sizeof *df);
     for (size_t i = 0; i < n_z; i++)
         alone[i] = 0.5f;
-    c->operation->backward(&e, x, y, dy, (float *const[]){NULL, alone});
+    backward(c->operation, &e, x, y, dy, (float *const[]){NULL, alone});
     assert_memory_equal(alone, dz, n_z * sizeof *dz);
 }
 
@@ -285,18 +297,18 @@ static void test_empty_and_full_masks(void **state) {
     for (int all = 0; all < 2; all++) {
         adah_mask_extent e = {1, 2, 3, all ? ADAH_POOL_ALL : ADAH_POOL_ATTENDED, 1, 0, 0, ADAH_MASK_THRESHOLD};
         float y[2] = {9, 9};
-        adah_operation_mean_attended.forward(&e, (const float *const[]){f, empty}, y);
+        forward(&adah_operation_mean_attended, &e, (const float *const[]){f, empty}, y);
         assert_true(y[0] == 0 && y[1] == 0);
-        adah_operation_mean_unattended.forward(&e, (const float *const[]){f, empty}, y);
+        forward(&adah_operation_mean_unattended, &e, (const float *const[]){f, empty}, y);
         assert_near((double)y[0], 2.0 / 3, 1e-6, "mean", 0);
         assert_near((double)y[1], 1, 1e-6, "mean", 1);
-        adah_operation_mean_unattended.forward(&e, (const float *const[]){f, full}, y);
+        forward(&adah_operation_mean_unattended, &e, (const float *const[]){f, full}, y);
         assert_true(y[0] == 0 && y[1] == 0);
-        adah_operation_mean_attended.forward(&e, (const float *const[]){f, full}, y);
+        forward(&adah_operation_mean_attended, &e, (const float *const[]){f, full}, y);
         assert_near((double)y[0], 2.0 / 3, 1e-6, "mean", 0);
         const float dy[2] = {1, 1};
         float df[6] = {0}, dz[3] = {0};
-        adah_operation_mean_attended.backward(&e, (const float *const[]){f, empty}, (const float[]){0, 0}, dy,
+        backward(&adah_operation_mean_attended, &e, (const float *const[]){f, empty}, (const float[]){0, 0}, dy,
                                               (float *const[]){df, dz});
         for (size_t i = 0; i < 6; i++)
             assert_true(df[i] == 0);
@@ -316,8 +328,8 @@ static void test_the_halves_add_up(void **state) {
     for (size_t i = 0; i < 3 * 49; i++)
         z[i] = (float)adah_random_below(&r, 2);
     const float *const x[] = {f, z};
-    adah_operation_mask_attended.forward(&e, x, attended);
-    adah_operation_mask_unattended.forward(&e, x, unattended);
+    forward(&adah_operation_mask_attended, &e, x, attended);
+    forward(&adah_operation_mask_unattended, &e, x, unattended);
     for (size_t i = 0; i < n; i++) {
         sum[i] = attended[i] + unattended[i];
         assert_true(attended[i] == 0 || unattended[i] == 0);
@@ -513,10 +525,10 @@ static void test_open_module(void **state) {
 static size_t count_attended(const float *m, size_t n, adah_backend backend) {
     adah_graph *g = adah_graph_create(backend, ADAH_GRAPH_INFER);
     adah_mask_extent e = {1, 1, n, ADAH_POOL_ATTENDED, 1, 0, 0, ADAH_MASK_THRESHOLD};
-    adah_operation op = adah_operation_threshold;
+    adah_item_operation op = adah_operation_threshold;
     op.context = &e;
     adah_node *x = adah_graph_input(g, ADAH_SHAPE2(1, n)), *p = adah_graph_softmax(g, x);
-    adah_node *z = adah_graph_operation(g, op, &p, 1, ADAH_SHAPE2(1, n));
+    adah_node *z = adah_graph_item_operation(g, op, &p, 1, ADAH_SHAPE2(1, n));
     adah_node_keep(z);
     assert_int_equal(adah_graph_build(g, NULL), ADAH_OK);
     memcpy(adah_node_value(x), m, n * sizeof *m);
