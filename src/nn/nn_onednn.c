@@ -11,6 +11,7 @@
  *
  * The engine is one a process, the stream one a graph. Scratchpads are the graph's own memory, because primitives
  * that own theirs must stay in the thread that made them. */
+#include "nn/fully_connected.h"
 #include "nn/graph_internal.h"
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -1011,7 +1012,7 @@ static adah_code prepare_response(adah_node *node, void **wanted, adah_status *s
     return code;
 }
 
-/* ---------------------------------------------------------------- fully connected */
+/* ---------------------------------------------------------------- fully connected: of few items */
 
 /* Y = X W' + 1 b' */
 static adah_code fully_connected_forward(adah_node *node, adah_status *status) {
@@ -1071,6 +1072,8 @@ static adah_code prepare(adah_node *node, void **wanted, adah_status *status) {
     static const adah_kernel fully_connected = {fully_connected_forward, fully_connected_backward, 0, NULL};
     if (adah_pointwise_fits(node))
         return adah_pointwise_prepare(node, status);
+    if (adah_fully_connected_fits(node))
+        return adah_fully_connected_prepare(node, status);
     switch (node->kind) {
     case ADAH_NODE_CONVOLUTION: return prepare_convolution(node, wanted, status);
     case ADAH_NODE_BATCH_NORM: return prepare_norm(node, wanted, status);
