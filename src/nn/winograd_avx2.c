@@ -4,7 +4,8 @@
 #define LANES 8
 #define TARGET __attribute__((target("avx2,fma")))
 #define COLUMN_VECTORS 2 /* 6 x 2 sums, 2 columns, one broadcast: 15 of 16 registers */
-#define WEIGHT_VECTORS 1
+#define WEIGHT_ROWS 4
+#define WEIGHT_VECTORS 2
 #define READ_AHEAD 512 /* U lies panel by panel, in the order it is read in */
 #include "nn/winograd_body.h"
 

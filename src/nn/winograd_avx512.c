@@ -5,6 +5,7 @@
 #define LANES 16
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma")))
 #define COLUMN_VECTORS 4 /* 6 x 4 sums, 4 columns, one broadcast: 29 of 32 registers */
+#define WEIGHT_ROWS 8
 #define WEIGHT_VECTORS 2 /* 8 x 2 sums; three would not divide 64 columns */
 #define READ_AHEAD 0
 #include "nn/winograd_body.h"

@@ -1,6 +1,7 @@
 /* winograd_body.h - the kernels of winograd_kernels.h, written once on vectors of LANES floats. Included by one file a processor,
  * which defines LANES, TARGET (the attribute of every function), COLUMN_VECTORS and WEIGHT_VECTORS, the vectors a row has in
- * the registers of the two products, and READ_AHEAD, how many floats before their use U is asked for from memory; 0: not at all.
+ * the registers of the two products, WEIGHT_ROWS, the rows of the second, and READ_AHEAD, how many floats before their use U is asked
+ * for from memory; 0: not at all.
  *
  * With points 0, +-P, +-Q, infinity (p = P^2, q = Q^2), along one axis:
  *
@@ -183,7 +184,7 @@ static TARGET void gradient(const adah_winograd_plane *dy, const float *y, float
 
 /* ---------------------------------------------------------------- products */
 
-enum { ROWS = ADAH_WINOGRAD_ROWS, HALF = BLOCK / 2 };
+enum { ROWS = ADAH_WINOGRAD_ROWS };
 
 /* c = a b for 6 rows and n vectors of columns; b_stride floats between rows of b. */
 #define DEFINE_ROWS(name, n)                                                                                         \
@@ -225,40 +226,40 @@ static TARGET void multiply(size_t n_rows, size_t n_columns, size_t n_inner, con
     }
 }
 
-/* c += a' b for 8 columns of a and n vectors of columns of b. */
-#define DEFINE_EIGHT(name, n)                                                                                        \
+/* c += a' b for WEIGHT_ROWS columns of a and n vectors of columns of b. */
+#define DEFINE_WEIGHTS(name, n)                                                                                      \
     static TARGET void name(size_t n_inner, const float *a, size_t a_stride, const float *b, size_t b_stride,        \
                             float *c, size_t c_stride) {                                                             \
-        vec sum[HALF][n];                                                                                            \
-        for (int r = 0; r < HALF; r++)                                                                               \
+        vec sum[WEIGHT_ROWS][n];                                                                                     \
+        for (int r = 0; r < WEIGHT_ROWS; r++)                                                                        \
             for (int j = 0; j < (n); j++)                                                                            \
                 sum[r][j] = LOAD(c + (size_t)r * c_stride + j * LANES);                                              \
         for (size_t k = 0; k < n_inner; k++, a += a_stride, b += b_stride) {                                         \
             vec right[n];                                                                                            \
             for (int j = 0; j < (n); j++)                                                                            \
                 right[j] = LOAD(b + j * LANES);                                                                      \
-            for (int r = 0; r < HALF; r++) {                                                                         \
+            for (int r = 0; r < WEIGHT_ROWS; r++) {                                                                  \
                 const vec left = a[r] - (vec){0};                                                                    \
                 for (int j = 0; j < (n); j++)                                                                        \
                     sum[r][j] += left * right[j];                                                                    \
             }                                                                                                        \
         }                                                                                                            \
-        for (int r = 0; r < HALF; r++)                                                                               \
+        for (int r = 0; r < WEIGHT_ROWS; r++)                                                                        \
             for (int j = 0; j < (n); j++)                                                                            \
                 STORE(c + (size_t)r * c_stride + j * LANES, sum[r][j]);                                              \
     }
 
-DEFINE_EIGHT(eight_wide, WEIGHT_VECTORS)
-DEFINE_EIGHT(eight_block, 1)
+DEFINE_WEIGHTS(weights_wide, WEIGHT_VECTORS)
+DEFINE_WEIGHTS(weights_block, 1)
 
 static TARGET void accumulate(size_t n_columns, size_t n_inner, const float *a, size_t a_stride, const float *b,
                               size_t b_stride, float *c, size_t c_stride) {
     enum { WIDE = WEIGHT_VECTORS * LANES };
     for (size_t j = 0; j < n_columns;) {
         const size_t wide = n_columns - j >= WIDE;
-        for (size_t half = 0; half < BLOCK; half += HALF)
-            (wide ? eight_wide : eight_block)(n_inner, a + half, a_stride, b + j, b_stride, c + half * c_stride + j,
-                                              c_stride);
+        for (size_t row = 0; row < BLOCK; row += WEIGHT_ROWS)
+            (wide ? weights_wide : weights_block)(n_inner, a + row, a_stride, b + j, b_stride, c + row * c_stride + j,
+                                                  c_stride);
         j += wide ? WIDE : LANES;
     }
 }

@@ -2,6 +2,7 @@
 #define LANES 4
 #define TARGET
 #define COLUMN_VECTORS 4
+#define WEIGHT_ROWS 4
 #define WEIGHT_VECTORS 2
 #define READ_AHEAD 0
 #include "nn/winograd_body.h"
