@@ -56,7 +56,8 @@ const char *adah_code_name(adah_code code);
 void adah_set_threads(int n);
 
 /* What the factors of large products are rounded to (the 3 x 3 convolutions of a backbone); sums, values, weights and their
- * gradients are float32. bfloat16 is faster where the processor multiplies it (AVX512_BF16), and not to be had elsewhere. */
+ * gradients are float32. bfloat16 is to be had where the processor multiplies it (AVX512_BF16): faster on AMD's Zen 5, slower on
+ * an Intel Xeon (model 207) that multiplies it at half the rate of float32 (docs/speed.md). */
 typedef enum adah_precision { ADAH_FLOAT32 = 0, ADAH_BFLOAT16 = 1 } adah_precision;
 int adah_precision_supported(adah_precision precision); /* by the processor this runs on: 1 or 0 */
 
