@@ -48,11 +48,8 @@ typedef struct adah_status {
 
 const char *adah_code_name(adah_code code);
 
-/* Threads used by training, encoding and search in this process; n <= 0: as OpenMP chooses, one a core. Where other processes need the
- * cores (Linux), the library notices within a second or so: its loops then do not wait for threads that get no core, and threads of
- * GCC's OpenMP that wait for work sleep after some microseconds in place of milliseconds. Results do not depend on it. The library
- * binds no thread and sets no environment variable, and the command sets none either: OMP_WAIT_POLICY, GOMP_SPINCOUNT,
- * OMP_PROC_BIND and the like, which OpenMP reads when the program starts, are the caller's. */
+/* Threads used by training, encoding and search in this process; n <= 0: as OpenMP chooses, one a core. Set the
+ * environment variable OMP_WAIT_POLICY=passive before the program starts where the cores do other work too. */
 void adah_set_threads(int n);
 
 /* What the factors of large products are rounded to (the 3 x 3 convolutions of a backbone); sums, values, weights and their

@@ -1,6 +1,5 @@
 /* The base modules: status, memory, random numbers, parallel loops, files. */
 #define _GNU_SOURCE
-#include "base/crowd.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -10,14 +9,10 @@
 
 #include <math.h>
 #include <setjmp.h>
-#include <signal.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -273,9 +268,7 @@ static void test_a_parallel_loop_visits_every_index_once(void **state) {
     (void)state;
     static unsigned char visits[10000];
     static const size_t counts[] = {0, 1, 2, 7, 1000, 10000}, grains[] = {0, 1, 3, 100, 20000};
-    for (int run = 0; run < 8; run++) {
-        const int n_threads = 1 + run % 4;
-        adah_crowd_pretend(run / 4);
+    for (int n_threads = 1; n_threads <= 4; n_threads++) {
         adah_parallel_set_threads(n_threads);
         assert_int_equal(adah_parallel_threads(), n_threads);
         for (size_t c = 0; c < 6; c++)
@@ -287,76 +280,7 @@ static void test_a_parallel_loop_visits_every_index_once(void **state) {
             }
     }
     adah_parallel_set_threads(0);
-    adah_crowd_pretend(-1);
     assert_true(adah_parallel_threads() >= 1);
-}
-
-/* Items of loops within loops, and whether two of a loop ever had one number at once. */
-typedef struct inner_loop {
-    atomic_size_t n_visits;
-    atomic_int at_work[4];
-    atomic_int n_collisions;
-} inner_loop;
-
-static void count_item(void *context, size_t i) {
-    (void)i;
-    atomic_fetch_add(&((inner_loop *)context)->n_visits, 1);
-}
-
-static void loop_again(void *context, size_t i) {
-    inner_loop *l = context;
-    const int number = adah_parallel_thread();
-    if (number < 0 || number >= 4 || atomic_exchange(&l->at_work[number], 1))
-        atomic_fetch_add(&l->n_collisions, 1);
-    adah_parallel_for(i % 3, 1, count_item, l);
-    if (number >= 0 && number < 4)
-        atomic_store(&l->at_work[number], 0);
-}
-
-static atomic_int n_bad_members;
-
-static void loop_many_times(void *context, size_t number) {
-    (void)context;
-    adah_parallel_set_threads(2 + (int)number % 3);
-    for (int n = 0; n < 2000; n++) {
-        inner_loop l = {0};
-        adah_parallel_for(30, 1, loop_again, &l);
-        if (atomic_load(&l.n_visits) != 30 || atomic_load(&l.n_collisions) || adah_parallel_thread() != 0)
-            atomic_fetch_add(&n_bad_members, 1);
-    }
-}
-
-static void test_loops_of_several_threads_and_within_loops(void **state) {
-    (void)state;
-    for (int is_crowded = 0; is_crowded < 2; is_crowded++) {
-        adah_crowd_pretend(is_crowded);
-        loop_many_times(NULL, 2);
-        adah_parallel_team(3, loop_many_times, NULL);
-        assert_int_equal(atomic_load(&n_bad_members), 0);
-    }
-    adah_crowd_pretend(-1);
-    adah_parallel_set_threads(0);
-}
-
-/* Processes that work on every core are noticed; where the system does not say what cores do, there is nothing to see. */
-static void test_a_crowd_is_noticed(void **state) {
-    (void)state;
-    const int n_cores = adah_parallel_threads();
-    pid_t child[64];
-    int n = 0, is_there = 0;
-    if (access("/proc/stat", R_OK) != 0)
-        skip();
-    for (; n < 2 * n_cores && n < 64; n++)
-        if ((child[n] = fork()) == 0)
-            for (volatile unsigned i = 0;; i++) {
-            }
-    for (int n_looks = 0; n_looks < 12000 && !(is_there = adah_crowd_is_there(n_cores)); n_looks++)
-        usleep(10000);
-    while (n-- > 0) {
-        kill(child[n], SIGKILL);
-        waitpid(child[n], NULL, 0);
-    }
-    assert_true(is_there);
 }
 
 /* ---- files ---- */
@@ -551,8 +475,6 @@ int main(void) {
         cmocka_unit_test(test_uniform_and_normal_have_their_moments),
         cmocka_unit_test(test_a_permutation_has_every_number_once),
         cmocka_unit_test(test_a_parallel_loop_visits_every_index_once),
-        cmocka_unit_test(test_loops_of_several_threads_and_within_loops),
-        cmocka_unit_test(test_a_crowd_is_noticed),
         cmocka_unit_test_setup_teardown(test_publishing_replaces_the_whole_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_map_outlives_the_file_it_shows, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_writer_puts_and_patches, set_up, tear_down),
