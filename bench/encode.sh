@@ -60,13 +60,13 @@ encode_files() {
 
 # The same without the command's start, as the others are timed.
 encode_loaded() {
-    OMP_WAIT_POLICY=passive "${measure[@]}" "${option[build]}/bench_encode" "$1" "$2" 1 "${option[threads]}" |
+    GOMP_SPINCOUNT=1000 "${measure[@]}" "${option[build]}/bench_encode" "$1" "$2" 1 "${option[threads]}" |
         sed 's/"name": "encode", "n":/"program":"adah","from":"from files","setting":"without its start","pictures":/
              s/"per_second"/"pictures_per_second"/' | tee -a "$lines"
 }
 
 network_alone() {
-    OMP_WAIT_POLICY=passive "${measure[@]}" "${option[build]}/bench_network" "$1" "$2" "$running/codes.ids" "$running/pixels.npy" |
+    GOMP_SPINCOUNT=1000 "${measure[@]}" "${option[build]}/bench_network" "$1" "$2" "$running/codes.ids" "$running/pixels.npy" |
         tee -a "$lines"
 }
 

@@ -25,8 +25,8 @@ parse_options "$@"
 bench_train=${option[build]}/bench_train
 [ -x "$bench_train" ] || wrong "$bench_train is not there; \"make bench-train\" builds it"
 
-# adah as its command runs: threads that wait sleep.
-adah_step() { OMP_WAIT_POLICY=passive "${measure[@]}" "$bench_train" "$@"; }
+# adah as its command runs: threads that wait sleep soon.
+adah_step() { GOMP_SPINCOUNT=1000 "${measure[@]}" "$bench_train" "$@"; }
 
 # torch_step PYTHON FOLDER OUT ...
 torch_step() {

@@ -2,10 +2,13 @@
  *
  * 'adah --describe man|bash|fish|zsh' is for the build: it prints the manual page or a completion, made from the
  * option tables of all commands. */
+#define _GNU_SOURCE
 #include "options.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const cli_command *const commands[] = {&cli_train,  &cli_encode, &cli_index, &cli_search, &cli_serve, &cli_eval,
                                               &cli_attend, &cli_info, &cli_shorten, &cli_synth, &cli_convert, &cli_demo};
@@ -55,6 +58,9 @@ static void describe_man(void) {
     printf(".SH ENVIRONMENT\n"
            ".TP\n.B ADAH_CACHE\nFolder for feature maps that need not be computed twice, in place of\n"
            ".IR $XDG_CACHE_HOME/adah \" or \" \\(ti/.cache/adah .\n"
+           ".TP\n.BR GOMP_SPINCOUNT \", \" OMP_WAIT_POLICY\nHow long threads that wait for one another spin; where neither is set, commands of long\n"
+           "work set the first to 1000, so that other work has the cores.\n"
+           ".TP\n.B ONEDNN_MAX_CPU_ISA\nHolds all computing to older processors: SSE41, AVX2 or AVX512_CORE.\n"
            ".SH FILES\n"
            ".TP\n.IR DIR /metadata.jsonl \", \" DIR /metadata.csv\n"
            "A data set: one record a pair with file_name, text, and if known labels and split.\n"
@@ -134,6 +140,14 @@ static int describe(const char *kind) {
     return CLI_USAGE;
 }
 
+/* Threads of GCC's OpenMP that wait for one another spin for milliseconds before they sleep, which beside other work on the cores makes
+ * two of them slower than one. How long is read from the environment before main() begins, so that a command of long work begins
+ * once more with a short spin of some microseconds. What the user has set stays; where it cannot begin again, it goes on. */
+static void spin_shortly(char **argv) {
+    if (!getenv("GOMP_SPINCOUNT") && !getenv("OMP_WAIT_POLICY") && setenv("GOMP_SPINCOUNT", "1000", 1) == 0)
+        execv("/proc/self/exe", argv);
+}
+
 static int dispatch(int argc, char **argv) {
     if (argc < 2) {
         print_overview(stderr);
@@ -150,8 +164,11 @@ static int dispatch(int argc, char **argv) {
     if (!strcmp(argv[1], "--describe") && argc == 3)
         return describe(argv[2]);
     for (int i = 0; i < N_COMMANDS; i++)
-        if (!strcmp(argv[1], commands[i]->name))
+        if (!strcmp(argv[1], commands[i]->name)) {
+            if (commands[i]->is_long)
+                spin_shortly(argv);
             return commands[i]->run(argc - 1, argv + 1);
+        }
     fprintf(stderr, "adah: \"%s\" is not a command; 'adah --help' lists them\n", argv[1]);
     return CLI_USAGE;
 }

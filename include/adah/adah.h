@@ -48,8 +48,9 @@ typedef struct adah_status {
 
 const char *adah_code_name(adah_code code);
 
-/* Threads used by training, encoding and search in this process; n <= 0: as OpenMP chooses, one a core. Set the
- * environment variable OMP_WAIT_POLICY=passive before the program starts where the cores do other work too. */
+/* Threads used by training, encoding and search in this process; n <= 0: as OpenMP chooses, one a core. The library leaves it to
+ * its caller how they wait for one another: with GCC's OpenMP set GOMP_SPINCOUNT=1000 in the environment before the program starts, as the
+ * command does for itself, or they spin for milliseconds where other work needs the cores. */
 void adah_set_threads(int n);
 
 /* What the factors of large products are rounded to (the 3 x 3 convolutions of a backbone); sums, values, weights and their
