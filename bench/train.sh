@@ -72,7 +72,7 @@ run_primitives() {
     [ -z "${option[isa]}" ] || settings=('')
     begin_run primitives || return 0
     for ((round = 0; round < option[rounds]; round++)); do
-        "${measure[@]}" "${option[build]}/bench_primitives" 32 | tail -1 | tee -a "$lines"
+        "${measure[@]}" "${option[build]}/bench_primitives" --batch 32 --runs 3 --json | tee -a "$lines"
         "${measure[@]}" "${option[build]}/bench_layers" --json | tee -a "$lines"
         for setting in "${settings[@]}"; do
             # shellcheck disable=SC2086

@@ -47,9 +47,10 @@ enum { N_FAMILIES = sizeof families / sizeof *families };
 static const adah_winograd_kernels *forced;
 
 int adah_winograd_use(const char *name) {
+    const int is_best = name && !strcmp(name, "best");
     forced = NULL;
     for (int i = 0; name && i < N_FAMILIES && !forced; i++)
-        if (!strcmp(families[i]->name, name) && families[i]->supported())
+        if ((is_best || !strcmp(families[i]->name, name)) && families[i]->supported())
             forced = families[i];
     return !name || forced;
 }
@@ -439,10 +440,32 @@ static void release(void *state) {
     adah_memory_free(s);
 }
 
+/* Whether Winograd's method is the faster one, in products for each pair of an input and an output channel: 36 a row of V against the
+ * direct method's 9 a position. Rows are as many as tiles, those that hang over the edge among them, rounded up to what `multiply`
+ * takes at a time. To that come rows' worth of work that is done once whatever the batch: U is four times as large as w and all of it
+ * is read, from memory where no cache holds it; in training it is made anew and so is the gradient of w from that of U. There the
+ * transforms of tiles, which few channels share, weigh as well. The factors, those of a family with its kernels, are fitted to docs/speed.md, "Where Winograd's method
+ * pays". Products of bfloat16, which the direct method has not, are worth it always. */
+static int is_faster(const adah_node *node) {
+    enum { CACHE_BYTES = 16 << 20, TRANSFORM_ROWS = 24 };
+    const adah_winograd_kernels *k = family();
+    const size_t n_in = node->x[0]->shape.dim[1], n_out = node->shape.dim[1];
+    const batch y = {NULL, n_out, (int)node->shape.dim[2], (int)node->shape.dim[3], 0};
+    const size_t n_tiles = tiles_of(node->shape.dim[0], &y).n, n_positions = node->n / n_out;
+    size_t n_rows = round_up(n_tiles, ROWS);
+    if (node->graph->precision == ADAH_BFLOAT16 && k->multiply_bf16)
+        return 1;
+    if (node->graph->mode == ADAH_GRAPH_TRAIN)
+        n_rows += k->rows_to_train + TRANSFORM_ROWS * n_tiles / n_in + TRANSFORM_ROWS * n_tiles / n_out;
+    else
+        n_rows += POINTS * n_in * n_out * sizeof(float) > CACHE_BYTES ? k->rows_to_read_memory : k->rows_to_read;
+    return POINTS * n_rows <= KERNEL * n_positions;
+}
+
 int adah_winograd_fits(const adah_node *node) {
     const adah_window *w = &node->window;
     return node->kind == ADAH_NODE_CONVOLUTION && node->groups == 1 && w->size_h == 3 && w->size_w == 3 && w->stride_h == 1 &&
-           w->stride_w == 1 && node->shape.dim[1] % BLOCK == 0 && node->x[0]->shape.dim[1] % BLOCK == 0 && family();
+           w->stride_w == 1 && node->shape.dim[1] % BLOCK == 0 && node->x[0]->shape.dim[1] % BLOCK == 0 && (forced || is_faster(node));
 }
 
 adah_code adah_winograd_prepare(adah_node *node, int channels_together, adah_status *status) {

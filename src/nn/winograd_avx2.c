@@ -16,6 +16,9 @@ const adah_winograd_kernels adah_winograd_avx2 = {
     .supported = supported,
     .n_block = 8,
     .n_panel = 16,
+    .rows_to_read = 6,
+    .rows_to_read_memory = 9,
+    .rows_to_train = 64,
     WINOGRAD_COMMON,
 };
 

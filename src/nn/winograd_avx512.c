@@ -76,6 +76,9 @@ const adah_winograd_kernels adah_winograd_avx512 = {
     .supported = supported,
     .n_block = 16,
     .n_panel = 64,
+    .rows_to_read = 12,
+    .rows_to_read_memory = 25,
+    .rows_to_train = 96,
     WINOGRAD_COMMON,
 };
 
@@ -84,6 +87,9 @@ const adah_winograd_kernels adah_winograd_avx512_bf16 = {
     .supported = supported_bf16,
     .n_block = 16,
     .n_panel = 64,
+    .rows_to_read = 12,
+    .rows_to_read_memory = 25,
+    .rows_to_train = 96,
     WINOGRAD_COMMON,
     .input_bf16 = input_bf16,
     .multiply_bf16 = multiply_bf16,

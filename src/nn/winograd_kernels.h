@@ -35,6 +35,8 @@ typedef struct adah_winograd_kernels {
     int (*supported)(void); /* by the machine this runs on */
     size_t n_block;         /* channels of the blocks that oneDNN prefers on such processors, 8 or 16 */
     size_t n_panel;         /* columns of the right factor that lie together, a multiple of 16; the last panel may be narrower */
+    /* For the rule in winograd.c, as rows of `multiply`: reading U from a cache, from memory; in training making U and taking dU apart. */
+    size_t rows_to_read, rows_to_read_memory, rows_to_train;
     /* v = B' d B of the 6 x 6 inputs d. */
     void (*input)(const adah_winograd_plane *x, int row, int column, float *v, size_t point_stride);
     /* The tile's outputs A' m A + bias, kept within low and high. bias: 16 values. */

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +182,7 @@ static void test_bf16(void **state) {
                                    {2, 16, 144, 6, 6, 2, 2, 2, 2, 1, 0, ADAH_BFLOAT16}};
     for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
         check(&shapes[i]);
+        assert_int_equal(adah_winograd_use("best"), 1);
         shape exact = shapes[i];
         exact.precision = ADAH_FLOAT32;
         results rounded = run(&shapes[i], ADAH_BACKEND_ONEDNN, ADAH_GRAPH_INFER, NULL);
@@ -189,13 +191,43 @@ static void test_bf16(void **state) {
         free_results(&rounded);
         free_results(&whole);
     }
+    adah_winograd_use(NULL);
 }
 
 static void test_families(void **state) {
     (void)state;
     assert_int_equal(adah_winograd_use("abacus"), 0);
     assert_int_equal(adah_winograd_use("plain"), 1);
+    assert_int_equal(adah_winograd_use("best"), 1);
     assert_int_equal(adah_winograd_use(NULL), 1);
+}
+
+static int is_taken(size_t n_batch, size_t n_channels, size_t n_side, adah_precision precision) {
+    adah_parameters p = {0};
+    adah_graph *g = adah_graph_create(ADAH_BACKEND_ONEDNN, ADAH_GRAPH_INFER);
+    adah_graph_set_precision(g, precision);
+    adah_parameter *w = adah_parameters_add(&p, "w", ADAH_SHAPE4(n_channels, n_channels, 3, 3), 1);
+    adah_node *x = adah_graph_input(g, ADAH_SHAPE4(n_batch, n_channels, n_side, n_side));
+    const adah_node *y = adah_graph_convolution(g, x, w, NULL, (adah_window){0, 0, 1, 1, 1, 1, 1, 1, 0}, 1);
+    adah_node_keep((adah_node *)(uintptr_t)y);
+    assert_int_equal(adah_graph_build(g, NULL), ADAH_OK);
+    const int is = adah_winograd_fits(y);
+    adah_graph_free(g);
+    adah_parameters_free(&p);
+    return is;
+}
+
+/* A map of one tile is left to the direct method, large maps and large batches are not; kernels asked for by name take all. */
+static void test_rule(void **state) {
+    (void)state;
+    assert_false(is_taken(1, 64, 4, ADAH_FLOAT32));
+    assert_true(is_taken(1, 64, 56, ADAH_FLOAT32));
+    assert_true(is_taken(32, 64, 8, ADAH_FLOAT32));
+    if (adah_precision_supported(ADAH_BFLOAT16))
+        assert_true(is_taken(1, 64, 4, ADAH_BFLOAT16));
+    assert_true(adah_winograd_use("plain"));
+    assert_true(is_taken(1, 64, 4, ADAH_FLOAT32));
+    adah_winograd_use(NULL);
 }
 
 int main(void) {
@@ -204,6 +236,7 @@ int main(void) {
         cmocka_unit_test(test_random_shapes),
         cmocka_unit_test(test_bf16),
         cmocka_unit_test(test_families),
+        cmocka_unit_test(test_rule),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -300,5 +300,6 @@ int main(void) {
         cmocka_unit_test(test_shared),        cmocka_unit_test(test_layouts),  cmocka_unit_test(test_at_once),
         cmocka_unit_test(test_users_at_once), cmocka_unit_test(test_versions), cmocka_unit_test(test_memory_faults),
     };
+    adah_winograd_use("best"); /* here, where its shapes would not ask for it */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
