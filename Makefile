@@ -11,6 +11,7 @@
 #   make bench-train  install what is missing, measure training steps beside PyTorch's, write docs/speed-benchmark.md; see
 #                     bench/train.sh --help
 #   make bench-encode   the same for pictures to codes, beside PyTorch, ONNX Runtime and OpenVINO; see bench/encode.sh --help
+#                     all three with ARGUMENTS="--isa avx2": every program as on a processor without AVX-512
 #   make install      PREFIX=/usr/local, DESTDIR=
 #   make clean
 PREFIX ?= /usr/local
