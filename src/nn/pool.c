@@ -24,6 +24,10 @@ static sizes sizes_of(const adah_node *node) {
     return (sizes){n_lanes, node->x[0]->n_stored / (x.dim[2] * x.dim[3] * n_lanes), x.dim[2], x.dim[3], y.dim[2], y.dim[3]};
 }
 
+static size_t lanes_at_once(const adah_node *node) {
+    return node->n_together % LANES == 0 ? LANES : node->n_together % HALF == 0 ? HALF : 1;
+}
+
 /* ---------------------------------------------------------------- max pooling */
 
 /* The part of window i along one axis that lies inside. */
@@ -77,10 +81,10 @@ static inline __attribute__((always_inline)) void forward_row(const adah_node *n
 
 ADAH_VECTOR_LOOP(void, max_pool_forward_row, (void *context, size_t item), (context, item)) {
     const adah_node *node = context;
-    const size_t n_rows = node->shape.dim[2], plane = item / n_rows, row = item % n_rows;
-    if (node->n_together % LANES == 0)
+    const size_t lanes = lanes_at_once(node), n_rows = node->shape.dim[2], plane = item / n_rows, row = item % n_rows;
+    if (lanes == LANES)
         forward_row(node, plane, row, LANES);
-    else if (node->n_together % HALF == 0)
+    else if (lanes == HALF)
         forward_row(node, plane, row, HALF);
     else
         forward_row(node, plane, row, 1);
@@ -115,10 +119,6 @@ static inline __attribute__((always_inline)) void backward_lanes(const adah_node
                 }
         }
     }
-}
-
-static size_t lanes_at_once(const adah_node *node) {
-    return node->n_together % LANES == 0 ? LANES : node->n_together % HALF == 0 ? HALF : 1;
 }
 
 ADAH_VECTOR_LOOP(void, max_pool_backward_lanes, (void *context, size_t item), (context, item)) {
