@@ -85,6 +85,7 @@ static int run(int argc, char **argv) {
          0, 0, 0},
         {"out", 0, CLI_TEXT, "DIR", "folder to write", &out, 1, 0, 0},
         {"images", 0, CLI_TEXT, "DIR", "folder of the pictures, where they are not in their usual place", &o.images, 0, 0, 0},
+        {"without-pictures", 0, CLI_FLAG, NULL, "write the data set although none of its pictures is there", &o.without_pictures, 0, 0, 0},
         {"query-share", 0, CLI_DOUBLE, "X", "of the pairs become queries (default 0.15)", &query_share, 0, 0.001, 0.9},
         {"queries", 0, CLI_SIZE, "N", "so many pairs become queries, in place of a share", &o.n_queries, 0, 1, 1e9},
         {"train", 0, CLI_SIZE, "N", "so many of the others are for training, the rest is only searched", &o.n_train, 0, 1, 1e9},
@@ -103,8 +104,8 @@ static int run(int argc, char **argv) {
     if (n_concepts && strcmp(format, "nus-wide") != 0)
         return fail_usage("--concepts is for --format nus-wide");
     if (strcmp(format, "openclipart") == 0) {
-        if (o.n_queries || o.n_train || o.images || from.n > 1)
-            return fail_usage("--queries, --train, --images and a second --from are not for drawings");
+        if (o.n_queries || o.n_train || o.images || o.without_pictures || from.n > 1)
+            return fail_usage("--queries, --train, --images, --without-pictures and a second --from are not for drawings");
         drawings.n_side = n_side ? n_side : drawings.n_side;
         drawings.query_share = query_share > 0 ? query_share : drawings.query_share;
         drawings.seed = seed;

@@ -32,10 +32,35 @@ static const char *const direction_name[4] = {"image to text", "text to image", 
 
 static long long count(const json_t *o, const char *key) { return (long long)json_integer_value(json_object_get(o, key)); }
 
+static void print_reasons(const json_t *reasons) {
+    size_t i;
+    const json_t *reason;
+    json_array_foreach(reasons, i, reason)
+        printf("    %s\n", json_string_value(reason));
+}
+
+/* Figures of a part are not those of the whole: what is missing is told below the head. */
+static void print_left_out(const json_t *o) {
+    const long long n_queries = count(o, "n_queries_left_out"), n_database = count(o, "n_database_left_out"), n_bad = count(o, "n_records_bad");
+    const json_t *reasons = json_object_get(o, "left_out");
+    if (n_queries || n_database) {
+        printf("left out: %lld queries and %lld records of the database, %s%s\n", n_queries, n_database,
+               json_array_size(reasons) ? "whose image cannot be read" : "which have no code", json_array_size(reasons) ? ":" : "");
+        print_reasons(reasons);
+    }
+    if (n_bad) {
+        printf("left out: %lld bad record%s:\n", n_bad, n_bad == 1 ? "" : "s");
+        print_reasons(json_object_get(o, "records_bad"));
+    }
+    if (n_queries || n_database || n_bad)
+        printf("\n");
+}
+
 static void print_head(const json_t *o) {
     printf("%lld queries (%lld more have no relevant item), %lld in the database, %lld bits, relevance by %s\n\n",
            count(o, "n_queries"), count(o, "n_queries_without_relevant"), count(o, "n_database"), count(o, "n_bits"),
            json_string_value(json_object_get(o, "relevance")));
+    print_left_out(o);
 }
 
 /* The heads of the columns that depend on k. */

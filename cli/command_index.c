@@ -1,4 +1,5 @@
 /* command_index.c - adah index: create, add, delete, search, stats, verify, compact, export, import. */
+#include "left_out.h"
 #include "options.h"
 #include "terminal.h"
 
@@ -40,7 +41,7 @@ typedef struct index_options {
     const char *precision, *data, *model, *index, *ids, *format, *side, *out, *image_codes, *text_codes;
     cli_list id, file_name;
     adah_encode_options encode;
-    int quiet, threads, as_json;
+    int quiet, threads, as_json, force;
 } index_options;
 
 static int missing(const char *action, const char *option) {
@@ -50,18 +51,23 @@ static int missing(const char *action, const char *option) {
 
 /* ---------------------------------------------------------------- create, add */
 
-static void print_left_out(uint64_t n) {
-    if (n)
-        printf(", %" PRIu64 " left out as bad or unreadable", n);
+static void print_counts(const index_options *o, const adah_dataset *dataset, const adah_index_add_counts *counts, int is_add) {
+    const uint64_t n_left_out = counts->n_unreadable + adah_dataset_skipped(dataset, NULL);
+    if (is_add)
+        printf("%s: %" PRIu64 " added, %" PRIu64 " replaced", o->index, counts->n_added, counts->n_replaced);
+    else
+        printf("%s: %" PRIu64 " records", o->index, counts->n_added);
+    if (n_left_out)
+        printf(", %" PRIu64 " left out as bad or unreadable", n_left_out);
     printf("\n");
+    cli_print_skipped(dataset, (size_t)counts->n_unreadable, counts->reasons);
 }
 
 static int create_or_add(const index_options *o, int is_add) {
     adah_status status;
     adah_dataset *dataset = NULL;
     adah_model *model = NULL;
-    uint64_t n_records = 0, n_skipped = 0;
-    adah_index_add_counts counts = {0, 0, 0};
+    adah_index_add_counts counts = {0};
     if (!o->model || !o->data)
         return missing(is_add ? "add" : "create", o->model ? "data DIR" : "model FILE");
     const adah_progress progress = cli_progress_begin(o->quiet);
@@ -72,15 +78,10 @@ static int create_or_add(const index_options *o, int is_add) {
     if (done == ADAH_OK && is_add)
         done = adah_index_add_dataset(model, dataset, o->index, &o->encode, progress, &counts, &status);
     else if (done == ADAH_OK)
-        done = adah_index_create(model, dataset, o->index, &o->encode, progress, &n_records, &n_skipped, &status);
+        done = adah_index_create(model, dataset, o->index, o->force, &o->encode, progress, &counts, &status);
     cli_progress_end();
-    if (done == ADAH_OK && is_add) {
-        printf("%s: %" PRIu64 " added, %" PRIu64 " replaced", o->index, counts.n_added, counts.n_replaced);
-        print_left_out(counts.n_skipped);
-    } else if (done == ADAH_OK) {
-        printf("%s: %" PRIu64 " records", o->index, n_records);
-        print_left_out(n_skipped);
-    }
+    if (done == ADAH_OK)
+        print_counts(o, dataset, &counts, is_add);
     adah_dataset_close(dataset);
     adah_model_close(model);
     return done == ADAH_OK ? CLI_OK : cli_fail(&status);
@@ -300,6 +301,8 @@ static int run(int argc, char **argv) {
         {"index", 0, CLI_TEXT, "FILE", "the index", &o.index, 1, 0, 0},
         {"model", 0, CLI_TEXT, "FILE", "create, add: the model; import: the model that made the codes", &o.model, 0, 0, 0},
         {"data", 0, CLI_TEXT, "DIR", "create, add: the data set", &o.data, 0, 0, 0},
+        {"force", 0, CLI_FLAG, NULL, "create: also replace an index of more than twice as many records, or\n"
+         "another file", &o.force, 0, 0, 0},
         {"strict", 0, CLI_FLAG, NULL, "create, add: fail on the first bad record or unreadable image", &o.encode.strict, 0, 0, 0},
         {"cache", 0, CLI_TEXT, "DIR", "create, add: where feature maps of a training are looked for (default ~/.cache/adah)", &o.encode.cache_folder, 0, 0, 0},
         {"id", 0, CLI_LIST, "N", "delete: the record with this id; may be repeated", &o.id, 0, 0, 0},

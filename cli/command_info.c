@@ -1,4 +1,5 @@
 /* command_info.c - adah info. */
+#include "left_out.h"
 #include "options.h"
 
 #include <inttypes.h>
@@ -59,17 +60,21 @@ static adah_code data_info(const char *path, json_t **object, adah_status *statu
         n_labels += r->n_labels;
         n_empty += !*r->text;
     }
-    const char *first_bad;
-    const size_t n_bad = adah_dataset_skipped(dataset, &first_bad);
-    *object = json_pack("{s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:I, s:I, s:s}", "n_records", (json_int_t)n, "n_train", n_split[0],
+    const char *bad;
+    const size_t n_bad = adah_dataset_skipped(dataset, &bad);
+    *object = json_pack("{s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:I, s:I, s:o}", "n_records", (json_int_t)n, "n_train", n_split[0],
                         "n_query", n_split[1], "n_database", n_split[2], "split_checksum", checksum, "n_labels",
                         (json_int_t)adah_dataset_label_count(dataset), "labels_per_record", (double)n_labels / (double)n,
-                        "n_texts_empty", (json_int_t)n_empty, "n_bad_records", (json_int_t)n_bad, "first_bad", first_bad);
+                        "n_texts_empty", (json_int_t)n_empty, "n_bad_records", (json_int_t)n_bad, "bad_records", cli_reasons_json(bad));
+    if (*object) {
+        json_t *first = json_array_get(json_object_get(*object, "bad_records"), 0);
+        json_object_set(*object, "first_bad", first ? first : json_string(""));
+    }
     adah_dataset_close(dataset);
     return code;
 }
 
-/* Nested objects are indented; arrays are only counted. */
+/* Nested objects are indented; arrays are only counted, but for the few reasons why records are bad. */
 static void print_object(json_t *object, int depth) {
     const char *key;
     json_t *value;
@@ -80,6 +85,11 @@ static void print_object(json_t *object, int depth) {
             print_object(value, depth + 1);
         } else if (json_is_array(value)) {
             printf("%zu entries\n", json_array_size(value));
+            size_t i;
+            const json_t *reason;
+            if (!strcmp(key, "bad_records"))
+                json_array_foreach(value, i, reason)
+                    printf("%*s%s\n", 2 * depth + 2, "", json_string_value(reason));
         } else if (json_is_string(value)) {
             printf("%s\n", json_string_value(value));
         } else if (json_is_integer(value)) {

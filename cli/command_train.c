@@ -1,4 +1,5 @@
 /* command_train.c - adah train. */
+#include "left_out.h"
 #include "options.h"
 #include "terminal.h"
 

@@ -353,13 +353,3 @@ int cli_fail(const adah_status *status) {
            : status->code == ADAH_ERROR_ARGUMENT ? CLI_USAGE
                                                  : CLI_FAILED;
 }
-
-void cli_print_skipped(const adah_dataset *dataset, size_t n_unreadable, const char *first_unreadable) {
-    const char *first_bad;
-    const size_t n_bad = adah_dataset_skipped(dataset, &first_bad);
-    if (n_bad)
-        printf("left out %zu bad records, the first: %s\n", n_bad, first_bad);
-    if (n_unreadable)
-        printf("left out %zu records whose image cannot be read%s%s\n", n_unreadable,
-               *first_unreadable ? ", the first: " : "", first_unreadable);
-}

@@ -69,9 +69,6 @@ typedef enum cli_describe {
 } cli_describe;
 extern cli_describe cli_describing;
 
-/* Tells on stdout what of a data set was left out, if anything. */
-void cli_print_skipped(const adah_dataset *dataset, size_t n_unreadable, const char *first_unreadable);
-
 extern const cli_command cli_train, cli_encode, cli_index, cli_search, cli_eval, cli_attend, cli_synth, cli_convert, cli_info,
     cli_shorten, cli_serve, cli_demo;
 

@@ -97,11 +97,16 @@ size_t adah_dataset_count(const adah_dataset *dataset);
 const adah_record *adah_dataset_record(const adah_dataset *dataset, size_t i); /* NULL: i out of range */
 size_t adah_dataset_label_count(const adah_dataset *dataset);
 const char *adah_dataset_label_name(const adah_dataset *dataset, uint32_t label); /* NULL: out of range */
-/* Bad records left out, and the message of the first of them ("" when none). */
-size_t adah_dataset_skipped(const adah_dataset *dataset, const char **first_message);
+/* Room for why the first few of many were left out: messages, a line each, NUL-terminated; "" when nothing was. */
+#define ADAH_REASONS_BYTES 1600
+/* Bad records left out. *reasons: why the first few were, a line each ("" when none); may be NULL. */
+size_t adah_dataset_skipped(const adah_dataset *dataset, const char **reasons);
 /* 32 hex digits: a checksum of file names and splits, in the order of the records. Results of two places compare when it
  * is the same. */
 adah_code adah_dataset_split_checksum(const adah_dataset *dataset, char checksum[33], adah_status *status);
+/* The same of n records alone, by ascending number: what was measured where some were left out. */
+adah_code adah_dataset_records_checksum(const adah_dataset *dataset, const size_t *record, size_t n, char checksum[33],
+                                        adah_status *status);
 
 /* Writes generated scenes as a data set: coloured, textured shapes on cluttered grounds, captions with noise
  * words, several labels a scene, and the true object mask of every image under masks/. */
@@ -152,8 +157,9 @@ typedef struct adah_convert_options {
     size_t n_queries;     /* so many do, in place of a share; 0: the share */
     size_t n_train;       /* so many of the others are for training, the rest is database alone; 0: all are */
     uint64_t seed;        /* of a split that is drawn */
+    int without_pictures; /* 1: a data set is written although none of its pictures is there */
 } adah_convert_options;
-#define ADAH_CONVERT_OPTIONS_INIT {NULL, 21, 0, 0, 0, 0}
+#define ADAH_CONVERT_OPTIONS_INIT {NULL, 21, 0, 0, 0, 0, 0}
 
 /* What became of it. */
 typedef struct adah_convert_result {
@@ -165,7 +171,7 @@ typedef struct adah_convert_result {
 
 /* Writes a data set of the field as a folder with metadata.jsonl, which comes last. Pictures are not copied: images/ is a link
  * to their folder; those that lie inside a .mat file become PNG files. Vectors become image.npy and text.npy (float32, row r
- * for record r). format: "mirflickr", "nus-wide", "iapr", "mat", "coco"; source: its folder (n_sources 1; of "mirflickr" the
+ * for record r). ADAH_ERROR_IO: pictures should be there, and none of them is. format: "mirflickr", "nus-wide", "iapr", "mat", "coco"; source: its folder (n_sources 1; of "mirflickr" the
  * folder of annotations may be second), of "mat" its files. docs/data-format.md has the layouts. *result may be NULL. */
 adah_code adah_convert(const char *format, const char *const *source, size_t n_sources, const char *folder,
                        const adah_convert_options *options, adah_progress progress, adah_convert_result *result,
@@ -293,14 +299,15 @@ adah_code adah_picture_thumbnail(const uint8_t *bytes, size_t n_bytes, size_t n_
 
 /* ---------------------------------------------------------------- codes of data sets */
 
-/* Codes of a whole data set. Records whose image cannot be read are left out (or an error with strict). */
+/* Codes of a whole data set. Records whose image cannot be read are left out (or an error with strict; so it is when none can be
+ * read: a folder that is not there must not end in an empty result). */
 typedef struct adah_codes {
     size_t n, n_bits;
     uint8_t *image, *text;   /* n codes each */
     float *image_real, *text_real; /* what the codes are the signs of, n x n_bits each; NULL unless asked for */
     size_t *record;          /* n record numbers of the data set, ascending */
     size_t n_skipped;        /* records left out */
-    char first_skipped[512]; /* why the first was, "" when none */
+    char reasons[ADAH_REASONS_BYTES]; /* why the first few were, a line each; "" when none */
 } adah_codes;
 /* Where the time of an encoding went. The seconds of the stages are summed over the threads: together n_threads * seconds. */
 typedef struct adah_encode_profile {
@@ -335,15 +342,20 @@ adah_code adah_codes_read(const char *prefix, const adah_dataset *dataset, adah_
 /* A collection is one file of codes with what a search shows of each record; docs/index-format.md. An adah_index is one state
  * of it, which never changes; a writer adds, replaces and deletes in batches, and adah_index_latest gives the state after. */
 
-/* Publishes an index of all records of a data set: both codes, file name, text, labels of each. Ids: 0, 1, 2, ... */
-adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset, const char *index_path,
-                            const adah_encode_options *options, adah_progress progress, uint64_t *n_records,
-                            uint64_t *n_skipped, adah_status *status);
+/* What became of the records of a data set. */
+typedef struct adah_index_add_counts {
+    uint64_t n_added, n_replaced;
+    uint64_t n_unreadable;            /* left out because their image cannot be read; bad ones: adah_dataset_skipped */
+    char reasons[ADAH_REASONS_BYTES]; /* why the first few were, a line each; "" when none */
+} adah_index_add_counts;
+/* Publishes an index of all records of a data set: both codes, file name, text, labels of each. Ids: 0, 1, 2, ... Counts: may be
+ * NULL. A file that is there is replaced only by what can take its place, unless `replace` is 1: ADAH_ERROR_MISMATCH when it is
+ * no adah index, or one of more than twice as many records. Data of which no image can be read replace nothing. */
+adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset, const char *index_path, int replace,
+                            const adah_encode_options *options, adah_progress progress, adah_index_add_counts *counts,
+                            adah_status *status);
 /* Adds all records of a data set to an index of the same model, in batches; a record whose file name is in the index
  * replaces that one and keeps its id. Counts: may be NULL. */
-typedef struct adah_index_add_counts {
-    uint64_t n_added, n_replaced, n_skipped;
-} adah_index_add_counts;
 adah_code adah_index_add_dataset(const adah_model *model, const adah_dataset *dataset, const char *index_path,
                                  const adah_encode_options *options, adah_progress progress, adah_index_add_counts *counts,
                                  adah_status *status);

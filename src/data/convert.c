@@ -2,6 +2,7 @@
  *
  * A reader of the format finds all records (field_set.h); here they get a split where they have none, and the folder
  * is written: link or pictures, vectors, and the metadata last, so that what is half-written is no data set. */
+#include "base/file.h"
 #include "base/memory.h"
 #include "data/field_set.h"
 
@@ -13,11 +14,12 @@ static const struct {
     const char *name;
     adah_code (*read)(const adah_field_source *source, adah_field_set *set, adah_status *status);
     size_t n_sources_max;
-} formats[] = {{"mirflickr", adah_read_mirflickr, 2},
-               {"nus-wide", adah_read_nus_wide, 1},
-               {"iapr", adah_read_iapr, 1},
-               {"mat", adah_read_mat, 64},
-               {"coco", adah_read_coco, 1}};
+    int may_lack_pictures; /* 1: vectors and texts alone are usual */
+} formats[] = {{"mirflickr", adah_read_mirflickr, 2, 0},
+               {"nus-wide", adah_read_nus_wide, 1, 0},
+               {"iapr", adah_read_iapr, 1, 0},
+               {"mat", adah_read_mat, 64, 1},
+               {"coco", adah_read_coco, 1, 0}};
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 
 /* ---------------------------------------------------------------- split */
@@ -126,12 +128,33 @@ static adah_code publish(const adah_field_set *set, const char *folder, adah_pro
 
 /* ---------------------------------------------------------------- all of it */
 
+/* A folder that is not there, or the wrong one, must not end in a data set without a picture. */
+static adah_code check_pictures(const adah_field_set *set, int may_lack_pictures, adah_status *status) {
+    static const char prefix[] = "images/";
+    if (set->write_pictures || set->vector[ADAH_IMAGE] || (may_lack_pictures && !set->pictures))
+        return ADAH_OK;
+    const char *first = set->record[0].file_name;
+    for (size_t i = 0; i < set->n_records && set->pictures; i++) {
+        const char *name = set->record[i].file_name;
+        char *path = adah_file_join(set->pictures, strncmp(name, prefix, strlen(prefix)) ? name : name + strlen(prefix));
+        const int is_there = path ? adah_file_exists(path) : -1;
+        adah_memory_free(path);
+        if (is_there)
+            return is_there < 0 ? adah_fail_memory(status, strlen(name)) : ADAH_OK;
+    }
+    return adah_fail(status, ADAH_ERROR_IO, "%s: none of the %zu pictures is there, the first would be \"%s\" (--images names their folder, "
+                     "--without-pictures does without them)", set->pictures ? set->pictures : "no folder of pictures", set->n_records,
+                     strncmp(first, prefix, strlen(prefix)) ? first : first + strlen(prefix));
+}
+
 static adah_code convert(size_t format, const adah_field_source *source, const char *folder, adah_field_set *set,
                          adah_convert_result *result, adah_status *status) {
     ADAH_TRY(formats[format].read(source, set, status));
     if (set->n_records == 0)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: none of the %zu records has a label and a text",
                          source->path[0], set->n_left_out);
+    if (!source->options->without_pictures)
+        ADAH_TRY(check_pictures(set, formats[format].may_lack_pictures, status));
     ADAH_TRY(split(set, source->options, status));
     adah_convert_result done = {.n_records = set->n_records,
                                 .n_labels = set->labels.n,

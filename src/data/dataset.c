@@ -6,6 +6,7 @@
 #include "data/dataset_reader.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/reasons.h"
 #include "data/string_table.h"
 
 #include <stdarg.h>
@@ -26,8 +27,8 @@ struct adah_dataset {
     adah_arena arena;
     uint32_t *scratch; /* the labels of the record being added */
     size_t scratch_capacity;
-    size_t n_skipped;
-    adah_status first_skipped;
+    adah_reasons skipped;
+    char reasons[ADAH_REASONS_BYTES]; /* of skipped */
 };
 
 adah_code adah_dataset_fail(const adah_dataset *dataset, size_t line, adah_status *status, const char *format, ...) {
@@ -42,8 +43,7 @@ adah_code adah_dataset_fail(const adah_dataset *dataset, size_t line, adah_statu
 adah_code adah_dataset_judge(adah_dataset *dataset, adah_code code, const adah_status *why) {
     if (code != ADAH_ERROR_FORMAT || dataset->strict)
         return code;
-    if (dataset->n_skipped++ == 0)
-        dataset->first_skipped = *why;
+    adah_reasons_add(&dataset->skipped, dataset->skipped.n, why->message);
     return ADAH_OK;
 }
 
@@ -135,7 +135,7 @@ adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *raw, ad
     for (size_t i = 0; i < raw->n_labels; i++)
         if (raw->label[i].n_bytes == 0)
             return adah_dataset_fail(dataset, raw->line, status, "label %zu is empty", i + 1);
-    adah_record record = {.line = raw->line, .row = dataset->n_records + dataset->n_skipped};
+    adah_record record = {.line = raw->line, .row = dataset->n_records + dataset->skipped.n};
     ADAH_TRY(check_split(dataset, raw, &record.split, status));
 
     size_t n_text = raw->text.bytes ? raw->text.n_bytes : 0;
@@ -172,9 +172,9 @@ static adah_code read_metadata(adah_dataset *dataset, const char *name,
     size_t n_mark = n_bytes >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     adah_code code = reader(dataset, (const char *)bytes + n_mark, n_bytes - n_mark, status);
     adah_memory_free(bytes);
-    if (code == ADAH_OK && dataset->n_records == 0 && dataset->n_skipped)
+    if (code == ADAH_OK && dataset->n_records == 0 && dataset->skipped.n)
         code = adah_fail(status, ADAH_ERROR_FORMAT, "%s (and none of the %zu records is good)",
-                         dataset->first_skipped.message, dataset->n_skipped);
+                         dataset->skipped.text[0], dataset->skipped.n);
     else if (code == ADAH_OK && dataset->n_records == 0)
         code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: no records", dataset->path);
     return code;
@@ -204,6 +204,7 @@ adah_code adah_dataset_open(const char *folder, const adah_dataset_options *opti
     }
     adah_memory_free(dataset->scratch);
     dataset->scratch = NULL;
+    adah_reasons_join(&dataset->skipped, dataset->reasons);
     *out = dataset;
     return ADAH_OK;
 }
@@ -235,19 +236,21 @@ const char *adah_dataset_label_name(const adah_dataset *dataset, uint32_t label)
     return label < dataset->labels.n ? dataset->labels.text[label] : NULL;
 }
 
-size_t adah_dataset_skipped(const adah_dataset *dataset, const char **first_message) {
-    if (first_message)
-        *first_message = dataset->first_skipped.message;
-    return dataset->n_skipped;
+size_t adah_dataset_skipped(const adah_dataset *dataset, const char **reasons) {
+    if (reasons)
+        *reasons = dataset->reasons;
+    return dataset->skipped.n;
 }
 
-adah_code adah_dataset_split_checksum(const adah_dataset *dataset, char checksum[33], adah_status *status) {
+/* record NULL: all n of them. */
+adah_code adah_dataset_records_checksum(const adah_dataset *dataset, const size_t *record, size_t n, char checksum[33],
+                                        adah_status *status) {
     XXH3_state_t *hash = XXH3_createState();
     if (!hash)
         return adah_fail_memory(status, 1024);
     XXH3_128bits_reset(hash);
-    for (size_t i = 0; i < dataset->n_records; i++) {
-        const adah_record *r = &dataset->record[i];
+    for (size_t i = 0; i < n; i++) {
+        const adah_record *r = &dataset->record[record ? record[i] : i];
         const uint8_t split = (uint8_t)r->split;
         XXH3_128bits_update(hash, r->file_name, strlen(r->file_name) + 1);
         XXH3_128bits_update(hash, &split, 1);
@@ -256,4 +259,8 @@ adah_code adah_dataset_split_checksum(const adah_dataset *dataset, char checksum
     snprintf(checksum, 33, "%016llx%016llx", (unsigned long long)sum.high64, (unsigned long long)sum.low64);
     XXH3_freeState(hash);
     return ADAH_OK;
+}
+
+adah_code adah_dataset_split_checksum(const adah_dataset *dataset, char checksum[33], adah_status *status) {
+    return adah_dataset_records_checksum(dataset, NULL, dataset->n_records, checksum, status);
 }

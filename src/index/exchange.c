@@ -236,6 +236,8 @@ adah_code adah_index_import(adah_index_writer *writer, const char *image_path, c
     if (code == ADAH_OK && image_path && text_path && (side[0].n != side[1].n || !same_ids(&side[0], &side[1])))
         code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s has %zu codes, %s %zu: expected as many, with the same ids",
                          image_path, side[0].n, text_path, side[1].n);
+    if (code == ADAH_OK && (image_path ? side[0].n : side[1].n) == 0)
+        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: there is no code in it", image_path ? image_path : text_path);
     if (code == ADAH_OK)
         code = add_all(writer, side, status);
     if (code == ADAH_OK && n_added)

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/npy.h"
+#include "base/reasons.h"
 #include "pipeline/encode_stream.h"
 
 #include <stdlib.h>
@@ -73,6 +74,11 @@ adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *datas
     const adah_encode_source source = {model, dataset, &arrays, &store, o->strict, 0};
     if (code == ADAH_OK)
         code = adah_encode_stream(&source, o->keep_real, progress, codes, &times, &n_threads, status);
+    if (code == ADAH_OK && codes->n == 0) {
+        code = adah_fail(status, ADAH_ERROR_IO, "%s: none of the %zu records has an image that can be read; the first: %.*s",
+                         adah_dataset_folder(dataset), adah_dataset_count(dataset), adah_reasons_first(codes->reasons), codes->reasons);
+        adah_codes_free(codes);
+    }
     if (code == ADAH_OK && o->profile)
         write_profile(adah_dataset_count(dataset), n_threads, adah_clock_seconds() - start, &times, o->profile);
     adah_image_store_close(&store);

@@ -8,6 +8,7 @@
 #include "pipeline/encode_stream.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/reasons.h"
 #include "codes/codes.h"
 #include "data/image.h"
 #include "pipeline/worker_team.h"
@@ -30,8 +31,7 @@ typedef struct side_run {
     float *real;                           /* NULL: not wanted */
     uint8_t *has_image;                    /* cleared where a picture cannot be read */
     pthread_mutex_t lock;                  /* of the rest */
-    size_t n_unreadable, first_unreadable; /* the record's number */
-    char *first_message;                   /* [512] */
+    adah_reasons unreadable;               /* by the record's number */
     adah_stage_times times;
 } side_run;
 
@@ -67,10 +67,7 @@ static adah_code leave_out(side_run *run, size_t record, const adah_status *faul
         return adah_fail(status, fault->code, "%s", fault->message);
     pthread_mutex_lock(&run->lock);
     run->has_image[record] = 0;
-    if (run->n_unreadable++ == 0 || record < run->first_unreadable) {
-        run->first_unreadable = record;
-        snprintf(run->first_message, 512, "%.500s", fault->message);
-    }
+    adah_reasons_add(&run->unreadable, record, fault->message);
     pthread_mutex_unlock(&run->lock);
     return ADAH_OK;
 }
@@ -195,11 +192,12 @@ static adah_code encode_sides(const adah_encode_source *source, uint8_t *has_ima
                         .modality = (adah_modality)m,
                         .has_image = has_image,
                         .code = is_image ? c->image : c->text,
-                        .real = is_image ? c->image_real : c->text_real,
-                        .first_message = c->first_skipped};
+                        .real = is_image ? c->image_real : c->text_real};
         set_input(&run);
         ADAH_TRY(run_side(&run, progress, n_threads, status));
-        c->n_skipped += run.n_unreadable;
+        c->n_skipped += run.unreadable.n;
+        if (run.unreadable.n)
+            adah_reasons_join(&run.unreadable, c->reasons);
         if (times)
             adah_stage_times_add(times, &run.times);
     }
@@ -218,7 +216,7 @@ adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, ad
         if (source->store->n) {
             memcpy(has_image, source->store->has_image, n);
             c.n_skipped = source->store->n_missing;
-            snprintf(c.first_skipped, sizeof c.first_skipped, "%.500s", source->store->first_missing);
+            snprintf(c.reasons, sizeof c.reasons, "%s", source->store->missing);
         }
         code = encode_sides(source, has_image, progress, &c, times, n_threads, status);
     }

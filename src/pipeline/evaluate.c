@@ -4,6 +4,7 @@
  * file is the same when its name and its bytes are. */
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/reasons.h"
 #include "codes/codes.h"
 #include "data/string_table.h"
 #include "eval/measures.h"
@@ -227,6 +228,7 @@ typedef struct evaluation {
     const adah_vocabulary *vocabulary; /* NULL when similarity is "labels" */
     labels database_labels, query_labels;
     selection q, d;
+    size_t n_left_out[2]; /* queries, and records of the database, that have no code */
     size_t *own;  /* by query: where it is in the database itself, SIZE_MAX: it is not */
     size_t n_own;
 } evaluation;
@@ -302,20 +304,69 @@ static const char *split_name(adah_split split) {
     return split == ADAH_SPLIT_TRAIN ? "train" : split == ADAH_SPLIT_QUERY ? "query" : "database";
 }
 
-/* What was evaluated: the data by name and split, the queries where they come from elsewhere. */
+/* How many records of a part have no code. */
+static size_t count_left_out(const adah_dataset *dataset, part which, adah_split split, const selection *s) {
+    size_t n = 0;
+    for (size_t i = 0; i < adah_dataset_count(dataset); i++)
+        n += belongs(adah_dataset_record(dataset, i), which, split) != 0;
+    return n - s->n;
+}
+
+/* All records of one side were left out: nothing can be measured. */
+static adah_code fail_none(const adah_dataset *dataset, const adah_codes *codes, const char *what, size_t n, adah_status *status) {
+    return adah_fail(status, ADAH_ERROR_IO, "%s: none of the %zu %s has %s%.*s", adah_dataset_folder(dataset), n, what,
+                     codes->n_skipped ? "an image that can be read; the first of those left out: " : "a code",
+                     adah_reasons_first(codes->reasons), codes->reasons);
+}
+
+static json_t *lines(const char *joined) {
+    json_t *list = json_array();
+    while (*joined) {
+        const int width = adah_reasons_first(joined);
+        json_array_append_new(list, json_stringn(joined, (size_t)width)); /* what is not UTF-8 is not told */
+        joined += width + (joined[width] == '\n');
+    }
+    return list;
+}
+
+/* What was left out, so that figures of a part are not taken for those of the whole. */
+static void describe_left_out(const evaluation *e, json_t *object) {
+    json_object_set_new(object, "n_queries_left_out", json_integer((json_int_t)e->n_left_out[0]));
+    json_object_set_new(object, "n_database_left_out", json_integer((json_int_t)e->n_left_out[1]));
+    json_t *reasons = lines(e->database_codes->reasons);
+    if (e->query_codes != e->database_codes) {
+        json_t *more = lines(e->query_codes->reasons);
+        json_array_extend(reasons, more);
+        json_decref(more);
+    }
+    json_object_set_new(object, "left_out", reasons);
+    const char *bad, *bad_queries = "";
+    size_t n_bad = adah_dataset_skipped(e->database, &bad);
+    if (e->queries != e->database)
+        n_bad += adah_dataset_skipped(e->queries, &bad_queries);
+    json_t *records = lines(bad), *more = lines(bad_queries);
+    json_array_extend(records, more);
+    json_decref(more);
+    json_object_set_new(object, "n_records_bad", json_integer((json_int_t)n_bad));
+    json_object_set_new(object, "records_bad", records);
+}
+
+/* What was evaluated: the data by name and split, the queries where they come from elsewhere. The checksums are of the records that
+ * have codes: where some were left out they are others. */
 static adah_code describe_data(const evaluation *e, json_t *object, adah_status *status) {
     char checksum[33];
-    ADAH_TRY(adah_dataset_split_checksum(e->database, checksum, status));
+    ADAH_TRY(adah_dataset_records_checksum(e->database, e->database_codes->record, e->database_codes->n, checksum, status));
     json_object_set_new(object, "data", json_string(adah_dataset_folder(e->database)));
     json_object_set_new(object, "split_checksum", json_string(checksum));
     if (e->queries != e->database) {
-        ADAH_TRY(adah_dataset_split_checksum(e->queries, checksum, status));
+        ADAH_TRY(adah_dataset_records_checksum(e->queries, e->query_codes->record, e->query_codes->n, checksum, status));
         json_object_set_new(object, "queries", json_string(adah_dataset_folder(e->queries)));
         json_object_set_new(object, "queries_split_checksum", json_string(checksum));
     }
     json_object_set_new(object, "split", json_string(split_name(e->options->split)));
     json_object_set_new(object, "relevance", json_string(e->similarity));
     json_object_set_new(object, "n_queries_in_database", json_integer((json_int_t)e->n_own));
+    describe_left_out(e, object);
     return ADAH_OK;
 }
 
@@ -334,6 +385,9 @@ static adah_code run_evaluation(evaluation *e, json_t *object, adah_status *stat
         ADAH_TRY(match_labels(e->queries, e->database, &e->query_labels, status));
     const part query_part = same_set || has_split(e->queries, split) ? PART_SPLIT : PART_ALL;
     ADAH_TRY(select_records(e->queries, e->query_codes, &e->query_labels, query_part, split, &e->q, status));
+    e->n_left_out[0] = count_left_out(e->queries, query_part, split, &e->q);
+    if (e->q.n == 0 && e->n_left_out[0])
+        return fail_none(e->queries, e->query_codes, "queries", e->n_left_out[0], status);
     if (e->q.n == 0)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: no record of the split \"%s\" to use as query; mark some in its "
                          "metadata, or choose another split", adah_dataset_folder(e->queries), split_name(split));
@@ -342,6 +396,9 @@ static adah_code run_evaluation(evaluation *e, json_t *object, adah_status *stat
         ADAH_TRY(select_records(e->queries, e->query_codes, &e->query_labels, query_part, split, &e->d, status));
     else
         ADAH_TRY(select_records(e->database, e->database_codes, &e->database_labels, PART_DATABASE, split, &e->d, status));
+    e->n_left_out[1] = pairs ? e->n_left_out[0] : count_left_out(e->database, PART_DATABASE, split, &e->d);
+    if (e->d.n == 0 && e->n_left_out[1])
+        return fail_none(e->database, e->database_codes, "records of the database", e->n_left_out[1], status);
     if (!pairs)
         ADAH_TRY(find_own(e, status));
     const adah_measures_options options = {e->options->n_cut, e->own};

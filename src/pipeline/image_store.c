@@ -1,11 +1,12 @@
 /* image_store.c - a team of workers decodes and runs the frozen backbone and writes the items in order; the cache file is
  * then mapped.
  *
- * File: 64-byte header {magic, n, item bytes, missing, checksum of the rest}, items, one byte an item (1: readable), message,
- * NUL. A damaged file is made again. */
+ * File: 64-byte header {magic, n, item bytes, missing, checksum of the rest}, items, one byte an item (1: readable), why the first
+ * few are not, NUL. A damaged file is made again. */
 #define _XOPEN_SOURCE 700
 #include "pipeline/image_store.h"
 #include "base/memory.h"
+#include "base/reasons.h"
 #include "data/image.h"
 #include "model/backbone.h"
 #include "pipeline/picture_worker.h"
@@ -106,8 +107,7 @@ typedef struct making {
     int strict;
     size_t n, n_batch, item_bytes;
     uint8_t *has_image;
-    size_t n_missing;
-    char first_missing[512];
+    adah_reasons missing;
     adah_file_writer *writer;
     XXH3_state_t *hash;    /* of all that is put behind the header */
 } making;
@@ -115,7 +115,7 @@ typedef struct making {
 /* One thread's. */
 typedef struct maker {
     adah_picture_worker *worker; /* its network is the frozen backbone; none: pixels are stored */
-    adah_status fault;           /* why the first of its pictures that cannot be read cannot */
+    adah_reasons missing;        /* of the pictures that were made last */
 } maker;
 
 static adah_code put(making *m, const void *bytes, size_t n_bytes, adah_status *status) {
@@ -156,7 +156,7 @@ static adah_code make_items(void *context, void *worker, size_t first, size_t n,
     making *m = context;
     maker *k = worker;
     size_t n_readable = 0;
-    k->fault = (adah_status){0};
+    k->missing = (adah_reasons){0};
     for (size_t i = 0; i < n; i++) {
         adah_status fault = {0};
         m->has_image[first + i] =
@@ -164,8 +164,8 @@ static adah_code make_items(void *context, void *worker, size_t first, size_t n,
         n_readable += m->has_image[first + i];
         if (!m->has_image[first + i] && (m->strict || fault.code == ADAH_ERROR_MEMORY))
             return adah_fail(status, fault.code, "%s", fault.message);
-        if (!m->has_image[first + i] && k->fault.code == ADAH_OK)
-            k->fault = fault;
+        if (!m->has_image[first + i])
+            adah_reasons_add(&k->missing, first + i, fault.message);
         else if (m->has_image[first + i] && k->worker->network)
             adah_picture_worker_normalise(k->worker, m->config, k->worker->rgb, i);
     }
@@ -180,9 +180,8 @@ static adah_code make_items(void *context, void *worker, size_t first, size_t n,
 static adah_code put_items(void *context, void *worker, size_t first, size_t n, adah_status *status) {
     making *m = context;
     const maker *k = worker;
-    for (size_t i = 0; i < n; i++)
-        if (!m->has_image[first + i] && m->n_missing++ == 0)
-            snprintf(m->first_missing, sizeof m->first_missing, "%.500s", k->fault.message);
+    for (size_t i = 0; i < k->missing.n; i++) /* no more than a few have a message */
+        adah_reasons_add(&m->missing, i < ADAH_REASONS ? k->missing.place[i] : first + n, i < ADAH_REASONS ? k->missing.text[i] : "");
     return put(m, items_of(k), n * m->item_bytes, status);
 }
 
@@ -199,9 +198,11 @@ static adah_code write_store(making *m, adah_progress progress, adah_status *sta
     memcpy(header.magic, store_magic, sizeof header.magic);
     ADAH_TRY(adah_file_put(m->writer, &header, sizeof header, status));
     ADAH_TRY(adah_team_run(&job, progress, status));
-    header.n_missing = m->n_missing;
+    char reasons[ADAH_REASONS_BYTES];
+    adah_reasons_join(&m->missing, reasons);
+    header.n_missing = m->missing.n;
     ADAH_TRY(put(m, m->has_image, m->n, status));
-    ADAH_TRY(put(m, m->first_missing, strlen(m->first_missing) + 1, status));
+    ADAH_TRY(put(m, reasons, strlen(reasons) + 1, status));
     header.sum = XXH3_64bits_digest(m->hash);
     return adah_file_patch(m->writer, 0, &header, sizeof header, status);
 }
@@ -321,7 +322,7 @@ static adah_code map_store(const char *path, size_t n, adah_image_store *s, adah
     else
         s->rgb = items;
     s->has_image = items + n * item_bytes(s);
-    s->first_missing = (const char *)s->has_image + n;
+    s->missing = (const char *)s->has_image + n;
     return ADAH_OK;
 }
 
@@ -341,7 +342,7 @@ static adah_code find_store(const adah_dataset *dataset, const adah_config *conf
             return code;
     }
     if (strict && s->n_missing)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s", s->first_missing);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%.*s", adah_reasons_first(s->missing), s->missing);
     return ADAH_OK;
 }
 

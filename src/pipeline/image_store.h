@@ -18,7 +18,7 @@ typedef struct adah_image_store {
     adah_float_rows rows;      /* MAP: n * C * H * W */
     const uint8_t *has_image;  /* n; 0 where the image could not be read */
     size_t n_missing;
-    const char *first_missing; /* why the first could not be read, "" when none */
+    const char *missing;       /* why the first few could not be read, a line each; "" when none */
 } adah_image_store;
 
 /* parameters: with the backbone's weights loaded. folder NULL: the default cache folder. strict: the first unreadable image

@@ -1,10 +1,14 @@
 /* index_dataset.c - data sets into an index, and the model that an index belongs to. */
 #include "base/memory.h"
 #include "index/index_builder.h"
+#include "index/index_format.h"
 #include "pipeline/model.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void identity_bytes(const adah_model *model, uint8_t bytes[ADAH_MODEL_IDENTITY_BYTES]) {
     for (int i = 0; i < ADAH_MODEL_IDENTITY_BYTES; i++) {
@@ -75,18 +79,59 @@ static adah_code build(const adah_dataset *dataset, const adah_codes *codes, con
     return code;
 }
 
-adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset, const char *index_path,
-                            const adah_encode_options *options, adah_progress progress, uint64_t *n_records,
-                            uint64_t *n_skipped, adah_status *status) {
+static adah_index_add_counts count(uint64_t n_added, uint64_t n_replaced, const adah_codes *codes) {
+    adah_index_add_counts counts = {.n_added = n_added, .n_replaced = n_replaced, .n_unreadable = codes->n_skipped};
+    memcpy(counts.reasons, codes->reasons, sizeof counts.reasons);
+    return counts;
+}
+
+/* 1: the file begins as an index does, or as one that was cut off. */
+static int begins_as_index(const char *path) {
+    uint8_t begin[sizeof adah_index_magic];
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return 0;
+    const size_t n = fread(begin, 1, sizeof begin, file);
+    fclose(file);
+    return memcmp(begin, adah_index_magic, n) == 0;
+}
+
+/* Whether a new index of n records may take the place of what is at `path`: of nothing, an empty or damaged index, or one of no more
+ * than twice as many records. So a folder of which half is not there, or the path of a model, costs no index and no model. */
+static adah_code check_replaces(const char *path, uint64_t n, adah_status *status) {
+    adah_index *there = NULL;
+    adah_status fault = {0};
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return ADAH_OK;
+    const adah_code opened = adah_index_open(path, &there, &fault);
+    const uint64_t n_there = opened == ADAH_OK ? adah_index_count(there) : 0;
+    adah_index_close(there);
+    if (opened != ADAH_OK && opened != ADAH_ERROR_FORMAT)
+        return adah_fail(status, opened, "%s", fault.message);
+    if (opened == ADAH_ERROR_FORMAT && !begins_as_index(path))
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: a file that is no adah index is there, which stays as it is ('adah index create --force' replaces it)", path);
+    if (n < n_there - n_there / 2)
+        return adah_fail(status, ADAH_ERROR_MISMATCH,
+                         "%s: the index there has %" PRIu64 " records, the new one would have %" PRIu64
+                         ", fewer than half: it stays as it is ('adah index create --force' replaces it)", path, n_there, n);
+    return ADAH_OK;
+}
+
+adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset, const char *index_path, int replace,
+                            const adah_encode_options *options, adah_progress progress, adah_index_add_counts *counts,
+                            adah_status *status) {
     adah_codes codes;
     uint8_t identity[ADAH_MODEL_IDENTITY_BYTES];
+    if (!replace) /* before anything is encoded in vain, and when it is known how many could be */
+        ADAH_TRY(check_replaces(index_path, adah_dataset_count(dataset), status));
     ADAH_TRY(adah_encode_dataset(model, dataset, options, progress, &codes, status));
     identity_bytes(model, identity);
-    const adah_code code = build(dataset, &codes, identity, index_path, status);
-    if (code == ADAH_OK && n_records)
-        *n_records = codes.n;
-    if (code == ADAH_OK && n_skipped)
-        *n_skipped = codes.n_skipped + adah_dataset_skipped(dataset, NULL);
+    adah_code code = replace ? ADAH_OK : check_replaces(index_path, codes.n, status);
+    if (code == ADAH_OK)
+        code = build(dataset, &codes, identity, index_path, status);
+    if (code == ADAH_OK && counts)
+        *counts = count(codes.n, 0, &codes);
     adah_codes_free(&codes);
     return code;
 }
@@ -119,7 +164,7 @@ static adah_code map_names(const adah_index *index, name_map *map, adah_status *
 }
 
 static adah_code add_codes(adah_index_writer *writer, const adah_dataset *dataset, const adah_codes *codes, name_map *map,
-                           adah_index_add_counts *counts, adah_status *status) {
+                           uint64_t *n_added, uint64_t *n_replaced, adah_status *status) {
     enum { BATCH = 10000 };
     const char **names = NULL;
     size_t capacity = 0;
@@ -134,10 +179,10 @@ static adah_code add_codes(adah_index_writer *writer, const adah_dataset *datase
         if (code == ADAH_OK && number < n_known) {
             item.id = map->id[number];
             code = adah_index_writer_replace(writer, &item, status);
-            counts->n_replaced++;
+            (*n_replaced)++;
         } else if (code == ADAH_OK) {
             code = adah_index_writer_add(writer, &item, NULL, status);
-            counts->n_added++;
+            (*n_added)++;
         }
         if (code == ADAH_OK && ((i + 1) % BATCH == 0 || i + 1 == codes->n))
             code = adah_index_writer_commit(writer, status);
@@ -152,17 +197,15 @@ adah_code adah_index_add_dataset(const adah_model *model, const adah_dataset *da
     adah_index_writer *writer;
     adah_codes codes = {0};
     name_map map = {0};
-    adah_index_add_counts counted = {0, 0, 0};
+    uint64_t n_added = 0, n_replaced = 0;
     ADAH_TRY(adah_index_writer_open(index_path, &writer, status)); /* first: nothing is encoded in vain */
     adah_code code = adah_index_check_model(adah_index_writer_state(writer), model, status);
     if (code == ADAH_OK)
         code = adah_encode_dataset(model, dataset, options, progress, &codes, status);
     if (code == ADAH_OK)
-        code = add_codes(writer, dataset, &codes, &map, &counted, status);
-    if (code == ADAH_OK && counts) {
-        counted.n_skipped = codes.n_skipped + adah_dataset_skipped(dataset, NULL);
-        *counts = counted;
-    }
+        code = add_codes(writer, dataset, &codes, &map, &n_added, &n_replaced, status);
+    if (code == ADAH_OK && counts)
+        *counts = count(n_added, n_replaced, &codes);
     adah_label_set_free(&map.names);
     adah_memory_free(map.id);
     adah_codes_free(&codes);

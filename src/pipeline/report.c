@@ -109,6 +109,17 @@ static void add_seeds(report *r) {
         adah_text_add(&r->html, "%s %lld", i ? "," : "", (long long)json_integer_value(json_object_get(model, "seed")));
 }
 
+/* Only where something is missing. */
+static void add_left_out(report *r) {
+    static const char *const fact[][2] = {{"queries left out, whose image cannot be read,", "n_queries_left_out"},
+                                          {"records of the database left out", "n_database_left_out"},
+                                          {"bad records left out", "n_records_bad"}};
+    const json_t *evaluation = r->models ? json_array_get(r->models, 0) : r->evaluation;
+    for (size_t i = 0; i < sizeof fact / sizeof *fact; i++)
+        if (json_integer_value(json_object_get(evaluation, fact[i][1])))
+            add_fact(r, fact[i][0], fact[i][1]);
+}
+
 static void add_facts(report *r) {
     const adah_config *c = &r->model->state.config;
     adah_text_add(&r->html, "<p>Data ");
@@ -121,6 +132,7 @@ static void add_facts(report *r) {
     add_fact(r, "pairs in the database", "n_database");
     add_fact(r, "queries", "n_queries");
     add_fact(r, "more without a relevant item", "n_queries_without_relevant");
+    add_left_out(r);
     add_fact(r, "relevance by", "relevance");
     adah_text_add(&r->html, ".</p>\n<p>Codes of %d bits", c->n_bits);
     add_fact(r, "backbone", "backbone");

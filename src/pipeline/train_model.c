@@ -5,6 +5,7 @@
  * a seeded part of the pairs is cut off for validation; model/train.c does the learning. */
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/reasons.h"
 #include "model/backbone.h"
 #include "model/model_file.h"
 #include "model/train.h"
@@ -246,9 +247,9 @@ static adah_code split(job *j, adah_status *status) {
         }
     if (code == ADAH_OK && n_usable < 2)
         code = adah_fail(status, ADAH_ERROR_ARGUMENT,
-                         "%s: %zu of %zu train records have a readable image, expected at least 2%s%s",
+                         "%s: %zu of %zu train records have a readable image, expected at least 2%s%.*s",
                          adah_dataset_folder(j->dataset), n_usable, n_train_records,
-                         j->store.n_missing ? "; the first fault: " : "", j->store.first_missing);
+                         j->store.n_missing ? "; the first fault: " : "", adah_reasons_first(j->store.missing), j->store.missing);
     if (code == ADAH_OK) {
         adah_random r = adah_random_seeded(c->seed, STREAM_VALIDATION);
         adah_random_permutation(&r, n_usable, order);
@@ -341,7 +342,7 @@ static adah_code record_training(job *j, const char *history_text, adah_status *
     json_t *record = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:O?, s:o?}", "adah_version", ADAH_VERSION, "data",
                                j->fingerprint_text, "n_train", (json_int_t)j->n_train, "n_validation", (json_int_t)j->n_validation,
                                "n_records_bad", (json_int_t)adah_dataset_skipped(j->dataset, NULL), "n_images_unreadable",
-                               (json_int_t)j->store.n_missing, "first_unreadable", j->store.first_missing, "similarity",
+                               (json_int_t)j->store.n_missing, "first_unreadable", j->store.missing, "similarity",
                                j->state.config.similarity, "labels", labels,
                                "best_epoch", best_epoch(&j->state.config, history), "history", history);
     char *text = record ? json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
@@ -427,7 +428,7 @@ adah_code adah_train(const adah_dataset *dataset, const char *model_path, const 
                      adah_progress progress, char **report, adah_status *status) {
     static const adah_train_options defaults = ADAH_TRAIN_OPTIONS_INIT;
     job j = {.dataset = dataset, .options = options ? options : &defaults, .model_path = model_path, .progress = progress,
-             .store = {.first_missing = ""}};
+             .store = {.missing = ""}};
     const adah_code code = run(&j, status);
     if (code == ADAH_OK && report) {
         *report = j.state.training;

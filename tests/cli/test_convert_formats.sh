@@ -39,7 +39,10 @@ check_not cmp -s set/metadata.jsonl other/metadata.jsonl
 
 # Pictures that are not there are told.
 mkdir empty
-expect 0 convert --format mirflickr --from m --from annotations --images empty --out pictureless --quiet
+expect 1 convert --format mirflickr --from m --from annotations --images empty --out pictureless --quiet
+stderr_has 'none of the 28 pictures is there'
+check test ! -e pictureless/metadata.jsonl
+expect 0 convert --format mirflickr --from m --from annotations --images empty --without-pictures --out pictureless --quiet
 stdout_has '^missing: the pictures of 28 pairs$'
 
 # What is wrong with the files: exit code 1, the place, and no data set.

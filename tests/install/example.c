@@ -68,7 +68,7 @@ static int use(const adah_dataset *dataset) {
     if (adah_model_open("scenes.safetensors", &model, &status) != ADAH_OK)
         return failed("model", &status);
     adah_codes codes;
-    uint64_t n_records = 0, n_skipped = 0;
+    adah_index_add_counts counts = {0};
     int result = 0;
     if (adah_encode_dataset(model, dataset, NULL, progress, &codes, &status) != ADAH_OK) {
         result = failed("encode", &status);
@@ -77,10 +77,10 @@ static int use(const adah_dataset *dataset) {
         adah_codes_free(&codes);
     }
     if (!result &&
-        adah_index_create(model, dataset, "scenes.adah", NULL, progress, &n_records, &n_skipped, &status) != ADAH_OK)
+        adah_index_create(model, dataset, "scenes.adah", 0, NULL, progress, &counts, &status) != ADAH_OK)
         result = failed("index", &status);
     if (!result)
-        result = n_records != 40 || n_skipped != 0 || search(model, adah_dataset_record(dataset, 0)->text);
+        result = counts.n_added != 40 || counts.n_unreadable != 0 || search(model, adah_dataset_record(dataset, 0)->text);
     adah_model_close(model);
     return result;
 }

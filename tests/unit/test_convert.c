@@ -370,12 +370,14 @@ static void splits(void **state) {
         options.query_share = cases[i].share;
         options.n_queries = cases[i].n_queries;
         options.n_train = cases[i].n_train;
+        options.without_pictures = 1;
         assert_int_equal(convert("mirflickr", "m", name, &options, NULL, NULL), ADAH_OK);
         count_splits(name, n);
         assert_memory_equal(n, cases[i].wanted, sizeof n);
     }
     /* The seed decides. */
     adah_convert_options options = ADAH_CONVERT_OPTIONS_INIT;
+    options.without_pictures = 1;
     assert_int_equal(convert("mirflickr", "m", "same", &options, NULL, NULL), ADAH_OK);
     options.seed = 1;
     assert_int_equal(convert("mirflickr", "m", "seed1", &options, NULL, NULL), ADAH_OK);
@@ -387,11 +389,11 @@ static void splits(void **state) {
     assert_string_not_equal(first, other);
     free(first), free(same), free(other);
 
-    options = (adah_convert_options){.n_concepts = 21, .n_queries = 200};
+    options = (adah_convert_options){.n_concepts = 21, .without_pictures = 1, .n_queries = 200};
     assert_fails("mirflickr", "m", &options, ADAH_ERROR_ARGUMENT, "200 queries wanted, there are 200 records");
-    options = (adah_convert_options){.n_concepts = 21, .n_queries = 100, .n_train = 101};
+    options = (adah_convert_options){.n_concepts = 21, .without_pictures = 1, .n_queries = 100, .n_train = 101};
     assert_fails("mirflickr", "m", &options, ADAH_ERROR_ARGUMENT, "101 training records wanted, there are 100");
-    options = (adah_convert_options){.n_concepts = 21, .query_share = 1};
+    options = (adah_convert_options){.n_concepts = 21, .without_pictures = 1, .query_share = 1};
     assert_fails("mirflickr", "m", &options, ADAH_ERROR_ARGUMENT, "query share 1");
 }
 

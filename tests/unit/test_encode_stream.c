@@ -228,7 +228,7 @@ static void unreadable_pictures_are_left_out(void **state) {
         }
         assert_int_equal(some.n, k);
         assert_int_equal(some.n_skipped, N - k);
-        assert_non_null(strstr(some.first_skipped, adah_dataset_record(part, 4)->file_name));
+        assert_non_null(strstr(some.reasons, adah_dataset_record(part, 4)->file_name));
         adah_codes_free(&some);
         /* The first one is what a strict encoding fails with, whichever thread meets one first. */
         adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
@@ -242,11 +242,13 @@ static void unreadable_pictures_are_left_out(void **state) {
     adah_dataset_close(part);
     memset(bad, 1, sizeof bad);
     part = make_part("none-readable", 0, N, bad);
-    adah_codes none = encode(frozen, part, no_cache, 2);
-    assert_int_equal(none.n, 0);
-    assert_int_equal(none.n_skipped, N);
-    assert_non_null(strstr(none.first_skipped, adah_dataset_record(part, 0)->file_name));
-    adah_codes_free(&none);
+    /* Nothing at all is an error that tells why, not an empty result. */
+    adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
+    adah_codes none;
+    adah_status status;
+    o.cache_folder = no_cache;
+    assert_int_equal(adah_encode_dataset(frozen, part, &o, (adah_progress){0}, &none, &status), ADAH_ERROR_IO);
+    assert_non_null(strstr(status.message, adah_dataset_record(part, 0)->file_name));
     adah_dataset_close(part);
 }
 

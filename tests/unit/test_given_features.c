@@ -178,10 +178,9 @@ static void test_every_shape(void **state) {
 
         char index_path[512];
         TEMPORARY_PATH(folder, "index", index_path);
-        uint64_t n_records, n_skipped;
-        assert_int_equal(adah_index_create(model, dataset, index_path, NULL, (adah_progress){0}, &n_records, &n_skipped, NULL),
-                         ADAH_OK);
-        assert_int_equal(n_records, N - 1);
+        adah_index_add_counts counts;
+        assert_int_equal(adah_index_create(model, dataset, index_path, 1, NULL, (adah_progress){0}, &counts, NULL), ADAH_OK);
+        assert_int_equal(counts.n_added, N - 1);
         adah_index *index;
         adah_index_entry entry;
         assert_int_equal(adah_index_open(index_path, &index, NULL), ADAH_OK);

@@ -1,0 +1,38 @@
+/* left_out.c - what of a data set was left out, for a person and for a program. */
+#include "left_out.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* n things, the first few with a reason. */
+static void print_left_out(size_t n, const char *what, const char *reasons) {
+    size_t n_told = 0;
+    printf("left out %zu %s%s", n, what, *reasons ? ", the first: " : "\n");
+    for (const char *line = reasons; *line; n_told++) {
+        const size_t width = strcspn(line, "\n");
+        printf("%s%.*s\n", n_told ? "    " : "", (int)width, line);
+        line += width + (line[width] == '\n');
+    }
+    if (n_told && n > n_told)
+        printf("    and %zu more\n", n - n_told);
+}
+
+void cli_print_skipped(const adah_dataset *dataset, size_t n_unreadable, const char *reasons) {
+    const char *bad;
+    const size_t n_bad = adah_dataset_skipped(dataset, &bad);
+    if (n_bad)
+        print_left_out(n_bad, n_bad == 1 ? "bad record" : "bad records", bad);
+    if (n_unreadable)
+        print_left_out(n_unreadable, n_unreadable == 1 ? "record whose image cannot be read" : "records whose image cannot be read", reasons);
+}
+
+json_t *cli_reasons_json(const char *reasons) {
+    json_t *list = json_array();
+    while (*reasons) {
+        const size_t width = strcspn(reasons, "\n");
+        json_t *line = json_stringn(reasons, width);
+        json_array_append_new(list, line ? line : json_string("a message that is not UTF-8"));
+        reasons += width + (reasons[width] == '\n');
+    }
+    return list;
+}
