@@ -1,7 +1,7 @@
 /* handle_items.c - items of the index: told, added, replaced, deleted.
  *
  * A request with items is read and checked whole and all codes are made before anything is written; then they are one
- * batch. */
+ * batch, which goes on in the lane of changes. */
 #include "server.h"
 
 #include <stdio.h>
@@ -142,6 +142,8 @@ static int make_image_code(item_reader *x, const json_t *image, new_item *to) {
     snprintf(key, sizeof key, "%s", field(x, image ? "image" : "file_name"));
     if (!adah_model_takes_images(x->state->model))
         return serve_refuse(x->r, 409, "mismatch", key, "this model takes no pictures");
+    if (!serve_needs_lane(x->r, SERVE_BULK))
+        return 0;
     const int is_good = read_picture(x, image, key, to);
     serve_free_kept(x->r, n_kept);
     return is_good;
@@ -162,17 +164,18 @@ static int make_text_code(item_reader *x, new_item *to) {
     return 1;
 }
 
-static int read_item(item_reader *x, const json_t *object, new_item *to) {
+static int read_item(item_reader *x, json_t *object, new_item *to) {
     const char *key;
     json_t *value;
     if (!json_is_object(object))
         return serve_refuse(x->r, 400, "bad_value", "items", "items[%zu] is not an object", x->i);
     to->item.id = ADAH_NO_ID;
-    json_object_foreach((json_t *)(uintptr_t)object, key, value) if (!read_value(x, key, value, to)) return 0;
+    json_object_foreach(object, key, value) if (!read_value(x, key, value, to)) return 0;
     if (to->replaces && to->item.id == ADAH_NO_ID)
         return refuse(x, 400, "replace", "possible without an id");
     if (!make_image_code(x, json_object_get(object, "image"), to) || !make_text_code(x, to))
         return 0;
+    json_object_del(object, "image"); /* what waits to be written is small */
     if (!to->item.image_code && !to->item.text_code)
         return serve_refuse(x->r, 400, "bad_value", "items",
                             "items[%zu] has neither a text nor a picture that this model takes", x->i);
@@ -217,7 +220,7 @@ static adah_code change(void *context, adah_index_writer *writer, adah_status *s
     return ADAH_OK;
 }
 
-/* Returns 0 and answers when nothing was written. */
+/* Returns 0 and answers when nothing was written. In the lane of changes. */
 static int write_batch(serve_request *r, serve_state *state, batch *b, uint64_t *n_records) {
     adah_status status;
     serve_write_outcome outcome;
@@ -238,31 +241,42 @@ static int write_batch(serve_request *r, serve_state *state, batch *b, uint64_t 
     return serve_refuse_failed(r, &status);
 }
 
+static void write_items(serve_request *r, serve_state *state) {
+    batch *b = r->left;
+    uint64_t n_records;
+    if (!write_batch(r, state, b, &n_records))
+        return;
+    serve_text_plain(&r->answer.text, "{\"ids\": [");
+    for (size_t i = 0; i < b->n; i++) {
+        serve_text_plain(&r->answer.text, i ? ", " : "");
+        serve_text_number(&r->answer.text, b->ids[i]);
+    }
+    serve_text_format(&r->answer.text, "], \"n_records\": %llu}\n", (unsigned long long)n_records);
+    r->answer.status = 201;
+}
+
 void serve_handle_add(serve_request *r, serve_state *state) {
     adah_status status;
-    batch b = {0};
+    batch *b = serve_keep(r, calloc(1, sizeof *b));
     item_reader x = {.r = r, .state = state};
-    uint64_t n_records;
+    const adah_modality of = r->lane < SERVE_BULK ? ADAH_TEXT : ADAH_IMAGE;
+    if (!b) {
+        serve_refuse_memory(r);
+        return;
+    }
     if (!r->content_type || strncmp(r->content_type, "application/json", 16)) {
         serve_refuse(r, 415, "unsupported_media_type", NULL, "Content-Type is \"%.100s\", expected application/json",
                      r->content_type ? r->content_type : "");
         return;
     }
-    if (serve_encoder_take(state, &x.encoder, &status) != ADAH_OK) {
+    if (serve_encoder_take(state, of, &x.encoder, &status) != ADAH_OK) {
         serve_refuse_failed(r, &status);
         return;
     }
-    const int is_good = read_items(&x, &b);
-    serve_encoder_give(state, x.encoder);
-    if (!is_good || !write_batch(r, state, &b, &n_records))
-        return;
-    serve_text_plain(&r->answer.text, "{\"ids\": [");
-    for (size_t i = 0; i < b.n; i++) {
-        serve_text_plain(&r->answer.text, i ? ", " : "");
-        serve_text_number(&r->answer.text, b.ids[i]);
-    }
-    serve_text_format(&r->answer.text, "], \"n_records\": %llu}\n", (unsigned long long)n_records);
-    r->answer.status = 201;
+    r->left = b;
+    if (read_items(&x, b))
+        serve_go_on(r, SERVE_CHANGES, write_items);
+    serve_encoder_give(state, of, x.encoder);
 }
 
 void serve_handle_delete(serve_request *r, serve_state *state) {

@@ -120,7 +120,8 @@ static int encode(serve_request *r, serve_state *state, asked *a) {
     adah_status status;
     adah_encoder *encoder;
     const serve_query *q = &r->query;
-    if (serve_encoder_take(state, &encoder, &status) != ADAH_OK)
+    const adah_modality of = q->text ? ADAH_TEXT : ADAH_IMAGE;
+    if (serve_encoder_take(state, of, &encoder, &status) != ADAH_OK)
         return serve_refuse_failed(r, &status);
     const adah_code code = q->text ? adah_encode_text(encoder, q->text, a->code, &status)
                                    : adah_encode_image_bytes(encoder, q->image, q->n_image_bytes, a->code, &status);
@@ -133,7 +134,7 @@ static int encode(serve_request *r, serve_state *state, asked *a) {
         a->n_unknown = adah_encoder_unknown_words(encoder);
     if (is_good && q->explain)
         is_good = explain(r, state, encoder, a);
-    serve_encoder_give(state, encoder);
+    serve_encoder_give(state, of, encoder);
     return is_good;
 }
 
@@ -450,7 +451,7 @@ void serve_handle_attention(serve_request *r, serve_state *state) {
     }
     if (!serve_read_query(r, SERVE_IMAGE, 1) || !check_asked(r, state, SERVE_IMAGE, "image"))
         return;
-    if (serve_encoder_take(state, &encoder, &status) != ADAH_OK) {
+    if (serve_encoder_take(state, ADAH_IMAGE, &encoder, &status) != ADAH_OK) {
         serve_refuse_failed(r, &status);
         return;
     }
@@ -458,5 +459,5 @@ void serve_handle_attention(serve_request *r, serve_state *state) {
         r->answer.status = 200;
     else
         refuse_encoding(r, &status);
-    serve_encoder_give(state, encoder);
+    serve_encoder_give(state, ADAH_IMAGE, encoder);
 }

@@ -1,14 +1,14 @@
-/* http.c - see http.h. libmicrohttpd's threads poll and call the handlers; each request is answered by the thread
- * that read it.
+/* http.c - see http.h. libmicrohttpd's threads poll, read and send; what takes work is done by those of work.h meanwhile.
  *
  * A request passes begin (route, token, limits, as soon as its head is there), receive (pieces of the body) and
  * finish (the handler). What is refused at its head is answered when its body has passed by unread, so that a client
  * which is still sending gets to see it.
  *
+ * While a request is in a lane of work, its connection is suspended: libmicrohttpd does not look at it, and nothing but the job touches
+ * the exchange. At the end the job resumes the connection, and libmicrohttpd's thread calls once more, for the answer.
+ *
  * libmicrohttpd ends connections that are silent, not those that are merely slow. So every connection has a phase and
- * a time by which the phase must be over, and serve_http_watch shuts down those that are late. A connection belongs
- * to one thread for good, and what it sends waits while a handler works for another one of that thread: so the time
- * is that of the thread, which stands still meanwhile. */
+ * a time by which the phase must be over, and serve_http_watch shuts down those that are late. */
 #define _GNU_SOURCE
 #include "http.h"
 
@@ -18,7 +18,9 @@
 #include <microhttpd.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,18 +40,11 @@ enum {
 
 typedef enum phase { IDLE, RECEIVING, WORKING, SENDING, EXPIRED } phase;
 
-/* A thread of libmicrohttpd. */
-typedef struct worker {
-    atomic_uint_least64_t worked; /* nanoseconds in handlers */
-    atomic_uint_least64_t since;  /* when the handler at work began; 0: none works */
-} worker;
-
 typedef struct connection {
     int fd;
     atomic_int is_first; /* nothing has been answered on it yet */
-    worker *worker;
     atomic_int phase;
-    atomic_uint_least64_t deadline; /* by the worker's time */
+    atomic_uint_least64_t deadline; /* nanoseconds */
     struct connection *before, *after;
     struct exchange *exchange; /* the request at work; NULL: none */
     char client[INET6_ADDRSTRLEN];
@@ -60,8 +55,8 @@ struct serve_http {
     struct MHD_Daemon *daemon;
     pthread_mutex_t lock; /* of the list */
     connection *first;
-    worker *workers;
-    atomic_int n_workers;       /* that have had a connection */
+    serve_work *work;
+    atomic_int is_closing;      /* what waits for work is refused */
     atomic_int n_requests;      /* begun and not completed */
     atomic_size_t n_body_bytes; /* of all requests in memory */
 };
@@ -72,8 +67,11 @@ typedef struct exchange {
     serve_http *http;
     connection *peer;
     const serve_route *route; /* NULL: none fits */
-    int is_bad_url, is_bad_length, has_begun;
-    uint64_t begin, begin_of_worker; /* by the clock, and by the worker's time */
+    serve_job job; /* in a lane of work, with: */
+    struct MHD_Connection *suspended;
+    serve_state *state;
+    int is_bad_url, is_bad_length, has_begun, is_handled;
+    uint64_t begin; /* nanoseconds */
     size_t n_received, body_capacity;
     uint64_t n_sent;
     char method[16];
@@ -89,26 +87,26 @@ static uint64_t nanoseconds(void) {
 /* ---------------------------------------------------------------- routes */
 
 const serve_route serve_routes[] = {
-    {"GET", "/", SERVE_FREE, 0, serve_handle_page, 0},
-    {"GET", "/app.js", SERVE_FREE, 0, serve_handle_script, 0},
-    {"GET", "/app.css", SERVE_FREE, 0, serve_handle_style, 0},
-    {"GET", "/favicon.svg", SERVE_FREE, 0, serve_handle_icon, 0},
-    {"GET", "/openapi.json", SERVE_READ, 0, serve_handle_openapi, 0},
-    {"GET", "/healthz", SERVE_FREE, 0, serve_handle_health, 0},
-    {"GET", "/readyz", SERVE_FREE, 0, serve_handle_ready, 0},
-    {"GET", "/metrics", SERVE_READ, 0, serve_handle_metrics, 0},
-    {"GET", "/v1/info", SERVE_READ, 0, serve_handle_info, 1},
-    {"GET", "/v1/search", SERVE_READ, 0, serve_handle_search, 1},
-    {"POST", "/v1/search", SERVE_READ, 1, serve_handle_search_body, 1},
-    {"POST", "/v1/tags", SERVE_READ, 1, serve_handle_tags, 1},
-    {"POST", "/v1/encode", SERVE_READ, 1, serve_handle_encode, 1},
-    {"POST", "/v1/attention", SERVE_READ, 1, serve_handle_attention, 1},
-    {"GET", "/v1/items/{id}", SERVE_READ, 0, serve_handle_item, 1},
-    {"GET", "/v1/items/{id}/picture", SERVE_READ, 0, serve_handle_picture, 1},
-    {"GET", "/v1/items/{id}/thumbnail", SERVE_READ, 0, serve_handle_thumbnail, 1},
-    {"POST", "/v1/items", SERVE_WRITE, 1, serve_handle_add, 1},
-    {"DELETE", "/v1/items/{id}", SERVE_WRITE, 0, serve_handle_delete, 1},
-    {"POST", "/v1/reload", SERVE_WRITE, 0, serve_handle_reload, 0},
+    {"GET", "/", SERVE_FREE, 0, serve_handle_page, SERVE_AT_ONCE, 0},
+    {"GET", "/app.js", SERVE_FREE, 0, serve_handle_script, SERVE_AT_ONCE, 0},
+    {"GET", "/app.css", SERVE_FREE, 0, serve_handle_style, SERVE_AT_ONCE, 0},
+    {"GET", "/favicon.svg", SERVE_FREE, 0, serve_handle_icon, SERVE_AT_ONCE, 0},
+    {"GET", "/openapi.json", SERVE_READ, 0, serve_handle_openapi, SERVE_AT_ONCE, 0},
+    {"GET", "/healthz", SERVE_FREE, 0, serve_handle_health, SERVE_AT_ONCE, 0},
+    {"GET", "/readyz", SERVE_FREE, 0, serve_handle_ready, SERVE_AT_ONCE, 0},
+    {"GET", "/metrics", SERVE_READ, 0, serve_handle_metrics, SERVE_AT_ONCE, 0},
+    {"GET", "/v1/info", SERVE_READ, 0, serve_handle_info, SERVE_QUICK, 1},
+    {"GET", "/v1/search", SERVE_READ, 0, serve_handle_search, SERVE_QUICK, 1},
+    {"POST", "/v1/search", SERVE_READ, 1, serve_handle_search_body, SERVE_QUICK, 1},
+    {"POST", "/v1/tags", SERVE_READ, 1, serve_handle_tags, SERVE_QUICK, 1},
+    {"POST", "/v1/encode", SERVE_READ, 1, serve_handle_encode, SERVE_QUICK, 1},
+    {"POST", "/v1/attention", SERVE_READ, 1, serve_handle_attention, SERVE_QUICK, 1},
+    {"GET", "/v1/items/{id}", SERVE_READ, 0, serve_handle_item, SERVE_QUICK, 1},
+    {"GET", "/v1/items/{id}/picture", SERVE_READ, 0, serve_handle_picture, SERVE_SHOWN, 1},
+    {"GET", "/v1/items/{id}/thumbnail", SERVE_READ, 0, serve_handle_thumbnail, SERVE_SHOWN, 1},
+    {"POST", "/v1/items", SERVE_WRITE, 1, serve_handle_add, SERVE_QUICK, 1},
+    {"DELETE", "/v1/items/{id}", SERVE_WRITE, 0, serve_handle_delete, SERVE_CHANGES, 1},
+    {"POST", "/v1/reload", SERVE_WRITE, 0, serve_handle_reload, SERVE_CHANGES, 0},
 };
 const size_t serve_n_routes = sizeof serve_routes / sizeof *serve_routes;
 
@@ -269,15 +267,9 @@ static int begin(exchange *x, struct MHD_Connection *c) {
 
 /* ---------------------------------------------------------------- phases */
 
-/* Nanoseconds in which the worker was free to read and write. */
-static uint64_t time_of(worker *w) {
-    const uint64_t now = nanoseconds(), since = atomic_load(&w->since); /* in this order: what is older tells less */
-    return (since ? since : now) - atomic_load(&w->worked);
-}
-
 static void set_deadline(connection *c, const serve_http *h, uint64_t n_bytes) {
     const uint64_t seconds = (uint64_t)h->server->options.timeout_seconds + n_bytes / BYTES_PER_SECOND;
-    atomic_store(&c->deadline, time_of(c->worker) + seconds * 1000000000u);
+    atomic_store(&c->deadline, nanoseconds() + seconds * 1000000000u);
 }
 
 /* 0: the watch has ended this connection already. */
@@ -305,10 +297,11 @@ static void end_late(connection *c, phase was, int is_tls) {
 }
 
 void serve_http_watch(serve_http *h) {
+    const uint64_t now = nanoseconds();
     pthread_mutex_lock(&h->lock);
     for (connection *c = h->first; c; c = c->after) {
         int was = atomic_load(&c->phase);
-        if (was != WORKING && was != EXPIRED && time_of(c->worker) > atomic_load(&c->deadline) &&
+        if (was != WORKING && was != EXPIRED && now > atomic_load(&c->deadline) &&
             atomic_compare_exchange_strong(&c->phase, &was, (int)EXPIRED))
             end_late(c, (phase)was, h->server->options.tls_certificate != NULL);
     }
@@ -414,33 +407,96 @@ static enum MHD_Result send_answer(exchange *x, struct MHD_Connection *c) {
     return queued;
 }
 
-static void finish(exchange *x) {
+/* ---------------------------------------------------------------- work */
+
+static void refuse_busy(exchange *x, const char *why) {
+    serve_refuse(&x->request, 503, "busy", NULL, "%s", why);
+    x->request.answer.retry_after = 1;
+}
+
+/* Calls the handler, or what goes on with the request. Without an answer there is something that does. */
+static void handle(exchange *x) {
     serve_request *r = &x->request;
-    worker *w = x->peer->worker;
-    const uint64_t since = nanoseconds();
-    atomic_store(&w->since, since);
-    serve_state *state = serve_state_take(x->http->server->service);
-    if (!state && x->route->needs_state) {
+    if (!x->state)
+        x->state = serve_state_take(x->http->server->service);
+    if (x->state || !x->route->needs_state) {
+        const serve_handler now = r->next ? r->next : r->handler;
+        if (now == r->handler)
+            serve_request_begin(r);
+        r->next = NULL;
+        now(r, x->state);
+    } else {
         serve_refuse(r, 503, "not_ready", NULL, "the server is loading");
         r->answer.retry_after = 1;
-    } else {
-        x->route->handle(r, state);
     }
-    serve_state_drop(x->http->server->service, state);
-    atomic_fetch_add(&w->worked, nanoseconds() - since); /* first: time_of may see both, and then tells too little */
-    atomic_store(&w->since, 0);
+}
+
+/* The answer is there: nothing else is needed for it. */
+static void end_work(exchange *x) {
+    serve_state_drop(x->http->server->service, x->state);
+    x->state = NULL;
+    x->is_handled = 1;
+}
+
+/* Nobody waits for the answer any more. Who has only closed its half of the connection does. */
+static int is_gone(const connection *c) {
+    struct pollfd end = {c->fd, 0, 0};
+    return poll(&end, 1, 0) > 0 && (end.revents & (POLLERR | POLLHUP));
+}
+
+/* Has the job go on in a lane. Returns 0 when it cannot: then the answer says so. */
+static int go_on(exchange *x, serve_lane lane, int is_begun) {
+    x->request.lane = lane;
+    if (is_begun)
+        serve_work_pass(x->http->work, lane, &x->job);
+    else if (!serve_work_add(x->http->work, lane, &x->job))
+        return refuse_busy(x, "too much work is waiting"), 0;
+    return 1;
+}
+
+/* In a thread of a lane. */
+static void work(serve_job *job) {
+    exchange *x = (exchange *)(void *)((char *)job - offsetof(exchange, job));
+    serve_request *r = &x->request;
+    if (atomic_load(&x->http->is_closing))
+        refuse_busy(x, "the server is stopping");
+    else if (r->lane > SERVE_QUICK && is_gone(x->peer))
+        refuse_busy(x, "the client has gone");
+    else
+        handle(x);
+    if (!r->answer.status && go_on(x, r->next_lane, r->next != r->handler))
+        return;
+    end_work(x);
+    MHD_resume_connection(x->suspended); /* the last: then x may be gone */
+}
+
+/* Returns 1 when the answer is there, 0 when the connection is suspended until it is. */
+static int finish(exchange *x, struct MHD_Connection *c) {
+    serve_request *r = &x->request;
+    r->handler = x->route->handle;
+    r->lane = x->route->lane;
+    if (r->lane == SERVE_QUICK && r->n_body_bytes > SERVE_QUICK_BODY_BYTES)
+        r->lane = SERVE_PICTURES;
+    if (r->lane == SERVE_AT_ONCE) {
+        handle(x);
+        end_work(x);
+        return 1;
+    }
+    x->job.run = work;
+    x->suspended = c;
+    MHD_suspend_connection(c); /* first: the job may be done at once */
+    if (!go_on(x, r->lane, 0)) {
+        end_work(x);
+        MHD_resume_connection(c);
+    }
+    return 0;
 }
 
 /* libmicrohttpd calls this for the head, for every piece of the body, and at the end. */
 static enum MHD_Result take(void *context, struct MHD_Connection *c, const char *path, const char *method,
                             const char *version, const char *piece, size_t *n_piece, void **own) {
-    static _Thread_local int is_prepared;
     exchange *x = *own;
     (void)context, (void)version;
-    if (!is_prepared) {
-        adah_set_threads(1); /* of this thread's searches and encoders */
-        is_prepared = 1;
-    }
     if (!x)
         return MHD_NO;
     if (!x->has_begun) {
@@ -455,16 +511,18 @@ static enum MHD_Result take(void *context, struct MHD_Connection *c, const char 
             receive(x, piece, *n_piece) && x->n_received <= DRAINED_MAX * x->http->server->options.body_bytes_max;
         *n_piece = 0;
         set_deadline(x->peer, x->http, 0);
-        const uint64_t since = (time_of(x->peer->worker) - x->begin_of_worker) / 1000000000u;
+        const uint64_t since = (nanoseconds() - x->begin) / 1000000000u;
         /* Slow on the whole, though never silent for long. */
         if (since > (uint64_t)x->http->server->options.timeout_seconds + x->n_received / BYTES_PER_SECOND)
             atomic_store(&x->peer->deadline, 0);
         return is_taken ? MHD_YES : MHD_NO;
     }
-    if (!enter(x->peer, WORKING))
-        return MHD_NO;
-    if (!x->request.answer.status)
-        finish(x);
+    if (!x->is_handled) {
+        if (!enter(x->peer, WORKING))
+            return MHD_NO;
+        if (!x->request.answer.status && !finish(x, c))
+            return MHD_YES;
+    }
     return send_answer(x, c);
 }
 
@@ -541,7 +599,6 @@ static void *begin_request(void *context, const char *url, struct MHD_Connection
     x->http = h;
     x->peer = peer;
     x->begin = nanoseconds();
-    x->begin_of_worker = time_of(peer->worker);
     x->is_bad_url = !is_good_url(url);
     atomic_fetch_add(&h->n_requests, 1);
     enter(peer, RECEIVING);
@@ -565,9 +622,6 @@ static void name_client(const struct sockaddr *address, char *name, size_t n) {
 }
 
 static void open_connection(serve_http *h, struct MHD_Connection *c, void **own) {
-    static _Thread_local worker *of_this_thread;
-    if (!of_this_thread)
-        of_this_thread = &h->workers[atomic_fetch_add(&h->n_workers, 1)];
     connection *peer = calloc(1, sizeof *peer);
     const union MHD_ConnectionInfo *fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
     const union MHD_ConnectionInfo *address = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
@@ -575,7 +629,6 @@ static void open_connection(serve_http *h, struct MHD_Connection *c, void **own)
         return;
     peer->fd = fd->connect_fd;
     atomic_store(&peer->is_first, 1);
-    peer->worker = of_this_thread;
     name_client(address->client_addr, peer->client, sizeof peer->client);
     set_deadline(peer, h, 0);
     pthread_mutex_lock(&h->lock);
@@ -681,7 +734,7 @@ static adah_code start_daemon(serve_http *h, int listening, char *certificate, c
     const struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, certificate}, {MHD_OPTION_HTTPS_MEM_KEY, 0, key}, {MHD_OPTION_END, 0, NULL}};
     const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
-    const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | (certificate ? MHD_USE_TLS : 0);
+    const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | (certificate ? MHD_USE_TLS : 0);
     h->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, take, h, MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_THREAD_POOL_SIZE,
         (unsigned)o->n_threads, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->n_connections_max,
@@ -697,7 +750,7 @@ static adah_code start_daemon(serve_http *h, int listening, char *certificate, c
 
 static void free_http(serve_http *h) {
     pthread_mutex_destroy(&h->lock);
-    free(h->workers);
+    serve_work_end(h->work);
     free(h);
 }
 
@@ -713,16 +766,17 @@ adah_code serve_http_start(serve_server *server, int listening, serve_http **htt
             code = read_pem(server->options.tls_key, &key, status);
     }
     serve_http *h = code == ADAH_OK ? calloc(1, sizeof *h) : NULL;
-    if (h && (h->workers = calloc((size_t)server->options.n_threads, sizeof *h->workers))) {
+    if (h) {
         h->server = server;
         pthread_mutex_init(&h->lock, NULL);
-        code = start_daemon(h, listening, certificate, key, status);
+        code = serve_work_start(server->options.n_threads, &h->work, status);
+        if (code == ADAH_OK)
+            code = start_daemon(h, listening, certificate, key, status);
         if (code != ADAH_OK)
             free_http(h);
         else
             *http = h;
     } else if (code == ADAH_OK) {
-        free(h);
         code = fail(status, ADAH_ERROR_MEMORY, "%s", "out of memory");
     }
     free(certificate);
@@ -734,10 +788,17 @@ void serve_http_stop(serve_http *h, int seconds) {
     const int listening = MHD_quiesce_daemon(h->daemon);
     if (listening >= 0)
         shutdown(listening, SHUT_RD); /* refuses from now on; who was in the queue is told so */
-    const uint64_t until = nanoseconds() + (uint64_t)seconds * 1000000000u;
+    const uint64_t until = nanoseconds() + (uint64_t)seconds * 900000000u;
     while (atomic_load(&h->n_requests) > 0 && nanoseconds() < until) {
         usleep(5000);
         serve_http_watch(h);
+    }
+    /* What waits for work is refused from now on; what is at work has the last tenth of the time. The index is whole whenever the process
+     * ends. */
+    atomic_store(&h->is_closing, 1);
+    if (!serve_work_finish(h->work, (uint64_t)seconds * 100)) {
+        fprintf(stderr, "adah: stopped with work that does not end\n");
+        _exit(0);
     }
     MHD_stop_daemon(h->daemon);
     if (listening >= 0)

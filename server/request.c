@@ -30,6 +30,21 @@ void serve_free_kept(serve_request *r, size_t n_kept) {
         free(r->kept[--r->n_kept]);
 }
 
+int serve_go_on(serve_request *r, serve_lane lane, serve_handler next) {
+    r->next = next;
+    r->next_lane = lane;
+    return 0;
+}
+
+int serve_needs_lane(serve_request *r, serve_lane lane) { return r->lane >= lane || serve_go_on(r, lane, r->handler); }
+
+void serve_request_begin(serve_request *r) {
+    serve_text_free(&r->answer.text);
+    r->answer = (serve_answer){0};
+    r->query = (serve_query){0};
+    serve_free_kept(r, 0);
+}
+
 void serve_request_clear(serve_request *r) {
     serve_text_free(&r->answer.text);
     json_decref(r->json);
@@ -337,7 +352,7 @@ int serve_check_picture(serve_request *r, const char *field, const uint8_t *byte
 static int take_picture(serve_request *r, const uint8_t *bytes, size_t n_bytes) {
     r->query.image = bytes;
     r->query.n_image_bytes = n_bytes;
-    return serve_check_picture(r, "image", bytes, n_bytes);
+    return serve_needs_lane(r, SERVE_PICTURES) && serve_check_picture(r, "image", bytes, n_bytes);
 }
 
 /* ---------------------------------------------------------------- JSON */
@@ -352,6 +367,8 @@ static int has_too_many_values(const uint8_t *body, size_t n) {
 
 int serve_read_json(serve_request *r) {
     json_error_t error;
+    if (r->json) /* the handler is called anew */
+        return 1;
     if (has_too_many_values(r->body, r->n_body_bytes))
         return serve_refuse(r, 413, "too_large", NULL, "the body has more than %d values", JSON_ITEMS_MAX);
     r->json = json_loadb(r->body ? (const char *)r->body : "", r->n_body_bytes, JSON_REJECT_DUPLICATES, &error);
@@ -359,6 +376,9 @@ int serve_read_json(serve_request *r) {
         return serve_refuse(r, 400, "bad_json", NULL, "the body is not JSON: line %d: %s", error.line, error.text);
     if (!json_is_object(r->json))
         return serve_refuse(r, 400, "bad_json", NULL, "the body is not a JSON object");
+    free(r->body); /* the values are copies */
+    r->body = NULL;
+    r->n_body_bytes = 0;
     return 1;
 }
 

@@ -5,6 +5,7 @@
 
 #include "json_text.h"
 #include "service.h"
+#include "work.h"
 
 #include <jansson.h>
 
@@ -75,9 +76,16 @@ typedef struct serve_answer {
 } serve_answer;
 
 struct serve_server;
+struct serve_request;
+typedef void (*serve_handler)(struct serve_request *r, serve_state *state);
 
 typedef struct serve_request {
     struct serve_server *server;
+    serve_lane lane;    /* it is handled in, by: */
+    serve_handler handler;
+    serve_handler next; /* NULL, or what goes on with it in another lane: the answer comes from there */
+    serve_lane next_lane;
+    void *left; /* by one handler for the next */
     const char *content_type, *accept, *if_none_match; /* headers; NULL: not there */
     uint64_t item;                                     /* {id} of the path */
     serve_field field[SERVE_FIELDS_MAX];               /* parameters of the URL */
@@ -91,6 +99,14 @@ typedef struct serve_request {
     size_t n_kept;
 } serve_request;
 
+/* For work that does not belong into the lane where the request is handled: has `next` called in a later one, with all that was read so
+ * far. Returns 0, and the handler returns without an answer. */
+int serve_go_on(serve_request *r, serve_lane lane, serve_handler next);
+/* 1: the request is in that lane, or a later one. Else 0, and its handler is called there anew. */
+int serve_needs_lane(serve_request *r, serve_lane lane);
+
+/* Before the handler is called, at first or anew: nothing is asked or answered yet. */
+void serve_request_begin(serve_request *r);
 /* Frees what belongs to the request, not itself, and not what an answer that was sent took along. */
 void serve_request_clear(serve_request *r);
 /* p (by malloc) is freed with the request. Returns p; NULL when it is NULL or memory is out (then p is freed). */
@@ -108,7 +124,7 @@ int serve_refuse_memory(serve_request *r);
 /* Fills r->query from the URL and, with_body, from the body: JSON, a form, or a picture as it is. allowed: bits.
  * Returns 0 when something is wrong and the answer says what. */
 int serve_read_query(serve_request *r, unsigned allowed, int with_body);
-/* Parses the body as a JSON object into r->json. Returns 0 and answers when it is none. */
+/* Parses the body as a JSON object into r->json, and frees it. Returns 0 and answers when it is none. */
 int serve_read_json(serve_request *r);
 
 /* A picture that may be decoded: 0 and an answer when it is none, or has too many pixels. field: for the message. */

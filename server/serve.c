@@ -125,7 +125,7 @@ adah_code serve_run(const serve_options *options, adah_status *status) {
     if (code == ADAH_OK)
         code = open_images(&s, status);
     if (code == ADAH_OK)
-        code = serve_service_create(options->model, options->index, s.options.n_threads, &s.service, status);
+        code = serve_service_create(options->model, options->index, 2 * s.options.n_threads, &s.service, status);
     if (code == ADAH_OK && !(s.metrics = serve_metrics_create()))
         code = fail(status, ADAH_ERROR_MEMORY, "%s", "out of memory");
     if (code == ADAH_OK)

@@ -14,7 +14,7 @@ typedef struct serve_options {
     const char *token;   /* for writes, and for reads from elsewhere; NULL: there are no writes */
     int public_reads;    /* 1: reads take no token at any address */
     const char *tls_certificate, *tls_key; /* PEM files, both or none */
-    int n_threads;                         /* that answer requests; 0: by the number of cores */
+    int n_threads;                         /* of each kind of work, and to poll; 0: by the number of cores */
     size_t body_bytes_max;
     uint64_t pixels_max; /* of a picture, before it is decoded */
     size_t k_max;        /* hits a search may ask for */

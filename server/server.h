@@ -26,7 +26,8 @@ typedef struct serve_route {
     const char *path;   /* {id}: a number */
     serve_right right;
     int takes_body;
-    void (*handle)(serve_request *r, serve_state *state);
+    serve_handler handle;
+    serve_lane lane; /* where it begins */
     int needs_state; /* 1: 503 while nothing is loaded */
 } serve_route;
 

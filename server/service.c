@@ -13,8 +13,8 @@ typedef struct serve_loaded_model {
     adah_model *model;
     int n_references; /* under the service's lock */
     pthread_mutex_t lock;
-    adah_encoder **idle; /* room for n_idle_max */
-    size_t n_idle, n_idle_max;
+    adah_encoder **idle[2]; /* by modality: room for n_idle_max each */
+    size_t n_idle[2], n_idle_max;
 } loaded_model;
 
 struct serve_service {
@@ -33,11 +33,13 @@ static adah_code fail_memory(adah_status *status) {
 /* ---------------------------------------------------------------- models and their encoders */
 
 static void free_model(loaded_model *m) {
-    for (size_t i = 0; i < m->n_idle; i++)
-        adah_encoder_close(m->idle[i]);
+    for (int i = 0; i < 2; i++) {
+        for (size_t k = 0; k < m->n_idle[i]; k++)
+            adah_encoder_close(m->idle[i][k]);
+        free(m->idle[i]);
+    }
     adah_model_close(m->model);
     pthread_mutex_destroy(&m->lock);
-    free(m->idle);
     free(m);
 }
 
@@ -48,8 +50,9 @@ static adah_code open_model(const char *path, size_t n_encoders, loaded_model **
     pthread_mutex_init(&m->lock, NULL);
     m->n_references = 1;
     m->n_idle_max = n_encoders;
-    m->idle = calloc(n_encoders, sizeof *m->idle);
-    const adah_code code = m->idle ? adah_model_open(path, &m->model, status) : fail_memory(status);
+    for (int i = 0; i < 2; i++)
+        m->idle[i] = calloc(n_encoders, sizeof *m->idle[i]);
+    const adah_code code = m->idle[0] && m->idle[1] ? adah_model_open(path, &m->model, status) : fail_memory(status);
     if (code == ADAH_OK)
         *loaded = m;
     else
@@ -57,10 +60,10 @@ static adah_code open_model(const char *path, size_t n_encoders, loaded_model **
     return code;
 }
 
-adah_code serve_encoder_take(serve_state *state, adah_encoder **encoder, adah_status *status) {
+adah_code serve_encoder_take(serve_state *state, adah_modality of, adah_encoder **encoder, adah_status *status) {
     loaded_model *m = state->loaded;
     pthread_mutex_lock(&m->lock);
-    adah_encoder *idle = m->n_idle ? m->idle[--m->n_idle] : NULL;
+    adah_encoder *idle = m->n_idle[of] ? m->idle[of][--m->n_idle[of]] : NULL;
     pthread_mutex_unlock(&m->lock);
     if (!idle)
         return adah_encoder_create(m->model, encoder, status);
@@ -68,12 +71,12 @@ adah_code serve_encoder_take(serve_state *state, adah_encoder **encoder, adah_st
     return ADAH_OK;
 }
 
-void serve_encoder_give(serve_state *state, adah_encoder *encoder) {
+void serve_encoder_give(serve_state *state, adah_modality of, adah_encoder *encoder) {
     loaded_model *m = state->loaded;
     pthread_mutex_lock(&m->lock);
-    const int is_kept = m->n_idle < m->n_idle_max;
+    const int is_kept = m->n_idle[of] < m->n_idle_max;
     if (is_kept)
-        m->idle[m->n_idle++] = encoder;
+        m->idle[of][m->n_idle[of]++] = encoder;
     pthread_mutex_unlock(&m->lock);
     if (!is_kept)
         adah_encoder_close(encoder);

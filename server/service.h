@@ -31,9 +31,10 @@ uint64_t serve_service_reloads(serve_service *service); /* loads after the first
 serve_state *serve_state_take(serve_service *service); /* NULL: not loaded yet */
 void serve_state_drop(serve_service *service, serve_state *state);
 
-/* An encoder of the state's model, for this thread until it is given back. */
-adah_code serve_encoder_take(serve_state *state, adah_encoder **encoder, adah_status *status);
-void serve_encoder_give(serve_state *state, adah_encoder *encoder);
+/* An encoder of the state's model, for this thread until it is given back. One of pictures takes texts, too; those of texts are kept apart,
+ * because they are small. */
+adah_code serve_encoder_take(serve_state *state, adah_modality of, adah_encoder **encoder, adah_status *status);
+void serve_encoder_give(serve_state *state, adah_modality of, adah_encoder *encoder);
 
 /* Calls `change` with a writer of the index, commits, and makes the outcome the present state: all or nothing, one
  * after another. `model`: what the codes were made by. ADAH_ERROR_MISMATCH with *is_other_model 1: it is no longer
