@@ -11,12 +11,11 @@
  * a time by which the phase must be over, and serve_http_watch shuts down those that are late. */
 #define _GNU_SOURCE
 #include "http.h"
+#include "listen.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <microhttpd.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -34,8 +33,7 @@ enum {
     HEAD_BYTES_MAX = 16 << 10,   /* URL and headers */
     CONNECTION_BYTES = 64 << 10, /* libmicrohttpd's own limit, beyond which its answer is no JSON */
     BODIES_AT_ONCE = 16,         /* of the greatest size, in memory */
-    DRAINED_MAX = 4,             /* bodies of the greatest size that a refused one may measure */
-    BACKLOG = 512
+    DRAINED_MAX = 4              /* bodies of the greatest size that a refused one may measure */
 };
 
 typedef enum phase { IDLE, RECEIVING, WORKING, SENDING, EXPIRED } phase;
@@ -53,6 +51,7 @@ typedef struct connection {
 struct serve_http {
     serve_server *server;
     struct MHD_Daemon *daemon;
+    serve_listener *listener;
     pthread_mutex_t lock; /* of the list */
     connection *first;
     serve_work *work;
@@ -656,8 +655,11 @@ static void note_connection(void *context, struct MHD_Connection *c, void **own,
     serve_http *h = context;
     if (what == MHD_CONNECTION_NOTIFY_STARTED)
         open_connection(h, c, own);
-    else if (*own)
-        close_connection(h, *own);
+    else {
+        if (*own)
+            close_connection(h, *own);
+        serve_listener_release(h->listener);
+    }
     serve_metrics_connection(h->server->metrics, what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
 }
 
@@ -666,49 +668,6 @@ static void note_connection(void *context, struct MHD_Connection *c, void **own,
 static adah_code fail(adah_status *status, adah_code code, const char *format, const char *what) {
     snprintf(status->message, sizeof status->message, format, what);
     return status->code = code;
-}
-
-static int is_loopback_address(const struct sockaddr *a) {
-    if (a->sa_family == AF_INET)
-        return (ntohl(((const struct sockaddr_in *)(const void *)a)->sin_addr.s_addr) >> 24) == 127;
-    return a->sa_family == AF_INET6 &&
-           IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)(const void *)a)->sin6_addr);
-}
-
-adah_code serve_http_listen(const char *address, int *port, int *listening, int *is_loopback, adah_status *status) {
-    char service[16], message[600];
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE}, *found = NULL;
-    snprintf(service, sizeof service, "%d", *port);
-    const int failed = getaddrinfo(address, service, &hints, &found);
-    if (failed) {
-        snprintf(message, sizeof message, "%.300s: %s", address, gai_strerror(failed));
-        return fail(status, ADAH_ERROR_ARGUMENT, "--address %s", message);
-    }
-    const int one = 1;
-    union {
-        struct sockaddr plain;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        struct sockaddr_storage any;
-    } bound;
-    socklen_t n = sizeof bound;
-    const int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd >= 0)
-        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    const int is_open = fd >= 0 && bind(fd, found->ai_addr, found->ai_addrlen) == 0 && listen(fd, BACKLOG) == 0 &&
-                        getsockname(fd, &bound.plain, &n) == 0;
-    const int reason = errno;
-    freeaddrinfo(found);
-    if (!is_open) {
-        if (fd >= 0)
-            close(fd);
-        snprintf(message, sizeof message, "%.300s, port %d: %s", address, *port, strerror(reason));
-        return fail(status, ADAH_ERROR_IO, "cannot listen on %s", message);
-    }
-    *port = ntohs(bound.plain.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
-    *is_loopback = is_loopback_address(&bound.plain);
-    *listening = fd;
-    return ADAH_OK;
 }
 
 /* A PEM file as text. */
@@ -729,16 +688,25 @@ static adah_code read_pem(const char *path, char **text, adah_status *status) {
     return ADAH_OK;
 }
 
-static adah_code start_daemon(serve_http *h, int listening, char *certificate, char *key, adah_status *status) {
+static int add_connection(void *context, int fd, const struct sockaddr *address, socklen_t n_bytes) {
+    serve_http *h = context;
+    return MHD_add_connection(h->daemon, fd, address, n_bytes) == MHD_YES;
+}
+
+static adah_code start_daemon(serve_http *h, char *certificate, char *key, adah_status *status) {
     const serve_options *o = &h->server->options;
     const struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, certificate}, {MHD_OPTION_HTTPS_MEM_KEY, 0, key}, {MHD_OPTION_END, 0, NULL}};
     const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
-    const unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | (certificate ? MHD_USE_TLS : 0);
+    const unsigned flags =
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET |
+        MHD_ALLOW_SUSPEND_RESUME | (certificate ? MHD_USE_TLS : 0);
+    /* The listener keeps the limit; a thread that is at its own would close what it is given without a word. One more:
+     * that which is being closed counts there until it is. */
+    const unsigned n_connections_max = (unsigned)o->n_threads * ((unsigned)o->n_connections_max + 1);
     h->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, take, h, MHD_OPTION_LISTEN_SOCKET, listening, MHD_OPTION_THREAD_POOL_SIZE,
-        (unsigned)o->n_threads, MHD_OPTION_CONNECTION_LIMIT, (unsigned)o->n_connections_max,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+        flags, 0, NULL, NULL, take, h, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)o->n_threads,
+        MHD_OPTION_CONNECTION_LIMIT, n_connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
         /* The watch ends what is late; this is for what it should miss. */
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(2 * o->timeout_seconds + 5), MHD_OPTION_NOTIFY_COMPLETED,
         end_request, h, MHD_OPTION_URI_LOG_CALLBACK, begin_request, h, MHD_OPTION_NOTIFY_CONNECTION, note_connection,
@@ -771,7 +739,13 @@ adah_code serve_http_start(serve_server *server, int listening, serve_http **htt
         pthread_mutex_init(&h->lock, NULL);
         code = serve_work_start(server->options.n_threads, &h->work, status);
         if (code == ADAH_OK)
-            code = start_daemon(h, listening, certificate, key, status);
+            code = start_daemon(h, certificate, key, status);
+        if (code == ADAH_OK) {
+            code = serve_listener_start(listening, server->options.n_connections_max, add_connection, h, &h->listener,
+                                        status);
+            if (code != ADAH_OK)
+                MHD_stop_daemon(h->daemon);
+        }
         if (code != ADAH_OK)
             free_http(h);
         else
@@ -785,9 +759,7 @@ adah_code serve_http_start(serve_server *server, int listening, serve_http **htt
 }
 
 void serve_http_stop(serve_http *h, int seconds) {
-    const int listening = MHD_quiesce_daemon(h->daemon);
-    if (listening >= 0)
-        shutdown(listening, SHUT_RD); /* refuses from now on; who was in the queue is told so */
+    serve_listener_stop(h->listener);
     const uint64_t until = nanoseconds() + (uint64_t)seconds * 900000000u;
     while (atomic_load(&h->n_requests) > 0 && nanoseconds() < until) {
         usleep(5000);
@@ -801,7 +773,6 @@ void serve_http_stop(serve_http *h, int seconds) {
         _exit(0);
     }
     MHD_stop_daemon(h->daemon);
-    if (listening >= 0)
-        close(listening);
+    serve_listener_free(h->listener);
     free_http(h);
 }

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "serve.h"
 #include "http.h"
+#include "listen.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -110,7 +111,7 @@ adah_code serve_run(const serve_options *options, adah_status *status) {
     int port = options->port, listening, is_loopback = 0;
     if (s.options.n_threads <= 0)
         s.options.n_threads = sysconf(_SC_NPROCESSORS_ONLN) > 2 ? (int)sysconf(_SC_NPROCESSORS_ONLN) : 2;
-    adah_code code = serve_http_listen(options->address, &port, &listening, &is_loopback, status);
+    adah_code code = serve_listen(options->address, &port, &listening, &is_loopback, status);
     if (code != ADAH_OK)
         return code;
     /* Threads that are started have these blocked, too; this one waits for them. They stay blocked: one that comes while the server
