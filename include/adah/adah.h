@@ -38,12 +38,14 @@ typedef enum adah_code {
     ADAH_ERROR_MISMATCH,  /* two things do not belong together: model and index, weights and network */
     ADAH_ERROR_MEMORY,    /* out of memory */
     ADAH_ERROR_CANCELLED, /* the progress callback asked to stop */
-    ADAH_ERROR_INTERNAL   /* a fault of the library itself */
+    ADAH_ERROR_INTERNAL,  /* a fault of the library itself */
+    ADAH_ERROR_UNCERTAIN  /* the disk failed such that nobody knows whether a change is on it (adah_index_writer_commit) */
 } adah_code;
 
 typedef struct adah_status {
     adah_code code;
     char message[2048];
+    int system_error; /* with ADAH_ERROR_IO and _UNCERTAIN: errno of the call that was refused; 0: none was */
 } adah_status;
 
 const char *adah_code_name(adah_code code);
@@ -375,6 +377,7 @@ typedef struct adah_index_entry {
  * version, of a machine with another byte order, or damaged. Contents beyond the headers are checked when they are used. */
 adah_code adah_index_open(const char *path, adah_index **index, adah_status *status);
 void adah_index_close(adah_index *index); /* drops one reference */
+adah_index *adah_index_share(adah_index *index); /* one reference more, to be closed like any; returns index. Any thread. */
 /* The newest state of the collection that `index` is a state of: what this or another process has committed since. *latest is
  * closed like any index, and may be `index` itself, once more referenced. Any thread. */
 adah_code adah_index_latest(adah_index *index, adah_index **latest, adah_status *status);
@@ -455,7 +458,7 @@ typedef struct adah_index_item {
  * forms a batch that readers see, and a crash leaves, whole or not at all. */
 typedef struct adah_index_writer adah_index_writer;
 
-/* Opens an index for writing. ADAH_ERROR_IO: another writer has it. */
+/* Opens an index for writing. ADAH_ERROR_IO with system_error EWOULDBLOCK: another writer has it. */
 adah_code adah_index_writer_open(const char *path, adah_index_writer **writer, adah_status *status);
 /* Publishes an empty index, over any file at `path`, and opens it. model NULL: codes of an unknown model, of n_bits bits. */
 adah_code adah_index_writer_create(const char *path, const adah_model *model, size_t n_bits, adah_index_writer **writer,
@@ -472,12 +475,13 @@ adah_code adah_index_writer_add_codes(adah_index_writer *writer, size_t n, const
 /* Of a record that is there. ADAH_ERROR_MISMATCH: there is none with this id. */
 adah_code adah_index_writer_replace(adah_index_writer *writer, const adah_index_item *item, adah_status *status);
 adah_code adah_index_writer_delete(adah_index_writer *writer, uint64_t id, adah_status *status);
-/* Returns when the batch is on disk. On failure the batch is dropped and the index is as before it. Only when the disk fails to
- * sync it, or memory runs out behind that, the batch may be there all the same: the writer then refuses all further calls, and
- * one opened anew shows what is there. */
+/* Returns when the batch is on disk; readers see it from then on. On failure the batch is dropped and the index is as before it, on disk,
+ * too; after a sync that failed the writer refuses all further calls, and one opened anew makes sure of what is there. Only with
+ * ADAH_ERROR_UNCERTAIN nobody knows: the disk failed to take back what it had failed to take. */
 adah_code adah_index_writer_commit(adah_index_writer *writer, adah_status *status);
 /* Writes the collection anew without what is deleted, in order of id, with search tables where they pay; atomic, can be
- * cancelled. ADAH_ERROR_ARGUMENT: there are changes that are not committed. */
+ * cancelled. ADAH_ERROR_ARGUMENT: there are changes that are not committed. When only the sync of the folder fails, the compacted file is
+ * in place, but a power cut may bring back the one before, with the same records: ADAH_ERROR_IO says so. */
 adah_code adah_index_writer_compact(adah_index_writer *writer, adah_progress progress, adah_status *status);
 
 /* ---- exchange with other programs ---- */

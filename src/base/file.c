@@ -42,17 +42,13 @@ static ssize_t write_some_at(int fd, const void *bytes, size_t n_bytes, off_t of
     return pwrite(fd, bytes, n_bytes, offset);
 }
 
-static adah_code fail_io(adah_status *status, const char *path, const char *what) {
-    return adah_fail(status, ADAH_ERROR_IO, "%s: %s: %s", path, what, strerror(errno));
-}
-
 adah_code adah_file_write_at(int fd, const char *path, const void *bytes, size_t n_bytes, uint64_t offset, adah_status *status) {
     for (size_t done = 0; done < n_bytes;) {
         ssize_t n = write_some_at(fd, (const uint8_t *)bytes + done, n_bytes - done, (off_t)(offset + done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            return fail_io(status, path, "cannot write");
+            return adah_fail_system(status, path, "cannot write");
         done += (size_t)n;
     }
     return ADAH_OK;
@@ -62,11 +58,11 @@ adah_code adah_file_write_at(int fd, const char *path, const void *bytes, size_t
 static adah_code open_regular(const char *path, int *fd, size_t *n_bytes, adah_status *status) {
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (*fd < 0)
-        return fail_io(status, path, "cannot open");
+        return adah_fail_system(status, path, "cannot open");
     struct stat info;
     adah_code code = ADAH_OK;
     if (fstat(*fd, &info) != 0)
-        code = fail_io(status, path, "cannot read its size");
+        code = adah_fail_system(status, path, "cannot read its size");
     else if (!S_ISREG(info.st_mode))
         code = adah_fail(status, ADAH_ERROR_IO, "%s: not a regular file", path);
     if (code != ADAH_OK) {
@@ -86,7 +82,7 @@ adah_code adah_file_open_map(const char *path, adah_file_map *map, adah_status *
     if (n_bytes) {
         void *p = mmap(NULL, n_bytes, PROT_READ, MAP_SHARED, fd, 0);
         if (p == MAP_FAILED)
-            code = fail_io(status, path, "cannot map");
+            code = adah_fail_system(status, path, "cannot map");
         else
             *map = (adah_file_map){p, n_bytes};
     }
@@ -121,7 +117,7 @@ adah_code adah_file_read(const char *path, size_t max_bytes, uint8_t **bytes, si
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
-            code = fail_io(status, path, "cannot read");
+            code = adah_fail_system(status, path, "cannot read");
         else if (n == 0)
             size = done; /* the file shrank meanwhile */
         else
@@ -178,7 +174,7 @@ static adah_code give_name(adah_file_writer *w, adah_status *status) {
         if (errno != EEXIST)
             break;
     }
-    return fail_io(status, w->path, "cannot be named");
+    return adah_fail_system(status, w->path, "cannot be named");
 }
 
 static adah_code create_named(adah_file_writer *w, adah_status *status) {
@@ -186,8 +182,8 @@ static adah_code create_named(adah_file_writer *w, adah_status *status) {
     umask(mask);
     w->fd = mkostemp(w->temporary, O_CLOEXEC);
     if (w->fd < 0)
-        return fail_io(status, w->path, "cannot create");
-    return fchmod(w->fd, 0666 & ~mask) == 0 ? ADAH_OK : fail_io(status, w->path, "cannot set its mode");
+        return adah_fail_system(status, w->path, "cannot create");
+    return fchmod(w->fd, 0666 & ~mask) == 0 ? ADAH_OK : adah_fail_system(status, w->path, "cannot set its mode");
 }
 
 adah_code adah_file_create(const char *path, adah_file_writer **out, adah_status *status) {
@@ -252,13 +248,22 @@ adah_code adah_file_patch(adah_file_writer *w, uint64_t offset, const void *byte
     return adah_file_write_at(w->fd, w->path, bytes, n_bytes, offset, status);
 }
 
-/* Makes the rename itself durable. A file system that cannot fsync a folder is no error. */
-static void sync_folder(const char *folder) {
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0) {
-        fsync(fd);
+/* A folder that may not be read, and a file system that knows no fsync of folders, are no error: then the system decides when. */
+static adah_code sync_folder(const char *folder, const char *path, adah_status *status) {
+    const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const int failed = fd < 0 ? errno != EACCES && errno != EPERM
+                              : fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP && errno != EBADF && errno != EROFS;
+    const adah_code code = failed ? adah_fail_system(status, path, "its name cannot be written to disk") : ADAH_OK;
+    if (fd >= 0)
         close(fd);
-    }
+    return code;
+}
+
+adah_code adah_file_sync_name(const char *path, adah_status *status) {
+    char *folder = folder_of(path);
+    const adah_code code = folder ? sync_folder(folder, path, status) : adah_fail_memory(status, strlen(path) + 1);
+    adah_memory_free(folder);
+    return code;
 }
 
 adah_code adah_file_commit(adah_file_writer *w, adah_status *status) { return adah_file_commit_locked(w, NULL, status); }
@@ -278,19 +283,19 @@ adah_code adah_file_commit_locked(adah_file_writer *w, int *fd, adah_status *sta
     if (code == ADAH_OK && fd)
         take_owner_and_mode(w);
     if (code == ADAH_OK && fd && flock(w->fd, LOCK_EX | LOCK_NB) != 0)
-        code = fail_io(status, w->path, "cannot lock");
+        code = adah_fail_system(status, w->path, "cannot lock");
     if (code == ADAH_OK && w->is_nameless)
         code = give_name(w, status); /* before fsync: some file systems sync nothing of a file without a name */
     if (code == ADAH_OK && fsync(w->fd) != 0)
-        code = fail_io(status, w->path, "cannot write to disk");
+        code = adah_fail_system(status, w->path, "cannot write to disk");
     if (code == ADAH_OK && rename(w->temporary, w->path) != 0)
-        code = fail_io(status, w->path, "cannot rename into place");
+        code = adah_fail_system(status, w->path, "cannot rename into place");
     if (code == ADAH_OK) {
-        sync_folder(w->folder);
-        if (fd)
+        code = sync_folder(w->folder, w->path, status);
+        if (code == ADAH_OK && fd)
             *fd = w->fd;
         else
-            close(w->fd);
+            close(w->fd); /* what it could tell, fsync has told */
         w->fd = -1;
     }
     adah_file_abort(w);
@@ -360,7 +365,7 @@ adah_code adah_file_make_folder(const char *path, adah_status *status) {
         *p = '\0';
         struct stat info;
         if (mkdir(copy, 0777) != 0 && (errno != EEXIST || stat(copy, &info) != 0 || !S_ISDIR(info.st_mode)))
-            code = fail_io(status, copy, "cannot create folder");
+            code = adah_fail_system(status, copy, "cannot create folder");
         *p = end;
         if (!end)
             break;

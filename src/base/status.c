@@ -1,8 +1,10 @@
 /* status.c - formats the one message that a failed call leaves behind. */
 #include "base/status.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 adah_code adah_fail(adah_status *status, adah_code code, const char *format, ...) {
     if (status) {
@@ -11,8 +13,17 @@ adah_code adah_fail(adah_status *status, adah_code code, const char *format, ...
         vsnprintf(status->message, sizeof status->message, format, arguments);
         va_end(arguments);
         status->code = code;
+        status->system_error = 0;
     }
     return code;
+}
+
+adah_code adah_fail_system(adah_status *status, const char *path, const char *what) {
+    const int reason = errno;
+    adah_fail(status, ADAH_ERROR_IO, "%s: %s: %s", path, what, strerror(reason));
+    if (status)
+        status->system_error = reason;
+    return ADAH_ERROR_IO;
 }
 
 adah_code adah_fail_memory(adah_status *status, size_t n_bytes) {
@@ -29,6 +40,7 @@ const char *adah_code_name(adah_code code) {
     case ADAH_ERROR_MEMORY: return "memory";
     case ADAH_ERROR_CANCELLED: return "cancelled";
     case ADAH_ERROR_INTERNAL: return "internal";
+    case ADAH_ERROR_UNCERTAIN: return "uncertain";
     }
     return "unknown";
 }

@@ -12,6 +12,9 @@
 adah_code adah_fail(adah_status *status, adah_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* A call of the system that was just refused, by errno: ADAH_ERROR_IO, "PATH: WHAT: why", and the errno. */
+adah_code adah_fail_system(adah_status *status, const char *path, const char *what);
+
 /* The one message for every failed allocation of n_bytes. */
 adah_code adah_fail_memory(adah_status *status, size_t n_bytes);
 

@@ -4,12 +4,15 @@
  * reaches beyond its end, so that what is appended later appears in it; where that is not enough another map is made,
  * and the old one stays for the segments that point into it.
  *
- * Which segments count: all that the newest mark acknowledges, or the file is damaged; behind them, those that are
- * whole with every checksum right. What follows is a batch that was never acknowledged, and is not looked at. */
+ * Which segments count: those that the newest mark acknowledges, or the file is damaged. A mark that a writer has written
+ * but not yet synced does not count; while it is like that the writer holds a lock that tells so. What lies behind the acknowledged
+ * segments is a batch in the making, or what is left of one, and is not looked at. Only where the other mark is damaged, and so
+ * may have been the newest, a segment that is whole with every checksum right counts, too. */
 #define _GNU_SOURCE
 #define XXH_INLINE_ALL
 #include "base/file.h"
 #include "base/memory.h"
+#include "index/index_builder.h"
 #include "index/index_state.h"
 
 #include <errno.h>
@@ -41,7 +44,6 @@ struct adah_collection {
     size_t n_segments, segment_capacity;
     uint64_t end, next_id, n_rows;
     size_t n_labels;
-    uint64_t acknowledged_end; /* as the newest mark says */
 };
 
 /* ---------------------------------------------------------------- bitmaps */
@@ -111,7 +113,7 @@ static void collection_drop(adah_collection *c) {
 static adah_code file_size(const adah_collection *c, uint64_t *n_bytes, adah_status *status) {
     struct stat info;
     if (fstat(c->fd, &info) != 0)
-        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot read its size: %s", c->path, strerror(errno));
+        return adah_fail_system(status, c->path, "cannot read its size");
     *n_bytes = (uint64_t)info.st_size;
     return ADAH_OK;
 }
@@ -128,7 +130,7 @@ static adah_code map_file(adah_collection *c, uint64_t n_bytes, adah_status *sta
     const size_t n_mapped = ((size_t)n_bytes + n_ahead) / PAGE_BYTES * PAGE_BYTES;
     void *p = mmap(NULL, n_mapped, PROT_READ, MAP_SHARED, c->fd, 0);
     if (p == MAP_FAILED)
-        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot map %zu bytes: %s", c->path, n_mapped, strerror(errno));
+        return adah_fail_system(status, c->path, "cannot map it");
     c->maps[c->n_maps++] = (adah_file_map){p, n_mapped};
     return ADAH_OK;
 }
@@ -138,7 +140,7 @@ static adah_code read_header(adah_collection *c, uint64_t n_bytes, adah_status *
     uint8_t bytes[sizeof *h] = {0};
     const size_t n_wanted = n_bytes < sizeof bytes ? (size_t)n_bytes : sizeof bytes;
     if (pread(c->fd, bytes, n_wanted, 0) != (ssize_t)n_wanted)
-        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot read its header: %s", c->path, strerror(errno));
+        return adah_fail_system(status, c->path, "cannot read its header");
     if (n_bytes < sizeof h->magic || memcmp(bytes, adah_index_magic, sizeof h->magic) != 0)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not an adah index", c->path);
     memcpy(h, bytes, sizeof *h);
@@ -170,14 +172,58 @@ static int mark_is_whole(const adah_collection *c, const adah_index_mark *mark) 
            XXH3_64bits(mark, offsetof(adah_index_mark, checksum)) == mark->checksum;
 }
 
-/* The newer of the marks that are whole. */
-static adah_code read_marks(const adah_collection *c, adah_index_mark *newest, adah_status *status) {
+static int is_zero(const adah_index_mark *mark) {
+    static const adah_index_mark zero;
+    return memcmp(mark, &zero, sizeof zero) == 0;
+}
+
+/* The number of segments in the mark that a writer has not synced yet; 0: there is none. */
+static uint64_t unsynced_mark(const adah_collection *c) {
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = ADAH_INDEX_LOCK_AT};
+    if (fcntl(c->fd, F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK || lock.l_start < ADAH_INDEX_LOCK_AT)
+        return 0;
+    return (uint64_t)(lock.l_start - ADAH_INDEX_LOCK_AT);
+}
+
+/* Places that cannot be read are zero. */
+static void read_places(const adah_collection *c, adah_index_mark mark[ADAH_INDEX_N_MARKS]) {
+    memset(mark, 0, ADAH_INDEX_N_MARKS * sizeof *mark);
+    for (int i = 0; i < ADAH_INDEX_N_MARKS; i++)
+        if (pread(c->fd, &mark[i], sizeof *mark, ADAH_INDEX_MARK_AT + i * ADAH_INDEX_MARK_STEP) != (ssize_t)sizeof *mark)
+            memset(&mark[i], 0, sizeof *mark);
+}
+
+/* Both marks as they are on disk, whatever a writer does meanwhile: the place that it has not synced is zero. */
+static adah_code read_marks(const adah_collection *c, adah_index_mark mark[ADAH_INDEX_N_MARKS], adah_status *status) {
+    enum { ATTEMPTS = 10000 };
+    for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+        adah_index_mark again[ADAH_INDEX_N_MARKS];
+        const uint64_t unsynced = unsynced_mark(c);
+        read_places(c, mark);
+        if (unsynced_mark(c) != unsynced)
+            continue;
+        if (unsynced) {
+            memset(&mark[unsynced % ADAH_INDEX_N_MARKS], 0, sizeof *mark);
+            return ADAH_OK;
+        }
+        read_places(c, again);
+        if (memcmp(mark, again, sizeof again) == 0)
+            return ADAH_OK;
+    }
+    return adah_fail(status, ADAH_ERROR_IO, "%s: its marks are being written all the time", c->path);
+}
+
+/* The newest of the marks that are whole. *other_is_damaged: that one may have been newer. */
+static adah_code newest_mark(const adah_collection *c, adah_index_mark *newest, int *other_is_damaged, adah_status *status) {
+    adah_index_mark mark[ADAH_INDEX_N_MARKS];
+    ADAH_TRY(read_marks(c, mark, status));
     *newest = (adah_index_mark){.magic = {0}};
+    *other_is_damaged = 0;
     for (int i = 0; i < ADAH_INDEX_N_MARKS; i++) {
-        adah_index_mark mark;
-        if (pread(c->fd, &mark, sizeof mark, ADAH_INDEX_MARK_AT + i * ADAH_INDEX_MARK_STEP) == (ssize_t)sizeof mark &&
-            mark_is_whole(c, &mark) && (!newest->magic[0] || mark.n_segments > newest->n_segments))
-            *newest = mark;
+        if (!mark_is_whole(c, &mark[i]))
+            *other_is_damaged |= !is_zero(&mark[i]);
+        else if (!newest->magic[0] || mark[i].n_segments > newest->n_segments)
+            *newest = mark[i];
     }
     return newest->magic[0] ? ADAH_OK
                             : adah_index_fail_damaged(c->path, status, "no mark tells how far it was written");
@@ -198,53 +244,67 @@ static adah_code push_segment(adah_collection *c, const adah_segment *s, adah_st
     return ADAH_OK;
 }
 
-/* Reads the segments that are there beyond those known. Called with the lock held. */
+/* Reads the next segment, which ends at `end` at the latest. */
+static adah_code read_segment(adah_collection *c, uint64_t end, adah_status *status) {
+    const adah_segment_expected expected = {c->path,    c->header.file_number, c->n_segments, c->n_rows,
+                                            c->next_id, c->header.n_bits,      c->n_labels};
+    adah_segment s = {.path = NULL};
+    ADAH_TRY(map_file(c, end, status));
+    adah_code code =
+        adah_segment_read(&expected, c->maps[c->n_maps - 1].bytes + c->end, (size_t)(end - c->end), &s, status);
+    if (code == ADAH_OK)
+        code = push_segment(c, &s, status);
+    if (code != ADAH_OK)
+        adah_segment_release(&s);
+    return code;
+}
+
+/* Reads the segments beyond those known that a mark acknowledges. Called with the lock held. */
+static adah_code read_acknowledged(adah_collection *c, const adah_index_mark *mark, adah_status *status) {
+    uint64_t n_bytes = 0;
+    ADAH_TRY(file_size(c, &n_bytes, status));
+    if (n_bytes < mark->end)
+        return adah_index_fail_damaged(c->path, status, "%llu bytes, expected at least %llu", (ull)n_bytes,
+                                       (ull)mark->end);
+    while (c->n_segments < mark->n_segments && c->end < mark->end)
+        ADAH_TRY(read_segment(c, mark->end, status));
+    if (c->n_segments < mark->n_segments || (c->n_segments == mark->n_segments && c->end != mark->end))
+        return adah_index_fail_damaged(c->path, status, "%zu segments end at byte %llu; %llu should, at byte %llu",
+                                       c->n_segments, (ull)c->end, (ull)mark->n_segments, (ull)mark->end);
+    return ADAH_OK;
+}
+
+/* Reads a segment that lies behind the acknowledged ones if it is whole. */
+static adah_code read_unmarked(adah_collection *c, adah_status *status) {
+    const adah_segment_expected expected = {c->path,    c->header.file_number, c->n_segments, c->n_rows,
+                                            c->next_id, c->header.n_bits,      c->n_labels};
+    uint64_t n_bytes = 0;
+    int is_whole = 0;
+    ADAH_TRY(file_size(c, &n_bytes, status));
+    if (n_bytes > c->end)
+        ADAH_TRY(adah_segment_find_whole(&expected, c->fd, c->end, n_bytes - c->end, &is_whole, status));
+    if (!is_whole)
+        return ADAH_OK;
+    const adah_code code = read_segment(c, n_bytes, status);
+    return code == ADAH_ERROR_FORMAT ? ADAH_OK : code;
+}
+
+/* Reads what is there beyond the segments known. Called with the lock held. */
 static adah_code read_more(adah_collection *c, adah_status *status) {
     adah_index_mark mark;
-    uint64_t n_bytes = 0;
-    ADAH_TRY(read_marks(c, &mark, status)); /* before the size: what the mark tells of is inside it */
-    ADAH_TRY(file_size(c, &n_bytes, status));
-    if (n_bytes < mark.end)
-        return adah_index_fail_damaged(c->path, status, "%llu bytes, expected at least %llu", (ull)n_bytes,
-                                       (ull)mark.end);
-    c->acknowledged_end = mark.end;
-    while (c->end < n_bytes) {
-        const int is_acknowledged = c->n_segments < mark.n_segments;
-        const adah_segment_expected expected = {c->path,    c->header.file_number, c->n_segments, c->n_rows,
-                                                c->next_id, c->header.n_bits,      c->n_labels};
-        const uint64_t n_limit = is_acknowledged ? mark.end : n_bytes;
-        int is_whole = is_acknowledged && c->end <= n_limit;
-        if (!is_acknowledged)
-            ADAH_TRY(adah_segment_find_whole(&expected, c->fd, c->end, n_bytes - c->end, &is_whole, status));
-        if (!is_whole)
-            break;
-        ADAH_TRY(map_file(c, n_bytes, status));
-        adah_segment s = {.path = NULL};
-        adah_code code = adah_segment_read(&expected, c->maps[c->n_maps - 1].bytes + c->end,
-                                           (size_t)(n_limit - c->end), &s, status);
-        if (code == ADAH_OK)
-            code = push_segment(c, &s, status);
-        if (code != ADAH_OK)
-            adah_segment_release(&s);
-        if (code == ADAH_ERROR_FORMAT && !is_acknowledged)
-            break;
-        ADAH_TRY(code);
-        if (c->n_segments == mark.n_segments && c->end != mark.end)
-            break;
-    }
-    if (c->n_segments < mark.n_segments || (c->n_segments == mark.n_segments && c->end != mark.end))
-        return adah_index_fail_damaged(c->path, status, "%zu segments end at byte %llu; %llu should, at byte %llu",
-                                       c->n_segments, (ull)c->end, (ull)mark.n_segments, (ull)mark.end);
-    return ADAH_OK;
+    int other_is_damaged = 0;
+    ADAH_TRY(newest_mark(c, &mark, &other_is_damaged, status));
+    ADAH_TRY(read_acknowledged(c, &mark, status));
+    return other_is_damaged && c->n_segments == mark.n_segments ? read_unmarked(c, status) : ADAH_OK;
 }
 
 static adah_code open_file(adah_collection *c, adah_status *status) {
     struct stat info;
     c->fd = open(c->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (c->fd < 0)
-        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot open: %s", c->path, strerror(errno));
+        return adah_fail_system(status, c->path, "cannot open");
     if (fstat(c->fd, &info) != 0)
-        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot read its size: %s", c->path, strerror(errno));
+        return adah_fail_system(status, c->path, "cannot read its size");
     if (!S_ISREG(info.st_mode))
         return adah_fail(status, ADAH_ERROR_IO, "%s: not a regular file", c->path);
     c->device = info.st_dev;
@@ -394,21 +454,56 @@ adah_code adah_index_read_more(adah_index *x, adah_index **latest, adah_status *
     adah_collection *c = x->collection;
     pthread_mutex_lock(&c->lock);
     adah_code code = read_more(c, status);
-    if (code == ADAH_OK && c->n_segments == x->n_segments) {
-        atomic_fetch_add_explicit(&x->n_references, 1, memory_order_relaxed);
-        *latest = x;
-    } else if (code == ADAH_OK) {
+    if (code == ADAH_OK && c->n_segments == x->n_segments)
+        *latest = adah_index_share(x);
+    else if (code == ADAH_OK)
         code = make_state(c, x, latest, status);
-    }
     pthread_mutex_unlock(&c->lock);
     return code;
+}
+
+/* Called with the lock held. */
+static void forget_after(adah_collection *c, const adah_index *x) {
+    while (c->n_segments > x->n_segments) {
+        adah_segment *s = c->segments[--c->n_segments];
+        adah_segment_release(s);
+        adah_memory_free(s);
+    }
+    c->end = x->end;
+    c->next_id = x->next_id;
+    c->n_rows = x->n_rows;
+    c->n_labels = x->n_labels;
+}
+
+adah_code adah_index_look_ahead(adah_index *x, const adah_index_mark *mark, adah_index **next, adah_status *status) {
+    adah_collection *c = x->collection;
+    pthread_mutex_lock(&c->lock);
+    adah_code code = read_acknowledged(c, mark, status);
+    if (code == ADAH_OK)
+        code = make_state(c, x, next, status);
+    if (code != ADAH_OK)
+        forget_after(c, x);
+    pthread_mutex_unlock(&c->lock);
+    return code;
+}
+
+void adah_index_look_back(adah_index *x, adah_index *next) {
+    adah_index_close(next);
+    pthread_mutex_lock(&x->collection->lock);
+    forget_after(x->collection, x);
+    pthread_mutex_unlock(&x->collection->lock);
+}
+
+adah_index *adah_index_share(adah_index *x) {
+    atomic_fetch_add_explicit(&x->n_references, 1, memory_order_relaxed);
+    return x;
 }
 
 adah_code adah_index_latest(adah_index *x, adah_index **latest, adah_status *status) {
     const adah_collection *c = x->collection;
     struct stat info;
     if (stat(c->path, &info) != 0)
-        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot open: %s", c->path, strerror(errno));
+        return adah_fail_system(status, c->path, "cannot open");
     if (info.st_dev != c->device || info.st_ino != c->inode)
         return adah_index_open(c->path, latest, status);
     return adah_index_read_more(x, latest, status);
@@ -428,11 +523,15 @@ uint64_t adah_index_unfinished_bytes(const adah_index *x) {
     return file_size(x->collection, &n_bytes, NULL) == ADAH_OK && n_bytes > x->end ? n_bytes - x->end : 0;
 }
 
-uint64_t adah_index_unmarked_from(const adah_index *x) {
-    pthread_mutex_lock(&x->collection->lock);
-    const uint64_t end = x->collection->acknowledged_end;
-    pthread_mutex_unlock(&x->collection->lock);
-    return end < x->end ? end : x->end;
+adah_code adah_index_marks(const adah_index *x, adah_index_mark mark[ADAH_INDEX_N_MARKS], adah_status *status) {
+    const size_t own = x->n_segments % ADAH_INDEX_N_MARKS;
+    ADAH_TRY(read_marks(x->collection, mark, status));
+    for (size_t i = 0; i < ADAH_INDEX_N_MARKS; i++)
+        if (!mark_is_whole(x->collection, &mark[i]))
+            memset(&mark[i], 0, sizeof *mark);
+    if (mark[own].n_segments != x->n_segments) /* it was damaged */
+        mark[own] = adah_index_make_mark(x->collection->header.file_number, x->n_segments, x->end);
+    return ADAH_OK;
 }
 
 uint64_t adah_index_file_number(const adah_index *x) { return x->collection->header.file_number; }
@@ -549,7 +648,7 @@ static adah_code verify_front(const adah_collection *c, adah_status *status) {
         uint8_t *at = front + ADAH_INDEX_MARK_AT + i * ADAH_INDEX_MARK_STEP;
         adah_index_mark mark;
         memcpy(&mark, at, sizeof mark);
-        if (memcmp(at, zeros, sizeof mark) != 0 &&
+        if (!is_zero(&mark) &&
             (!mark_is_whole(c, &mark) || mark.zero[0] || mark.zero[1] || mark.zero[2]))
             return adah_index_fail_damaged(c->path, status, "mark %d is not whole", i);
         memset(at, 0, sizeof mark);

@@ -20,6 +20,9 @@ enum {
     ADAH_INDEX_MAY_IGNORE = 1 /* section flag */
 };
 
+/* While a writer's mark of n segments is not synced, it holds a lock (fcntl's, of the open file) on byte ADAH_INDEX_LOCK_AT + n. */
+#define ADAH_INDEX_LOCK_AT ((int64_t)1 << 62)
+
 static const uint8_t adah_index_magic[8] = {0x89, 'A', 'D', 'A', 'H', '\r', '\n', 0x1a};
 static const uint8_t adah_index_segment_magic[8] = {0x89, 'A', 'D', 'A', 'H', 's', 'e', 'g'};
 static const uint8_t adah_index_mark_magic[8] = {0x89, 'A', 'D', 'A', 'H', 'm', 'r', 'k'};

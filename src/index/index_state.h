@@ -48,10 +48,15 @@ size_t adah_index_segment_of(const adah_index *index, uint64_t row);
 int adah_index_is_alive(const adah_segment_view *view, uint64_t record);
 /* Bytes behind the last whole batch: of one that was never acknowledged. */
 uint64_t adah_index_unfinished_bytes(const adah_index *index);
-/* Where the batches begin that are whole, but that no mark acknowledges; the state's end: there are none. */
-uint64_t adah_index_unmarked_from(const adah_index *index);
 /* adah_index_latest in the same file, whatever file bears its name now. */
 adah_code adah_index_read_more(adah_index *index, adah_index **latest, adah_status *status);
+/* The state after the segment that lies behind `index`, the newest state of its collection, and that this mark, not written yet,
+ * would acknowledge. The segment must be in the file. */
+adah_code adah_index_look_ahead(adah_index *index, const adah_index_mark *mark, adah_index **next, adah_status *status);
+/* It did not come to that: closes `next`, which nobody else may have, and `index` is the newest state again. */
+void adah_index_look_back(adah_index *index, adah_index *next);
+/* What the two places of marks should hold for this state: its own mark, and the other as it is, or zeros if it is damaged. */
+adah_code adah_index_marks(const adah_index *index, adah_index_mark mark[ADAH_INDEX_N_MARKS], adah_status *status);
 uint64_t adah_index_file_number(const adah_index *index);
 
 static inline int adah_bit(const uint64_t *word, uint64_t i) { return (int)(word[i / 64] >> i % 64 & 1); }

@@ -1,8 +1,13 @@
 /* index_writer.c - changes to a collection, in batches that are appended as segments.
  *
- * A commit writes one segment behind the last, syncs it (then it is acknowledged), and notes that in a mark, which
- * reaches the disk with the next sync at the latest. One writer at a time holds a lock (flock) on the file;
- * compaction puts a new, locked file in its place. */
+ * A commit writes one segment behind the last and syncs it, writes the mark that acknowledges it and syncs that: then it is done, and
+ * nothing that could fail is left. Until then readers do not see it (index_file.c). When the first sync fails, the segment is
+ * cut off; when the second fails, the mark is overwritten with what was there before and that is synced; if even that fails nobody
+ * knows what a power cut would leave (ADAH_ERROR_UNCERTAIN). A writer whose sync has failed refuses all further calls: what the system
+ * still holds in memory may not be what is on disk, and a second sync would not tell. Opening a writer makes that sure: it writes both marks
+ * again and syncs them.
+ *
+ * One writer at a time holds a lock (flock) on the file; compaction puts a new, locked file in its place. */
 #define _GNU_SOURCE
 #include "base/file.h"
 #include "base/memory.h"
@@ -34,7 +39,7 @@ struct adah_index_writer {
     uint32_t *record_labels;
     size_t label_capacity;
     int batch_is_broken; /* memory ran out while it was made */
-    int needs_reopening; /* what is on disk is not known */
+    int needs_reopening; /* what is on disk is not known, or cannot be read */
 };
 
 /* ---------------------------------------------------------------- opening */
@@ -45,20 +50,25 @@ static int bears_the_name(int fd, const char *path) {
            named.st_ino == ours.st_ino;
 }
 
+static adah_code fail_busy(adah_status *status, const char *path) {
+    adah_fail(status, ADAH_ERROR_IO, "%s: another writer has the index open", path);
+    if (status)
+        status->system_error = EWOULDBLOCK;
+    return ADAH_ERROR_IO;
+}
+
 /* Opens and locks the file that bears the name now. */
 static adah_code lock_file(const char *path, int *fd, adah_status *status) {
     for (int attempt = 0; attempt < 100; attempt++) {
         *fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK);
         if (*fd < 0)
-            return adah_fail(status, ADAH_ERROR_IO, "%s: cannot open for writing: %s", path, strerror(errno));
+            return adah_fail_system(status, path, "cannot open for writing");
         struct stat ours;
         adah_code code = ADAH_OK;
         if (fstat(*fd, &ours) != 0 || !S_ISREG(ours.st_mode))
             code = adah_fail(status, ADAH_ERROR_IO, "%s: not a regular file", path);
         else if (flock(*fd, LOCK_EX | LOCK_NB) != 0)
-            code = errno == EWOULDBLOCK
-                       ? adah_fail(status, ADAH_ERROR_IO, "%s: another writer has the index open", path)
-                       : adah_fail(status, ADAH_ERROR_IO, "%s: cannot lock: %s", path, strerror(errno));
+            code = errno == EWOULDBLOCK ? fail_busy(status, path) : adah_fail_system(status, path, "cannot lock");
         else if (bears_the_name(*fd, path))
             return ADAH_OK;
         close(*fd); /* a compaction put another file in its place */
@@ -69,54 +79,44 @@ static adah_code lock_file(const char *path, int *fd, adah_status *status) {
     return adah_fail(status, ADAH_ERROR_IO, "%s: is being replaced all the time", path);
 }
 
-static adah_code write_mark(adah_index_writer *w, adah_status *status) {
-    const adah_index_mark mark =
-        adah_index_make_mark(adah_index_file_number(w->state), w->state->n_segments, w->state->end);
-    return adah_file_write_at(w->fd, w->path, &mark, sizeof mark, adah_index_mark_place(mark.n_segments), status);
-}
-
 static adah_code sync_file(adah_index_writer *w, adah_status *status) {
-    return fdatasync(w->fd) == 0
-               ? ADAH_OK
-               : adah_fail(status, ADAH_ERROR_IO, "%s: cannot write to disk: %s", w->path, strerror(errno));
+    if (fdatasync(w->fd) == 0)
+        return ADAH_OK;
+    w->needs_reopening = 1;
+    return adah_fail_system(status, w->path, "cannot write to disk");
 }
 
-/* Writes a whole batch again that no mark acknowledges: if the disk refused it, the kernel may hold it for written,
- * and a sync alone would not try again. Readers see the same bytes. */
-static adah_code write_again(adah_index_writer *w, adah_status *status) {
-    enum { PIECE_BYTES = 1 << 16 };
-    uint64_t at = adah_index_unmarked_from(w->state);
-    uint8_t *piece = at < w->state->end ? adah_memory_alloc(PIECE_BYTES) : NULL;
-    adah_code code = at < w->state->end && !piece ? adah_fail_memory(status, PIECE_BYTES) : ADAH_OK;
-    while (at < w->state->end && code == ADAH_OK) {
-        const uint64_t n_left = w->state->end - at;
-        const ssize_t n = pread(w->fd, piece, n_left < PIECE_BYTES ? (size_t)n_left : PIECE_BYTES, (off_t)at);
-        code = n > 0 ? adah_file_write_at(w->fd, w->path, piece, (size_t)n, at, status)
-                     : adah_fail(status, ADAH_ERROR_IO, "%s: cannot read an unacknowledged batch", w->path);
-        at += n > 0 ? (uint64_t)n : 0;
-    }
-    adah_memory_free(piece);
-    return code;
+static adah_code put_mark(adah_index_writer *w, const adah_index_mark *mark, size_t place, adah_status *status) {
+    return adah_file_write_at(w->fd, w->path, mark, sizeof *mark, ADAH_INDEX_MARK_AT + place * ADAH_INDEX_MARK_STEP, status);
 }
 
-/* Cuts off a batch that was never acknowledged, and acknowledges one whose mark is missing. */
+/* What is not acknowledged is not read, so that failing does no harm. */
+static void cut_off_rest(adah_index_writer *w) {
+    if (adah_index_unfinished_bytes(w->state))
+        (void)!ftruncate(w->fd, (off_t)w->state->end);
+}
+
+/* Sees that the state is on disk: its marks, which a writer that was killed may not have synced, and the name of the file. Then
+ * what lies behind can go. */
 static adah_code recover(adah_index_writer *w, adah_status *status) {
-    if (adah_index_unfinished_bytes(w->state) && ftruncate(w->fd, (off_t)w->state->end) != 0)
-        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot cut off an unfinished batch: %s", w->path,
-                         strerror(errno));
-    ADAH_TRY(write_again(w, status));
+    adah_index_mark mark[ADAH_INDEX_N_MARKS];
+    ADAH_TRY(adah_index_marks(w->state, mark, status));
+    for (size_t i = 0; i < ADAH_INDEX_N_MARKS; i++)
+        ADAH_TRY(put_mark(w, &mark[i], i, status));
     ADAH_TRY(sync_file(w, status));
+    ADAH_TRY(adah_file_sync_name(w->real_path, status));
+    cut_off_rest(w);
     adah_file_remove_leftovers(w->real_path); /* of killed compactions */
-    return write_mark(w, status);
+    return ADAH_OK;
 }
 
-static adah_code load_labels(adah_index_writer *w, adah_status *status) {
-    for (size_t i = 0; i < w->state->n_labels; i++) {
-        const char *name = adah_index_label_name(w->state, (uint32_t)i);
+static adah_code load_labels(const adah_index_writer *w, const adah_index *x, adah_label_set *labels, adah_status *status) {
+    for (size_t i = 0; i < x->n_labels; i++) {
+        const char *name = adah_index_label_name(x, (uint32_t)i);
         uint32_t number = 0;
         if (!name)
             return adah_index_fail_damaged(w->path, status, "the name of label %zu is not whole", i);
-        if (!adah_label_set_number(&w->labels, name, strlen(name), &number))
+        if (!adah_label_set_number(labels, name, strlen(name), &number))
             return adah_fail_memory(status, (i + 1) * sizeof(char *));
         if (number != i)
             return adah_index_fail_damaged(w->path, status, "labels %u and %zu have the same name", number, i);
@@ -128,10 +128,10 @@ static adah_code open_writer(adah_index_writer *w, adah_status *status) {
     ADAH_TRY(lock_file(w->path, &w->fd, status));
     w->real_path = realpath(w->path, NULL);
     if (!w->real_path)
-        return adah_fail(status, ADAH_ERROR_IO, "%s: cannot find where it lies: %s", w->path, strerror(errno));
+        return adah_fail_system(status, w->path, "cannot find where it lies");
     ADAH_TRY(adah_index_open(w->path, &w->state, status));
     w->next_id = w->state->next_id;
-    ADAH_TRY(load_labels(w, status));
+    ADAH_TRY(load_labels(w, w->state, &w->labels, status));
     return recover(w, status);
 }
 
@@ -154,7 +154,7 @@ void adah_index_writer_close(adah_index_writer *w) {
     if (!w)
         return;
     if (w->fd >= 0) {
-        (void)fdatasync(w->fd); /* the last mark: without it the last batch is still found by its checksums */
+        flock(w->fd, LOCK_UN); /* a child of this process may still have the file open for a moment */
         close(w->fd);
     }
     adah_index_close(w->state);
@@ -186,7 +186,7 @@ static void drop_batch(adah_index_writer *w) {
 
 static adah_code check_usable(const adah_index_writer *w, adah_status *status) {
     if (w->needs_reopening)
-        return adah_fail(status, ADAH_ERROR_IO, "%s: an earlier write failed; open the index again", w->path);
+        return adah_fail(status, ADAH_ERROR_IO, "%s: an earlier call failed; open the index again", w->path);
     return ADAH_OK;
 }
 
@@ -296,11 +296,19 @@ static int by_number(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static adah_code write_batch(adah_index_writer *w, adah_status *status) {
+static adah_code check_name(const adah_index_writer *w, adah_status *status) {
+    if (!bears_the_name(w->fd, w->path))
+        return adah_fail(status, ADAH_ERROR_IO, "%s: was removed, or another file was put in its place", w->path);
+    return ADAH_OK;
+}
+
+/* Writes the batch behind the last segment; *mark is what would acknowledge it. */
+static adah_code write_batch(adah_index_writer *w, adah_index_mark *mark, adah_status *status) {
     const uint8_t *bytes;
     size_t n_bytes;
     if (w->batch_is_broken)
         return adah_fail(status, ADAH_ERROR_MEMORY, "%s: memory ran out while this batch was made", w->path);
+    ADAH_TRY(check_name(w, status));
     ADAH_TRY(adah_index_check_size(w->state, status)); /* nothing goes behind a hole */
     if (!w->segment)
         ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, NULL, &w->segment, status));
@@ -318,39 +326,82 @@ static adah_code write_batch(adah_index_writer *w, adah_status *status) {
         .n_deleted = w->n_deleted,
     };
     ADAH_TRY(adah_segment_writer_finish(w->segment, &place, &bytes, &n_bytes, status));
-    const adah_code code = adah_file_write_at(w->fd, w->path, bytes, n_bytes, w->state->end, status);
-    if (code != ADAH_OK && ftruncate(w->fd, (off_t)w->state->end) != 0)
-        w->needs_reopening = 1;
+    *mark = adah_index_make_mark(place.file_number, w->state->n_segments + 1, w->state->end + n_bytes);
+    return adah_file_write_at(w->fd, w->path, bytes, n_bytes, w->state->end, status);
+}
+
+/* Readers do not look at the mark of so many segments while it is locked. Where the file system has no such locks they may see a batch
+ * that is taken back. */
+static void lock_mark(const adah_index_writer *w, uint64_t n_segments, int is_locked) {
+    struct flock lock = {.l_type = is_locked ? F_WRLCK : F_UNLCK,
+                         .l_whence = SEEK_SET,
+                         .l_start = ADAH_INDEX_LOCK_AT + (int64_t)n_segments,
+                         .l_len = 1};
+    (void)fcntl(w->fd, F_OFD_SETLK, &lock);
+}
+
+static adah_code fail_uncertain(adah_index_writer *w, adah_status *status) {
+    const int reason = status ? status->system_error : 0;
+    w->needs_reopening = 1;
+    adah_fail(status, ADAH_ERROR_UNCERTAIN,
+              "%s: cannot write to disk: %s; whether the change is in the index will show when it can be opened for writing again", w->path,
+              strerror(reason));
+    if (status)
+        status->system_error = reason;
+    return ADAH_ERROR_UNCERTAIN;
+}
+
+static int place_holds(const adah_index_writer *w, size_t place, const adah_index_mark *mark) {
+    adah_index_mark there;
+    return pread(w->fd, &there, sizeof there, ADAH_INDEX_MARK_AT + (off_t)place * ADAH_INDEX_MARK_STEP) == (ssize_t)sizeof there &&
+           memcmp(&there, mark, sizeof there) == 0;
+}
+
+/* Writes the mark to disk. If that fails the place gets back what it held before, on disk too: then it was as if nothing had been
+ * written. ADAH_ERROR_UNCERTAIN: that failed as well. */
+static adah_code acknowledge(adah_index_writer *w, const adah_index_mark *mark, adah_status *status) {
+    const size_t place = mark->n_segments % ADAH_INDEX_N_MARKS;
+    adah_index_mark before[ADAH_INDEX_N_MARKS];
+    ADAH_TRY(adah_index_marks(w->state, before, status));
+    lock_mark(w, mark->n_segments, 1);
+    adah_code code = put_mark(w, mark, place, status);
+    const int is_there = code == ADAH_OK || !place_holds(w, place, &before[place]);
+    if (code == ADAH_OK)
+        code = sync_file(w, status);
+    if (code != ADAH_OK && is_there && (put_mark(w, &before[place], place, NULL) != ADAH_OK || sync_file(w, NULL) != ADAH_OK))
+        code = fail_uncertain(w, status);
+    lock_mark(w, mark->n_segments, 0);
     return code;
 }
 
-static adah_code check_name(const adah_index_writer *w, adah_status *status) {
-    if (!bears_the_name(w->fd, w->path))
-        return adah_fail(status, ADAH_ERROR_IO, "%s: was removed, or another file was put in its place", w->path);
-    return ADAH_OK;
-}
-
-/* Makes what was written durable and known. From here on it is in the file for good, whatever fails. */
-static adah_code acknowledge(adah_index_writer *w, adah_status *status) {
-    adah_index *latest;
-    ADAH_TRY(sync_file(w, status));
-    ADAH_TRY(check_name(w, status));
-    ADAH_TRY(adah_index_read_more(w->state, &latest, status));
+/* Makes what was written durable and known. What comes after it is prepared before, so that nothing can fail then. */
+static adah_code sync_batch(adah_index_writer *w, const adah_index_mark *mark, adah_status *status) {
+    adah_index *next = NULL;
+    ADAH_TRY(adah_index_look_ahead(w->state, mark, &next, status));
+    adah_code code = sync_file(w, status);
+    if (code == ADAH_OK)
+        code = check_name(w, status);
+    if (code == ADAH_OK)
+        code = acknowledge(w, mark, status);
+    if (code != ADAH_OK) {
+        adah_index_look_back(w->state, next);
+        return code;
+    }
     adah_index_close(w->state);
-    w->state = latest;
-    (void)write_mark(w, NULL); /* the batch is on disk and is found without it; the next mark acknowledges both */
+    w->state = next;
     return ADAH_OK;
 }
 
 adah_code adah_index_writer_commit(adah_index_writer *w, adah_status *status) {
+    adah_index_mark mark;
     ADAH_TRY(check_usable(w, status));
     if (!w->segment && !w->n_deleted && !w->batch_is_broken)
         return ADAH_OK;
-    adah_code code = write_batch(w, status);
-    if (code == ADAH_OK) {
-        code = acknowledge(w, status);
-        w->needs_reopening = code != ADAH_OK;
-    }
+    adah_code code = write_batch(w, &mark, status);
+    if (code == ADAH_OK)
+        code = sync_batch(w, &mark, status);
+    if (code != ADAH_OK && code != ADAH_ERROR_UNCERTAIN) /* else the disk may have a mark for it */
+        cut_off_rest(w);
     drop_batch(w);
     return code;
 }
@@ -441,18 +492,25 @@ adah_code adah_index_writer_compact(adah_index_writer *w, adah_progress progress
         adah_index_builder_abort(b);
         return code;
     }
-    ADAH_TRY(adah_index_builder_publish(b, x->next_id, &fd, status));
-    close(w->fd);
-    w->fd = fd;
-    code = adah_index_open(w->path, &compacted, status);
+    code = adah_index_builder_publish(b, x->next_id, &fd, status);
     if (code != ADAH_OK) {
-        w->needs_reopening = 1;
+        w->needs_reopening = !bears_the_name(w->fd, w->path); /* the new file is there, but its name may not be on disk */
         return code;
     }
-    adah_index_close(x);
-    w->state = compacted;
+    flock(w->fd, LOCK_UN);
+    close(w->fd);
+    w->fd = fd;
+    /* It is done. Where the outcome cannot be read, because memory is out, further calls are refused. */
+    adah_label_set labels = {0};
+    w->needs_reopening = adah_index_open(w->path, &compacted, NULL) != ADAH_OK || load_labels(w, compacted, &labels, NULL) != ADAH_OK;
+    if (w->needs_reopening) {
+        adah_label_set_free(&labels);
+        adah_index_close(compacted);
+        return ADAH_OK;
+    }
     adah_label_set_free(&w->labels);
-    code = load_labels(w, status);
-    w->needs_reopening = code != ADAH_OK;
-    return code;
+    adah_index_close(x);
+    w->labels = labels;
+    w->state = compacted;
+    return ADAH_OK;
 }
