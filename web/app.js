@@ -87,8 +87,13 @@ const askJson = async (path, options) => (await ask(path, options)).json();
 
 // ---------------------------------------------------------------- pictures of items
 
-const pictureUrl = (id) => `v1/items/${id}/picture`;
-const thumbnailUrl = (id, side) => `v1/items/${id}/thumbnail?side=${Math.min(1024, side * (devicePixelRatio > 1 ? 2 : 1))}`;
+// Of an id that may come from the address: nothing but digits goes into a path, where ".." would lead elsewhere however it is escaped.
+function itemUrl(id) {
+    if (!/^\d+$/.test(id)) throw new ApiError(404, "not_found", `"${id}" is not the number of an item.`);
+    return `v1/items/${id}`;
+}
+const pictureUrl = (id) => `${itemUrl(id)}/picture`;
+const thumbnailUrl = (id, side) => `${itemUrl(id)}/thumbnail?side=${Math.min(1024, side * (devicePixelRatio > 1 ? 2 : 1))}`;
 
 // With a token a picture is fetched when it comes into view: an <img> cannot send it.
 const inView = new IntersectionObserver(
@@ -206,6 +211,7 @@ async function show({ again = false, typed = false } = {}) {
         $("start").hidden = true;
         if (state.kind === "picture" && !pictures.has(state.picture))
             throw new ApiError(410, "gone", "the picture is no longer at hand, please choose it again");
+        if (state.kind === "id") itemUrl(state.id); // refuses what is no id before anything is asked
         const query = keyOf(state, ["kind", state.kind, "by"]);
         const is_new = query !== shown.query || again;
         if (is_new) {
@@ -355,7 +361,7 @@ async function showQuery(state, signal) {
         tags = { body: picture.blob, parameters: new URLSearchParams({ n: 10 }) };
         if (masked) showMask(frame, figure, picture.blob, signal);
     } else {
-        const item = await askJson(`v1/items/${state.id}`, { signal });
+        const item = await askJson(itemUrl(state.id), { signal });
         const other = state.by === "image" ? "text" : "image";
         side.append(make("h1", { id: "query-title", tabindex: "-1" }, "More like this"),
                     item.text ? make("p", { class: "caption" }, item.text) : null, chips(item.labels));

@@ -5,6 +5,7 @@
  * The reader takes its three keys in any order and nothing else. Items are mapped, not copied; both supported
  * machines are little-endian, as the files are. */
 #include "base/npy.h"
+#include "base/foreign_file.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -145,8 +146,10 @@ static void shape_text(const header *h, char *text, size_t n_text) {
 
 /* Where the header's text begins and ends; versions 2 and 3 have a longer length. */
 static adah_code find_header(const char *path, const uint8_t *bytes, size_t n_bytes, cursor *text, adah_status *status) {
-    if (n_bytes < sizeof magic || memcmp(bytes, magic, sizeof magic) != 0)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not a .npy file", path);
+    if (n_bytes < sizeof magic || memcmp(bytes, magic, sizeof magic) != 0) {
+        const char *foreign = adah_foreign_file(bytes, n_bytes);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not a .npy file%s%s", path, foreign ? ": " : "", foreign ? foreign : "");
+    }
     const size_t n_prefix = n_bytes > sizeof magic && bytes[sizeof magic] > 1 ? PREFIX_BYTES + 2 : PREFIX_BYTES;
     if (n_bytes < n_prefix)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: ends after %zu bytes, inside the header", path,

@@ -5,6 +5,7 @@
  * names are numbered by string tables, the number of a file name being that of its record. */
 #include "data/dataset_reader.h"
 #include "base/file.h"
+#include "base/foreign_file.h"
 #include "base/memory.h"
 #include "base/reasons.h"
 #include "data/string_table.h"
@@ -171,8 +172,11 @@ static adah_code read_metadata(adah_dataset *dataset, const char *name,
     ADAH_TRY(adah_file_read(dataset->path, SIZE_MAX / 4, &bytes, &n_bytes, status));
     size_t n_mark = n_bytes >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     adah_code code = reader(dataset, (const char *)bytes + n_mark, n_bytes - n_mark, status);
+    const char *foreign = dataset->n_records == 0 && n_bytes ? adah_foreign_file(bytes, n_bytes) : NULL;
     adah_memory_free(bytes);
-    if (code == ADAH_OK && dataset->n_records == 0 && dataset->skipped.n)
+    if (foreign && strcmp(foreign, "JSON") != 0 && (code == ADAH_OK || code == ADAH_ERROR_FORMAT))
+        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: not metadata: %s", dataset->path, foreign);
+    else if (code == ADAH_OK && dataset->n_records == 0 && dataset->skipped.n)
         code = adah_fail(status, ADAH_ERROR_FORMAT, "%s (and none of the %zu records is good)",
                          dataset->skipped.text[0], dataset->skipped.n);
     else if (code == ADAH_OK && dataset->n_records == 0)

@@ -3,6 +3,7 @@
  * Files are read whole, so that a path is never taken for a "name[options]" of the codec's. */
 #include "data/image.h"
 #include "base/file.h"
+#include "base/foreign_file.h"
 #include "base/memory.h"
 #include "pictures/jpeg.h"
 
@@ -31,6 +32,14 @@ static adah_code codec_for(size_t n_bytes, const char *name, const char *what, s
     return adah_picture_codec_get(codec, status);
 }
 
+/* The same failure, told by what the file is where that is known and no picture. */
+static adah_code explain(const uint8_t *bytes, size_t n_bytes, const char *name, const adah_status *fault, adah_status *status) {
+    const char *foreign = fault->code == ADAH_ERROR_FORMAT ? adah_foreign_file(bytes, n_bytes) : NULL;
+    if (foreign && !strstr(foreign, "picture"))
+        return adah_fail(status, fault->code, "%s: not an image that can be read (it is in no known format): %s", name, foreign);
+    return adah_fail(status, fault->code, "%s", fault->message);
+}
+
 static adah_code decode(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, int keeps_aspect,
                         adah_picture *picture, adah_status *status) {
     const adah_picture_codec *codec;
@@ -39,7 +48,9 @@ static adah_code decode(const uint8_t *bytes, size_t n_bytes, const char *name, 
     if (picture->rgb)
         return ADAH_OK;
     ADAH_TRY(adah_picture_codec_get(&codec, status));
-    return codec->decode(bytes, n_bytes, name, n_side, keeps_aspect, picture, status);
+    adah_status fault = {0};
+    const adah_code code = codec->decode(bytes, n_bytes, name, n_side, keeps_aspect, picture, &fault);
+    return code == ADAH_OK ? code : explain(bytes, n_bytes, name, &fault, status);
 }
 
 adah_code adah_image_decode(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
@@ -73,7 +84,9 @@ adah_code adah_image_size(const uint8_t *bytes, size_t n_bytes, const char *name
                           adah_status *status) {
     const adah_picture_codec *codec;
     ADAH_TRY(codec_for(n_bytes, name, "an image", 1, &codec, status));
-    return codec->size(bytes, n_bytes, name, n_width, n_height, status);
+    adah_status fault = {0};
+    const adah_code code = codec->size(bytes, n_bytes, name, n_width, n_height, &fault);
+    return code == ADAH_OK ? code : explain(bytes, n_bytes, name, &fault, status);
 }
 
 adah_code adah_image_load_thumbnail(const char *path, size_t n_side, adah_picture *picture, adah_status *status) {

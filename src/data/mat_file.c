@@ -2,6 +2,7 @@
  * of sparse matrices are inside, that numbers are finite. */
 #include "data/mat_file.h"
 #include "base/file.h"
+#include "base/foreign_file.h"
 #include "base/memory.h"
 #include "matlab/matlab.h"
 
@@ -49,9 +50,12 @@ static adah_code check_bytes(const char *path, int *is_hdf5, adah_status *status
     adah_file_map map;
     ADAH_TRY(adah_file_open_map(path, &map, status));
     adah_code code = ADAH_OK;
-    if (!adah_matlab_is_file(map.bytes, map.n_bytes))
-        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: not a .mat file of MATLAB 5 to 7.3", path);
-    else if (!(*is_hdf5 = memchr(map.bytes + 124, 2, 2) != NULL)) /* the version: 0x0200, not 0x0100 */
+    if (!adah_matlab_is_file(map.bytes, map.n_bytes)) {
+        const char *foreign = adah_foreign_file(map.bytes, map.n_bytes);
+        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: not a .mat file of MATLAB 5 to 7.3%s%s", path, foreign ? ": " : "",
+                         foreign ? foreign : "");
+    }
+    if (code == ADAH_OK && !(*is_hdf5 = memchr(map.bytes + 124, 2, 2) != NULL)) /* the version: 0x0200, not 0x0100 */
         code = check_chain(path, &map, status);
     adah_file_close_map(&map);
     return code;

@@ -9,6 +9,7 @@
  * where there are others. */
 #include "data/field_set.h"
 #include "base/file.h"
+#include "base/foreign_file.h"
 #include "base/memory.h"
 #include "base/text.h"
 
@@ -143,7 +144,10 @@ static adah_code read_json(reading *r, const char *path, const char *const *keys
     c.bytes = (const char *)c.map.bytes;
     c.n_bytes = c.map.n_bytes;
     unsigned seen = 0;
-    adah_code code = take(&c, '{') ? ADAH_OK : fail_at(&c, status, "an object");
+    const char *foreign = peek(&c) == '{' ? NULL : adah_foreign_file(c.map.bytes, c.n_bytes);
+    adah_code code = take(&c, '{') ? ADAH_OK
+                     : foreign && strcmp(foreign, "JSON") ? adah_fail(status, ADAH_ERROR_FORMAT, "%s: not annotations: %s", path, foreign)
+                                                          : fail_at(&c, status, "an object");
     if (code == ADAH_OK && peek(&c) != '}')
         do
             code = read_member(r, &c, keys, use, &seen, status);

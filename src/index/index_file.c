@@ -11,6 +11,7 @@
 #define _GNU_SOURCE
 #define XXH_INLINE_ALL
 #include "base/file.h"
+#include "base/foreign_file.h"
 #include "base/memory.h"
 #include "index/index_builder.h"
 #include "index/index_state.h"
@@ -141,8 +142,10 @@ static adah_code read_header(adah_collection *c, uint64_t n_bytes, adah_status *
     const size_t n_wanted = n_bytes < sizeof bytes ? (size_t)n_bytes : sizeof bytes;
     if (pread(c->fd, bytes, n_wanted, 0) != (ssize_t)n_wanted)
         return adah_fail_system(status, c->path, "cannot read its header");
-    if (n_bytes < sizeof h->magic || memcmp(bytes, adah_index_magic, sizeof h->magic) != 0)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not an adah index", c->path);
+    if (n_bytes < sizeof h->magic || memcmp(bytes, adah_index_magic, sizeof h->magic) != 0) {
+        const char *foreign = adah_foreign_file(bytes, n_wanted);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not an adah index%s%s", c->path, foreign ? ": " : "", foreign ? foreign : "");
+    }
     memcpy(h, bytes, sizeof *h);
     if (n_bytes < ADAH_INDEX_FRONT_BYTES && (n_bytes < sizeof *h || h->version == ADAH_INDEX_VERSION))
         return adah_index_fail_damaged(c->path, status, "it ends after %llu bytes, inside the header", (ull)n_bytes);

@@ -4,6 +4,7 @@
  * "__metadata__" of texts. Sorted by offset, the tensors must fill the data part exactly. */
 #include "nn/safetensors.h"
 #include "base/file.h"
+#include "base/foreign_file.h"
 #include "base/memory.h"
 
 #include <jansson.h>
@@ -82,7 +83,8 @@ static adah_code read_entry(const adah_safetensors *f, const char *name, const j
     t->n_dims = (int)json_array_size(shape);
     if (!as_size(json_array_get(offsets, 0), &begin) || !as_size(json_array_get(offsets, 1), &end) || begin > end ||
         end > n_data)
-        return damaged(f, status, "tensor '%s': data_offsets leave the file's %zu bytes of data", name, n_data);
+        return damaged(f, status, "tensor '%s': data_offsets leave the file's %zu bytes of data%s", name, n_data,
+                       end > n_data && begin <= end ? "; a download may have been cut off" : "");
     if (!type_bytes(t->type, n, &n_bytes))
         return damaged(f, status, "tensor '%s': unknown type '%.32s' or size", name, t->type);
     if (n_bytes != end - begin)
@@ -121,10 +123,17 @@ static adah_code read_metadata(const adah_safetensors *f, const json_t *metadata
 static adah_code read_header(adah_safetensors *f, adah_status *status) {
     const uint8_t *bytes = f->map.bytes;
     uint64_t n_header = 0;
+    for (int i = 0; i < 8 && f->map.n_bytes >= 8; i++)
+        n_header |= (uint64_t)bytes[i] << 8 * i;
+    const int begins = f->map.n_bytes > 8 && n_header >= 2 && n_header <= MAX_HEADER_BYTES && bytes[8] == '{';
+    const char *foreign = begins ? NULL : adah_foreign_file(bytes, f->map.n_bytes);
+    if (foreign)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not a safetensors file: %s", f->path, foreign);
     if (f->map.n_bytes < 8)
         return damaged(f, status, "%zu bytes, expected at least 8", f->map.n_bytes);
-    for (int i = 0; i < 8; i++)
-        n_header |= (uint64_t)bytes[i] << 8 * i;
+    if (begins && n_header > f->map.n_bytes - 8)
+        return damaged(f, status, "truncated: it ends after %zu bytes, inside its header of %llu", f->map.n_bytes,
+                       (unsigned long long)n_header);
     if (n_header > f->map.n_bytes - 8 || n_header > MAX_HEADER_BYTES)
         return damaged(f, status, "header of %llu bytes in a file of %zu", (unsigned long long)n_header,
                        f->map.n_bytes);

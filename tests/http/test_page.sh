@@ -228,6 +228,12 @@ readable unknown
 go "$url?id=99999999"
 is 'document.querySelector("#notice h2")?.textContent === "There is no such item"'
 printf 'no picture at all' >"$work/broken.png"
+# What is no id leads nowhere, however it is written: no request goes to another place.
+for id in ../info ..%2Finfo %2e%2e%2Finfo 3%2F..%2F..%2Finfo 3%3Fside%3D1 3%23x http:%2F%2Fexample.org%2F x; do
+    go "$url?id=$id"
+    is 'document.querySelector("#notice h2")?.textContent === "There is no such item"'
+    is 'performance.getEntriesByType("resource").filter((each) => /\/v1\//.test(each.name)).length === 1'
+done
 type_in '#file' "$work/broken.png"
 is 'document.querySelector("#notice h2")?.textContent === "That did not work"'
 forget_log
