@@ -11,6 +11,8 @@
 #define FORMAT_NAME "adah-model"
 #define FORMAT_VERSION "1"
 
+enum { TENSORS_MAX = 1024 /* the networks have some 120; each name is looked for among the others */ };
+
 void adah_model_state_free(adah_model_state *state) {
     adah_parameters_free(&state->parameters);
     adah_memory_free(state->vocabulary);
@@ -130,6 +132,9 @@ static unsigned group_of(const char *name) {
 
 static adah_code read_parameters(const char *path, const adah_safetensors *file, adah_model_state *state,
                                  adah_status *status) {
+    if (adah_safetensors_count(file) > TENSORS_MAX)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: %zu tensors, expected at most %d", path,
+                         adah_safetensors_count(file), TENSORS_MAX);
     for (size_t i = 0; i < adah_safetensors_count(file); i++) {
         const adah_safetensor *t = adah_safetensors_at(file, i);
         if (t->n_dims < 1 || t->n_dims > 4 || strcmp(t->type, "F32"))

@@ -123,7 +123,9 @@ adah_code adah_network_create(const adah_network_plan *plan, const adah_config *
         make_side(&b, "text", plan, plan->text, &n->text);
         keep_outputs(&b, plan, &n->text);
     }
-    adah_code code = b.failed ? adah_fail(status, fault.code, "%s", fault.message) : adah_graph_build(n->graph, status);
+    adah_code code = b.failed             ? adah_fail(status, fault.code, "%s", fault.message)
+                     : plan->only_checked ? adah_graph_check(n->graph, status)
+                                          : adah_graph_build(n->graph, status);
     if (code != ADAH_OK) {
         adah_network_free(n);
         return code;

@@ -20,6 +20,7 @@ typedef struct adah_network_plan {
     int features_only;      /* stop behind E^I (computing feature maps once) */
     unsigned moving_groups; /* training: those that move between a forward and its repetition; 0: none is repeated */
     int creating;           /* missing parameters are made (a new model); else they are a fault */
+    int only_checked;       /* 1: the network is not to be run: it has no memory for values */
 } adah_network_plan;
 
 typedef struct adah_side {

@@ -741,6 +741,10 @@ static adah_code build(adah_graph *g, adah_status *status) {
     return g->engine->finish ? g->engine->finish(g, status) : ADAH_OK;
 }
 
+adah_code adah_graph_check(const adah_graph *g, adah_status *status) {
+    return g->fault.code == ADAH_OK ? ADAH_OK : adah_fail(status, g->fault.code, "%s", g->fault.message);
+}
+
 adah_code adah_graph_build(adah_graph *g, adah_status *status) {
     if (!g)
         return adah_fail_memory(status, sizeof *g);

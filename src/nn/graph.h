@@ -37,6 +37,8 @@ void adah_graph_free(adah_graph *g);
  * inputs; elsewhere float32, as ever. */
 void adah_graph_set_precision(adah_graph *g, adah_precision precision);
 adah_code adah_graph_build(adah_graph *g, adah_status *status);
+/* The first fault of the builders, as adah_graph_build reports it, without building. */
+adah_code adah_graph_check(const adah_graph *g, adah_status *status);
 
 /* ---- operations. x: (B, ...); weights as in the parameter's shape; bias may be NULL. ---- */
 

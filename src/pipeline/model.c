@@ -37,11 +37,10 @@ static adah_code describe(const char *path, adah_model *m, adah_status *status) 
     return m->json ? ADAH_OK : adah_fail_memory(status, 1);
 }
 
-/* Builds both sides once, which finds every missing or misshapen parameter; nothing is run, so the backend that is quickest to
- * build serves. */
+/* Lists the layers of both sides once, which finds every missing or misshapen parameter. Nothing is run, and nothing takes memory:
+ * a file of a few kilobytes may say that its images are maps of 2^30 values. */
 static adah_code check_parameters(const char *path, adah_model *m, adah_status *status) {
-    const adah_network_plan plan = {.backend = ADAH_BACKEND_REFERENCE, .n_batch = 1, .image = m->state.image,
-                                    .text = m->state.text};
+    const adah_network_plan plan = {.n_batch = 1, .image = m->state.image, .text = m->state.text, .only_checked = 1};
     adah_network *net;
     adah_status fault = {0};
     if (adah_network_create(&plan, &m->state.config, &m->state.parameters, &net, &fault) != ADAH_OK)

@@ -1,11 +1,10 @@
 /* shorten_model.c - a shorter model out of one that was trained for several lengths: the first bits of its codes. */
-#include "base/memory.h"
-#include "model/model_file.h"
+#include "pipeline/model.h"
 
-#include <string.h>
-
-/* Was this length trained? */
+/* Was this length trained? Rivals do not heed nested_bits. */
 static int is_trained(const adah_config *c, int n_bits) {
+    if (adah_config_is_rival(c))
+        return 0;
     for (int bits = c->nested_bits; c->nested_bits && bits < c->n_bits; bits *= 2)
         if (bits == n_bits)
             return 1;
@@ -25,18 +24,21 @@ static void keep_bits(adah_parameters *parameters, size_t n_bits) {
     }
 }
 
+static adah_code write_shortened(adah_model_state *state, int n_bits, const char *model_path, const char *out_path,
+                                 adah_status *status) {
+    if (!is_trained(&state->config, n_bits))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT,
+                         "%s: codes of %d bits were not trained: n_bits is %d, nested_bits %d, method %s", model_path, n_bits,
+                         state->config.n_bits, state->config.nested_bits, state->config.method);
+    keep_bits(&state->parameters, (size_t)n_bits);
+    state->config.n_bits = n_bits;
+    return adah_model_state_write(out_path, state, status);
+}
+
 adah_code adah_model_shorten(const char *model_path, int n_bits, const char *out_path, adah_status *status) {
-    adah_model_state state;
-    ADAH_TRY(adah_model_state_read(model_path, &state, status));
-    adah_code code = ADAH_OK;
-    if (!is_trained(&state.config, n_bits)) {
-        code = adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: codes of %d bits were not trained: n_bits is %d, nested_bits %d", model_path,
-                         n_bits, state.config.n_bits, state.config.nested_bits);
-    } else {
-        keep_bits(&state.parameters, (size_t)n_bits);
-        state.config.n_bits = n_bits;
-        code = adah_model_state_write(out_path, &state, status);
-    }
-    adah_model_state_free(&state);
+    adah_model *model;
+    ADAH_TRY(adah_model_open(model_path, &model, status)); /* its layers are as long as its configuration says */
+    const adah_code code = write_shortened(&model->state, n_bits, model_path, out_path, status);
+    adah_model_close(model);
     return code;
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -528,6 +529,99 @@ static void test_tensors_of_other_types(void **state) {
     adah_model_state_free(&s);
 }
 
+/* ---------------------------------------------------------------- small files that ask for much */
+
+static void make_parameters(adah_model_state *s) {
+    const adah_network_plan plan = {.n_batch = 1, .image = s->image, .text = s->text, .creating = 1, .only_checked = 1};
+    adah_network *net;
+    adah_parameters_free(&s->parameters);
+    assert_int_equal(adah_network_create(&plan, &s->config, &s->parameters, &net, NULL), ADAH_OK);
+    adah_network_free(net);
+}
+
+static long peak_kilobytes(void) {
+    struct rusage used;
+    assert_int_equal(getrusage(RUSAGE_SELF, &used), 0);
+    return used.ru_maxrss;
+}
+
+/* Opening takes memory by what is in the file, not by what it says of its images. */
+static void test_large_maps_take_no_memory(void **state) {
+    (void)state;
+    adah_model_state s = make_state();
+    adah_model *model;
+    s.config.n_image_hidden = 4;
+    s.image = (adah_side_input){ADAH_INPUT_MAP, {3, {1, 1 << 14, 1 << 14, 0}}};
+    make_parameters(&s);
+    write_state(path, &s);
+    const long before = peak_kilobytes();
+    assert_int_equal(adah_model_open(path, &model, NULL), ADAH_OK);
+    adah_model_close(model);
+    assert_true(peak_kilobytes() - before < 1 << 18); /* of 2^20 that one such map has */
+    adah_model_state_free(&s);
+}
+
+/* A file may hold a hundred thousand empty tensors, and each would be looked for among all others. */
+static void test_too_many_tensors(void **state) {
+    (void)state;
+    adah_model_state s = make_state();
+    for (size_t i = 0; i < 1025; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "more.%zu", i);
+        assert_non_null(adah_parameters_add(&s.parameters, name, ADAH_SHAPE1(0), 1));
+    }
+    refuse_to_open(&s, ADAH_ERROR_FORMAT, "tensors, expected at most 1024");
+    adah_model_state_free(&s);
+}
+
+/* ---------------------------------------------------------------- shortening */
+
+static void refuse_to_shorten(adah_model_state *s, int n_bits, adah_code code, const char *word) {
+    adah_status status = {0};
+    write_state(path, s);
+    const adah_code found = adah_model_shorten(path, n_bits, other_path, &status);
+    if (found != code || !strstr(status.message, word))
+        fail_msg("%s: \"%s\", expected %s and \"%s\"", adah_code_name(found), status.message, adah_code_name(code), word);
+    assert_int_not_equal(access(other_path, F_OK), 0);
+}
+
+static void test_shortening(void **state) {
+    (void)state;
+    adah_model_state s = make_state();
+    adah_model *model;
+    refuse_to_shorten(&s, 8, ADAH_ERROR_ARGUMENT, "were not trained");
+    s.config.nested_bits = 8;
+    refuse_to_shorten(&s, 16, ADAH_ERROR_ARGUMENT, "were not trained");
+    /* Fewer rows than bits: none are read behind their end. */
+    adah_parameter *p = adah_parameters_find(&s.parameters, "image.hashing.code.weight");
+    const adah_shape shape = p->shape;
+    p->shape.dim[0] = 1;
+    p->n = adah_shape_count(p->shape);
+    refuse_to_shorten(&s, 8, ADAH_ERROR_MISMATCH, "image.hashing.code.weight");
+    p->shape = shape;
+    p->n = adah_shape_count(p->shape);
+    write_state(path, &s);
+    assert_int_equal(adah_model_shorten(path, 8, other_path, NULL), ADAH_OK);
+    assert_int_equal(adah_model_open(other_path, &model, NULL), ADAH_OK);
+    assert_int_equal(adah_model_bits(model), 8);
+    adah_model_close(model);
+    adah_model_state_free(&s);
+}
+
+/* Rivals have no shorter codes in their first bits, whatever nested_bits is. */
+static void test_rivals_are_not_shortened(void **state) {
+    (void)state;
+    static const char *const methods[] = {"dcmh", "acmr", "cca"};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        adah_model_state s = make_state();
+        assert_int_equal(adah_config_method(methods[i], &s.config, NULL), ADAH_OK);
+        s.config.nested_bits = 8;
+        make_parameters(&s);
+        refuse_to_shorten(&s, 8, ADAH_ERROR_ARGUMENT, methods[i]);
+        adah_model_state_free(&s);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
@@ -542,6 +636,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_parts_that_do_not_fit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_pixels_other_than_the_side, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tensors_of_other_types, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_large_maps_take_no_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_too_many_tensors, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_shortening, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rivals_are_not_shortened, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, make_vocabulary, free_vocabulary);
 }

@@ -149,6 +149,10 @@ static void test_faults(void **state) {
         assert_null(y);
         assert_null(adah_graph_relu(g, y)); /* a second fault, not reported */
         assert_null(adah_graph_relu(g, x));
+        assert_int_equal(adah_graph_check(g, &status), ADAH_ERROR_ARGUMENT);
+        if (!strstr(status.message, faults[i].expected))
+            fail_msg("'%s' lacks '%s'", status.message, faults[i].expected);
+        status.message[0] = '\0';
         assert_int_equal(adah_graph_build(g, &status), ADAH_ERROR_ARGUMENT);
         if (!strstr(status.message, faults[i].expected))
             fail_msg("'%s' lacks '%s'", status.message, faults[i].expected);
