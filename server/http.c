@@ -765,13 +765,8 @@ void serve_http_stop(serve_http *h, int seconds) {
         usleep(5000);
         serve_http_watch(h);
     }
-    /* What waits for work is refused from now on; what is at work has the last tenth of the time. The index is whole whenever the process
-     * ends. */
-    atomic_store(&h->is_closing, 1);
-    if (!serve_work_finish(h->work, (uint64_t)seconds * 100)) {
-        fprintf(stderr, "adah: stopped with work that does not end\n");
-        _exit(0);
-    }
+    atomic_store(&h->is_closing, 1); /* what waits for work is refused from now on; what is at work has the last tenth of the time */
+    serve_work_finish(h->work);
     MHD_stop_daemon(h->daemon);
     serve_listener_free(h->listener);
     free_http(h);

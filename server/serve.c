@@ -1,21 +1,29 @@
-/* serve.c - the life of a server: start, signals, stop. The calling thread loads, waits for signals and keeps watch.
- */
+/* serve.c - the life of a server: start, signals, stop.
+ *
+ * The calling thread waits for signals and keeps watch over connections, and never for anything else: what may wait for a disk or for a
+ * writer (loading, reloading, looking for a new state of the index) is done by the keeper, a thread of its own. Once told to end, the
+ * process has a time by which it does, whatever its threads are doing then. */
 #define _GNU_SOURCE
 #include "serve.h"
 #include "http.h"
 #include "listen.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { WATCH_MILLISECONDS = 200, REFRESH_EVERY = 5 /* watches */ };
+enum { WATCH_MILLISECONDS = 200, REFRESH_SECONDS = 1 };
 
 static adah_code fail(adah_status *status, adah_code code, const char *format, const char *what) {
     snprintf(status->message, sizeof status->message, format, what);
@@ -50,6 +58,19 @@ static adah_code check_options(serve_server *s, int is_loopback, adah_status *st
     return ADAH_OK;
 }
 
+/* ---------------------------------------------------------------- the keeper */
+
+typedef struct keeper {
+    serve_server *server;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    int must_reload, must_end;
+    int told; /* eventfd: the first load is over */
+    adah_code code;
+    adah_status status; /* of the first load */
+} keeper;
+
 /* A reload that fails leaves all as it was, and tells so. */
 static void reload(serve_server *s) {
     adah_status status;
@@ -59,17 +80,88 @@ static void reload(serve_server *s) {
         fprintf(stderr, "adah: reloaded %s and %s\n", s->options.model, s->options.index);
 }
 
-static void wait_for_end(serve_server *s, serve_http *http, const sigset_t *signals) {
-    const struct timespec pause = {0, WATCH_MILLISECONDS * 1000000L};
-    for (unsigned n = 1;; n++) {
-        const int signal = sigtimedwait(signals, NULL, &pause);
-        if (signal == SIGTERM || signal == SIGINT)
-            return;
-        if (signal == SIGHUP)
-            reload(s);
+static void *keep(void *context) {
+    keeper *k = context;
+    const uint64_t one = 1;
+    adah_set_threads(1);
+    k->code = serve_service_load(k->server->service, &k->status);
+    while (write(k->told, &one, sizeof one) < 0 && errno == EINTR) {
+    }
+    pthread_mutex_lock(&k->lock);
+    while (k->code == ADAH_OK && !k->must_end) {
+        struct timespec next;
+        clock_gettime(CLOCK_MONOTONIC, &next);
+        next.tv_sec += REFRESH_SECONDS;
+        while (!k->must_reload && !k->must_end && pthread_cond_timedwait(&k->wake, &k->lock, &next) == 0) {
+        }
+        const int must_reload = k->must_reload, must_end = k->must_end;
+        k->must_reload = 0;
+        pthread_mutex_unlock(&k->lock);
+        if (must_reload)
+            reload(k->server);
+        else if (!must_end)
+            serve_service_refresh(k->server->service);
+        pthread_mutex_lock(&k->lock);
+    }
+    pthread_mutex_unlock(&k->lock);
+    return NULL;
+}
+
+static adah_code start_keeper(keeper *k, serve_server *s, adah_status *status) {
+    pthread_condattr_t by_clock;
+    *k = (keeper){.server = s};
+    pthread_mutex_init(&k->lock, NULL);
+    pthread_condattr_init(&by_clock);
+    pthread_condattr_setclock(&by_clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&k->wake, &by_clock);
+    pthread_condattr_destroy(&by_clock);
+    k->told = eventfd(0, EFD_CLOEXEC);
+    const int failed = k->told < 0 ? errno : pthread_create(&k->thread, NULL, keep, k);
+    return failed ? fail(status, ADAH_ERROR_INTERNAL, "the thread that loads: %s", strerror(failed)) : ADAH_OK;
+}
+
+static void tell_keeper(keeper *k, int *what) {
+    pthread_mutex_lock(&k->lock);
+    *what = 1;
+    pthread_cond_signal(&k->wake);
+    pthread_mutex_unlock(&k->lock);
+}
+
+/* ---------------------------------------------------------------- signals and the end */
+
+/* Ends the process, should it not have ended by itself. */
+static void *end_in_time(void *seconds) {
+    const struct timespec time = {(time_t)(intptr_t)seconds, 0};
+    clock_nanosleep(CLOCK_MONOTONIC, 0, &time, NULL);
+    fprintf(stderr, "adah: stopped with work that does not end\n");
+    _exit(0); /* the index is whole whenever a process ends */
+}
+
+static void tell_address(const serve_options *o, int port) {
+    const int is_v6 = strchr(o->address, ':') != NULL;
+    printf("adah: serving %s on %s://%s%s%s:%d/\n", o->index, o->tls_certificate ? "https" : "http", is_v6 ? "[" : "",
+           o->address, is_v6 ? "]" : "", port);
+    fflush(stdout);
+}
+
+/* Returns when the server is told to end, or cannot begin: then 0. */
+static int watch(serve_server *s, serve_http *http, keeper *k, int port, int signals) {
+    for (;;) {
+        struct signalfd_siginfo signal = {0};
+        struct pollfd fds[] = {{signals, POLLIN, 0}, {k->told, POLLIN, 0}};
+        uint64_t n;
+        poll(fds, 2, WATCH_MILLISECONDS);
+        if ((fds[1].revents & POLLIN) && read(k->told, &n, sizeof n) > 0) {
+            if (k->code != ADAH_OK)
+                return 0;
+            tell_address(&s->options, port);
+        }
+        if ((fds[0].revents & POLLIN) && read(signals, &signal, sizeof signal) > 0) {
+            if (signal.ssi_signo != SIGHUP)
+                return 1;
+            tell_keeper(k, &k->must_reload);
+        }
         serve_http_watch(http);
-        if (n % REFRESH_EVERY == 0)
-            serve_service_refresh(s->service);
     }
 }
 
@@ -84,24 +176,36 @@ static void raise_open_files(int n_connections) {
 
 static adah_code serve(serve_server *s, int listening, int port, const sigset_t *signals, adah_status *status) {
     serve_http *http = NULL;
-    const serve_options *o = &s->options;
-    raise_open_files(o->n_connections_max);
-    adah_code code = serve_http_start(s, listening, &http, status);
+    keeper k;
+    pthread_t guard;
+    raise_open_files(s->options.n_connections_max);
+    const int told = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    adah_code code = told < 0 ? fail(status, ADAH_ERROR_INTERNAL, "signals: %s", strerror(errno))
+                              : serve_http_start(s, listening, &http, status);
     if (code != ADAH_OK) {
         close(listening);
+        if (told >= 0)
+            close(told);
         return code;
     }
-    adah_set_threads(1);
-    code = serve_service_load(s->service, status);
-    if (code == ADAH_OK) {
-        const int is_v6 = strchr(o->address, ':') != NULL;
-        printf("adah: serving %s on %s://%s%s%s:%d/\n", o->index, o->tls_certificate ? "https" : "http",
-               is_v6 ? "[" : "", o->address, is_v6 ? "]" : "", port);
-        fflush(stdout);
-        wait_for_end(s, http, signals);
-    }
+    code = start_keeper(&k, s, status);
+    const int is_kept = code == ADAH_OK, is_told = is_kept && watch(s, http, &k, port, told);
     atomic_store(&s->is_stopping, 1);
-    serve_http_stop(http, o->timeout_seconds);
+    if (is_told && pthread_create(&guard, NULL, end_in_time, (void *)(intptr_t)s->options.timeout_seconds) == 0)
+        pthread_detach(guard);
+    serve_http_stop(http, s->options.timeout_seconds);
+    if (is_kept) {
+        tell_keeper(&k, &k.must_end);
+        pthread_join(k.thread, NULL);
+        if (!is_told)
+            *status = k.status;
+        code = is_told ? ADAH_OK : k.code;
+    }
+    if (k.told >= 0)
+        close(k.told);
+    pthread_cond_destroy(&k.wake);
+    pthread_mutex_destroy(&k.lock);
+    close(told);
     return code;
 }
 

@@ -6,7 +6,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum { WAITING_PER_THREAD = 64 /* jobs of seconds that may wait: more are refused rather than kept for minutes */ };
 
@@ -67,13 +66,9 @@ static void end_lane(lane *l) {
 
 /* Returns 0 when not all threads could be started. */
 static int start_lane(lane *l, size_t n_threads, size_t n_waiting_max) {
-    pthread_condattr_t by_clock;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->wake, NULL);
-    pthread_condattr_init(&by_clock);
-    pthread_condattr_setclock(&by_clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&l->done, &by_clock);
-    pthread_condattr_destroy(&by_clock);
+    pthread_cond_init(&l->done, NULL);
     l->end = &l->first;
     l->n_waiting_max = n_waiting_max;
     l->thread = calloc(n_threads + 1, sizeof *l->thread);
@@ -129,21 +124,13 @@ static int add(lane *l, serve_job *job, int is_new) {
 int serve_work_add(serve_work *w, serve_lane in, serve_job *job) { return add(&w->lanes[in], job, 1); }
 void serve_work_pass(serve_work *w, serve_lane in, serve_job *job) { add(&w->lanes[in], job, 0); }
 
-int serve_work_finish(serve_work *w, uint64_t milliseconds) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
-    until.tv_sec += (time_t)(milliseconds / 1000) + until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    int is_done = 1;
+void serve_work_finish(serve_work *w) {
     for (int i = 0; i < SERVE_LANES; i++) { /* in this order: jobs go on in later lanes alone */
         lane *l = &w->lanes[i];
         pthread_mutex_lock(&l->lock);
         l->is_closed = 1;
-        while ((l->first || l->n_running) && is_done)
-            is_done = pthread_cond_timedwait(&l->done, &l->lock, &until) == 0;
-        is_done = !l->first && !l->n_running && is_done;
+        while (l->first || l->n_running)
+            pthread_cond_wait(&l->done, &l->lock);
         pthread_mutex_unlock(&l->lock);
     }
-    return is_done;
 }

@@ -34,8 +34,8 @@ adah_code serve_work_start(int n_threads, serve_work **work, adah_status *status
 int serve_work_add(serve_work *work, serve_lane lane, serve_job *job);
 /* The same for a job at work that goes on in a later lane: what was done is not thrown away. */
 void serve_work_pass(serve_work *work, serve_lane lane, serve_job *job);
-/* Takes no more, and waits until all that was added is done, for as many milliseconds at most. Returns 0 when some is not. */
-int serve_work_finish(serve_work *work, uint64_t milliseconds);
+/* Takes no more, and waits until all that was added is done. */
+void serve_work_finish(serve_work *work);
 /* Ends the threads, when all is done and no thread is in a call of this any more. NULL is fine. */
 void serve_work_end(serve_work *work);
 

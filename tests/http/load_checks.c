@@ -205,14 +205,16 @@ static void check_vanished(void) {
     ask_all_kinds();
     touch("hold/read.go");
     const double begin = seconds();
-    while (metric("adah_connections") != 1 && seconds() - begin < WAIT_SECONDS)
+    long n;
+    while ((n = metric("adah_connections")) != 1 && seconds() - begin < WAIT_SECONDS) /* its own, and those that are being closed */
         usleep(10000);
-    CHECK(metric("adah_connections") == 1, "connections of clients that went away are kept");
+    CHECK(n == 1, "connections of clients that went away are kept");
     unlink("hold/read.go");
     unlink("hold/read.begun");
 }
 
-/* Told to stop with work that does not end, and with more that waits for it, the server ends all the same. */
+/* Told to stop with work that does not end, and with more that waits for it, the server ends all the same, be it a reload that its user
+ * has asked for. */
 static void check_stop(http_child server, int with_sync) {
     int fd[N_HELD];
     if (with_sync) {
@@ -221,6 +223,7 @@ static void check_stop(http_child server, int with_sync) {
         send_request(fd[0], "DELETE", "/v1/items/5", WRITE, "");
         wait_for(__LINE__, "hold/sync.begun");
         close(fd[0]);
+        kill(server.pid, SIGHUP);
     } else {
         send_held_items(fd);
     }
@@ -229,6 +232,19 @@ static void check_stop(http_child server, int with_sync) {
         close(fd[i]);
     unlink("hold/hold-sync");
     unlink("hold/sync.begun");
+    unlink("hold/read.begun");
+}
+
+/* Likewise while it loads. */
+static void check_stop_while_loading(void) {
+    const pid_t pid = fork();
+    if (pid == 0) {
+        execl(getenv("ADAH"), "adah", "serve", "--model", "model.safetensors", "--index", "held-2.adah", "--port", "0", "--timeout", "1",
+              (char *)NULL);
+        _exit(127);
+    }
+    wait_for(__LINE__, "hold/read.begun");
+    CHECK(http_child_stop((http_child){pid, 0}, SIGTERM) == 0, "exit code after SIGTERM while it loads");
     unlink("hold/read.begun");
 }
 
@@ -247,6 +263,7 @@ int main(void) {
     CHECK(http_child_stop(server, SIGTERM) == 0, "exit code after SIGTERM");
     for (int with_sync = 0; with_sync < 2; with_sync++)
         check_stop(start(hasty), with_sync);
+    check_stop_while_loading();
     printf("%d checks, %d failed\n", n_checks, n_failed);
     return n_failed || !n_checks;
 }
