@@ -10,10 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum {
-    JSON_ITEMS_MAX = 1000000, /* values in a body: each takes tens of bytes once it is read */
-    SCANS_MAX = 100           /* of a JPEG; encoders make about ten */
-};
+enum { JSON_ITEMS_MAX = 1000000 /* values in a body: each takes tens of bytes once it is read */ };
 
 void *serve_keep(serve_request *r, void *p) {
     void **larger = p ? realloc(r->kept, (r->n_kept + 1) * sizeof *larger) : NULL;
@@ -270,82 +267,21 @@ int serve_read_base64(serve_request *r, const char *field, const json_t *value, 
     return 1;
 }
 
-/* The scans of a JPEG up to its end, as a decoder meets them; 0: it is none. A scan can say in tens of bytes that it
- * changes nothing, and yet takes a decoder a pass over the whole picture. */
-static size_t count_scans(const uint8_t *bytes, size_t n_bytes) {
-    size_t n_scans = 0;
-    if (n_bytes < 4 || memcmp(bytes, "\xff\xd8\xff", 3))
-        return 0;
-    for (size_t i = 2; i + 1 < n_bytes;) {
-        const uint8_t marker = bytes[i + 1];
-        if (bytes[i] != 0xff || marker == 0xff) { /* coded pixels, or filling */
-            const uint8_t *next = memchr(bytes + i + 1, 0xff, n_bytes - i - 1);
-            i = next ? (size_t)(next - bytes) : n_bytes;
-        } else if (marker <= 0x01 || (marker >= 0xd0 && marker <= 0xd8)) { /* none, or one without a length */
-            i += 2;
-        } else if (marker == 0xd9 || i + 3 >= n_bytes) {
-            break;
-        } else {
-            n_scans += marker == 0xda;
-            i += 2 + (size_t)(bytes[i + 2] << 8 | bytes[i + 3]);
-        }
-    }
-    return n_scans;
-}
-
-static uint64_t number_of_4(const uint8_t *p) {
-    return (uint64_t)p[0] << 24 | (uint64_t)p[1] << 16 | (uint64_t)p[2] << 8 | p[3];
-}
-
-/* A PNG that is more work than its pixels: compressed texts beside them, of which each may inflate to megabytes, or
- * more compressed pixels than it has pixels. NULL: no PNG, or a fair one. Reads no more than the lengths of its
- * chunks. */
-static const char *png_fault(const uint8_t *bytes, size_t n_bytes) {
-    static const uint8_t n_channels[] = {1, 0, 3, 1, 2, 0, 4}; /* by colour type */
-    enum { HEAD_BYTES = 33, TEXTS_MAX = 16, SPARE_BYTES = 1 << 16 };
-    if (n_bytes < HEAD_BYTES || memcmp(bytes, "\x89PNG\r\n\x1a\n", 8))
-        return NULL;
-    const uint64_t n_width = number_of_4(bytes + 16), n_height = number_of_4(bytes + 20);
-    const unsigned depth = bytes[24] < 16 ? bytes[24] : 16,
-                   channels = bytes[25] < sizeof n_channels ? n_channels[bytes[25]] : 0;
-    /* Rows with their filters, twice over for interlacing and pixels that do not compress. */
-    const uint64_t n_pixel_bytes = 2 * n_height * (n_width * channels * depth / 8 + 2) + SPARE_BYTES;
-    uint64_t n_idat_bytes = 0;
-    size_t n_texts = 0;
-    for (size_t i = 8; n_bytes - i >= 12;) {
-        const uint64_t length = number_of_4(bytes + i);
-        const uint8_t *type = bytes + i + 4;
-        if (!memcmp(type, "IDAT", 4))
-            n_idat_bytes += length;
-        n_texts += !memcmp(type, "zTXt", 4) || !memcmp(type, "iTXt", 4) || !memcmp(type, "iCCP", 4);
-        if (length > n_bytes - i - 12)
-            break;
-        i += 12 + (size_t)length;
-    }
-    return n_texts > TEXTS_MAX            ? "a PNG with more than 16 compressed texts and profiles"
-           : n_idat_bytes > n_pixel_bytes ? "a PNG with more compressed bytes than pixels"
-                                          : NULL;
-}
-
 int serve_check_picture(serve_request *r, const char *field, const uint8_t *bytes, size_t n_bytes) {
-    const char *fault = png_fault(bytes, n_bytes); /* first: reading its size would inflate its texts */
-    if (fault)
-        return serve_refuse(r, 413, "too_large", field, "%s", fault);
     adah_status status;
-    size_t n_width, n_height;
-    const adah_code code = adah_picture_size(bytes, n_bytes, &n_width, &n_height, &status);
+    adah_picture_info info;
+    const adah_code code = adah_picture_examine(bytes, n_bytes, &info, &status);
     if (code == ADAH_ERROR_FORMAT)
         return serve_refuse(r, 415, "not_a_picture", field, "%s", status.message);
     if (code != ADAH_OK)
         return serve_refuse_failed(r, &status);
+    if (info.excess)
+        return serve_refuse(r, 413, "too_large", field, "%s", info.excess);
     const uint64_t n_max = r->server->options.pixels_max;
-    if ((uint64_t)n_width > n_max / (n_height ? n_height : 1))
-        return serve_refuse(r, 413, "too_large", field, "a picture of %zu x %zu pixels, expected at most %llu in all",
-                            n_width, n_height, (unsigned long long)n_max);
-    const size_t n_scans = count_scans(bytes, n_bytes);
-    if (n_scans > SCANS_MAX)
-        return serve_refuse(r, 413, "too_large", field, "a JPEG of %zu scans, expected at most %d", n_scans,
-                            SCANS_MAX);
+    if (info.n_pixels > n_max)
+        return serve_refuse(r, 413, "too_large", field,
+                            "a picture of %zu x %zu pixels that decodes to %llu, expected at most %llu", info.n_width,
+                            info.n_height, (unsigned long long)info.n_pixels, (unsigned long long)n_max);
     return 1;
 }
 

@@ -292,9 +292,17 @@ adah_code adah_attend_png(adah_encoder *encoder, const uint8_t *bytes, size_t n_
 
 /* ---------------------------------------------------------------- pictures */
 
-/* Width and height in pixels by the head of a picture's file, before anything is decoded: what to refuse too large ones by.
- * ADAH_ERROR_FORMAT: not a picture. */
-adah_code adah_picture_size(const uint8_t *bytes, size_t n_bytes, size_t *n_width, size_t *n_height, adah_status *status);
+/* What a picture's file is, found by walking through its structure, without decoding anything: what to refuse pictures by. */
+typedef struct adah_picture_info {
+    const char *type;         /* "image/jpeg", "image/png", "image/gif", "image/webp", "image/tiff", "image/avif", "image/heic" */
+    size_t n_width, n_height; /* in pixels, before it is turned */
+    uint64_t n_pixels;        /* the most that decoding makes, by what is coded and not by what the file says of it: frames, tiles,
+                                 layers, other images in the file; n_width * n_height or more */
+    uint64_t n_bytes;         /* about the most memory that decoding takes, small things left out */
+    const char *excess;       /* NULL; else why the file is more work than its pixels: nothing decodes it */
+} adah_picture_info;
+/* ADAH_ERROR_FORMAT: not a picture of these types, or one whose parts contradict each other. */
+adah_code adah_picture_examine(const uint8_t *bytes, size_t n_bytes, adah_picture_info *info, adah_status *status);
 /* A small copy as JPEG of a quality of 1..100, turned upright, longer side at most n_side. *jpeg: adah_free. */
 adah_code adah_picture_thumbnail(const uint8_t *bytes, size_t n_bytes, size_t n_side, int quality, uint8_t **jpeg,
                                  size_t *n_jpeg_bytes, adah_status *status);

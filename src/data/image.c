@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/foreign_file.h"
 #include "base/memory.h"
+#include "pictures/head.h"
 #include "pictures/jpeg.h"
 
 #include <string.h>
@@ -32,25 +33,36 @@ static adah_code codec_for(size_t n_bytes, const char *name, const char *what, s
     return adah_picture_codec_get(codec, status);
 }
 
-/* The same failure, told by what the file is where that is known and no picture. */
-static adah_code explain(const uint8_t *bytes, size_t n_bytes, const char *name, const adah_status *fault, adah_status *status) {
-    const char *foreign = fault->code == ADAH_ERROR_FORMAT ? adah_foreign_file(bytes, n_bytes) : NULL;
-    if (foreign && !strstr(foreign, "picture"))
-        return adah_fail(status, fault->code, "%s: not an image that can be read (it is in no known format): %s", name, foreign);
-    return adah_fail(status, fault->code, "%s", fault->message);
+/* What is no picture is told by what it is instead, where that is known. */
+static adah_code examine(const uint8_t *bytes, size_t n_bytes, const char *name, adah_picture_info *info, adah_status *status) {
+    adah_status fault = {0};
+    const adah_code code = adah_picture_head(bytes, n_bytes, name, info, &fault);
+    const char *foreign = code == ADAH_ERROR_FORMAT ? adah_foreign_file(bytes, n_bytes) : NULL;
+    if (code != ADAH_OK && foreign && !strstr(foreign, "picture"))
+        return adah_fail(status, code, "%s: not an image that can be read (it is in no known format): %s", name, foreign);
+    return code == ADAH_OK ? code : adah_fail(status, code, "%s", fault.message);
 }
 
+/* The only way to a decoder. */
 static adah_code decode(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, int keeps_aspect,
                         adah_picture *picture, adah_status *status) {
     const adah_picture_codec *codec;
+    adah_picture_info info;
     ADAH_TRY(check(n_bytes, name, "an image", n_side, status));
+    ADAH_TRY(examine(bytes, n_bytes, name, &info, status));
+    if (info.excess)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not decoded: %s", name, info.excess);
+    if (info.n_pixels > ADAH_PICTURE_PIXELS_MAX) {
+        const int is_told = info.n_pixels == (uint64_t)info.n_width * info.n_height;
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s%zu x %zu pixels, expected at most %llu in all", name,
+                         is_told ? "" : "decodes to more than its ", info.n_width, info.n_height,
+                         (unsigned long long)ADAH_PICTURE_PIXELS_MAX);
+    }
     ADAH_TRY(adah_jpeg_decode(bytes, n_bytes, n_side, keeps_aspect, picture, status));
     if (picture->rgb)
         return ADAH_OK;
     ADAH_TRY(adah_picture_codec_get(&codec, status));
-    adah_status fault = {0};
-    const adah_code code = codec->decode(bytes, n_bytes, name, n_side, keeps_aspect, picture, &fault);
-    return code == ADAH_OK ? code : explain(bytes, n_bytes, name, &fault, status);
+    return codec->decode(bytes, n_bytes, name, n_side, keeps_aspect, picture, status);
 }
 
 adah_code adah_image_decode(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
@@ -80,13 +92,9 @@ adah_code adah_image_decode_thumbnail(const uint8_t *bytes, size_t n_bytes, cons
     return decode(bytes, n_bytes, name, n_side, 1, picture, status);
 }
 
-adah_code adah_image_size(const uint8_t *bytes, size_t n_bytes, const char *name, size_t *n_width, size_t *n_height,
-                          adah_status *status) {
-    const adah_picture_codec *codec;
-    ADAH_TRY(codec_for(n_bytes, name, "an image", 1, &codec, status));
-    adah_status fault = {0};
-    const adah_code code = codec->size(bytes, n_bytes, name, n_width, n_height, &fault);
-    return code == ADAH_OK ? code : explain(bytes, n_bytes, name, &fault, status);
+adah_code adah_image_examine(const uint8_t *bytes, size_t n_bytes, const char *name, adah_picture_info *info, adah_status *status) {
+    ADAH_TRY(check(n_bytes, name, "an image", 1, status));
+    return examine(bytes, n_bytes, name, info, status);
 }
 
 adah_code adah_image_load_thumbnail(const char *path, size_t n_side, adah_picture *picture, adah_status *status) {

@@ -12,8 +12,8 @@ adah_code adah_image_start(adah_status *status);
 
 /* Decodes to exactly n_side x n_side pixels, the aspect ratio squeezed, EXIF rotation applied, transparency laid on
  * white; CMYK, greyscale, 16-bit and the first frame of an animation are converted. rgb: n_side * n_side * 3 bytes.
- * Only image loaders safe for foreign files. Refuses (naming the path and reason) missing, unreadable, empty and
- * truncated files, and pictures of more than 512 megapixels. */
+ * JPEG, PNG, GIF, WebP, TIFF, AVIF and HEIC. Refuses (naming the path and reason) missing, unreadable, empty and truncated
+ * files, and pictures that would decode to more than 512 megapixels, whatever they say of themselves. */
 adah_code adah_image_load(const char *path, size_t n_side, uint8_t *rgb, adah_status *status);
 /* The two steps of it. *bytes: adah_memory_free. */
 adah_code adah_image_read(const char *path, uint8_t **bytes, size_t *n_bytes, adah_status *status);
@@ -25,9 +25,8 @@ adah_code adah_image_load_thumbnail(const char *path, size_t n_side, adah_pictur
 
 adah_code adah_image_decode_thumbnail(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side,
                                       adah_picture *picture, adah_status *status);
-/* Width and height by the head alone. */
-adah_code adah_image_size(const uint8_t *bytes, size_t n_bytes, const char *name, size_t *n_width, size_t *n_height,
-                          adah_status *status);
+/* As adah_picture_examine of adah.h. */
+adah_code adah_image_examine(const uint8_t *bytes, size_t n_bytes, const char *name, adah_picture_info *info, adah_status *status);
 
 /* Draws an SVG file on a white square of n_side pixels, what is drawn enlarged or shrunk to fill it, its aspect ratio kept.
  * rgb: n_side * n_side * 3 bytes. ADAH_ERROR_FORMAT: broken, or nothing can be seen. */

@@ -21,12 +21,10 @@ typedef struct adah_picture_codec {
     /* Once for the process. The other functions are thread-safe after it. */
     adah_code (*start)(adah_status *status);
     /* Decodes, turns upright, shrinks or enlarges to n_side x n_side pixels; with keeps_aspect shrinks so that the longer side
-     * is at most n_side. `name` is for messages. */
+     * is at most n_side. Only for what head.h has found to be a picture within limits. `name` is for messages; what the decoder has
+     * to say of a broken picture is told when no other thread has decoded meanwhile. */
     adah_code (*decode)(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, int keeps_aspect,
                         adah_picture *picture, adah_status *status);
-    /* Width and height as the file's head says, before anything is decoded or turned. */
-    adah_code (*size)(const uint8_t *bytes, size_t n_bytes, const char *name, size_t *n_width, size_t *n_height,
-                      adah_status *status);
     /* n_channels 1 (grey) or 3; quality 1..100 of a JPEG. *bytes: adah_memory_free. */
     adah_code (*encode)(adah_picture_format format, int quality, const uint8_t *pixels, size_t n_width, size_t n_height,
                         size_t n_channels, const char *name, uint8_t **bytes, size_t *n_bytes, adah_status *status);

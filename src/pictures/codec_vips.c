@@ -1,11 +1,10 @@
-/* codec_vips.c - pictures through libvips, started once: one thread an image, no cache, no loader that is not meant for
- * foreign files.
+/* codec_vips.c - pictures through libvips, started once: one thread an image, no cache, no loader but those of the formats that
+ * head.c walks through.
  *
  * A picture is decoded and shrunk in one pass (vips_thumbnail uses the decoder's own shrinking where it has one),
  * then brought to 8-bit sRGB, transparency laid on white, and computed strip by strip in the calling thread: libvips's own
  * way to memory hands the work to a thread of a pool and waits for it, 10 to 30 % of the time of a small picture. libvips keeps
- * one text of errors for the process: a decode that fails is repeated while no other runs, so that its message is its own. */
-#define _GNU_SOURCE
+ * one text of errors for the process, so a decode that others overlapped does not know which part of it is its own. */
 #include "pictures/codec.h"
 #include "adah/adah.h"
 #include "base/memory.h"
@@ -15,11 +14,11 @@
 #include <vips/vips.h>
 #include <vips/vector.h>
 
-static const uint64_t pixels_max = (uint64_t)512 << 20;
-
 static pthread_once_t started = PTHREAD_ONCE_INIT;
 static int start_failed;
-static pthread_rwlock_t decoding = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned n_at_work;      /* decodes; under the lock, as is */
+static unsigned long n_started; /* since the process began */
 
 static void drop_log(const gchar *domain, GLogLevelFlags level, const gchar *message, gpointer user) {
     (void)domain, (void)level, (void)message, (void)user;
@@ -36,6 +35,11 @@ static void start_vips(void) {
     vips_vector_set_enabled(FALSE);
     vips_concurrency_set(1);
     vips_cache_set_max(0);
+    static const char *const allowed[] = {"VipsForeignLoadJpeg", "VipsForeignLoadPng",  "VipsForeignLoadNsgif",
+                                          "VipsForeignLoadWebp", "VipsForeignLoadTiff", "VipsForeignLoadHeif"};
+    vips_operation_block_set("VipsForeignLoad", TRUE);
+    for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
+        vips_operation_block_set(allowed[i], FALSE);
     vips_block_untrusted_set(TRUE);
 }
 
@@ -148,13 +152,9 @@ static adah_code decode_once(const uint8_t *bytes, size_t n_bytes, const char *n
     VipsImage *image = vips_image_new_from_buffer(bytes, n_bytes, "", NULL);
     if (!image)
         return fail_vips(status, ADAH_ERROR_FORMAT, name, "not an image that can be read");
-    uint64_t n_width = (uint64_t)vips_image_get_width(image), n_height = (uint64_t)vips_image_get_height(image);
     /* Only with a colour profile of its own; others are sRGB already or get there by make_rgb. */
     int has_profile = vips_image_get_typeof(image, VIPS_META_ICC_NAME) != 0;
     g_object_unref(image);
-    if (n_width * n_height > pixels_max)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %llu x %llu pixels, expected at most %llu in all", name,
-                         (unsigned long long)n_width, (unsigned long long)n_height, (unsigned long long)pixels_max);
     image = NULL;
     void *buffer = (void *)(uintptr_t)bytes; /* vips takes void *, but only reads */
     /* The argument "fail_on" is not passed on to the loader by this form of the call; the option string is. */
@@ -171,40 +171,22 @@ static adah_code decode_once(const uint8_t *bytes, size_t n_bytes, const char *n
 static adah_code decode(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, int keeps_aspect,
                         adah_picture *picture, adah_status *status) {
     const decode_wish wish = {n_side, keeps_aspect};
-    pthread_rwlock_rdlock(&decoding);
-    adah_code code = decode_once(bytes, n_bytes, name, wish, picture, NULL);
-    pthread_rwlock_unlock(&decoding);
-    if (code == ADAH_OK)
-        return ADAH_OK;
-    pthread_rwlock_wrlock(&decoding);
-    vips_error_clear();
-    code = decode_once(bytes, n_bytes, name, wish, picture, status);
-    pthread_rwlock_unlock(&decoding);
-    return code;
-}
-
-static adah_code size_once(const uint8_t *bytes, size_t n_bytes, const char *name, size_t *n_width, size_t *n_height,
-                           adah_status *status) {
-    VipsImage *image = vips_image_new_from_buffer(bytes, n_bytes, "", NULL);
-    if (!image)
-        return fail_vips(status, ADAH_ERROR_FORMAT, name, "not an image that can be read");
-    *n_width = (size_t)vips_image_get_width(image);
-    *n_height = (size_t)vips_image_get_height(image);
-    g_object_unref(image);
-    return ADAH_OK;
-}
-
-static adah_code size(const uint8_t *bytes, size_t n_bytes, const char *name, size_t *n_width, size_t *n_height,
-                      adah_status *status) {
-    pthread_rwlock_rdlock(&decoding);
-    adah_code code = size_once(bytes, n_bytes, name, n_width, n_height, NULL);
-    pthread_rwlock_unlock(&decoding);
-    if (code == ADAH_OK)
-        return ADAH_OK;
-    pthread_rwlock_wrlock(&decoding);
-    vips_error_clear();
-    code = size_once(bytes, n_bytes, name, n_width, n_height, status);
-    pthread_rwlock_unlock(&decoding);
+    adah_status own = {ADAH_OK, ""};
+    pthread_mutex_lock(&lock);
+    if (n_at_work++ == 0)
+        vips_error_clear();
+    const unsigned long number = ++n_started;
+    const unsigned n_before = n_at_work;
+    pthread_mutex_unlock(&lock);
+    adah_code code = decode_once(bytes, n_bytes, name, wish, picture, &own);
+    pthread_mutex_lock(&lock);
+    n_at_work--;
+    const int is_alone = n_before == 1 && n_started == number;
+    pthread_mutex_unlock(&lock);
+    if (code == ADAH_ERROR_FORMAT && !is_alone) /* the reason may be another picture's */
+        code = adah_fail(&own, code, "%s: cannot be decoded: damaged, cut off, or of a kind that is not read", name);
+    if (code != ADAH_OK && status)
+        *status = own;
     return code;
 }
 
@@ -239,4 +221,4 @@ static adah_code encode(adah_picture_format format, int quality, const uint8_t *
     return take_bytes(file, *n_bytes, bytes, status);
 }
 
-const adah_picture_codec adah_pictures = {ADAH_VERSION, start, decode, size, encode, adah_render_svg};
+const adah_picture_codec adah_pictures = {ADAH_VERSION, start, decode, encode, adah_render_svg};

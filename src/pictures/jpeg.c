@@ -5,6 +5,7 @@
  * only way out of libjpeg-turbo's functions; all memory is held in one place, so that nothing is lost there. */
 #include "pictures/jpeg.h"
 #include "base/memory.h"
+#include "pictures/head.h"
 #include "pictures/shrink.h"
 
 #include <setjmp.h>
@@ -13,8 +14,7 @@
 
 #include <jpeglib.h>
 
-enum { SCANS_MAX = 100, HEAD_BYTES = 0xffff };
-static const uint64_t pixels_max = (uint64_t)512 << 20;
+enum { HEAD_BYTES = 0xffff };
 
 typedef struct decoder {
     struct jpeg_decompress_struct jpeg;
@@ -41,7 +41,7 @@ static void print_nothing(j_common_ptr jpeg) { (void)jpeg; }
 
 /* A scan can say in tens of bytes that it changes nothing in all blocks of a large picture. */
 static void watch_scans(j_common_ptr jpeg) {
-    if (((j_decompress_ptr)jpeg)->input_scan_number > SCANS_MAX)
+    if (((j_decompress_ptr)jpeg)->input_scan_number > ADAH_JPEG_SCANS_MAX)
         give_up(jpeg);
 }
 
@@ -104,7 +104,7 @@ static int is_plain(const decoder *d) {
     const struct jpeg_decompress_struct *j = &d->jpeg;
     const int is_grey = j->num_components == 1 && j->jpeg_color_space == JCS_GRAYSCALE;
     const int is_colour = j->num_components == 3 && (j->jpeg_color_space == JCS_YCbCr || j->jpeg_color_space == JCS_RGB);
-    return j->data_precision == 8 && (is_grey || is_colour) && (uint64_t)j->image_width * j->image_height <= pixels_max;
+    return j->data_precision == 8 && (is_grey || is_colour) && (uint64_t)j->image_width * j->image_height <= ADAH_PICTURE_PIXELS_MAX;
 }
 
 /* By how much a picture is made smaller, across and down. */

@@ -1,11 +1,9 @@
-/* thumbnail.c - pictures of others for programs that show them: their size before they are decoded, and small copies.
- */
+/* thumbnail.c - pictures of others for programs that show them: what they are before they are decoded, and small copies. */
 #include "base/memory.h"
 #include "data/image.h"
 
-adah_code adah_picture_size(const uint8_t *bytes, size_t n_bytes, size_t *n_width, size_t *n_height,
-                            adah_status *status) {
-    return adah_image_size(bytes, n_bytes, "picture", n_width, n_height, status);
+adah_code adah_picture_examine(const uint8_t *bytes, size_t n_bytes, adah_picture_info *info, adah_status *status) {
+    return adah_image_examine(bytes, n_bytes, "picture", info, status);
 }
 
 adah_code adah_picture_thumbnail(const uint8_t *bytes, size_t n_bytes, size_t n_side, int quality, uint8_t **jpeg,
