@@ -75,7 +75,7 @@ static adah_code read_entry(const adah_safetensors *f, const char *name, const j
     if (!json_is_string(type) || !json_is_array(shape) || !json_is_array(offsets) || json_array_size(offsets) != 2)
         return damaged(f, status, "tensor '%s' needs a dtype, a shape and two data_offsets", name);
     *t = (adah_safetensor){.name = name, .type = json_string_value(type), .dim = dim};
-    size_t n = 1, begin, end, n_bytes;
+    size_t n = 1, begin = 0, end = 0, n_bytes;
     for (size_t i = 0; i < json_array_size(shape); i++) {
         if (!as_size(json_array_get(shape, i), &dim[i]) || __builtin_mul_overflow(n, dim[i], &n))
             return damaged(f, status, "tensor '%s': dimension %zu is no size", name, i);
