@@ -68,7 +68,7 @@ static adah_code data_info(const char *path, json_t **object, adah_status *statu
                         "n_texts_empty", (json_int_t)n_empty, "n_bad_records", (json_int_t)n_bad, "bad_records", cli_reasons_json(bad));
     if (*object) {
         json_t *first = json_array_get(json_object_get(*object, "bad_records"), 0);
-        json_object_set(*object, "first_bad", first ? first : json_string(""));
+        json_object_set_new(*object, "first_bad", first ? json_incref(first) : json_string(""));
     }
     adah_dataset_close(dataset);
     return code;
