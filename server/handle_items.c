@@ -2,6 +2,8 @@
  *
  * A request with items is read and checked whole and all codes are made before anything is written; then they are one
  * batch, which goes on in the lane of changes. */
+#include "failure.h"
+#include "repeat.h"
 #include "server.h"
 
 #include <stdio.h>
@@ -39,6 +41,7 @@ typedef struct new_item {
 } new_item;
 
 typedef struct batch {
+    serve_request *r;
     new_item *items;
     size_t n;
     uint64_t *ids; /* given when written */
@@ -112,9 +115,10 @@ static int read_value(item_reader *x, const char *key, const json_t *value, new_
 
 static int encode_picture(item_reader *x, const char *key, const uint8_t *bytes, size_t n_bytes, new_item *to) {
     adah_status status;
+    char said[SERVE_SAID_BYTES];
     const adah_code code = adah_encode_image_bytes(x->encoder, bytes, n_bytes, to->code[ADAH_IMAGE], &status);
     if (code == ADAH_ERROR_FORMAT)
-        return serve_refuse(x->r, 422, "bad_picture", field(x, key), "%s: %s", field(x, key), status.message);
+        return serve_refuse(x->r, 422, "bad_picture", field(x, key), "%s: %s", field(x, key), serve_say(x->r, &status, said));
     if (code != ADAH_OK)
         return serve_refuse_failed(x->r, &status);
     to->item.image_code = to->code[ADAH_IMAGE];
@@ -152,13 +156,14 @@ static int make_image_code(item_reader *x, const json_t *image, new_item *to) {
 /* A text without a word that the model knows has no code: an item needs a picture then. */
 static int make_text_code(item_reader *x, new_item *to) {
     adah_status status;
+    char said[SERVE_SAID_BYTES];
     if (!to->item.text || !adah_model_takes_text(x->state->model))
         return 1;
     const adah_code code = adah_encode_text(x->encoder, to->item.text, to->code[ADAH_TEXT], &status);
     if (code == ADAH_OK)
         to->item.text_code = to->code[ADAH_TEXT];
     else if (code == ADAH_ERROR_MISMATCH && !to->item.image_code)
-        return serve_refuse(x->r, 422, "unknown_words", field(x, "text"), "%s: %s", field(x, "text"), status.message);
+        return serve_refuse(x->r, 422, "unknown_words", field(x, "text"), "%s: %s", field(x, "text"), serve_say(x->r, &status, said));
     else if (code != ADAH_ERROR_MISMATCH)
         return serve_refuse_failed(x->r, &status);
     return 1;
@@ -204,8 +209,7 @@ static int read_items(item_reader *x, batch *b) {
 
 /* ---------------------------------------------------------------- writing */
 
-static adah_code change(void *context, adah_index_writer *writer, adah_status *status) {
-    batch *b = context;
+static adah_code stage(batch *b, adah_index_writer *writer, adah_status *status) {
     if (b->n_deleted)
         return adah_index_writer_delete(writer, b->deleted, status);
     for (b->n_written = 0; b->n_written < b->n; b->n_written++) {
@@ -220,40 +224,63 @@ static adah_code change(void *context, adah_index_writer *writer, adah_status *s
     return ADAH_OK;
 }
 
-/* Returns 0 and answers when nothing was written. In the lane of changes. */
-static int write_batch(serve_request *r, serve_state *state, batch *b, uint64_t *n_records) {
-    adah_status status;
-    serve_write_outcome outcome;
-    const adah_code code = serve_service_write(r->server->service, state->model, change, b, &outcome, &status);
-    *n_records = outcome.n_records;
-    if (code == ADAH_OK)
-        return 1;
-    if (outcome.is_busy) {
-        r->answer.retry_after = 1;
-        return serve_refuse(r, 503, "busy", NULL, "%s", status.message);
+static void tell(const batch *b, uint64_t n_before, serve_text *t) {
+    uint64_t n = n_before;
+    if (b->n_deleted) {
+        serve_text_plain(t, "{\"deleted\": 1}\n");
+        return;
     }
-    if (code == ADAH_ERROR_MISMATCH && !outcome.is_other_model && (b->n_deleted || b->items[b->n_written].replaces))
-        return serve_refuse(r, 404, "not_found", "id", "%s", status.message);
-    if (code == ADAH_ERROR_MISMATCH && !outcome.is_other_model)
-        return serve_refuse(r, 409, "id_taken", "id", "%s", status.message);
-    if (code == ADAH_ERROR_ARGUMENT)
-        return serve_refuse(r, 400, "bad_value", NULL, "%s", status.message);
-    return serve_refuse_failed(r, &status);
+    serve_text_plain(t, "{\"ids\": [");
+    for (size_t i = 0; i < b->n; i++) {
+        serve_text_plain(t, i ? ", " : "");
+        serve_text_number(t, b->ids[i]);
+        n += !b->items[i].replaces;
+    }
+    serve_text_format(t, "], \"n_records\": %llu}\n", (unsigned long long)n);
 }
 
-static void write_items(serve_request *r, serve_state *state) {
-    batch *b = r->left;
-    uint64_t n_records;
-    if (!write_batch(r, state, b, &n_records))
-        return;
-    serve_text_plain(&r->answer.text, "{\"ids\": [");
-    for (size_t i = 0; i < b->n; i++) {
-        serve_text_plain(&r->answer.text, i ? ", " : "");
-        serve_text_number(&r->answer.text, b->ids[i]);
+static unsigned success(const batch *b) { return b->n_deleted ? 200 : 201; }
+
+/* With all of the answer, so that nothing is left to fail when the change is on disk. */
+static adah_code change(void *context, adah_index_writer *writer, adah_status *status) {
+    batch *b = context;
+    const adah_index *before = adah_index_writer_state(writer);
+    if (!serve_repeat_is_new(b->r, before)) {
+        *status = (adah_status){.code = ADAH_ERROR_CANCELLED};
+        return status->code;
     }
-    serve_text_format(&r->answer.text, "], \"n_records\": %llu}\n", (unsigned long long)n_records);
-    r->answer.status = 201;
+    const adah_code code = stage(b, writer, status);
+    if (code != ADAH_OK)
+        return code;
+    tell(b, adah_index_count(before), &b->r->answer.text);
+    if (b->r->answer.text.failed) {
+        *status = (adah_status){.code = ADAH_ERROR_MEMORY, .message = "out of memory"};
+        return status->code;
+    }
+    return serve_repeat_keep(b->r, success(b), writer, status);
 }
+
+/* Answers. In the lane of changes. */
+static void write_batch(serve_request *r, serve_state *state, batch *b) {
+    adah_status status;
+    serve_write_outcome outcome;
+    b->r = r;
+    const adah_code code = serve_service_write(r->server->service, state->model, change, b, &outcome, &status);
+    if (code == ADAH_OK)
+        r->answer.status = success(b);
+    else if (code == ADAH_ERROR_CANCELLED)
+        return; /* it is answered */
+    else if (code == ADAH_ERROR_MISMATCH && !outcome.is_other_model && (b->n_deleted || b->items[b->n_written].replaces))
+        serve_refuse_said(r, 404, "not_found", "id", &status);
+    else if (code == ADAH_ERROR_MISMATCH && !outcome.is_other_model)
+        serve_refuse_said(r, 409, "id_taken", "id", &status);
+    else if (code == ADAH_ERROR_ARGUMENT)
+        serve_refuse_said(r, 400, "bad_value", NULL, &status);
+    else
+        serve_refuse_failed(r, &status);
+}
+
+static void write_items(serve_request *r, serve_state *state) { write_batch(r, state, r->left); }
 
 void serve_handle_add(serve_request *r, serve_state *state) {
     adah_status status;
@@ -269,6 +296,8 @@ void serve_handle_add(serve_request *r, serve_state *state) {
                      r->content_type ? r->content_type : "");
         return;
     }
+    if (!serve_repeat_begin(r, "POST") || !serve_repeat_is_new(r, state->index))
+        return;
     if (serve_encoder_take(state, of, &x.encoder, &status) != ADAH_OK) {
         serve_refuse_failed(r, &status);
         return;
@@ -281,9 +310,6 @@ void serve_handle_add(serve_request *r, serve_state *state) {
 
 void serve_handle_delete(serve_request *r, serve_state *state) {
     batch b = {.n_deleted = 1, .deleted = r->item};
-    uint64_t n_records;
-    if (!serve_read_query(r, 0, 0) || !write_batch(r, state, &b, &n_records))
-        return;
-    serve_text_plain(&r->answer.text, "{\"deleted\": 1}\n");
-    r->answer.status = 200;
+    if (serve_read_query(r, 0, 0) && serve_repeat_begin(r, "DELETE"))
+        write_batch(r, state, &b);
 }

@@ -5,6 +5,7 @@
  * have that call, the path is resolved first, must lie below the folder, and so must the file that was opened by it.
  */
 #define _GNU_SOURCE
+#include "failure.h"
 #include "server.h"
 
 #include <errno.h>
@@ -198,7 +199,7 @@ static void make_thumbnail(serve_request *r, const uint8_t *bytes, size_t n_byte
     size_t n;
     const adah_code code = adah_picture_thumbnail(bytes, n_bytes, r->query.side, JPEG_QUALITY, &jpeg, &n, &status);
     if (code == ADAH_ERROR_FORMAT) {
-        serve_refuse(r, 422, "bad_picture", NULL, "%s", status.message);
+        serve_refuse_said(r, 422, "bad_picture", NULL, &status);
     } else if (code != ADAH_OK) {
         serve_refuse_failed(r, &status);
     } else {

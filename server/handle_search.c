@@ -1,5 +1,6 @@
 /* handle_search.c - what the model is asked: searches, tags of a picture, codes, attention. */
 #define _GNU_SOURCE
+#include "failure.h"
 #include "server.h"
 
 #include <math.h>
@@ -35,10 +36,10 @@ typedef struct asked {
 
 static int refuse_encoding(serve_request *r, const adah_status *status) {
     if (r->query.text && status->code == ADAH_ERROR_MISMATCH)
-        return serve_refuse(r, 422, "unknown_words", "text", "%s", status->message);
+        return serve_refuse_said(r, 422, "unknown_words", "text", status);
     if (status->code == ADAH_ERROR_FORMAT || status->code == ADAH_ERROR_ARGUMENT)
-        return serve_refuse(r, r->query.text ? 400 : 422, r->query.text ? "bad_value" : "bad_picture",
-                            r->query.text ? "text" : "image", "%s", status->message);
+        return serve_refuse_said(r, r->query.text ? 400 : 422, r->query.text ? "bad_value" : "bad_picture",
+                            r->query.text ? "text" : "image", status);
     return serve_refuse_failed(r, status);
 }
 

@@ -1,5 +1,6 @@
 /* handle_server.c - the server itself: is it alive and ready, what does it serve, how has it fared; opening all anew.
  */
+#include "failure.h"
 #include "server.h"
 
 enum { LABELS_TOLD = 200 };

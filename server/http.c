@@ -241,6 +241,7 @@ static int check_head(exchange *x, struct MHD_Connection *c) {
         return 0;
     r->content_type = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Type");
     r->accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept");
+    r->repeat_key = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Idempotency-Key");
     r->if_none_match = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-None-Match");
     return 1;
 }

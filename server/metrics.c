@@ -12,7 +12,7 @@
 const char *const serve_query_kind_name[SERVE_QUERY_KINDS] = {"text", "image", "id"};
 
 static const unsigned statuses[] = {200, 201, 304, 400, 401, 403, 404, 405, 408,
-                                    409, 413, 415, 422, 431, 499, 500, 503};
+                                    409, 413, 415, 422, 431, 499, 500, 503, 507};
 static const double bounds[] = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10};
 enum { N_STATUSES = sizeof statuses / sizeof *statuses, N_BOUNDS = sizeof bounds / sizeof *bounds };
 

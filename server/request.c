@@ -2,6 +2,7 @@
  * names. */
 #define _GNU_SOURCE
 #include "request.h"
+#include "failure.h"
 #include "server.h"
 
 #include <stdarg.h>
@@ -77,13 +78,6 @@ int serve_refuse(serve_request *r, unsigned status, const char *code, const char
 }
 
 int serve_refuse_memory(serve_request *r) { return serve_refuse(r, 500, "out_of_memory", NULL, "out of memory"); }
-
-int serve_refuse_failed(serve_request *r, const adah_status *status) {
-    if (status->code == ADAH_ERROR_MISMATCH)
-        return serve_refuse(r, 409, "mismatch", NULL, "%s", status->message);
-    return serve_refuse(r, 500, status->code == ADAH_ERROR_MEMORY ? "out_of_memory" : "internal", NULL, "%s",
-                        status->message);
-}
 
 /* ---------------------------------------------------------------- single values */
 
@@ -272,7 +266,7 @@ int serve_check_picture(serve_request *r, const char *field, const uint8_t *byte
     adah_picture_info info;
     const adah_code code = adah_picture_examine(bytes, n_bytes, &info, &status);
     if (code == ADAH_ERROR_FORMAT)
-        return serve_refuse(r, 415, "not_a_picture", field, "%s", status.message);
+        return serve_refuse_said(r, 415, "not_a_picture", field, &status);
     if (code != ADAH_OK)
         return serve_refuse_failed(r, &status);
     if (info.excess)

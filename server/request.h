@@ -87,6 +87,8 @@ typedef struct serve_request {
     serve_lane next_lane;
     void *left; /* by one handler for the next */
     const char *content_type, *accept, *if_none_match; /* headers; NULL: not there */
+    const char *repeat_key;                            /* Idempotency-Key */
+    char repeat_sum[33];                               /* with it: of what is asked (repeat.h); "": not yet */
     uint64_t item;                                     /* {id} of the path */
     serve_field field[SERVE_FIELDS_MAX];               /* parameters of the URL */
     size_t n_fields;
@@ -117,8 +119,6 @@ void serve_free_kept(serve_request *r, size_t n_kept);
 /* Makes the answer an error; field may be NULL. Returns 0. */
 int serve_refuse(serve_request *r, unsigned status, const char *code, const char *field, const char *format, ...)
     __attribute__((format(printf, 5, 6)));
-/* What the library reported, 409 for a mismatch, 500 for all else. Returns 0. */
-int serve_refuse_failed(serve_request *r, const adah_status *status);
 int serve_refuse_memory(serve_request *r);
 
 /* Fills r->query from the URL and, with_body, from the body: JSON, a form, or a picture as it is. allowed: bits.

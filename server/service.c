@@ -27,6 +27,7 @@ struct serve_service {
 
 static adah_code fail_memory(adah_status *status) {
     snprintf(status->message, sizeof status->message, "out of memory");
+    status->system_error = 0;
     return status->code = ADAH_ERROR_MEMORY;
 }
 
@@ -110,35 +111,18 @@ void serve_state_drop(serve_service *s, serve_state *state) {
         free_model(unused);
 }
 
-/* Makes model and index, which it takes over, the present state. On failure both are the caller's still. */
-static adah_code publish(serve_service *s, loaded_model *m, adah_index *index, adah_status *status) {
-    serve_state *state = calloc(1, sizeof *state);
-    if (!state)
-        return fail_memory(status);
+/* Makes `state`, with a model and an index that it takes over, the present one. */
+static void publish(serve_service *s, serve_state *state, loaded_model *m, adah_index *index) {
     *state = (serve_state){m, m->model, index, 1};
     pthread_mutex_lock(&s->lock);
     serve_state *before = s->state;
-    s->n_loads += !before || before->loaded != m;
+    if (before && before->loaded == m)
+        m->n_references++;
+    else
+        s->n_loads++;
     s->state = state;
     pthread_mutex_unlock(&s->lock);
     serve_state_drop(s, before);
-    return ADAH_OK;
-}
-
-/* The same model with another state of the index, taken over. */
-static adah_code publish_index(serve_service *s, adah_index *index, adah_status *status) {
-    pthread_mutex_lock(&s->lock);
-    loaded_model *m = s->state->loaded;
-    m->n_references++;
-    pthread_mutex_unlock(&s->lock);
-    const adah_code code = publish(s, m, index, status);
-    if (code != ADAH_OK) {
-        pthread_mutex_lock(&s->lock);
-        m->n_references--; /* not the last: the present state has it */
-        pthread_mutex_unlock(&s->lock);
-        adah_index_close(index);
-    }
-    return code;
 }
 
 adah_code serve_service_create(const char *model_path, const char *index_path, int n_encoders,
@@ -167,18 +151,20 @@ void serve_service_close(serve_service *s) {
 adah_code serve_service_load(serve_service *s, adah_status *status) {
     loaded_model *m = NULL;
     adah_index *index = NULL;
+    serve_state *state = calloc(1, sizeof *state);
     pthread_mutex_lock(&s->changing);
-    adah_code code = open_model(s->model_path, s->n_encoders, &m, status);
+    adah_code code = state ? open_model(s->model_path, s->n_encoders, &m, status) : fail_memory(status);
     if (code == ADAH_OK)
         code = adah_index_open(s->index_path, &index, status);
     if (code == ADAH_OK)
         code = adah_index_check_model(index, m->model, status);
-    if (code == ADAH_OK)
-        code = publish(s, m, index, status);
-    if (code != ADAH_OK) {
+    if (code == ADAH_OK) {
+        publish(s, state, m, index);
+    } else {
         adah_index_close(index);
         if (m)
             free_model(m);
+        free(state);
     }
     pthread_mutex_unlock(&s->changing);
     return code;
@@ -196,10 +182,12 @@ void serve_service_refresh(serve_service *s) {
     adah_index *latest = NULL;
     pthread_mutex_lock(&s->changing);
     if (s->state && adah_index_latest(s->state->index, &latest, &status) == ADAH_OK) {
-        if (latest == s->state->index || adah_index_check_model(latest, s->state->model, &status) != ADAH_OK)
-            adah_index_close(latest);
+        const int is_new = latest != s->state->index && adah_index_check_model(latest, s->state->model, &status) == ADAH_OK;
+        serve_state *state = is_new ? calloc(1, sizeof *state) : NULL;
+        if (state)
+            publish(s, state, s->state->loaded, latest);
         else
-            publish_index(s, latest, &status);
+            adah_index_close(latest);
     }
     pthread_mutex_unlock(&s->changing);
 }
@@ -209,26 +197,26 @@ void serve_service_refresh(serve_service *s) {
 adah_code serve_service_write(serve_service *s, const adah_model *model, serve_change change, void *context,
                               serve_write_outcome *outcome, adah_status *status) {
     adah_index_writer *writer = NULL;
-    adah_index *latest = NULL;
+    serve_state *state = calloc(1, sizeof *state);
     *outcome = (serve_write_outcome){0};
     pthread_mutex_lock(&s->changing);
-    adah_code code = adah_index_writer_open(s->index_path, &writer, status);
-    outcome->is_busy = code == ADAH_ERROR_IO;
+    adah_code code = state ? adah_index_writer_open(s->index_path, &writer, status) : fail_memory(status);
+    const adah_model *present = s->state->model;
     if (code == ADAH_OK) {
         code = adah_index_check_model(adah_index_writer_state(writer), model, status);
         outcome->is_other_model = code != ADAH_OK;
     }
+    const int is_of_present = code == ADAH_OK && (model == present || adah_index_check_model(adah_index_writer_state(writer), present, status) == ADAH_OK);
     if (code == ADAH_OK)
         code = change(context, writer, status);
     if (code == ADAH_OK)
         code = adah_index_writer_commit(writer, status);
-    adah_index_writer_close(writer);
-    if (code == ADAH_OK) /* the write is done: failing to see it now would be mended by the next refresh */
-        code = adah_index_latest(s->state->index, &latest, status);
-    if (code == ADAH_OK) {
-        outcome->n_records = adah_index_count(latest);
-        code = publish_index(s, latest, status);
+    if (code == ADAH_OK && is_of_present) {
+        publish(s, state, s->state->loaded, adah_index_share(adah_index_writer_state(writer)));
+        state = NULL;
     }
+    free(state);
+    adah_index_writer_close(writer);
     pthread_mutex_unlock(&s->changing);
     return code;
 }

@@ -38,11 +38,11 @@ void serve_encoder_give(serve_state *state, adah_modality of, adah_encoder *enco
 
 /* Calls `change` with a writer of the index, commits, and makes the outcome the present state: all or nothing, one
  * after another. `model`: what the codes were made by. ADAH_ERROR_MISMATCH with *is_other_model 1: it is no longer
- * that of the index. *is_busy 1: another process writes. */
+ * that of the index. Whatever `change` fails with is returned and nothing is written; once the commit
+ * is on disk nothing fails any more. */
 typedef adah_code (*serve_change)(void *context, adah_index_writer *writer, adah_status *status);
 typedef struct serve_write_outcome {
-    int is_busy, is_other_model;
-    uint64_t n_records;
+    int is_other_model;
 } serve_write_outcome;
 adah_code serve_service_write(serve_service *service, const adah_model *model, serve_change change, void *context,
                               serve_write_outcome *outcome, adah_status *status);

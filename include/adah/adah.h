@@ -400,6 +400,8 @@ const char *adah_index_label_name(const adah_index *index, uint32_t label);
 adah_code adah_index_record(const adah_index *index, uint64_t row, adah_index_entry *entry, adah_status *status);
 /* The row of the record with this id; 0: there is none. */
 int adah_index_find(const adah_index *index, uint64_t id, uint64_t *row);
+/* The newest note of that name, a NUL behind it, freed by adah_free; NULL: there is none. */
+adah_code adah_index_note(const adah_index *index, const char *name, uint8_t **bytes, size_t *n_bytes, adah_status *status);
 /* ADAH_ERROR_MISMATCH when the index was made by another model: its codes would mean nothing. */
 adah_code adah_index_check_model(const adah_index *index, const adah_model *model, adah_status *status);
 /* Counts and sizes as a JSON object (adah_free). */
@@ -483,6 +485,10 @@ adah_code adah_index_writer_add_codes(adah_index_writer *writer, size_t n, const
 /* Of a record that is there. ADAH_ERROR_MISMATCH: there is none with this id. */
 adah_code adah_index_writer_replace(adah_index_writer *writer, const adah_index_item *item, adah_status *status);
 adah_code adah_index_writer_delete(adah_index_writer *writer, uint64_t id, adah_status *status);
+/* Keeps a note with the batch: at most 65,536 bytes under a name of 1 to 255, such as the answer to a request, by which it can be told from
+ * one that asks again. Durable with the batch; compaction keeps the newest ADAH_INDEX_NOTES_KEPT. */
+enum { ADAH_INDEX_NOTES_KEPT = 1000 };
+adah_code adah_index_writer_note(adah_index_writer *writer, const char *name, const void *bytes, size_t n_bytes, adah_status *status);
 /* Returns when the batch is on disk; readers see it from then on. On failure the batch is dropped and the index is as before it, on disk,
  * too; after a sync that failed the writer refuses all further calls, and one opened anew makes sure of what is there. Only with
  * ADAH_ERROR_UNCERTAIN nobody knows: the disk failed to take back what it had failed to take. */

@@ -249,11 +249,11 @@ adah_code adah_file_patch(adah_file_writer *w, uint64_t offset, const void *byte
 }
 
 /* A folder that may not be read, and a file system that knows no fsync of folders, are no error: then the system decides when. */
-static adah_code sync_folder(const char *folder, const char *path, adah_status *status) {
+static adah_code sync_folder(const char *folder, const char *path, const char *what, adah_status *status) {
     const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const int failed = fd < 0 ? errno != EACCES && errno != EPERM
                               : fsync(fd) != 0 && errno != EINVAL && errno != ENOTSUP && errno != EBADF && errno != EROFS;
-    const adah_code code = failed ? adah_fail_system(status, path, "its name cannot be written to disk") : ADAH_OK;
+    const adah_code code = failed ? adah_fail_system(status, path, what) : ADAH_OK;
     if (fd >= 0)
         close(fd);
     return code;
@@ -261,7 +261,7 @@ static adah_code sync_folder(const char *folder, const char *path, adah_status *
 
 adah_code adah_file_sync_name(const char *path, adah_status *status) {
     char *folder = folder_of(path);
-    const adah_code code = folder ? sync_folder(folder, path, status) : adah_fail_memory(status, strlen(path) + 1);
+    const adah_code code = folder ? sync_folder(folder, path, "its name cannot be written to disk", status) : adah_fail_memory(status, strlen(path) + 1);
     adah_memory_free(folder);
     return code;
 }
@@ -291,7 +291,9 @@ adah_code adah_file_commit_locked(adah_file_writer *w, int *fd, adah_status *sta
     if (code == ADAH_OK && rename(w->temporary, w->path) != 0)
         code = adah_fail_system(status, w->path, "cannot rename into place");
     if (code == ADAH_OK) {
-        code = sync_folder(w->folder, w->path, status);
+        code = sync_folder(w->folder, w->path,
+                           "is in place, but its name cannot be written to disk, and a power cut may bring back what was there before",
+                           status);
         if (code == ADAH_OK && fd)
             *fd = w->fd;
         else

@@ -31,8 +31,8 @@ uint64_t adah_file_position(const adah_file_writer *writer); /* bytes put so far
 /* Overwrites bytes already put (a header whose sums are known only at the end). */
 adah_code adah_file_patch(adah_file_writer *writer, uint64_t offset, const void *bytes, size_t n_bytes,
                           adah_status *status);
-/* Syncs the file, renames it into place and syncs its folder. Only when that last sync fails, with an error of its own ("its name
- * cannot be written to disk"), the new file is in place all the same, and a power cut may bring back the old one. */
+/* Syncs the file, renames it into place and syncs its folder. Only when that last sync fails, with an error that says so, the new file
+ * is in place all the same, and a power cut may bring back the old one. */
 adah_code adah_file_commit(adah_file_writer *writer, adah_status *status);
 /* The same, with a flock on the new file from before it appears: *fd is it, open for reading and writing. Its owner and mode are
  * those of the file that it takes the place of. */

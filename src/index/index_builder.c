@@ -17,6 +17,8 @@ struct adah_index_builder {
     uint32_t *record_labels; /* of the record being added */
     size_t n_record_labels, label_capacity;
     uint64_t next_id;
+    const uint8_t *notes; /* not owned */
+    size_t n_note_bytes;
     int broken; /* an item is there in part, or its labels are */
     adah_index_header header;
 };
@@ -110,10 +112,17 @@ adah_code adah_index_builder_add(adah_index_builder *b, const adah_index_item *i
     return code;
 }
 
+void adah_index_builder_set_notes(adah_index_builder *b, const uint8_t *notes, size_t n_bytes) {
+    b->notes = notes;
+    b->n_note_bytes = n_bytes;
+}
+
 static adah_code finish(adah_index_builder *b, uint64_t next_id, adah_status *status) {
     const adah_segment_place place = {.next_id = next_id > b->next_id ? next_id : b->next_id,
                                       .label_name = (const char *const *)b->labels.name,
                                       .n_new_labels = b->labels.n,
+                                      .notes = b->notes,
+                                      .n_note_bytes = b->n_note_bytes,
                                       .with_tables = 1};
     ADAH_TRY(adah_segment_writer_finish(b->segment, &place, NULL, NULL, status));
     b->header.file_number = adah_segment_writer_file_number(b->segment);

@@ -15,6 +15,8 @@ adah_code adah_index_builder_create(const char *path, size_t n_bits, const uint8
                                     adah_index_builder **builder, adah_status *status);
 /* Adds the next record; ids ascend. After ADAH_ERROR_IO or ADAH_ERROR_MEMORY the builder can only be aborted. */
 adah_code adah_index_builder_add(adah_index_builder *builder, const adah_index_item *item, adah_status *status);
+/* Notes to go along, as notes.h makes them; not owned, and needed until it is published. */
+void adah_index_builder_set_notes(adah_index_builder *builder, const uint8_t *notes, size_t n_bytes);
 /* next_id: at least that is the next free id. Makes the file appear, whole; *fd (or NULL): it, locked. Frees the
  * builder, also on failure. */
 adah_code adah_index_builder_publish(adah_index_builder *builder, uint64_t next_id, int *fd, adah_status *status);

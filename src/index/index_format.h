@@ -40,6 +40,7 @@ typedef enum adah_index_section_type {
     ADAH_SECTION_TEXT_TABLES,
     ADAH_SECTION_IDS,
     ADAH_SECTION_DELETED,
+    ADAH_SECTION_NOTES,
     ADAH_SECTION_TYPES_END, /* types known to this version are below */
     ADAH_SECTION_CODES_STEP = ADAH_SECTION_TEXT_CODES - ADAH_SECTION_IMAGE_CODES
 } adah_index_section_type;

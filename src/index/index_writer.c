@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "index/index_builder.h"
-#include "index/index_state.h"
+#include "index/notes.h"
 #include "index/number_set.h"
 #include "index/segment_writer.h"
 
@@ -35,6 +35,7 @@ struct adah_index_writer {
     adah_number_set deleted_set;
     uint64_t *deleted; /* rows */
     size_t n_deleted, deleted_capacity;
+    adah_notes notes;
     uint64_t next_id;
     uint32_t *record_labels;
     size_t label_capacity;
@@ -162,6 +163,7 @@ void adah_index_writer_close(adah_index_writer *w) {
     adah_label_set_free(&w->labels);
     adah_number_set_free(&w->deleted_set);
     adah_memory_free(w->deleted);
+    adah_memory_free(w->notes.bytes);
     adah_memory_free(w->record_labels);
     free(w->real_path);
     adah_memory_free(w->path);
@@ -180,6 +182,7 @@ static void drop_batch(adah_index_writer *w) {
     adah_label_set_cut(&w->labels, w->state->n_labels);
     adah_number_set_clear(&w->deleted_set);
     w->n_deleted = 0;
+    w->notes.n_bytes = 0;
     w->next_id = w->state->next_id;
     w->batch_is_broken = 0;
 }
@@ -289,6 +292,19 @@ adah_code adah_index_writer_delete(adah_index_writer *w, uint64_t id, adah_statu
     return stage_deletion(w, row, status);
 }
 
+adah_code adah_index_writer_note(adah_index_writer *w, const char *name, const void *bytes, size_t n_bytes, adah_status *status) {
+    ADAH_TRY(check_usable(w, status));
+    const size_t n = strlen(name);
+    const adah_note note = {name, bytes, n_bytes};
+    if (n < 1 || n > ADAH_NOTE_NAME_BYTES_MAX || n_bytes > ADAH_NOTE_BYTES_MAX)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: a note of %zu bytes, its name of %zu; expected at most %d and 1 to %d", w->path,
+                         n_bytes, n, ADAH_NOTE_BYTES_MAX, ADAH_NOTE_NAME_BYTES_MAX);
+    w->batch_is_broken |= !adah_notes_add(&w->notes, &note);
+    return w->batch_is_broken ? adah_fail_memory(status, n_bytes) : ADAH_OK;
+}
+
+static int is_empty(const adah_index_writer *w) { return !w->segment && !w->n_deleted && !w->notes.n_bytes; }
+
 /* ---------------------------------------------------------------- committing */
 
 static int by_number(const void *a, const void *b) {
@@ -324,6 +340,8 @@ static adah_code write_batch(adah_index_writer *w, adah_index_mark *mark, adah_s
         .n_new_labels = w->labels.n - w->state->n_labels,
         .deleted = w->deleted,
         .n_deleted = w->n_deleted,
+        .notes = w->notes.bytes,
+        .n_note_bytes = w->notes.n_bytes,
     };
     ADAH_TRY(adah_segment_writer_finish(w->segment, &place, &bytes, &n_bytes, status));
     *mark = adah_index_make_mark(place.file_number, w->state->n_segments + 1, w->state->end + n_bytes);
@@ -395,7 +413,7 @@ static adah_code sync_batch(adah_index_writer *w, const adah_index_mark *mark, a
 adah_code adah_index_writer_commit(adah_index_writer *w, adah_status *status) {
     adah_index_mark mark;
     ADAH_TRY(check_usable(w, status));
-    if (!w->segment && !w->n_deleted && !w->batch_is_broken)
+    if (is_empty(w) && !w->batch_is_broken)
         return ADAH_OK;
     adah_code code = write_batch(w, &mark, status);
     if (code == ADAH_OK)
@@ -475,10 +493,11 @@ static adah_code copy_records(const adah_index *x, const place *order, adah_inde
 
 adah_code adah_index_writer_compact(adah_index_writer *w, adah_progress progress, adah_status *status) {
     ADAH_TRY(check_usable(w, status));
-    if (w->segment || w->n_deleted)
+    if (!is_empty(w))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: there are changes that are not committed", w->path);
     adah_index *x = w->state, *compacted = NULL;
     adah_index_builder *b = NULL;
+    adah_notes notes = {0};
     place *order = NULL;
     int fd = -1;
     ADAH_TRY(check_name(w, status));
@@ -487,12 +506,15 @@ adah_code adah_index_writer_compact(adah_index_writer *w, adah_progress progress
     adah_code code = order_rows(x, &order, status);
     if (code == ADAH_OK)
         code = copy_records(x, order, b, progress, status);
-    adah_memory_free(order);
-    if (code != ADAH_OK) {
+    if (code == ADAH_OK)
+        code = adah_notes_collect(x, &notes, status);
+    adah_index_builder_set_notes(b, notes.bytes, notes.n_bytes);
+    if (code == ADAH_OK)
+        code = adah_index_builder_publish(b, x->next_id, &fd, status);
+    else
         adah_index_builder_abort(b);
-        return code;
-    }
-    code = adah_index_builder_publish(b, x->next_id, &fd, status);
+    adah_memory_free(order);
+    adah_memory_free(notes.bytes);
     if (code != ADAH_OK) {
         w->needs_reopening = !bears_the_name(w->fd, w->path); /* the new file is there, but its name may not be on disk */
         return code;

@@ -6,6 +6,7 @@
 #define XXH_INLINE_ALL
 #include "index/segment.h"
 #include "base/memory.h"
+#include "index/notes.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -433,6 +434,7 @@ static adah_code verify_codes(const adah_segment *s, adah_modality modality, ada
 adah_code adah_segment_verify(const adah_segment *s, size_t n_labels, adah_status *status) {
     ADAH_TRY(verify_gaps(s, status));
     ADAH_TRY(check_sums(s, status));
+    ADAH_TRY(adah_notes_verify(s, status));
     for (size_t i = 0; i < s->n_new_labels; i++) {
         const char *name = adah_segment_label(s, i);
         if (!name || strlen(name) + 1 != s->label_starts[i + 1] - s->label_starts[i])

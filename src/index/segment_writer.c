@@ -19,8 +19,10 @@
 #include <xxhash.h>
 
 /* Room for the header and the sections this version writes. */
-enum { N_SECTIONS = ADAH_SECTION_TYPES_END - 1, FRONT_BYTES = 128 + 32 * N_SECTIONS };
-_Static_assert(FRONT_BYTES % ADAH_INDEX_ALIGNMENT == 0, "the first section is aligned");
+enum {
+    N_SECTIONS = ADAH_SECTION_TYPES_END - 1,
+    FRONT_BYTES = (128 + 32 * N_SECTIONS + ADAH_INDEX_ALIGNMENT - 1) / ADAH_INDEX_ALIGNMENT * ADAH_INDEX_ALIGNMENT
+};
 
 /* Growing bytes. */
 typedef struct list {
@@ -428,6 +430,10 @@ adah_code adah_segment_writer_finish(adah_segment_writer *w, const adah_segment_
         ADAH_TRY(put_section(w, ADAH_SECTION_IDS, w->ids.number, w->ids.n * sizeof(uint64_t), status));
     if (place->n_deleted)
         ADAH_TRY(put_section(w, ADAH_SECTION_DELETED, place->deleted, place->n_deleted * sizeof(uint64_t), status));
+    if (place->n_note_bytes) {
+        ADAH_TRY(put_section(w, ADAH_SECTION_NOTES, place->notes, place->n_note_bytes, status));
+        w->table[w->header.n_sections - 1].flags = ADAH_INDEX_MAY_IGNORE;
+    }
     ADAH_TRY(pad(w, status));
 
     adah_index_segment_header *h = &front.parts.header;

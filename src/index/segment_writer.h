@@ -23,6 +23,8 @@ typedef struct adah_segment_place {
     size_t n_new_labels;
     const uint64_t *deleted; /* earlier rows, ascending */
     size_t n_deleted;
+    const uint8_t *notes; /* as notes.h makes them */
+    size_t n_note_bytes;
     int with_tables; /* 1: search tables where they pay */
 } adah_segment_place;
 

@@ -499,6 +499,37 @@ static void check_writes(void) {
     drop(json);
 }
 
+/* A change that is asked for again happens once. (After a restart: tests/fault/test_disk_faults.c.) */
+static void check_repeats(void) {
+    static const char add[] = "{\"items\": [{\"text\": \"red disc\"}, {\"id\": 900, \"text\": \"blue star\"}]}";
+    static const char other[] = "{\"items\": [{\"id\": 901, \"text\": \"blue star\"}]}";
+    const char *key = WRITE "Idempotency-Key: first\r\n";
+    http_reply one = http_ask(port, "POST", "/v1/items", key, add, strlen(add));
+    http_reply two = http_ask(port, "POST", "/v1/items", key, add, strlen(add));
+    CHECK(one.status == 201 && two.status == 201 && !strcmp(one.body, two.body), "%d %d: the same answer: %s %s", one.status,
+          two.status, one.body, two.body);
+    http_reply_free(&one);
+    http_reply_free(&two);
+    drop(ASK("POST", "/v1/items", key, other, 422, "key_used"));
+    drop(ask(__LINE__, "DELETE", "/v1/items/900", BEARER "Idempotency-Key: first\r\n", NULL, 0, 422, "key_used"));
+    drop(ASK("POST", "/v1/items", WRITE "Idempotency-Key: second\r\n", add, 409, "id_taken")); /* what is refused is not kept */
+    drop(ASK("POST", "/v1/items", WRITE "Idempotency-Key: second\r\n", other, 201, NULL));
+    json_t *info = GET("/v1/info", 200, NULL);
+    CHECK(number(json_object_get(info, "index"), "n_records") == 123, "added once");
+    drop(info);
+    for (int i = 0; i < 2; i++)
+        drop(ask(__LINE__, "DELETE", "/v1/items/900", BEARER "Idempotency-Key: third\r\n", NULL, 0, 200, NULL));
+    drop(ask(__LINE__, "DELETE", "/v1/items/900", BEARER "Idempotency-Key: fourth\r\n", NULL, 0, 404, "not_found"));
+    drop(ask(__LINE__, "DELETE", "/v1/items/901", BEARER, NULL, 0, 200, NULL));
+    drop(ask(__LINE__, "DELETE", "/v1/items/501", BEARER, NULL, 0, 200, NULL));
+    drop(ASK("POST", "/v1/items", WRITE "Idempotency-Key:\r\n", add, 400, "bad_value"));
+    drop(ASK("POST", "/v1/items", WRITE "Idempotency-Key: a b\r\n", add, 400, "bad_value"));
+    char long_key[400] = WRITE "Idempotency-Key: ";
+    memset(long_key + strlen(long_key), 'k', 256);
+    strcat(long_key, "\r\n");
+    drop(ASK("POST", "/v1/items", long_key, add, 400, "bad_value"));
+}
+
 /* ---------------------------------------------------------------- limits */
 
 static void raw(int line, const char *bytes, int status) {
@@ -712,6 +743,15 @@ static void wait_for_reloads(int n) {
     CHECK(is_there, "never: %s", line);
 }
 
+/* And names no file. */
+static void refuses_to_reload(int line, int status, const char *code) {
+    json_t *json = ask(line, "POST", "/v1/reload", BEARER, "", 0, status, code);
+    const char *message = json_string_value(json_object_get(json_object_get(json, "error"), "message"));
+    check(message && strstr(message, "the index") && !strstr(message, ".adah") && !strchr(message, '/'), line, "message: %s",
+          message ? message : "-");
+    drop(json);
+}
+
 static void check_changes(http_child server) {
     pthread_t threads[4];
     for (int i = 0; i < 4; i++)
@@ -726,7 +766,14 @@ static void check_changes(http_child server) {
     /* An index that is none: all stays as it was. */
     CHECK(rename("scenes.adah", "kept.adah") == 0, "rename");
     check(system("echo damaged > scenes.adah") == 0, __LINE__, "damage");
-    drop(ask(__LINE__, "POST", "/v1/reload", BEARER, "", 0, 500, NULL));
+    refuses_to_reload(__LINE__, 500, "damaged");
+    CHECK(unlink("scenes.adah") == 0, "unlink");
+    refuses_to_reload(__LINE__, 500, "missing_file");
+    drop(ASK("POST", "/v1/items", WRITE, "{\"items\": [{\"text\": \"green ring\"}]}", 500, "missing_file"));
+    if (geteuid() != 0) { /* root may all */
+        CHECK(close(open("scenes.adah", O_CREAT | O_WRONLY, 0)) == 0, "unreadable");
+        refuses_to_reload(__LINE__, 500, "no_permission");
+    }
     CHECK(rename("model.safetensors", "kept.safetensors") == 0 && rename("kept.adah", "scenes.adah") == 0, "rename");
     CHECK(symlink("attention.safetensors", "model.safetensors") == 0, "link");
     drop(ask(__LINE__, "POST", "/v1/reload", BEARER, "", 0, 409, NULL));
@@ -911,6 +958,7 @@ int main(void) {
     check_tokens();
     check_paths();
     check_writes();
+    check_repeats();
     check_limits();
     check_bombs();
     ask_with_many_parameters(0);

@@ -279,6 +279,83 @@ static void test_compaction_can_be_stopped(void **state) {
     expect_file("0:a,1:b");
 }
 
+/* ---------------------------------------------------------------- notes */
+
+/* The note of that name in the file; freed by adah_free. */
+static char *note_of(const char *name) {
+    adah_index *x;
+    uint8_t *bytes = NULL;
+    size_t n = 99;
+    OK(adah_index_open(path, &x, &status));
+    OK(adah_index_note(x, name, &bytes, &n, &status));
+    assert_int_equal(n, bytes ? strlen((char *)bytes) : 0);
+    adah_index_close(x);
+    return (char *)bytes;
+}
+
+static void expect_note(const char *name, const char *expected) {
+    char *found = note_of(name);
+    if (expected)
+        assert_string_equal(found, expected);
+    else
+        assert_null(found);
+    adah_free(found);
+}
+
+static void test_notes(void **state) {
+    (void)state;
+    char name[300];
+    adah_index_writer *w = create(8);
+    memset(name, 'n', sizeof name);
+    name[255] = '\0';
+    OK(adah_index_writer_note(w, "alone", "1", 1, &status));
+    expect_note("alone", NULL); /* not committed */
+    OK(adah_index_writer_commit(w, &status));
+    add(w, ADAH_NO_ID, "a", 1);
+    OK(adah_index_writer_note(w, "one", "first", 5, &status));
+    OK(adah_index_writer_note(w, name, "", 0, &status));
+    OK(adah_index_writer_commit(w, &status));
+    OK(adah_index_writer_note(w, "one", "second", 6, &status));
+    OK(adah_index_writer_commit(w, &status));
+    assert_int_equal(adah_index_writer_note(w, "", "x", 1, &status), ADAH_ERROR_ARGUMENT);
+    assert_int_equal(adah_index_writer_note(w, "large", path, 65537, &status), ADAH_ERROR_ARGUMENT);
+    strcat(name, "n");
+    assert_int_equal(adah_index_writer_note(w, name, "x", 1, &status), ADAH_ERROR_ARGUMENT);
+    name[255] = '\0';
+    for (int i = 0; i < 2; i++) {
+        expect_note("alone", "1");
+        expect_note("one", "second");
+        expect_note("on", NULL);
+        expect_note(name, "");
+        OK(adah_index_verify(path, &status));
+        OK(adah_index_writer_compact(w, (adah_progress){0}, &status));
+    }
+    adah_index_writer_close(w);
+    expect_file("0:a");
+}
+
+/* Compaction leaves the newest. */
+static void test_old_notes_go(void **state) {
+    (void)state;
+    char name[32];
+    adah_index_writer *w = create(8);
+    for (int i = 0; i < ADAH_INDEX_NOTES_KEPT + 7; i++) {
+        snprintf(name, sizeof name, "note %d", i);
+        OK(adah_index_writer_note(w, name, name, strlen(name), &status));
+        if (i % 100 == 0)
+            OK(adah_index_writer_commit(w, &status));
+    }
+    OK(adah_index_writer_commit(w, &status));
+    expect_note("note 0", "note 0");
+    OK(adah_index_writer_compact(w, (adah_progress){0}, &status));
+    adah_index_writer_close(w);
+    expect_note("note 6", NULL);
+    expect_note("note 7", "note 7");
+    snprintf(name, sizeof name, "note %d", ADAH_INDEX_NOTES_KEPT + 6);
+    expect_note(name, name);
+    OK(adah_index_verify(path, &status));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_batches_and_states, set_up, tear_down),
@@ -288,6 +365,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_labels_go_on_through_batches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bare_codes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_compaction_can_be_stopped, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_notes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_old_notes_go, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
