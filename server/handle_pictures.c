@@ -97,7 +97,10 @@ static const char *type_of(const uint8_t *head, size_t n) {
                  {4, "ftypavif", 8, "image/avif"},
                  {4, "ftypheic", 8, "image/heic"},
                  {4, "ftypmif1", 8, "image/heif"},
-                 {0, "BM", 2, "image/bmp"}};
+                 {0, "BM", 2, "image/bmp"},
+                 {0, "P4\n", 3, "image/x-portable-bitmap"},
+                 {0, "P5\n", 3, "image/x-portable-graymap"},
+                 {0, "P6\n", 3, "image/x-portable-pixmap"}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (n >= known[i].offset + known[i].n && !memcmp(head + known[i].offset, known[i].bytes, known[i].n))
             return known[i].type;

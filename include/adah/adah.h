@@ -294,7 +294,8 @@ adah_code adah_attend_png(adah_encoder *encoder, const uint8_t *bytes, size_t n_
 
 /* What a picture's file is, found by walking through its structure, without decoding anything: what to refuse pictures by. */
 typedef struct adah_picture_info {
-    const char *type;         /* "image/jpeg", "image/png", "image/gif", "image/webp", "image/tiff", "image/avif", "image/heic" */
+    const char *type;         /* "image/jpeg", "image/png", "image/gif", "image/webp", "image/tiff", "image/avif", "image/heic",
+                                 "image/bmp", "image/x-portable-anymap" */
     size_t n_width, n_height; /* in pixels, before it is turned */
     uint64_t n_pixels;        /* the most that decoding makes, by what is coded and not by what the file says of it: frames, tiles,
                                  layers, other images in the file; n_width * n_height or more */

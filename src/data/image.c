@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "pictures/head.h"
 #include "pictures/jpeg.h"
+#include "pictures/raster.h"
 
 #include <string.h>
 
@@ -61,6 +62,8 @@ static adah_code decode(const uint8_t *bytes, size_t n_bytes, const char *name, 
     ADAH_TRY(adah_jpeg_decode(bytes, n_bytes, n_side, keeps_aspect, picture, status));
     if (picture->rgb)
         return ADAH_OK;
+    if (adah_raster_is(bytes, n_bytes))
+        return adah_raster_decode(bytes, n_bytes, name, n_side, keeps_aspect, picture, status);
     ADAH_TRY(adah_picture_codec_get(&codec, status));
     return codec->decode(bytes, n_bytes, name, n_side, keeps_aspect, picture, status);
 }

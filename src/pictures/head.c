@@ -3,6 +3,7 @@
  * Each walk goes over the whole file as a decoder would, but reads lengths and sizes alone, so that it takes time by the number of
  * parts. Where a format can say a size in several places the largest counts. */
 #include "pictures/head.h"
+#include "pictures/raster.h"
 
 #include <string.h>
 
@@ -231,10 +232,12 @@ static const char *examine(adah_bytes file, adah_picture_info *info) {
         info->type = "image/heic";
         return adah_head_heif(file, info);
     }
-    return "no JPEG, PNG, GIF, WebP, TIFF, AVIF or HEIC";
+    return "no JPEG, PNG, GIF, WebP, TIFF, AVIF, HEIC, BMP or PPM";
 }
 
 adah_code adah_picture_head(const uint8_t *bytes, size_t n_bytes, const char *name, adah_picture_info *info, adah_status *status) {
+    if (adah_raster_is(bytes, n_bytes))
+        return adah_raster_head(bytes, n_bytes, name, info, status);
     adah_picture_info found = {0};
     const char *fault = examine((adah_bytes){bytes, n_bytes}, &found);
     if (fault && !*fault)

@@ -107,29 +107,18 @@ static int is_plain(const decoder *d) {
     return j->data_precision == 8 && (is_grey || is_colour) && (uint64_t)j->image_width * j->image_height <= ADAH_PICTURE_PIXELS_MAX;
 }
 
-/* By how much a picture is made smaller, across and down. */
-static void find_factors(size_t n_width, size_t n_height, size_t n_side, int keeps_aspect, double factor[2]) {
-    factor[0] = (double)n_width / (double)n_side;
-    factor[1] = (double)n_height / (double)n_side;
-    if (!keeps_aspect)
-        return;
-    const double longer = factor[0] > factor[1] ? factor[0] : factor[1], more = longer > 1 ? longer : 1;
-    factor[0] = more < (double)n_width ? more : (double)n_width;
-    factor[1] = more < (double)n_height ? more : (double)n_height;
-}
-
 /* Tells the decoder its part of the shrinking and plans the rest. 0: not for this file. */
 static int set_sizes(decoder *d, size_t n_side, int keeps_aspect) {
     struct jpeg_decompress_struct *j = &d->jpeg;
     double factor[2];
-    find_factors(j->image_width, j->image_height, n_side, keeps_aspect, factor);
+    adah_shrink_factors(j->image_width, j->image_height, n_side, keeps_aspect, factor);
     const double less = factor[0] < factor[1] ? factor[0] : factor[1];
     const unsigned by = less >= 16 ? 8 : less >= 8 ? 4 : less >= 4 ? 2 : 1;
     j->scale_num = 1;
     j->scale_denom = by;
     j->out_color_space = JCS_RGB; /* of grey three equal ones */
     size_t n_width = j->image_width / by, n_height = j->image_height / by; /* what a block covers in part is left out */
-    find_factors(n_width, n_height, n_side, keeps_aspect, factor);
+    adah_shrink_factors(n_width, n_height, n_side, keeps_aspect, factor);
     if (factor[0] != 1 || factor[1] != 1) {
         d->code = adah_shrink_create(n_width, n_height, factor[0], factor[1], &d->shrink, d->status);
         if (!d->shrink)

@@ -138,6 +138,16 @@ static int allocate(adah_shrink *s) {
     return 1;
 }
 
+void adah_shrink_factors(size_t n_width, size_t n_height, size_t n_side, int keeps_aspect, double factor[2]) {
+    factor[0] = (double)n_width / (double)n_side;
+    factor[1] = (double)n_height / (double)n_side;
+    if (!keeps_aspect)
+        return;
+    const double longer = factor[0] > factor[1] ? factor[0] : factor[1], more = longer > 1 ? longer : 1;
+    factor[0] = more < (double)n_width ? more : (double)n_width;
+    factor[1] = more < (double)n_height ? more : (double)n_height;
+}
+
 adah_code adah_shrink_create(size_t n_width, size_t n_height, double across, double down, adah_shrink **shrink, adah_status *status) {
     double by[2], first[2] = {0, 0};
     axis x, y;

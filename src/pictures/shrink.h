@@ -10,6 +10,10 @@
 
 typedef struct adah_shrink adah_shrink;
 
+/* By how much a picture has to be made smaller, across and down, to be n_side x n_side pixels; with keeps_aspect so that the longer side
+ * is at most n_side, and never larger. */
+void adah_shrink_factors(size_t n_width, size_t n_height, size_t n_side, int keeps_aspect, double factor[2]);
+
 /* For a picture of n_width x n_height RGB pixels, by real factors of at least 1: `across` along a row, `down` along a column. *shrink
  * becomes NULL where that is none of this file's business: factors below 1, or too odd for its filters. Free it with adah_shrink_free. */
 adah_code adah_shrink_create(size_t n_width, size_t n_height, double across, double down, adah_shrink **shrink, adah_status *status);
