@@ -70,6 +70,8 @@ static int run(int argc, char **argv) {
         {"threads", 0, CLI_INT, "N", "requests of a kind that are worked on at once (default: one a core, at least 2)", &o.n_threads,
          0, 0, 1024},
         {"max-body", 0, CLI_SIZE, "BYTES", "of a request (default 20971520)", &o.body_bytes_max, 0, 1024, 1 << 30},
+        {"memory", 0, CLI_SIZE, "BYTES", "of large requests and answers in all (default: 8 bodies, at least 268435456)",
+         &o.memory_bytes_max, 0, 1 << 20, (size_t)1 << 40},
         {"max-pixels", 0, CLI_U64, "N", "of a picture (default 50000000)", &o.pixels_max, 0, 1, 512 << 20},
         {"max-k", 0, CLI_SIZE, "N", "hits of a search (default 1000)", &o.k_max, 0, 1, 1e6},
         {"max-connections", 0, CLI_INT, "N", "open at once (default 1000)", &o.n_connections_max, 0, 1, 100000},

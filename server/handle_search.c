@@ -219,31 +219,108 @@ void serve_add_entry(serve_text *t, const adah_index *index, const adah_index_en
     serve_text_plain(t, "]");
 }
 
-static int add_hit(serve_request *r, const serve_state *state, const adah_search_hit *hit, int with_score,
-                   serve_text *t) {
+/* ---------------------------------------------------------------- the answer of a search
+ *
+ * A thousand hits with long texts are tens of megabytes. So an answer is its parts, the beginning, the hits and the end, which are written
+ * into a window: what fits into a small one is sent as it is, and of a larger answer piece after piece as it leaves. */
+
+typedef struct search_answer {
+    serve_stream stream; /* first */
+    serve_server *server;
+    serve_state *state;
+    adah_search_result result;
+    serve_text beginning;
+    int with_score;
+    size_t part;   /* that is being sent */
+    uint64_t from; /* where it begins */
+} search_answer;
+
+static void free_search_answer(serve_stream *stream) {
+    search_answer *s = (search_answer *)(void *)stream;
+    serve_state_drop(s->server->service, s->state);
+    adah_search_result_free(&s->result);
+    serve_text_free(&s->beginning);
+    free(s);
+}
+
+static adah_code add_hit(const search_answer *s, size_t i, serve_text *t, adah_status *status) {
     adah_index_entry entry;
-    adah_status status;
-    if (adah_index_record(state->index, hit->row, &entry, &status) != ADAH_OK)
-        return serve_refuse_failed(r, &status);
-    serve_text_plain(t, "{\"id\": ");
+    const adah_search_hit *hit = &s->result.hits[i];
+    const adah_code code = adah_index_record(s->state->index, hit->row, &entry, status);
+    if (code != ADAH_OK)
+        return code;
+    serve_text_plain(t, i ? ", {\"id\": " : "{\"id\": ");
     serve_text_number(t, hit->id);
     serve_text_plain(t, ", \"distance\": ");
     serve_text_number(t, hit->distance);
-    if (with_score)
+    if (s->with_score)
         serve_text_format(t, ", \"score\": %.6g", (double)hit->score);
     serve_text_format(t, ", \"similarity\": %.4g, ",
-                      1 - (double)hit->distance / (double)adah_index_bits(state->index));
-    serve_add_entry(t, state->index, &entry);
-    const int has_picture = r->server->images >= 0 && serve_is_safe_name(entry.file_name);
+                      1 - (double)hit->distance / (double)adah_index_bits(s->state->index));
+    serve_add_entry(t, s->state->index, &entry);
+    const int has_picture = s->server->images >= 0 && serve_is_safe_name(entry.file_name);
     serve_text_plain(t, has_picture ? ", \"has_picture\": true}" : ", \"has_picture\": false}");
-    return 1;
+    return ADAH_OK;
+}
+
+static size_t n_parts(const search_answer *s) { return s->result.n_hits + 2; }
+
+static adah_code add_part(const search_answer *s, size_t part, serve_text *t, adah_status *status) {
+    if (part == 0)
+        serve_text_bytes(t, s->beginning.bytes, s->beginning.n_bytes);
+    else if (part <= s->result.n_hits)
+        return add_hit(s, part - 1, t, status);
+    else
+        serve_text_plain(t, "]}\n");
+    return ADAH_OK;
+}
+
+static size_t write_search_answer(serve_stream *stream, uint64_t offset, char *bytes, size_t n_bytes_max) {
+    search_answer *s = (search_answer *)(void *)stream;
+    adah_status status;
+    size_t n = 0;
+    while (n < n_bytes_max && s->part < n_parts(s)) {
+        const uint64_t n_before = offset + n - s->from;
+        serve_text t = serve_text_window(bytes + n, n_bytes_max - n, n_before);
+        if (add_part(s, s->part, &t, &status) != ADAH_OK)
+            return 0;
+        n += t.n_bytes;
+        if (n_before + t.n_bytes < t.n_all)
+            break;
+        s->from += t.n_all;
+        s->part++;
+    }
+    return n;
+}
+
+/* Makes it the request's answer, or an error; takes it over. */
+static void send_search_answer(serve_request *r, search_answer *s) {
+    adah_status status;
+    char *small = malloc(SERVE_SMALL_BYTES);
+    serve_text t = serve_text_window(small, small ? SERVE_SMALL_BYTES : 0, 0);
+    int is_good = (small && !s->beginning.failed) || serve_refuse_memory(r);
+    for (size_t part = 0; part < n_parts(s) && is_good; part++)
+        is_good = add_part(s, part, &t, &status) == ADAH_OK || serve_refuse_failed(r, &status);
+    if (is_good && t.n_all > SERVE_SMALL_BYTES) {
+        r->answer.status = 200;
+        r->answer.stream = &s->stream;
+        r->answer.n_bytes = (size_t)t.n_all;
+        free(small);
+        return;
+    }
+    if (is_good) {
+        r->answer.status = 200;
+        r->answer.text = (serve_text){.bytes = small, .n_bytes = t.n_bytes, .capacity = SERVE_SMALL_BYTES};
+    } else {
+        free(small);
+    }
+    free_search_answer(&s->stream);
 }
 
 static void answer_search(serve_request *r, serve_state *state, asked *a) {
     const double start = milliseconds();
     serve_query *q = &r->query;
     adah_search_result result = {0};
-    serve_text t = {0};
     if (!find_code(r, state, a))
         return;
     if (!(q->given & SERVE_TO))
@@ -251,30 +328,28 @@ static void answer_search(serve_request *r, serve_state *state, asked *a) {
     if (!search(r, state, a, q->to, q->k, &result))
         return;
     serve_metrics_count_query(r->server->metrics, a->kind);
-    serve_text_format(&t, "{\"query\": {\"kind\": \"%s\", \"code\": ", serve_query_kind_name[a->kind]);
-    serve_text_hex(&t, a->code, adah_index_bits(state->index) / 8);
+    search_answer *s = calloc(1, sizeof *s);
+    if (!s) {
+        adah_search_result_free(&result);
+        serve_refuse_memory(r);
+        return;
+    }
+    *s = (search_answer){.stream = {write_search_answer, free_search_answer, result.n_hits * sizeof *result.hits},
+                         .server = r->server,
+                         .state = serve_state_keep(r->server->service, state),
+                         .result = result,
+                         .with_score = a->with_relaxed};
+    serve_text *t = &s->beginning;
+    serve_text_format(t, "{\"query\": {\"kind\": \"%s\", \"code\": ", serve_query_kind_name[a->kind]);
+    serve_text_hex(t, a->code, adah_index_bits(state->index) / 8);
     if (q->text)
-        serve_text_format(&t, ", \"n_words_unknown\": %zu", a->n_unknown);
+        serve_text_format(t, ", \"n_words_unknown\": %zu", a->n_unknown);
     if (a->words.n_bytes) {
-        serve_text_plain(&t, ", \"words\": ");
-        serve_text_bytes(&t, a->words.bytes, a->words.n_bytes);
+        serve_text_plain(t, ", \"words\": ");
+        serve_text_bytes(t, a->words.bytes, a->words.n_bytes);
     }
-    serve_text_format(&t, "}, \"to\": \"%s\", \"took_ms\": %.3f, \"hits\": [", side_name(q->to),
-                      milliseconds() - start);
-    int is_good = 1;
-    for (size_t i = 0; i < result.n_hits && is_good; i++) {
-        if (i)
-            serve_text_plain(&t, ", ");
-        is_good = add_hit(r, state, &result.hits[i], a->with_relaxed, &t);
-    }
-    serve_text_plain(&t, "]}\n");
-    adah_search_result_free(&result);
-    if (is_good) {
-        r->answer.status = 200;
-        r->answer.text = t;
-    } else {
-        serve_text_free(&t);
-    }
+    serve_text_format(t, "}, \"to\": \"%s\", \"took_ms\": %.3f, \"hits\": [", side_name(q->to), milliseconds() - start);
+    send_search_answer(r, s);
 }
 
 static void handle_search(serve_request *r, serve_state *state, int with_body) {

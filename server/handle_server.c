@@ -22,7 +22,7 @@ void serve_handle_ready(serve_request *r, serve_state *state) {
 }
 
 void serve_handle_metrics(serve_request *r, serve_state *state) {
-    serve_metrics_write(r->server->metrics, r->server->service, state, &r->answer.text);
+    serve_metrics_write(r->server->metrics, r->server->service, state, r->budget, &r->answer.text);
     r->answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
     r->answer.status = 200;
 }
@@ -61,9 +61,9 @@ void serve_handle_info(serve_request *r, serve_state *state) {
     serve_text_format(
         t,
         "]}, \"has_pictures\": %s, \"can_write\": %s, \"limits\": {\"k_max\": %zu, \"body_bytes_max\": %zu, "
-        "\"pixels_max\": %llu}}\n",
+        "\"memory_bytes_max\": %zu, \"pixels_max\": %llu}}\n",
         truth(r->server->images >= 0), truth(o->token != NULL), o->k_max, o->body_bytes_max,
-        (unsigned long long)o->pixels_max);
+        o->memory_bytes_max, (unsigned long long)o->pixels_max);
     r->answer.status = 200;
 }
 

@@ -15,6 +15,7 @@
 
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <linux/tcp.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -32,7 +33,7 @@ enum {
     BYTES_PER_SECOND = 16 << 10, /* what a body or an answer may take longer for */
     HEAD_BYTES_MAX = 16 << 10,   /* URL and headers */
     CONNECTION_BYTES = 64 << 10, /* libmicrohttpd's own limit, beyond which its answer is no JSON */
-    BODIES_AT_ONCE = 16,         /* of the greatest size, in memory */
+    STREAM_BYTES = 32 << 10,     /* of an answer that is made piece by piece */
     DRAINED_MAX = 4              /* bodies of the greatest size that a refused one may measure */
 };
 
@@ -43,6 +44,8 @@ typedef struct connection {
     atomic_int is_first; /* nothing has been answered on it yet */
     atomic_int phase;
     atomic_uint_least64_t deadline; /* nanoseconds */
+    atomic_uint_least64_t n_sending; /* bytes of the answer that is leaving */
+    uint64_t n_acknowledged;         /* by the other side, when the watch last looked */
     struct connection *before, *after;
     struct exchange *exchange; /* the request at work; NULL: none */
     char client[INET6_ADDRSTRLEN];
@@ -56,8 +59,8 @@ struct serve_http {
     connection *first;
     serve_work *work;
     atomic_int is_closing;      /* what waits for work is refused */
-    atomic_int n_requests;      /* begun and not completed */
-    atomic_size_t n_body_bytes; /* of all requests in memory */
+    serve_budget *budget;
+    atomic_int n_requests; /* begun and not completed */
 };
 
 /* A request with what only HTTP needs. */
@@ -71,7 +74,7 @@ typedef struct exchange {
     serve_state *state;
     int is_bad_url, is_bad_length, has_begun, is_handled;
     uint64_t begin; /* nanoseconds */
-    size_t n_received, body_capacity;
+    size_t n_received, n_body_bytes_max;
     uint64_t n_sent;
     char method[16];
     char *path;
@@ -257,6 +260,7 @@ static int begin(exchange *x, struct MHD_Connection *c) {
     const uint64_t n_max = x->http->server->options.body_bytes_max;
     uint64_t n = 0;
     int is_too_long = length && !serve_parse_number(length, 0, n_max, &n);
+    x->n_body_bytes_max = length ? n : n_max;
     if (check_head(x, c) && is_too_long)
         refuse_body(x);
     /* Who waits to be let send, or would send for long, is told now. */
@@ -267,9 +271,29 @@ static int begin(exchange *x, struct MHD_Connection *c) {
 
 /* ---------------------------------------------------------------- phases */
 
-static void set_deadline(connection *c, const serve_http *h, uint64_t n_bytes) {
-    const uint64_t seconds = (uint64_t)h->server->options.timeout_seconds + n_bytes / BYTES_PER_SECOND;
-    atomic_store(&c->deadline, nanoseconds() + seconds * 1000000000u);
+static uint64_t full_deadline(const serve_http *h) {
+    return nanoseconds() + (uint64_t)h->server->options.timeout_seconds * 1000000000u;
+}
+
+static void set_deadline(connection *c, const serve_http *h) { atomic_store(&c->deadline, full_deadline(h)); }
+
+/* Bytes that have come or left give time, but none beyond what there was at first: who stops is late soon, however fast it was before. */
+static void prolong(connection *c, const serve_http *h, uint64_t n_bytes) {
+    const uint64_t next = atomic_load(&c->deadline) + n_bytes * (1000000000u / BYTES_PER_SECOND), most = full_deadline(h);
+    atomic_store(&c->deadline, next < most ? next : most);
+}
+
+/* What the other side has taken of an answer gives time, too. Returns 0 when that does not suffice. */
+static int is_taking(connection *c, const serve_http *h) {
+    struct tcp_info info = {0};
+    socklen_t n = sizeof info;
+    if (getsockopt(c->fd, IPPROTO_TCP, TCP_INFO, &info, &n) == 0 && info.tcpi_bytes_acked) {
+        prolong(c, h, info.tcpi_bytes_acked - c->n_acknowledged);
+        c->n_acknowledged = info.tcpi_bytes_acked;
+    } else { /* a system that does not tell: as much as the answer may take */
+        atomic_fetch_add(&c->deadline, atomic_exchange(&c->n_sending, 0) * (1000000000u / BYTES_PER_SECOND));
+    }
+    return nanoseconds() <= atomic_load(&c->deadline);
 }
 
 /* 0: the watch has ended this connection already. */
@@ -301,7 +325,7 @@ void serve_http_watch(serve_http *h) {
     pthread_mutex_lock(&h->lock);
     for (connection *c = h->first; c; c = c->after) {
         int was = atomic_load(&c->phase);
-        if (was != WORKING && was != EXPIRED && now > atomic_load(&c->deadline) &&
+        if (was != WORKING && was != EXPIRED && now > atomic_load(&c->deadline) && !(was == SENDING && is_taking(c, h)) &&
             atomic_compare_exchange_strong(&c->phase, &was, (int)EXPIRED))
             end_late(c, (phase)was, h->server->options.tls_certificate != NULL);
     }
@@ -310,56 +334,61 @@ void serve_http_watch(serve_http *h) {
 
 /* ---------------------------------------------------------------- bodies */
 
-/* Takes a piece of the body. Returns 0 when memory is out. */
+/* Takes a piece of the body. Returns 0 when the connection is to end. */
 static int receive(exchange *x, const char *piece, size_t n) {
     serve_request *r = &x->request;
-    const size_t n_max = x->http->server->options.body_bytes_max;
     x->n_received += n;
     if (r->answer.status || !x->route || !x->route->takes_body)
         return 1;
-    if (n > n_max - r->n_body_bytes)
+    if (n > x->http->server->options.body_bytes_max - r->claim.n_body_bytes)
         return refuse_body(x), 1;
-    if (x->body_capacity - r->n_body_bytes < n) {
-        size_t capacity = x->body_capacity ? x->body_capacity : 4096;
-        while (capacity - r->n_body_bytes < n)
-            capacity *= 2;
-        capacity = capacity < n_max ? capacity : n_max;
-        if (atomic_fetch_add(&x->http->n_body_bytes, capacity - x->body_capacity) > BODIES_AT_ONCE * n_max) {
-            atomic_fetch_sub(&x->http->n_body_bytes, capacity - x->body_capacity);
-            r->answer.retry_after = 1;
-            return serve_refuse(r, 503, "busy", NULL, "too many large requests at once"), 1;
-        }
-        uint8_t *larger = realloc(r->body, capacity);
-        if (!larger) {
-            atomic_fetch_sub(&x->http->n_body_bytes, capacity - x->body_capacity);
-            return 0;
-        }
-        r->body = larger;
-        x->body_capacity = capacity;
+    const serve_taking taken = serve_budget_receive(r->budget, &r->claim, piece, n, x->n_body_bytes_max, serve_slow_before(r));
+    if (taken == SERVE_SHORT) {
+        serve_budget_release(r->budget, &r->claim);
+        serve_refuse_busy(r, "too many large requests at once");
     }
-    memcpy(r->body + r->n_body_bytes, piece, n);
-    r->n_body_bytes += n;
-    return 1;
+    return taken == SERVE_TAKEN || taken == SERVE_SHORT;
+}
+
+/* Under the budget's lock: others need the memory. */
+static void end_for_others(void *context) {
+    exchange *x = context;
+    int was = RECEIVING;
+    if (atomic_compare_exchange_strong(&x->peer->phase, &was, EXPIRED))
+        end_late(x->peer, RECEIVING, x->http->server->options.tls_certificate != NULL);
 }
 
 /* ---------------------------------------------------------------- answers */
 
+static ssize_t read_stream(void *context, uint64_t offset, char *bytes, size_t n_bytes_max) {
+    serve_stream *stream = context;
+    const size_t n = stream->write(stream, offset, bytes, n_bytes_max);
+    return n ? (ssize_t)n : MHD_CONTENT_READER_END_WITH_ERROR;
+}
+
+static void free_stream(void *context) {
+    serve_stream *stream = context;
+    stream->free(stream);
+}
+
+/* The response has what was the answer's from then on. */
 static struct MHD_Response *make_response(serve_answer *a) {
     struct MHD_Response *response;
     if (a->is_file) {
         response = MHD_create_response_from_fd64(a->n_bytes, a->fd);
-        if (!response)
-            close(a->fd);
+        a->is_file = !response;
+    } else if (a->stream) {
+        response = MHD_create_response_from_callback(a->n_bytes, STREAM_BYTES, read_stream, a->stream, free_stream);
+        a->stream = response ? NULL : a->stream;
     } else if (a->bytes && a->release) {
         response =
             MHD_create_response_from_buffer_with_free_callback(a->n_bytes, (void *)(uintptr_t)a->bytes, a->release);
-        if (!response)
-            a->release((void *)(uintptr_t)a->bytes);
+        a->bytes = response ? NULL : a->bytes;
     } else if (a->bytes) {
         response = MHD_create_response_from_buffer(a->n_bytes, (void *)(uintptr_t)a->bytes, MHD_RESPMEM_PERSISTENT);
     } else {
-        response = MHD_create_response_from_buffer(a->text.n_bytes, a->text.bytes, MHD_RESPMEM_MUST_FREE);
         a->n_bytes = a->text.n_bytes;
+        response = MHD_create_response_from_buffer(a->text.n_bytes, a->text.bytes, MHD_RESPMEM_MUST_FREE);
         if (response)
             a->text = (serve_text){0};
     }
@@ -389,18 +418,16 @@ static void add_headers(struct MHD_Response *response, const serve_answer *a, in
 
 static enum MHD_Result send_answer(exchange *x, struct MHD_Connection *c) {
     serve_answer *a = &x->request.answer;
-    if (a->text.failed) {
-        serve_text_free(&a->text);
-        serve_refuse_memory(&x->request);
-    }
     struct MHD_Response *response = make_response(a);
+    /* These first: the watch looks at them when it sees the phase. */
+    atomic_store(&x->peer->n_sending, a->n_bytes);
+    set_deadline(x->peer, x->http);
     if (!response || !enter(x->peer, SENDING)) {
         if (response)
             MHD_destroy_response(response);
         return MHD_NO;
     }
     x->n_sent = a->n_bytes;
-    set_deadline(x->peer, x->http, a->n_bytes);
     add_headers(response, a, atomic_load(&x->http->server->is_stopping));
     const enum MHD_Result queued = MHD_queue_response(c, a->status, response);
     MHD_destroy_response(response);
@@ -408,11 +435,6 @@ static enum MHD_Result send_answer(exchange *x, struct MHD_Connection *c) {
 }
 
 /* ---------------------------------------------------------------- work */
-
-static void refuse_busy(exchange *x, const char *why) {
-    serve_refuse(&x->request, 503, "busy", NULL, "%s", why);
-    x->request.answer.retry_after = 1;
-}
 
 /* Calls the handler, or what goes on with the request. Without an answer there is something that does. */
 static void handle(exchange *x) {
@@ -433,6 +455,7 @@ static void handle(exchange *x) {
 
 /* The answer is there: nothing else is needed for it. */
 static void end_work(exchange *x) {
+    serve_request_finish(&x->request);
     serve_state_drop(x->http->server->service, x->state);
     x->state = NULL;
     x->is_handled = 1;
@@ -446,11 +469,12 @@ static int is_gone(const connection *c) {
 
 /* Has the job go on in a lane. Returns 0 when it cannot: then the answer says so. */
 static int go_on(exchange *x, serve_lane lane, int is_begun) {
-    x->request.lane = lane;
+    serve_request *r = &x->request;
+    r->lane = lane;
     if (is_begun)
         serve_work_pass(x->http->work, lane, &x->job);
     else if (!serve_work_add(x->http->work, lane, &x->job))
-        return refuse_busy(x, "too much work is waiting"), 0;
+        return serve_refuse_busy(r, "too much work is waiting");
     return 1;
 }
 
@@ -459,9 +483,9 @@ static void work(serve_job *job) {
     exchange *x = (exchange *)(void *)((char *)job - offsetof(exchange, job));
     serve_request *r = &x->request;
     if (atomic_load(&x->http->is_closing))
-        refuse_busy(x, "the server is stopping");
+        serve_refuse_busy(r, "the server is stopping");
     else if (r->lane > SERVE_QUICK && is_gone(x->peer))
-        refuse_busy(x, "the client has gone");
+        serve_refuse_busy(r, "the client has gone");
     else
         handle(x);
     if (!r->answer.status && go_on(x, r->next_lane, r->next != r->handler))
@@ -475,7 +499,7 @@ static int finish(exchange *x, struct MHD_Connection *c) {
     serve_request *r = &x->request;
     r->handler = x->route->handle;
     r->lane = x->route->lane;
-    if (r->lane == SERVE_QUICK && r->n_body_bytes > SERVE_QUICK_BODY_BYTES)
+    if (r->lane == SERVE_QUICK && r->claim.n_body_bytes > SERVE_SMALL_BYTES)
         r->lane = SERVE_PICTURES;
     if (r->lane == SERVE_AT_ONCE) {
         handle(x);
@@ -507,18 +531,14 @@ static enum MHD_Result take(void *context, struct MHD_Connection *c, const char 
         return begin(x, c) ? send_answer(x, c) : MHD_YES;
     }
     if (*n_piece) {
+        prolong(x->peer, x->http, *n_piece);
         const int is_taken =
             receive(x, piece, *n_piece) && x->n_received <= DRAINED_MAX * x->http->server->options.body_bytes_max;
         *n_piece = 0;
-        set_deadline(x->peer, x->http, 0);
-        const uint64_t since = (nanoseconds() - x->begin) / 1000000000u;
-        /* Slow on the whole, though never silent for long. */
-        if (since > (uint64_t)x->http->server->options.timeout_seconds + x->n_received / BYTES_PER_SECOND)
-            atomic_store(&x->peer->deadline, 0);
         return is_taken ? MHD_YES : MHD_NO;
     }
     if (!x->is_handled) {
-        if (!enter(x->peer, WORKING))
+        if (!serve_budget_received(x->http->budget, &x->request.claim) || !enter(x->peer, WORKING))
             return MHD_NO;
         if (!x->request.answer.status && !finish(x, c))
             return MHD_YES;
@@ -574,11 +594,10 @@ static void end_exchange(serve_http *h, exchange *x, int is_complete) {
                         seconds);
     if (h->server->options.log != SERVE_LOG_NONE)
         write_log(x, status, seconds * 1e3);
-    atomic_fetch_sub(&h->n_body_bytes, x->body_capacity);
     serve_request_clear(&x->request);
     atomic_store(&x->peer->is_first, 0);
     enter(x->peer, IDLE);
-    set_deadline(x->peer, h, 0);
+    set_deadline(x->peer, h);
     x->peer->exchange = NULL;
     free(x->path);
     free(x);
@@ -601,8 +620,10 @@ static void *begin_request(void *context, const char *url, struct MHD_Connection
     x->begin = nanoseconds();
     x->is_bad_url = !is_good_url(url);
     atomic_fetch_add(&h->n_requests, 1);
+    x->request.budget = h->budget;
+    x->request.claim = (serve_claim){.client = peer->client, .deadline = &peer->deadline, .end = end_for_others, .context = x};
     enter(peer, RECEIVING);
-    set_deadline(peer, h, 0);
+    set_deadline(peer, h);
     return x;
 }
 
@@ -630,7 +651,7 @@ static void open_connection(serve_http *h, struct MHD_Connection *c, void **own)
     peer->fd = fd->connect_fd;
     atomic_store(&peer->is_first, 1);
     name_client(address->client_addr, peer->client, sizeof peer->client);
-    set_deadline(peer, h, 0);
+    set_deadline(peer, h);
     pthread_mutex_lock(&h->lock);
     peer->after = h->first;
     if (peer->after)
@@ -720,6 +741,7 @@ static adah_code start_daemon(serve_http *h, char *certificate, char *key, adah_
 static void free_http(serve_http *h) {
     pthread_mutex_destroy(&h->lock);
     serve_work_end(h->work);
+    serve_budget_free(h->budget);
     free(h);
 }
 
@@ -738,7 +760,9 @@ adah_code serve_http_start(serve_server *server, int listening, serve_http **htt
     if (h) {
         h->server = server;
         pthread_mutex_init(&h->lock, NULL);
-        code = serve_work_start(server->options.n_threads, &h->work, status);
+        h->budget = serve_budget_create(server->options.memory_bytes_max);
+        code = h->budget ? serve_work_start(server->options.n_threads, &h->work, status)
+                         : fail(status, ADAH_ERROR_MEMORY, "%s", "out of memory");
         if (code == ADAH_OK)
             code = start_daemon(h, certificate, key, status);
         if (code == ADAH_OK) {

@@ -9,7 +9,8 @@
 static const char digits[] = "0123456789abcdef";
 
 void serve_text_free(serve_text *t) {
-    free(t->bytes);
+    if (!t->is_window)
+        free(t->bytes);
     *t = (serve_text){0};
 }
 
@@ -29,7 +30,26 @@ static char *make_room(serve_text *t, size_t n) {
     return t->failed ? NULL : t->bytes + t->n_bytes;
 }
 
+serve_text serve_text_window(char *bytes, size_t capacity, uint64_t n_before) {
+    return (serve_text){.bytes = bytes, .capacity = capacity, .is_window = 1, .n_before = n_before};
+}
+
+static void add_to_window(serve_text *t, const char *bytes, size_t n_bytes) {
+    const uint64_t at = t->n_all, n_left_out = t->n_before > at ? t->n_before - at : 0;
+    t->n_all += n_bytes;
+    if (n_left_out >= n_bytes)
+        return;
+    const size_t n = n_bytes - (size_t)n_left_out, n_room = t->capacity - t->n_bytes, n_kept = n < n_room ? n : n_room;
+    if (n_kept)
+        memcpy(t->bytes + t->n_bytes, bytes + n_left_out, n_kept);
+    t->n_bytes += n_kept;
+}
+
 void serve_text_bytes(serve_text *t, const void *bytes, size_t n_bytes) {
+    if (t->is_window) {
+        add_to_window(t, bytes, n_bytes);
+        return;
+    }
     char *room = make_room(t, n_bytes);
     if (room && n_bytes) {
         memcpy(room, bytes, n_bytes);
@@ -40,17 +60,24 @@ void serve_text_bytes(serve_text *t, const void *bytes, size_t n_bytes) {
 void serve_text_plain(serve_text *t, const char *text) { serve_text_bytes(t, text, strlen(text)); }
 
 void serve_text_format(serve_text *t, const char *format, ...) {
+    char small[512], *text = small;
     va_list arguments;
     va_start(arguments, format);
-    const int n = vsnprintf(NULL, 0, format, arguments);
+    const int n = vsnprintf(small, sizeof small, format, arguments);
     va_end(arguments);
-    char *room = make_room(t, (size_t)n + 1);
-    if (!room)
-        return;
-    va_start(arguments, format);
-    vsnprintf(room, (size_t)n + 1, format, arguments);
-    va_end(arguments);
-    t->n_bytes += (size_t)n;
+    if ((size_t)n >= sizeof small) {
+        text = malloc((size_t)n + 1);
+        if (!text) {
+            t->failed = 1;
+            return;
+        }
+        va_start(arguments, format);
+        vsnprintf(text, (size_t)n + 1, format, arguments);
+        va_end(arguments);
+    }
+    serve_text_bytes(t, text, (size_t)n);
+    if (text != small)
+        free(text);
 }
 
 void serve_text_number(serve_text *t, uint64_t number) {
@@ -91,48 +118,47 @@ int serve_is_utf8(const char *text, size_t n_bytes) {
     return 1;
 }
 
-void serve_text_string_n(serve_text *t, const char *text, size_t n_bytes) {
-    char *room = make_room(t, 6 * n_bytes + 2);
-    if (!room)
-        return;
-    char *to = room;
-    *to++ = '"';
-    for (size_t i = 0; i < n_bytes;) {
+/* Bytes from the beginning that stand for themselves in JSON. */
+static size_t n_plain(const char *text, size_t n_bytes) {
+    size_t i = 0;
+    while (i < n_bytes) {
         const unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\') {
-            *to++ = '\\';
-            *to++ = (char)c;
-            i++;
-        } else if (c < 0x20 || c == 0x7f) {
-            memcpy(to, "\\u00", 4);
-            to[4] = digits[c >> 4];
-            to[5] = digits[c & 15];
-            to += 6;
-            i++;
-        } else {
-            const size_t n = serve_utf8_length(text + i, n_bytes - i);
-            memcpy(to, n ? text + i : "\xef\xbf\xbd", n ? n : 3);
-            to += n ? n : 3;
-            i += n ? n : 1;
-        }
+        const size_t n = c == '"' || c == '\\' || c < 0x20 || c == 0x7f ? 0 : c < 0x80 ? 1 : serve_utf8_length(text + i, n_bytes - i);
+        if (!n)
+            break;
+        i += n;
     }
-    *to++ = '"';
-    t->n_bytes += (size_t)(to - room);
+    return i;
+}
+
+void serve_text_string_n(serve_text *t, const char *text, size_t n_bytes) {
+    serve_text_bytes(t, "\"", 1);
+    for (size_t i = 0; i < n_bytes;) {
+        const size_t n = n_plain(text + i, n_bytes - i);
+        serve_text_bytes(t, text + i, n);
+        if ((i += n) == n_bytes)
+            break;
+        const unsigned char c = (unsigned char)text[i++];
+        const char escaped[] = {'\\', (char)c}, code[] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
+        if (c == '"' || c == '\\')
+            serve_text_bytes(t, escaped, sizeof escaped);
+        else if (c < 0x80)
+            serve_text_bytes(t, code, sizeof code);
+        else
+            serve_text_bytes(t, "\xef\xbf\xbd", 3);
+    }
+    serve_text_bytes(t, "\"", 1);
 }
 
 void serve_text_string(serve_text *t, const char *text) { serve_text_string_n(t, text, strlen(text)); }
 
 void serve_text_hex(serve_text *t, const uint8_t *bytes, size_t n_bytes) {
-    char *room = make_room(t, 2 * n_bytes + 4);
-    if (!bytes)
+    if (!bytes) {
         serve_text_plain(t, "null");
-    if (!room || !bytes)
         return;
-    *room++ = '"';
-    for (size_t i = 0; i < n_bytes; i++) {
-        *room++ = digits[bytes[i] >> 4];
-        *room++ = digits[bytes[i] & 15];
     }
-    *room = '"';
-    t->n_bytes += 2 * n_bytes + 2;
+    serve_text_bytes(t, "\"", 1);
+    for (size_t i = 0; i < n_bytes; i++)
+        serve_text_bytes(t, (const char[]){digits[bytes[i] >> 4], digits[bytes[i] & 15]}, 2);
+    serve_text_bytes(t, "\"", 1);
 }

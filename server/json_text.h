@@ -1,5 +1,5 @@
 /* json_text.h - a growing text, and values of JSON added to it. Faults stick: the end asks once whether memory held
- * out. */
+ * out. Or a window of a text that is never there as a whole: what is added is counted, and kept where the window is. */
 #ifndef ADAH_SERVER_JSON_TEXT_H
 #define ADAH_SERVER_JSON_TEXT_H
 
@@ -7,10 +7,15 @@
 #include <stdint.h>
 
 typedef struct serve_text {
-    char *bytes; /* by free() */
+    char *bytes; /* by free(), but those of a window */
     size_t n_bytes, capacity;
     int failed;
+    int is_window;
+    uint64_t n_before, n_all; /* of a window: bytes before it, and all that were added */
 } serve_text;
+
+/* A window of `capacity` bytes that begins after n_before. */
+serve_text serve_text_window(char *bytes, size_t capacity, uint64_t n_before);
 
 void serve_text_free(serve_text *t);
 void serve_text_bytes(serve_text *t, const void *bytes, size_t n_bytes);

@@ -155,7 +155,7 @@ static void write_state(serve_state *state, serve_text *t) {
     json_decref(stats);
 }
 
-void serve_metrics_write(serve_metrics *m, serve_service *service, serve_state *state, serve_text *t) {
+void serve_metrics_write(serve_metrics *m, serve_service *service, serve_state *state, serve_budget *budget, serve_text *t) {
     write_requests(m, t);
     write_head(t, "adah_queries_total", "counter", "Searches by what was asked with.");
     for (int i = 0; i < SERVE_QUERY_KINDS; i++)
@@ -163,6 +163,8 @@ void serve_metrics_write(serve_metrics *m, serve_service *service, serve_state *
     if (state)
         write_state(state, t);
     write_gauge(t, "adah_connections", "gauge", "Open connections.", (double)atomic_load(&m->connections));
+    write_gauge(t, "adah_memory_bytes", "gauge", "Memory of large requests and answers, of what --memory allows.",
+                (double)serve_budget_used(budget));
     write_gauge(t, "adah_reloads_total", "counter", "Times that model and index were opened anew.",
                 (double)serve_service_reloads(service));
     write_gauge(t, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());

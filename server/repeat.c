@@ -25,8 +25,8 @@ int serve_repeat_begin(serve_request *r, const char *method) {
     XXH3_128bits_reset(&state);
     XXH3_128bits_update(&state, method, strlen(method) + 1);
     XXH3_128bits_update(&state, &r->item, sizeof r->item);
-    if (r->n_body_bytes)
-        XXH3_128bits_update(&state, r->body, r->n_body_bytes);
+    if (r->claim.n_body_bytes)
+        XXH3_128bits_update(&state, r->claim.body, r->claim.n_body_bytes);
     const XXH128_hash_t sum = XXH3_128bits_digest(&state);
     snprintf(r->repeat_sum, sizeof r->repeat_sum, "%016llx%016llx", (unsigned long long)sum.high64, (unsigned long long)sum.low64);
     return 1;

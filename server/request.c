@@ -10,8 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
+#include <unistd.h>
 
-enum { JSON_ITEMS_MAX = 1000000 /* values in a body: each takes tens of bytes once it is read */ };
+enum {
+    JSON_VALUES_MAX = 1000000, /* in a body */
+    JSON_VALUE_BYTES = 64      /* that one takes once it is read, beside its text */
+};
 
 void *serve_keep(serve_request *r, void *p) {
     void **larger = p ? realloc(r->kept, (r->n_kept + 1) * sizeof *larger) : NULL;
@@ -36,19 +41,52 @@ int serve_go_on(serve_request *r, serve_lane lane, serve_handler next) {
 
 int serve_needs_lane(serve_request *r, serve_lane lane) { return r->lane >= lane || serve_go_on(r, lane, r->handler); }
 
+/* Frees an answer that is not sent. */
+static void clear_answer(serve_answer *a) {
+    serve_text_free(&a->text);
+    if (a->bytes && a->release)
+        a->release((void *)(uintptr_t)a->bytes);
+    if (a->stream)
+        a->stream->free(a->stream);
+    if (a->is_file)
+        close(a->fd);
+    *a = (serve_answer){0};
+}
+
+static void drop(serve_request *r) {
+    json_decref(r->json);
+    r->json = NULL;
+    serve_free_kept(r, 0);
+    free(r->kept);
+    r->kept = NULL;
+    serve_budget_release(r->budget, &r->claim);
+}
+
 void serve_request_begin(serve_request *r) {
-    serve_text_free(&r->answer.text);
-    r->answer = (serve_answer){0};
+    clear_answer(&r->answer);
     r->query = (serve_query){0};
     serve_free_kept(r, 0);
 }
 
+void serve_request_finish(serve_request *r) {
+    serve_answer *a = &r->answer;
+    drop(r);
+    if (a->text.failed) {
+        clear_answer(a);
+        serve_refuse_memory(r);
+    }
+    char *fitting = a->text.n_bytes ? realloc(a->text.bytes, a->text.n_bytes) : NULL;
+    a->text.bytes = fitting ? fitting : a->text.bytes;
+    const size_t n = a->text.n_bytes + (a->release ? a->n_bytes : 0) + (a->stream ? a->stream->n_bytes : 0);
+    if (!serve_budget_take(r->budget, &r->claim, n, serve_slow_before(r))) {
+        clear_answer(a);
+        serve_refuse_busy(r, "too many large answers at once");
+    }
+}
+
 void serve_request_clear(serve_request *r) {
-    serve_text_free(&r->answer.text);
-    json_decref(r->json);
-    serve_free_kept(r, 0);
-    free(r->kept);
-    free(r->body);
+    clear_answer(&r->answer);
+    drop(r);
 }
 
 /* ---------------------------------------------------------------- errors */
@@ -78,6 +116,23 @@ int serve_refuse(serve_request *r, unsigned status, const char *code, const char
 }
 
 int serve_refuse_memory(serve_request *r) { return serve_refuse(r, 500, "out_of_memory", NULL, "out of memory"); }
+
+int serve_refuse_busy(serve_request *r, const char *message) {
+    serve_refuse(r, 503, "busy", NULL, "%s", message);
+    r->answer.retry_after = 1;
+    return 0;
+}
+
+uint64_t serve_slow_before(const serve_request *r) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)(now.tv_sec + r->server->options.timeout_seconds - 1) * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int serve_take_memory(serve_request *r, size_t n_bytes) {
+    return serve_budget_take(r->budget, &r->claim, n_bytes, serve_slow_before(r)) ||
+           serve_refuse_busy(r, "too many large requests at once");
+}
 
 /* ---------------------------------------------------------------- single values */
 
@@ -287,28 +342,30 @@ static int take_picture(serve_request *r, const uint8_t *bytes, size_t n_bytes) 
 
 /* ---------------------------------------------------------------- JSON */
 
-/* Base64 has none of these, so that a picture does not count. */
-static int has_too_many_values(const uint8_t *body, size_t n) {
-    size_t n_items = 0;
+/* At least as many as there are. Base64 has none of these, so that a picture counts once. */
+static size_t count_values(const uint8_t *body, size_t n) {
+    size_t n_values = 1;
     for (size_t i = 0; i < n; i++)
-        n_items += body[i] == ',' || body[i] == '[' || body[i] == '{';
-    return n_items > JSON_ITEMS_MAX;
+        n_values += body[i] == ',' || body[i] == ':' || body[i] == '[' || body[i] == '{';
+    return n_values;
 }
 
 int serve_read_json(serve_request *r) {
     json_error_t error;
     if (r->json) /* the handler is called anew */
         return 1;
-    if (has_too_many_values(r->body, r->n_body_bytes))
-        return serve_refuse(r, 413, "too_large", NULL, "the body has more than %d values", JSON_ITEMS_MAX);
-    r->json = json_loadb(r->body ? (const char *)r->body : "", r->n_body_bytes, JSON_REJECT_DUPLICATES, &error);
+    const serve_claim *body = &r->claim;
+    const size_t n_values = count_values(body->body, body->n_body_bytes);
+    if (n_values > JSON_VALUES_MAX)
+        return serve_refuse(r, 413, "too_large", NULL, "the body has more than %d values", JSON_VALUES_MAX);
+    if (!serve_take_memory(r, body->n_body_bytes + n_values * JSON_VALUE_BYTES))
+        return 0;
+    r->json = json_loadb(body->body ? (const char *)body->body : "", body->n_body_bytes, JSON_REJECT_DUPLICATES, &error);
     if (!r->json)
         return serve_refuse(r, 400, "bad_json", NULL, "the body is not JSON: line %d: %s", error.line, error.text);
     if (!json_is_object(r->json))
         return serve_refuse(r, 400, "bad_json", NULL, "the body is not a JSON object");
-    free(r->body); /* the values are copies */
-    r->body = NULL;
-    r->n_body_bytes = 0;
+    serve_budget_drop_body(r->budget, &r->claim); /* the values are copies */
     return 1;
 }
 
@@ -451,8 +508,8 @@ static int read_form(serve_request *r, unsigned allowed) {
         return refuse_form(r, "the Content-Type names no boundary of 1 to 70 characters");
     const size_t n_boundary = strlen(boundary);
     snprintf(delimiter, sizeof delimiter, "\r\n%s", boundary);
-    const char *p = (const char *)r->body, *end = p + r->n_body_bytes;
-    if (r->n_body_bytes < n_boundary || memcmp(p, boundary, n_boundary))
+    const char *p = (const char *)r->claim.body, *end = p + r->claim.n_body_bytes;
+    if (r->claim.n_body_bytes < n_boundary || memcmp(p, boundary, n_boundary))
         return refuse_form(r, "it does not begin with its boundary");
     p += n_boundary;
     for (int n_parts = 0; end - p >= 2 && memcmp(p, "--", 2); n_parts++) {
@@ -490,7 +547,7 @@ static int read_body(serve_request *r, unsigned allowed) {
         return read_form(r, allowed);
     if ((allowed & SERVE_IMAGE) && (has_type(r, "image/") || has_type(r, "application/octet-stream"))) {
         r->query.given |= SERVE_IMAGE;
-        return take_picture(r, r->body, r->n_body_bytes);
+        return take_picture(r, r->claim.body, r->claim.n_body_bytes);
     }
     return serve_refuse(r, 415, "unsupported_media_type", NULL,
                         "Content-Type is \"%.100s\", expected application/json%s",

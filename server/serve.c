@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WATCH_MILLISECONDS = 200, REFRESH_SECONDS = 1 };
+enum { WATCH_MILLISECONDS = 200, REFRESH_SECONDS = 1, MEMORY_BYTES = 256 << 20 };
 
 static adah_code fail(adah_status *status, adah_code code, const char *format, const char *what) {
     snprintf(status->message, sizeof status->message, format, what);
@@ -50,6 +50,12 @@ static adah_code check_options(serve_server *s, int is_loopback, adah_status *st
                                         "abcdefghijklmnopqrstuvwxyz{|}~") != strlen(o->token)))
         return fail(status, ADAH_ERROR_ARGUMENT, "%s",
                     "the token is empty or has characters other than letters, digits and signs");
+    enum { BODIES_LEAST = 4 }; /* a client has half, and what is read out of a body takes as much again */
+    if (o->memory_bytes_max / BODIES_LEAST < o->body_bytes_max) {
+        snprintf(status->message, sizeof status->message, "--memory is %zu, expected at least %d times --max-body, %zu", o->memory_bytes_max,
+                 BODIES_LEAST, BODIES_LEAST * o->body_bytes_max);
+        return status->code = ADAH_ERROR_ARGUMENT;
+    }
     s->reads_are_free = is_loopback || o->public_reads;
     if (!s->reads_are_free && !o->token)
         return fail(status, ADAH_ERROR_ARGUMENT,
@@ -215,6 +221,8 @@ adah_code serve_run(const serve_options *options, adah_status *status) {
     int port = options->port, listening, is_loopback = 0;
     if (s.options.n_threads <= 0)
         s.options.n_threads = sysconf(_SC_NPROCESSORS_ONLN) > 2 ? (int)sysconf(_SC_NPROCESSORS_ONLN) : 2;
+    if (s.options.memory_bytes_max == 0)
+        s.options.memory_bytes_max = 8 * s.options.body_bytes_max > MEMORY_BYTES ? 8 * s.options.body_bytes_max : MEMORY_BYTES;
     adah_code code = serve_listen(options->address, &port, &listening, &is_loopback, status);
     if (code != ADAH_OK)
         return code;

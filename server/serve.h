@@ -16,16 +16,16 @@ typedef struct serve_options {
     const char *tls_certificate, *tls_key; /* PEM files, both or none */
     int n_threads;                         /* of each kind of work, and to poll; 0: by the number of cores */
     size_t body_bytes_max;
-    uint64_t pixels_max; /* of a picture, before it is decoded */
+    size_t memory_bytes_max; /* of large bodies and answers together (budget.h); 0: 256 MiB, or 8 bodies when that is more */
+    uint64_t pixels_max;     /* of a picture, before it is decoded */
     size_t k_max;        /* hits a search may ask for */
     int n_connections_max;
-    int timeout_seconds; /* for a request to arrive and an answer to leave, and longer by size
-                            (SERVE_BYTES_PER_SECOND) */
+    int timeout_seconds; /* that a request may be late to arrive, or an answer to leave */
     serve_log log;
 } serve_options;
 #define SERVE_OPTIONS_INIT                                                                                           \
     {                                                                                                                \
-        NULL, NULL, NULL, "127.0.0.1", 8080, NULL, 0, NULL, NULL, 0, (size_t)20 << 20, 50000000, 1000, 1000, 15,     \
+        NULL, NULL, NULL, "127.0.0.1", 8080, NULL, 0, NULL, NULL, 0, (size_t)20 << 20, 0, 50000000, 1000, 1000, 15,  \
             SERVE_LOG_TEXT                                                                                           \
     }
 

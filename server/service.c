@@ -94,6 +94,13 @@ serve_state *serve_state_take(serve_service *s) {
     return state;
 }
 
+serve_state *serve_state_keep(serve_service *s, serve_state *state) {
+    pthread_mutex_lock(&s->lock);
+    state->n_references++;
+    pthread_mutex_unlock(&s->lock);
+    return state;
+}
+
 void serve_state_drop(serve_service *s, serve_state *state) {
     if (!state)
         return;

@@ -29,6 +29,7 @@ void serve_service_refresh(serve_service *service);
 uint64_t serve_service_reloads(serve_service *service); /* loads after the first */
 
 serve_state *serve_state_take(serve_service *service); /* NULL: not loaded yet */
+serve_state *serve_state_keep(serve_service *service, serve_state *state); /* once more; returns it */
 void serve_state_drop(serve_service *service, serve_state *state);
 
 /* An encoder of the state's model, for this thread until it is given back. One of pictures takes texts, too; those of texts are kept apart,

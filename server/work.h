@@ -19,8 +19,6 @@ typedef enum serve_lane {
     SERVE_LANES
 } serve_lane;
 
-enum { SERVE_QUICK_BODY_BYTES = 64 << 10 /* more takes long to read */ };
-
 typedef struct serve_work serve_work;
 
 typedef struct serve_job {

@@ -1,11 +1,14 @@
-/* load_checks.c - adah serve under load: what takes long holds up nothing else. Started by test_load.sh in a folder with scenes, a model
+/* load_checks.c - adah serve under load: what takes long holds up nothing else, and memory has its bounds. Started by test_load.sh in a folder with scenes, a model
  * and an index, with hold.c loaded into the server: work that a test wants to be long is held until a file is there, so that nothing here
  * depends on time. Prints what failed. */
 #define _GNU_SOURCE
 #include "http_client.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -89,6 +92,15 @@ static long metric(const char *name) {
     const long value = found ? atol(found + strlen(line)) : -1;
     http_reply_free(&r);
     return value;
+}
+
+/* Waits until the connection that asks is the only one. */
+static int is_alone(void) {
+    const double begin = seconds();
+    long n;
+    while ((n = metric("adah_connections")) != 1 && seconds() - begin < WAIT_SECONDS)
+        usleep(50000);
+    return n == 1;
 }
 
 /* ---------------------------------------------------------------- held work */
@@ -204,11 +216,7 @@ static void check_vanished(void) {
     }
     ask_all_kinds();
     touch("hold/read.go");
-    const double begin = seconds();
-    long n;
-    while ((n = metric("adah_connections")) != 1 && seconds() - begin < WAIT_SECONDS) /* its own, and those that are being closed */
-        usleep(10000);
-    CHECK(n == 1, "connections of clients that went away are kept");
+    CHECK(is_alone(), "connections of clients that went away are kept");
     unlink("hold/read.go");
     unlink("hold/read.begun");
 }
@@ -248,12 +256,170 @@ static void check_stop_while_loading(void) {
     unlink("hold/read.begun");
 }
 
+/* ---------------------------------------------------------------- memory */
+
+enum {
+    MAX_BODY = 1 << 20,
+    MEMORY = 8 << 20,
+    N_READERS = 60,
+    N_TEXTS = 300,
+    TEXT_BYTES = 30000,
+    N_HOGS = 24,
+    HOG_BYTES = 600 << 10 /* that each sends of MAX_BODY, and then no more */
+};
+
+static long resident_kilobytes(pid_t pid) {
+    char path[64];
+    long n_pages = 0, n_resident = 0;
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (file && fscanf(file, "%ld %ld", &n_pages, &n_resident) != 2)
+        n_resident = 0;
+    if (file)
+        fclose(file);
+    return n_resident * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static void add_long_texts(void) {
+    enum { A_REQUEST = 30 };
+    char *body = malloc(A_REQUEST * (TEXT_BYTES + 64) + 64);
+    for (int n = 0; n < N_TEXTS; n += A_REQUEST) {
+        size_t at = (size_t)sprintf(body, "{\"items\": [");
+        for (int i = 0; i < A_REQUEST; i++) {
+            at += (size_t)sprintf(body + at, "%s{\"id\": %d, \"text\": \"red disc %d ", i ? ", " : "", 1000 + n + i, n + i);
+            memset(body + at, '=', TEXT_BYTES);
+            at += TEXT_BYTES;
+            at += (size_t)sprintf(body + at, "\", \"labels\": [\"long\"]}");
+        }
+        sprintf(body + at, "]}");
+        const int status = ask("POST", "/v1/items", WRITE, body);
+        CHECK(status == 201, "long texts: %d", status);
+    }
+    free(body);
+}
+
+/* What is made piece by piece as it leaves is what it would be as a whole. */
+static void check_long_answer(void) {
+    http_reply r = http_ask(port, "GET", "/v1/search?text=red+disc&to=text&label=long&k=1000", "", NULL, 0);
+    CHECK(r.status == 200 && http_header(&r, "Content-Length") && r.n_body > (size_t)N_TEXTS * TEXT_BYTES, "a long answer: %d, %zu bytes",
+          r.status, r.n_body);
+    json_t *all = r.status ? json_loadb(r.body, r.n_body, 0, NULL) : NULL;
+    json_t *hits = json_object_get(all, "hits"), *hit;
+    CHECK(json_array_size(hits) == N_TEXTS, "a long answer has %zu hits", json_array_size(hits));
+    size_t i;
+    json_array_foreach(hits, i, hit) {
+        const int id = (int)json_integer_value(json_object_get(hit, "id"));
+        char beginning[64];
+        const int n = snprintf(beginning, sizeof beginning, "red disc %d ", id - 1000);
+        const char *text = json_string_value(json_object_get(hit, "text"));
+        CHECK(text && !strncmp(text, beginning, (size_t)n) && strlen(text) == (size_t)n + TEXT_BYTES &&
+                  strspn(text + n, "=") == TEXT_BYTES,
+              "hit %zu, item %d", i, id);
+    }
+    json_decref(all);
+    http_reply_free(&r);
+}
+
+/* Readers that ask for a long answer each and then read nothing. */
+static void check_slow_readers(http_child server) {
+    int fd[N_READERS];
+    const int few_bytes = 2048;
+    add_long_texts();
+    check_long_answer();
+    const long before = resident_kilobytes(server.pid);
+    for (int i = 0; i < N_READERS; i++) {
+        fd[i] = http_connect(port);
+        setsockopt(fd[i], SOL_SOCKET, SO_RCVBUF, &few_bytes, sizeof few_bytes);
+        send_request(fd[i], "GET", "/v1/search?text=red+disc&to=text&label=long&k=1000", HEAD, "");
+    }
+    for (int i = 0; i < N_READERS; i++) { /* its answer has begun */
+        char byte;
+        CHECK(recv(fd[i], &byte, 1, MSG_PEEK) == 1, "slow reader %d is not answered", i);
+    }
+    const long after = resident_kilobytes(server.pid);
+    CHECK(metric("adah_memory_bytes") <= MEMORY, "more than the budget is taken");
+    CHECK(after - before < (MEMORY >> 10) + N_READERS * 512L, "%d slow readers of %d bytes take %ld KiB", N_READERS, N_TEXTS * TEXT_BYTES,
+          after - before);
+    /* Though they never read, they are not kept. */
+    CHECK(is_alone(), "slow readers are kept");
+    for (int i = 0; i < N_READERS; i++)
+        close(fd[i]);
+}
+
+/* From an address of this machine's own, as another client. */
+static int connect_from(const char *address) {
+    struct sockaddr_in own = {.sin_family = AF_INET}, to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    const struct timeval patience = {WAIT_SECONDS, 0};
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    inet_pton(AF_INET, address, &own.sin_addr);
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    CHECK(bind(fd, (const struct sockaddr *)(const void *)&own, sizeof own) == 0 &&
+              connect(fd, (const struct sockaddr *)(const void *)&to, sizeof to) == 0,
+          "from %s: %s", address, strerror(errno));
+    return fd;
+}
+
+/* A search whose body is large for spaces. */
+static int ask_large(const char *address, char *spaces) {
+    memset(spaces, ' ', MAX_BODY - 100);
+    memcpy(spaces, "{\"text\":", 8);
+    strcpy(spaces + MAX_BODY - 100, "\"red disc\"}");
+    const int fd = connect_from(address);
+    send_request(fd, "POST", "/v1/search", HEAD "Content-Type: application/json\r\n", spaces);
+    const int status = receive_status(fd);
+    close(fd);
+    return status;
+}
+
+/* Clients that hold more memory than there is, with bodies that come no further. --timeout is too long to end them here. */
+static void check_hogs(void) {
+    static const char head[] = "POST /v1/search HTTP/1.1\r\n" HEAD "Content-Type: application/json\r\nContent-Length: 1048576\r\n\r\n";
+    static const char small[] = "{\"text\": \"red disc\", \"k\": 3}";
+    int fd[N_HOGS], n_told = 0;
+    char *spaces = calloc(1, MAX_BODY + 1);
+    memset(spaces, ' ', HOG_BYTES);
+    for (int i = 0; i < N_HOGS; i++) {
+        fd[i] = http_connect(port);
+        http_send(fd[i], head, sizeof head - 1);
+        http_send(fd[i], spaces, HOG_BYTES);
+    }
+    const double begin = seconds();
+    while (metric("adah_memory_bytes") < MEMORY / 4 && seconds() - begin < WAIT_SECONDS)
+        usleep(10000);
+    CHECK(metric("adah_memory_bytes") <= MEMORY / 2, "a client has more than its share");
+    for (int i = 0; i < 20; i++) {
+        const int status = ask("POST", "/v1/search", HEAD "Content-Type: application/json\r\n", small);
+        CHECK(status == 200, "a small body beside large ones: %d", status);
+    }
+    int status = ask_large("127.0.0.2", spaces);
+    CHECK(status == 200, "a large body of another client: %d", status);
+    /* One of the same client is taken as soon as others are seen to be slow, again and again. */
+    for (int i = 0; i < 5; i++) {
+        while ((status = ask_large("127.0.0.1", spaces)) == 503 && seconds() - begin < WAIT_SECONDS)
+            usleep(100000);
+        CHECK(status == 200, "a large body of the same client: %d", status);
+    }
+    for (int i = 0; i < N_HOGS; i++) {
+        char byte;
+        n_told += recv(fd[i], &byte, 1, MSG_DONTWAIT) == 1;
+        close(fd[i]);
+    }
+    CHECK(n_told > 0, "none of the slow was told that it was ended");
+    free(spaces);
+}
+
 int main(void) {
     static const char *const options[] = {"--model",   "model.safetensors", "--index", "scenes.adah", "--images", "scenes", "--token", TOKEN,
                                           "--threads", "2",                 NULL},
                              *const hasty[] = {"--model", "model.safetensors", "--index",   "scenes.adah", "--images",  "scenes",
                                                "--token", TOKEN,               "--threads", "2",           "--timeout", "1",
-                                               NULL};
+                                               NULL},
+                             *const narrow[] = {"--model",    "model.safetensors", "--index",  "scenes.adah", "--token", TOKEN,
+                                                "--max-body", "1048576",           "--memory", "8388608",     "--timeout", NULL,
+                                                NULL};
+    const char *options_of_it[sizeof narrow / sizeof *narrow];
     signal(SIGPIPE, SIG_IGN);
     setvbuf(stdout, NULL, _IOLBF, 0);
     http_child server = start(options);
@@ -264,6 +430,16 @@ int main(void) {
     for (int with_sync = 0; with_sync < 2; with_sync++)
         check_stop(start(hasty), with_sync);
     check_stop_while_loading();
+    memcpy(options_of_it, narrow, sizeof narrow);
+    for (int with_hogs = 0; with_hogs < 2; with_hogs++) {
+        options_of_it[sizeof narrow / sizeof *narrow - 2] = with_hogs ? "1000" : "2";
+        server = start(options_of_it);
+        if (with_hogs)
+            check_hogs();
+        else
+            check_slow_readers(server);
+        CHECK(http_child_stop(server, SIGTERM) == 0, "exit code after SIGTERM");
+    }
     printf("%d checks, %d failed\n", n_checks, n_failed);
     return n_failed || !n_checks;
 }

@@ -8,7 +8,7 @@ make_index
 mkdir hold
 cp scenes/images/scene-00004.png scenes/held-1.png
 cp scenes.adah held-2.adah
-export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0
+export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0:quarantine_size_mb=16
 check env HOLD="$PWD/hold" LD_PRELOAD="$HOLD_LIBRARY" "$LOAD_CHECKS"
 [ ! -s check ] || cat check
 [ "$n_failed" = 0 ] || tail -20 log
