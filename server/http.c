@@ -48,7 +48,7 @@ typedef struct connection {
     uint64_t n_acknowledged;         /* by the other side, when the watch last looked */
     struct connection *before, *after;
     struct exchange *exchange; /* the request at work; NULL: none */
-    char client[INET6_ADDRSTRLEN];
+    char client[INET6_ADDRSTRLEN], network[INET6_ADDRSTRLEN]; /* network: has a share of the memory together */
 } connection;
 
 struct serve_http {
@@ -621,7 +621,7 @@ static void *begin_request(void *context, const char *url, struct MHD_Connection
     x->is_bad_url = !is_good_url(url);
     atomic_fetch_add(&h->n_requests, 1);
     x->request.budget = h->budget;
-    x->request.claim = (serve_claim){.client = peer->client, .deadline = &peer->deadline, .end = end_for_others, .context = x};
+    x->request.claim = (serve_claim){.client = peer->network, .deadline = &peer->deadline, .end = end_for_others, .context = x};
     enter(peer, RECEIVING);
     set_deadline(peer, h);
     return x;
@@ -642,6 +642,19 @@ static void name_client(const struct sockaddr *address, char *name, size_t n) {
         snprintf(name, n, "-");
 }
 
+/* What one client may choose addresses from: 64 bits of those of IPv6. */
+static void name_network(const struct sockaddr *address, char *name, size_t n) {
+    struct sockaddr_in6 masked;
+    if (address->sa_family != AF_INET6 ||
+        IN6_IS_ADDR_V4MAPPED(&((const struct sockaddr_in6 *)(const void *)address)->sin6_addr)) {
+        name_client(address, name, n);
+        return;
+    }
+    memcpy(&masked, address, sizeof masked);
+    memset(masked.sin6_addr.s6_addr + 8, 0, 8);
+    name_client((const struct sockaddr *)(const void *)&masked, name, n);
+}
+
 static void open_connection(serve_http *h, struct MHD_Connection *c, void **own) {
     connection *peer = calloc(1, sizeof *peer);
     const union MHD_ConnectionInfo *fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -651,6 +664,7 @@ static void open_connection(serve_http *h, struct MHD_Connection *c, void **own)
     peer->fd = fd->connect_fd;
     atomic_store(&peer->is_first, 1);
     name_client(address->client_addr, peer->client, sizeof peer->client);
+    name_network(address->client_addr, peer->network, sizeof peer->network);
     set_deadline(peer, h);
     pthread_mutex_lock(&h->lock);
     peer->after = h->first;
