@@ -56,7 +56,7 @@ static void free_body(serve_claim *c) {
 }
 
 /* What a body of that capacity has of the budget. */
-static size_t price(size_t n_bytes) { return n_bytes > SERVE_SMALL_BYTES ? n_bytes : 0; }
+static size_t price(size_t n_bytes) { return n_bytes > SERVE_UNCOUNTED_BYTES ? n_bytes : 0; }
 
 /* Ends the slowest of those that are slower than `slow_before` and than who asks. Returns 0 when there is none. */
 static int end_slowest(serve_budget *b, const serve_claim *asking, int of_the_same, uint64_t slow_before) {
@@ -146,7 +146,7 @@ static serve_taking receive(serve_budget *b, serve_claim *c, const void *piece, 
 serve_taking serve_budget_receive(serve_budget *b, serve_claim *c, const void *piece, size_t n_bytes, size_t n_bytes_max,
                                   uint64_t slow_before) {
     /* Small bodies are nobody else's business. */
-    if (!c->is_large && c->n_body_bytes + n_bytes <= SERVE_SMALL_BYTES)
+    if (!c->is_large && c->n_body_bytes + n_bytes <= SERVE_UNCOUNTED_BYTES)
         return receive(b, c, piece, n_bytes, n_bytes_max, slow_before);
     c->is_large = 1;
     pthread_mutex_lock(&b->lock);
@@ -166,7 +166,7 @@ int serve_budget_received(serve_budget *b, serve_claim *c) {
 }
 
 int serve_budget_take(serve_budget *b, serve_claim *c, size_t n_bytes, uint64_t slow_before) {
-    if (n_bytes <= SERVE_SMALL_BYTES)
+    if (n_bytes <= SERVE_UNCOUNTED_BYTES)
         return 1;
     c->is_large = 1;
     pthread_mutex_lock(&b->lock);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SERVE_SMALL_BYTES = 64 << 10 };
+enum { SERVE_UNCOUNTED_BYTES = 64 << 10 /* of a body, an answer: what is small */ };
 
 typedef struct serve_budget serve_budget;
 

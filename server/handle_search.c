@@ -296,12 +296,12 @@ static size_t write_search_answer(serve_stream *stream, uint64_t offset, char *b
 /* Makes it the request's answer, or an error; takes it over. */
 static void send_search_answer(serve_request *r, search_answer *s) {
     adah_status status;
-    char *small = malloc(SERVE_SMALL_BYTES);
-    serve_text t = serve_text_window(small, small ? SERVE_SMALL_BYTES : 0, 0);
+    char *small = malloc(SERVE_UNCOUNTED_BYTES);
+    serve_text t = serve_text_window(small, small ? SERVE_UNCOUNTED_BYTES : 0, 0);
     int is_good = (small && !s->beginning.failed) || serve_refuse_memory(r);
     for (size_t part = 0; part < n_parts(s) && is_good; part++)
         is_good = add_part(s, part, &t, &status) == ADAH_OK || serve_refuse_failed(r, &status);
-    if (is_good && t.n_all > SERVE_SMALL_BYTES) {
+    if (is_good && t.n_all > SERVE_UNCOUNTED_BYTES) {
         r->answer.status = 200;
         r->answer.stream = &s->stream;
         r->answer.n_bytes = (size_t)t.n_all;
@@ -310,7 +310,7 @@ static void send_search_answer(serve_request *r, search_answer *s) {
     }
     if (is_good) {
         r->answer.status = 200;
-        r->answer.text = (serve_text){.bytes = small, .n_bytes = t.n_bytes, .capacity = SERVE_SMALL_BYTES};
+        r->answer.text = (serve_text){.bytes = small, .n_bytes = t.n_bytes, .capacity = SERVE_UNCOUNTED_BYTES};
     } else {
         free(small);
     }

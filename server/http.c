@@ -499,7 +499,7 @@ static int finish(exchange *x, struct MHD_Connection *c) {
     serve_request *r = &x->request;
     r->handler = x->route->handle;
     r->lane = x->route->lane;
-    if (r->lane == SERVE_QUICK && r->claim.n_body_bytes > SERVE_SMALL_BYTES)
+    if (r->lane == SERVE_QUICK && r->claim.n_body_bytes > SERVE_UNCOUNTED_BYTES)
         r->lane = SERVE_PICTURES;
     if (r->lane == SERVE_AT_ONCE) {
         handle(x);

@@ -43,8 +43,8 @@ static void small_bodies_need_no_budget(void **state) {
     (void)state;
     for (int i = 0; i < N; i++) {
         begin(&senders[i], "a", 0);
-        assert_int_equal(send_bytes(b, &senders[i], SERVE_SMALL_BYTES), SERVE_TAKEN);
-        assert_true(serve_budget_take(b, &senders[i].claim, SERVE_SMALL_BYTES, SLOW_BEFORE));
+        assert_int_equal(send_bytes(b, &senders[i], SERVE_UNCOUNTED_BYTES), SERVE_TAKEN);
+        assert_true(serve_budget_take(b, &senders[i].claim, SERVE_UNCOUNTED_BYTES, SLOW_BEFORE));
     }
     assert_int_equal(serve_budget_receive(b, &senders[0].claim, "x", 1, BODY_MAX, SLOW_BEFORE), SERVE_SHORT);
     for (int i = 0; i < N; i++) {
@@ -83,7 +83,7 @@ static void clients_have_a_share(void **state) {
     assert_int_equal(send_bytes(b, &s[0], BODY_MAX), SERVE_TAKEN);
     assert_int_equal(send_bytes(b, &s[1], BODY_MAX), SERVE_TAKEN);
     assert_int_equal(send_bytes(b, &s[2], BODY_MAX), SERVE_SHORT);
-    assert_false(serve_budget_take(b, &s[3].claim, SERVE_SMALL_BYTES + 1, SLOW_BEFORE));
+    assert_false(serve_budget_take(b, &s[3].claim, SERVE_UNCOUNTED_BYTES + 1, SLOW_BEFORE));
     assert_int_equal(send_bytes(b, &s[4], BODY_MAX), SERVE_TAKEN);
     assert_int_equal(send_bytes(b, &s[5], BODY_MAX), SERVE_TAKEN);
     assert_int_equal(serve_budget_used(b), MEMORY);
