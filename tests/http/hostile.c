@@ -2,11 +2,13 @@
  * scenes, a model with attention and an index; best with a server that was built with sanitizers.
  *
  * Attackers, a thread each, send mutated requests, broken framing, pictures that are bombs, bytes a few at a time;
- * they leave connections idle, hang up in the middle, and write, delete and reload meanwhile. A good client asks
+ * they leave connections idle, hang up in the middle, hold memory by bodies that come no further and answers that nobody
+ * reads, and write, delete and reload meanwhile, also many pictures at once. A good client asks
  * every 200 ms: a search must have its answer of the beginning within the time allowed, bad requests must be refused
  * as JSON with their status. At the end the server must stop by itself with exit code 0 (leaks make it another).
  *
- * HOSTILE_SECONDS, HOSTILE_SEED, HOSTILE_PATIENCE (ms, of a good answer), HOSTILE_BOMBERS (threads that send bombs).
+ * HOSTILE_SECONDS, HOSTILE_SEED, HOSTILE_PATIENCE (ms, of a good answer), HOSTILE_BOMBERS (threads that send bombs),
+ * HOSTILE_MEGABYTES (that the server may have resident; 0: any).
  */
 #define _GNU_SOURCE
 #include "http_client.h"
@@ -34,9 +36,19 @@
 #define BEARER "Authorization: Bearer " TOKEN "\r\n"
 #define JSON "Content-Type: application/json\r\n"
 
-enum { CONNECTIONS = 400, SLOW = 60, FIRST_FOREIGN_ID = 100000, BODY_MAX = 4 << 20 };
+enum {
+    CONNECTIONS = 400,
+    SLOW = 60,
+    HOGS = 16,
+    FIRST_LONG_ID = 40000, /* items whose texts make long answers */
+    N_LONG = 50,
+    FIRST_BULK_ID = 50000,
+    N_BULK = 40,
+    FIRST_FOREIGN_ID = 100000,
+    BODY_MAX = 4 << 20
+};
 
-static int port, seconds_allowed;
+static int port, seconds_allowed, megabytes_allowed;
 static uint64_t seed;
 static double patience;
 static atomic_int is_over, n_failed;
@@ -416,6 +428,7 @@ static const char *const gets[] = {
     "/v1/search?text=red+circle&to=image&k=20&radius=9&cut_off=1&explain=1&method=auto",
     "/v1/search?id=17&by=image&k=5&label=red&label=blue",
     "/v1/search?text=red%20%C3%A9&rerank=10&k=3",
+    "/v1/search?text=red&to=text&k=1000",
     "/v1/items/3",
     "/v1/items/3/picture",
     "/v1/items/3/thumbnail?side=64"};
@@ -865,6 +878,43 @@ static void *send_slowly(void *context) {
     return NULL;
 }
 
+/* Connections that send most of a large body and next to nothing after that, or ask for a long answer and read a little of it now and
+ * then; renewed as the server ends them. Together they would take more than --memory. */
+static void *hold_memory(void *context) {
+    static const char half[] = "POST /v1/search HTTP/1.1\r\nHost: test\r\n" JSON "Content-Length: 4194304\r\n\r\n{\"text\": \"",
+                      whole[] = "GET /v1/search?text=red&to=text&k=1000 HTTP/1.1\r\nHost: test\r\n\r\n";
+    dice d = {seed * 41};
+    int fd[HOGS];
+    char block[512];
+    bytes most = {0};
+    (void)context;
+    put_many(&most, "aaaaaaaaaaaaaaaa", (BODY_MAX - (1 << 20)) / 16);
+    for (int i = 0; i < HOGS; i++)
+        fd[i] = -1;
+    while (!atomic_load(&is_over)) {
+        for (int i = 0; i < HOGS; i++) {
+            const int reads = i % 2;
+            if (fd[i] >= 0 && (reads ? recv(fd[i], block, roll(&d, sizeof block) + 1, MSG_DONTWAIT) == 0
+                                     : send(fd[i], "a", 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && errno != EAGAIN)) {
+                hang_up(fd[i], roll(&d, 2) != 0);
+                fd[i] = -1;
+            }
+            if (fd[i] < 0 && (fd[i] = connect_briefly(10)) >= 0) {
+                http_send(fd[i], reads ? whole : half, reads ? sizeof whole - 1 : sizeof half - 1);
+                if (!reads)
+                    http_send(fd[i], most.p, most.n);
+                atomic_fetch_add(&n_sent_requests, 1);
+            }
+        }
+        pause_ms(100);
+    }
+    for (int i = 0; i < HOGS; i++)
+        if (fd[i] >= 0)
+            close(fd[i]);
+    free(most.p);
+    return NULL;
+}
+
 /* Nearly as many connections as may be, that say nothing; renewed as the server ends them. */
 static void *sit_idle(void *context) {
     enum { IDLE = CONNECTIONS / 2 };
@@ -966,6 +1016,47 @@ static void *write_items(void *context) {
     return NULL;
 }
 
+static void add_long_texts(void) {
+    bytes body = {0};
+    put_text(&body, "{\"items\": [");
+    for (int i = 0; i < N_LONG; i++) {
+        put_format(&body, "%s{\"id\": %d, \"text\": \"red ", i ? ", " : "", FIRST_LONG_ID + i);
+        put_many(&body, "\\u0001 \\\" ", 2000);
+        put_text(&body, "\"}");
+    }
+    put_text(&body, "]}");
+    put_byte(&body, 0);
+    const int status = ask("POST", "/v1/items", BEARER JSON, (const char *)body.p, NULL);
+    if (status != 201)
+        fail("adding long texts: %d", status);
+    free(body.p);
+}
+
+/* Many pictures in one request, deleted again. What a stop cuts off may be done or not. */
+static void *add_bulk(void *context) {
+    (void)context;
+    bytes body = {0};
+    put_text(&body, "{\"items\": [");
+    for (int i = 0; i < N_BULK; i++)
+        put_format(&body, "%s{\"id\": %d, \"file_name\": \"images/scene-%05d.png\"}", i ? ", " : "", FIRST_BULK_ID + i, i + 1);
+    put_text(&body, "]}");
+    put_byte(&body, 0);
+    while (!atomic_load(&is_over)) {
+        const int added = ask("POST", "/v1/items", BEARER JSON, (const char *)body.p, NULL);
+        if (added != 201 && added != 503 && !atomic_load(&is_over))
+            fail("adding %d pictures: %d", N_BULK, added);
+        for (int i = 0; i < N_BULK && added == 201 && !atomic_load(&is_over); i++) {
+            char target[64];
+            snprintf(target, sizeof target, "/v1/items/%d", FIRST_BULK_ID + i);
+            const int deleted = ask("DELETE", target, BEARER, NULL, NULL);
+            if (deleted != 200 && !atomic_load(&is_over))
+                fail("deleting %s: %d", target, deleted);
+        }
+    }
+    free(body.p);
+    return NULL;
+}
+
 static void *read_always(void *context) {
     dice d = {seed * 17 + (uint64_t)(uintptr_t)context};
     while (!atomic_load(&is_over)) {
@@ -1053,6 +1144,8 @@ static void watch(pid_t server) {
             fail("the server has ended after %.1f s", now() - start);
             break;
         }
+        if (megabytes_allowed && resident_kilobytes(server) / 1024 > megabytes_allowed)
+            fail("the server has %ld MB after %.1f s", resident_kilobytes(server) / 1024, now() - start);
         if (now() - start >= told) {
             printf("%4.0f s: %ld MB, %llu hostile requests, %d good ones, mean %.0f ms, longest %.0f ms, %d late\n",
                    now() - start, resident_kilobytes(server) / 1024,
@@ -1104,6 +1197,8 @@ int main(void) {
                                           TOKEN,
                                           "--max-body",
                                           "4194304",
+                                          "--memory",
+                                          "33554432",
                                           "--max-connections",
                                           "400",
                                           "--timeout",
@@ -1116,8 +1211,9 @@ int main(void) {
     pthread_t threads[32];
     size_t n_threads = 0;
     memcpy(all, options, sizeof options);
-    all[15] = getenv("HOSTILE_THREADS") ? getenv("HOSTILE_THREADS") : "4";
+    all[17] = getenv("HOSTILE_THREADS") ? getenv("HOSTILE_THREADS") : "4";
     seconds_allowed = from_environment("HOSTILE_SECONDS", 10);
+    megabytes_allowed = from_environment("HOSTILE_MEGABYTES", 0);
     seed = (uint64_t)from_environment("HOSTILE_SEED", 1);
     patience = from_environment("HOSTILE_PATIENCE", 2000) * 1e-3;
     signal(SIGPIPE, SIG_IGN);
@@ -1130,6 +1226,7 @@ int main(void) {
         return 1;
     }
     port = server.port;
+    add_long_texts();
     for (uintptr_t i = 0; i < 4; i++) {
         pthread_create(&threads[n_threads++], NULL, send_broken, (void *)(i + 1));
         pthread_create(&threads[n_threads++], NULL, read_always, (void *)(i + 1));
@@ -1138,6 +1235,8 @@ int main(void) {
         pthread_create(&threads[n_threads++], NULL, send_bombs, (void *)(uintptr_t)(i + 1));
     pthread_create(&threads[n_threads++], NULL, send_slowly, NULL);
     pthread_create(&threads[n_threads++], NULL, sit_idle, NULL);
+    pthread_create(&threads[n_threads++], NULL, hold_memory, NULL);
+    pthread_create(&threads[n_threads++], NULL, add_bulk, NULL);
     pthread_create(&threads[n_threads++], NULL, write_items, &server.pid);
     watch(server.pid);
     pthread_mutex_lock(&signalling);
