@@ -461,10 +461,10 @@ static void end_work(exchange *x) {
     x->is_handled = 1;
 }
 
-/* Nobody waits for the answer any more. Who has only closed its half of the connection does. */
+/* Nobody waits for the answer any more. Who has only closed its half of the connection might, but cannot be told from who has gone. */
 static int is_gone(const connection *c) {
-    struct pollfd end = {c->fd, 0, 0};
-    return poll(&end, 1, 0) > 0 && (end.revents & (POLLERR | POLLHUP));
+    struct pollfd end = {c->fd, POLLRDHUP, 0};
+    return poll(&end, 1, 0) > 0 && end.revents;
 }
 
 /* Has the job go on in a lane. Returns 0 when it cannot: then the answer says so. */
@@ -485,7 +485,7 @@ static void work(serve_job *job) {
     if (atomic_load(&x->http->is_closing))
         serve_refuse_busy(r, "the server is stopping");
     else if (r->lane > SERVE_QUICK && is_gone(x->peer))
-        serve_refuse_busy(r, "the client has gone");
+        serve_refuse_busy(r, "the client closed the connection before its turn came");
     else
         handle(x);
     if (!r->answer.status && go_on(x, r->next_lane, r->next != r->handler))
@@ -692,9 +692,10 @@ static void note_connection(void *context, struct MHD_Connection *c, void **own,
     if (what == MHD_CONNECTION_NOTIFY_STARTED)
         open_connection(h, c, own);
     else {
+        const union MHD_ConnectionInfo *fd = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
         if (*own)
             close_connection(h, *own);
-        serve_listener_release(h->listener);
+        serve_listener_release(h->listener, fd->connect_fd);
     }
     serve_metrics_connection(h->server->metrics, what == MHD_CONNECTION_NOTIFY_STARTED ? 1 : -1);
 }
@@ -727,6 +728,20 @@ static adah_code read_pem(const char *path, char **text, adah_status *status) {
 static int add_connection(void *context, int fd, const struct sockaddr *address, socklen_t n_bytes) {
     serve_http *h = context;
     return MHD_add_connection(h->daemon, fd, address, n_bytes) == MHD_YES;
+}
+
+/* Ends the connection on which nothing has been asked for the longest time. */
+static void end_idle(void *context) {
+    serve_http *h = context;
+    connection *idle = NULL;
+    int was = IDLE;
+    pthread_mutex_lock(&h->lock);
+    for (connection *c = h->first; c; c = c->after)
+        if (atomic_load(&c->phase) == IDLE && (!idle || atomic_load(&c->deadline) < atomic_load(&idle->deadline)))
+            idle = c;
+    if (idle && atomic_compare_exchange_strong(&idle->phase, &was, (int)EXPIRED))
+        shutdown(idle->fd, SHUT_RDWR);
+    pthread_mutex_unlock(&h->lock);
 }
 
 static adah_code start_daemon(serve_http *h, char *certificate, char *key, adah_status *status) {
@@ -780,8 +795,9 @@ adah_code serve_http_start(serve_server *server, int listening, serve_http **htt
         if (code == ADAH_OK)
             code = start_daemon(h, certificate, key, status);
         if (code == ADAH_OK) {
-            code = serve_listener_start(listening, server->options.n_connections_max, add_connection, h, &h->listener,
-                                        status);
+            const serve_listener_options options = {server->options.n_connections_max, server->options.n_address_connections_max,
+                                                    certificate != NULL, h, add_connection, end_idle};
+            code = serve_listener_start(listening, &options, &h->listener, status);
             if (code != ADAH_OK)
                 MHD_stop_daemon(h->daemon);
         }

@@ -20,12 +20,14 @@ typedef struct serve_options {
     uint64_t pixels_max;     /* of a picture, before it is decoded */
     size_t k_max;        /* hits a search may ask for */
     int n_connections_max;
+    int n_address_connections_max; /* of one address that is not of this machine; 0: no such limit */
     int timeout_seconds; /* that a request may be late to arrive, or an answer to leave */
     serve_log log;
 } serve_options;
 #define SERVE_OPTIONS_INIT                                                                                           \
     {                                                                                                                \
-        NULL, NULL, NULL, "127.0.0.1", 8080, NULL, 0, NULL, NULL, 0, (size_t)20 << 20, 0, 50000000, 1000, 1000, 15,  \
+        NULL, NULL, NULL, "127.0.0.1", 8080, NULL, 0, NULL, NULL, 0, (size_t)20 << 20, 0, 50000000, 1000, 1000, 100, \
+        15,                                                                                                          \
             SERVE_LOG_TEXT                                                                                           \
     }
 

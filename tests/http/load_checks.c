@@ -204,9 +204,11 @@ static void check_changes(void) {
     unlink("hold/sync.begun");
 }
 
-/* Clients that go away while their request is at work or waits for it, with and without a reset, leave nothing. */
+/* Clients that go away while their request is at work or waits for it, with and without a reset, leave nothing, and nothing is done for
+ * them any more. */
 static void check_vanished(void) {
     const struct linger none = {1, 0};
+    const long n_records = metric("adah_index_records");
     int fd[N_HELD];
     send_held_items(fd);
     for (int i = 0; i < N_HELD; i++) {
@@ -217,6 +219,8 @@ static void check_vanished(void) {
     ask_all_kinds();
     touch("hold/read.go");
     CHECK(is_alone(), "connections of clients that went away are kept");
+    const long n = metric("adah_index_records");
+    CHECK(n == n_records, "%ld records, %ld after items of clients that had gone", n_records, n);
     unlink("hold/read.go");
     unlink("hold/read.begun");
 }

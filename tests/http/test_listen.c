@@ -1,27 +1,32 @@
-/* Accepting: a server that stops while connections arrive, one that is full, and one that has no file left. */
+/* Accepting: a server that stops while connections arrive, one that is full, one that has no file left, and limits of an address. */
 #define _GNU_SOURCE
 #include "http.h"
 #include "http_client.h"
 #include "listen.h"
 #include "server.h"
 
-#include <fcntl.h>
+#include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-enum { N_CLIENTS = 4, N_ROUNDS = 400, ANSWERS_A_ROUND = 8, N_THREADS = 32 };
+enum { N_CLIENTS = 4, N_ROUNDS = 100, ANSWERS_A_ROUND = 8, N_THREADS = 32 };
 
-static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+static const char request[] = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                  post[] = "POST /v1/encode HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
 
 /* A server that has nothing loaded: /healthz needs nothing. */
 typedef struct fixture {
@@ -31,7 +36,7 @@ typedef struct fixture {
     atomic_int is_over, n_answers;
 } fixture;
 
-static void start(fixture *f, int n_connections_max) {
+static void start(fixture *f, const char *address, int n_connections_max) {
     const serve_options options = SERVE_OPTIONS_INIT;
     adah_status status;
     int listening, is_loopback;
@@ -39,14 +44,15 @@ static void start(fixture *f, int n_connections_max) {
     f->server.options = options;
     f->server.options.n_threads = N_THREADS;
     f->server.options.n_connections_max = n_connections_max;
+    f->server.options.n_address_connections_max = 3;
     f->server.options.log = SERVE_LOG_NONE;
     f->server.images = -1;
     f->server.reads_are_free = 1;
     assert_int_equal(serve_service_create("none", "none", 1, &f->server.service, &status), ADAH_OK);
     f->server.metrics = serve_metrics_create();
     assert_non_null(f->server.metrics);
-    assert_int_equal(serve_listen("127.0.0.1", &f->port, &listening, &is_loopback, &status), ADAH_OK);
-    assert_true(is_loopback && f->port);
+    assert_int_equal(serve_listen(address, &f->port, &listening, &is_loopback, &status), ADAH_OK);
+    assert_true(f->port && is_loopback == !strncmp(address, "127.", 4));
     assert_int_equal(serve_http_start(&f->server, listening, &f->http, &status), ADAH_OK);
 }
 
@@ -90,7 +96,7 @@ static void test_stops_while_connections_arrive(void **state) {
     for (int round = 0; round < N_ROUNDS; round++) {
         fixture f;
         pthread_t clients[N_CLIENTS];
-        start(&f, 1000);
+        start(&f, "127.0.0.1", 1000);
         for (int i = 0; i < N_CLIENTS; i++)
             assert_int_equal(pthread_create(&clients[i], NULL, keep_coming, &f), 0);
         while (atomic_load(&f.n_answers) < ANSWERS_A_ROUND)
@@ -105,35 +111,138 @@ static void test_stops_while_connections_arrive(void **state) {
 
 /* ---------------------------------------------------------------- limits */
 
-/* Who comes when it is full waits, and is answered as soon as another one leaves. */
+/* Who comes when it is full and all are busy waits, and is answered as soon as another one leaves. */
 static void test_full_server_lets_wait(void **state) {
     enum { N_CONNECTIONS = 5, N_WAITING = 20 };
     (void)state;
     fixture f;
     int open[N_CONNECTIONS], waiting[N_WAITING];
-    start(&f, N_CONNECTIONS);
+    start(&f, "127.0.0.1", N_CONNECTIONS);
     for (int i = 0; i < N_CONNECTIONS; i++) {
         open[i] = http_connect(f.port);
         for (int k = 0; k < 3; k++) /* one connection, several requests */
             assert_int_equal(ask(open[i]), 200);
+        http_send(open[i], post, sizeof post - 1);
+        assert_true(recv(open[i], (char[64]){0}, 64, 0) > 0); /* 100: now the body is waited for */
     }
     for (int i = 0; i < N_WAITING; i++) {
         waiting[i] = http_connect(f.port);
         assert_true(waiting[i] >= 0);
-        http_send(waiting[i], request, sizeof request - 1);
+        http_send(waiting[i], post, sizeof post - 1);
     }
     for (int i = 0; i < N_WAITING; i++)
         assert_false(is_told(waiting[i], 0));
-    for (int i = 0; i < N_CONNECTIONS; i++)
-        assert_int_equal(ask(open[i]), 200);
     for (int i = 0; i < N_WAITING; i++) {
-        close(i < N_CONNECTIONS ? open[i] : waiting[i - N_CONNECTIONS]);
-        http_reply r = http_receive(waiting[i], 0);
-        assert_int_equal(r.status, 200);
+        if (i >= N_CONNECTIONS)
+            http_send(waiting[i - N_CONNECTIONS], "{}", 2);
+        else
+            http_send(open[i], "{}", 2);
+        const int fd = i < N_CONNECTIONS ? open[i] : waiting[i - N_CONNECTIONS];
+        http_reply r = http_receive(fd, 0);
+        assert_int_equal(r.status, 503); /* there is no model */
         http_reply_free(&r);
+        close(fd);
+        assert_true(recv(waiting[i], (char[64]){0}, 64, 0) > 0);
     }
     for (int i = N_WAITING - N_CONNECTIONS; i < N_WAITING; i++)
         close(waiting[i]);
+    stop(&f);
+}
+
+/* Connections that nothing is asked on are ended for newcomers, those that have been silent for longest first. */
+static void test_idle_ones_make_room(void **state) {
+    enum { N_CONNECTIONS = 5, N_NEW = 20 };
+    (void)state;
+    fixture f;
+    int fd[N_CONNECTIONS + N_NEW];
+    start(&f, "127.0.0.1", N_CONNECTIONS);
+    fd[0] = http_connect(f.port);
+    http_send(fd[0], post, sizeof post - 1);
+    assert_true(recv(fd[0], (char[64]){0}, 64, 0) > 0); /* it is busy to the end */
+    for (int i = 1; i < N_CONNECTIONS + N_NEW; i++) {
+        fd[i] = http_connect(f.port);
+        assert_true(fd[i] >= 0);
+        assert_int_equal(ask(fd[i]), 200);
+        if (i >= N_CONNECTIONS) { /* at the time of 1, 2, 3 .. */
+            char byte;
+            assert_int_equal(recv(fd[i - N_CONNECTIONS + 1], &byte, 1, 0), 0);
+            close(fd[i - N_CONNECTIONS + 1]);
+        }
+    }
+    http_send(fd[0], "{}", 2);
+    http_reply r = http_receive(fd[0], 0);
+    assert_int_equal(r.status, 503);
+    http_reply_free(&r);
+    close(fd[0]);
+    for (int i = N_NEW + 1; i < N_CONNECTIONS + N_NEW; i++)
+        close(fd[i]);
+    stop(&f);
+}
+
+/* In a network of its own, so that there is an address that is not this machine's loopback. Returns 0 when that cannot be had. */
+static int make_network(void) {
+    struct ifreq lo = {.ifr_name = "lo"}, alias = {.ifr_name = "lo:1"};
+    const struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0xc0000201)}; /* 192.0.2.1, for examples */
+    if (unshare(CLONE_NEWNET) != 0 && unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
+        return 0;
+    const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    lo.ifr_flags = IFF_UP | IFF_RUNNING;
+    memcpy(&alias.ifr_addr, &address, sizeof address);
+    const int is_made = fd >= 0 && ioctl(fd, SIOCSIFFLAGS, &lo) == 0 && ioctl(fd, SIOCSIFADDR, &alias) == 0;
+    close(fd);
+    return is_made;
+}
+
+static int connect_to(const char *address, int port) {
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    inet_pton(AF_INET, address, &to.sin_addr);
+    if (connect(fd, (const struct sockaddr *)&to, sizeof to) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* The last test: it stays in that network. */
+static void test_counts_by_address(void **state) {
+    enum { N_OF_ADDRESS = 3, N_LOOPBACK = 10 };
+    (void)state;
+    fixture f;
+    int fd[N_OF_ADDRESS], loopback[N_LOOPBACK], status = 429;
+    if (!make_network()) {
+        print_message("SKIPPED: no network of its own can be had here\n");
+        skip();
+    }
+    start(&f, "0.0.0.0", 100);
+    for (int i = 0; i < N_OF_ADDRESS; i++) {
+        fd[i] = connect_to("192.0.2.1", f.port);
+        assert_int_equal(ask(fd[i]), 200);
+    }
+    for (int i = 0; i < 2; i++) {
+        const int more = connect_to("192.0.2.1", f.port);
+        assert_int_equal(ask(more), 429);
+        close(more);
+    }
+    for (int i = 0; i < N_LOOPBACK; i++) { /* a proxy's clients all come from there */
+        loopback[i] = connect_to("127.0.0.1", f.port);
+        assert_int_equal(ask(loopback[i]), 200);
+    }
+    for (int i = 0; i < N_OF_ADDRESS; i++)
+        assert_int_equal(ask(fd[i]), 200);
+    close(fd[0]); /* there is room for one again, as soon as the server knows */
+    for (int i = 0; status == 429 && i < 12000; i++) {
+        fd[0] = connect_to("192.0.2.1", f.port);
+        status = ask(fd[0]);
+        if (status == 429) {
+            close(fd[0]);
+            usleep(10000);
+        }
+    }
+    assert_int_equal(status, 200);
+    for (int i = 0; i < N_OF_ADDRESS; i++)
+        close(fd[i]);
+    for (int i = 0; i < N_LOOPBACK; i++)
+        close(loopback[i]);
     stop(&f);
 }
 
@@ -144,7 +253,7 @@ static void test_no_file_left(void **state) {
     struct rlimit before, tight;
     int told[2];
     char line[256] = "";
-    start(&f, 100);
+    start(&f, "127.0.0.1", 100);
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), kept = dup(2);
     const struct sockaddr_in address = {.sin_family = AF_INET,
                                         .sin_port = htons((unsigned short)f.port),
@@ -179,7 +288,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_stops_while_connections_arrive),
         cmocka_unit_test(test_full_server_lets_wait),
+        cmocka_unit_test(test_idle_ones_make_room),
         cmocka_unit_test(test_no_file_left),
+        cmocka_unit_test(test_counts_by_address),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
