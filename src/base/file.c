@@ -278,32 +278,68 @@ static void take_owner_and_mode(const adah_file_writer *w) {
     (void)!fchmod(w->fd, info.st_mode & 0777);
 }
 
+/* All of the file is on disk, under its temporary name. */
+static adah_code write_whole(adah_file_writer *w, adah_status *status) {
+    ADAH_TRY(flush(w, status));
+    if (w->is_nameless)
+        ADAH_TRY(give_name(w, status)); /* before fsync: some file systems sync nothing of a file without a name */
+    return fsync(w->fd) == 0 ? ADAH_OK : adah_fail_system(status, w->path, "cannot write to disk");
+}
+
+static adah_code move_into_place(adah_file_writer *w, adah_status *status) {
+    if (rename(w->temporary, w->path) != 0)
+        return adah_fail_system(status, w->path, "cannot rename into place");
+    w->is_nameless = 1; /* it has no other name left to remove */
+    return ADAH_OK;
+}
+
+static adah_code sync_place(const adah_file_writer *w, adah_status *status) {
+    return sync_folder(w->folder, w->path,
+                       "is in place, but its name cannot be written to disk, and a power cut may bring back what was there before", status);
+}
+
 adah_code adah_file_commit_locked(adah_file_writer *w, int *fd, adah_status *status) {
-    adah_code code = flush(w, status);
-    if (code == ADAH_OK && fd)
+    adah_code code = ADAH_OK;
+    if (fd)
         take_owner_and_mode(w);
-    if (code == ADAH_OK && fd && flock(w->fd, LOCK_EX | LOCK_NB) != 0)
+    if (fd && flock(w->fd, LOCK_EX | LOCK_NB) != 0)
         code = adah_fail_system(status, w->path, "cannot lock");
-    if (code == ADAH_OK && w->is_nameless)
-        code = give_name(w, status); /* before fsync: some file systems sync nothing of a file without a name */
-    if (code == ADAH_OK && fsync(w->fd) != 0)
-        code = adah_fail_system(status, w->path, "cannot write to disk");
-    if (code == ADAH_OK && rename(w->temporary, w->path) != 0)
-        code = adah_fail_system(status, w->path, "cannot rename into place");
-    if (code == ADAH_OK) {
-        code = sync_folder(w->folder, w->path,
-                           "is in place, but its name cannot be written to disk, and a power cut may bring back what was there before",
-                           status);
-        if (code == ADAH_OK && fd)
-            *fd = w->fd;
-        else
-            close(w->fd); /* what it could tell, fsync has told */
+    if (code == ADAH_OK)
+        code = write_whole(w, status);
+    if (code == ADAH_OK)
+        code = move_into_place(w, status);
+    if (code == ADAH_OK)
+        code = sync_place(w, status);
+    if (code == ADAH_OK && fd) {
+        *fd = w->fd;
         w->fd = -1;
     }
     adah_file_abort(w);
     return code;
 }
 
+adah_code adah_file_commit_all(adah_file_writer *const *writers, size_t n, adah_status *status) {
+    adah_code code = ADAH_OK;
+    for (size_t i = 0; i < n && code == ADAH_OK; i++)
+        code = write_whole(writers[i], status);
+    for (size_t i = 0; i < n && code == ADAH_OK; i++) {
+        code = move_into_place(writers[i], status);
+        if (code != ADAH_OK && i) {
+            const int reason = errno;
+            adah_fail(status, code, "%s: cannot rename into place: %s; %s is in place already, and does not belong to it", writers[i]->path,
+                      strerror(reason), writers[0]->path);
+            if (status)
+                status->system_error = reason;
+        }
+    }
+    for (size_t i = 0; i < n && code == ADAH_OK; i++)
+        code = sync_place(writers[i], status);
+    for (size_t i = 0; i < n; i++)
+        adah_file_abort(writers[i]);
+    return code;
+}
+
+/* What closing could tell, fsync has told. */
 void adah_file_abort(adah_file_writer *w) {
     if (!w)
         return;

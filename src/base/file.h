@@ -34,7 +34,10 @@ adah_code adah_file_patch(adah_file_writer *writer, uint64_t offset, const void 
 /* Syncs the file, renames it into place and syncs its folder. Only when that last sync fails, with an error that says so, the new file
  * is in place all the same, and a power cut may bring back the old one. */
 adah_code adah_file_commit(adah_file_writer *writer, adah_status *status);
-/* The same, with a flock on the new file from before it appears: *fd is it, open for reading and writing. Its owner and mode are
+/* The same for files that belong together: all are on disk before the first is put in place. When a later one then cannot be put in
+ * place, the error names both. Frees all. */
+adah_code adah_file_commit_all(adah_file_writer *const *writers, size_t n, adah_status *status);
+/* adah_file_commit with a flock on the new file from before it appears: *fd is it, open for reading and writing. Its owner and mode are
  * those of the file that it takes the place of. */
 adah_code adah_file_commit_locked(adah_file_writer *writer, int *fd, adah_status *status);
 void adah_file_abort(adah_file_writer *writer); /* NULL is fine */

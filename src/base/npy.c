@@ -234,8 +234,8 @@ void adah_npy_close(adah_npy *array) {
     *array = (adah_npy){0};
 }
 
-adah_code adah_npy_write(const char *path, adah_npy_type type, const void *items, size_t n_rows, size_t n_columns,
-                         adah_status *status) {
+adah_code adah_npy_create(const char *path, adah_npy_type type, const void *items, size_t n_rows, size_t n_columns,
+                          adah_file_writer **writer, adah_status *status) {
     size_t n_bytes;
     if (__builtin_mul_overflow(n_rows, n_columns, &n_bytes) ||
         __builtin_mul_overflow(n_bytes, types[type].item_bytes, &n_bytes))
@@ -259,9 +259,16 @@ adah_code adah_npy_write(const char *path, adah_npy_type type, const void *items
     adah_code code = adah_file_put(w, text, HEADER_BYTES, status);
     if (code == ADAH_OK)
         code = adah_file_put(w, items, n_bytes, status);
-    if (code != ADAH_OK) {
+    if (code == ADAH_OK)
+        *writer = w;
+    else
         adah_file_abort(w);
-        return code;
-    }
+    return code;
+}
+
+adah_code adah_npy_write(const char *path, adah_npy_type type, const void *items, size_t n_rows, size_t n_columns,
+                         adah_status *status) {
+    adah_file_writer *w = NULL;
+    ADAH_TRY(adah_npy_create(path, type, items, n_rows, n_columns, &w, status));
     return adah_file_commit(w, status);
 }

@@ -30,7 +30,10 @@ adah_code adah_npy_open_array(const char *path, adah_npy_type type, int n_dims_m
 adah_code adah_npy_open(const char *path, adah_npy_type type, adah_npy *array, adah_status *status);
 void adah_npy_close(adah_npy *array); /* zeroes it; fine on a zeroed one */
 
-/* items: n_rows * n_columns of the type. The file appears whole or not at all. */
+/* A file in the making with all of it put, to be committed or aborted. items: n_rows * n_columns of the type. */
+adah_code adah_npy_create(const char *path, adah_npy_type type, const void *items, size_t n_rows, size_t n_columns,
+                          adah_file_writer **writer, adah_status *status);
+/* The same, committed. The file appears whole or not at all. */
 adah_code adah_npy_write(const char *path, adah_npy_type type, const void *items, size_t n_rows, size_t n_columns,
                          adah_status *status);
 

@@ -1,7 +1,6 @@
 /* exchange.c - codes of a collection to and from files of other programs: NumPy arrays and FAISS's binary indexes. */
 #include "base/memory.h"
 #include "base/npy.h"
-#include "base/text.h"
 #include "index/faiss_file.h"
 #include "index/index_state.h"
 
@@ -72,17 +71,24 @@ static int ids_count(const adah_faiss_codes *c) {
     return i == c->n;
 }
 
-static adah_code write_npy(const char *path, const adah_faiss_codes *c, adah_status *status) {
-    ADAH_TRY(adah_npy_write(path, ADAH_NPY_UINT8, c->codes, c->n, c->n_bits / 8, status));
-    adah_text lines = {0};
-    for (size_t i = 0; i < c->n; i++)
-        adah_text_add(&lines, "%" PRIu64 "\n", c->ids[i]);
-    char *ids_path = adah_file_suffixed(path, ".ids");
-    const adah_code code = lines.failed || !ids_path
-                               ? adah_fail_memory(status, c->n * 8)
-                               : adah_file_publish(ids_path, lines.bytes, lines.n_bytes, status);
+static adah_code put_ids(const char *path, const adah_faiss_codes *c, adah_file_writer **writer, adah_status *status) {
+    char *ids_path = adah_file_suffixed(path, ".ids"), line[32];
+    adah_code code = ids_path ? adah_file_create(ids_path, writer, status) : adah_fail_memory(status, strlen(path) + 5);
+    for (size_t i = 0; i < c->n && code == ADAH_OK; i++)
+        code = adah_file_put(*writer, line, (size_t)snprintf(line, sizeof line, "%" PRIu64 "\n", c->ids[i]), status);
     adah_memory_free(ids_path);
-    adah_text_free(&lines);
+    return code;
+}
+
+static adah_code write_npy(const char *path, const adah_faiss_codes *c, adah_status *status) {
+    adah_file_writer *files[2] = {NULL, NULL};
+    adah_code code = adah_npy_create(path, ADAH_NPY_UINT8, c->codes, c->n, c->n_bits / 8, &files[0], status);
+    if (code == ADAH_OK)
+        code = put_ids(path, c, &files[1], status);
+    if (code == ADAH_OK)
+        return adah_file_commit_all(files, 2, status);
+    adah_file_abort(files[0]);
+    adah_file_abort(files[1]);
     return code;
 }
 

@@ -88,37 +88,39 @@ adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *datas
 
 /* ---------------------------------------------------------------- files */
 
-static adah_code write_ids(const char *path, const adah_codes *codes, const adah_dataset *dataset, adah_status *status) {
-    adah_file_writer *w;
-    ADAH_TRY(adah_file_create(path, &w, status));
-    adah_code code = ADAH_OK;
+static adah_code put_ids(const char *path, const adah_codes *codes, const adah_dataset *dataset, adah_file_writer **writer,
+                         adah_status *status) {
+    adah_code code = adah_file_create(path, writer, status);
     for (size_t i = 0; i < codes->n && code == ADAH_OK; i++) {
         const char *name = adah_dataset_record(dataset, codes->record[i])->file_name;
-        code = adah_file_put(w, name, strlen(name), status);
+        code = adah_file_put(*writer, name, strlen(name), status);
         if (code == ADAH_OK)
-            code = adah_file_put(w, "\n", 1, status);
+            code = adah_file_put(*writer, "\n", 1, status);
     }
-    if (code == ADAH_OK)
-        return adah_file_commit(w, status);
-    adah_file_abort(w);
     return code;
 }
 
 static const char *const code_suffix[2] = {".image.npy", ".text.npy"};
 
+/* The codes of both sides and the ids belong together. */
 adah_code adah_codes_write(const adah_codes *codes, const adah_dataset *dataset, const char *prefix, adah_status *status) {
     const uint8_t *const bytes[2] = {codes->image, codes->text};
+    adah_file_writer *files[3] = {NULL, NULL, NULL};
     adah_code code = ADAH_OK;
-    for (int m = 0; m < 2 && code == ADAH_OK; m++) {
-        char *path = adah_file_suffixed(prefix, code_suffix[m]);
-        code = path ? adah_npy_write(path, ADAH_NPY_UINT8, bytes[m], codes->n, codes->n_bits / 8, status)
-                    : adah_fail_memory(status, strlen(prefix));
+    for (int i = 0; i < 3 && code == ADAH_OK; i++) {
+        char *path = adah_file_suffixed(prefix, i < 2 ? code_suffix[i] : ".ids");
+        if (!path)
+            code = adah_fail_memory(status, strlen(prefix));
+        else if (i < 2)
+            code = adah_npy_create(path, ADAH_NPY_UINT8, bytes[i], codes->n, codes->n_bits / 8, &files[i], status);
+        else
+            code = put_ids(path, codes, dataset, &files[i], status);
         adah_memory_free(path);
     }
-    char *ids = adah_file_suffixed(prefix, ".ids");
     if (code == ADAH_OK)
-        code = ids ? write_ids(ids, codes, dataset, status) : adah_fail_memory(status, strlen(prefix));
-    adah_memory_free(ids);
+        return adah_file_commit_all(files, 3, status);
+    for (int i = 0; i < 3; i++)
+        adah_file_abort(files[i]);
     return code;
 }
 
