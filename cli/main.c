@@ -1,9 +1,10 @@
 /* main.c - the command adah: picks the command by its first argument.
  *
  * 'adah --describe man|bash|fish|zsh' is for the build: it prints the manual page or a completion, made from the
- * option tables of all commands. */
+ * option tables of all commands. 'adah --decoder' is for adah serve alone, which starts its decoders so. */
 #define _GNU_SOURCE
 #include "options.h"
+#include "serve.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +162,8 @@ static int dispatch(int argc, char **argv) {
         puts("adah " ADAH_VERSION);
         return CLI_OK;
     }
+    if (!strcmp(argv[1], "--decoder"))
+        return serve_decoder_main(argc - 1, argv + 1);
     if (!strcmp(argv[1], "--describe") && argc == 3)
         return describe(argv[2]);
     for (int i = 0; i < N_COMMANDS; i++)

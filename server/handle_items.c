@@ -113,13 +113,14 @@ static int read_value(item_reader *x, const char *key, const json_t *value, new_
 
 /* ---------------------------------------------------------------- codes */
 
-static int encode_picture(item_reader *x, const char *key, const uint8_t *bytes, size_t n_bytes, new_item *to) {
+static int encode_picture(item_reader *x, const char *key, const uint8_t *bytes, size_t n_bytes, const adah_picture_info *info,
+                          new_item *to) {
     adah_status status;
-    char said[SERVE_SAID_BYTES];
-    const adah_code code = adah_encode_image_bytes(x->encoder, bytes, n_bytes, to->code[ADAH_IMAGE], &status);
-    if (code == ADAH_ERROR_FORMAT)
-        return serve_refuse(x->r, 422, "bad_picture", field(x, key), "%s: %s", field(x, key), serve_say(x->r, &status, said));
-    if (code != ADAH_OK)
+    serve_decoded decoded;
+    if (!serve_decode_picture(x->r, SERVE_PIXELS, bytes, n_bytes, info, adah_model_image_side(x->state->model), field(x, key),
+                              &decoded))
+        return 0;
+    if (adah_encode_picture(x->encoder, &decoded.picture, to->code[ADAH_IMAGE], &status) != ADAH_OK)
         return serve_refuse_failed(x->r, &status);
     to->item.image_code = to->code[ADAH_IMAGE];
     return 1;
@@ -128,11 +129,12 @@ static int encode_picture(item_reader *x, const char *key, const uint8_t *bytes,
 static int read_picture(item_reader *x, const json_t *image, const char *key, new_item *to) {
     const uint8_t *bytes;
     size_t n_bytes;
+    adah_picture_info info;
     if (!image)
-        return serve_read_picture(x->r, to->item.file_name, key, &bytes, &n_bytes) &&
-               encode_picture(x, "file_name", bytes, n_bytes, to);
-    return serve_read_base64(x->r, key, image, &bytes, &n_bytes) && serve_check_picture(x->r, key, bytes, n_bytes) &&
-           encode_picture(x, "image", bytes, n_bytes, to);
+        return serve_read_picture(x->r, to->item.file_name, key, &bytes, &n_bytes, &info) &&
+               encode_picture(x, "file_name", bytes, n_bytes, &info, to);
+    return serve_read_base64(x->r, key, image, &bytes, &n_bytes) &&
+           serve_check_picture(x->r, key, bytes, n_bytes, &info) && encode_picture(x, "image", bytes, n_bytes, &info, to);
 }
 
 /* The code of the picture that came along, or of the file that the item names. Of a thousand pictures one is in

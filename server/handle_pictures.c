@@ -1,5 +1,7 @@
 /* handle_pictures.c - the pictures of the index, as they are and small, from one folder and nowhere else.
  *
+ * Only what decodes as a picture leaves the folder: a file is decoded before it is sent for the first time, and again when it has changed.
+ *
  * A name comes from the index or from who may write it. It must be relative and without "..", and the kernel opens it
  * such that no link leads out of the folder (openat2 with RESOLVE_BENEATH). Where the kernel or a sandbox does not
  * have that call, the path is resolved first, must lie below the folder, and so must the file that was opened by it.
@@ -12,6 +14,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +22,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { JPEG_QUALITY = 82, FILE_BYTES_MAX = 256 << 20 };
+enum { FILE_BYTES_MAX = 256 << 20 };
 
 int serve_is_safe_name(const char *name) {
     if (!*name || *name == '/' || strlen(name) >= PATH_MAX)
@@ -80,33 +83,6 @@ int serve_open_picture(const serve_server *server, const char *name) {
     return serve_open_below(server->images, server->images_path, name, 1);
 }
 
-/* What a file is by its first bytes; NULL: no picture that a browser could show or the codec read. */
-static const char *type_of(const uint8_t *head, size_t n) {
-    static const struct {
-        size_t offset;
-        const char *bytes;
-        size_t n;
-        const char *type;
-    } known[] = {{0, "\xff\xd8\xff", 3, "image/jpeg"},
-                 {0, "\x89PNG\r\n\x1a\n", 8, "image/png"},
-                 {0, "GIF87a", 6, "image/gif"},
-                 {0, "GIF89a", 6, "image/gif"},
-                 {8, "WEBP", 4, "image/webp"},
-                 {0, "II*\0", 4, "image/tiff"},
-                 {0, "MM\0*", 4, "image/tiff"},
-                 {4, "ftypavif", 8, "image/avif"},
-                 {4, "ftypheic", 8, "image/heic"},
-                 {4, "ftypmif1", 8, "image/heif"},
-                 {0, "BM", 2, "image/bmp"},
-                 {0, "P4\n", 3, "image/x-portable-bitmap"},
-                 {0, "P5\n", 3, "image/x-portable-graymap"},
-                 {0, "P6\n", 3, "image/x-portable-pixmap"}};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (n >= known[i].offset + known[i].n && !memcmp(head + known[i].offset, known[i].bytes, known[i].n))
-            return known[i].type;
-    return NULL;
-}
-
 static int refuse_missing(serve_request *r, const char *field) {
     return serve_refuse(r, 404, "not_found", field, "the picture of this item cannot be read");
 }
@@ -137,33 +113,6 @@ static void version_of(const struct stat *info, size_t side, char *etag, size_t 
         (unsigned long long)info->st_mtim.tv_sec * 1000000000ull + (unsigned long long)info->st_mtim.tv_nsec, side);
 }
 
-void serve_handle_picture(serve_request *r, serve_state *state) {
-    struct stat info;
-    uint8_t head[16];
-    char etag[sizeof r->answer.etag];
-    serve_answer *a = &r->answer;
-    if (!serve_read_query(r, 0, 0))
-        return;
-    const int fd = open_item(r, state, &info);
-    if (fd < 0)
-        return;
-    const ssize_t n = pread(fd, head, sizeof head, 0);
-    const char *type = type_of(head, n > 0 ? (size_t)n : 0);
-    version_of(&info, 0, etag, sizeof etag);
-    a->cache_control = "private, max-age=3600";
-    if (!type)
-        serve_refuse(r, 415, "not_a_picture", NULL, "the file of this item is not a picture");
-    if (!type || serve_is_unchanged(r, etag)) {
-        close(fd);
-        return;
-    }
-    a->status = 200;
-    a->content_type = type;
-    a->is_file = 1;
-    a->fd = fd;
-    a->n_bytes = (size_t)info.st_size;
-}
-
 static int read_all(serve_request *r, int fd, const char *field, const uint8_t **bytes, size_t *n_bytes) {
     struct stat info;
     if (fstat(fd, &info) != 0)
@@ -185,33 +134,152 @@ static int read_all(serve_request *r, int fd, const char *field, const uint8_t *
     return 1;
 }
 
-int serve_read_picture(serve_request *r, const char *name, const char *field, const uint8_t **bytes,
-                       size_t *n_bytes) {
+int serve_read_picture(serve_request *r, const char *name, const char *field, const uint8_t **bytes, size_t *n_bytes,
+                       adah_picture_info *info) {
     const int fd = serve_open_picture(r->server, name);
     if (fd < 0)
         return refuse_missing(r, field);
-    const int is_good = read_all(r, fd, field, bytes, n_bytes) && serve_check_picture(r, field, *bytes, *n_bytes);
+    const int is_good =
+        read_all(r, fd, field, bytes, n_bytes) && serve_check_picture(r, field, *bytes, *n_bytes, info);
     close(fd);
     return is_good;
 }
 
-static void make_thumbnail(serve_request *r, const uint8_t *bytes, size_t n_bytes) {
-    serve_answer *a = &r->answer;
+/* ---------------------------------------------------------------- decoding */
+
+int serve_decode_picture(serve_request *r, serve_decoding what, const uint8_t *bytes, size_t n_bytes,
+                         const adah_picture_info *info, size_t n_side, const char *field, serve_decoded *decoded) {
     adah_status status;
-    uint8_t *jpeg;
-    size_t n;
-    const adah_code code = adah_picture_thumbnail(bytes, n_bytes, r->query.side, JPEG_QUALITY, &jpeg, &n, &status);
-    if (code == ADAH_ERROR_FORMAT) {
-        serve_refuse_said(r, 422, "bad_picture", NULL, &status);
-    } else if (code != ADAH_OK) {
-        serve_refuse_failed(r, &status);
-    } else {
-        a->status = 200;
-        a->content_type = "image/jpeg";
-        a->bytes = jpeg;
-        a->n_bytes = n;
-        a->release = adah_free;
+    const serve_decoder_kind of = r->lane < SERVE_PICTURES ? SERVE_OF_ARCHIVE : SERVE_OF_OTHERS;
+    const adah_code code = serve_decode(r->server->decoders, of, serve_is_large(info), what, bytes, n_bytes, n_side, decoded, &status);
+    if (code == ADAH_ERROR_FORMAT)
+        return serve_refuse(r, 422, "bad_picture", field, "%s%s%s", field ? field : "", field ? ": " : "", status.message);
+    if (code != ADAH_OK)
+        return serve_refuse_failed(r, &status);
+    return serve_keep(r, what == SERVE_JPEG ? decoded->jpeg : decoded->picture.rgb) ? 1 : serve_refuse_memory(r);
+}
+
+/* ---------------------------------------------------------------- files that were looked at */
+
+enum { SEEN_MAX = 4096, CHECK_SIDE = 16 };
+
+/* A file that had just these numbers was found to be a picture of a type, or none. */
+typedef struct look {
+    uint64_t device, number, n_bytes, changed, altered; /* the last two: of what is in it, and of anything about it */
+    const char *type;                                   /* NULL: no picture */
+    int is_known;
+} look;
+
+struct serve_seen {
+    pthread_mutex_t lock;
+    look looks[SEEN_MAX]; /* by a hash: a newer one takes the place of an older */
+};
+
+struct serve_seen *serve_seen_create(void) {
+    struct serve_seen *seen = calloc(1, sizeof *seen);
+    if (seen)
+        pthread_mutex_init(&seen->lock, NULL);
+    return seen;
+}
+
+void serve_seen_free(struct serve_seen *seen) {
+    if (seen)
+        pthread_mutex_destroy(&seen->lock);
+    free(seen);
+}
+
+static uint64_t nanoseconds_of(struct timespec t) { return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec; }
+
+static look look_of(const struct stat *info) {
+    return (look){.device = info->st_dev, .number = info->st_ino, .n_bytes = (uint64_t)info->st_size,
+                  .changed = nanoseconds_of(info->st_mtim), .altered = nanoseconds_of(info->st_ctim)};
+}
+
+static look *place_of(struct serve_seen *seen, const look *l) {
+    return &seen->looks[((l->number * 0x9e3779b97f4a7c15u) ^ l->device) >> 20 & (SEEN_MAX - 1)];
+}
+
+static int is_seen(struct serve_seen *seen, look *l) {
+    pthread_mutex_lock(&seen->lock);
+    const look *p = place_of(seen, l);
+    const int is_same = p->is_known && p->device == l->device && p->number == l->number && p->n_bytes == l->n_bytes &&
+                        p->changed == l->changed && p->altered == l->altered;
+    if (is_same)
+        l->type = p->type;
+    pthread_mutex_unlock(&seen->lock);
+    return is_same;
+}
+
+static void remember(struct serve_seen *seen, look *l, const char *type) {
+    l->type = type;
+    l->is_known = 1;
+    pthread_mutex_lock(&seen->lock);
+    *place_of(seen, l) = *l;
+    pthread_mutex_unlock(&seen->lock);
+}
+
+/* Decodes the file, unless this very file was before. Returns its type; NULL: the answer says why it is not to be shown. */
+static const char *check_file(serve_request *r, int fd, const struct stat *info) {
+    struct serve_seen *seen = r->server->seen;
+    look l = look_of(info);
+    const uint8_t *bytes;
+    size_t n_bytes;
+    adah_picture_info picture;
+    serve_decoded decoded;
+    if (!is_seen(seen, &l)) {
+        const size_t n_kept = r->n_kept;
+        const int is_good = read_all(r, fd, NULL, &bytes, &n_bytes) && serve_check_picture(r, NULL, bytes, n_bytes, &picture) &&
+                            serve_decode_picture(r, SERVE_PIXELS, bytes, n_bytes, &picture, CHECK_SIDE, NULL, &decoded);
+        serve_free_kept(r, n_kept);
+        if (is_good)
+            remember(seen, &l, picture.type);
+        else if (r->answer.status == 415 || r->answer.status == 422)
+            remember(seen, &l, NULL);
+        if (!is_good && r->answer.status != 415 && r->answer.status != 422)
+            return NULL;
     }
+    if (!l.type)
+        serve_refuse(r, 415, "not_a_picture", NULL, "the file of this item is not a picture, or is a broken one");
+    return l.type;
+}
+
+/* ---------------------------------------------------------------- answers */
+
+void serve_handle_picture(serve_request *r, serve_state *state) {
+    struct stat info;
+    char etag[sizeof r->answer.etag];
+    serve_answer *a = &r->answer;
+    if (!serve_read_query(r, 0, 0))
+        return;
+    const int fd = open_item(r, state, &info);
+    if (fd < 0)
+        return;
+    const char *type = check_file(r, fd, &info);
+    version_of(&info, 0, etag, sizeof etag);
+    if (type)
+        a->cache_control = "private, max-age=3600";
+    if (!type || serve_is_unchanged(r, etag)) {
+        close(fd);
+        return;
+    }
+    a->status = 200;
+    a->content_type = type;
+    a->is_file = 1;
+    a->fd = fd;
+    a->n_bytes = (size_t)info.st_size;
+}
+
+static void make_thumbnail(serve_request *r, const uint8_t *bytes, size_t n_bytes, const adah_picture_info *info) {
+    serve_answer *a = &r->answer;
+    serve_decoded decoded;
+    if (!serve_decode_picture(r, SERVE_JPEG, bytes, n_bytes, info, r->query.side, NULL, &decoded))
+        return;
+    r->n_kept--; /* the answer has it now */
+    a->status = 200;
+    a->content_type = "image/jpeg";
+    a->bytes = decoded.jpeg;
+    a->n_bytes = decoded.n_jpeg_bytes;
+    a->release = free;
 }
 
 void serve_handle_thumbnail(serve_request *r, serve_state *state) {
@@ -219,6 +287,7 @@ void serve_handle_thumbnail(serve_request *r, serve_state *state) {
     char etag[sizeof r->answer.etag];
     const uint8_t *bytes;
     size_t n_bytes;
+    adah_picture_info picture;
     if (!serve_read_query(r, SERVE_SIDE, 0))
         return;
     const int fd = open_item(r, state, &info);
@@ -227,7 +296,7 @@ void serve_handle_thumbnail(serve_request *r, serve_state *state) {
     version_of(&info, r->query.side, etag, sizeof etag);
     r->answer.cache_control = "private, max-age=3600";
     if (!serve_is_unchanged(r, etag) && read_all(r, fd, NULL, &bytes, &n_bytes) &&
-        serve_check_picture(r, NULL, bytes, n_bytes))
-        make_thumbnail(r, bytes, n_bytes);
+        serve_check_picture(r, NULL, bytes, n_bytes, &picture))
+        make_thumbnail(r, bytes, n_bytes, &picture);
     close(fd);
 }

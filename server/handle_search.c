@@ -122,10 +122,14 @@ static int encode(serve_request *r, serve_state *state, asked *a) {
     adah_encoder *encoder;
     const serve_query *q = &r->query;
     const adah_modality of = q->text ? ADAH_TEXT : ADAH_IMAGE;
+    serve_decoded decoded;
+    if (!q->text && !serve_decode_picture(r, SERVE_PIXELS, q->image, q->n_image_bytes, &q->image_info,
+                                          adah_model_image_side(state->model), "image", &decoded))
+        return 0;
     if (serve_encoder_take(state, of, &encoder, &status) != ADAH_OK)
         return serve_refuse_failed(r, &status);
     const adah_code code = q->text ? adah_encode_text(encoder, q->text, a->code, &status)
-                                   : adah_encode_image_bytes(encoder, q->image, q->n_image_bytes, a->code, &status);
+                                   : adah_encode_picture(encoder, &decoded.picture, a->code, &status);
     int is_good = code == ADAH_OK || refuse_encoding(r, &status);
     if (is_good && (q->n_rerank || q->explain)) {
         memcpy(a->relaxed, adah_encoder_relaxed(encoder), (size_t)adah_model_bits(state->model) * sizeof(float));
@@ -495,45 +499,57 @@ static void write_map(serve_text *t, const adah_attention_map *map) {
     serve_text_plain(t, "]}\n");
 }
 
-static adah_code attend(serve_request *r, adah_encoder *encoder, adah_status *status) {
-    const serve_query *q = &r->query;
+static adah_code answer_with_map(serve_request *r, const adah_attention_map *map, adah_picture *shown, adah_status *status) {
     serve_answer *a = &r->answer;
-    if (r->accept && strstr(r->accept, "image/png")) {
-        uint8_t *png;
-        const adah_code code =
-            adah_attend_png(encoder, q->image, q->n_image_bytes, OVERLAY_SIDE, &png, &a->n_bytes, status);
-        if (code == ADAH_OK) {
-            a->bytes = png;
-            a->release = adah_free;
-            a->content_type = "image/png";
-        }
-        return code;
+    uint8_t *png;
+    if (!shown) {
+        write_map(&a->text, map);
+        return ADAH_OK;
     }
-    adah_attention_map map;
-    const adah_code code = adah_attend_bytes(encoder, q->image, q->n_image_bytes, &map, status);
+    adah_attend_draw(map, shown);
+    const adah_code code = adah_picture_png(shown, &png, &a->n_bytes, status);
     if (code == ADAH_OK) {
-        write_map(&a->text, &map);
-        adah_attention_map_free(&map);
+        a->bytes = png;
+        a->release = adah_free;
+        a->content_type = "image/png";
     }
     return code;
 }
 
-void serve_handle_attention(serve_request *r, serve_state *state) {
-    adah_status status;
+static void attend(serve_request *r, serve_state *state, const adah_picture *picture, adah_picture *shown) {
     adah_encoder *encoder;
+    adah_attention_map map;
+    adah_status status;
+    if (serve_encoder_take(state, ADAH_IMAGE, &encoder, &status) != ADAH_OK) {
+        serve_refuse_failed(r, &status);
+        return;
+    }
+    adah_code code = adah_attend_picture(encoder, picture, &map, &status);
+    serve_encoder_give(state, ADAH_IMAGE, encoder);
+    if (code == ADAH_OK) {
+        code = answer_with_map(r, &map, shown, &status);
+        adah_attention_map_free(&map);
+    }
+    if (code == ADAH_OK)
+        r->answer.status = 200;
+    else
+        refuse_encoding(r, &status);
+}
+
+void serve_handle_attention(serve_request *r, serve_state *state) {
     if (!adah_model_has_attention(state->model)) {
         serve_refuse(r, 409, "mismatch", NULL, "this model has no attention masks; train one with --attention");
         return;
     }
     if (!serve_read_query(r, SERVE_IMAGE, 1) || !check_asked(r, state, SERVE_IMAGE, "image"))
         return;
-    if (serve_encoder_take(state, ADAH_IMAGE, &encoder, &status) != ADAH_OK) {
-        serve_refuse_failed(r, &status);
+    const serve_query *q = &r->query;
+    const int wants_png = r->accept && strstr(r->accept, "image/png");
+    serve_decoded square, shown;
+    if (!serve_decode_picture(r, SERVE_PIXELS, q->image, q->n_image_bytes, &q->image_info, adah_model_image_side(state->model),
+                              "image", &square) ||
+        (wants_png &&
+         !serve_decode_picture(r, SERVE_COPY, q->image, q->n_image_bytes, &q->image_info, OVERLAY_SIDE, "image", &shown)))
         return;
-    }
-    if (attend(r, encoder, &status) == ADAH_OK)
-        r->answer.status = 200;
-    else
-        refuse_encoding(r, &status);
-    serve_encoder_give(state, ADAH_IMAGE, encoder);
+    attend(r, state, &square.picture, wants_png ? &shown.picture : NULL);
 }

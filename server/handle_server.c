@@ -22,7 +22,7 @@ void serve_handle_ready(serve_request *r, serve_state *state) {
 }
 
 void serve_handle_metrics(serve_request *r, serve_state *state) {
-    serve_metrics_write(r->server->metrics, r->server->service, state, r->budget, &r->answer.text);
+    serve_metrics_write(r->server->metrics, r->server->service, r->server->decoders, state, r->budget, &r->answer.text);
     r->answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
     r->answer.status = 200;
 }

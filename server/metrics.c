@@ -155,7 +155,8 @@ static void write_state(serve_state *state, serve_text *t) {
     json_decref(stats);
 }
 
-void serve_metrics_write(serve_metrics *m, serve_service *service, serve_state *state, serve_budget *budget, serve_text *t) {
+void serve_metrics_write(serve_metrics *m, serve_service *service, serve_decoders *decoders, serve_state *state,
+                         serve_budget *budget, serve_text *t) {
     write_requests(m, t);
     write_head(t, "adah_queries_total", "counter", "Searches by what was asked with.");
     for (int i = 0; i < SERVE_QUERY_KINDS; i++)
@@ -167,6 +168,10 @@ void serve_metrics_write(serve_metrics *m, serve_service *service, serve_state *
                 (double)serve_budget_used(budget));
     write_gauge(t, "adah_reloads_total", "counter", "Times that model and index were opened anew.",
                 (double)serve_service_reloads(service));
+    write_gauge(t, "adah_decoders", "gauge", "Processes that decode pictures.", (double)serve_decoders_running(decoders));
+    write_gauge(t, "adah_decoders_ended_total", "counter",
+                "Processes that a picture ended: out of memory, out of time, or broken.",
+                (double)serve_decoders_ended(decoders));
     write_gauge(t, "process_resident_memory_bytes", "gauge", "Resident memory.", resident_bytes());
     write_gauge(t, "process_start_time_seconds", "gauge", "Start of the process, in seconds since 1970.", m->start);
 }

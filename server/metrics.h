@@ -3,6 +3,7 @@
 #define ADAH_SERVER_METRICS_H
 
 #include "budget.h"
+#include "decoder.h"
 #include "json_text.h"
 #include "service.h"
 
@@ -23,6 +24,7 @@ void serve_metrics_count(serve_metrics *m, size_t route, unsigned status, double
 void serve_metrics_count_query(serve_metrics *m, serve_query_kind kind);
 void serve_metrics_connection(serve_metrics *m, int change);
 /* state NULL: nothing is loaded. */
-void serve_metrics_write(serve_metrics *m, serve_service *service, serve_state *state, serve_budget *budget, serve_text *t);
+void serve_metrics_write(serve_metrics *m, serve_service *service, serve_decoders *decoders, serve_state *state,
+                         serve_budget *budget, serve_text *t);
 
 #endif

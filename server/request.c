@@ -316,28 +316,27 @@ int serve_read_base64(serve_request *r, const char *field, const json_t *value, 
     return 1;
 }
 
-int serve_check_picture(serve_request *r, const char *field, const uint8_t *bytes, size_t n_bytes) {
+int serve_check_picture(serve_request *r, const char *field, const uint8_t *bytes, size_t n_bytes, adah_picture_info *info) {
     adah_status status;
-    adah_picture_info info;
-    const adah_code code = adah_picture_examine(bytes, n_bytes, &info, &status);
+    const adah_code code = adah_picture_examine(bytes, n_bytes, info, &status);
     if (code == ADAH_ERROR_FORMAT)
-        return serve_refuse_said(r, 415, "not_a_picture", field, &status);
+        return serve_refuse(r, 415, "not_a_picture", field, "%s", status.message);
     if (code != ADAH_OK)
         return serve_refuse_failed(r, &status);
-    if (info.excess)
-        return serve_refuse(r, 413, "too_large", field, "%s", info.excess);
+    if (info->excess)
+        return serve_refuse(r, 413, "too_large", field, "%s", info->excess);
     const uint64_t n_max = r->server->options.pixels_max;
-    if (info.n_pixels > n_max)
+    if (info->n_pixels > n_max)
         return serve_refuse(r, 413, "too_large", field,
-                            "a picture of %zu x %zu pixels that decodes to %llu, expected at most %llu", info.n_width,
-                            info.n_height, (unsigned long long)info.n_pixels, (unsigned long long)n_max);
-    return 1;
+                            "a picture of %zu x %zu pixels that decodes to %llu, expected at most %llu", info->n_width,
+                            info->n_height, (unsigned long long)info->n_pixels, (unsigned long long)n_max);
+    return r->lane < SERVE_PICTURES || !serve_is_large(info) || serve_needs_lane(r, SERVE_LARGE);
 }
 
 static int take_picture(serve_request *r, const uint8_t *bytes, size_t n_bytes) {
     r->query.image = bytes;
     r->query.n_image_bytes = n_bytes;
-    return serve_needs_lane(r, SERVE_PICTURES) && serve_check_picture(r, "image", bytes, n_bytes);
+    return serve_needs_lane(r, SERVE_PICTURES) && serve_check_picture(r, "image", bytes, n_bytes, &r->query.image_info);
 }
 
 /* ---------------------------------------------------------------- JSON */

@@ -44,6 +44,7 @@ typedef struct serve_query {
     uint64_t id;
     const uint8_t *image;
     size_t n_image_bytes;
+    adah_picture_info image_info;
     adah_modality to, by;
     size_t k, n_rerank, n, side;
     uint32_t radius;
@@ -145,8 +146,9 @@ int serve_read_query(serve_request *r, unsigned allowed, int with_body);
 /* Parses the body as a JSON object into r->json, and frees it. Returns 0 and answers when it is none. */
 int serve_read_json(serve_request *r);
 
-/* A picture that may be decoded: 0 and an answer when it is none, or has too many pixels. field: for the message. */
-int serve_check_picture(serve_request *r, const char *field, const uint8_t *bytes, size_t n_bytes);
+/* A picture that may be decoded: 0 and an answer when it is none, or is too large; 0 and none when it goes on in a later lane, as one that
+ * came along and is large does. field: for the message. */
+int serve_check_picture(serve_request *r, const char *field, const uint8_t *bytes, size_t n_bytes, adah_picture_info *info);
 /* Decodes base64, strictly, into memory that is kept. Returns 0 and answers when it is none. */
 int serve_read_base64(serve_request *r, const char *field, const json_t *value, const uint8_t **bytes,
                       size_t *n_bytes);

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WATCH_MILLISECONDS = 200, REFRESH_SECONDS = 1, MEMORY_BYTES = 256 << 20 };
+enum { WATCH_MILLISECONDS = 200, REFRESH_SECONDS = 1, MEMORY_BYTES = 256 << 20, DECODERS_MAX = 4 };
 
 static adah_code fail(adah_status *status, adah_code code, const char *format, const char *what) {
     snprintf(status->message, sizeof status->message, format, what);
@@ -221,6 +221,8 @@ adah_code serve_run(const serve_options *options, adah_status *status) {
     int port = options->port, listening, is_loopback = 0;
     if (s.options.n_threads <= 0)
         s.options.n_threads = sysconf(_SC_NPROCESSORS_ONLN) > 2 ? (int)sysconf(_SC_NPROCESSORS_ONLN) : 2;
+    if (s.options.n_decoders <= 0)
+        s.options.n_decoders = s.options.n_threads < DECODERS_MAX ? s.options.n_threads : DECODERS_MAX;
     if (s.options.memory_bytes_max == 0)
         s.options.memory_bytes_max = 8 * s.options.body_bytes_max > MEMORY_BYTES ? 8 * s.options.body_bytes_max : MEMORY_BYTES;
     adah_code code = serve_listen(options->address, &port, &listening, &is_loopback, status);
@@ -239,7 +241,11 @@ adah_code serve_run(const serve_options *options, adah_status *status) {
         code = open_images(&s, status);
     if (code == ADAH_OK)
         code = serve_service_create(options->model, options->index, 2 * s.options.n_threads, &s.service, status);
-    if (code == ADAH_OK && !(s.metrics = serve_metrics_create()))
+    if (code == ADAH_OK)
+        code = serve_decoders_create(&(serve_decoder_options){NULL, s.options.n_decoders, s.options.picture_bytes_max,
+                                                              s.options.picture_seconds},
+                                     &s.decoders, status);
+    if (code == ADAH_OK && (!(s.metrics = serve_metrics_create()) || !(s.seen = serve_seen_create())))
         code = fail(status, ADAH_ERROR_MEMORY, "%s", "out of memory");
     if (code == ADAH_OK)
         code = serve(&s, listening, port, &signals, status);
@@ -247,6 +253,8 @@ adah_code serve_run(const serve_options *options, adah_status *status) {
         close(listening);
     serve_service_close(s.service);
     serve_metrics_free(s.metrics);
+    serve_decoders_close(s.decoders);
+    serve_seen_free(s.seen);
     if (s.images >= 0)
         close(s.images);
     free(s.images_path);

@@ -17,22 +17,30 @@ typedef struct serve_options {
     int n_threads;                         /* of each kind of work, and to poll; 0: by the number of cores */
     size_t body_bytes_max;
     size_t memory_bytes_max; /* of large bodies and answers together (budget.h); 0: 256 MiB, or 8 bodies when that is more */
-    uint64_t pixels_max;     /* of a picture, before it is decoded */
+    uint64_t pixels_max;     /* that a picture decodes to, found before it is decoded */
+    int n_decoders;          /* processes that decode pictures of a kind; 0: one a thread, at most 4 */
+    uint64_t picture_bytes_max; /* memory that decoding a large picture may take */
+    int picture_seconds;        /* of processor time that decoding a picture may take */
     size_t k_max;        /* hits a search may ask for */
     int n_connections_max;
     int n_address_connections_max; /* of one address that is not of this machine; 0: no such limit */
     int timeout_seconds; /* that a request may be late to arrive, or an answer to leave */
     serve_log log;
 } serve_options;
+/* Anything else is 0. */
 #define SERVE_OPTIONS_INIT                                                                                           \
     {                                                                                                                \
-        NULL, NULL, NULL, "127.0.0.1", 8080, NULL, 0, NULL, NULL, 0, (size_t)20 << 20, 0, 50000000, 1000, 1000, 100, \
-        15,                                                                                                          \
-            SERVE_LOG_TEXT                                                                                           \
+        .address = "127.0.0.1", .port = 8080, .body_bytes_max = (size_t)20 << 20, .pixels_max = 50000000,            \
+        .picture_bytes_max = (uint64_t)1280 << 20, .picture_seconds = 10, .k_max = 1000, .n_connections_max = 1000,  \
+        .n_address_connections_max = 100, .timeout_seconds = 15                                                      \
     }
 
 /* Serves until SIGTERM or SIGINT, then finishes what it began; SIGHUP opens model and index anew. Prints one line
  * with the address on stdout once it is ready. The signals must not be used otherwise by the process. */
 adah_code serve_run(const serve_options *options, adah_status *status);
+
+/* A process that decodes for a server (decoder.h), which starts the program anew with these arguments after its name. Returns its exit
+ * status. */
+int serve_decoder_main(int argc, char **argv);
 
 #endif

@@ -2,6 +2,7 @@
 #ifndef ADAH_SERVER_SERVER_H
 #define ADAH_SERVER_SERVER_H
 
+#include "decoder.h"
 #include "metrics.h"
 #include "request.h"
 #include "serve.h"
@@ -12,6 +13,8 @@ typedef struct serve_server {
     serve_options options;
     serve_service *service;
     serve_metrics *metrics;
+    serve_decoders *decoders;
+    struct serve_seen *seen; /* files under `images` that were looked at */
     int images;         /* folder of the pictures, open; -1: none */
     char *images_path;  /* the same, resolved */
     int reads_are_free; /* 1: no token is asked for reads */
@@ -61,7 +64,15 @@ int serve_open_below(int folder, const char *folder_path, const char *name, int 
 int serve_open_picture(const serve_server *server, const char *name); /* -1: cannot be read */
 /* Reads a whole picture file, with the limits; *bytes is kept by the request. Returns 0 and answers when it cannot.
  */
-int serve_read_picture(serve_request *r, const char *name, const char *field, const uint8_t **bytes, size_t *n_bytes);
+int serve_read_picture(serve_request *r, const char *name, const char *field, const uint8_t **bytes, size_t *n_bytes,
+                       adah_picture_info *info);
+/* Decodes what serve_check_picture has let pass, in a process apart; pixels and bytes are kept by the request. Returns 0 and answers when
+ * it cannot. field: for the message. */
+int serve_decode_picture(serve_request *r, serve_decoding what, const uint8_t *bytes, size_t n_bytes,
+                         const adah_picture_info *info, size_t n_side, const char *field, serve_decoded *decoded);
+/* What the last ones said of files, by their number, size and times. */
+struct serve_seen *serve_seen_create(void); /* NULL: memory */
+void serve_seen_free(struct serve_seen *seen);
 
 /* handle_server.c */
 void serve_handle_health(serve_request *r, serve_state *state);

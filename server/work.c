@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WAITING_PER_THREAD = 64 /* jobs of seconds that may wait: more are refused rather than kept for minutes */ };
+enum {
+    WAITING_PER_THREAD = 64, /* jobs of seconds that may wait: more are refused rather than kept for minutes */
+    LARGE_WAITING = 8
+};
 
 typedef struct lane {
     pthread_mutex_t lock;
@@ -91,6 +94,7 @@ adah_code serve_work_start(int n_threads, serve_work **work, adah_status *status
     } plan[SERVE_LANES] = {[SERVE_QUICK] = {n, SIZE_MAX},
                            [SERVE_SHOWN] = {n, SIZE_MAX},
                            [SERVE_PICTURES] = {n, WAITING_PER_THREAD * n},
+                           [SERVE_LARGE] = {1, LARGE_WAITING},
                            [SERVE_BULK] = {n_bulk, WAITING_PER_THREAD * n_bulk},
                            [SERVE_CHANGES] = {1, SIZE_MAX}};
     serve_work *w = calloc(1, sizeof *w);

@@ -14,6 +14,7 @@ typedef enum serve_lane {
     SERVE_QUICK,    /* searches by words and ids, items */
     SERVE_SHOWN,    /* pictures of the folder, for looking at */
     SERVE_PICTURES, /* a picture that came along, and bodies that take long to read */
+    SERVE_LARGE,    /* one that takes long to decode, or much memory */
     SERVE_BULK,     /* items with pictures */
     SERVE_CHANGES,  /* commits and reloads */
     SERVE_LANES
@@ -26,7 +27,7 @@ typedef struct serve_job {
     void (*run)(struct serve_job *job);
 } serve_job;
 
-/* n_threads: as many jobs of a lane at once; half as many of bulk, one of changes. */
+/* n_threads: as many jobs of a lane at once; half as many of bulk, one of large pictures and of changes. */
 adah_code serve_work_start(int n_threads, serve_work **work, adah_status *status);
 /* Has job->run called by a thread of the lane. Returns 0 when too many wait there already, or after serve_work_finish. Any thread. */
 int serve_work_add(serve_work *work, serve_lane lane, serve_job *job);

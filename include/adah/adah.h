@@ -279,16 +279,10 @@ typedef struct adah_attention_map {
     uint8_t *mask;      /* 1 = attended */
 } adah_attention_map;
 adah_code adah_attend_image(adah_encoder *encoder, const char *path, adah_attention_map *map, adah_status *status);
-adah_code adah_attend_bytes(adah_encoder *encoder, const uint8_t *bytes, size_t n_bytes, adah_attention_map *map,
-                            adah_status *status);
 void adah_attention_map_free(adah_attention_map *map);
 /* The image with what is not attended darkened and the mask outlined, as PNG, longer side at most n_side_max. */
 adah_code adah_attend_write(adah_encoder *encoder, const char *image_path, const char *png_path, size_t n_side_max,
                             adah_status *status);
-
-/* The same from and to bytes; *png: adah_free. */
-adah_code adah_attend_png(adah_encoder *encoder, const uint8_t *bytes, size_t n_bytes, size_t n_side_max, uint8_t **png,
-                          size_t *n_png_bytes, adah_status *status);
 
 /* ---------------------------------------------------------------- pictures */
 
@@ -304,6 +298,23 @@ typedef struct adah_picture_info {
 } adah_picture_info;
 /* ADAH_ERROR_FORMAT: not a picture of these types, or one whose parts contradict each other. */
 adah_code adah_picture_examine(const uint8_t *bytes, size_t n_bytes, adah_picture_info *info, adah_status *status);
+/* Decoded pixels: 8-bit sRGB, rgb[(y * n_width + x) * 3 + channel]. */
+typedef struct adah_picture {
+    size_t n_width, n_height;
+    uint8_t *rgb; /* adah_free */
+} adah_picture;
+/* What adah_encode_image_bytes does before the model, apart from it: turned upright, transparency laid on white, squeezed to n_side x n_side
+ * pixels; with keeps_aspect shrunk until the longer side is at most n_side. ADAH_ERROR_FORMAT: broken, no picture, in excess, or of more than
+ * 512 megapixels. */
+adah_code adah_picture_decode(const uint8_t *bytes, size_t n_bytes, size_t n_side, int keeps_aspect, adah_picture *picture,
+                              adah_status *status);
+size_t adah_model_image_side(const adah_model *model); /* n_side of the pictures that it takes */
+/* What it does with the model. picture: adah_model_image_side squared. The same code to the bit. */
+adah_code adah_encode_picture(adah_encoder *encoder, const adah_picture *picture, uint8_t *code, adah_status *status);
+adah_code adah_attend_picture(adah_encoder *encoder, const adah_picture *picture, adah_attention_map *map, adah_status *status);
+/* Draws the mask into a picture of any size, as adah_attend_write does; a picture as PNG (*png: adah_free). */
+void adah_attend_draw(const adah_attention_map *map, adah_picture *picture);
+adah_code adah_picture_png(const adah_picture *picture, uint8_t **png, size_t *n_png_bytes, adah_status *status);
 /* A small copy as JPEG of a quality of 1..100, turned upright, longer side at most n_side. *jpeg: adah_free. */
 adah_code adah_picture_thumbnail(const uint8_t *bytes, size_t n_bytes, size_t n_side, int quality, uint8_t **jpeg,
                                  size_t *n_jpeg_bytes, adah_status *status);

@@ -8,12 +8,6 @@
 
 #include "base/status.h"
 
-/* 8-bit sRGB, interleaved: rgb[(y * n_width + x) * 3 + channel]. */
-typedef struct adah_picture {
-    size_t n_width, n_height;
-    uint8_t *rgb; /* adah_memory_free */
-} adah_picture;
-
 typedef enum adah_picture_format { ADAH_PICTURE_PNG, ADAH_PICTURE_JPEG } adah_picture_format;
 
 typedef struct adah_picture_codec {

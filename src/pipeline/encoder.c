@@ -120,6 +120,23 @@ adah_code adah_encode_image_bytes(adah_encoder *e, const uint8_t *bytes, size_t 
     return ADAH_OK;
 }
 
+static adah_code take_picture(adah_encoder *e, const adah_picture *picture, adah_status *status) {
+    const size_t n_side = (size_t)e->model->state.config.n_side;
+    if (picture->n_width != n_side || picture->n_height != n_side)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "a picture of %zu x %zu pixels, expected %zu x %zu", picture->n_width,
+                         picture->n_height, n_side, n_side);
+    memcpy(e->rgb, picture->rgb, n_side * n_side * 3);
+    return ADAH_OK;
+}
+
+adah_code adah_encode_picture(adah_encoder *e, const adah_picture *picture, uint8_t *code, adah_status *status) {
+    ADAH_TRY(prepare_image(e, status));
+    ADAH_TRY(take_picture(e, picture, status));
+    ADAH_TRY(run_image(e, status));
+    pack(e, &e->image->image, code);
+    return ADAH_OK;
+}
+
 /* From the record's row of an array. */
 static adah_code encode_row(adah_encoder *e, const adah_feature_array *array, const adah_dataset *dataset, size_t record,
                             adah_modality modality, uint8_t *code, adah_status *status) {
@@ -190,10 +207,9 @@ adah_code adah_attend_image(adah_encoder *e, const char *path, adah_attention_ma
     return attend(e, map, status);
 }
 
-adah_code adah_attend_bytes(adah_encoder *e, const uint8_t *bytes, size_t n_bytes, adah_attention_map *map,
-                            adah_status *status) {
+adah_code adah_attend_picture(adah_encoder *e, const adah_picture *picture, adah_attention_map *map, adah_status *status) {
     ADAH_TRY(prepare_attention(e, status));
-    ADAH_TRY(adah_image_decode(bytes, n_bytes, "image", (size_t)e->model->state.config.n_side, e->rgb, status));
+    ADAH_TRY(take_picture(e, picture, status));
     return attend(e, map, status);
 }
 

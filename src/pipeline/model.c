@@ -99,6 +99,7 @@ int adah_model_bits(const adah_model *m) { return m->state.config.n_bits; }
 const char *adah_model_id(const adah_model *m) { return m->state.id; }
 const char *adah_model_json(const adah_model *m) { return m->json; }
 
+size_t adah_model_image_side(const adah_model *model) { return (size_t)model->state.config.n_side; }
 int adah_model_takes_images(const adah_model *m) { return m->state.image.kind == ADAH_INPUT_PIXELS; }
 int adah_model_takes_text(const adah_model *m) { return m->state.text.kind == ADAH_INPUT_WORDS; }
 int adah_model_has_attention(const adah_model *m) {

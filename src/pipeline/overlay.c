@@ -9,7 +9,7 @@ static size_t cell_of(const adah_attention_map *map, const adah_picture *p, size
     return y * map->n_height / p->n_height * map->n_width + x * map->n_width / p->n_width;
 }
 
-void adah_overlay_draw(const adah_attention_map *map, adah_picture *p) {
+void adah_attend_draw(const adah_attention_map *map, adah_picture *p) {
     static const uint8_t edge_colour[3] = {255, 196, 0};
     const size_t thickness = p->n_width / 256 + 1;
     for (size_t y = 0; y < p->n_height; y++)
@@ -32,7 +32,7 @@ adah_code adah_overlay_make(adah_encoder *encoder, const char *image_path, size_
     ADAH_TRY(adah_attend_image(encoder, image_path, &map, status));
     const adah_code code = adah_image_load_thumbnail(image_path, n_side_max, picture, status);
     if (code == ADAH_OK)
-        adah_overlay_draw(&map, picture);
+        adah_attend_draw(&map, picture);
     adah_attention_map_free(&map);
     return code;
 }
@@ -43,20 +43,5 @@ adah_code adah_attend_write(adah_encoder *encoder, const char *image_path, const
     ADAH_TRY(adah_overlay_make(encoder, image_path, n_side_max, &picture, status));
     const adah_code code = adah_image_write_png(png_path, picture.rgb, picture.n_width, picture.n_height, 3, status);
     adah_memory_free(picture.rgb);
-    return code;
-}
-
-adah_code adah_attend_png(adah_encoder *encoder, const uint8_t *bytes, size_t n_bytes, size_t n_side_max, uint8_t **png,
-                          size_t *n_png_bytes, adah_status *status) {
-    adah_attention_map map;
-    adah_picture picture;
-    ADAH_TRY(adah_attend_bytes(encoder, bytes, n_bytes, &map, status));
-    adah_code code = adah_image_decode_thumbnail(bytes, n_bytes, "image", n_side_max, &picture, status);
-    if (code == ADAH_OK) {
-        adah_overlay_draw(&map, &picture);
-        code = adah_image_encode_png(&picture, png, n_png_bytes, status);
-        adah_memory_free(picture.rgb);
-    }
-    adah_attention_map_free(&map);
     return code;
 }
