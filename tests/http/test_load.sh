@@ -12,7 +12,7 @@ export ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0:quarantine_size_m
 check env HOLD="$PWD/hold" LD_PRELOAD="$HOLD_LIBRARY" "$LOAD_CHECKS"
 [ ! -s check ] || cat check
 [ "$n_failed" = 0 ] || tail -20 log
-check_not grep -qE 'ERROR: (Address|Leak)Sanitizer|WARNING: ThreadSanitizer|runtime error:' log
+check_not grep -qE 'ERROR: (Address|Leak)Sanitizer|runtime error:' log
 # Nothing was half written by the servers that were stopped.
 check "$ADAH" index stats --index scenes.adah
 finish
