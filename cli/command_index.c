@@ -213,9 +213,10 @@ static int verify(const index_options *o) {
 static int compact(const index_options *o) {
     adah_status status;
     adah_index_writer *writer = NULL;
+    const adah_progress progress = cli_progress_begin(o->quiet);
     adah_code done = adah_index_writer_open(o->index, &writer, &status);
     if (done == ADAH_OK)
-        done = adah_index_writer_compact(writer, cli_progress_begin(o->quiet), &status);
+        done = adah_index_writer_compact(writer, progress, &status);
     cli_progress_end();
     if (done == ADAH_OK)
         printf("%s: %" PRIu64 " records\n", o->index, adah_index_count(adah_index_writer_state(writer)));
@@ -295,6 +296,7 @@ enum { N_ACTIONS = sizeof actions / sizeof *actions };
 static int run(int argc, char **argv) {
     index_options o = {.encode = ADAH_ENCODE_OPTIONS_INIT};
     int rest = argc;
+    double wait_seconds = 10;
     if (argc > 1 && !strcmp(argv[1], "search"))
         return cli_search.run(argc - 1, argv + 1);
     const cli_option options[] = {
@@ -317,6 +319,7 @@ static int run(int argc, char **argv) {
         {"precision", 0, CLI_TEXT, "float32|bfloat16", "create, add: of the backbone's large products, as in 'adah encode'", &o.precision,
          0, 0, 0},
         {"quiet", 'q', CLI_FLAG, NULL, "no progress", &o.quiet, 0, 0, 0},
+        {"wait", 0, CLI_DOUBLE, "SECONDS", "add, delete, compact, import: while another process writes (default 10)", &wait_seconds, 0, 0, 0},
         {"json", 0, CLI_FLAG, NULL, "stats: as a JSON object", &o.as_json, 0, 0, 0},
     };
     const int code = cli_parse(&cli_index, options, sizeof options / sizeof *options, argc, argv, &rest);
@@ -326,6 +329,7 @@ static int run(int argc, char **argv) {
     for (int i = 0; i < N_ACTIONS && rest + 1 == argc; i++)
         if (!strcmp(action, actions[i].name)) {
             adah_set_threads(o.threads);
+            adah_set_patience(wait_seconds);
             return actions[i].run(&o);
         }
     fprintf(stderr, "adah index: expected one action, %s, found \"%s\"\nTry 'adah index --help'.\n", cli_index.arguments,

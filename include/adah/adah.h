@@ -480,7 +480,10 @@ typedef struct adah_index_item {
  * forms a batch that readers see, and a crash leaves, whole or not at all. */
 typedef struct adah_index_writer adah_index_writer;
 
-/* Opens an index for writing. ADAH_ERROR_IO with system_error EWOULDBLOCK: another writer has it. */
+/* How long opening an index for writing waits in this process while another writer has it; at first not at all. */
+void adah_set_patience(double seconds);
+/* Opens an index for writing. ADAH_ERROR_IO with system_error EWOULDBLOCK: another writer has it. ADAH_ERROR_CANCELLED: a signal came while
+ * it waited for that one. */
 adah_code adah_index_writer_open(const char *path, adah_index_writer **writer, adah_status *status);
 /* Publishes an empty index, over any file at `path`, and opens it. model NULL: codes of an unknown model, of n_bits bits. */
 adah_code adah_index_writer_create(const char *path, const adah_model *model, size_t n_bits, adah_index_writer **writer,

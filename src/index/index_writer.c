@@ -9,6 +9,7 @@
  *
  * One writer at a time holds a lock (flock) on the file; compaction puts a new, locked file in its place. */
 #define _GNU_SOURCE
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "index/index_builder.h"
@@ -18,10 +19,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct adah_index_writer {
@@ -58,6 +61,24 @@ static adah_code fail_busy(adah_status *status, const char *path) {
     return ADAH_ERROR_IO;
 }
 
+static _Atomic double patience_seconds;
+
+void adah_set_patience(double seconds) { atomic_store(&patience_seconds, seconds); }
+
+/* The lock of an open file, once nobody else has it. */
+static adah_code take_lock(const char *path, int fd, adah_status *status) {
+    const double end = adah_clock_seconds() + atomic_load(&patience_seconds);
+    while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK)
+            return adah_fail_system(status, path, "cannot lock");
+        if (adah_clock_seconds() >= end)
+            return fail_busy(status, path);
+        if (nanosleep(&(struct timespec){0, 2000000}, NULL) != 0)
+            return adah_fail(status, ADAH_ERROR_CANCELLED, "%s: stopped while another writer had the index open", path);
+    }
+    return ADAH_OK;
+}
+
 /* Opens and locks the file that bears the name now. */
 static adah_code lock_file(const char *path, int *fd, adah_status *status) {
     for (int attempt = 0; attempt < 100; attempt++) {
@@ -68,9 +89,7 @@ static adah_code lock_file(const char *path, int *fd, adah_status *status) {
         adah_code code = ADAH_OK;
         if (fstat(*fd, &ours) != 0 || !S_ISREG(ours.st_mode))
             code = adah_fail(status, ADAH_ERROR_IO, "%s: not a regular file", path);
-        else if (flock(*fd, LOCK_EX | LOCK_NB) != 0)
-            code = errno == EWOULDBLOCK ? fail_busy(status, path) : adah_fail_system(status, path, "cannot lock");
-        else if (bears_the_name(*fd, path))
+        else if ((code = take_lock(path, *fd, status)) == ADAH_OK && bears_the_name(*fd, path))
             return ADAH_OK;
         close(*fd); /* a compaction put another file in its place */
         *fd = -1;

@@ -111,4 +111,30 @@ expect 2 index import --index new.npy
 expect 2 index delete --index new.npy
 expect 2 index stats verify --index new.npy
 check_no_leftovers .
+# While another process writes, changes wait. One that cannot wait says who has the index.
+if command -v flock >/dev/null; then
+    flock -n scenes.adah sh -c 'touch held; until [ -e go ]; do sleep 0.02; done' &
+    holder=$!
+    until [ -e held ]; do sleep 0.02; done
+    expect 1 index compact --index scenes.adah --wait 0 --quiet
+    stderr_has 'another writer has the index open'
+    expect 1 index delete --index scenes.adah --id 12 --wait 0.01
+    stderr_has 'another writer has the index open'
+    "$ADAH" index compact --index scenes.adah --wait 3600 --quiet >waited 2>&1 &
+    compaction=$!
+    "$ADAH" index delete --index scenes.adah --id 12 --wait 3600 >waited2 2>&1 &
+    deletion=$!
+    expect 1 index compact --index scenes.adah --wait 0 --quiet
+    check kill -0 $compaction
+    check kill -0 $deletion
+    touch go
+    check wait $holder
+    wait $compaction
+    check test $? = 0
+    wait $deletion
+    check test $? = 0
+    expect 0 index verify --index scenes.adah
+else
+    echo "SKIPPED: no flock to hold an index with"
+fi
 finish
