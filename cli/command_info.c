@@ -51,7 +51,7 @@ static adah_code data_info(const char *path, json_t **object, adah_status *statu
         adah_dataset_close(dataset);
         return code;
     }
-    json_int_t n_split[3] = {0};
+    json_int_t n_split[3] = {0}, n_texts = 0;
     size_t n_labels = 0, n_empty = 0;
     const size_t n = adah_dataset_count(dataset);
     for (size_t i = 0; i < n; i++) {
@@ -59,13 +59,15 @@ static adah_code data_info(const char *path, json_t **object, adah_status *statu
         n_split[r->split]++;
         n_labels += r->n_labels;
         n_empty += !*r->text;
+        n_texts += (json_int_t)r->n_texts;
     }
     const char *bad;
     const size_t n_bad = adah_dataset_skipped(dataset, &bad);
-    *object = json_pack("{s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:I, s:I, s:o}", "n_records", (json_int_t)n, "n_train", n_split[0],
+    *object = json_pack("{s:I, s:I, s:I, s:I, s:s, s:I, s:f, s:I, s:I, s:I, s:o, s:o}", "n_records", (json_int_t)n, "n_train", n_split[0],
                         "n_query", n_split[1], "n_database", n_split[2], "split_checksum", checksum, "n_labels",
                         (json_int_t)adah_dataset_label_count(dataset), "labels_per_record", (double)n_labels / (double)n,
-                        "n_texts_empty", (json_int_t)n_empty, "n_bad_records", (json_int_t)n_bad, "bad_records", cli_reasons_json(bad));
+                        "n_texts", n_texts, "n_texts_empty", (json_int_t)n_empty, "n_bad_records", (json_int_t)n_bad, "bad_records", cli_reasons_json(bad),
+                        "notes", cli_reasons_json(adah_dataset_notes(dataset)));
     if (*object) {
         json_t *first = json_array_get(json_object_get(*object, "bad_records"), 0);
         json_object_set_new(*object, "first_bad", first ? json_incref(first) : json_string(""));
@@ -74,11 +76,14 @@ static adah_code data_info(const char *path, json_t **object, adah_status *statu
     return code;
 }
 
-/* Nested objects are indented; arrays are only counted, but for the few reasons why records are bad. */
+/* Nested objects are indented; arrays are only counted, but for the few messages. */
 static void print_object(json_t *object, int depth) {
     const char *key;
     json_t *value;
     json_object_foreach(object, key, value) {
+        const int is_told = !strcmp(key, "bad_records") || !strcmp(key, "notes");
+        if (is_told && json_array_size(value) == 0)
+            continue;
         printf("%*s%s: ", 2 * depth, "", key);
         if (json_is_object(value)) {
             printf("\n");
@@ -87,7 +92,7 @@ static void print_object(json_t *object, int depth) {
             printf("%zu entries\n", json_array_size(value));
             size_t i;
             const json_t *reason;
-            if (!strcmp(key, "bad_records"))
+            if (is_told)
                 json_array_foreach(value, i, reason)
                     printf("%*s%s\n", 2 * depth + 2, "", json_string_value(reason));
         } else if (json_is_string(value)) {

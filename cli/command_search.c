@@ -68,8 +68,15 @@ static void print_hit(const adah_index *index, const adah_index_entry *entry, co
         printf("  %s", entry->file_name);
     else
         printf("  id %" PRIu64, hit->id);
-    if (entry->text[0])
-        printf("  \"%s\"", entry->text);
+    if (entry->text[0]) { /* of several texts, a line each, the first */
+        const size_t width = strcspn(entry->text, "\n");
+        size_t n_more = 0;
+        for (const char *p = entry->text + width; *p; p++)
+            n_more += *p == '\n' && p[1];
+        printf("  \"%.*s\"", (int)width, entry->text);
+        if (n_more)
+            printf(" (and %zu more)", n_more);
+    }
     for (size_t i = 0; i < entry->n_labels; i++)
         printf("%s%s", i ? ", " : "  [", adah_index_label_name(index, entry->label[i]));
     puts(entry->n_labels ? "]" : "");

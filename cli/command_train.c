@@ -13,7 +13,7 @@ const cli_command cli_train = {
     "train", "Learn codes from a folder of images and texts.", "",
     "The folder holds metadata.jsonl, one record a line:\n"
     "  {\"file_name\": \"images/cat.jpg\", \"text\": \"a cat asleep\", \"labels\": [\"cat\"], \"split\": \"train\"}\n"
-    "labels and split may be missing. Records of the split \"query\" are not learned from.\n"
+    "labels and split may be missing; text may be a list of captions, of which each step draws one. Records of the split \"query\" are not learned from.\n"
     "With image.npy or text.npy beside it (vectors, tokens, feature maps of another encoder; or .safetensors), those\n"
     "are learned from in place of the pictures or the words.\n"
     "\n"

@@ -18,6 +18,11 @@ static void print_left_out(size_t n, const char *what, const char *reasons) {
 }
 
 void cli_print_skipped(const adah_dataset *dataset, size_t n_unreadable, const char *reasons) {
+    for (const char *line = adah_dataset_notes(dataset); *line;) {
+        const size_t width = strcspn(line, "\n");
+        printf("note: %.*s\n", (int)width, line);
+        line += width + (line[width] == '\n');
+    }
     const char *bad;
     const size_t n_bad = adah_dataset_skipped(dataset, &bad);
     if (n_bad)

@@ -73,13 +73,14 @@ typedef enum adah_split { ADAH_SPLIT_TRAIN = 0, ADAH_SPLIT_QUERY = 1, ADAH_SPLIT
 
 typedef struct adah_record {
     const char *file_name;       /* as in the metadata, relative to the folder */
-    const char *text;            /* may be empty */
+    const char *text;            /* may be empty; of several texts all, a line each */
+    size_t n_texts;              /* 0: it is empty; 1: the text may have line breaks of its own */
     const uint32_t *label;       /* ascending, without repeats; names by adah_dataset_label_name */
     size_t n_labels;             /* may be 0 */
     const char *mask;            /* image of the true objects, white where they are, relative to the folder; NULL: none */
     adah_split split;            /* TRAIN when the metadata says nothing */
     size_t line;                 /* in the metadata file, from 1 */
-    size_t row;                  /* in the arrays beside it: the records before it, bad ones counted */
+    size_t row;                  /* in the arrays beside it: the lines before it that hold a record, bad ones and repetitions too */
 } adah_record;
 
 typedef struct adah_dataset_options {
@@ -88,9 +89,9 @@ typedef struct adah_dataset_options {
 #define ADAH_DATASET_OPTIONS_INIT {0}
 
 /* Opens a folder with metadata.jsonl or metadata.csv: one record a pair with file_name, text, labels and
- * optional split. Images, and features in arrays beside the metadata (docs/data-format.md), are not looked at yet. Refused always: a metadata file that is missing or has no good
+ * optional split. text is a string or a list of strings; records of one file_name are one record of several texts. Images, and features in arrays beside the metadata (docs/data-format.md), are not looked at yet. Refused always: a metadata file that is missing or has no good
  * record. Bad records (broken JSON, wrong types, invalid UTF-8, paths that leave the folder, a
- * file_name seen before) follow options->strict; NULL options: the defaults. */
+ * file_name seen before in another split) follow options->strict; NULL options: the defaults. */
 adah_code adah_dataset_open(const char *folder, const adah_dataset_options *options, adah_dataset **dataset,
                             adah_status *status);
 void adah_dataset_close(adah_dataset *dataset);
@@ -103,6 +104,11 @@ const char *adah_dataset_label_name(const adah_dataset *dataset, uint32_t label)
 #define ADAH_REASONS_BYTES 1600
 /* Bad records left out. *reasons: why the first few were, a line each ("" when none); may be NULL. */
 size_t adah_dataset_skipped(const adah_dataset *dataset, const char **reasons);
+/* What a person should know of how the metadata were understood, a line each, "" when nothing: keys that were taken for others, or
+ * passed over where texts or labels are missing; file names that came again. */
+const char *adah_dataset_notes(const adah_dataset *dataset);
+/* Lines of the metadata that hold a record: good, bad, and repetitions of a file_name. So many rows has an array beside them. */
+size_t adah_dataset_rows(const adah_dataset *dataset);
 /* 32 hex digits: a checksum of file names and splits, in the order of the records. Results of two places compare when it
  * is the same. */
 adah_code adah_dataset_split_checksum(const adah_dataset *dataset, char checksum[33], adah_status *status);

@@ -2,13 +2,17 @@
  *
  * metadata.jsonl is taken when it is there, else metadata.csv. A reader takes the file apart and hands over one raw
  * record at a time; here it is checked and stored. Texts and label lists lie in an arena; file names and label
- * names are numbered by string tables, the number of a file name being that of its record. */
+ * names are numbered by string tables, the number of a file name being that of its record. A file name that comes again adds to its
+ * record: a line a caption is as good as a list of captions. */
 #include "data/dataset_reader.h"
 #include "base/file.h"
 #include "base/foreign_file.h"
 #include "base/memory.h"
 #include "base/reasons.h"
+#include "base/text.h"
+#include "data/metadata_keys.h"
 #include "data/string_table.h"
+#include "data/utf16.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +21,7 @@
 
 #include <xxhash.h>
 
-enum { SHOWN_BYTES = 200 }; /* of a value in a message */
+enum { SHOWN_BYTES = 200 /* of a value in a message */, NOTED_KEYS_MAX = 12, TEXTS_MAX = 100 /* of a record */ };
 
 struct adah_dataset {
     char *folder, *path; /* path: of the metadata file */
@@ -28,6 +32,9 @@ struct adah_dataset {
     adah_arena arena;
     uint32_t *scratch; /* the labels of the record being added */
     size_t scratch_capacity;
+    size_t n_rows, n_repeated;        /* lines that hold a record; those among them that add to one before */
+    adah_string_table taken[ADAH_N_KEYS + 1]; /* names of keys by what they were taken for; the last: passed over */
+    char *notes;
     adah_reasons skipped;
     char reasons[ADAH_REASONS_BYTES]; /* of skipped */
 };
@@ -45,6 +52,7 @@ adah_code adah_dataset_judge(adah_dataset *dataset, adah_code code, const adah_s
     if (code != ADAH_ERROR_FORMAT || dataset->strict)
         return code;
     adah_reasons_add(&dataset->skipped, dataset->skipped.n, why->message);
+    dataset->n_rows++;
     return ADAH_OK;
 }
 
@@ -92,10 +100,85 @@ static int compare_labels(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Numbers the labels of a record: ascending, without repeats. */
+/* ---------------------------------------------------------------- texts */
+
+/* 1: the line is one of those of `text`. */
+static int holds_line(const adah_text *text, const char *line, size_t n_bytes) {
+    for (size_t start = 0; text->bytes && start < text->n_bytes;) {
+        const size_t width = strcspn(text->bytes + start, "\n");
+        if (width == n_bytes && memcmp(text->bytes + start, line, n_bytes) == 0)
+            return 1;
+        start += width + 1;
+    }
+    return 0;
+}
+
+/* Adds a text as a line of its own, line breaks as blanks; one that is there already, or blank, is not added. */
+static void add_line(adah_text *text, const char *bytes, size_t n_bytes, size_t *n_lines) {
+    adah_text line = {0};
+    adah_text_add_bytes(&line, bytes, n_bytes);
+    for (size_t i = 0; i < line.n_bytes; i++)
+        if (line.bytes[i] == '\n' || line.bytes[i] == '\r')
+            line.bytes[i] = ' ';
+    text->failed |= line.failed;
+    if (!line.failed && line.n_bytes && strspn(line.bytes, " \t") < line.n_bytes && !holds_line(text, line.bytes, line.n_bytes)) {
+        if (*n_lines)
+            adah_text_add_bytes(text, "\n", 1);
+        adah_text_add_bytes(text, line.bytes, line.n_bytes);
+        (*n_lines)++;
+    }
+    adah_text_free(&line);
+}
+
+/* Adds the texts of `raw` to those of the record. One alone stays as it is. */
+static adah_code store_texts(adah_dataset *dataset, const adah_raw_record *raw, adah_record *record, adah_status *status) {
+    size_t n_new = 0;
+    const adah_raw_text *last = NULL;
+    for (size_t i = 0; i < raw->n_texts; i++)
+        if (raw->text[i].n_bytes) {
+            n_new++;
+            last = &raw->text[i];
+        }
+    if (n_new == 0)
+        return ADAH_OK;
+    if (record->n_texts + n_new > TEXTS_MAX)
+        return adah_dataset_fail(dataset, raw->line, status, "more than %d texts of one file", TEXTS_MAX);
+    if (record->n_texts == 0 && n_new == 1) {
+        if (!(record->text = adah_arena_text(&dataset->arena, last->bytes, last->n_bytes)))
+            return adah_fail_memory(status, last->n_bytes + 1);
+        record->n_texts = 1;
+        return ADAH_OK;
+    }
+    adah_text all = {0};
+    size_t n_lines = 0;
+    if (record->n_texts == 1) {
+        add_line(&all, record->text, strlen(record->text), &n_lines);
+    } else if (record->n_texts > 1) {
+        adah_text_add_bytes(&all, record->text, strlen(record->text));
+        n_lines = record->n_texts;
+    }
+    for (size_t i = 0; i < raw->n_texts; i++)
+        add_line(&all, raw->text[i].bytes, raw->text[i].n_bytes, &n_lines);
+    const char *text = all.failed ? NULL : n_lines ? adah_arena_text(&dataset->arena, all.bytes, all.n_bytes) : "";
+    adah_text_free(&all);
+    if (!text)
+        return adah_fail_memory(status, 1);
+    record->text = text;
+    record->n_texts = n_lines;
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- records */
+
+/* Numbers the labels of a record, those that it has already too: ascending, without repeats. */
 static adah_code store_labels(adah_dataset *dataset, const adah_raw_record *raw, adah_record *record,
                               adah_status *status) {
     size_t n = 0;
+    for (; n < record->n_labels; n++) {
+        if (!adah_memory_grow((void **)&dataset->scratch, &dataset->scratch_capacity, n, sizeof *dataset->scratch))
+            return adah_fail_memory(status, (n + 1) * sizeof *dataset->scratch);
+        dataset->scratch[n] = record->label[n];
+    }
     for (size_t i = 0; i < raw->n_labels; i++) {
         uint32_t label = adah_string_table_add(&dataset->labels, raw->label[i].bytes, raw->label[i].n_bytes);
         if (label == ADAH_STRING_NONE ||
@@ -119,6 +202,21 @@ static adah_code store_labels(adah_dataset *dataset, const adah_raw_record *raw,
     return ADAH_OK;
 }
 
+/* The record of the same file name gets more. */
+static adah_code add_to_record(adah_dataset *dataset, const adah_raw_record *raw, adah_record *record, adah_split split, adah_status *status) {
+    if (raw->split.bytes && split != record->split)
+        return adah_dataset_fail(dataset, raw->line, status, "file_name \"%.*s\" was seen before, in line %zu, in another split",
+                                 shown(raw->file_name), raw->file_name.bytes, record->line);
+    ADAH_TRY(store_texts(dataset, raw, record, status));
+    if (raw->n_labels)
+        ADAH_TRY(store_labels(dataset, raw, record, status));
+    if (raw->mask.bytes && !record->mask && !(record->mask = adah_arena_text(&dataset->arena, raw->mask.bytes, raw->mask.n_bytes)))
+        return adah_fail_memory(status, raw->mask.n_bytes + 1);
+    dataset->n_rows++;
+    dataset->n_repeated++;
+    return ADAH_OK;
+}
+
 adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *raw, adah_status *status) {
     if (!raw->file_name.bytes)
         return adah_dataset_fail(dataset, raw->line, status, "no file_name, expected the path of an image");
@@ -126,23 +224,18 @@ adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *raw, ad
     if (fault)
         return adah_dataset_fail(dataset, raw->line, status, "file_name \"%.*s\" %s", shown(raw->file_name),
                                  raw->file_name.bytes, fault);
-    uint32_t seen = adah_string_table_find(&dataset->file_names, raw->file_name.bytes, raw->file_name.n_bytes);
-    if (seen != ADAH_STRING_NONE)
-        return adah_dataset_fail(dataset, raw->line, status, "file_name \"%.*s\" was seen before, in line %zu",
-                                 shown(raw->file_name), raw->file_name.bytes, dataset->record[seen].line);
     if (raw->mask.bytes && (fault = adah_dataset_path_fault(raw->mask)))
         return adah_dataset_fail(dataset, raw->line, status, "mask \"%.*s\" %s", shown(raw->mask), raw->mask.bytes,
                                  fault);
     for (size_t i = 0; i < raw->n_labels; i++)
         if (raw->label[i].n_bytes == 0)
             return adah_dataset_fail(dataset, raw->line, status, "label %zu is empty", i + 1);
-    adah_record record = {.line = raw->line, .row = dataset->n_records + dataset->skipped.n};
+    adah_record record = {.text = "", .line = raw->line, .row = dataset->n_rows};
     ADAH_TRY(check_split(dataset, raw, &record.split, status));
-
-    size_t n_text = raw->text.bytes ? raw->text.n_bytes : 0;
-    record.text = n_text ? adah_arena_text(&dataset->arena, raw->text.bytes, n_text) : "";
-    if (!record.text)
-        return adah_fail_memory(status, n_text + 1);
+    const uint32_t seen = adah_string_table_find(&dataset->file_names, raw->file_name.bytes, raw->file_name.n_bytes);
+    if (seen != ADAH_STRING_NONE)
+        return add_to_record(dataset, raw, &dataset->record[seen], record.split, status);
+    ADAH_TRY(store_texts(dataset, raw, &record, status));
     if (raw->mask.bytes && !(record.mask = adah_arena_text(&dataset->arena, raw->mask.bytes, raw->mask.n_bytes)))
         return adah_fail_memory(status, raw->mask.n_bytes + 1);
     ADAH_TRY(store_labels(dataset, raw, &record, status));
@@ -153,6 +246,7 @@ adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *raw, ad
         return adah_fail_memory(status, raw->file_name.n_bytes + 1);
     record.file_name = dataset->file_names.text[name];
     dataset->record[dataset->n_records++] = record;
+    dataset->n_rows++;
     return ADAH_OK;
 }
 
@@ -170,8 +264,9 @@ static adah_code read_metadata(adah_dataset *dataset, const char *name,
     uint8_t *bytes;
     size_t n_bytes;
     ADAH_TRY(adah_file_read(dataset->path, SIZE_MAX / 4, &bytes, &n_bytes, status));
-    size_t n_mark = n_bytes >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
-    adah_code code = reader(dataset, (const char *)bytes + n_mark, n_bytes - n_mark, status);
+    adah_code code = adah_utf16_resolve(dataset->path, &bytes, &n_bytes, status);
+    if (code == ADAH_OK)
+        code = reader(dataset, (const char *)bytes, n_bytes, status);
     const char *foreign = dataset->n_records == 0 && n_bytes ? adah_foreign_file(bytes, n_bytes) : NULL;
     adah_memory_free(bytes);
     if (foreign && strcmp(foreign, "JSON") != 0 && (code == ADAH_OK || code == ADAH_ERROR_FORMAT))
@@ -182,6 +277,60 @@ static adah_code read_metadata(adah_dataset *dataset, const char *name,
     else if (code == ADAH_OK && dataset->n_records == 0)
         code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: no records", dataset->path);
     return code;
+}
+
+/* ---------------------------------------------------------------- notes */
+
+adah_code adah_dataset_note_key(adah_dataset *dataset, int key, const char *name, size_t n_bytes, adah_status *status) {
+    adah_string_table *names = &dataset->taken[key];
+    if (names->n == NOTED_KEYS_MAX || n_bytes > SHOWN_BYTES)
+        return ADAH_OK;
+    return adah_string_table_add(names, name, n_bytes) == ADAH_STRING_NONE ? adah_fail_memory(status, n_bytes + 1) : ADAH_OK;
+}
+
+static void add_names(adah_text *notes, const adah_string_table *names) {
+    for (size_t i = 0; i < names->n; i++)
+        adah_text_add(notes, "%s\"%s\"", i ? ", " : "", names->text[i]);
+    if (names->n == NOTED_KEYS_MAX)
+        adah_text_add(notes, " and others");
+}
+
+static void begin_note(adah_text *notes) {
+    if (notes->n_bytes)
+        adah_text_add(notes, "\n");
+}
+
+static adah_code make_notes(adah_dataset *dataset, adah_status *status) {
+    adah_text notes = {0};
+    size_t n_texts = 0;
+    const adah_string_table *passed_over = &dataset->taken[ADAH_N_KEYS];
+    adah_text_add(&notes, "%s", "");
+    for (size_t i = 0; i < dataset->n_records; i++)
+        n_texts += dataset->record[i].n_texts;
+    for (int k = 0; k < ADAH_N_KEYS; k++)
+        if (dataset->taken[k].n) {
+            begin_note(&notes);
+            adah_text_add(&notes, "taken for \"%s\": ", adah_key_name((adah_key)k));
+            add_names(&notes, &dataset->taken[k]);
+        }
+    if (n_texts == 0 || (dataset->labels.n == 0 && passed_over->n)) {
+        begin_note(&notes);
+        adah_text_add(&notes, "no record has %s", n_texts ? "\"labels\"" : dataset->labels.n ? "a \"text\"" : "a \"text\" or \"labels\"");
+        if (passed_over->n) {
+            adah_text_add(&notes, "; keys passed over: ");
+            add_names(&notes, passed_over);
+        }
+    }
+    if (dataset->n_repeated) {
+        begin_note(&notes);
+        adah_text_add(&notes, "%zu lines name a file again; their texts and labels were added to its record", dataset->n_repeated);
+    }
+    if (notes.failed) {
+        adah_text_free(&notes);
+        return adah_fail_memory(status, 256);
+    }
+    dataset->notes = notes.bytes;
+    return ADAH_OK;
 }
 
 adah_code adah_dataset_open(const char *folder, const adah_dataset_options *options, adah_dataset **out,
@@ -209,6 +358,11 @@ adah_code adah_dataset_open(const char *folder, const adah_dataset_options *opti
     adah_memory_free(dataset->scratch);
     dataset->scratch = NULL;
     adah_reasons_join(&dataset->skipped, dataset->reasons);
+    code = make_notes(dataset, status);
+    if (code != ADAH_OK) {
+        adah_dataset_close(dataset);
+        return code;
+    }
     *out = dataset;
     return ADAH_OK;
 }
@@ -218,6 +372,9 @@ void adah_dataset_close(adah_dataset *dataset) {
         return;
     adah_string_table_free(&dataset->file_names);
     adah_string_table_free(&dataset->labels);
+    for (int k = 0; k <= ADAH_N_KEYS; k++)
+        adah_string_table_free(&dataset->taken[k]);
+    adah_memory_free(dataset->notes);
     adah_arena_free(&dataset->arena);
     adah_memory_free(dataset->record);
     adah_memory_free(dataset->scratch);
@@ -239,6 +396,10 @@ size_t adah_dataset_label_count(const adah_dataset *dataset) { return dataset->l
 const char *adah_dataset_label_name(const adah_dataset *dataset, uint32_t label) {
     return label < dataset->labels.n ? dataset->labels.text[label] : NULL;
 }
+
+const char *adah_dataset_notes(const adah_dataset *dataset) { return dataset->notes; }
+
+size_t adah_dataset_rows(const adah_dataset *dataset) { return dataset->n_rows; }
 
 size_t adah_dataset_skipped(const adah_dataset *dataset, const char **reasons) {
     if (reasons)

@@ -1,28 +1,31 @@
-/* dataset_csv.c - metadata.csv: RFC 4180, with a header line that names the columns.
+/* dataset_csv.c - metadata.csv: RFC 4180 and what spreadsheets make of it, with a header line that names the columns.
  *
- * Columns file_name (needed), text, labels, split and mask in any order; other columns are ignored. The labels of a
- * record stand in one field, separated by ';' or '|', spaces around them dropped. Lines end with LF or CR LF; blank
- * lines are passed over. A quoted field may hold commas, line ends and doubled quotes. A record that cannot
+ * Columns file_name (needed), text, labels, split and mask in any order (metadata_keys.h); other columns are passed over. What separates
+ * columns, a comma, a semicolon, a tab or a bar, is what parts a column file_name from the others in the header, or what a line "sep=;"
+ * before it says. The labels of a record stand in one field, separated by ';' or '|', spaces around them dropped. Lines end with LF, CR LF
+ * or CR; blank lines are passed over. A quoted field may hold separators, line ends and doubled quotes. A record that cannot
  * be taken apart costs its first line only: reading goes on with the next. */
 #include "data/dataset_reader.h"
 #include "base/memory.h"
+#include "data/metadata_keys.h"
 
 #include <string.h>
 #include <unicode/ustring.h>
 
-enum { COLUMN_FILE_NAME, COLUMN_TEXT, COLUMN_LABELS, COLUMN_SPLIT, COLUMN_MASK, N_COLUMNS };
-static const char *const column_name[N_COLUMNS] = {"file_name", "text", "labels", "split", "mask"};
+static const char separators[] = ",;\t|";
 
 typedef struct csv {
     adah_dataset *dataset;
     const char *bytes;
     size_t n_bytes, position; /* position: start of the next record */
     size_t line;              /* of that record */
+    char separator;
+    int line_end;             /* '\n', or '\r' where no line ends otherwise */
     char *content;            /* the fields of the record just read, one behind the other, quotes resolved */
     size_t n_content, content_capacity;
     size_t *field_end; /* in content */
     size_t n_fields, field_capacity;
-    size_t column[N_COLUMNS]; /* field of each known column, SIZE_MAX when there is none */
+    size_t column[ADAH_N_KEYS]; /* field of each known column, SIZE_MAX when there is none */
     size_t n_columns;         /* fields of the header */
     adah_raw_text *label;
     size_t label_capacity;
@@ -48,7 +51,7 @@ static adah_raw_text field(const csv *c, size_t i) {
 }
 
 static int at_line_end(const csv *c, size_t i) {
-    return i >= c->n_bytes || c->bytes[i] == '\n' ||
+    return i >= c->n_bytes || c->bytes[i] == c->line_end ||
            (c->bytes[i] == '\r' && (i + 1 == c->n_bytes || c->bytes[i + 1] == '\n'));
 }
 
@@ -69,21 +72,35 @@ static adah_code read_quoted(csv *c, size_t *i, adah_status *status) {
     }
 }
 
+static int is_space(char byte) { return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n'; }
+
+/* Blanks of a line that part nothing. */
+static size_t behind_blanks(const csv *c, size_t i) {
+    while (i < c->n_bytes && (c->bytes[i] == ' ' || c->bytes[i] == '\t') && c->bytes[i] != c->separator)
+        i++;
+    return i;
+}
+
 /* Takes the record at c->position apart; *next: where the following one starts. */
 static adah_code read_fields(csv *c, size_t *next, adah_status *status) {
     c->n_content = c->n_fields = 0;
     for (size_t i = c->position;; i++) {
+        i = behind_blanks(c, i);
         if (i < c->n_bytes && c->bytes[i] == '"') {
             ADAH_TRY(read_quoted(c, &i, status));
-            if (!at_line_end(c, i) && c->bytes[i] != ',')
+            i = behind_blanks(c, i);
+            if (!at_line_end(c, i) && c->bytes[i] != c->separator)
                 return adah_dataset_fail(c->dataset, c->line, status,
                                          "field %zu: expected a comma or the line's end behind the closing quote",
                                          c->n_fields + 1);
         } else {
             size_t start = i;
-            while (!at_line_end(c, i) && c->bytes[i] != ',')
+            while (!at_line_end(c, i) && c->bytes[i] != c->separator)
                 i++;
-            ADAH_TRY(put_content(c, c->bytes + start, i - start, status));
+            size_t end = i;
+            while (end > start && is_space(c->bytes[end - 1]))
+                end--;
+            ADAH_TRY(put_content(c, c->bytes + start, end - start, status));
         }
         if (!adah_memory_grow((void **)&c->field_end, &c->field_capacity, c->n_fields, sizeof *c->field_end))
             return adah_fail_memory(status, 2 * c->field_capacity * sizeof *c->field_end);
@@ -91,7 +108,7 @@ static adah_code read_fields(csv *c, size_t *next, adah_status *status) {
         if (i - c->position > ADAH_METADATA_LINE_BYTES_MAX)
             return adah_dataset_fail(c->dataset, c->line, status, "more than %d bytes", ADAH_METADATA_LINE_BYTES_MAX);
         if (at_line_end(c, i)) {
-            *next = i + (i < c->n_bytes && c->bytes[i] == '\r') + 1;
+            *next = i + (i + 1 < c->n_bytes && c->bytes[i] == '\r' && c->bytes[i + 1] == '\n') + 1;
             break;
         }
     }
@@ -107,11 +124,11 @@ static adah_code read_fields(csv *c, size_t *next, adah_status *status) {
 /* Moves to `next`, counting lines. */
 static void move_on(csv *c, size_t next) {
     for (next = next < c->n_bytes ? next : c->n_bytes; c->position < next; c->position++)
-        c->line += c->bytes[c->position] == '\n';
+        c->line += c->bytes[c->position] == c->line_end;
 }
 
 static size_t end_of_first_line(const csv *c) {
-    const char *newline = memchr(c->bytes + c->position, '\n', c->n_bytes - c->position);
+    const char *newline = memchr(c->bytes + c->position, c->line_end, c->n_bytes - c->position);
     return newline ? (size_t)(newline - c->bytes) + 1 : c->n_bytes;
 }
 
@@ -120,28 +137,88 @@ static void pass_blank_lines(csv *c) {
         move_on(c, end_of_first_line(c));
 }
 
-static int is_space(char byte) { return byte == ' ' || byte == '\t' || byte == '\r' || byte == '\n'; }
+/* Finds the columns in the header line as the separator parts it. */
+static adah_code find_columns(csv *c, size_t *next, adah_status *status) {
+    int rank_of[ADAH_N_KEYS] = {0};
+    ADAH_TRY(read_fields(c, next, status));
+    for (size_t k = 0; k < ADAH_N_KEYS; k++)
+        c->column[k] = SIZE_MAX;
+    for (size_t i = 0; i < c->n_fields; i++) {
+        int rank;
+        const adah_key key = adah_key_find(field(c, i).bytes, field(c, i).n_bytes, &rank);
+        if (key == ADAH_N_KEYS || (c->column[key] != SIZE_MAX && rank_of[key] < rank))
+            continue;
+        if (c->column[key] != SIZE_MAX && rank_of[key] == rank)
+            return adah_dataset_fail(c->dataset, c->line, status, "two columns named %s", adah_key_name(key));
+        c->column[key] = i;
+        rank_of[key] = rank;
+    }
+    return ADAH_OK;
+}
+
+/* The separator that parts a column file_name from others, or says that it is the only one; ',' where none does. */
+static adah_code find_separator(csv *c, adah_status *status) {
+    char found = '\0';
+    for (const char *s = separators; *s; s++) {
+        size_t next;
+        c->separator = *s;
+        const adah_code code = find_columns(c, &next, status);
+        if (code == ADAH_ERROR_MEMORY)
+            return code;
+        if (code == ADAH_OK && c->column[ADAH_KEY_FILE_NAME] != SIZE_MAX && (!found || c->n_fields > 1)) {
+            found = *s;
+            if (c->n_fields > 1)
+                break;
+        }
+    }
+    c->separator = found ? found : ',';
+    return ADAH_OK;
+}
+
+/* The line "sep=;", for spreadsheets. */
+static int take_separator_line(csv *c) {
+    const char *line = c->bytes + c->position;
+    if (c->n_bytes - c->position < 5 || memcmp(line, "sep=", 4) != 0 || !strchr(separators, line[4]) || !at_line_end(c, c->position + 5))
+        return 0;
+    c->separator = line[4];
+    return 1;
+}
+
+static adah_code tell_columns(csv *c, adah_status *status) {
+    for (size_t i = 0; i < c->n_fields; i++) {
+        int rank;
+        const adah_raw_text name = field(c, i);
+        const adah_key key = adah_key_find(name.bytes, name.n_bytes, &rank);
+        const int is_taken = key != ADAH_N_KEYS && c->column[key] == i;
+        if (!is_taken || rank > 1) /* capitals and blanks are no news */
+            ADAH_TRY(adah_dataset_note_key(c->dataset, is_taken ? (int)key : ADAH_N_KEYS, name.bytes, name.n_bytes, status));
+    }
+    return ADAH_OK;
+}
 
 static adah_code read_header(csv *c, adah_status *status) {
+    enum { SHOWN_BYTES = 120 };
+    c->line_end = memchr(c->bytes, '\n', c->n_bytes) || !memchr(c->bytes, '\r', c->n_bytes) ? '\n' : '\r';
     pass_blank_lines(c);
     size_t next = c->n_bytes;
     if (c->position == c->n_bytes)
         return adah_dataset_fail(c->dataset, c->line, status,
                                  "empty, expected a header line with a column file_name");
-    ADAH_TRY(read_fields(c, &next, status));
-    for (size_t k = 0; k < N_COLUMNS; k++) {
-        c->column[k] = SIZE_MAX;
-        for (size_t i = 0; i < c->n_fields; i++) {
-            adah_raw_text name = field(c, i);
-            if (name.n_bytes != strlen(column_name[k]) || memcmp(name.bytes, column_name[k], name.n_bytes) != 0)
-                continue;
-            if (c->column[k] != SIZE_MAX)
-                return adah_dataset_fail(c->dataset, c->line, status, "two columns named %s", column_name[k]);
-            c->column[k] = i;
-        }
+    if (take_separator_line(c)) {
+        move_on(c, end_of_first_line(c));
+        pass_blank_lines(c);
+    } else {
+        ADAH_TRY(find_separator(c, status));
     }
-    if (c->column[COLUMN_FILE_NAME] == SIZE_MAX)
-        return adah_dataset_fail(c->dataset, c->line, status, "no column file_name in the header line");
+    ADAH_TRY(find_columns(c, &next, status));
+    if (c->column[ADAH_KEY_FILE_NAME] == SIZE_MAX) {
+        size_t n = 0;
+        while (n < SHOWN_BYTES && !at_line_end(c, c->position + n))
+            n++;
+        return adah_dataset_fail(c->dataset, c->line, status, "no column file_name in the header line, found \"%.*s\"", (int)n,
+                                 c->bytes + c->position);
+    }
+    ADAH_TRY(tell_columns(c, status));
     c->n_columns = c->n_fields;
     move_on(c, next);
     return ADAH_OK;
@@ -171,24 +248,25 @@ static adah_code add_record(csv *c, adah_status *status) {
     if (c->n_fields != c->n_columns)
         return adah_dataset_fail(c->dataset, c->line, status, "%zu fields, expected %zu as in the header line",
                                  c->n_fields, c->n_columns);
-    adah_raw_text cell[N_COLUMNS];
-    for (size_t k = 0; k < N_COLUMNS; k++)
+    adah_raw_text cell[ADAH_N_KEYS];
+    for (size_t k = 0; k < ADAH_N_KEYS; k++)
         cell[k] = c->column[k] == SIZE_MAX ? (adah_raw_text){NULL, 0} : field(c, c->column[k]);
-    for (size_t k = COLUMN_SPLIT; k <= COLUMN_MASK; k++)
+    for (size_t k = ADAH_KEY_SPLIT; k <= ADAH_KEY_MASK; k++)
         if (cell[k].n_bytes == 0)
             cell[k].bytes = NULL; /* an empty cell says nothing */
-    adah_raw_record raw = {.file_name = cell[COLUMN_FILE_NAME],
-                           .text = cell[COLUMN_TEXT],
-                           .split = cell[COLUMN_SPLIT],
-                           .mask = cell[COLUMN_MASK],
+    adah_raw_record raw = {.file_name = cell[ADAH_KEY_FILE_NAME],
+                           .text = &cell[ADAH_KEY_TEXT],
+                           .n_texts = cell[ADAH_KEY_TEXT].bytes != NULL,
+                           .split = cell[ADAH_KEY_SPLIT],
+                           .mask = cell[ADAH_KEY_MASK],
                            .line = c->line};
-    ADAH_TRY(split_labels(c, cell[COLUMN_LABELS], &raw.n_labels, status));
+    ADAH_TRY(split_labels(c, cell[ADAH_KEY_LABELS], &raw.n_labels, status));
     raw.label = c->label;
     return adah_dataset_add(c->dataset, &raw, status);
 }
 
 adah_code adah_dataset_read_csv(adah_dataset *dataset, const char *bytes, size_t n_bytes, adah_status *status) {
-    csv c = {.dataset = dataset, .bytes = bytes, .n_bytes = n_bytes, .line = 1};
+    csv c = {.dataset = dataset, .bytes = bytes, .n_bytes = n_bytes, .line = 1, .separator = ',', .line_end = '\n'};
     adah_code code = read_header(&c, status);
     for (pass_blank_lines(&c); code == ADAH_OK && c.position < n_bytes; pass_blank_lines(&c)) {
         size_t next = end_of_first_line(&c);

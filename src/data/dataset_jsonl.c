@@ -1,68 +1,137 @@
 /* dataset_jsonl.c - metadata.jsonl: one JSON object a line, read strictly by jansson.
  *
- * file_name, text, split, mask: strings; labels: a list of strings, or one string. All but file_name may be missing
- * or null. Other keys are ignored, blank lines are passed over. */
+ * file_name, split, mask: strings; text, labels: a string or a list of strings, and numbers among the labels. All but file_name may be
+ * missing or null (or NaN, as Python writes). Keys of other names are told by metadata_keys.h or passed over, blank lines too. */
 #include "data/dataset_reader.h"
 #include "base/memory.h"
+#include "data/json_text.h"
+#include "data/metadata_keys.h"
 
-#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
+
+enum { NUMBER_BYTES = 32 };
+
+/* The strings of a record that are no strings of the JSON text: numbers, written out. */
+typedef struct list {
+    adah_raw_text *item;
+    size_t n;
+    char (*number)[NUMBER_BYTES];
+} list;
+
+static void list_free(list *l) {
+    adah_memory_free(l->item);
+    adah_memory_free(l->number);
+}
 
 static adah_raw_text raw_of(const json_t *value) {
     return (adah_raw_text){json_string_value(value), json_string_length(value)};
 }
 
-/* The string under `key`; bytes NULL when missing or null. */
-static adah_code take_string(const adah_dataset *dataset, const json_t *object, const char *key, size_t line,
-                             adah_raw_text *text, adah_status *status) {
-    const json_t *value = json_object_get(object, key);
+/* A label that is given as a number or a truth: 3, 3.0 (which is 3), 0.5, true. 0: it is something else. */
+static int write_number(const json_t *value, char text[NUMBER_BYTES]) {
+    if (json_is_boolean(value))
+        snprintf(text, NUMBER_BYTES, "%s", json_is_true(value) ? "true" : "false");
+    else if (json_is_integer(value))
+        snprintf(text, NUMBER_BYTES, "%lld", (long long)json_integer_value(value));
+    else if (json_is_real(value) && fabs(json_real_value(value)) < 1e15 && json_real_value(value) == floor(json_real_value(value)))
+        snprintf(text, NUMBER_BYTES, "%.0f", json_real_value(value));
+    else if (json_is_real(value))
+        snprintf(text, NUMBER_BYTES, "%.15g", json_real_value(value));
+    else
+        return 0;
+    return 1;
+}
+
+/* A string, or null. */
+static adah_code take_string(const adah_dataset *dataset, const json_t *value, adah_key key, size_t line, adah_raw_text *text,
+                             adah_status *status) {
     *text = (adah_raw_text){NULL, 0};
-    if (!value || json_is_null(value))
+    if (adah_json_is_missing(value))
         return ADAH_OK;
     if (!json_is_string(value))
-        return adah_dataset_fail(dataset, line, status, "%s is not a string", key);
+        return adah_dataset_fail(dataset, line, status, "%s is not a string", adah_key_name(key));
     *text = raw_of(value);
     return ADAH_OK;
 }
 
-/* *list is memory that the caller frees, whatever is returned. */
-static adah_code take_labels(const adah_dataset *dataset, const json_t *object, size_t line, adah_raw_text **list,
-                             size_t *n, adah_status *status) {
-    const json_t *value = json_object_get(object, "labels");
-    *list = NULL;
-    *n = 0;
-    if (!value || json_is_null(value))
+/* One value or a list of them; what is missing in the list is passed over. The list is freed by the caller, whatever is returned. */
+static adah_code take_list(const adah_dataset *dataset, const json_t *value, adah_key key, size_t line, list *l, adah_status *status) {
+    if (adah_json_is_missing(value))
         return ADAH_OK;
-    if (!json_is_string(value) && !json_is_array(value))
-        return adah_dataset_fail(dataset, line, status, "labels is not a list of strings");
-    size_t n_labels = json_is_string(value) ? 1 : json_array_size(value);
-    *list = adah_memory_zeroed(n_labels, sizeof **list);
-    if (!*list)
-        return adah_fail_memory(status, n_labels * sizeof **list);
-    for (size_t i = 0; i < n_labels; i++) {
-        const json_t *label = json_is_string(value) ? value : json_array_get(value, i);
-        if (!json_is_string(label))
-            return adah_dataset_fail(dataset, line, status, "label %zu is not a string", i + 1);
-        (*list)[i] = raw_of(label);
+    const size_t n = json_is_array(value) ? json_array_size(value) : 1;
+    const int with_numbers = key == ADAH_KEY_LABELS;
+    l->item = adah_memory_zeroed(n, sizeof *l->item);
+    l->number = with_numbers ? adah_memory_zeroed(n, sizeof *l->number) : NULL;
+    if (!l->item || (with_numbers && !l->number))
+        return adah_fail_memory(status, n * sizeof *l->item);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
+        if (adah_json_is_missing(item))
+            continue;
+        if (json_is_string(item))
+            l->item[l->n++] = raw_of(item);
+        else if (with_numbers && write_number(item, l->number[l->n]))
+            l->item[l->n] = (adah_raw_text){l->number[l->n], strlen(l->number[l->n])}, l->n++;
+        else if (json_is_array(value))
+            return adah_dataset_fail(dataset, line, status, with_numbers ? "label %zu is neither a string nor a number" : "text %zu is not a string", i + 1);
+        else
+            return adah_dataset_fail(dataset, line, status, with_numbers ? "labels is not a list of strings or numbers"
+                                                                         : "text is not a string or a list of strings");
     }
-    *n = n_labels;
     return ADAH_OK;
 }
 
-static adah_code add_object(adah_dataset *dataset, const json_t *object, size_t line, adah_status *status) {
+/* The values of the keys that are known; of several that mean the same the nearest in name. */
+static adah_code find_values(adah_dataset *dataset, json_t *object, json_t *value[ADAH_N_KEYS], adah_status *status) {
+    const char *name;
+    json_t *found;
+    int rank_of[ADAH_N_KEYS] = {0};
+    json_object_foreach(object, name, found) {
+        int rank;
+        const adah_key key = adah_key_find(name, strlen(name), &rank);
+        if (key == ADAH_N_KEYS || adah_json_is_missing(found) || (value[key] && rank_of[key] < rank)) {
+            if (key == ADAH_N_KEYS)
+                ADAH_TRY(adah_dataset_note_key(dataset, ADAH_N_KEYS, name, strlen(name), status));
+            continue;
+        }
+        value[key] = found;
+        rank_of[key] = rank;
+    }
+    json_object_foreach(object, name, found) {
+        int rank;
+        const adah_key key = adah_key_find(name, strlen(name), &rank);
+        if (key != ADAH_N_KEYS && rank > 0 && value[key] == found)
+            ADAH_TRY(adah_dataset_note_key(dataset, (int)key, name, strlen(name), status));
+    }
+    return ADAH_OK;
+}
+
+static adah_code take_record(adah_dataset *dataset, json_t *const value[ADAH_N_KEYS], size_t line, list *texts, list *labels,
+                             adah_status *status) {
+    adah_raw_record raw = {.line = line};
+    ADAH_TRY(take_string(dataset, value[ADAH_KEY_FILE_NAME], ADAH_KEY_FILE_NAME, line, &raw.file_name, status));
+    ADAH_TRY(take_string(dataset, value[ADAH_KEY_SPLIT], ADAH_KEY_SPLIT, line, &raw.split, status));
+    ADAH_TRY(take_string(dataset, value[ADAH_KEY_MASK], ADAH_KEY_MASK, line, &raw.mask, status));
+    ADAH_TRY(take_list(dataset, value[ADAH_KEY_TEXT], ADAH_KEY_TEXT, line, texts, status));
+    ADAH_TRY(take_list(dataset, value[ADAH_KEY_LABELS], ADAH_KEY_LABELS, line, labels, status));
+    raw.text = texts->item;
+    raw.n_texts = texts->n;
+    raw.label = labels->item;
+    raw.n_labels = labels->n;
+    return adah_dataset_add(dataset, &raw, status);
+}
+
+static adah_code add_object(adah_dataset *dataset, json_t *object, size_t line, adah_status *status) {
+    json_t *value[ADAH_N_KEYS] = {NULL};
+    list texts = {0}, labels = {0};
     if (!json_is_object(object))
         return adah_dataset_fail(dataset, line, status, "expected a JSON object");
-    adah_raw_record raw = {.line = line};
-    ADAH_TRY(take_string(dataset, object, "file_name", line, &raw.file_name, status));
-    ADAH_TRY(take_string(dataset, object, "text", line, &raw.text, status));
-    ADAH_TRY(take_string(dataset, object, "split", line, &raw.split, status));
-    ADAH_TRY(take_string(dataset, object, "mask", line, &raw.mask, status));
-    adah_raw_text *list;
-    adah_code code = take_labels(dataset, object, line, &list, &raw.n_labels, status);
-    raw.label = list;
-    if (code == ADAH_OK)
-        code = adah_dataset_add(dataset, &raw, status);
-    adah_memory_free(list);
+    ADAH_TRY(find_values(dataset, object, value, status));
+    const adah_code code = take_record(dataset, value, line, &texts, &labels, status);
+    list_free(&texts);
+    list_free(&labels);
     return code;
 }
 
@@ -72,7 +141,7 @@ static adah_code add_line(adah_dataset *dataset, const char *bytes, size_t n_byt
         return adah_dataset_fail(dataset, line, status, "%zu bytes, expected at most %d", n_bytes,
                                  ADAH_METADATA_LINE_BYTES_MAX);
     json_error_t error;
-    json_t *object = json_loadb(bytes, n_bytes, JSON_REJECT_DUPLICATES, &error);
+    json_t *object = adah_json_load(bytes, n_bytes, JSON_REJECT_DUPLICATES, &error);
     if (!object && json_error_code(&error) == json_error_out_of_memory)
         return adah_fail_memory(status, n_bytes);
     if (!object)

@@ -14,15 +14,16 @@ typedef struct adah_raw_text {
 
 /* One record as it stands in the file, valid UTF-8 without NUL. */
 typedef struct adah_raw_record {
-    adah_raw_text file_name, text, split, mask;
-    const adah_raw_text *label;
-    size_t n_labels;
+    adah_raw_text file_name, split, mask;
+    const adah_raw_text *text, *label; /* texts that are empty say nothing */
+    size_t n_texts, n_labels;
     size_t line; /* from 1 */
 } adah_raw_record;
 
 /* NULL when the path stays inside the folder, else what is wrong with it. */
 const char *adah_dataset_path_fault(adah_raw_text path);
-/* Checks a record and adds it. ADAH_ERROR_FORMAT: the record is bad and was not added; the message names the line. */
+/* Checks a record and adds it; one whose file_name was seen before adds its texts and labels to that one. ADAH_ERROR_FORMAT: the record
+ * is bad and was not added; the message names the line. */
 adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *record, adah_status *status);
 /* What becomes of a record whose reading or adding ended with `code`: a bad one is counted and ADAH_OK returned,
  * unless the data set is strict. Any other code is passed on. */
@@ -31,7 +32,11 @@ adah_code adah_dataset_judge(adah_dataset *dataset, adah_code code, const adah_s
 adah_code adah_dataset_fail(const adah_dataset *dataset, size_t line, adah_status *status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Read the whole of a metadata file of that kind; `bytes` begins behind a byte order mark. */
+/* Tells of a key of a record or of a column: `name` counts as `key` though it is called otherwise (`key` as of metadata_keys.h), or
+ * (ADAH_N_KEYS) is passed over. Cheap when told again. */
+adah_code adah_dataset_note_key(adah_dataset *dataset, int key, const char *name, size_t n_bytes, adah_status *status);
+
+/* Read the whole of a metadata file of that kind, in UTF-8 without a byte order mark. */
 adah_code adah_dataset_read_jsonl(adah_dataset *dataset, const char *bytes, size_t n_bytes, adah_status *status);
 adah_code adah_dataset_read_csv(adah_dataset *dataset, const char *bytes, size_t n_bytes, adah_status *status);
 

@@ -2,6 +2,7 @@
 #include "model/pair_set.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "base/random.h"
 #include "base/vector.h"
 #include "model/backbone.h"
 
@@ -85,6 +86,19 @@ void adah_pair_set_texts(const adah_pair_set *set, const size_t *items, size_t n
     for (size_t i = 0; i < n; i++) {
         const size_t start = set->word_start[items[i]], end = set->word_start[items[i] + 1];
         adah_text_bag(set->word + start, end - start, n_floats, x + i * n_floats);
+    }
+}
+
+void adah_pair_set_draw_texts(const adah_pair_set *set, const size_t *items, size_t n, size_t n_batch, uint64_t seed, uint64_t stream, float *x) {
+    adah_pair_set_texts(set, items, n, n_batch, x);
+    const size_t n_floats = adah_shape_count(set->text.item);
+    for (size_t i = 0; i < n && set->text_first; i++) {
+        const size_t first = set->text_first[items[i]], n_texts = set->text_first[items[i] + 1] - first;
+        if (n_texts < 2)
+            continue;
+        adah_random random = adah_random_seeded(seed, adah_random_mix(stream, items[i]));
+        const size_t t = first + (size_t)adah_random_below(&random, n_texts);
+        adah_text_bag(set->text_word + set->text_start[t], set->text_start[t + 1] - set->text_start[t], n_floats, x + i * n_floats);
     }
 }
 

@@ -20,6 +20,10 @@ typedef struct adah_pair_set {
     const uint8_t *has_image;    /* n, 1 where there is an image; NULL: all have one */
     const uint32_t *word;        /* WORDS: those of text i: word[word_start[i] .. word_start[i + 1] - 1], ascending */
     const size_t *word_start;    /* n + 1 */
+    /* Where some item has several texts: those of item i are text_first[i] .. text_first[i + 1] - 1, text t has the words
+     * text_word[text_start[t] .. text_start[t + 1] - 1]; `word` are those of all its texts together. Else NULL. */
+    const uint32_t *text_word;
+    const size_t *text_start, *text_first;
     const uint32_t *label;       /* labels the similarity is made of, as above */
     const size_t *label_start;
     size_t n_labels;
@@ -33,6 +37,8 @@ void adah_pair_set_images(const adah_pair_set *set, const adah_config *config, c
                           size_t n_batch, float *x);
 /* The same for the texts. Bags of words: each row has length 1, all present words weigh the same; x: (n_batch, V). */
 void adah_pair_set_texts(const adah_pair_set *set, const size_t *items, size_t n, size_t n_batch, float *x);
+/* The same, but of an item with several texts one is drawn, from the seed, the stream and the item alone. */
+void adah_pair_set_draw_texts(const adah_pair_set *set, const size_t *items, size_t n, size_t n_batch, uint64_t seed, uint64_t stream, float *x);
 /* One item as the network takes it in: tokens (P, C) are turned to (C, P). */
 void adah_float_item(const adah_float_rows *rows, adah_side_input input, size_t i, float *x);
 /* One bag from word numbers. x: (V). */

@@ -31,7 +31,7 @@
 #include <string.h>
 
 /* Streams of random numbers. */
-enum { STREAM_ORDER = 1, STREAM_DROPOUT = 2, STREAM_AUGMENT = 4 }; /* 3: the validation part, train_model.c */
+enum { STREAM_ORDER = 1, STREAM_DROPOUT = 2, STREAM_AUGMENT = 4, STREAM_TEXTS = 5 }; /* 3: the validation part, train_model.c */
 
 /* What is summed over the steps of an epoch; kept as doubles so that a checkpoint holds it exactly. */
 typedef struct counters {
@@ -282,13 +282,13 @@ static void load(trainer *r, size_t step, batch *b) {
     const size_t n = r->n_batch;
     for (size_t i = 0; i < n; i++)
         b->items[i] = r->t->items[r->order[step * n + i]];
+    const uint64_t number = (uint64_t)r->state.c.epoch * (r->n_all / n) + step;
     if (r->pictures) {
-        const uint64_t number = (uint64_t)r->state.c.epoch * (r->n_all / n) + step;
         adah_augment_images(set, r->config, b->items, n, adah_random_mix(STREAM_AUGMENT, number), r->pictures, b->image);
     } else {
         adah_pair_set_images(set, r->config, b->items, n, n, b->image);
     }
-    adah_pair_set_texts(set, b->items, n, n, b->text);
+    adah_pair_set_draw_texts(set, b->items, n, n, r->config->seed, adah_random_mix(STREAM_TEXTS, number), b->text);
 }
 
 /* The loader: alone, beside the threads that compute. */

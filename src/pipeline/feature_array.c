@@ -94,7 +94,7 @@ static adah_code find_file(const adah_dataset *dataset, adah_modality side, adah
 
 static adah_code check_shape(const adah_feature_array *a, const adah_dataset *dataset, adah_shape shape,
                              adah_status *status) {
-    const size_t n_bad = adah_dataset_skipped(dataset, NULL), n = adah_dataset_count(dataset) + n_bad;
+    const size_t n_bad = adah_dataset_skipped(dataset, NULL), n = adah_dataset_rows(dataset);
     char text[96];
     if (shape.dim[0] != n)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %zu rows, expected %zu, one for each record of the metadata "

@@ -53,6 +53,55 @@ static adah_code look_up_words(const adah_dataset *dataset, const adah_vocabular
     return code;
 }
 
+/* One of the lines of a record's text. */
+static adah_code look_up_line(const adah_vocabulary *vocabulary, const char *line, size_t n_bytes, lists *out, adah_status *status) {
+    uint32_t *ids = NULL;
+    size_t n_ids = 0;
+    char *text = adah_memory_resize(NULL, n_bytes + 1, 1);
+    if (!text)
+        return adah_fail_memory(status, n_bytes + 1);
+    memcpy(text, line, n_bytes);
+    text[n_bytes] = '\0';
+    adah_code code = adah_vocabulary_lookup(vocabulary, text, &ids, &n_ids, NULL, status);
+    for (size_t k = 0; k < n_ids && code == ADAH_OK; k++)
+        code = lists_put(out, ids[k], status);
+    lists_next(out);
+    adah_memory_free(ids);
+    adah_memory_free(text);
+    return code;
+}
+
+/* The words of each text of each record that has several; records of one text have none here, that text is their word list. */
+static adah_code look_up_texts(const adah_dataset *dataset, const adah_vocabulary *vocabulary, adah_pair_source *s, adah_status *status) {
+    const size_t n = adah_dataset_count(dataset);
+    size_t n_texts = 0;
+    int several = 0;
+    for (size_t i = 0; i < n; i++) {
+        const size_t n_own = adah_dataset_record(dataset, i)->n_texts;
+        several |= n_own > 1;
+        n_texts += n_own > 1 ? n_own : 0;
+    }
+    if (!several)
+        return ADAH_OK;
+    lists texts;
+    ADAH_TRY(lists_create(&texts, n_texts, status));
+    s->text_first = adah_memory_zeroed(n + 1, sizeof *s->text_first);
+    adah_code code = s->text_first ? ADAH_OK : adah_fail_memory(status, (n + 1) * sizeof *s->text_first);
+    for (size_t i = 0; i < n && code == ADAH_OK; i++) {
+        const adah_record *r = adah_dataset_record(dataset, i);
+        for (const char *line = r->text; r->n_texts > 1 && *line && code == ADAH_OK;) {
+            const size_t width = strcspn(line, "\n");
+            code = look_up_line(vocabulary, line, width, &texts, status);
+            line += width + (line[width] == '\n');
+        }
+        s->text_first[i + 1] = texts.n;
+    }
+    s->set.text_first = s->text_first;
+    s->set.text_word = s->text_word = texts.item;
+    s->set.text_start = s->text_start = texts.start;
+    return code;
+}
+
 static adah_code informative_words(const adah_dataset *dataset, const adah_vocabulary *vocabulary, lists *out,
                                    adah_status *status) {
     const size_t n = adah_vocabulary_size(vocabulary);
@@ -126,6 +175,7 @@ static adah_code set_texts(adah_pair_source *s, const adah_dataset *dataset, con
         s->set.word = s->word = words.item;
         s->set.word_start = s->word_start = words.start;
         s->set.text = adah_input_words(adah_vocabulary_size(vocabulary));
+        return look_up_texts(dataset, vocabulary, s, status);
     }
     return ADAH_OK;
 }
@@ -134,9 +184,9 @@ adah_code adah_pair_source_create(const adah_dataset *dataset, const adah_featur
                                   const adah_image_store *store, const adah_vocabulary *vocabulary, const char *similarity,
                                   adah_pair_source *source, adah_status *status) {
     adah_pair_source s = {0};
-    ADAH_TRY(set_texts(&s, dataset, arrays, vocabulary, status));
-    const adah_code code =
-        adah_similarity_labels(dataset, similarity, vocabulary, &s.label, &s.label_start, &s.set.n_labels, status);
+    adah_code code = set_texts(&s, dataset, arrays, vocabulary, status);
+    if (code == ADAH_OK)
+        code = adah_similarity_labels(dataset, similarity, vocabulary, &s.label, &s.label_start, &s.set.n_labels, status);
     if (code != ADAH_OK) {
         adah_pair_source_free(&s);
         return code;
@@ -154,5 +204,8 @@ void adah_pair_source_free(adah_pair_source *s) {
     adah_memory_free(s->label);
     adah_memory_free(s->word_start);
     adah_memory_free(s->label_start);
+    adah_memory_free(s->text_word);
+    adah_memory_free(s->text_start);
+    adah_memory_free(s->text_first);
     *s = (adah_pair_source){0};
 }

@@ -12,8 +12,8 @@
 
 typedef struct adah_pair_source {
     adah_pair_set set; /* its lists are owned here, images and feature arrays borrowed */
-    uint32_t *word, *label;
-    size_t *word_start, *label_start;
+    uint32_t *word, *label, *text_word;
+    size_t *word_start, *label_start, *text_start, *text_first;
 } adah_pair_source;
 
 /* A word is informative when at least this many texts and at most this share of them hold it. */

@@ -171,13 +171,14 @@ static adah_code make_vocabulary(job *j, adah_status *status) {
             texts[n_texts++] = adah_dataset_record(j->dataset, i)->text;
     const adah_vocabulary_options options = {c->language, (size_t)c->n_words_max, (size_t)c->n_documents_min,
                                              c->word_pairs};
-    const adah_code code = adah_vocabulary_build(texts, n_texts, &options, &j->vocabulary, status);
+    adah_status fault = {0};
+    const adah_code code = adah_vocabulary_build(texts, n_texts, &options, &j->vocabulary, &fault);
     adah_memory_free(texts);
-    if (code != ADAH_OK)
-        return code;
-    if (adah_vocabulary_size(j->vocabulary) == 0)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: no word occurs in at least %d of the %zu training texts",
-                         adah_dataset_folder(j->dataset), c->n_documents_min, n_texts);
+    if (code != ADAH_OK) { /* where texts are missing the notes tell what the records have instead */
+        const char *notes = adah_dataset_notes(j->dataset);
+        return adah_fail(status, code, "%s: %s%s%.*s", adah_dataset_folder(j->dataset), fault.message, *notes ? "; " : "",
+                         adah_reasons_first(notes), notes);
+    }
     j->state.text = adah_input_words(adah_vocabulary_size(j->vocabulary));
     j->state.vocabulary = adah_vocabulary_json(j->vocabulary);
     return j->state.vocabulary ? ADAH_OK : adah_fail_memory(status, 1);
@@ -301,6 +302,16 @@ static adah_code fingerprint(job *j, adah_status *status) {
         else
             XXH3_64bits_update(hash, set->word + set->word_start[item],
                                (set->word_start[item + 1] - set->word_start[item]) * sizeof *set->word);
+        if (set->text_first && set->text_first[item + 1] > set->text_first[item]) { /* one of them is drawn */
+            const size_t first = set->text_first[item], n_texts = set->text_first[item + 1] - first;
+            const size_t from = set->text_start[first], n_words = set->text_start[first + n_texts] - from;
+            for (size_t t = 0; t < n_texts; t++) {
+                const uint64_t n_own = set->text_start[first + t + 1] - set->text_start[first + t];
+                XXH3_64bits_update(hash, &n_own, sizeof n_own);
+            }
+            if (n_words)
+                XXH3_64bits_update(hash, set->text_word + from, n_words * sizeof *set->text_word);
+        }
         XXH3_64bits_update(hash, set->label + set->label_start[item],
                            (set->label_start[item + 1] - set->label_start[item]) * sizeof *set->label);
     }

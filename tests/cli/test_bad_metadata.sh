@@ -7,6 +7,7 @@ make_scenes
 n_good=$(wc -l <scenes/metadata.jsonl)
 good=$(head -1 scenes/metadata.jsonl | sed 's/.*"file_name": "\([^"]*\)".*/\1/')
 cp scenes/metadata.jsonl kept
+other_split=database
 
 # with LINE... - the good records, then these.
 with() {
@@ -29,11 +30,12 @@ bad_line 'broken JSON' 'nonsense'
 bad_line 'object' '["images/a.png", "a list"]'
 bad_line 'file_name' '{"text": "no file name"}'
 bad_line 'file_name is not a string' '{"file_name": 7, "text": "x"}'
-bad_line 'text is not a string' '{"file_name": "images/a.png", "text": ["x"]}'
-bad_line 'labels is not a list' '{"file_name": "images/a.png", "text": "x", "labels": 5}'
-bad_line 'label 2 is not a string' '{"file_name": "images/a.png", "text": "x", "labels": ["cat", 3]}'
+bad_line 'text is not a string' '{"file_name": "images/a.png", "text": 5}'
+bad_line 'text 2 is not a string' '{"file_name": "images/a.png", "text": ["x", {}]}'
+bad_line 'labels is not a list' '{"file_name": "images/a.png", "text": "x", "labels": {"a": 5}}'
+bad_line 'label 2 is neither a string nor a number' '{"file_name": "images/a.png", "text": "x", "labels": ["cat", ["dog"]]}'
 bad_line 'split' '{"file_name": "images/a.png", "text": "x", "split": "validation"}'
-bad_line "\"$good\" was seen before, in line 1" "{\"file_name\": \"$good\", \"text\": \"x\"}"
+bad_line "\"$good\" was seen before, in line 1, in another split" "{\"file_name\": \"$good\", \"text\": \"x\", \"split\": \"$other_split\"}"
 bad_line 'unable to decode byte 0xe9' '{"file_name": "images/a.png", "text": "caf\0351"}'
 bad_line 'NUL' '{"file_name": "images/a.png", "text": "nul \\u0000"}'
 for path in ../outside.png images/../../outside.png /etc/hostname ''; do
@@ -42,7 +44,7 @@ done
 
 # Several at once: counted, the first told, and the training goes on without them.
 with nonsense '{"file_name": 7}' '{"file_name": "../a.png", "text": "x"}' \
-    "{\"file_name\": \"$good\", \"text\": \"x\"}"
+    "{\"file_name\": \"$good\", \"text\": \"x\", \"split\": \"$other_split\"}"
 expect 0 train --data scenes --model model.safetensors --epochs 1 --quiet "${quick[@]}"
 stdout_has "^left out 4 bad records, the first: scenes/metadata.jsonl:$((n_good + 1)): "
 cp kept scenes/metadata.jsonl

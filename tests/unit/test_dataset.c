@@ -116,16 +116,18 @@ static const struct {
     {"{\"file_name\": \"a/..\"}", "has a part \"..\""},
     {"{\"file_name\": \"../a\"}", "has a part \"..\""},
     {"{\"file_name\": \"a\\u0000b\"}", "broken JSON"},
-    {"{\"file_name\": \"x\", \"text\": [\"y\"]}", "text is not a string"},
+    {"{\"file_name\": \"x\", \"text\": 7}", "text is not a string"},
+    {"{\"file_name\": \"x\", \"text\": [\"y\", 7]}", "text 2 is not a string"},
     {"{\"file_name\": \"x\", \"labels\": {\"y\": 1}}", "labels is not a list of strings"},
-    {"{\"file_name\": \"x\", \"labels\": [\"y\", 7]}", "label 2 is not a string"},
+    {"{\"file_name\": \"x\", \"labels\": [\"y\", [7]]}", "label 2 is neither a string nor a number"},
     {"{\"file_name\": \"x\", \"labels\": [\"y\", \"\"]}", "label 2 is empty"},
     {"{\"file_name\": \"x\", \"split\": \"val\"}", "split \"val\": expected \"train\""},
     {"{\"file_name\": \"x\", \"mask\": \"../m.png\"}", "mask \"../m.png\" has a part"},
     {"{\"file_name\": \"x\", \"mask\": true}", "mask is not a string"},
     {"{\"file_name\": \"x\", \"split\": 1}", "split is not a string"},
     {"{\"file_name\": \"x\", \"text\": \"a\xff\x62\"}", "broken JSON"},
-    {"{\"file_name\": \"good.jpg\"}", "was seen before, in line 1"},
+    {"{\"file_name\": \"good.jpg\", \"split\": \"query\"}", "was seen before, in line 1, in another split"},
+    {"{\"file_name\": \"x\", \"labels\": NaN, \"split\": nan}", "broken JSON"},
 };
 
 static void refuses_bad_json(void **state) {
@@ -256,7 +258,7 @@ static const struct {
     {"x,\xc3,", "invalid UTF-8"},
     {"x,\xed\xa0\x80,", "invalid UTF-8"},
     {"x,,valid", "split \"valid\": expected"},
-    {"good.jpg,,", "was seen before, in line 2"},
+    {"good.jpg,,query", "was seen before, in line 2, in another split"},
 };
 
 static void refuses_bad_csv(void **state) {
@@ -304,6 +306,125 @@ static void jsonl_comes_first(void **state) {
     data_folder_put(folder.path, "metadata.jsonl", "{\"file_name\": \"j.jpg\"}");
     adah_dataset *dataset = open_good();
     assert_string_equal(adah_dataset_record(dataset, 0)->file_name, "j.jpg");
+    adah_dataset_close(dataset);
+}
+
+static void put_csv(const char *text, size_t n) { data_folder_write(folder.path, "metadata.csv", text, n); }
+
+/* The same two records in the dialects of spreadsheets. */
+static void reads_dialects(void **state) {
+    (void)state;
+    static const char *const same[] = {
+        "file_name,text,labels\na.jpg,one; two,x|y\nb.jpg,\"three, four\",\n",
+        "file_name;text;labels\r\na.jpg;one; two;x|y\r\n", /* refused below */
+        "file_name;text;labels\r\na.jpg;\"one; two\";\"x;y\"\r\nb.jpg;three, four;\r\n",
+        "sep=;\nfile_name;text;labels\na.jpg;\"one; two\";x|y\nb.jpg;three, four;\n",
+        "sep=\t\r\nFile_Name\tText\tLABELS\r\na.jpg\tone; two\tx;y\r\nb.jpg\tthree, four\t\r\n",
+        "file_name|text|labels\na.jpg|one; two|x;y\nb.jpg|three, four|\n",
+        " text , labels ,\tfile_name\n one; two ,x;y, a.jpg\n \"three, four\" ,, b.jpg\n",
+        "file_name,text,labels\ra.jpg,one; two,x|y\rb.jpg,\"three, four\",\r",
+        "file_name,caption,label\na.jpg,one; two,x|y\nb.jpg,\"three, four\",\n",
+        "id,filename,captions,label\n1,a.jpg,one; two,x|y\n2,b.jpg,\"three, four\",\n",
+    };
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        if (i == 1)
+            continue;
+        for (int form = 0; form < 5; form++) { /* UTF-8, with a mark, UTF-16 little and big, without a mark */
+            char bytes[1024];
+            size_t n = 0;
+            const char *const mark[] = {"", "\xef\xbb\xbf", "\xff\xfe", "\xfe\xff", ""};
+            for (; mark[form][n]; n++)
+                bytes[n] = mark[form][n];
+            for (const char *p = same[i]; *p; p++) {
+                if (form == 3)
+                    bytes[n++] = '\0';
+                bytes[n++] = *p;
+                if (form == 2 || form == 4)
+                    bytes[n++] = '\0';
+            }
+            put_csv(bytes, n);
+            adah_dataset *dataset = open_good();
+            assert_int_equal(adah_dataset_count(dataset), 2);
+            assert_string_equal(adah_dataset_record(dataset, 0)->text, "one; two");
+            assert_string_equal(adah_dataset_record(dataset, 1)->text, "three, four");
+            assert_labels(dataset, 0, "x,y");
+            assert_int_equal(strstr(adah_dataset_notes(dataset), "\"label\"") != NULL, i >= 8);
+            adah_dataset_close(dataset);
+        }
+    }
+    put_csv(same[1], strlen(same[1]));
+    assert_refused(1, ADAH_ERROR_FORMAT, "metadata.csv:2: 4 fields, expected 3");
+    put_csv("\xff\xfe" "f\0i", 6);
+    assert_refused(0, ADAH_ERROR_FORMAT, "no column file_name in the header line, found \"fi\"");
+    put_csv("\xff\xfe\x00\xd8" "a\0", 6);
+    assert_refused(0, ADAH_ERROR_FORMAT, "UTF-16, but broken");
+    put_csv("name;text\n", 10);
+    assert_refused(0, ADAH_ERROR_FORMAT, "found \"name;text\"");
+}
+
+/* As a list, as lines, as both, and in CSV; what is said twice counts once. */
+static void joins_texts(void **state) {
+    (void)state;
+    static const char *const same[][2] = {
+        {"metadata.jsonl", "{\"file_name\": \"a\", \"text\": [\"one\", \"two\\nlines\", \"\", null, \"one\"], \"labels\": [\"x\", \"y\"]}\n{\"file_name\": \"b\"}\n"},
+        {"metadata.jsonl", "{\"file_name\": \"a\", \"text\": \"one\", \"labels\": \"x\"}\n{\"file_name\": \"b\"}\n"
+                           "{\"file_name\": \"a\", \"text\": \"two\\nlines\", \"labels\": [\"y\"]}\n{\"file_name\": \"a\", \"text\": \"one\"}\n"},
+        {"metadata.jsonl", "{\"file_name\": \"a\", \"captions\": [\"one\"], \"label\": [\"x\"], \"split\": \"train\"}\n"
+                           "{\"file_name\": \"a\", \"captions\": [\"two lines\"], \"label\": \"y\"}\n{\"file_name\": \"b\"}\n"},
+        {"metadata.csv", "file_name,text,labels\na,one,x\na,\"two\nlines\",y\na,,\nb,,\n"},
+    };
+    for (size_t i = 0; i < 4; i++) {
+        data_folder_put(folder.path, same[i][0], same[i][1]);
+        adah_dataset *dataset = open_good();
+        assert_int_equal(adah_dataset_count(dataset), 2);
+        const adah_record *r = adah_dataset_record(dataset, 0);
+        assert_string_equal(r->text, "one\ntwo lines");
+        assert_int_equal(r->n_texts, 2);
+        assert_labels(dataset, 0, "x,y");
+        assert_int_equal(adah_dataset_record(dataset, 1)->n_texts, 0);
+        assert_int_equal(adah_dataset_rows(dataset), i == 0 ? 2 : i == 2 ? 3 : 4);
+        assert_int_equal(adah_dataset_record(dataset, 1)->row, i == 2 ? 2 : i == 3 ? 3 : 1);
+        assert_int_equal(strstr(adah_dataset_notes(dataset), "name a file again") != NULL, i > 0);
+        adah_dataset_close(dataset);
+        if (i == 2)
+            unlink(strcat(strcpy((char[512]){0}, folder.path), "/metadata.jsonl"));
+    }
+    /* One text keeps its line breaks. */
+    data_folder_put(folder.path, "metadata.jsonl", "{\"file_name\": \"a\", \"text\": [\"two\\nlines\"]}\n");
+    adah_dataset *dataset = open_good();
+    assert_string_equal(adah_dataset_record(dataset, 0)->text, "two\nlines");
+    assert_int_equal(adah_dataset_record(dataset, 0)->n_texts, 1);
+    adah_dataset_close(dataset);
+    char many[101 * 64], *end = many;
+    for (int i = 0; i < 101; i++)
+        end += sprintf(end, "{\"file_name\": \"a\", \"text\": \"t%d\"}\n", i);
+    data_folder_put(folder.path, "metadata.jsonl", many);
+    assert_refused(1, ADAH_ERROR_FORMAT, "metadata.jsonl:101: more than 100 texts of one file");
+}
+
+/* Numbers, truths, NaN, other spellings of keys, and what is told of them. */
+static void reads_other_tools(void **state) {
+    (void)state;
+    data_folder_put(folder.path, "metadata.jsonl",
+                    "{\"file_name\": \"a\", \"labels\": 7, \"score\": NaN, \"text\": \"is NaN, -Infinity\"}\n"
+                    "{\"file_name\": \"b\", \"labels\": [7, 3.0, 0.5, true, null, \"s\"], \"box\": [-Infinity, Infinity, NaN]}\n"
+                    "{\"File_Name\": \"c\", \"LABELS\": NaN, \"text\": NaN, \"mask\": NaN, \"split\": NaN}\n"
+                    "{\"file_name\": \"d\", \"label\": 3, \"labels\": [\"own\"]}\n");
+    adah_dataset *dataset = open_good();
+    assert_int_equal(adah_dataset_count(dataset), 4);
+    assert_labels(dataset, 0, "7");
+    assert_string_equal(adah_dataset_record(dataset, 0)->text, "is NaN, -Infinity");
+    assert_labels(dataset, 1, "7,3,0.5,true,s");
+    assert_labels(dataset, 2, "");
+    assert_labels(dataset, 3, "own");
+    adah_dataset_close(dataset);
+    data_folder_put(folder.path, "metadata.jsonl", "{\"file_name\": \"a\", \"description\": \"x\", \"class\": 3}\n");
+    dataset = open_good();
+    assert_string_equal(adah_dataset_notes(dataset), "no record has a \"text\" or \"labels\"; keys passed over: \"description\", \"class\"");
+    adah_dataset_close(dataset);
+    data_folder_put(folder.path, "metadata.jsonl", "{\"file_name\": \"a\", \"text\": \"x\"}\n");
+    dataset = open_good();
+    assert_string_equal(adah_dataset_notes(dataset), "");
     adah_dataset_close(dataset);
 }
 
@@ -392,6 +513,9 @@ int main(void) {
         TEST(refuses_bad_csv),
         TEST(refuses_bad_headers),
         TEST(jsonl_comes_first),
+        TEST(reads_dialects),
+        TEST(joins_texts),
+        TEST(reads_other_tools),
         TEST(reads_many),
         TEST(reads_shared_sets),
     };

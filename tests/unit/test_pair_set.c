@@ -111,6 +111,38 @@ static void test_pixels(void **state) {
     }
 }
 
+/* Of an item with three texts one is drawn: by the stream, every one now and then; of others the words are as they are. */
+static void test_draws_texts(void **state) {
+    (void)state;
+    adah_pair_set set = vectors();
+    static const uint32_t text_word[] = {0, 1, 1, 2, 5};
+    static const size_t text_start[] = {0, 1, 3, 5}, text_first[] = {0, 0, 0, 3, 3, 3};
+    const size_t items[] = {2, 3};
+    float all[12], x[12], again[12];
+    size_t n_seen[3] = {0};
+    set.text_word = text_word;
+    set.text_start = text_start;
+    set.text_first = text_first;
+    adah_pair_set_texts(&set, items, 2, 2, all);
+    for (uint64_t stream = 0; stream < 60; stream++) {
+        adah_pair_set_draw_texts(&set, items, 2, 2, 7, stream, x);
+        adah_pair_set_draw_texts(&set, items, 2, 2, 7, stream, again);
+        assert_memory_equal(x, again, sizeof x);
+        assert_memory_equal(x + 6, all + 6, 6 * sizeof *x);
+        size_t n_found = 0;
+        for (size_t t = 0; t < 3; t++) {
+            float bag[6];
+            adah_text_bag(text_word + text_start[t], text_start[t + 1] - text_start[t], 6, bag);
+            if (!memcmp(bag, x, sizeof bag)) {
+                n_seen[t]++;
+                n_found++;
+            }
+        }
+        assert_int_equal(n_found, 1);
+    }
+    assert_true(n_seen[0] > 5 && n_seen[1] > 5 && n_seen[2] > 5);
+}
+
 static void test_bags_of_words(void **state) {
     (void)state;
     const adah_pair_set set = vectors();
@@ -280,7 +312,7 @@ int main(void) {
         cmocka_unit_test(test_images),
         cmocka_unit_test(test_given_features),
         cmocka_unit_test(test_pixels),
-        cmocka_unit_test(test_bags_of_words),
+        cmocka_unit_test(test_draws_texts), cmocka_unit_test(test_bags_of_words),
         cmocka_unit_test(test_similarity_by_hand),
         cmocka_unit_test(test_similarity_of_random_labels),
         cmocka_unit_test(test_targets),

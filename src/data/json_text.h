@@ -1,0 +1,13 @@
+/* json_text.h - JSON as other programs write it. */
+#ifndef ADAH_DATA_JSON_TEXT_H
+#define ADAH_DATA_JSON_TEXT_H
+
+#include <jansson.h>
+
+/* As json_loadb, but NaN, Infinity and -Infinity, which Python writes and JSON does not know, are taken: as empty lists, so that who
+ * wants a number or a text there sees that it is none. Errors and positions are those of the text as it stands. */
+json_t *adah_json_load(const char *bytes, size_t n_bytes, size_t flags, json_error_t *error);
+/* 1: such a number, or null: nothing is said. */
+int adah_json_is_missing(const json_t *value);
+
+#endif

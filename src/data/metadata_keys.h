@@ -1,0 +1,15 @@
+/* metadata_keys.h - what the keys of metadata mean: JSON keys and CSV columns alike, in capitals or with blanks around them too. */
+#ifndef ADAH_DATA_METADATA_KEYS_H
+#define ADAH_DATA_METADATA_KEYS_H
+
+#include "data/dataset_reader.h"
+
+typedef enum adah_key { ADAH_KEY_FILE_NAME, ADAH_KEY_TEXT, ADAH_KEY_LABELS, ADAH_KEY_SPLIT, ADAH_KEY_MASK, ADAH_N_KEYS } adah_key;
+
+/* "file_name", "text", ... */
+const char *adah_key_name(adah_key key);
+/* ADAH_N_KEYS: none of them. *rank: 0 as it is called, more for another spelling or a word that other tools use; of several keys of a
+ * record that mean the same the lowest counts. */
+adah_key adah_key_find(const char *name, size_t n_bytes, int *rank);
+
+#endif
