@@ -548,9 +548,10 @@ static enum MHD_Result take(void *context, struct MHD_Connection *c, const char 
 
 /* ---------------------------------------------------------------- the log */
 
+/* Signs of ASCII as they are, all else by its bytes: what is in UTF-8 may be a terminal's commands, too. */
 static void add_visible(serve_text *t, const char *text) {
     for (const unsigned char *p = (const unsigned char *)text; *p; p++)
-        if (*p <= ' ' || *p == 0x7f || *p == '%')
+        if (*p <= ' ' || *p >= 0x7f || *p == '%')
             serve_text_format(t, "%%%02X", *p);
         else
             serve_text_bytes(t, p, 1);
@@ -572,7 +573,9 @@ static void write_log(const exchange *x, unsigned status, double ms) {
         serve_text_string(&t, x->path ? x->path : "");
         serve_text_format(&t, ", \"status\": %u, \"bytes\": %" PRIu64 ", \"ms\": %.3f}\n", status, x->n_sent, ms);
     } else {
-        serve_text_format(&t, "%s %s %s ", time, x->peer->client, x->method[0] ? x->method : "-");
+        serve_text_format(&t, "%s %s ", time, x->peer->client);
+        add_visible(&t, x->method[0] ? x->method : "-");
+        serve_text_plain(&t, " ");
         add_visible(&t, x->path ? x->path : "-");
         serve_text_format(&t, " %u %" PRIu64 " %.3f\n", status, x->n_sent, ms);
     }

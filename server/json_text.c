@@ -118,13 +118,18 @@ int serve_is_utf8(const char *text, size_t n_bytes) {
     return 1;
 }
 
+/* The control characters beyond ASCII, U+0080 to U+009F: commands to some terminals. */
+static int is_control(const char *text, size_t n_bytes) {
+    return n_bytes >= 2 && (unsigned char)text[0] == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0;
+}
+
 /* Bytes from the beginning that stand for themselves in JSON. */
 static size_t n_plain(const char *text, size_t n_bytes) {
     size_t i = 0;
     while (i < n_bytes) {
         const unsigned char c = (unsigned char)text[i];
         const size_t n = c == '"' || c == '\\' || c < 0x20 || c == 0x7f ? 0 : c < 0x80 ? 1 : serve_utf8_length(text + i, n_bytes - i);
-        if (!n)
+        if (!n || is_control(text + i, n_bytes - i))
             break;
         i += n;
     }
@@ -138,11 +143,13 @@ void serve_text_string_n(serve_text *t, const char *text, size_t n_bytes) {
         serve_text_bytes(t, text + i, n);
         if ((i += n) == n_bytes)
             break;
+        const int is_beyond = is_control(text + i, n_bytes - i); /* its number is that of its second byte */
+        i += (size_t)is_beyond;
         const unsigned char c = (unsigned char)text[i++];
         const char escaped[] = {'\\', (char)c}, code[] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
         if (c == '"' || c == '\\')
             serve_text_bytes(t, escaped, sizeof escaped);
-        else if (c < 0x80)
+        else if (c < 0x80 || is_beyond)
             serve_text_bytes(t, code, sizeof code);
         else
             serve_text_bytes(t, "\xef\xbf\xbd", 3);

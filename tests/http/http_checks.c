@@ -588,6 +588,15 @@ static void check_limits(void) {
     http_reply_free(&r);
 }
 
+/* Control characters, also those that UTF-8 hides, reach no terminal by the log; test_serve.sh looks at it. */
+static void check_control_characters(void) {
+    raw(__LINE__, "G\x01\x1b[31mT\xc2\x9bx /healthz HTTP/1.1\r\nHost: a\r\n\r\n", 405);
+    raw(__LINE__, "GET /nowhere\x1b[2J\x7f\xc2\x9b\xff%0a%c2%85 HTTP/1.1\r\nHost: a\r\n\r\n", 404);
+    http_reply r = http_ask(port, "GET", "/nowhere%c2%9b31m%1b", "", NULL, 0);
+    CHECK(r.body && strstr(r.body, "\\u009b31m\\u001b"), "escapes: %s", r.body ? r.body : "");
+    http_reply_free(&r);
+}
+
 /* What libmicrohttpd and decoders would make too much of. */
 static void check_bombs(void) {
     static const unsigned char head[] = {255, 216, 255, 194, 0, 11, 8, 0, 64, 0, 64, 1, 1, 17, 0, 255, 196, 0, 20,
@@ -881,6 +890,7 @@ static void check_other_servers(void) {
     drop(ask(__LINE__, "POST", "/v1/reload", BEARER, "", 0, 403, "forbidden"));
     drop(ask(__LINE__, "DELETE", "/v1/items/3", "", NULL, 0, 403, "forbidden"));
     drop(GET("/v1/items/3/picture", 404, NULL));
+    check_control_characters();
     json_t *json = GET("/v1/search?text=red&k=1", 200, NULL);
     CHECK(json_is_false(json_object_get(hit(json, 0), "has_picture")), "no pictures");
     drop(json);
@@ -960,6 +970,7 @@ int main(void) {
     check_writes();
     check_repeats();
     check_limits();
+    check_control_characters();
     check_bombs();
     ask_with_many_parameters(0);
     check_openapi();

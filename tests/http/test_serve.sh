@@ -17,6 +17,7 @@ check "$HTTP_CHECKS"
 # The log is one line a request, without what was searched for.
 check grep -qE '^[0-9T:.-]+Z 127\.0\.0\.1 GET /v1/search 200 [0-9]+ [0-9.]+$' log
 check_not grep -q 'zzyzx' log
+check_not env LC_ALL=C grep -aqP '[\x00-\x09\x0b-\x1f\x7f]|\xc2[\x80-\x9f]' log
 check grep -q '{"time": "[^"]*", "client": "127.0.0.1", "method": "GET", "path": "/v1/search", "status": 200, ' log
 
 # HTTPS, where there is something to ask with.
