@@ -5,6 +5,7 @@
 #include "failure.h"
 #include "repeat.h"
 #include "server.h"
+#include "stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,24 +13,45 @@
 
 enum { ITEMS_MAX = 1000, ITEM_TEXT_BYTES_MAX = 1 << 20, ITEM_LABELS_MAX = 1000, NAME_BYTES = 64 };
 
-void serve_handle_item(serve_request *r, serve_state *state) {
+typedef struct item_answer {
+    serve_parts parts; /* first */
+    uint64_t row;
+} item_answer;
+
+static adah_code tell_item(const serve_parts *parts, size_t part, serve_text *t, adah_status *status) {
     adah_index_entry entry;
-    serve_text *t = &r->answer.text;
-    const size_t n_bytes = adah_index_bits(state->index) / 8;
-    if (!serve_read_query(r, 0, 0) || !serve_find_record(r, state, r->item, &entry))
-        return;
+    const adah_index *index = parts->state->index;
+    const size_t n_bytes = adah_index_bits(index) / 8;
+    (void)part;
+    const adah_code code = adah_index_record(index, ((const item_answer *)(const void *)parts)->row, &entry, status);
+    if (code != ADAH_OK)
+        return code;
     serve_text_plain(t, "{\"id\": ");
     serve_text_number(t, entry.id);
     serve_text_plain(t, ", ");
-    serve_add_entry(t, state->index, &entry);
-    const int has_picture = r->server->images >= 0 && serve_is_safe_name(entry.file_name);
+    serve_add_entry(t, index, &entry);
+    const int has_picture = parts->server->images >= 0 && serve_is_safe_name(entry.file_name);
     serve_text_plain(t, has_picture ? ", \"has_picture\": true, \"image_code\": "
                                     : ", \"has_picture\": false, \"image_code\": ");
     serve_text_hex(t, entry.image_code, n_bytes);
     serve_text_plain(t, ", \"text_code\": ");
     serve_text_hex(t, entry.text_code, n_bytes);
     serve_text_plain(t, "}\n");
-    r->answer.status = 200;
+    return ADAH_OK;
+}
+
+void serve_handle_item(serve_request *r, serve_state *state) {
+    adah_index_entry entry;
+    if (!serve_read_query(r, 0, 0) || !serve_find_record(r, state, r->item, &entry))
+        return;
+    item_answer *a = calloc(1, sizeof *a);
+    if (!a) {
+        serve_refuse_memory(r);
+        return;
+    }
+    *a = (item_answer){.parts = {.n_parts = 1, .add = tell_item}};
+    adah_index_find(state->index, r->item, &a->row); /* it was found just now */
+    serve_send_parts(r, state, &a->parts);
 }
 
 /* ---------------------------------------------------------------- reading items */

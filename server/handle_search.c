@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "failure.h"
 #include "server.h"
+#include "stream.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,7 +12,8 @@
 
 enum {
     EXPLAINED_MAX = 32, /* words whose weight is measured: each costs as much as encoding the text */
-    TAG_TEXTS = 50,     /* nearest texts that tags are taken from */
+    TAG_TEXTS = 50,     /* nearest texts that tags are taken from, */
+    TAG_TEXT_BYTES = 16 << 10, /* of each the beginning */
     OVERLAY_SIDE = 1024
 };
 
@@ -223,34 +225,25 @@ void serve_add_entry(serve_text *t, const adah_index *index, const adah_index_en
     serve_text_plain(t, "]");
 }
 
-/* ---------------------------------------------------------------- the answer of a search
- *
- * A thousand hits with long texts are tens of megabytes. So an answer is its parts, the beginning, the hits and the end, which are written
- * into a window: what fits into a small one is sent as it is, and of a larger answer piece after piece as it leaves. */
+/* ---------------------------------------------------------------- the answer of a search: a beginning, hits, an end */
 
 typedef struct search_answer {
-    serve_stream stream; /* first */
-    serve_server *server;
-    serve_state *state;
+    serve_parts parts; /* first */
     adah_search_result result;
     serve_text beginning;
     int with_score;
-    size_t part;   /* that is being sent */
-    uint64_t from; /* where it begins */
 } search_answer;
 
-static void free_search_answer(serve_stream *stream) {
-    search_answer *s = (search_answer *)(void *)stream;
-    serve_state_drop(s->server->service, s->state);
+static void free_search_answer(serve_parts *parts) {
+    search_answer *s = (search_answer *)(void *)parts;
     adah_search_result_free(&s->result);
     serve_text_free(&s->beginning);
-    free(s);
 }
 
 static adah_code add_hit(const search_answer *s, size_t i, serve_text *t, adah_status *status) {
     adah_index_entry entry;
     const adah_search_hit *hit = &s->result.hits[i];
-    const adah_code code = adah_index_record(s->state->index, hit->row, &entry, status);
+    const adah_code code = adah_index_record(s->parts.state->index, hit->row, &entry, status);
     if (code != ADAH_OK)
         return code;
     serve_text_plain(t, i ? ", {\"id\": " : "{\"id\": ");
@@ -260,65 +253,23 @@ static adah_code add_hit(const search_answer *s, size_t i, serve_text *t, adah_s
     if (s->with_score)
         serve_text_format(t, ", \"score\": %.6g", (double)hit->score);
     serve_text_format(t, ", \"similarity\": %.4g, ",
-                      1 - (double)hit->distance / (double)adah_index_bits(s->state->index));
-    serve_add_entry(t, s->state->index, &entry);
-    const int has_picture = s->server->images >= 0 && serve_is_safe_name(entry.file_name);
+                      1 - (double)hit->distance / (double)adah_index_bits(s->parts.state->index));
+    serve_add_entry(t, s->parts.state->index, &entry);
+    const int has_picture = s->parts.server->images >= 0 && serve_is_safe_name(entry.file_name);
     serve_text_plain(t, has_picture ? ", \"has_picture\": true}" : ", \"has_picture\": false}");
     return ADAH_OK;
 }
 
-static size_t n_parts(const search_answer *s) { return s->result.n_hits + 2; }
-
-static adah_code add_part(const search_answer *s, size_t part, serve_text *t, adah_status *status) {
+static adah_code add_part(const serve_parts *parts, size_t part, serve_text *t, adah_status *status) {
+    const search_answer *s = (const search_answer *)(const void *)parts;
     if (part == 0)
         serve_text_bytes(t, s->beginning.bytes, s->beginning.n_bytes);
     else if (part <= s->result.n_hits)
         return add_hit(s, part - 1, t, status);
     else
         serve_text_plain(t, "]}\n");
+    t->failed |= s->beginning.failed;
     return ADAH_OK;
-}
-
-static size_t write_search_answer(serve_stream *stream, uint64_t offset, char *bytes, size_t n_bytes_max) {
-    search_answer *s = (search_answer *)(void *)stream;
-    adah_status status;
-    size_t n = 0;
-    while (n < n_bytes_max && s->part < n_parts(s)) {
-        const uint64_t n_before = offset + n - s->from;
-        serve_text t = serve_text_window(bytes + n, n_bytes_max - n, n_before);
-        if (add_part(s, s->part, &t, &status) != ADAH_OK)
-            return 0;
-        n += t.n_bytes;
-        if (n_before + t.n_bytes < t.n_all)
-            break;
-        s->from += t.n_all;
-        s->part++;
-    }
-    return n;
-}
-
-/* Makes it the request's answer, or an error; takes it over. */
-static void send_search_answer(serve_request *r, search_answer *s) {
-    adah_status status;
-    char *small = malloc(SERVE_UNCOUNTED_BYTES);
-    serve_text t = serve_text_window(small, small ? SERVE_UNCOUNTED_BYTES : 0, 0);
-    int is_good = (small && !s->beginning.failed) || serve_refuse_memory(r);
-    for (size_t part = 0; part < n_parts(s) && is_good; part++)
-        is_good = add_part(s, part, &t, &status) == ADAH_OK || serve_refuse_failed(r, &status);
-    if (is_good && t.n_all > SERVE_UNCOUNTED_BYTES) {
-        r->answer.status = 200;
-        r->answer.stream = &s->stream;
-        r->answer.n_bytes = (size_t)t.n_all;
-        free(small);
-        return;
-    }
-    if (is_good) {
-        r->answer.status = 200;
-        r->answer.text = (serve_text){.bytes = small, .n_bytes = t.n_bytes, .capacity = SERVE_UNCOUNTED_BYTES};
-    } else {
-        free(small);
-    }
-    free_search_answer(&s->stream);
 }
 
 static void answer_search(serve_request *r, serve_state *state, asked *a) {
@@ -338,9 +289,10 @@ static void answer_search(serve_request *r, serve_state *state, asked *a) {
         serve_refuse_memory(r);
         return;
     }
-    *s = (search_answer){.stream = {write_search_answer, free_search_answer, result.n_hits * sizeof *result.hits},
-                         .server = r->server,
-                         .state = serve_state_keep(r->server->service, state),
+    *s = (search_answer){.parts = {.stream.n_bytes = result.n_hits * sizeof *result.hits,
+                                   .n_parts = result.n_hits + 2,
+                                   .add = add_part,
+                                   .free = free_search_answer},
                          .result = result,
                          .with_score = a->with_relaxed};
     serve_text *t = &s->beginning;
@@ -353,7 +305,7 @@ static void answer_search(serve_request *r, serve_state *state, asked *a) {
         serve_text_bytes(t, a->words.bytes, a->words.n_bytes);
     }
     serve_text_format(t, "}, \"to\": \"%s\", \"took_ms\": %.3f, \"hits\": [", side_name(q->to), milliseconds() - start);
-    send_search_answer(r, s);
+    serve_send_parts(r, state, &s->parts);
 }
 
 static void handle_search(serve_request *r, serve_state *state, int with_body) {
@@ -394,7 +346,11 @@ static int join_texts(serve_request *r, const serve_state *state, const adah_sea
         adah_status status;
         if (adah_index_record(state->index, result->hits[i].row, &entry, &status) != ADAH_OK)
             return serve_refuse_failed(r, &status);
-        serve_text_plain(&all->text, serve_is_utf8(entry.text, strlen(entry.text)) ? entry.text : "");
+        size_t n = strlen(entry.text);
+        if (n > TAG_TEXT_BYTES)
+            for (n = TAG_TEXT_BYTES; n > 0 && (entry.text[n] & 0xc0) == 0x80;) /* no half of a character */
+                n--;
+        serve_text_bytes(&all->text, entry.text, serve_is_utf8(entry.text, n) ? n : 0);
         serve_text_plain(&all->text, "\n|\n");
         all->end[all->n] = all->text.n_bytes;
         all->weight[all->n] = exp2(-(double)result->hits[i].distance / scale);

@@ -2,6 +2,9 @@
  */
 #include "failure.h"
 #include "server.h"
+#include "stream.h"
+
+#include <stdlib.h>
 
 enum { LABELS_TOLD = 200 };
 
@@ -29,15 +32,11 @@ void serve_handle_metrics(serve_request *r, serve_state *state) {
 
 static const char *truth(int is_true) { return is_true ? "true" : "false"; }
 
-void serve_handle_info(serve_request *r, serve_state *state) {
-    const serve_options *o = &r->server->options;
-    serve_text *t = &r->answer.text;
-    adah_status status;
+static adah_code tell_collection(const serve_state *state, serve_text *t, adah_status *status) {
     char *json;
-    if (adah_index_stats(state->index, &json, &status) != ADAH_OK) {
-        serve_refuse_failed(r, &status);
-        return;
-    }
+    const adah_code code = adah_index_stats(state->index, &json, status);
+    if (code != ADAH_OK)
+        return code;
     json_t *stats = json_loads(json, 0, NULL);
     adah_free(json);
     serve_text_format(
@@ -52,19 +51,39 @@ void serve_handle_info(serve_request *r, serve_state *state) {
         (long long)json_integer_value(json_object_get(stats, "n_image_codes")),
         (long long)json_integer_value(json_object_get(stats, "n_text_codes")));
     json_decref(stats);
-    const size_t n_labels = adah_index_label_count(state->index);
-    for (uint32_t i = 0; i < n_labels && i < LABELS_TOLD; i++) {
-        const char *name = adah_index_label_name(state->index, i);
-        serve_text_plain(t, i ? ", " : "");
+    return ADAH_OK;
+}
+
+/* The collection, its labels, the limits. */
+static adah_code tell_info(const serve_parts *parts, size_t part, serve_text *t, adah_status *status) {
+    const serve_options *o = &parts->server->options;
+    if (part == 0)
+        return tell_collection(parts->state, t, status);
+    if (part < parts->n_parts - 1) {
+        const char *name = adah_index_label_name(parts->state->index, (uint32_t)part - 1);
+        serve_text_plain(t, part > 1 ? ", " : "");
         serve_text_string(t, name ? name : "");
+        return ADAH_OK;
     }
     serve_text_format(
         t,
         "]}, \"has_pictures\": %s, \"can_write\": %s, \"limits\": {\"k_max\": %zu, \"body_bytes_max\": %zu, "
         "\"memory_bytes_max\": %zu, \"pixels_max\": %llu}}\n",
-        truth(r->server->images >= 0), truth(o->token != NULL), o->k_max, o->body_bytes_max,
-        o->memory_bytes_max, (unsigned long long)o->pixels_max);
-    r->answer.status = 200;
+        truth(parts->server->images >= 0), truth(o->token != NULL), o->k_max, o->body_bytes_max, o->memory_bytes_max,
+        (unsigned long long)o->pixels_max);
+    return ADAH_OK;
+}
+
+void serve_handle_info(serve_request *r, serve_state *state) {
+    const size_t n_labels = adah_index_label_count(state->index);
+    serve_parts *parts = calloc(1, sizeof *parts);
+    if (!parts) {
+        serve_refuse_memory(r);
+        return;
+    }
+    parts->n_parts = 2 + (n_labels < LABELS_TOLD ? n_labels : LABELS_TOLD);
+    parts->add = tell_info;
+    serve_send_parts(r, state, parts);
 }
 
 void serve_handle_reload(serve_request *r, serve_state *state) {

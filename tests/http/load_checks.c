@@ -324,12 +324,49 @@ static void check_long_answer(void) {
     http_reply_free(&r);
 }
 
+/* Likewise one long item, and labels that are told of the whole collection. */
+static void check_long_item(void) {
+    enum { LONG_TEXT = 300000, LONG_LABEL = 150000 };
+    char *text = malloc(LONG_TEXT + 1), *label = malloc(LONG_LABEL + 1), *body;
+    memset(text, 'r', LONG_TEXT);
+    memcpy(text, "red disc ", 9);
+    text[LONG_TEXT] = '\0';
+    memset(label, 'l', LONG_LABEL);
+    label[LONG_LABEL] = '\0';
+    if (asprintf(&body, "{\"items\": [{\"id\": 5000, \"text\": \"%s\", \"labels\": [\"%s\"]}]}", text, label) < 0)
+        exit(1);
+    int status = ask("POST", "/v1/items", WRITE, body);
+    CHECK(status == 201, "a long item: %d", status);
+    http_reply r = http_ask(port, "GET", "/v1/items/5000", "", NULL, 0);
+    json_t *item = r.status == 200 ? json_loadb(r.body, r.n_body, 0, NULL) : NULL;
+    const char *told = json_string_value(json_object_get(item, "text"));
+    CHECK(told && !strcmp(told, text), "the text of a long item: %d", r.status);
+    told = json_string_value(json_array_get(json_object_get(item, "labels"), 0));
+    CHECK(told && !strcmp(told, label), "the label of a long item");
+    json_decref(item);
+    http_reply_free(&r);
+    r = http_ask(port, "GET", "/v1/info", "", NULL, 0);
+    json_t *info = r.status == 200 ? json_loadb(r.body, r.n_body, 0, NULL) : NULL, *labels = json_object_get(json_object_get(info, "index"), "labels");
+    size_t i, n_found = 0;
+    json_t *value;
+    json_array_foreach(labels, i, value) n_found += !strcmp(json_string_value(value), label);
+    CHECK(n_found == 1, "%zu of %zu labels are the long one: %d", n_found, json_array_size(labels), r.status);
+    json_decref(info);
+    http_reply_free(&r);
+    status = ask("POST", "/v1/tags", HEAD "Content-Type: application/json\r\n", "{\"id\": 5000}");
+    CHECK(status == 409, "tags by an item without a picture's code: %d", status);
+    free(text);
+    free(label);
+    free(body);
+}
+
 /* Readers that ask for a long answer each and then read nothing. */
 static void check_slow_readers(http_child server) {
     int fd[N_READERS];
     const int few_bytes = 2048;
     add_long_texts();
     check_long_answer();
+    check_long_item();
     const long before = resident_kilobytes(server.pid);
     for (int i = 0; i < N_READERS; i++) {
         fd[i] = http_connect(port);
