@@ -54,9 +54,9 @@ static void print_profile(const adah_encode_profile *p) {
 static int print_json(const adah_dataset *dataset, const adah_codes *codes, const char *prefix, const adah_encode_profile *p) {
     const char *bad;
     const size_t n_bad = adah_dataset_skipped(dataset, &bad);
-    json_t *out = json_pack("{s:I, s:I, s:I, s:o, s:I, s:o, s:s}", "n", (json_int_t)codes->n, "n_bits", (json_int_t)codes->n_bits,
-                            "n_skipped", (json_int_t)codes->n_skipped, "skipped", cli_reasons_json(codes->reasons), "n_records_bad",
-                            (json_int_t)n_bad, "records_bad", cli_reasons_json(bad), "prefix", prefix);
+    json_t *out = json_pack("{s:I, s:I, s:I, s:o, s:I, s:I, s:o, s:s}", "n", (json_int_t)codes->n, "n_bits", (json_int_t)codes->n_bits,
+                            "n_skipped", (json_int_t)codes->n_skipped, "skipped", cli_reasons_json(codes->reasons), "n_texts_unknown",
+                            (json_int_t)codes->n_texts_unknown, "n_records_bad", (json_int_t)n_bad, "records_bad", cli_reasons_json(bad), "prefix", prefix);
     if (p) {
         stage stages[N_STAGES];
         list_stages(p, stages);
@@ -121,6 +121,7 @@ static int run(int argc, char **argv) {
         result = print_json(dataset, &codes, out, o.profile);
     } else if (done == ADAH_OK) {
         cli_print_skipped(dataset, codes.n_skipped, codes.reasons);
+        cli_print_unknown_texts(codes.n_texts_unknown, codes.n);
         printf("%zu pairs, %zu bits: %s.image.npy, %s.text.npy, %s.ids\n", codes.n, codes.n_bits, out, out, out);
         if (profiled)
             print_profile(&profile);

@@ -61,6 +61,7 @@ static void print_counts(const index_options *o, const adah_dataset *dataset, co
         printf(", %" PRIu64 " left out as bad or unreadable", n_left_out);
     printf("\n");
     cli_print_skipped(dataset, (size_t)counts->n_unreadable, counts->reasons);
+    cli_print_unknown_texts((size_t)counts->n_texts_unknown, (size_t)(counts->n_added + counts->n_replaced));
 }
 
 static int create_or_add(const index_options *o, int is_add) {

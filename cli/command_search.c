@@ -1,4 +1,5 @@
 /* command_search.c - adah search, adah index search. */
+#include "left_out.h"
 #include "options.h"
 
 #include <inttypes.h>
@@ -13,6 +14,7 @@ const cli_command cli_search = {
     "search", "Find images by words, words by image, or like by like.", "",
     "A text query answers with images and an image query with texts, unless --to says otherwise. --id asks with a record\n"
     "of the index and leaves that record out. Answers are exact: the nearest by Hamming distance, ties in order of id.\n"
+    "Words that the model does not know are passed over, and told on standard error.\n"
     "\n"
     "Examples:\n"
     "  adah search --model photos.safetensors --index photos.adah --text 'boat on a lake'\n"
@@ -105,7 +107,7 @@ static adah_code print_hits(const adah_index *index, const adah_search_result *r
 
 /* ---------------------------------------------------------------- the query's code */
 
-static adah_code encode_record(adah_encoder *encoder, const query *q, uint8_t *code, adah_status *status) {
+static adah_code encode_record(const adah_model *model, adah_encoder *encoder, const query *q, uint8_t *code, adah_status *status) {
     adah_dataset *dataset;
     adah_code done = adah_dataset_open(q->data, NULL, &dataset, status);
     if (done != ADAH_OK)
@@ -115,6 +117,8 @@ static adah_code encode_record(adah_encoder *encoder, const query *q, uint8_t *c
         i++;
     if (i < adah_dataset_count(dataset)) {
         done = adah_encode_record(encoder, dataset, i, q->by, code, status);
+        if (done == ADAH_OK && q->by == ADAH_TEXT)
+            cli_print_unknown_words(model, adah_dataset_record(dataset, i)->text);
     } else {
         done = status->code = ADAH_ERROR_ARGUMENT;
         snprintf(status->message, sizeof status->message, "%.400s: no record with the file_name \"%.400s\"", q->data, q->record);
@@ -123,10 +127,13 @@ static adah_code encode_record(adah_encoder *encoder, const query *q, uint8_t *c
     return done;
 }
 
-static adah_code encode(adah_encoder *encoder, const query *q, uint8_t *code, adah_status *status) {
-    return q->text    ? adah_encode_text(encoder, q->text, code, status)
-           : q->image ? adah_encode_image_file(encoder, q->image, code, status)
-                      : encode_record(encoder, q, code, status);
+static adah_code encode(const adah_model *model, adah_encoder *encoder, const query *q, uint8_t *code, adah_status *status) {
+    if (!q->text)
+        return q->image ? adah_encode_image_file(encoder, q->image, code, status) : encode_record(model, encoder, q, code, status);
+    const adah_code done = adah_encode_text(encoder, q->text, code, status);
+    if (done == ADAH_OK)
+        cli_print_unknown_words(model, q->text);
+    return done;
 }
 
 /* The stored code of a record of the index; the record itself is not looked for. */
@@ -246,7 +253,7 @@ static adah_code search(const char *model_path, const adah_index *index, const q
         if (code == ADAH_OK)
             code = adah_encoder_create(model, &encoder, status);
         if (code == ADAH_OK)
-            code = encode(encoder, q, query_code, status);
+            code = encode(model, encoder, q, query_code, status);
         if (code == ADAH_OK && l->options.n_rerank)
             l->options.relaxed = adah_encoder_relaxed(encoder);
     }

@@ -31,6 +31,24 @@ void cli_print_skipped(const adah_dataset *dataset, size_t n_unreadable, const c
         print_left_out(n_unreadable, n_unreadable == 1 ? "record whose image cannot be read" : "records whose image cannot be read", reasons);
 }
 
+void cli_print_unknown_texts(size_t n_unknown, size_t n) {
+    if (n_unknown)
+        printf("note: %zu of %zu texts have no word that the model knows; words find their records by the image alone\n", n_unknown, n);
+}
+
+void cli_print_unknown_words(const adah_model *model, const char *text) {
+    adah_text_word *words;
+    size_t n = 0, n_told = 0;
+    if (adah_model_words(model, text, &words, &n, NULL) != ADAH_OK)
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (!words[i].is_known && words[i].first == i) /* the same word once */
+            fprintf(stderr, "%s%.*s", n_told++ ? ", " : "adah: unknown to the model and passed over: ", (int)words[i].n_bytes, text + words[i].offset);
+    if (n_told)
+        fputc('\n', stderr);
+    adah_free(words);
+}
+
 json_t *cli_reasons_json(const char *reasons) {
     json_t *list = json_array();
     while (*reasons) {

@@ -336,6 +336,7 @@ typedef struct adah_codes {
     size_t *record;          /* n record numbers of the data set, ascending */
     size_t n_skipped;        /* records left out */
     char reasons[ADAH_REASONS_BYTES]; /* why the first few were, a line each; "" when none */
+    size_t n_texts_unknown;  /* records whose text has no word that the model knows: the codes of their texts are all the same */
 } adah_codes;
 /* Where the time of an encoding went. The seconds of the stages are summed over the threads: together n_threads * seconds. */
 typedef struct adah_encode_profile {
@@ -375,6 +376,7 @@ typedef struct adah_index_add_counts {
     uint64_t n_added, n_replaced;
     uint64_t n_unreadable;            /* left out because their image cannot be read; bad ones: adah_dataset_skipped */
     char reasons[ADAH_REASONS_BYTES]; /* why the first few were, a line each; "" when none */
+    uint64_t n_texts_unknown;         /* as in adah_codes */
 } adah_index_add_counts;
 /* Publishes an index of all records of a data set: both codes, file name, text, labels of each. Ids: 0, 1, 2, ... Counts: may be
  * NULL. A file that is there is replaced only by what can take its place, unless `replace` is 1: ADAH_ERROR_MISMATCH when it is

@@ -612,3 +612,19 @@ adah_code adah_vocabulary_words(const adah_vocabulary *vocabulary, const char *t
     adah_memory_free(l.first);
     return code;
 }
+
+const char *adah_vocabulary_why_none(const char *text) {
+    const int32_t n = (int32_t)strlen(text); /* at most TEXT_BYTES_MAX, or it was refused before */
+    int n_letters = 0, longest = 0, has_digit = 0;
+    for (int32_t i = 0; i < n;) {
+        UChar32 c;
+        U8_NEXT(text, i, n, c);
+        n_letters = c > 0 && u_isalpha(c) ? n_letters + 1 : 0;
+        longest = n_letters > longest ? n_letters : longest;
+        has_digit |= c > 0 && u_isdigit(c);
+    }
+    return longest > WORD_UNITS_MAX ? "what is in it is too long for words"
+           : longest                ? "its words are stop words, which say too little to search by"
+           : has_digit              ? "there are numbers in it, but no word"
+                                    : "there is no word in it";
+}

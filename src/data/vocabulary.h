@@ -39,6 +39,9 @@ size_t adah_vocabulary_texts(const adah_vocabulary *vocabulary);                
 adah_code adah_vocabulary_lookup(const adah_vocabulary *vocabulary, const char *text, uint32_t **ids, size_t *n_ids,
                                  size_t *n_unknown, adah_status *status);
 
+/* Why a text without known or unknown words has none: there is nothing in it, numbers alone, stop words alone. A phrase for a message. */
+const char *adah_vocabulary_why_none(const char *text);
+
 /* The words of a text one by one as they stand in it; see adah_model_words. */
 adah_code adah_vocabulary_words(const adah_vocabulary *vocabulary, const char *text, adah_text_word **words, size_t *n_words,
                                 adah_status *status);

@@ -30,6 +30,7 @@ typedef struct side_run {
     uint8_t *code;                         /* of all records */
     float *real;                           /* NULL: not wanted */
     uint8_t *has_image;                    /* cleared where a picture cannot be read */
+    uint8_t *unknown;                      /* set where a text has no word that is known */
     pthread_mutex_t lock;                  /* of the rest */
     adah_reasons unreadable;               /* by the record's number */
     adah_stage_times times;
@@ -72,7 +73,7 @@ static adah_code leave_out(side_run *run, size_t record, const adah_status *faul
     return ADAH_OK;
 }
 
-static adah_code fill_words(const side_run *run, adah_picture_worker *w, size_t record, float *x,
+static adah_code fill_words(side_run *run, adah_picture_worker *w, size_t record, float *x,
                             adah_status *status) {
     const double start = adah_clock_seconds();
     uint32_t *words;
@@ -82,6 +83,8 @@ static adah_code fill_words(const side_run *run, adah_picture_worker *w, size_t 
                                     status));
     adah_text_bag(words, n_words, run->input.item.dim[0], x);
     adah_memory_free(words);
+    if (n_words == 0)
+        run->unknown[record] = 1;
     w->times.normalise += adah_clock_seconds() - start;
     return ADAH_OK;
 }
@@ -148,12 +151,13 @@ static adah_code run_side(side_run *run, adah_progress progress, size_t *n_threa
 }
 
 /* Takes out the records without an image. */
-static void close_up(adah_codes *c, const uint8_t *has_image) {
+static void close_up(adah_codes *c, const uint8_t *has_image, const uint8_t *unknown) {
     const size_t n_bytes = c->n_bits / 8;
     size_t k = 0;
     for (size_t i = 0; i < c->n; i++) {
         if (!has_image[i])
             continue;
+        c->n_texts_unknown += unknown[i];
         c->record[k] = i;
         memmove(c->image + k * n_bytes, c->image + i * n_bytes, n_bytes);
         memmove(c->text + k * n_bytes, c->text + i * n_bytes, n_bytes);
@@ -183,7 +187,7 @@ static void set_input(side_run *run) {
     }
 }
 
-static adah_code encode_sides(const adah_encode_source *source, uint8_t *has_image, adah_progress progress,
+static adah_code encode_sides(const adah_encode_source *source, uint8_t *has_image, uint8_t *unknown, adah_progress progress,
                               adah_codes *c, adah_stage_times *times, size_t *n_threads, adah_status *status) {
     for (int m = ADAH_TEXT; m >= ADAH_IMAGE; m--) { /* texts are soon done */
         const int is_image = m == ADAH_IMAGE;
@@ -191,6 +195,7 @@ static adah_code encode_sides(const adah_encode_source *source, uint8_t *has_ima
                         .state = &source->model->state,
                         .modality = (adah_modality)m,
                         .has_image = has_image,
+                        .unknown = unknown,
                         .code = is_image ? c->image : c->text,
                         .real = is_image ? c->image_real : c->text_real};
         set_input(&run);
@@ -209,8 +214,8 @@ adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, ad
     const size_t n = adah_dataset_count(source->dataset);
     adah_codes c;
     ADAH_TRY(adah_codes_allocate(&c, n, (size_t)source->model->state.config.n_bits, keep_real, status));
-    uint8_t *has_image = adah_memory_alloc(n);
-    adah_code code = has_image ? ADAH_OK : adah_fail_memory(status, n);
+    uint8_t *has_image = adah_memory_alloc(n), *unknown = adah_memory_zeroed(n, 1);
+    adah_code code = has_image && unknown ? ADAH_OK : adah_fail_memory(status, n);
     if (code == ADAH_OK) {
         memset(has_image, 1, n);
         if (source->store->n) {
@@ -218,14 +223,15 @@ adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, ad
             c.n_skipped = source->store->n_missing;
             snprintf(c.reasons, sizeof c.reasons, "%s", source->store->missing);
         }
-        code = encode_sides(source, has_image, progress, &c, times, n_threads, status);
+        code = encode_sides(source, has_image, unknown, progress, &c, times, n_threads, status);
     }
     if (code == ADAH_OK) {
-        close_up(&c, has_image);
+        close_up(&c, has_image, unknown);
         *codes = c;
     } else {
         adah_codes_free(&c);
     }
     adah_memory_free(has_image);
+    adah_memory_free(unknown);
     return code;
 }

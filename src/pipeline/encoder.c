@@ -82,7 +82,7 @@ adah_code adah_encode_text(adah_encoder *e, const char *text, uint8_t *code, ada
     adah_memory_free(ids);
     if (n_ids == 0)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "\"%.200s\": %s", text,
-                         e->n_unknown ? "none of its words is in the model's vocabulary" : "there is no word in it");
+                         e->n_unknown ? "none of its words is in the model's vocabulary" : adah_vocabulary_why_none(text));
     ADAH_TRY(adah_graph_forward(e->text->graph, status));
     pack(e, &e->text->text, code);
     return ADAH_OK;

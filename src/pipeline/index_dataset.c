@@ -80,7 +80,8 @@ static adah_code build(const adah_dataset *dataset, const adah_codes *codes, con
 }
 
 static adah_index_add_counts count(uint64_t n_added, uint64_t n_replaced, const adah_codes *codes) {
-    adah_index_add_counts counts = {.n_added = n_added, .n_replaced = n_replaced, .n_unreadable = codes->n_skipped};
+    adah_index_add_counts counts = {.n_added = n_added, .n_replaced = n_replaced, .n_unreadable = codes->n_skipped,
+                                    .n_texts_unknown = codes->n_texts_unknown};
     memcpy(counts.reasons, codes->reasons, sizeof counts.reasons);
     return counts;
 }
