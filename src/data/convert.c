@@ -85,6 +85,7 @@ static adah_code describe(const adah_field_set *set, adah_picture_set *to, size_
         label[k] = set->labels.text[record->label[k]];
     const adah_picture_record described = {.file_name = record->file_name,
                                            .text = record->text,
+                                           .n_texts = record->n_texts,
                                            .label = label,
                                            .n_labels = record->n_labels,
                                            .split = record->split};

@@ -44,6 +44,7 @@ adah_code adah_field_set_add(adah_field_set *set, const char *file_name, const c
         return adah_fail_memory(status, 2 * set->capacity * sizeof *set->record);
     adah_record record = {.file_name = copy_utf8(&set->arena, file_name, strlen(file_name)),
                           .text = copy_utf8(&set->arena, text, n_text),
+                          .n_texts = 1,
                           .split = ADAH_SPLIT_TRAIN};
     if (!record.file_name || !record.text)
         return adah_fail_memory(status, strlen(file_name) + n_text);

@@ -46,7 +46,8 @@ adah_code adah_read_coco(const adah_field_source *source, adah_field_set *set, a
  * the file name leads out of the folder or was seen before. */
 adah_code adah_field_set_add(adah_field_set *set, const char *file_name, const char *text, size_t n_text,
                              adah_status *status);
-/* Gives the last record its labels, numbers of set->labels. */
+/* (A reader may set n_texts of the last record: of several texts, a line each; and its split.)
+ * Gives the last record its labels, numbers of set->labels. */
 adah_code adah_field_set_label(adah_field_set *set, const uint32_t *label, size_t n_labels, adah_status *status);
 /* The number of a label by its name (Latin-1 or UTF-8), added when new. */
 adah_code adah_field_set_name_label(adah_field_set *set, const char *name, size_t n_bytes, uint32_t *label,

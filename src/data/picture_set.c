@@ -109,6 +109,22 @@ adah_code adah_picture_set_link(const adah_picture_set *set, const char *name, c
     return code;
 }
 
+/* The text, or the list of its lines; NULL: memory, or not UTF-8. */
+static json_t *texts_of(const adah_picture_record *record) {
+    if (record->n_texts < 2)
+        return json_string(record->text);
+    json_t *list = json_array();
+    for (const char *line = record->text; list && *line;) {
+        const size_t width = strcspn(line, "\n");
+        if (json_array_append_new(list, json_stringn(line, width)) != 0) {
+            json_decref(list);
+            return NULL;
+        }
+        line += width + (line[width] == '\n');
+    }
+    return list;
+}
+
 adah_code adah_picture_set_describe(adah_picture_set *set, const adah_picture_record *record, adah_status *status) {
     json_t *labels = json_array();
     static const char *const split_name[] = {
@@ -116,7 +132,7 @@ adah_code adah_picture_set_describe(adah_picture_set *set, const adah_picture_re
     int failed = !labels;
     for (size_t i = 0; i < record->n_labels && !failed; i++)
         failed = json_array_append_new(labels, json_string(record->label[i])) != 0;
-    json_t *root = json_pack("{s:s, s:s, s:o, s:s}", "file_name", record->file_name, "text", record->text, "labels",
+    json_t *root = json_pack("{s:s, s:o, s:o, s:s}", "file_name", record->file_name, "text", texts_of(record), "labels",
                              labels, "split", split_name[record->split]);
     if (root && record->extra_key)
         failed |= json_object_set_new(root, record->extra_key, json_string(record->extra)) != 0;

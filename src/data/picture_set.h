@@ -27,6 +27,7 @@ typedef struct adah_picture_record {
     size_t n_labels;
     adah_split split;
     const char *extra_key, *extra; /* one more string, as "mask" with the path of the mask; NULL: none */
+    size_t n_texts;                /* more than 1: so many texts, a line each, are written as a list */
 } adah_picture_record;
 adah_code adah_picture_set_describe(adah_picture_set *set, const adah_picture_record *record, adah_status *status);
 

@@ -1,42 +1,47 @@
 /* read_coco.c - MS-COCO (Lin et al. 2014): annotations/captions_PART.json with annotations/instances_PART.json for
- * one part or several (train2017, val2017), the pictures in folders PART.
+ * one part or several (train2017, val2017), the pictures in folders PART; and such files as other programs write them: ids as texts,
+ * no instances, a byte order mark, NaN, pictures named with their folder.
  *
  * A file of instances is half a gigabyte, nearly all of it outlines that nobody wants here. So the top object is
  * taken apart by hand and jansson reads one element of its lists at a time.
  *
- * The text of a record is all of its captions, one after the other; its labels are the categories of its instances.
- * Those without a label or a caption are left out. Split: parts whose names begin with "val" or "test" are queries,
+ * A record has all captions of its picture as texts; its labels are the categories of its instances.
+ * Those without a caption are left out, and where there are instances those without a label. Split: parts whose names begin with "val" or "test" are queries,
  * where there are others. */
 #include "data/field_set.h"
 #include "base/file.h"
 #include "base/foreign_file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/dataset_reader.h"
+#include "data/json_text.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAME_BYTES = 256, REPORT_BYTES = 16 << 20 };
+enum { NAME_BYTES = 256, PATH_BYTES = 2048, REPORT_BYTES = 16 << 20 };
 #define CAPTIONS "captions_"
 #define INSTANCES "instances_"
 
+/* Ids are numbered as they come: they may be numbers or texts. */
 typedef struct picture {
-    json_int_t id;
+    uint32_t id;
     const char *name;
     size_t order; /* in the file */
 } picture;
 
 /* A caption or an instance: what belongs to a picture. */
 typedef struct mark {
-    json_int_t picture, category;
+    uint32_t picture, category;
     const char *caption;
     size_t order;
 } mark;
 
 typedef struct category {
-    json_int_t id;
+    uint32_t id;
     const char *name;
 } category;
 
@@ -46,6 +51,8 @@ typedef struct reading {
     picture *picture;
     mark *caption, *instance;
     category *category;
+    adah_string_table picture_ids, category_ids; /* of the part */
+    int has_instances;                           /* 1: labels are to be had */
     size_t n_pictures, n_captions, n_instances, n_categories;
     size_t picture_capacity, caption_capacity, instance_capacity, category_capacity;
 } reading;
@@ -83,8 +90,7 @@ static int take(cursor *c, char wanted) {
 /* The value that begins here. */
 static adah_code read_value(cursor *c, json_t **value, adah_status *status) {
     json_error_t error;
-    *value =
-        json_loadb(c->bytes + c->offset, c->n_bytes - c->offset, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error);
+    *value = adah_json_load(c->bytes + c->offset, c->n_bytes - c->offset, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error);
     if (!*value && json_error_code(&error) == json_error_out_of_memory)
         return adah_fail_memory(status, c->n_bytes - c->offset);
     if (!*value)
@@ -143,6 +149,8 @@ static adah_code read_json(reading *r, const char *path, const char *const *keys
     ADAH_TRY(adah_file_open_map(path, &c.map, status));
     c.bytes = (const char *)c.map.bytes;
     c.n_bytes = c.map.n_bytes;
+    if (c.n_bytes >= 3 && memcmp(c.bytes, "\xef\xbb\xbf", 3) == 0)
+        c.offset = 3; /* a byte order mark */
     unsigned seen = 0;
     const char *foreign = peek(&c) == '{' ? NULL : adah_foreign_file(c.map.bytes, c.n_bytes);
     adah_code code = take(&c, '{') ? ADAH_OK
@@ -161,15 +169,22 @@ static adah_code read_json(reading *r, const char *path, const char *const *keys
     return code;
 }
 
-static adah_code take_integer(const json_t *object, const char *key, const cursor *at, json_int_t *value,
-                              adah_status *status) {
+/* The number of an id: 7, 7.0 and "7" are the same. */
+static adah_code take_id(const json_t *object, const char *key, const cursor *at, adah_string_table *ids, uint32_t *id, adah_status *status) {
+    char digits[32];
     const json_t *found = json_object_get(object, key);
-    if (!json_is_integer(found))
+    const double real = json_is_real(found) ? json_real_value(found) : 0.5;
+    if (json_is_integer(found))
+        snprintf(digits, sizeof digits, "%lld", (long long)json_integer_value(found));
+    else if (fabs(real) < 1e15 && real == floor(real))
+        snprintf(digits, sizeof digits, "%.0f", real);
+    else if (!json_is_string(found))
         return adah_fail(status, ADAH_ERROR_FORMAT,
-                         "%s: element that ends at byte %zu: expected a whole number \"%s\"", at->path, at->offset,
+                         "%s: element that ends at byte %zu: expected a whole number or a string \"%s\"", at->path, at->offset,
                          key);
-    *value = json_integer_value(found);
-    return ADAH_OK;
+    const char *text = json_is_string(found) ? json_string_value(found) : digits;
+    *id = adah_string_table_add(ids, text, strlen(text));
+    return *id == ADAH_STRING_NONE ? adah_fail_memory(status, strlen(text) + 1) : ADAH_OK;
 }
 
 /* A copy in the arena of the set. */
@@ -189,7 +204,7 @@ static adah_code use_captions(reading *r, const char *key, const json_t *element
                               adah_status *status) {
     if (strcmp(key, "images") == 0) {
         picture found = {.order = r->n_pictures};
-        ADAH_TRY(take_integer(element, "id", at, &found.id, status));
+        ADAH_TRY(take_id(element, "id", at, &r->picture_ids, &found.id, status));
         ADAH_TRY(take_string(r, element, "file_name", at, &found.name, status));
         if (!adah_memory_grow((void **)&r->picture, &r->picture_capacity, r->n_pictures, sizeof found))
             return adah_fail_memory(status, 2 * r->picture_capacity * sizeof found);
@@ -197,7 +212,9 @@ static adah_code use_captions(reading *r, const char *key, const json_t *element
         return ADAH_OK;
     }
     mark found = {.order = r->n_captions};
-    ADAH_TRY(take_integer(element, "image_id", at, &found.picture, status));
+    if (adah_json_is_missing(json_object_get(element, "caption")))
+        return ADAH_OK; /* a note of another kind, or a caption that nobody wrote */
+    ADAH_TRY(take_id(element, "image_id", at, &r->picture_ids, &found.picture, status));
     ADAH_TRY(take_string(r, element, "caption", at, &found.caption, status));
     if (!adah_memory_grow((void **)&r->caption, &r->caption_capacity, r->n_captions, sizeof found))
         return adah_fail_memory(status, 2 * r->caption_capacity * sizeof found);
@@ -209,7 +226,7 @@ static adah_code use_instances(reading *r, const char *key, const json_t *elemen
                                adah_status *status) {
     if (strcmp(key, "categories") == 0) {
         category found = {0};
-        ADAH_TRY(take_integer(element, "id", at, &found.id, status));
+        ADAH_TRY(take_id(element, "id", at, &r->category_ids, &found.id, status));
         ADAH_TRY(take_string(r, element, "name", at, &found.name, status));
         if (!adah_memory_grow((void **)&r->category, &r->category_capacity, r->n_categories, sizeof found))
             return adah_fail_memory(status, 2 * r->category_capacity * sizeof found);
@@ -217,8 +234,8 @@ static adah_code use_instances(reading *r, const char *key, const json_t *elemen
         return ADAH_OK;
     }
     mark found = {.order = r->n_instances};
-    ADAH_TRY(take_integer(element, "image_id", at, &found.picture, status));
-    ADAH_TRY(take_integer(element, "category_id", at, &found.category, status));
+    ADAH_TRY(take_id(element, "image_id", at, &r->picture_ids, &found.picture, status));
+    ADAH_TRY(take_id(element, "category_id", at, &r->category_ids, &found.category, status));
     if (!adah_memory_grow((void **)&r->instance, &r->instance_capacity, r->n_instances, sizeof found))
         return adah_fail_memory(status, 2 * r->instance_capacity * sizeof found);
     r->instance[r->n_instances++] = found;
@@ -240,7 +257,7 @@ static void sort_marks(mark *m, size_t n) {
 }
 
 /* The first mark of the picture, or where it would be. */
-static size_t find_first(const mark *m, size_t n, json_int_t picture_id) {
+static size_t find_first(const mark *m, size_t n, uint32_t picture_id) {
     size_t low = 0, high = n;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
@@ -253,7 +270,7 @@ static size_t find_first(const mark *m, size_t n, json_int_t picture_id) {
 }
 
 /* The labels of a picture, each once: *label is memory that the caller frees, whatever is returned. */
-static adah_code find_labels(reading *r, json_int_t id, const char *path, uint32_t **label, size_t *n_labels,
+static adah_code find_labels(reading *r, uint32_t id, const char *path, uint32_t **label, size_t *n_labels,
                              adah_status *status) {
     *n_labels = 0;
     *label = adah_memory_zeroed(r->n_categories, sizeof **label);
@@ -267,8 +284,8 @@ static adah_code find_labels(reading *r, json_int_t id, const char *path, uint32
             k++;
         if (k == r->n_categories)
             return adah_fail(status, ADAH_ERROR_FORMAT,
-                             "%s: an instance of image %lld is of category %lld, expected one of \"categories\"",
-                             path, (long long)id, (long long)r->instance[i].category);
+                             "%s: an instance of image %s is of category %s, expected one of \"categories\"",
+                             path, r->picture_ids.text[id], r->category_ids.text[r->instance[i].category]);
         ADAH_TRY(
             adah_field_set_name_label(r->set, r->category[k].name, strlen(r->category[k].name), &number, status));
         while (j < *n_labels && (*label)[j] != number)
@@ -279,35 +296,89 @@ static adah_code find_labels(reading *r, json_int_t id, const char *path, uint32
     return ADAH_OK;
 }
 
-static adah_code add_picture(reading *r, const picture *p, const char *part, const char *path, adah_split split,
+/* Whether set->pictures/folder/name is there; -1: memory. */
+static int is_there(const adah_field_set *set, const char *folder, const char *name) {
+    char inside[PATH_BYTES];
+    const int n = snprintf(inside, sizeof inside, "%s%s%s", folder, *folder ? "/" : "", name);
+    char *path = n > 0 && (size_t)n < sizeof inside ? adah_file_join(set->pictures, inside) : adah_memory_text("");
+    const int found = !path ? -1 : *path && adah_file_exists(path);
+    adah_memory_free(path);
+    return found;
+}
+
+/* Where a picture lies in the folder of the pictures: as it is named, in a folder named as its part, or by the last part of its name in
+ * either; as the part's folder says where it is nowhere. */
+static adah_code place_picture(const adah_field_set *set, const picture *p, const char *part, int has_folder, adah_text *place, adah_status *status) {
+    char named[PATH_BYTES];
+    snprintf(named, sizeof named, "%s", p->name);
+    for (char *c = named; *c; c++)
+        if (*c == '\\')
+            *c = '/'; /* as Windows has it */
+    const char *name = named;
+    while (strncmp(name, "./", 2) == 0)
+        name += 2;
+    const char *last = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
+    const struct {
+        const char *folder, *name;
+    } places[] = {{has_folder ? part : "", name}, {"", name}, {part, name}, {part, last}, {"", last}};
+    size_t k = 0;
+    for (; set->pictures && k < sizeof places / sizeof *places; k++) {
+        const int found = adah_dataset_path_fault((adah_raw_text){places[k].name, strlen(places[k].name)})
+                              ? 0
+                              : is_there(set, places[k].folder, places[k].name);
+        if (found < 0)
+            return adah_fail_memory(status, strlen(name));
+        if (found)
+            break;
+    }
+    if (!set->pictures || k == sizeof places / sizeof *places)
+        k = 0;
+    adah_text_add(place, "images/%s%s%s", places[k].folder, *places[k].folder ? "/" : "", places[k].name);
+    return place->failed ? adah_fail_memory(status, strlen(name)) : ADAH_OK;
+}
+
+/* The captions of a picture, a line each. */
+static size_t join_captions(const reading *r, uint32_t id, adah_text *text) {
+    size_t n = 0;
+    for (size_t i = find_first(r->caption, r->n_captions, id); i < r->n_captions && r->caption[i].picture == id; i++) {
+        const char *caption = r->caption[i].caption;
+        if (caption[strspn(caption, " \t\r\n")] == '\0')
+            continue;
+        if (n++)
+            adah_text_add_bytes(text, "\n", 1);
+        const size_t start = text->n_bytes;
+        adah_text_add_bytes(text, caption, strlen(caption));
+        for (size_t k = start; k < text->n_bytes; k++)
+            if (text->bytes[k] == '\n' || text->bytes[k] == '\r')
+                text->bytes[k] = ' ';
+    }
+    return n;
+}
+
+static adah_code add_picture(reading *r, const picture *p, const char *part, int has_folder, const char *path, adah_split split,
                              adah_status *status) {
-    adah_text text = {0};
+    adah_text text = {0}, name = {0};
     uint32_t *label;
     size_t n_labels;
-    for (size_t i = find_first(r->caption, r->n_captions, p->id); i < r->n_captions && r->caption[i].picture == p->id;
-         i++) {
-        if (text.n_bytes)
-            adah_text_add_bytes(&text, " ", 1);
-        adah_text_add_bytes(&text, r->caption[i].caption, strlen(r->caption[i].caption));
-    }
+    const size_t n_texts = join_captions(r, p->id, &text);
     adah_code code = find_labels(r, p->id, path, &label, &n_labels, status);
     if (code == ADAH_OK && text.failed)
         code = adah_fail_memory(status, text.n_bytes);
-    if (code == ADAH_OK && (text.n_bytes == 0 || n_labels == 0)) {
+    if (code == ADAH_OK && (n_texts == 0 || (n_labels == 0 && r->has_instances))) {
         r->set->n_left_out++;
     } else if (code == ADAH_OK) {
-        adah_text name = {0};
-        adah_text_add(&name, "images/%s%s%s", part, *part ? "/" : "", p->name);
-        code = name.failed ? adah_fail_memory(status, strlen(p->name))
-                           : adah_field_set_add(r->set, name.bytes, text.bytes, text.n_bytes, status);
-        adah_text_free(&name);
+        code = place_picture(r->set, p, part, has_folder, &name, status);
+        if (code == ADAH_OK)
+            code = adah_field_set_add(r->set, name.bytes, text.bytes, text.n_bytes, status);
         if (code == ADAH_OK) {
             r->set->record[r->set->n_records - 1].split = split;
+            r->set->record[r->set->n_records - 1].n_texts = n_texts;
             code = adah_field_set_label(r->set, label, n_labels, status);
         }
     }
     adah_memory_free(label);
     adah_text_free(&text);
+    adah_text_free(&name);
     return code;
 }
 
@@ -335,11 +406,13 @@ static adah_code read_part(reading *r, const char *folder, const char *part, ada
     static const char *const instance_keys[] = {"annotations", "categories", NULL};
     char *captions, *instances = NULL;
     r->n_pictures = r->n_captions = r->n_instances = r->n_categories = 0;
+    adah_string_table_free(&r->picture_ids);
+    adah_string_table_free(&r->category_ids);
     ADAH_TRY(name_file(folder, CAPTIONS, part, &captions, status));
     adah_code code = name_file(folder, INSTANCES, part, &instances, status);
     if (code == ADAH_OK)
         code = read_json(r, captions, caption_keys, use_captions, status);
-    if (code == ADAH_OK)
+    if (code == ADAH_OK && (r->has_instances || adah_file_exists(instances)))
         code = read_json(r, instances, instance_keys, use_instances, status);
     sort_marks(r->caption, r->n_captions);
     sort_marks(r->instance, r->n_instances);
@@ -348,7 +421,7 @@ static adah_code read_part(reading *r, const char *folder, const char *part, ada
         code = adah_fail_memory(status, NAME_BYTES);
     const int is_query = strncmp(part, "val", 3) == 0 || strncmp(part, "test", 4) == 0;
     for (size_t i = 0; i < r->n_pictures && code == ADAH_OK; i++)
-        code = add_picture(r, &r->picture[i], is_inside ? part : "", instances,
+        code = add_picture(r, &r->picture[i], part, is_inside, instances,
                            is_query ? ADAH_SPLIT_QUERY : ADAH_SPLIT_TRAIN, status);
     adah_memory_free(captions);
     adah_memory_free(instances);
@@ -357,10 +430,10 @@ static adah_code read_part(reading *r, const char *folder, const char *part, ada
 
 /* ---------------------------------------------------------------- all of it */
 
-/* captions_PART.json to PART; 0: another file. */
-static int part_of(const char *name, char part[NAME_BYTES]) {
-    const size_t n = strlen(name), n_prefix = strlen(CAPTIONS);
-    if (strncmp(name, CAPTIONS, n_prefix) != 0 || n <= n_prefix + 5 || n - n_prefix - 5 >= NAME_BYTES ||
+/* PREFIXpart.json to part; 0: another file. */
+static int part_of(const char *name, const char *prefix, char part[NAME_BYTES]) {
+    const size_t n = strlen(name), n_prefix = strlen(prefix);
+    if (strncmp(name, prefix, n_prefix) != 0 || n <= n_prefix + 5 || n - n_prefix - 5 >= NAME_BYTES ||
         strcmp(name + n - 5, ".json") != 0)
         return 0;
     memcpy(part, name + n_prefix, n - n_prefix - 5);
@@ -373,9 +446,11 @@ static adah_code read_parts(reading *r, const char *folder, adah_status *status)
     ADAH_TRY(adah_folder_list_open(folder, "", &list, status));
     adah_code code = ADAH_OK;
     size_t n_parts = 0, n_queries = 0;
+    char part[NAME_BYTES];
+    for (size_t i = 0; i < list.n; i++) /* where some part has instances, all must */
+        r->has_instances |= part_of(adah_folder_list_name(&list, i), INSTANCES, part);
     for (size_t i = 0; i < list.n && code == ADAH_OK; i++) {
-        char part[NAME_BYTES];
-        if (part_of(adah_folder_list_name(&list, i), part)) {
+        if (part_of(adah_folder_list_name(&list, i), CAPTIONS, part)) {
             n_parts++;
             code = read_part(r, folder, part, status);
         }
@@ -398,6 +473,8 @@ adah_code adah_read_coco(const adah_field_source *source, adah_field_set *set, a
         return adah_fail_memory(status, strlen(source->path[0]) + 16);
     const adah_code code = read_parts(&r, folder, status);
     adah_memory_free(folder);
+    adah_string_table_free(&r.picture_ids);
+    adah_string_table_free(&r.category_ids);
     adah_memory_free(r.picture);
     adah_memory_free(r.caption);
     adah_memory_free(r.instance);

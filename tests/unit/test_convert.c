@@ -277,7 +277,7 @@ static void coco(void **state) {
     assert_int_equal(result.n_left_out, 2);
     assert_int_equal(result.n_missing, 0);
     adah_dataset *dataset = open_set("set");
-    assert_record(dataset, 0, "images/train2017/000000000009.jpg|A caf\xc3\xa9. Tables|dining table,dog|train");
+    assert_record(dataset, 0, "images/train2017/000000000009.jpg|A caf\xc3\xa9.\nTables|dining table,dog|train");
     assert_record(dataset, 1, "images/val2017/1.jpg|dog|dog|query");
     adah_dataset_close(dataset);
 
@@ -292,6 +292,46 @@ static void coco(void **state) {
     adah_dataset_close(dataset);
 }
 
+/* As other programs write it: ids as texts and as reals, NaN, a byte order mark, no instances, notes without a caption, pictures named by
+ * their folder, by another's, from Windows. */
+static void coco_of_other_tools(void **state) {
+    (void)state;
+    static const char *const names[] = {"1.jpg", "val/1.jpg", "./val/1.jpg", "val\\\\1.jpg", "/home/me/val/1.jpg", "C:\\\\data\\\\1.jpg"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (int flat = 0; flat < 2; flat++) {
+            char from[32], to[32], text[1024], wanted[128];
+            snprintf(from, sizeof from, "other%zu%d", i, flat);
+            snprintf(to, sizeof to, "from%zu%d", i, flat);
+            data_folder_put(inside(from), flat ? "1.jpg" : "val/1.jpg", "");
+            snprintf(text, sizeof text,
+                     "\xef\xbb\xbf{\"info\": {\"x\": [NaN, -Infinity]}, \"images\": [{\"id\": \"a7\", \"file_name\": \"%s\", \"width\": NaN}], "
+                     "\"annotations\": [{\"image_id\": \"a7\", \"caption\": \"one\\nline, NaN\", \"score\": Infinity}, {\"image_id\": \"a7\", \"caption\": null}, "
+                     "{\"image_id\": \"a8\"}, {\"image_id\": \"a7\", \"caption\": \"two\"}]}",
+                     names[i]);
+            data_folder_put(inside(from), "annotations/captions_val.json", text);
+            adah_convert_result result;
+            adah_status status;
+            if (convert("coco", from, to, NULL, &result, &status) != ADAH_OK)
+                fail_msg("%s: %s", names[i], status.message);
+            assert_int_equal(result.n_missing, 0);
+            assert_int_equal(result.n_labels, 0);
+            adah_dataset *dataset = open_set(to);
+            snprintf(wanted, sizeof wanted, "images/%s|one line, NaN\ntwo||train", flat ? "1.jpg" : "val/1.jpg");
+            assert_record(dataset, 0, wanted);
+            assert_int_equal(adah_dataset_record(dataset, 0)->n_texts, 2);
+            adah_dataset_close(dataset);
+        }
+    data_folder_put(inside("mixed"), "1.jpg", "");
+    data_folder_put(inside("mixed"), "annotations/captions_x.json",
+                    "{\"images\": [{\"id\": 7.0, \"file_name\": \"1.jpg\"}], \"annotations\": [{\"image_id\": \"7\", \"caption\": \"c\"}]}");
+    data_folder_put(inside("mixed"), "annotations/instances_x.json",
+                    "{\"annotations\": [{\"image_id\": 7, \"category_id\": \"3\", \"bbox\": [NaN, 1]}], \"categories\": [{\"id\": 3.0, \"name\": \"dog\"}]}");
+    assert_int_equal(convert("coco", "mixed", "unmixed", NULL, NULL, NULL), ADAH_OK);
+    adah_dataset *dataset = open_set("unmixed");
+    assert_record(dataset, 0, "images/1.jpg|c|dog|train");
+    adah_dataset_close(dataset);
+}
+
 static void coco_faults(void **state) {
     (void)state;
     static const char captions[] = "annotations/captions_train2017.json",
@@ -299,13 +339,13 @@ static void coco_faults(void **state) {
     static const struct {
         const char *file, *text, *wanted;
     } cases[] = {
-        {captions, "", "captions_train2017.json: byte 0: expected an object"},
+        {captions, "", "captions_train2017.json: not annotations: empty"},
         {captions, "[]", "byte 0: expected an object"},
         {captions, "{}", "captions_train2017.json: no list \"images\""},
         {captions, "{\"images\": []}", "no list \"annotations\""},
         {captions, "{\"images\": [{\"id\": 1}]}", "expected a string \"file_name\""},
-        {captions, "{\"images\": [{\"file_name\": \"a\"}]}", "expected a whole number \"id\""},
-        {captions, "{\"images\": [7]}", "expected a whole number \"id\""},
+        {captions, "{\"images\": [{\"file_name\": \"a\"}]}", "expected a whole number or a string \"id\""},
+        {captions, "{\"images\": [7]}", "expected a whole number or a string \"id\""},
         {captions, "{\"images\": 7}", "byte 11: expected a list"},
         {captions, "{\"images\": [", "byte 12: "},
         {captions, "{\"images\" 7", "byte 10: expected \":\""},
@@ -314,8 +354,11 @@ static void coco_faults(void **state) {
         {captions, "{\"info\": 3 4}", "expected \",\" or \"}\""},
         {instances, "{\"annotations\": [{\"image_id\": 9, \"category_id\": 5}], \"categories\": []}",
          "an instance of image 9 is of category 5, expected one of \"categories\""},
-        {instances, "{\"annotations\": [{\"image_id\": 9, \"category_id\": \"x\"}]}",
-         "expected a whole number \"category_id\""},
+        {instances, "{\"annotations\": [{\"image_id\": 9, \"category_id\": [\"x\"]}]}",
+         "expected a whole number or a string \"category_id\""},
+        {instances, "{\"annotations\": [{\"image_id\": 9, \"category_id\": 1.5}]}",
+         "expected a whole number or a string \"category_id\""},
+        {captions, "<!DOCTYPE html><html>", "not annotations: a web page"},
     };
     char root[512];
     snprintf(root, sizeof root, "%s", inside("coco"));
@@ -442,7 +485,7 @@ static void folders(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(mirflickr), TEST(mirflickr_faults), TEST(nus_wide), TEST(nus_wide_faults), TEST(iapr), TEST(iapr_faults),
-        TEST(coco),      TEST(coco_faults),      TEST(splits),   TEST(folders),
+        TEST(coco),      TEST(coco_of_other_tools), TEST(coco_faults),      TEST(splits),   TEST(folders),
     };
     return cmocka_run_group_tests_name("convert", tests, NULL, NULL);
 }
