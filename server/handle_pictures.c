@@ -150,10 +150,12 @@ int serve_read_picture(serve_request *r, const char *name, const char *field, co
 int serve_decode_picture(serve_request *r, serve_decoding what, const uint8_t *bytes, size_t n_bytes,
                          const adah_picture_info *info, size_t n_side, const char *field, serve_decoded *decoded) {
     adah_status status;
+    char said[SERVE_SAID_BYTES];
     const serve_decoder_kind of = r->lane < SERVE_PICTURES ? SERVE_OF_ARCHIVE : SERVE_OF_OTHERS;
     const adah_code code = serve_decode(r->server->decoders, of, serve_is_large(info), what, bytes, n_bytes, n_side, decoded, &status);
     if (code == ADAH_ERROR_FORMAT)
-        return serve_refuse(r, 422, "bad_picture", field, "%s%s%s", field ? field : "", field ? ": " : "", status.message);
+        return serve_refuse(r, 422, "bad_picture", field, "%s%s%s", field ? field : "", field ? ": " : "",
+                            serve_say(r, &status, said));
     if (code != ADAH_OK)
         return serve_refuse_failed(r, &status);
     return serve_keep(r, what == SERVE_JPEG ? decoded->jpeg : decoded->picture.rgb) ? 1 : serve_refuse_memory(r);

@@ -320,7 +320,7 @@ int serve_check_picture(serve_request *r, const char *field, const uint8_t *byte
     adah_status status;
     const adah_code code = adah_picture_examine(bytes, n_bytes, info, &status);
     if (code == ADAH_ERROR_FORMAT)
-        return serve_refuse(r, 415, "not_a_picture", field, "%s", status.message);
+        return serve_refuse_said(r, 415, "not_a_picture", field, &status);
     if (code != ADAH_OK)
         return serve_refuse_failed(r, &status);
     if (info->excess)
