@@ -355,6 +355,37 @@ static inline picture_bytes make_jpeg(unsigned n_width, unsigned n_height, unsig
     return p;
 }
 
+static inline void put_scan(picture_bytes *p, unsigned first, unsigned last) {
+    put_raw(p, "\xff\xda\0\10\1\1\0", 7), put_big(p, first, 1), put_big(p, last, 1), put_big(p, 0, 1);
+}
+
+/* A grey progressive JPEG that is whole: each scan after the first says in few bytes that nothing changes in any block, and takes a decoder a
+ * pass over the picture. */
+static inline picture_bytes make_slow_jpeg(unsigned n_width, unsigned n_height, size_t n_scans) {
+    picture_bytes p = {0};
+    const size_t n_blocks = (size_t)((n_width + 7) / 8) * ((n_height + 7) / 8);
+    put_raw(&p, "\xff\xd8\xff\xdb\0\103\0", 7);
+    for (int i = 0; i < 64; i++)
+        put_big(&p, 1, 1);
+    put_raw(&p, "\xff\xc2\0\13\10", 5), put_big(&p, n_height, 2), put_big(&p, n_width, 2), put_raw(&p, "\1\1\x11\0", 4);
+    for (int i = 0; i < 2; i++) { /* a table of one code of one bit: no difference; a run of blocks that end, in 14 bits */
+        put_raw(&p, "\xff\xc4\0\24", 4), put_big(&p, i ? 0x10 : 0, 1), put_big(&p, 1, 1);
+        for (int k = 0; k < 15; k++)
+            put_big(&p, 0, 1);
+        put_big(&p, i ? 0xe0 : 0, 1);
+    }
+    put_scan(&p, 0, 0);
+    for (size_t i = 0; i < (n_blocks + 7) / 8; i++)
+        put_big(&p, 0, 1);
+    for (size_t i = 1; i < n_scans; i++) {
+        put_scan(&p, 1 + (unsigned)(i - 1) % 63, 1 + (unsigned)(i - 1) % 63);
+        for (size_t k = 0; k < ((n_blocks + 16383) / 16384 * 15 + 7) / 8; k++)
+            put_big(&p, 0, 1);
+    }
+    put_raw(&p, "\xff\xd9", 2);
+    return p;
+}
+
 /* A PNG's chunks without check sums. */
 static inline picture_bytes make_png(uint64_t n_width, uint64_t n_height, int is_interlaced, size_t n_texts, size_t n_idat_bytes) {
     picture_bytes p = {0};
