@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { FILE_BYTES_MAX = 256 << 20 };
@@ -163,7 +164,7 @@ int serve_decode_picture(serve_request *r, serve_decoding what, const uint8_t *b
 
 /* ---------------------------------------------------------------- files that were looked at */
 
-enum { SEEN_MAX = 4096, CHECK_SIDE = 16 };
+enum { SEEN_MAX = 4096, CHECK_SIDE = 16, SETTLED_SECONDS = 2 };
 
 /* A file that had just these numbers was found to be a picture of a type, or none. */
 typedef struct look {
@@ -212,9 +213,14 @@ static int is_seen(struct serve_seen *seen, look *l) {
     return is_same;
 }
 
+/* One that was changed just now may be changed once more without its times telling: it is not remembered yet. */
 static void remember(struct serve_seen *seen, look *l, const char *type) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
     l->type = type;
     l->is_known = 1;
+    if (nanoseconds_of(now) < l->altered + SETTLED_SECONDS * 1000000000ull)
+        return;
     pthread_mutex_lock(&seen->lock);
     *place_of(seen, l) = *l;
     pthread_mutex_unlock(&seen->lock);

@@ -1,6 +1,7 @@
 /* http_checks.c - adah serve over real sockets: every route, every refusal, tokens, limits, reload and stop. Started
  * by test_serve.sh in a folder with scenes, two models and an index; prints what failed. */
 #define _GNU_SOURCE
+#include "../picture_bytes.h"
 #include "http_client.h"
 #include "server.h"
 
@@ -438,6 +439,90 @@ static void check_paths(void) {
         CHECK(r.status == 404 || r.status == 400, "%s: %d", targets[i], r.status);
         http_reply_free(&r);
     }
+}
+
+/* ---------------------------------------------------------------- pictures that are none */
+
+static void write_file(const char *path, const void *bytes, size_t n) {
+    FILE *file = fopen(path, "wb");
+    CHECK(file && fwrite(bytes, 1, n, file) == n && fclose(file) == 0, "%s", path);
+}
+
+static void expect_thumbnail(const char *target) {
+    http_reply r = http_ask(port, "GET", target, "", NULL, 0);
+    CHECK(r.status == 200 && r.n_body > 3 && !memcmp(r.body, "\xff\xd8\xff", 3), "%s: %d", target, r.status);
+    http_reply_free(&r);
+}
+
+/* Files that begin as pictures and are something else do not leave the folder; what is whole does, as what it is. */
+static void check_files(void) {
+    static const char path[] = "scenes/images/scene-00012.png", page[] = "\x89PNG\r\n\x1a\n<html><script>alert(1)</script></html>";
+    size_t n;
+    char *picture = read_file(path, &n), *with_more = malloc(n + sizeof page);
+    for (int round = 0; round < 2; round++) {
+        expect_thumbnail("/v1/items/11/thumbnail");
+        write_file(path, page, sizeof page - 1);
+        drop(GET("/v1/items/11/picture", 415, "not_a_picture"));
+        drop(GET("/v1/items/11/thumbnail", 415, "not_a_picture"));
+        write_file(path, picture, n / 2);
+        drop(GET("/v1/items/11/picture", 415, "not_a_picture"));
+        drop(GET("/v1/items/11/thumbnail", 422, "bad_picture"));
+        memcpy(with_more, picture, n);
+        memcpy(with_more + n, page, sizeof page);
+        write_file(path, with_more, n + sizeof page);
+        http_reply r = http_ask(port, "GET", "/v1/items/11/picture", "", NULL, 0);
+        CHECK(r.status == 200 && !strcmp(http_header(&r, "Content-Type"), "image/png") &&
+                  !strcmp(http_header(&r, "X-Content-Type-Options"), "nosniff"),
+              "a picture with more behind it: %d", r.status);
+        http_reply_free(&r);
+        write_file(path, picture, n);
+        r = http_ask(port, "GET", "/v1/items/11/picture", "", NULL, 0);
+        CHECK(r.status == 200 && r.n_body == n && !memcmp(r.body, picture, n), "the picture is back: %d", r.status);
+        http_reply_free(&r);
+    }
+    free(with_more);
+    free(picture);
+}
+
+/* Pictures that hide how much they are; others are decoded meanwhile and afterwards. */
+static void check_lies(void) {
+    const heif_plan lie = {.is_still = 1, .in_band = 1, .n_frames = 1, .n_told_width = 64, .n_told_height = 64, .n_width = 16384,
+                           .n_height = 16384},
+                    large = {.is_still = 1, .in_band = 1, .n_frames = 1, .n_told_width = 12000, .n_told_height = 12000, .n_width = 12000,
+                             .n_height = 12000, .n_small = 1};
+    const struct {
+        picture_bytes file;
+        int status;
+        const char *code;
+    } cases[] = {{make_heif(&lie), 415, "not_a_picture"},
+                 {make_heif(&large), 413, "too_large"},
+                 {make_gif(10, 10, 0, 0, 60000, 60000), 413, "too_large"},
+                 {make_webp(64, 1, 64, 1, 16383, 16383), 413, "too_large"},
+                 {make_slow_jpeg(64, 64, 200), 413, "too_large"},
+                 {make_slow_jpeg(12000, 12000, 1), 413, "too_large"},
+                 {make_png(6000, 6000, 1, 0, 1000), 422, "bad_picture"},
+                 {make_slow_jpeg(6000, 6000, 3), 200, NULL}};
+    static const char *const routes[] = {"/v1/search?to=image&k=1", "/v1/encode", "/v1/tags"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        for (size_t k = 0; k < 3; k++)
+            drop(ask(__LINE__, "POST", routes[k], "Content-Type: image/png\r\n", cases[i].file.at, cases[i].file.n, cases[i].status,
+                     cases[i].code));
+        write_file("scenes/lie.png", cases[i].file.at, cases[i].file.n);
+        json_t *json = ASK("POST", "/v1/items", WRITE, "{\"items\": [{\"file_name\": \"lie.png\"}]}",
+                           cases[i].status == 200 ? 201 : cases[i].status, cases[i].code);
+        if (cases[i].status == 200) {
+            char target[64];
+            snprintf(target, sizeof target, "/v1/items/%lld",
+                     (long long)json_integer_value(json_array_get(json_object_get(json, "ids"), 0)));
+            drop(ask(__LINE__, "DELETE", target, BEARER, NULL, 0, 200, NULL));
+        }
+        drop(json);
+        free(cases[i].file.at);
+    }
+    expect_thumbnail("/v1/items/3/thumbnail?side=100");
+    http_reply r = http_ask(port, "GET", "/metrics", "", NULL, 0);
+    CHECK(r.status == 200 && strstr(r.body, "\nadah_decoders_ended_total 0\n") && strstr(r.body, "\nadah_decoders "), "metrics");
+    http_reply_free(&r);
 }
 
 /* ---------------------------------------------------------------- writes */
@@ -972,6 +1057,8 @@ int main(void) {
     check_limits();
     check_control_characters();
     check_bombs();
+    check_files();
+    check_lies();
     ask_with_many_parameters(0);
     check_openapi();
     check_changes(server);
