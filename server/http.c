@@ -15,6 +15,7 @@
 
 #include <arpa/inet.h>
 #include <inttypes.h>
+#include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <microhttpd.h>
 #include <netinet/in.h>
@@ -25,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -296,6 +298,19 @@ static int is_taking(connection *c, const serve_http *h) {
     return nanoseconds() <= atomic_load(&c->deadline);
 }
 
+/* 1: the client has done its part, and a busy server has not come to it yet: to read what waits, to send more. */
+static int waits_for_us(const connection *c, phase now) {
+    int n = 0;
+    return now == SENDING ? ioctl(c->fd, SIOCOUTQ, &n) == 0 && n == 0 : ioctl(c->fd, FIONREAD, &n) == 0 && n > 0;
+}
+
+static int is_late(connection *c, const serve_http *h, phase now) {
+    const uint64_t since = atomic_load(&c->deadline), time = nanoseconds();
+    if (now == WORKING || now == EXPIRED || time <= since || (now == SENDING && is_taking(c, h)))
+        return 0;
+    return !waits_for_us(c, now) || time > since + (uint64_t)h->server->options.timeout_seconds * 1000000000u;
+}
+
 /* 0: the watch has ended this connection already. */
 static int enter(connection *c, phase next) {
     int now = atomic_load(&c->phase);
@@ -321,12 +336,10 @@ static void end_late(connection *c, phase was, int is_tls) {
 }
 
 void serve_http_watch(serve_http *h) {
-    const uint64_t now = nanoseconds();
     pthread_mutex_lock(&h->lock);
     for (connection *c = h->first; c; c = c->after) {
         int was = atomic_load(&c->phase);
-        if (was != WORKING && was != EXPIRED && now > atomic_load(&c->deadline) && !(was == SENDING && is_taking(c, h)) &&
-            atomic_compare_exchange_strong(&c->phase, &was, (int)EXPIRED))
+        if (is_late(c, h, (phase)was) && atomic_compare_exchange_strong(&c->phase, &was, (int)EXPIRED))
             end_late(c, (phase)was, h->server->options.tls_certificate != NULL);
     }
     pthread_mutex_unlock(&h->lock);
@@ -340,7 +353,7 @@ static int receive(exchange *x, const char *piece, size_t n) {
     x->n_received += n;
     if (r->answer.status || !x->route || !x->route->takes_body)
         return 1;
-    if (n > x->http->server->options.body_bytes_max - r->claim.n_body_bytes)
+    if (x->n_received > x->http->server->options.body_bytes_max)
         return refuse_body(x), 1;
     const serve_taking taken = serve_budget_receive(r->budget, &r->claim, piece, n, x->n_body_bytes_max, serve_slow_before(r));
     if (taken == SERVE_SHORT) {
