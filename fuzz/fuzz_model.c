@@ -151,6 +151,7 @@ static void encode_text(const adah_model *model, adah_encoder *encoder) {
 static void encode_picture(const adah_model *model, adah_encoder *encoder) {
     uint8_t code[ADAH_BITS_MAX / 8], again[ADAH_BITS_MAX / 8], *png;
     adah_attention_map map;
+    adah_picture decoded;
     size_t n_png;
     if (model->state.config.n_side > N_SIDE_MAX)
         return;
@@ -159,11 +160,14 @@ static void encode_picture(const adah_model *model, adah_encoder *encoder) {
     FUZZ_MUST(!memcmp(code, again, (size_t)adah_model_bits(model) / 8));
     if (!adah_model_has_attention(model))
         return;
-    FUZZ_MUST(adah_attend_bytes(encoder, picture, sizeof picture, &map, NULL) == ADAH_OK);
+    FUZZ_MUST(adah_picture_decode(picture, sizeof picture, adah_model_image_side(model), 0, &decoded, NULL) == ADAH_OK);
+    FUZZ_MUST(adah_attend_picture(encoder, &decoded, &map, NULL) == ADAH_OK);
     for (size_t i = 0; i < map.n_height * map.n_width; i++)
         n_seen += map.mask[i] + (map.probability[i] > 0);
+    adah_attend_draw(&map, &decoded);
     adah_attention_map_free(&map);
-    FUZZ_MUST(adah_attend_png(encoder, picture, sizeof picture, 32, &png, &n_png, NULL) == ADAH_OK);
+    FUZZ_MUST(adah_picture_png(&decoded, &png, &n_png, NULL) == ADAH_OK);
+    adah_free(decoded.rgb);
     adah_free(png);
 }
 
