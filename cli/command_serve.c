@@ -55,7 +55,8 @@ static int run(int argc, char **argv) {
     const cli_option options[] = {
         {"model", 0, CLI_TEXT, "FILE", "the model that made the index", &o.model, 1, 0, 0},
         {"index", 0, CLI_TEXT, "FILE", "the index", &o.index, 1, 0, 0},
-        {"images", 0, CLI_TEXT, "DIR", "folder of the pictures that the index names; nothing outside it is ever read",
+        {"images", 0, CLI_TEXT, "DIR", "folder of the pictures that the index names (its --data); nothing is\n"
+         "ever read outside it but what links in it lead to",
          &o.images, 0, 0, 0},
         {"address", 0, CLI_TEXT, "ADDRESS", "to listen on (default 127.0.0.1: this machine alone)", &o.address, 0, 0,
          0},

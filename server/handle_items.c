@@ -117,6 +117,8 @@ static int read_value(item_reader *x, const char *key, const json_t *value, new_
         item->file_name = json_string_value(value);
         if (!item->file_name || !serve_is_safe_name(item->file_name))
             return refuse(x, 400, key, "a relative path without \"..\"");
+        if (serve_leads_out(x->r->server, item->file_name))
+            return refuse(x, 400, key, "a path that no link leads out of the folder of pictures");
     } else if (!strcmp(key, "text")) {
         item->text = json_string_value(value);
         if (!item->text || json_string_length(value) > ITEM_TEXT_BYTES_MAX)

@@ -2,9 +2,10 @@
  *
  * Only what decodes as a picture leaves the folder: a file is decoded before it is sent for the first time, and again when it has changed.
  *
- * A name comes from the index or from who may write it. It must be relative and without "..", and the kernel opens it
- * such that no link leads out of the folder (openat2 with RESOLVE_BENEATH). Where the kernel or a sandbox does not
- * have that call, the path is resolved first, must lie below the folder, and so must the file that was opened by it.
+ * A name must be relative and without "..". One that comes with a request is opened by the kernel such that no link leads out of the
+ * folder (openat2 with RESOLVE_BENEATH), or is refused. Where the kernel or a sandbox does not have that call, the path is resolved first,
+ * must lie below the folder, and so must the file that was opened by it. Names that are in the index came in by such a request or by a command
+ * of who owns its file: for them links are followed, which that person has put there, as git-annex and adah convert do.
  */
 #define _GNU_SOURCE
 #include "failure.h"
@@ -79,9 +80,56 @@ int serve_open_below(int folder, const char *folder_path, const char *name, int 
 }
 
 int serve_open_picture(const serve_server *server, const char *name) {
-    if (server->images < 0)
+    if (server->images < 0 || !serve_is_safe_name(name))
         return -1;
-    return serve_open_below(server->images, server->images_path, name, 1);
+    const struct open_how how = {.flags = OPEN_FLAGS, .resolve = RESOLVE_NO_MAGICLINKS};
+    int fd = (int)syscall(SYS_openat2, server->images, name, &how, sizeof how);
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+        fd = openat(server->images, name, OPEN_FLAGS);
+    struct stat info;
+    if (fd >= 0 && (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode))) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+int serve_leads_out(const serve_server *server, const char *name) {
+    if (server->images < 0)
+        return 0;
+    const int below = serve_open_below(server->images, server->images_path, name, 1);
+    const int anywhere = below < 0 ? serve_open_picture(server, name) : -1;
+    if (below >= 0)
+        close(below);
+    if (anywhere >= 0)
+        close(anywhere);
+    return anywhere >= 0;
+}
+
+void serve_tell_missing_pictures(const serve_server *server, const adah_index *index) {
+    enum { LOOK = 64 };
+    const uint64_t n = adah_index_rows(index);
+    uint64_t n_named = 0;
+    char first[256] = "";
+    if (server->images < 0)
+        return;
+    for (uint64_t i = 0; i < LOOK; i++) { /* some, from all over the index */
+        adah_index_entry entry;
+        adah_status status;
+        const uint64_t row = n <= LOOK ? i : n / LOOK * i;
+        if (row >= n || adah_index_record(index, row, &entry, &status) != ADAH_OK || !entry.file_name[0])
+            continue;
+        const int fd = serve_open_picture(server, entry.file_name);
+        if (fd >= 0) {
+            close(fd);
+            return;
+        }
+        if (n_named++ == 0)
+            snprintf(first, sizeof first, "%s", entry.file_name);
+    }
+    if (n_named)
+        fprintf(stderr, "adah: none of the pictures that were looked for is below --images %s, such as \"%s\"; give the folder that was --data\n",
+                server->options.images, first);
 }
 
 static int refuse_missing(serve_request *r, const char *field) {
@@ -137,7 +185,7 @@ static int read_all(serve_request *r, int fd, const char *field, const uint8_t *
 
 int serve_read_picture(serve_request *r, const char *name, const char *field, const uint8_t **bytes, size_t *n_bytes,
                        adah_picture_info *info) {
-    const int fd = serve_open_picture(r->server, name);
+    const int fd = r->server->images < 0 ? -1 : serve_open_below(r->server->images, r->server->images_path, name, 1);
     if (fd < 0)
         return refuse_missing(r, field);
     const int is_good =

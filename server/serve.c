@@ -77,6 +77,13 @@ typedef struct keeper {
     adah_status status; /* of the first load */
 } keeper;
 
+static void tell_missing_pictures(serve_server *s) {
+    serve_state *state = serve_state_take(s->service);
+    if (state)
+        serve_tell_missing_pictures(s, state->index);
+    serve_state_drop(s->service, state);
+}
+
 /* A reload that fails leaves all as it was, and tells so. */
 static void reload(serve_server *s) {
     adah_status status;
@@ -84,6 +91,7 @@ static void reload(serve_server *s) {
         fprintf(stderr, "adah: reload: %s; the model and index from before are kept\n", status.message);
     else if (s->options.log != SERVE_LOG_NONE)
         fprintf(stderr, "adah: reloaded %s and %s\n", s->options.model, s->options.index);
+    tell_missing_pictures(s);
 }
 
 static void *keep(void *context) {
@@ -93,6 +101,8 @@ static void *keep(void *context) {
     k->code = serve_service_load(k->server->service, &k->status);
     while (write(k->told, &one, sizeof one) < 0 && errno == EINTR) {
     }
+    if (k->code == ADAH_OK)
+        tell_missing_pictures(k->server);
     pthread_mutex_lock(&k->lock);
     while (k->code == ADAH_OK && !k->must_end) {
         struct timespec next;
