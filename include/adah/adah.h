@@ -384,7 +384,8 @@ typedef struct adah_index_add_counts {
 adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset, const char *index_path, int replace,
                             const adah_encode_options *options, adah_progress progress, adah_index_add_counts *counts,
                             adah_status *status);
-/* Adds all records of a data set to an index of the same model, in batches; a record whose file name is in the index
+/* Adds all records of a data set to an index of the same model, in batches of 10,000, each durable; after a failure the message says how many
+ * records are there, and adding them again does no harm; a record whose file name is in the index
  * replaces that one and keeps its id. Counts: may be NULL. */
 adah_code adah_index_add_dataset(const adah_model *model, const adah_dataset *dataset, const char *index_path,
                                  const adah_encode_options *options, adah_progress progress, adah_index_add_counts *counts,

@@ -164,11 +164,21 @@ static adah_code map_names(const adah_index *index, name_map *map, adah_status *
     return ADAH_OK;
 }
 
+/* Of a failure after n of all records are durable. */
+static adah_code tell_what_is_there(adah_code code, size_t n, size_t n_all, adah_status *status) {
+    if (!n || !status)
+        return code;
+    const adah_status why = *status;
+    adah_fail(status, code, "%.1900s; %zu of %zu records are in the index, and adding them again replaces them", why.message, n, n_all);
+    status->system_error = why.system_error;
+    return code;
+}
+
 static adah_code add_codes(adah_index_writer *writer, const adah_dataset *dataset, const adah_codes *codes, name_map *map,
                            uint64_t *n_added, uint64_t *n_replaced, adah_status *status) {
     enum { BATCH = 10000 };
     const char **names = NULL;
-    size_t capacity = 0;
+    size_t capacity = 0, n_durable = 0;
     adah_code code = map_names(adah_index_writer_state(writer), map, status);
     const size_t n_known = map->names.n;
     for (size_t i = 0; i < codes->n && code == ADAH_OK; i++) {
@@ -185,11 +195,13 @@ static adah_code add_codes(adah_index_writer *writer, const adah_dataset *datase
             code = adah_index_writer_add(writer, &item, NULL, status);
             (*n_added)++;
         }
-        if (code == ADAH_OK && ((i + 1) % BATCH == 0 || i + 1 == codes->n))
+        if (code == ADAH_OK && ((i + 1) % BATCH == 0 || i + 1 == codes->n)) {
             code = adah_index_writer_commit(writer, status);
+            n_durable = code == ADAH_OK ? i + 1 : n_durable;
+        }
     }
     adah_memory_free(names);
-    return code;
+    return code == ADAH_OK ? code : tell_what_is_there(code, n_durable, codes->n, status);
 }
 
 adah_code adah_index_add_dataset(const adah_model *model, const adah_dataset *dataset, const char *index_path,

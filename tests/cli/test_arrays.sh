@@ -43,6 +43,7 @@ stdout_has '^image: vector 4$'
 stdout_has '^text: tokens 3 4$'
 
 expect 0 index create --model model.safetensors --data given --index given.adah
+cp -r given kept
 for by in image text; do
     for to in image text; do
         expect 0 search --model model.safetensors --index given.adah --data given --record r6 --by $by --to $to -k 3 --json
@@ -80,4 +81,28 @@ for i in $(seq 1 24); do echo 0; done | put_npy given/text.npy '2, 3, 4'
 expect 1 train --data given --model m.safetensors
 stderr_has 'given/text.npy: 2 rows, expected 60'
 check_no_leftovers .
+# No room for the second batch of 10,000: the first is in the index, and that is told.
+mkdir many
+seq 0 10099 | awk '{ printf "{\"file_name\": \"m%d\", \"text\": \"number %d\", \"labels\": [\"c0\"]}\n", $1, $1 }' >many/metadata.jsonl
+repeat() { # FILE SHAPE BYTES-OF-A-RECORD - what the 60 have, over and over
+    head -c 10 "kept/$1"
+    printf '%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (10100, $2), }"
+    for _ in $(seq 170); do tail -c +129 "kept/$1"; done | head -c $((10100 * $3))
+}
+repeat image.npy 4 16 >many/image.npy 2>/dev/null
+repeat text.npy '3, 4' 48 >many/text.npy 2>/dev/null
+cp given.adah all.adah
+expect 0 index add --model model.safetensors --data many --index all.adah --quiet
+stdout_has '10100 added, 0 replaced'
+n_checks=$((n_checks + 1))
+(trap '' XFSZ && ulimit -f $((($(stat -c %s all.adah) - 1) / 1024)) && exec "$ADAH" index add --model model.safetensors --data many \
+    --index given.adah --quiet) >"$work/stdout" 2>"$work/stderr"
+code=$?
+[ "$code" -eq 1 ] || fail "exit code $code, expected 1"
+stderr_has 'cannot write: File too large; 10000 of 10100 records are in the index'
+expect 0 index stats --index given.adah
+stdout_has '^n_records +10060$'
+expect 0 index add --model model.safetensors --data many --index given.adah --quiet
+stdout_has '100 added, 10000 replaced'
+expect 0 index verify --index given.adah
 finish
