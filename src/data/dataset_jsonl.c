@@ -4,7 +4,7 @@
  * missing or null (or NaN, as Python writes). Keys of other names are told by metadata_keys.h or passed over, blank lines too. */
 #include "data/dataset_reader.h"
 #include "base/memory.h"
-#include "data/json_text.h"
+#include "data/foreign_json.h"
 #include "data/metadata_keys.h"
 
 #include <math.h>

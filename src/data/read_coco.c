@@ -14,7 +14,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/dataset_reader.h"
-#include "data/json_text.h"
+#include "data/foreign_json.h"
 
 #include <jansson.h>
 #include <math.h>

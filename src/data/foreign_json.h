@@ -1,6 +1,6 @@
-/* json_text.h - JSON as other programs write it. */
-#ifndef ADAH_DATA_JSON_TEXT_H
-#define ADAH_DATA_JSON_TEXT_H
+/* foreign_json.h - JSON as other programs write it. */
+#ifndef ADAH_DATA_FOREIGN_JSON_H
+#define ADAH_DATA_FOREIGN_JSON_H
 
 #include <jansson.h>
 

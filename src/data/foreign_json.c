@@ -1,5 +1,5 @@
-/* json_text.c - only a text that jansson refuses is looked at again: a copy of the value in which the words are overwritten. */
-#include "data/json_text.h"
+/* foreign_json.c - only a text that jansson refuses is looked at again: a copy of the value in which the words are overwritten. */
+#include "data/foreign_json.h"
 #include "base/memory.h"
 
 #include <string.h>
