@@ -11,6 +11,7 @@
 #include "model_mutator.h"
 #include "nn/safetensors.h"
 #include "pipeline/model.h"
+#include "tiny_picture.h"
 
 enum {
     FILE_BYTES_MAX = 12 << 20, /* mobilenet_v2 has 9 MB */
@@ -121,13 +122,6 @@ static void read_as_weights(const char *path) {
 
 /* ---------------------------------------------------------------- encoding */
 
-static const uint8_t picture[] = {
-    137, 80,  78, 71,  13,  10, 26, 10, 0,  0,   0,   13, 73,  72, 68, 82,  0,   0,  0,  4,   0,   0,   0,   4,
-    8,   2,   0,  0,   0,   38, 147, 9, 41, 0,   0,   0,  63,  73, 68, 65,  84,  120, 218, 1, 52,  0,   203, 255,
-    0,   0,   80, 160, 37,  117, 197, 74, 154, 234, 111, 191, 15, 0, 11, 91, 171, 48, 128, 208, 85, 165, 245, 122,
-    202, 26,  0,  22,  102, 182, 59, 139, 219, 96, 176, 0,  133, 213, 37, 0,  33, 113, 193, 70, 150, 230, 107, 187,
-    11,  144, 224, 48, 56,  202, 22, 129, 223, 238, 44, 8,  0,  0,  0,  0,  73, 69, 78, 68,  174, 66,  96,  130};
-
 static void encode_text(const adah_model *model, adah_encoder *encoder) {
     char text[512];
     uint8_t code[ADAH_BITS_MAX / 8], again[ADAH_BITS_MAX / 8];
@@ -151,23 +145,19 @@ static void encode_text(const adah_model *model, adah_encoder *encoder) {
 static void encode_picture(const adah_model *model, adah_encoder *encoder) {
     uint8_t code[ADAH_BITS_MAX / 8], again[ADAH_BITS_MAX / 8], *png;
     adah_attention_map map;
-    adah_picture decoded;
     size_t n_png;
     if (model->state.config.n_side > N_SIDE_MAX)
         return;
-    FUZZ_MUST(adah_encode_image_bytes(encoder, picture, sizeof picture, code, NULL) == ADAH_OK);
-    FUZZ_MUST(adah_encode_image_bytes(encoder, picture, sizeof picture, again, NULL) == ADAH_OK);
+    FUZZ_MUST(adah_encode_image_bytes(encoder, tiny_picture, sizeof tiny_picture, code, NULL) == ADAH_OK);
+    FUZZ_MUST(adah_encode_image_bytes(encoder, tiny_picture, sizeof tiny_picture, again, NULL) == ADAH_OK);
     FUZZ_MUST(!memcmp(code, again, (size_t)adah_model_bits(model) / 8));
     if (!adah_model_has_attention(model))
         return;
-    FUZZ_MUST(adah_picture_decode(picture, sizeof picture, adah_model_image_side(model), 0, &decoded, NULL) == ADAH_OK);
-    FUZZ_MUST(adah_attend_picture(encoder, &decoded, &map, NULL) == ADAH_OK);
+    FUZZ_MUST(adah_attend_bytes(encoder, tiny_picture, sizeof tiny_picture, &map, NULL) == ADAH_OK);
     for (size_t i = 0; i < map.n_height * map.n_width; i++)
         n_seen += map.mask[i] + (map.probability[i] > 0);
-    adah_attend_draw(&map, &decoded);
     adah_attention_map_free(&map);
-    FUZZ_MUST(adah_picture_png(&decoded, &png, &n_png, NULL) == ADAH_OK);
-    adah_free(decoded.rgb);
+    FUZZ_MUST(adah_attend_png(encoder, tiny_picture, sizeof tiny_picture, 32, &png, &n_png, NULL) == ADAH_OK);
     adah_free(png);
 }
 

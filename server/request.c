@@ -507,10 +507,9 @@ static int read_form(serve_request *r, unsigned allowed) {
         return refuse_form(r, "the Content-Type names no boundary of 1 to 70 characters");
     const size_t n_boundary = strlen(boundary);
     snprintf(delimiter, sizeof delimiter, "\r\n%s", boundary);
-    const char *p = (const char *)r->claim.body, *end = p + r->claim.n_body_bytes;
-    if (r->claim.n_body_bytes < n_boundary || memcmp(p, boundary, n_boundary))
+    if (r->claim.n_body_bytes < n_boundary || memcmp(r->claim.body, boundary, n_boundary))
         return refuse_form(r, "it does not begin with its boundary");
-    p += n_boundary;
+    const char *p = (const char *)r->claim.body + n_boundary, *end = p + (r->claim.n_body_bytes - n_boundary);
     for (int n_parts = 0; end - p >= 2 && memcmp(p, "--", 2); n_parts++) {
         if (memcmp(p, "\r\n", 2) || n_parts == SERVE_FIELDS_MAX)
             return refuse_form(r, n_parts == SERVE_FIELDS_MAX ? "too many parts"

@@ -201,6 +201,7 @@ static void check_search(void) {
     drop(json);
     drop(ask(__LINE__, "POST", "/v1/search?k=1", "Content-Type: multipart/form-data; boundary=edge\r\n", form,
              (size_t)m - 12, 400, "bad_form"));
+    drop(ask(__LINE__, "POST", "/v1/search?k=1", "Content-Type: multipart/form-data; boundary=edge\r\n", "", 0, 400, "bad_form"));
     drop(ask(__LINE__, "POST", "/v1/search?k=1", "Content-Type: multipart/form-data; boundary=else\r\n", form,
              (size_t)m, 400, "bad_form"));
     drop(ask(__LINE__, "POST", "/v1/search?k=1", "Content-Type: multipart/form-data\r\n", form, (size_t)m, 400,
