@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes);
+/* Called once, before anything else, where a target has it. */
+__attribute__((weak)) int LLVMFuzzerInitialize(int *n_arguments, char ***argument);
 
 #define FUZZ_MUST(condition) ((condition) ? (void)0 : fuzz_fail(__FILE__, __LINE__, #condition))
 

@@ -406,6 +406,13 @@ static void start(void) {
         wait_until_ready(options[i].port);
 }
 
+/* A server starts its program anew to decode pictures. */
+int LLVMFuzzerInitialize(int *n_arguments, char ***argument) {
+    if (*n_arguments > 1 && !strcmp((*argument)[1], "--decoder"))
+        exit(serve_decoder_main(*n_arguments - 1, *argument + 1));
+    return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
     static const char health[] = "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
     static uint8_t sent[STREAM_MAX + sizeof health];

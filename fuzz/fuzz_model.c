@@ -144,21 +144,25 @@ static void encode_text(const adah_model *model, adah_encoder *encoder) {
 
 static void encode_picture(const adah_model *model, adah_encoder *encoder) {
     uint8_t code[ADAH_BITS_MAX / 8], again[ADAH_BITS_MAX / 8], *png;
+    const size_t n_side = adah_model_image_side(model);
+    adah_picture picture;
     adah_attention_map map;
     size_t n_png;
-    if (model->state.config.n_side > N_SIDE_MAX)
+    if (n_side > N_SIDE_MAX)
         return;
     FUZZ_MUST(adah_encode_image_bytes(encoder, tiny_picture, sizeof tiny_picture, code, NULL) == ADAH_OK);
-    FUZZ_MUST(adah_encode_image_bytes(encoder, tiny_picture, sizeof tiny_picture, again, NULL) == ADAH_OK);
+    FUZZ_MUST(adah_picture_decode(tiny_picture, sizeof tiny_picture, n_side, 0, &picture, NULL) == ADAH_OK);
+    FUZZ_MUST(adah_encode_picture(encoder, &picture, again, NULL) == ADAH_OK);
     FUZZ_MUST(!memcmp(code, again, (size_t)adah_model_bits(model) / 8));
-    if (!adah_model_has_attention(model))
-        return;
-    FUZZ_MUST(adah_attend_bytes(encoder, tiny_picture, sizeof tiny_picture, &map, NULL) == ADAH_OK);
-    for (size_t i = 0; i < map.n_height * map.n_width; i++)
-        n_seen += map.mask[i] + (map.probability[i] > 0);
-    adah_attention_map_free(&map);
-    FUZZ_MUST(adah_attend_png(encoder, tiny_picture, sizeof tiny_picture, 32, &png, &n_png, NULL) == ADAH_OK);
-    adah_free(png);
+    const adah_code attended = adah_attend_picture(encoder, &picture, &map, NULL);
+    FUZZ_MUST((attended == ADAH_OK) == adah_model_has_attention(model));
+    if (attended == ADAH_OK) {
+        adah_attend_draw(&map, &picture);
+        FUZZ_MUST(adah_picture_png(&picture, &png, &n_png, NULL) == ADAH_OK);
+        adah_free(png);
+        adah_attention_map_free(&map);
+    }
+    adah_free(picture.rgb);
 }
 
 /* What encoding a record does with a row of an array. */
