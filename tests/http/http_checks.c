@@ -2,6 +2,7 @@
  * by test_serve.sh in a folder with scenes, two models and an index; prints what failed. */
 #define _GNU_SOURCE
 #include "../picture_bytes.h"
+#include "failure.h"
 #include "http_client.h"
 #include "server.h"
 
@@ -585,6 +586,46 @@ static void check_writes(void) {
     drop(json);
 }
 
+/* What the library reports, as an answer: the status, the code, and a text without paths. */
+static void check_failures(void) {
+    static const struct {
+        adah_status status;
+        unsigned answer;
+        const char *code, *said; /* NULL: the message as it is */
+    } cases[] = {
+        {{ADAH_ERROR_IO, "/srv/a b/i.adah: another writer has the index open", EWOULDBLOCK}, 503, "busy", "the index: another writer has the index open"},
+        {{ADAH_ERROR_IO, "/srv/a b/i.adah: cannot write: No space left on device", ENOSPC}, 507, "no_space", "the index: cannot write: No space left on device"},
+        {{ADAH_ERROR_IO, "x", EDQUOT}, 507, "no_space", NULL},
+        {{ADAH_ERROR_IO, "x", EACCES}, 500, "no_permission", NULL},
+        {{ADAH_ERROR_IO, "x", EROFS}, 500, "no_permission", NULL},
+        {{ADAH_ERROR_IO, "/srv/m.safetensors: cannot open: No such file or directory", ENOENT}, 500, "missing_file", "the model: cannot open: No such file or directory"},
+        {{ADAH_ERROR_IO, "x", EMFILE}, 503, "out_of_resources", NULL},
+        {{ADAH_ERROR_IO, "x", EIO}, 500, "disk_error", NULL},
+        {{ADAH_ERROR_IO, "x", 0}, 500, "internal", NULL},
+        {{ADAH_ERROR_UNCERTAIN, "/real/place/i.adah: cannot write to disk", EIO}, 500, "outcome_unknown", "a file: cannot write to disk"},
+        {{ADAH_ERROR_FORMAT, "/srv/a b/i.adah: the index is damaged", 0}, 500, "damaged", "the index: the index is damaged"},
+        {{ADAH_ERROR_MEMORY, "out of memory", 0}, 500, "out_of_memory", NULL},
+        {{ADAH_ERROR_MISMATCH, "/srv/a b/i.adah: id 3 is taken", 0}, 409, "mismatch", "the index: id 3 is taken"},
+        {{ADAH_ERROR_INTERNAL, "cannot load (/usr/lib/libadah-pictures.so: no such file)", 0}, 500, "internal", "cannot load (a file: no such file)"},
+        {{ADAH_ERROR_INTERNAL, "it is 3 / 4 of \"/srv/pictures\"", 0}, 500, "internal", "it is 3 / 4 of \"the folder of pictures\""},
+    };
+    serve_server s = {.options = {.index = "/srv/a b/i.adah", .model = "/srv/m.safetensors", .images = "/srv/pictures", .log = SERVE_LOG_NONE}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        serve_request r = {.server = &s};
+        char expected[600];
+        serve_refuse_failed(&r, &cases[i].status);
+        json_t *json = json_loadb(r.answer.text.bytes, r.answer.text.n_bytes, 0, NULL);
+        const json_t *error = json_object_get(json, "error");
+        const char *code = json_string_value(json_object_get(error, "code")), *said = json_string_value(json_object_get(error, "message"));
+        snprintf(expected, sizeof expected, "%s", cases[i].said ? cases[i].said : cases[i].status.message);
+        CHECK(r.answer.status == cases[i].answer && code && !strcmp(code, cases[i].code) && said && !strcmp(said, expected),
+              "failure %zu: %u %s: %s", i, r.answer.status, code ? code : "-", said ? said : "-");
+        CHECK(!r.answer.retry_after == (r.answer.status != 503), "failure %zu: Retry-After", i);
+        json_decref(json);
+        serve_request_clear(&r);
+    }
+}
+
 /* A change that is asked for again happens once. (After a restart: tests/fault/test_disk_faults.c.) */
 static void check_repeats(void) {
     static const char add[] = "{\"items\": [{\"text\": \"red disc\"}, {\"id\": 900, \"text\": \"blue star\"}]}";
@@ -1055,6 +1096,7 @@ int main(void) {
     check_paths();
     check_writes();
     check_repeats();
+    check_failures();
     check_limits();
     check_control_characters();
     check_bombs();
