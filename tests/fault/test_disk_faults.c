@@ -3,10 +3,10 @@
  * a writer has been there. */
 #define _GNU_SOURCE
 #include "base/file.h"
-#include "base/npy.h"
 #include "disk_faults.h"
 #include "index/index_builder.h"
 #include "index_history.h"
+#include "nn/safetensors.h"
 #include "temporary_folder.h"
 
 #include <errno.h>
@@ -274,6 +274,12 @@ static adah_code export_flat(adah_status *status) {
     return code;
 }
 
+static adah_code save_weights(adah_status *status) {
+    static float values[50000];
+    const adah_safetensors_item item = {"w", "F32", {1, {50000}}, values, sizeof values};
+    return adah_safetensors_write(other, &item, 1, NULL, 0, status);
+}
+
 static int is_old(void) {
     uint8_t *bytes = NULL;
     size_t n = 0;
@@ -286,7 +292,7 @@ static int is_old(void) {
 /* The file is the old one whole or the new one whole; an error that leaves the new one says so. */
 static void test_other_files_are_old_or_new(void **state) {
     (void)state;
-    static adah_code (*const work[])(adah_status *) = {publish, create_index, export_npy, export_flat};
+    static adah_code (*const work[])(adah_status *) = {publish, create_index, export_npy, export_flat, save_weights};
     make_index();
     for (size_t j = 0; j < sizeof work / sizeof *work; j++)
         for (int call = 0; call <= DISK_CALLS; call++)
