@@ -17,7 +17,8 @@ static inline void put_raw(picture_bytes *p, const void *from, size_t n) {
     p->at = realloc(p->at, p->n + n + 1);
     if (!p->at)
         abort();
-    memcpy(p->at + p->n, from, n);
+    if (n)
+        memcpy(p->at + p->n, from, n);
     p->n += n;
 }
 static inline void put_big(picture_bytes *p, uint64_t value, size_t n) {

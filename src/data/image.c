@@ -113,7 +113,7 @@ adah_code adah_image_render_svg(const uint8_t *bytes, size_t n_bytes, const char
                                 adah_status *status) {
     const adah_picture_codec *codec;
     ADAH_TRY(codec_for(n_bytes, name, "an SVG drawing", n_side, &codec, status));
-    return codec->render_svg(bytes, n_bytes, name, n_side, rgb, status);
+    return codec->render_svg(bytes, n_bytes, name, n_side, ADAH_SVG_SECONDS, rgb, status);
 }
 
 static adah_code encode(adah_picture_format format, int quality, const uint8_t *pixels, size_t n_width, size_t n_height,

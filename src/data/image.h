@@ -4,7 +4,7 @@
 
 #include "pictures/codec.h"
 
-enum { ADAH_IMAGE_SIDE_MAX = 16384 };
+enum { ADAH_IMAGE_SIDE_MAX = 16384, ADAH_SVG_SECONDS = 10 };
 
 /* Loads and starts libvips once for the process (called by the functions below too). One vips thread an image: callers
  * decode images in parallel themselves. */
@@ -29,7 +29,8 @@ adah_code adah_image_decode_thumbnail(const uint8_t *bytes, size_t n_bytes, cons
 adah_code adah_image_examine(const uint8_t *bytes, size_t n_bytes, const char *name, adah_picture_info *info, adah_status *status);
 
 /* Draws an SVG file on a white square of n_side pixels, what is drawn enlarged or shrunk to fill it, its aspect ratio kept.
- * rgb: n_side * n_side * 3 bytes. ADAH_ERROR_FORMAT: broken, or nothing can be seen. */
+ * rgb: n_side * n_side * 3 bytes. ADAH_ERROR_FORMAT: broken, nothing can be seen, or it takes more than
+ * ADAH_SVG_SECONDS of processor time. */
 adah_code adah_image_render_svg(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
                                 adah_status *status);
 

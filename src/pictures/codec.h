@@ -22,8 +22,8 @@ typedef struct adah_picture_codec {
     /* n_channels 1 (grey) or 3; quality 1..100 of a JPEG. *bytes: adah_memory_free. */
     adah_code (*encode)(adah_picture_format format, int quality, const uint8_t *pixels, size_t n_width, size_t n_height,
                         size_t n_channels, const char *name, uint8_t **bytes, size_t *n_bytes, adah_status *status);
-    /* As adah_image_render_svg of data/image.h; rgb: n_side * n_side * 3 bytes. */
-    adah_code (*render_svg)(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
+    /* As adah_image_render_svg of data/image.h, within n_seconds of processor time; rgb: n_side * n_side * 3 bytes. */
+    adah_code (*render_svg)(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, int n_seconds, uint8_t *rgb,
                             adah_status *status);
 } adah_picture_codec;
 
@@ -31,7 +31,7 @@ typedef struct adah_picture_codec {
 adah_code adah_picture_codec_get(const adah_picture_codec **codec, adah_status *status);
 
 /* render_svg.c */
-adah_code adah_render_svg(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
+adah_code adah_render_svg(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, int n_seconds, uint8_t *rgb,
                           adah_status *status);
 
 /* The table itself, codec_vips.c; what codec_load.c asks the companion for. */

@@ -250,6 +250,8 @@ static const char *read_data(container *c, const place_form *form, const item *i
     const adah_bytes from = method ? c->idat : c->file;
     if (method > 1 || reference)
         return "an image lies in another item or file";
+    if (!from.at)
+        return "an image has no data";
     adah_memory_free(c->data);
     c->data = NULL;
     size_t n = 0;

@@ -266,6 +266,30 @@ static adah_code render(const char *text, size_t n_side, uint8_t *rgb, adah_stat
     return adah_image_render_svg((const uint8_t *)text, strlen(text), "d.svg", n_side, rgb, status);
 }
 
+/* Hours of work in a few bytes are given up; others are drawn meanwhile, until there are too many of the kind. */
+static void gives_up_slow_drawings(void **state) {
+    (void)state;
+    static const char start[] = "<svg xmlns='http://www.w3.org/2000/svg' width='64' height='64'><filter id='f'>",
+                      filter[] = "<feTurbulence numOctaves='99999999' baseFrequency='0.9'/>",
+                      end[] = "</filter><rect width='64' height='64' filter='url(#f)'/></svg>";
+    char slow[sizeof start + 50 * sizeof filter + sizeof end];
+    static uint8_t rgb[64 * 64 * 3];
+    const adah_picture_codec *codec;
+    adah_status status = {ADAH_OK, ""};
+    strcpy(slow, start);
+    for (int i = 0; i < 50; i++)
+        strcat(slow, filter);
+    strcat(slow, end);
+    assert_int_equal(adah_picture_codec_get(&codec, NULL), ADAH_OK);
+    for (int i = 0; i < 6; i++) {
+        if (i == 0)
+            assert_int_equal(render("<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><circle r='3'/></svg>", 64, rgb, &status), ADAH_OK);
+        assert_int_equal(codec->render_svg((const uint8_t *)slow, strlen(slow), "slow.svg", 64, 1, rgb, &status), ADAH_ERROR_FORMAT);
+        assert_string_equal(status.message, i < 4 ? "slow.svg: drawing it takes more than 1 s of processor time"
+                                                  : "slow.svg: not drawn, because 4 drawings before it take too long");
+    }
+}
+
 static void assert_colour(const uint8_t *rgb, int x, int y, int r, int g, int b) {
     const uint8_t *pixel = rgb + (y * 64 + x) * 3;
     if (pixel[0] != r || pixel[1] != g || pixel[2] != b)
@@ -309,6 +333,6 @@ static void renders_in_silence(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(labels_and_words), TEST(refuses), TEST(reads_words),
-                                       TEST(renders_in_silence)};
+                                       TEST(renders_in_silence), TEST(gives_up_slow_drawings)};
     return cmocka_run_group_tests_name("openclipart", tests, NULL, NULL);
 }
