@@ -46,7 +46,7 @@ static uint64_t n_first; /* records before */
 static uint64_t rng;
 static disk_faults *faults;
 static int n_failures;
-static uint64_t n_outcomes[KINDS][OUTCOMES], n_repeated, n_found_done;
+static uint64_t n_outcomes[KINDS][OUTCOMES], n_repeated, n_found_done, n_reloads[2];
 
 __attribute__((format(printf, 1, 2))) static void fail(const char *format, ...) {
     va_list arguments;
@@ -76,6 +76,7 @@ static void arm(void) {
     set |= random_below(2) ? 1 << DISK_SYNC_FOLDER : 0;
     set |= random_below(3) == 0 ? 1 << DISK_WRITE : 0;
     set |= random_below(3) == 0 ? 1 << DISK_TRUNCATE | 1 << DISK_RENAME | 1 << DISK_CLOSE : 0;
+    set |= random_below(4) == 0 ? 1 << DISK_OPEN | 1 << DISK_MAP : 0;
     atomic_store(&faults->error, errors[random_below(3)]);
     atomic_store(&faults->random, random_below(UINT64_MAX));
     atomic_store(&faults->one_in, 3 + (uint32_t)random_below(10));
@@ -225,7 +226,18 @@ static void ask_for(size_t number) {
         note_outcome(c, REFUSED);
     else
         fail("change %zu: %d %s", number, r.status, r.body);
-    if (r.body && strstr(r.body, "/data/"))
+    if (r.body && strstr(r.body, "data/"))
+        fail("a path in an answer: %s", r.body);
+    http_reply_free(&r);
+}
+
+/* A reload opens all anew, or leaves all as it was. */
+static void reload(void) {
+    http_reply r = http_ask(server.port, "POST", "/v1/reload", "Authorization: Bearer " TOKEN "\r\n", "", 0);
+    n_reloads[r.status == 200]++;
+    if (r.status && r.status != 200 && r.status != 500 && r.status != 507)
+        fail("a reload: %d %s", r.status, r.body);
+    if (r.status > 200 && strstr(r.body, "data/"))
         fail("a path in an answer: %s", r.body);
     http_reply_free(&r);
 }
@@ -240,13 +252,15 @@ static void *ask_on(void *context) {
         change *c = &changes[number];
         ask_for(number);
         n_outcomes[c->kind][c->outcome]++;
+        if (random_below(6) == 0)
+            reload();
         if (c->outcome == ACKNOWLEDGED)
             n += c->kind == ADDED ? 1 : (uint64_t)-1;
         const uint64_t now = shown();
         n_open += c->outcome == UNKNOWN;
         if (now != UINT64_MAX && (now > n + n_open || now + n_open < n))
             fail("change %zu, outcome %d: %" PRIu64 " records are shown, expected %" PRIu64, number, (int)c->outcome, now, n);
-        n = now;
+        n = now != UINT64_MAX ? now : n;
         n_open = c->outcome == ACKNOWLEDGED ? 0 : n_open;
     }
     return NULL;
@@ -405,6 +419,7 @@ int main(int argc, char **argv) {
     for (int k = 0; k < KINDS; k++)
         printf("%-9s acknowledged %" PRIu64 ", refused %" PRIu64 ", unknown %" PRIu64 "\n", names[k], n_outcomes[k][ACKNOWLEDGED],
                n_outcomes[k][REFUSED], n_outcomes[k][UNKNOWN]);
+    printf("%" PRIu64 " reloads, %" PRIu64 " refused\n", n_reloads[1], n_reloads[0]);
     printf("%" PRIu64 " asked for again, of which %" PRIu64 " had been done; %d failures\n", n_repeated, n_found_done, n_failures);
     free(changes);
     return n_failures ? 1 : 0;
