@@ -94,9 +94,14 @@ static const char *kind_of_text(const uint8_t *bytes, size_t n_bytes) {
     return NULL;
 }
 
+enum { HEADER_BYTES_MAX = 100000000 }; /* as the format has it */
+
 /* The length of a header of JSON, little-endian, and its beginning. */
 static int is_safetensors(const uint8_t *bytes, size_t n_bytes) {
-    return n_bytes > 8 && bytes[8] == '{' && bytes[4] == 0 && bytes[5] == 0 && bytes[6] == 0 && bytes[7] == 0;
+    uint64_t n_header = 0;
+    for (int i = 0; i < 8 && n_bytes > 8; i++)
+        n_header |= (uint64_t)bytes[i] << 8 * i;
+    return n_header >= 2 && n_header <= HEADER_BYTES_MAX && bytes[8] == '{';
 }
 
 static int is_zeros(const uint8_t *bytes, size_t n_bytes) {
@@ -107,7 +112,7 @@ static int is_zeros(const uint8_t *bytes, size_t n_bytes) {
 }
 
 const char *adah_foreign_file(const uint8_t *bytes, size_t n_bytes) {
-    enum { LOOK_BYTES = 512 };
+    enum { LOOK_BYTES = 512, LEAST_BYTES = 16 };
     if (n_bytes == 0)
         return "empty";
     for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++) {
@@ -122,5 +127,5 @@ const char *adah_foreign_file(const uint8_t *bytes, size_t n_bytes) {
     const char *text = kind_of_text(bytes, n_bytes);
     if (text)
         return text;
-    return is_zeros(bytes, n_bytes < LOOK_BYTES ? n_bytes : LOOK_BYTES) ? "zeros at its beginning, as a download leaves that was cut off" : NULL;
+    return n_bytes >= LEAST_BYTES && is_zeros(bytes, n_bytes < LOOK_BYTES ? n_bytes : LOOK_BYTES) ? "zeros at its beginning, as a download leaves that was cut off" : NULL;
 }
