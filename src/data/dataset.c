@@ -250,6 +250,26 @@ adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *raw, ad
     return ADAH_OK;
 }
 
+static void add_names(adah_text *notes, const adah_string_table *names) {
+    for (size_t i = 0; i < names->n; i++)
+        adah_text_add(notes, "%s\"%s\"", i ? ", " : "", names->text[i]);
+    if (names->n == NOTED_KEYS_MAX)
+        adah_text_add(notes, " and others");
+}
+
+/* With the keys that are there instead of those that should be. */
+static adah_code fail_all_bad(const adah_dataset *dataset, adah_status *status) {
+    adah_text keys = {0};
+    if (dataset->taken[ADAH_N_KEYS].n) {
+        adah_text_add(&keys, "; keys passed over: ");
+        add_names(&keys, &dataset->taken[ADAH_N_KEYS]);
+    }
+    adah_fail(status, ADAH_ERROR_FORMAT, "%s (and none of the %zu records is good%s)", dataset->skipped.text[0], dataset->skipped.n,
+              keys.n_bytes && !keys.failed ? keys.bytes : "");
+    adah_text_free(&keys);
+    return ADAH_ERROR_FORMAT;
+}
+
 /* Reads folder/name when it is there; *found tells. */
 static adah_code read_metadata(adah_dataset *dataset, const char *name,
                                adah_code (*reader)(adah_dataset *, const char *, size_t, adah_status *), int *found,
@@ -272,8 +292,7 @@ static adah_code read_metadata(adah_dataset *dataset, const char *name,
     if (foreign && strcmp(foreign, "JSON") != 0 && (code == ADAH_OK || code == ADAH_ERROR_FORMAT))
         code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: not metadata: %s", dataset->path, foreign);
     else if (code == ADAH_OK && dataset->n_records == 0 && dataset->skipped.n)
-        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s (and none of the %zu records is good)",
-                         dataset->skipped.text[0], dataset->skipped.n);
+        code = fail_all_bad(dataset, status);
     else if (code == ADAH_OK && dataset->n_records == 0)
         code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: no records", dataset->path);
     return code;
@@ -286,13 +305,6 @@ adah_code adah_dataset_note_key(adah_dataset *dataset, int key, const char *name
     if (names->n == NOTED_KEYS_MAX || n_bytes > SHOWN_BYTES)
         return ADAH_OK;
     return adah_string_table_add(names, name, n_bytes) == ADAH_STRING_NONE ? adah_fail_memory(status, n_bytes + 1) : ADAH_OK;
-}
-
-static void add_names(adah_text *notes, const adah_string_table *names) {
-    for (size_t i = 0; i < names->n; i++)
-        adah_text_add(notes, "%s\"%s\"", i ? ", " : "", names->text[i]);
-    if (names->n == NOTED_KEYS_MAX)
-        adah_text_add(notes, " and others");
 }
 
 static void begin_note(adah_text *notes) {

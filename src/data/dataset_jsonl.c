@@ -52,13 +52,14 @@ static adah_code take_string(const adah_dataset *dataset, const json_t *value, a
         return ADAH_OK;
     if (!json_is_string(value))
         return adah_dataset_fail(dataset, line, status, "%s is not a string", adah_key_name(key));
-    *text = raw_of(value);
+    if (key == ADAH_KEY_FILE_NAME || json_string_length(value)) /* an empty cell of a table says nothing */
+        *text = raw_of(value);
     return ADAH_OK;
 }
 
 /* One value or a list of them; what is missing in the list is passed over. The list is freed by the caller, whatever is returned. */
 static adah_code take_list(const adah_dataset *dataset, const json_t *value, adah_key key, size_t line, list *l, adah_status *status) {
-    if (adah_json_is_missing(value))
+    if (adah_json_is_missing(value) || (json_is_string(value) && json_string_length(value) == 0))
         return ADAH_OK;
     const size_t n = json_is_array(value) ? json_array_size(value) : 1;
     const int with_numbers = key == ADAH_KEY_LABELS;

@@ -306,8 +306,8 @@ static int is_there(const adah_field_set *set, const char *folder, const char *n
     return found;
 }
 
-/* Where a picture lies in the folder of the pictures: as it is named, in a folder named as its part, or by the last part of its name in
- * either; as the part's folder says where it is nowhere. */
+/* Where a picture lies in the folder of the pictures: as it is named, in a folder named as its part or images, or by the last part of
+ * its name in any of them; as the part's folder says where it is nowhere. */
 static adah_code place_picture(const adah_field_set *set, const picture *p, const char *part, int has_folder, adah_text *place, adah_status *status) {
     char named[PATH_BYTES];
     snprintf(named, sizeof named, "%s", p->name);
@@ -318,9 +318,12 @@ static adah_code place_picture(const adah_field_set *set, const picture *p, cons
     while (strncmp(name, "./", 2) == 0)
         name += 2;
     const char *last = strrchr(name, '/') ? strrchr(name, '/') + 1 : name;
+    char below[NAME_BYTES + 16];
+    snprintf(below, sizeof below, "images/%.*s", NAME_BYTES, part);
     const struct {
         const char *folder, *name;
-    } places[] = {{has_folder ? part : "", name}, {"", name}, {part, name}, {part, last}, {"", last}};
+    } places[] = {{has_folder ? part : "", name}, {"", name}, {part, name}, {"images", name}, {below, name}, {part, last}, {"", last},
+                  {"images", last}, {below, last}};
     size_t k = 0;
     for (; set->pictures && k < sizeof places / sizeof *places; k++) {
         const int found = adah_dataset_path_fault((adah_raw_text){places[k].name, strlen(places[k].name)})

@@ -409,19 +409,24 @@ static void reads_other_tools(void **state) {
                     "{\"file_name\": \"a\", \"labels\": 7, \"score\": NaN, \"text\": \"is NaN, -Infinity\"}\n"
                     "{\"file_name\": \"b\", \"labels\": [7, 3.0, 0.5, true, null, \"s\"], \"box\": [-Infinity, Infinity, NaN]}\n"
                     "{\"File_Name\": \"c\", \"LABELS\": NaN, \"text\": NaN, \"mask\": NaN, \"split\": NaN}\n"
+                    "{\"file_name\": \"e\", \"labels\": \"\", \"text\": \"\", \"mask\": \"\", \"split\": \"\"}\n"
                     "{\"file_name\": \"d\", \"label\": 3, \"labels\": [\"own\"]}\n");
     adah_dataset *dataset = open_good();
-    assert_int_equal(adah_dataset_count(dataset), 4);
+    assert_int_equal(adah_dataset_count(dataset), 5);
     assert_labels(dataset, 0, "7");
     assert_string_equal(adah_dataset_record(dataset, 0)->text, "is NaN, -Infinity");
     assert_labels(dataset, 1, "7,3,0.5,true,s");
     assert_labels(dataset, 2, "");
-    assert_labels(dataset, 3, "own");
+    assert_labels(dataset, 3, "");
+    assert_null(adah_dataset_record(dataset, 3)->mask);
+    assert_labels(dataset, 4, "own");
     adah_dataset_close(dataset);
     data_folder_put(folder.path, "metadata.jsonl", "{\"file_name\": \"a\", \"description\": \"x\", \"class\": 3}\n");
     dataset = open_good();
     assert_string_equal(adah_dataset_notes(dataset), "no record has a \"text\" or \"labels\"; keys passed over: \"description\", \"class\"");
     adah_dataset_close(dataset);
+    data_folder_put(folder.path, "metadata.jsonl", "{\"image_path\": \"a\", \"text\": \"x\"}\n");
+    assert_refused(0, ADAH_ERROR_FORMAT, "no file_name, expected the path of an image (and none of the 1 records is good; keys passed over: \"image_path\")");
     data_folder_put(folder.path, "metadata.jsonl", "{\"file_name\": \"a\", \"text\": \"x\"}\n");
     dataset = open_good();
     assert_string_equal(adah_dataset_notes(dataset), "");
