@@ -3,6 +3,8 @@
 #   make              build into build/
 #   make demo         install what is missing, build, train on real drawings, write demo-output/report.html
 #   make check        install what is missing, build with warnings as errors (gcc, clang), run all tests, again under sanitizers
+#   make fuzz         install what is missing, run every fuzz target for ten minutes, going on from what was found before;
+#                     ARGUMENTS="--targets 'model http' --minutes 60 --corpus DIR", see tools/fuzz.sh --help
 #   make results      install what is missing, measure every method on every data set (days; goes on where it was), write
 #                     docs/results.md; ARGUMENTS="--only flickr8k" for a part, see bench/results.sh --help
 #   make results-table  write docs/results.md from what was measured
@@ -19,7 +21,7 @@ DESTDIR ?=
 JOBS ?= $(shell nproc)
 CTEST = ctest --output-on-failure --parallel $(JOBS)
 
-.PHONY: all build demo check check-release check-sanitize check-clang results results-table bench-index bench-train bench-encode \
+.PHONY: all build demo fuzz check check-release check-sanitize check-clang results results-table bench-index bench-train bench-encode \
         build-bench install clean
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
@@ -57,6 +59,10 @@ check-clang:
 	cmake -S . -B build-clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug
 	cmake --build build-clang --parallel $(JOBS)
 
+fuzz:
+	tools/install-packages.sh fuzz
+	tools/fuzz.sh $(ARGUMENTS)
+
 results: build-bench
 	bench/results.sh $(ARGUMENTS)
 
@@ -84,4 +90,4 @@ install: build
 	DESTDIR=$(DESTDIR) cmake --install build
 
 clean:
-	rm -rf build build-sanitize build-clang demo-output
+	rm -rf build build-sanitize build-clang build-fuzz demo-output
