@@ -261,7 +261,8 @@ static adah_code sync_folder(const char *folder, const char *path, const char *w
 
 adah_code adah_file_sync_name(const char *path, adah_status *status) {
     char *folder = folder_of(path);
-    const adah_code code = folder ? sync_folder(folder, path, "its name cannot be written to disk", status) : adah_fail_memory(status, strlen(path) + 1);
+    const adah_code code = folder ? sync_folder(folder, path, "its name cannot be written to disk, and nothing was changed", status)
+                                  : adah_fail_memory(status, strlen(path) + 1);
     adah_memory_free(folder);
     return code;
 }
