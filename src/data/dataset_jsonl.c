@@ -142,8 +142,9 @@ static adah_code add_line(adah_dataset *dataset, const char *bytes, size_t n_byt
         return adah_dataset_fail(dataset, line, status, "%zu bytes, expected at most %d", n_bytes,
                                  ADAH_METADATA_LINE_BYTES_MAX);
     json_error_t error;
-    json_t *object = adah_json_load(bytes, n_bytes, JSON_REJECT_DUPLICATES, &error);
-    if (!object && json_error_code(&error) == json_error_out_of_memory)
+    int is_out_of_memory;
+    json_t *object = adah_json_load(bytes, n_bytes, JSON_REJECT_DUPLICATES, &error, &is_out_of_memory);
+    if (is_out_of_memory)
         return adah_fail_memory(status, n_bytes);
     if (!object)
         return adah_dataset_fail(dataset, line, status, "broken JSON at byte %d: %s", error.position, error.text);

@@ -56,19 +56,22 @@ static size_t overwrite(char *bytes, size_t n_bytes) {
     return n;
 }
 
-json_t *adah_json_load(const char *bytes, size_t n_bytes, size_t flags, json_error_t *error) {
+json_t *adah_json_load(const char *bytes, size_t n_bytes, size_t flags, json_error_t *error, int *is_out_of_memory) {
     json_t *value = json_loadb(bytes, n_bytes, flags, error);
-    if (value || json_error_code(error) == json_error_out_of_memory)
+    *is_out_of_memory = !value && json_error_code(error) == json_error_out_of_memory;
+    if (value || *is_out_of_memory)
         return value;
     const size_t n = flags & JSON_DISABLE_EOF_CHECK ? value_bytes(bytes, n_bytes) : n_bytes;
     char *copy = adah_memory_resize(NULL, n + 1, 1);
+    *is_out_of_memory = !copy;
     if (!copy)
-        return NULL; /* the first error stays */
+        return NULL;
     memcpy(copy, bytes, n);
     json_error_t other;
     if (overwrite(copy, n)) {
         value = json_loadb(copy, n, flags, &other);
         *error = other;
+        *is_out_of_memory = !value && json_error_code(&other) == json_error_out_of_memory;
     }
     adah_memory_free(copy);
     return value;

@@ -5,8 +5,9 @@
 #include <jansson.h>
 
 /* As json_loadb, but NaN, Infinity and -Infinity, which Python writes and JSON does not know, are taken: as empty lists, so that who
- * wants a number or a text there sees that it is none. Errors and positions are those of the text as it stands. */
-json_t *adah_json_load(const char *bytes, size_t n_bytes, size_t flags, json_error_t *error);
+ * wants a number or a text there sees that it is none. Errors and positions are those of the text as it stands; *is_out_of_memory becomes 1
+ * where that is the error, else 0. */
+json_t *adah_json_load(const char *bytes, size_t n_bytes, size_t flags, json_error_t *error, int *is_out_of_memory);
 /* 1: such a number, or null: nothing is said. */
 int adah_json_is_missing(const json_t *value);
 

@@ -90,8 +90,10 @@ static int take(cursor *c, char wanted) {
 /* The value that begins here. */
 static adah_code read_value(cursor *c, json_t **value, adah_status *status) {
     json_error_t error;
-    *value = adah_json_load(c->bytes + c->offset, c->n_bytes - c->offset, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error);
-    if (!*value && json_error_code(&error) == json_error_out_of_memory)
+    int is_out_of_memory;
+    *value = adah_json_load(c->bytes + c->offset, c->n_bytes - c->offset, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error,
+                            &is_out_of_memory);
+    if (is_out_of_memory)
         return adah_fail_memory(status, c->n_bytes - c->offset);
     if (!*value)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: byte %zu: %s", c->path,

@@ -70,6 +70,31 @@ static void opening_csv(void **state) {
     fail_allocations(open_dataset, UINT64_MAX);
 }
 
+/* What other tools write: lists, numbers, NaN, other keys, a file again. */
+static void opening_other_jsonl(void **state) {
+    (void)state;
+    char text[16384] = "";
+    for (int i = 0; i < 40; i++)
+        sprintf(text + strlen(text), "{\"file_name\": \"%d\", \"captions\": [\"one\", \"two\\nlines\"], \"label\": [%d, NaN, 0.5], \"mask\": \"m\", \"x\": -Infinity}\n%s",
+                i, i, i == 7 ? "{\"file_name\": \"3\", \"caption\": \"three\", \"label\": true}\nbroken NaN\n" : "");
+    data_folder_put(inside("set"), "metadata.jsonl", text);
+    fail_allocations(open_dataset, UINT64_MAX);
+}
+
+static void opening_utf16_csv(void **state) {
+    (void)state;
+    char text[4096] = "sep=;\nfile_name;text;labels;other\n", wide[8192] = "\xff\xfe";
+    for (int i = 0; i < 40; i++)
+        sprintf(text + strlen(text), "%d;\"a \"\"text\"\"\";%d|all;x\n%s", i, i, i == 7 ? "3;more;;\n" : "");
+    const size_t n = strlen(text);
+    for (size_t i = 0; i < n; i++) {
+        wide[2 + 2 * i] = text[i];
+        wide[3 + 2 * i] = '\0';
+    }
+    data_folder_write(inside("set"), "metadata.csv", wide, 2 + 2 * n);
+    fail_allocations(open_dataset, UINT64_MAX);
+}
+
 /* ---------------------------------------------------------------- vocabulary */
 
 static const char *const captions[] = {"a boat on the sea", "the sky and the sea", "trees under a grey sky", "sky"};
@@ -240,7 +265,7 @@ static void drawings(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(opening_jsonl), TEST(opening_csv), TEST(vocabulary),
+    const struct CMUnitTest tests[] = {TEST(opening_jsonl), TEST(opening_csv), TEST(opening_other_jsonl), TEST(opening_utf16_csv), TEST(vocabulary),
                                        TEST(pictures),      TEST(scenes),      TEST(drawings)};
     return cmocka_run_group_tests_name("dataset faults", tests, NULL, NULL);
 }
