@@ -60,6 +60,7 @@ static void enlarge(const char *from, const char *to, size_t n) {
         const adah_index_item item = {i, entry.file_name, entry.text, labels, entry.n_labels, code[0], code[1]};
         if (adah_index_builder_add(builder, &item, &status) != ADAH_OK)
             stop(status.message);
+        adah_index_entry_free(&entry);
     }
     if (adah_index_builder_publish(builder, 0, NULL, &status) != ADAH_OK)
         stop(status.message);

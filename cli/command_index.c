@@ -142,6 +142,7 @@ static adah_code delete_named(adah_index_writer *w, const cli_list *names, uint6
                 *n += done == ADAH_OK;
                 break;
             }
+        adah_index_entry_free(&entry);
     }
     for (size_t i = 0; i < names->n && done == ADAH_OK; i++)
         if (!found[i]) {

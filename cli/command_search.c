@@ -94,6 +94,8 @@ static adah_code print_hits(const adah_index *index, const adah_search_result *r
             json_array_append_new(list, hit_json(index, &entry, &result->hits[i], with_score));
         else if (code == ADAH_OK)
             print_hit(index, &entry, &result->hits[i], with_score);
+        if (code == ADAH_OK)
+            adah_index_entry_free(&entry);
     }
     if (code == ADAH_OK && as_json) {
         json_dumpf(list, stdout, JSON_INDENT(1));
@@ -142,15 +144,19 @@ static adah_code code_of_id(const adah_index *index, const query *q, uint8_t *co
     adah_index_entry entry;
     if (!cli_read_id(q->id, &id))
         return fail(status, ADAH_ERROR_ARGUMENT, "--id is \"%.100s\", expected the number of a record", q->id);
-    if (!adah_index_find(index, id, &row))
-        return fail(status, ADAH_ERROR_MISMATCH, "there is no record with the id %.30s", q->id);
-    const adah_code done = adah_index_record(index, row, &entry, status);
+    const int is_there = adah_index_find(index, id, &row);
+    const adah_code done = is_there ? adah_index_record(index, row, &entry, status) : adah_index_check(index, status);
     if (done != ADAH_OK)
         return done;
+    if (!is_there)
+        return fail(status, ADAH_ERROR_MISMATCH, "there is no record with the id %.30s", q->id);
     const uint8_t *stored = q->by == ADAH_TEXT ? entry.text_code : entry.image_code;
-    if (!stored)
+    const int is_stored = stored != NULL;
+    if (is_stored)
+        memcpy(code, stored, adah_index_bits(index) / 8);
+    adah_index_entry_free(&entry);
+    if (!is_stored)
         return fail(status, ADAH_ERROR_MISMATCH, "that record has no code of its %s; see --by", q->by == ADAH_TEXT ? "text" : "image");
-    memcpy(code, stored, adah_index_bits(index) / 8);
     o->exclude = id;
     return ADAH_OK;
 }

@@ -51,6 +51,7 @@ static void look_at(const adah_index *index) {
         }
         for (size_t k = 0; k < adah_index_bits(index) / 8; k++)
             n_seen += (entry.image_code ? entry.image_code[k] : 0U) + (entry.text_code ? entry.text_code[k] : 0U);
+        adah_index_entry_free(&entry);
     }
     char *json = NULL;
     if (adah_index_stats(index, &json, NULL) == ADAH_OK)

@@ -37,20 +37,20 @@ static adah_code tell_item(const serve_parts *parts, size_t part, serve_text *t,
     serve_text_plain(t, ", \"text_code\": ");
     serve_text_hex(t, entry.text_code, n_bytes);
     serve_text_plain(t, "}\n");
+    adah_index_entry_free(&entry);
     return ADAH_OK;
 }
 
 void serve_handle_item(serve_request *r, serve_state *state) {
-    adah_index_entry entry;
-    if (!serve_read_query(r, 0, 0) || !serve_find_record(r, state, r->item, &entry))
+    uint64_t row;
+    if (!serve_read_query(r, 0, 0) || !serve_find_row(r, state, r->item, &row))
         return;
     item_answer *a = calloc(1, sizeof *a);
     if (!a) {
         serve_refuse_memory(r);
         return;
     }
-    *a = (item_answer){.parts = {.n_parts = 1, .add = tell_item}};
-    adah_index_find(state->index, r->item, &a->row); /* it was found just now */
+    *a = (item_answer){{.n_parts = 1, .add = tell_item}, row};
     serve_send_parts(r, state, &a->parts);
 }
 

@@ -141,11 +141,12 @@ static int open_item(serve_request *r, const serve_state *state, struct stat *in
     adah_index_entry entry;
     if (!serve_find_record(r, state, r->item, &entry))
         return -1;
+    const int fd = serve_open_picture(r->server, entry.file_name);
+    adah_index_entry_free(&entry);
     if (r->server->images < 0) {
         serve_refuse(r, 404, "not_found", NULL, "the server was started without --images");
         return -1;
     }
-    const int fd = serve_open_picture(r->server, entry.file_name);
     if (fd < 0 || fstat(fd, info) != 0) {
         refuse_missing(r, NULL);
         if (fd >= 0)

@@ -61,11 +61,16 @@ static int check_asked(serve_request *r, const serve_state *state, unsigned allo
     return 1;
 }
 
+int serve_find_row(serve_request *r, const serve_state *state, uint64_t id, uint64_t *row) {
+    return adah_index_find(state->index, id, row) ||
+           serve_refuse(r, 404, "not_found", "id", "there is no item with the id %llu", (unsigned long long)id);
+}
+
 int serve_find_record(serve_request *r, const serve_state *state, uint64_t id, adah_index_entry *entry) {
     uint64_t row;
     adah_status status;
-    if (!adah_index_find(state->index, id, &row))
-        return serve_refuse(r, 404, "not_found", "id", "there is no item with the id %llu", (unsigned long long)id);
+    if (!serve_find_row(r, state, id, &row))
+        return 0;
     return adah_index_record(state->index, row, entry, &status) == ADAH_OK || serve_refuse_failed(r, &status);
 }
 
@@ -74,10 +79,12 @@ static int code_of_record(serve_request *r, const serve_state *state, asked *a) 
     if (!serve_find_record(r, state, r->query.id, &entry))
         return 0;
     const uint8_t *code = r->query.by == ADAH_IMAGE ? entry.image_code : entry.text_code;
-    if (!code)
-        return serve_refuse(r, 409, "mismatch", "by", "that item has no code of its %s", side_name(r->query.by));
-    memcpy(a->code, code, adah_index_bits(state->index) / 8);
-    return 1;
+    const int has_code = code != NULL;
+    if (has_code)
+        memcpy(a->code, code, adah_index_bits(state->index) / 8);
+    adah_index_entry_free(&entry);
+    return has_code ||
+           serve_refuse(r, 409, "mismatch", "by", "that item has no code of its %s", side_name(r->query.by));
 }
 
 /* How much H changes without each word: the mean difference of its values, at most 1. Every place of the word is made
@@ -257,6 +264,7 @@ static adah_code add_hit(const search_answer *s, size_t i, serve_text *t, adah_s
     serve_add_entry(t, s->parts.state->index, &entry);
     const int has_picture = s->parts.server->images >= 0 && serve_is_safe_name(entry.file_name);
     serve_text_plain(t, has_picture ? ", \"has_picture\": true}" : ", \"has_picture\": false}");
+    adah_index_entry_free(&entry);
     return ADAH_OK;
 }
 
@@ -355,6 +363,7 @@ static int join_texts(serve_request *r, const serve_state *state, const adah_sea
         all->end[all->n] = all->text.n_bytes;
         all->weight[all->n] = exp2(-(double)result->hits[i].distance / scale);
         all->sum += all->weight[all->n++];
+        adah_index_entry_free(&entry);
     }
     serve_text_bytes(&all->text, "", 1);
     return !all->text.failed || serve_refuse_memory(r);

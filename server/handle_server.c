@@ -20,6 +20,12 @@ void serve_handle_ready(serve_request *r, serve_state *state) {
         r->answer.retry_after = 1;
         return;
     }
+    adah_status problem;
+    if (serve_service_has_problem(r->server->service, &problem)) {
+        serve_refuse(r, 503, "not_ready", NULL, "the index: %s", problem.message);
+        r->answer.retry_after = 1;
+        return;
+    }
     serve_text_plain(&r->answer.text, "{\"status\": \"ready\"}\n");
     r->answer.status = 200;
 }

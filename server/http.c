@@ -466,8 +466,20 @@ static void handle(exchange *x) {
     }
 }
 
+/* An answer made of what another program has written over the index is none. */
+static void check_answer(exchange *x) {
+    serve_request *r = &x->request;
+    if (!x->state || !x->route->needs_state || x->route->right == SERVE_WRITE || r->answer.status == 503 ||
+        serve_state_check(x->state, NULL) == ADAH_OK)
+        return;
+    serve_request_take_back(r);
+    serve_refuse(r, 503, "index_changed", NULL, "another program has changed the index file; it is being opened anew");
+    r->answer.retry_after = 1;
+}
+
 /* The answer is there: nothing else is needed for it. */
 static void end_work(exchange *x) {
+    check_answer(x);
     serve_request_finish(&x->request);
     serve_state_drop(x->http->server->service, x->state);
     x->state = NULL;

@@ -68,6 +68,8 @@ void serve_request_begin(serve_request *r) {
     serve_free_kept(r, 0);
 }
 
+void serve_request_take_back(serve_request *r) { clear_answer(&r->answer); }
+
 void serve_request_finish(serve_request *r) {
     serve_answer *a = &r->answer;
     drop(r);

@@ -122,6 +122,8 @@ int serve_needs_lane(serve_request *r, serve_lane lane);
 void serve_request_begin(serve_request *r);
 /* The time before which a body that is still coming should have a deadline, or it may be ended for another. */
 uint64_t serve_slow_before(const serve_request *r);
+/* Takes back an answer that was given, for another one. */
+void serve_request_take_back(serve_request *r);
 /* With the answer: frees all that it does not need, the body and what was made of it, and takes memory for it from the budget. */
 void serve_request_finish(serve_request *r);
 /* Frees what belongs to the request, not itself, and not what an answer that was sent took along. */

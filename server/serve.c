@@ -94,6 +94,17 @@ static void reload(serve_server *s) {
     tell_missing_pictures(s);
 }
 
+/* A second after the index's file has become a bad one, or a good one again, the log says so. */
+static void refresh(serve_server *s) {
+    adah_status problem;
+    if (!serve_service_refresh(s->service, &problem))
+        return;
+    if (problem.code != ADAH_OK)
+        fprintf(stderr, "adah: %s; not ready until there is a good index\n", problem.message);
+    else if (s->options.log != SERVE_LOG_NONE)
+        fprintf(stderr, "adah: %s: a good index again\n", s->options.index);
+}
+
 static void *keep(void *context) {
     keeper *k = context;
     const uint64_t one = 1;
@@ -116,7 +127,7 @@ static void *keep(void *context) {
         if (must_reload)
             reload(k->server);
         else if (!must_end)
-            serve_service_refresh(k->server->service);
+            refresh(k->server);
         pthread_mutex_lock(&k->lock);
     }
     pthread_mutex_unlock(&k->lock);

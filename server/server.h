@@ -45,7 +45,9 @@ void serve_handle_encode(serve_request *r, serve_state *state);
 void serve_handle_attention(serve_request *r, serve_state *state);
 /* "file_name": .., "text": .., "labels": [..] of a record, as part of an object */
 void serve_add_entry(serve_text *t, const adah_index *index, const adah_index_entry *entry);
-/* The record with an id. Returns 0 and answers when there is none. */
+/* The row of the record with an id. Returns 0 and answers when there is none. */
+int serve_find_row(serve_request *r, const serve_state *state, uint64_t id, uint64_t *row);
+/* The record with an id, freed with adah_index_entry_free. Returns 0 and answers when there is none. */
 int serve_find_record(serve_request *r, const serve_state *state, uint64_t id, adah_index_entry *entry);
 
 /* handle_items.c */

@@ -23,6 +23,7 @@ struct serve_service {
     pthread_mutex_t lock, changing;
     serve_state *state;
     uint64_t n_loads;
+    adah_status problem; /* of the index's file at the last refresh, under the lock */
 };
 
 static adah_code fail_memory(adah_status *status) {
@@ -118,6 +119,8 @@ void serve_state_drop(serve_service *s, serve_state *state) {
         free_model(unused);
 }
 
+adah_code serve_state_check(const serve_state *state, adah_status *status) { return adah_index_check(state->index, status); }
+
 /* Makes `state`, with a model and an index that it takes over, the present one. */
 static void publish(serve_service *s, serve_state *state, loaded_model *m, adah_index *index) {
     *state = (serve_state){m, m->model, index, 1};
@@ -155,6 +158,15 @@ void serve_service_close(serve_service *s) {
     free(s);
 }
 
+/* The same problem as before is no news. */
+static int set_problem(serve_service *s, const adah_status *problem) {
+    pthread_mutex_lock(&s->lock);
+    const int is_news = problem->code != s->problem.code || strcmp(problem->message, s->problem.message) != 0;
+    s->problem = *problem;
+    pthread_mutex_unlock(&s->lock);
+    return is_news;
+}
+
 adah_code serve_service_load(serve_service *s, adah_status *status) {
     loaded_model *m = NULL;
     adah_index *index = NULL;
@@ -167,6 +179,8 @@ adah_code serve_service_load(serve_service *s, adah_status *status) {
         code = adah_index_check_model(index, m->model, status);
     if (code == ADAH_OK) {
         publish(s, state, m, index);
+        const adah_status none = {.code = ADAH_OK};
+        set_problem(s, &none);
     } else {
         adah_index_close(index);
         if (m)
@@ -184,19 +198,41 @@ uint64_t serve_service_reloads(serve_service *s) {
     return n ? n - 1 : 0;
 }
 
-void serve_service_refresh(serve_service *s) {
-    adah_status status;
+int serve_service_refresh(serve_service *s, adah_status *problem) {
     adah_index *latest = NULL;
-    pthread_mutex_lock(&s->changing);
-    if (s->state && adah_index_latest(s->state->index, &latest, &status) == ADAH_OK) {
-        const int is_new = latest != s->state->index && adah_index_check_model(latest, s->state->model, &status) == ADAH_OK;
-        serve_state *state = is_new ? calloc(1, sizeof *state) : NULL;
-        if (state)
+    *problem = (adah_status){.code = ADAH_OK};
+    if (pthread_mutex_trylock(&s->changing) != 0)
+        return 0; /* a change is at work, which looks by itself */
+    adah_code code = s->state ? adah_index_latest(s->state->index, &latest, problem) : ADAH_OK;
+    if (code == ADAH_OK && latest && latest != s->state->index) {
+        serve_state *state = NULL;
+        code = adah_index_check_model(latest, s->state->model, problem);
+        if (code == ADAH_OK && !(state = calloc(1, sizeof *state)))
+            code = fail_memory(problem);
+        if (state) {
             publish(s, state, s->state->loaded, latest);
-        else
-            adah_index_close(latest);
+            latest = NULL;
+        }
     }
+    adah_index_close(latest);
     pthread_mutex_unlock(&s->changing);
+    if (code == ADAH_OK)
+        *problem = (adah_status){.code = ADAH_OK};
+    return set_problem(s, problem);
+}
+
+int serve_service_has_problem(serve_service *s, adah_status *problem) {
+    serve_state *state = serve_state_take(s);
+    pthread_mutex_lock(&s->lock);
+    *problem = s->problem;
+    pthread_mutex_unlock(&s->lock);
+    if (problem->code == ADAH_OK && state)
+        serve_state_check(state, problem);
+    serve_state_drop(s, state);
+    const size_t n_path = strlen(s->index_path); /* where it lies is nobody's business */
+    if (!strncmp(problem->message, s->index_path, n_path) && !strncmp(problem->message + n_path, ": ", 2))
+        memmove(problem->message, problem->message + n_path + 2, strlen(problem->message + n_path + 2) + 1);
+    return problem->code != ADAH_OK;
 }
 
 /* ---------------------------------------------------------------- writes */

@@ -23,14 +23,19 @@ void serve_service_close(serve_service *service); /* when no request has a state
 
 /* Opens model and index anew; on failure all stays as it was. Any thread. */
 adah_code serve_service_load(serve_service *service, adah_status *status);
-/* Looks whether another process has committed to the index, or replaced it. What fails is left for serve_service_load
- * to tell. */
-void serve_service_refresh(serve_service *service);
+/* Looks whether another process has committed to the index, replaced or changed it. Where no good index is there, the state before goes
+ * on: whole when its file was removed or replaced; else its reads are refused at their end (serve_state_check). Returns 1 when
+ * that is news: `problem` is what is wrong now, "" when all is well again. */
+int serve_service_refresh(serve_service *service, adah_status *problem);
+/* 1: what bears the index's name is no good index, as found by the last refresh or found now, and `problem` says why, without paths. */
+int serve_service_has_problem(serve_service *service, adah_status *problem);
 uint64_t serve_service_reloads(serve_service *service); /* loads after the first */
 
 serve_state *serve_state_take(serve_service *service); /* NULL: not loaded yet */
 serve_state *serve_state_keep(serve_service *service, serve_state *state); /* once more; returns it */
 void serve_state_drop(serve_service *service, serve_state *state);
+/* Is all that was read of the state to be trusted? ADAH_ERROR_FORMAT: another program has changed its file in place. */
+adah_code serve_state_check(const serve_state *state, adah_status *status);
 
 /* An encoder of the state's model, for this thread until it is given back. One of pictures takes texts, too; those of texts are kept apart,
  * because they are small. */

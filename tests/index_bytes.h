@@ -70,7 +70,7 @@ static inline void index_mend(uint8_t *bytes, size_t n_bytes, int what) {
         uint8_t *place = bytes + adah_index_mark_place(i);
         memcpy(&mark, place, sizeof mark);
         if (what & INDEX_MEND_MARKS)
-            mark = adah_index_make_mark(header.file_number, n_segments, at);
+            mark = adah_index_make_mark(header.file_number, n_segments, at, 0);
         else if (what & INDEX_MEND_NUMBERS)
             mark.file_number = header.file_number;
         mark.checksum = XXH3_64bits(&mark, offsetof(adah_index_mark, checksum));

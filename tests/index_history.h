@@ -178,9 +178,11 @@ static inline uint64_t history_count(const adah_index *x) {
     adah_index_entry e;
     if (adah_index_rows(x) == 0)
         return 0;
-    if (!adah_index_find(x, 0, &row) || adah_index_record(x, row, &e, NULL) != ADAH_OK ||
-        sscanf(e.text, "%" SCNu64, &n) != 1)
+    if (!adah_index_find(x, 0, &row) || adah_index_record(x, row, &e, NULL) != ADAH_OK)
         return UINT64_MAX;
+    if (sscanf(e.text, "%" SCNu64, &n) != 1)
+        n = UINT64_MAX;
+    adah_index_entry_free(&e);
     return n;
 }
 
@@ -204,6 +206,7 @@ static inline int history_is(const history *h, const adah_index *x, char *fault)
         history_record r;
         n_alive++;
         history_make_record(h, id, h->writer[id], &r);
+        e = (adah_index_entry){0};
         int ok = adah_index_record(x, row, &e, NULL) == ADAH_OK && e.id == id &&
                  strcmp(e.file_name, r.file_name) == 0 && strcmp(e.text, r.text) == 0 && e.n_labels == r.n_labels;
         for (size_t i = 0; i < r.n_labels && ok; i++) { /* every label there is one of the record's, and none twice */
@@ -213,8 +216,9 @@ static inline int history_is(const history *h, const adah_index *x, char *fault)
                 is_one |= strcmp(name, r.label_name[k]) == 0;
             ok = is_one && (i == 0 || e.label[i] > e.label[i - 1]);
         }
-        if (!ok || !history_same_code(e.image_code, &r, ADAH_IMAGE) ||
-            !history_same_code(e.text_code, &r, ADAH_TEXT)) {
+        ok = ok && history_same_code(e.image_code, &r, ADAH_IMAGE) && history_same_code(e.text_code, &r, ADAH_TEXT);
+        adah_index_entry_free(&e);
+        if (!ok) {
             snprintf(fault, 256, "record %" PRIu64 " is not as it was written by batch %" PRIu32, id, h->writer[id]);
             return 0;
         }

@@ -55,6 +55,14 @@ const char *adah_code_name(adah_code code);
  * command does for itself, or they spin for milliseconds where other work needs the cores. */
 void adah_set_threads(int n);
 
+/* An index is read through a map of its file. When another program cuts the file off, or the disk cannot read it, touching the map
+ * raises SIGBUS, which would end the process. So the library takes that signal when it maps a file and finds another handler there:
+ * inside its own maps zeros take the place of what is gone, and the call that met them reports an error; every other SIGBUS goes to
+ * the handler that was there before. A handler that is set later must hand on in turn what it does not know, and threads that
+ * call the library must not block SIGBUS. adah_set_guard(0), before the first index is opened, leaves the signal alone: then a file
+ * must not be cut off while it is open. */
+void adah_set_guard(int is_on);
+
 /* What the factors of large products are rounded to (the 3 x 3 convolutions of a backbone); sums, values, weights and their
  * gradients are float32. bfloat16 is to be had where the processor multiplies it (AVX512_BF16): faster on AMD's Zen 5, slower on
  * an Intel Xeon (model 207) that multiplies it at half the rate of float32 (docs/speed.md). */
@@ -393,14 +401,22 @@ adah_code adah_index_add_dataset(const adah_model *model, const adah_dataset *da
 
 typedef struct adah_index adah_index;
 
-/* What the index knows of a record. Pointers into the index. */
+/* What the index knows of a record: a copy, which adah_index_entry_free releases. */
 typedef struct adah_index_entry {
     uint64_t id;
     const char *file_name, *text; /* "" where there is none */
     const uint32_t *label;        /* ascending; names by adah_index_label_name */
     size_t n_labels;
     const uint8_t *image_code, *text_code; /* NULL: it has none */
+    void *memory; /* of all that is pointed to */
 } adah_index_entry;
+void adah_index_entry_free(adah_index_entry *entry); /* fine on a zeroed one */
+
+/* Any program may change the file while it is open. Appending, as writers do, changes no state, and neither does putting another
+ * file in its place: a state goes on with the old one. When the file is cut off or overwritten in place, functions that
+ * return an adah_code report ADAH_ERROR_FORMAT instead of a result that could be wrong; adah_index_latest then opens what is there
+ * now, with all its checksums looked at. Only bytes that change while the headers stay are not noticed by the function that
+ * reads them, but by the next adah_index_latest. */
 
 /* Opens an index in time that does not grow with its records. ADAH_ERROR_FORMAT says which: not an adah index, of another
  * version, of a machine with another byte order, or damaged. Contents beyond the headers are checked when they are used. */
@@ -408,8 +424,12 @@ adah_code adah_index_open(const char *path, adah_index **index, adah_status *sta
 void adah_index_close(adah_index *index); /* drops one reference */
 adah_index *adah_index_share(adah_index *index); /* one reference more, to be closed like any; returns index. Any thread. */
 /* The newest state of the collection that `index` is a state of: what this or another process has committed since. *latest is
- * closed like any index, and may be `index` itself, once more referenced. Any thread. */
+ * closed like any index, and may be `index` itself, once more referenced. When the file has another inode, or was changed in place,
+ * the state of what is there now; ADAH_ERROR_IO, ADAH_ERROR_FORMAT: that is no good index. Any thread. */
 adah_code adah_index_latest(adah_index *index, adah_index **latest, adah_status *status);
+/* Is the file still the one that was opened, up to where this state ends? ADAH_ERROR_FORMAT: it was cut off or overwritten in
+ * place, and what was read since the last check may be wrong. A system call. Any thread. */
+adah_code adah_index_check(const adah_index *index, adah_status *status);
 uint64_t adah_index_count(const adah_index *index); /* records that are not deleted */
 uint64_t adah_index_rows(const adah_index *index);  /* records with the deleted ones: places, numbered from 0 */
 size_t adah_index_bits(const adah_index *index);
@@ -417,9 +437,9 @@ const uint8_t *adah_index_model_identity(const adah_index *index); /* 16 bytes: 
 size_t adah_index_label_count(const adah_index *index);
 /* NULL: out of range, or its place in the file is damaged. */
 const char *adah_index_label_name(const adah_index *index, uint32_t label);
-/* The record in a row. ADAH_ERROR_MISMATCH: it is deleted. */
+/* The record in a row; *entry is freed with adah_index_entry_free. ADAH_ERROR_MISMATCH: it is deleted. */
 adah_code adah_index_record(const adah_index *index, uint64_t row, adah_index_entry *entry, adah_status *status);
-/* The row of the record with this id; 0: there is none. */
+/* The row of the record with this id; 0: there is none, or the file was changed, which adah_index_check tells. */
 int adah_index_find(const adah_index *index, uint64_t id, uint64_t *row);
 /* The newest note of that name, a NUL behind it, freed by adah_free; NULL: there is none. */
 adah_code adah_index_note(const adah_index *index, const char *name, uint8_t **bytes, size_t *n_bytes, adah_status *status);
@@ -452,7 +472,8 @@ typedef struct adah_search_options {
     const uint64_t *only;      /* ids: nothing else is found; NULL: no such limit */
     size_t n_only;
     uint64_t exclude;          /* an id that is not found: the query itself; ADAH_NO_ID: none */
-    /* 0: the record does not count. Asked during the search, of records that could become hits, from several threads. */
+    /* 0: the record does not count. Asked during the search, of records that could become hits, from several threads; the entry
+     * lives as long as the call. */
     int (*accept)(void *context, const adah_index_entry *entry);
     void *context;
     const float *relaxed;      /* n_queries x n_bits values in (-1, 1) that the query codes are the signs of: of the nearest
@@ -470,7 +491,7 @@ typedef struct adah_search_result {
 
 /* Exact search among the codes of modality `to` for n_queries codes at once: the same hits for every method, number of threads
  * and history of the file. results: n_queries, each freed with adah_search_result_free. options NULL: the 10 nearest.
- * ADAH_ERROR_MISMATCH: no record has such a code. ADAH_ERROR_FORMAT: damaged, or the file shrank since it was opened. */
+ * ADAH_ERROR_MISMATCH: no record has such a code. ADAH_ERROR_FORMAT: damaged, or another program has changed the file. */
 adah_code adah_index_search(const adah_index *index, adah_modality to, const uint8_t *codes, size_t n_queries,
                             const adah_search_options *options, adah_search_result *results, adah_status *status);
 void adah_search_result_free(adah_search_result *result);

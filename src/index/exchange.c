@@ -97,9 +97,9 @@ adah_code adah_index_export(const adah_index *index, adah_modality side, adah_ex
     if ((side != ADAH_IMAGE && side != ADAH_TEXT) || format < ADAH_EXCHANGE_NPY || format > ADAH_EXCHANGE_FAISS_IVF)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "modality %d, format %d: expected 0 or 1, and 0 to 2",
                          (int)side, (int)format);
-    ADAH_TRY(adah_index_check_size(index, status));
     adah_faiss_codes c = {0};
     adah_code code = collect(index, side, &c, status);
+    code = adah_index_checked(index, code, status);
     if (code == ADAH_OK && format == ADAH_EXCHANGE_NPY) {
         code = write_npy(path, &c, status);
     } else if (code == ADAH_OK && format == ADAH_EXCHANGE_FAISS_IVF) {

@@ -23,8 +23,8 @@ struct adah_index_builder {
     adah_index_header header;
 };
 
-adah_index_mark adah_index_make_mark(uint64_t file_number, uint64_t n_segments, uint64_t end) {
-    adah_index_mark mark = {.file_number = file_number, .n_segments = n_segments, .end = end};
+adah_index_mark adah_index_make_mark(uint64_t file_number, uint64_t n_segments, uint64_t end, uint64_t n_openings) {
+    adah_index_mark mark = {.file_number = file_number, .n_segments = n_segments, .end = end, .n_openings = n_openings};
     memcpy(mark.magic, adah_index_mark_magic, sizeof mark.magic);
     mark.checksum = XXH3_64bits(&mark, offsetof(adah_index_mark, checksum));
     return mark;
@@ -127,7 +127,7 @@ static adah_code finish(adah_index_builder *b, uint64_t next_id, adah_status *st
     ADAH_TRY(adah_segment_writer_finish(b->segment, &place, NULL, NULL, status));
     b->header.file_number = adah_segment_writer_file_number(b->segment);
     b->header.checksum = XXH3_64bits(&b->header, sizeof b->header); /* with zero in its place */
-    const adah_index_mark mark = adah_index_make_mark(b->header.file_number, 1, adah_file_position(b->file));
+    const adah_index_mark mark = adah_index_make_mark(b->header.file_number, 1, adah_file_position(b->file), 0);
     ADAH_TRY(adah_file_patch(b->file, adah_index_mark_place(1), &mark, sizeof mark, status));
     return adah_file_patch(b->file, 0, &b->header, sizeof b->header, status);
 }

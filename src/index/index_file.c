@@ -7,11 +7,18 @@
  * Which segments count: those that the newest mark acknowledges, or the file is damaged. A mark that a writer has written
  * but not yet synced does not count; while it is like that the writer holds a lock that tells so. What lies behind the acknowledged
  * segments is a batch in the making, or what is left of one, and is not looked at. Only where the other mark is damaged, and so
- * may have been the newest, a segment that is whole with every checksum right counts, too. */
+ * may have been the newest, a segment that is whole with every checksum right counts, too.
+ *
+ * Another program may do with the file what it likes. The maps are guarded (base/guard.h), and what is read from them is
+ * given out only when, afterwards, the file is still as long, and its header and the header of the last segment, which
+ * between them identify all bytes before, are still the same (adah_index_check). What changes bytes behind the headers
+ * changes the file's time; where no batch accounts for that, all checksums are looked at (find_unexplained). A collection
+ * that was changed in place is lost for good: its file is opened anew, as another, with all checksums. */
 #define _GNU_SOURCE
 #define XXH_INLINE_ALL
 #include "base/file.h"
 #include "base/foreign_file.h"
+#include "base/guard.h"
 #include "base/memory.h"
 #include "index/index_builder.h"
 #include "index/index_state.h"
@@ -29,7 +36,14 @@
 
 typedef unsigned long long ull; /* for %llu */
 
-enum { MAP_AHEAD_BYTES = 64 << 20, PAGE_BYTES = 4096 };
+enum { MAP_AHEAD_BYTES = 64 << 20, PAGE_BYTES = 65536 /* the largest of any machine */ };
+
+/* What tells that somebody has written to the file; and what tells that it was a writer. */
+typedef struct stamp {
+    ino_t inode; /* 0: never */
+    struct timespec changed;
+    uint64_t n_bytes, n_segments, n_marked, n_openings;
+} stamp;
 
 struct adah_collection {
     atomic_size_t n_references;
@@ -38,6 +52,8 @@ struct adah_collection {
     dev_t device;
     ino_t inode;
     adah_index_header header;
+    const uint8_t *front; /* the file's first bytes in the first map */
+    atomic_int is_lost;   /* something else is in its place, or a part of it cannot be read any more */
     pthread_mutex_t lock; /* of all that follows */
     adah_file_map *maps;  /* the last one is the largest */
     size_t n_maps, map_capacity;
@@ -45,6 +61,9 @@ struct adah_collection {
     size_t n_segments, segment_capacity;
     uint64_t end, next_id, n_rows;
     size_t n_labels;
+    stamp seen;                /* when all that is known was whole */
+    stamp refused;             /* when it was opened anew, in vain */
+    adah_status why_refused;
 };
 
 /* ---------------------------------------------------------------- bitmaps */
@@ -101,8 +120,10 @@ static void collection_drop(adah_collection *c) {
         adah_memory_free(c->segments[i]);
     }
     adah_memory_free(c->segments);
-    for (size_t i = 0; i < c->n_maps; i++)
+    for (size_t i = 0; i < c->n_maps; i++) {
+        adah_guard_remove(c->maps[i].bytes);
         adah_file_close_map(&c->maps[i]);
+    }
     adah_memory_free(c->maps);
     if (c->fd >= 0)
         close(c->fd);
@@ -111,12 +132,17 @@ static void collection_drop(adah_collection *c) {
     adah_memory_free(c);
 }
 
-static adah_code file_size(const adah_collection *c, uint64_t *n_bytes, adah_status *status) {
+static adah_code file_stamp(const adah_collection *c, stamp *now, adah_status *status) {
     struct stat info;
     if (fstat(c->fd, &info) != 0)
         return adah_fail_system(status, c->path, "cannot read its size");
-    *n_bytes = (uint64_t)info.st_size;
+    *now = (stamp){.inode = info.st_ino, .changed = info.st_ctim, .n_bytes = (uint64_t)info.st_size};
     return ADAH_OK;
+}
+
+static int same_time(const stamp *a, const stamp *b) {
+    return a->inode == b->inode && a->n_bytes == b->n_bytes && a->changed.tv_sec == b->changed.tv_sec &&
+           a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
 /* Sees that the first n_bytes of the file are mapped. */
@@ -132,6 +158,10 @@ static adah_code map_file(adah_collection *c, uint64_t n_bytes, adah_status *sta
     void *p = mmap(NULL, n_mapped, PROT_READ, MAP_SHARED, c->fd, 0);
     if (p == MAP_FAILED)
         return adah_fail_system(status, c->path, "cannot map it");
+    if (!adah_guard_add(p, n_mapped, &c->is_lost)) {
+        munmap(p, n_mapped);
+        return adah_fail_memory(status, sizeof(adah_file_map));
+    }
     c->maps[c->n_maps++] = (adah_file_map){p, n_mapped};
     return ADAH_OK;
 }
@@ -247,10 +277,67 @@ static adah_code push_segment(adah_collection *c, const adah_segment *s, adah_st
     return ADAH_OK;
 }
 
+/* What the next segment must say of itself. */
+static adah_segment_expected expect_next(const adah_collection *c) {
+    return (adah_segment_expected){.path = c->path,
+                                   .file_number = c->header.file_number,
+                                   .number = c->n_segments,
+                                   .first_row = c->n_rows,
+                                   .next_id = c->next_id,
+                                   .previous = c->n_segments ? c->segments[c->n_segments - 1]->header.checksum : 0,
+                                   .n_bits = c->header.n_bits,
+                                   .first_label = c->n_labels};
+}
+
+static adah_code fail_changed(const adah_collection *c, adah_status *status, const char *how) {
+    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: the index was changed by another program: %s", c->path, how);
+}
+
+/* Is the file still the one whose segments, the last of them `last`, that end at byte `end`, were read? */
+static adah_code check_file(adah_collection *c, const adah_segment *last, uint64_t end, adah_status *status) {
+    stamp now = {0};
+    atomic_thread_fence(memory_order_acquire); /* what was read before was read before this is */
+    if (atomic_load(&c->is_lost))
+        return fail_changed(c, status, "it was overwritten or cut off, or a part of it cannot be read");
+    ADAH_TRY(file_stamp(c, &now, status));
+    const int is_same = now.n_bytes >= end && memcmp(c->front, &c->header, sizeof c->header) == 0 &&
+                        (!last || memcmp(last->bytes, &last->header, sizeof last->header) == 0);
+    if (!is_same)
+        atomic_store(&c->is_lost, 1);
+    if (now.n_bytes < end)
+        return adah_fail(status, ADAH_ERROR_FORMAT,
+                         "%s: the index was changed by another program: it had %llu bytes and has %llu now", c->path,
+                         (ull)end, (ull)now.n_bytes);
+    return atomic_load(&c->is_lost) ? fail_changed(c, status, "its headers are not those that were there") : ADAH_OK;
+}
+
+/* The checksums of all segments, from the file. */
+static adah_code check_sums(adah_collection *c, adah_status *status) {
+    uint64_t at = ADAH_INDEX_FRONT_BYTES;
+    for (size_t i = 0; i < c->n_segments; i++) {
+        const adah_code code = adah_segment_check_sums(c->segments[i], c->fd, at, status);
+        if (code == ADAH_ERROR_FORMAT)
+            atomic_store(&c->is_lost, 1);
+        ADAH_TRY(code);
+        at += c->segments[i]->header.n_bytes;
+    }
+    return ADAH_OK;
+}
+
+/* Somebody has written to the file since it was looked at last, but no writer has opened it or written a mark, and no unfinished batch
+ * has come or gone: is all as it was? That is seldom asked, so that it may take its time. */
+static adah_code find_unexplained(adah_collection *c, stamp now, adah_status *status) {
+    const stamp *seen = &c->seen;
+    if (seen->inode && !same_time(seen, &now) && seen->n_bytes == now.n_bytes && seen->n_segments == now.n_segments &&
+        seen->n_marked == now.n_marked && seen->n_openings == now.n_openings)
+        ADAH_TRY(check_sums(c, status));
+    c->seen = now;
+    return ADAH_OK;
+}
+
 /* Reads the next segment, which ends at `end` at the latest. */
 static adah_code read_segment(adah_collection *c, uint64_t end, adah_status *status) {
-    const adah_segment_expected expected = {c->path,    c->header.file_number, c->n_segments, c->n_rows,
-                                            c->next_id, c->header.n_bits,      c->n_labels};
+    const adah_segment_expected expected = expect_next(c);
     adah_segment s = {.path = NULL};
     ADAH_TRY(map_file(c, end, status));
     adah_code code =
@@ -264,10 +351,10 @@ static adah_code read_segment(adah_collection *c, uint64_t end, adah_status *sta
 
 /* Reads the segments beyond those known that a mark acknowledges. Called with the lock held. */
 static adah_code read_acknowledged(adah_collection *c, const adah_index_mark *mark, adah_status *status) {
-    uint64_t n_bytes = 0;
-    ADAH_TRY(file_size(c, &n_bytes, status));
-    if (n_bytes < mark->end)
-        return adah_index_fail_damaged(c->path, status, "%llu bytes, expected at least %llu", (ull)n_bytes,
+    stamp now = {0};
+    ADAH_TRY(file_stamp(c, &now, status));
+    if (now.n_bytes < mark->end)
+        return adah_index_fail_damaged(c->path, status, "%llu bytes, expected at least %llu", (ull)now.n_bytes,
                                        (ull)mark->end);
     while (c->n_segments < mark->n_segments && c->end < mark->end)
         ADAH_TRY(read_segment(c, mark->end, status));
@@ -279,26 +366,32 @@ static adah_code read_acknowledged(adah_collection *c, const adah_index_mark *ma
 
 /* Reads a segment that lies behind the acknowledged ones if it is whole. */
 static adah_code read_unmarked(adah_collection *c, adah_status *status) {
-    const adah_segment_expected expected = {c->path,    c->header.file_number, c->n_segments, c->n_rows,
-                                            c->next_id, c->header.n_bits,      c->n_labels};
-    uint64_t n_bytes = 0;
+    const adah_segment_expected expected = expect_next(c);
+    stamp now = {0};
     int is_whole = 0;
-    ADAH_TRY(file_size(c, &n_bytes, status));
-    if (n_bytes > c->end)
-        ADAH_TRY(adah_segment_find_whole(&expected, c->fd, c->end, n_bytes - c->end, &is_whole, status));
+    ADAH_TRY(file_stamp(c, &now, status));
+    if (now.n_bytes > c->end)
+        ADAH_TRY(adah_segment_find_whole(&expected, c->fd, c->end, now.n_bytes - c->end, &is_whole, status));
     if (!is_whole)
         return ADAH_OK;
-    const adah_code code = read_segment(c, n_bytes, status);
+    const adah_code code = read_segment(c, now.n_bytes, status);
     return code == ADAH_ERROR_FORMAT ? ADAH_OK : code;
 }
 
 /* Reads what is there beyond the segments known. Called with the lock held. */
 static adah_code read_more(adah_collection *c, adah_status *status) {
     adah_index_mark mark;
+    stamp now = {0};
     int other_is_damaged = 0;
     ADAH_TRY(newest_mark(c, &mark, &other_is_damaged, status));
+    ADAH_TRY(file_stamp(c, &now, status));
     ADAH_TRY(read_acknowledged(c, &mark, status));
-    return other_is_damaged && c->n_segments == mark.n_segments ? read_unmarked(c, status) : ADAH_OK;
+    if (other_is_damaged && c->n_segments == mark.n_segments)
+        ADAH_TRY(read_unmarked(c, status));
+    now.n_segments = c->n_segments;
+    now.n_marked = mark.n_segments;
+    now.n_openings = mark.n_openings;
+    return find_unexplained(c, now, status);
 }
 
 static adah_code open_file(adah_collection *c, adah_status *status) {
@@ -314,6 +407,8 @@ static adah_code open_file(adah_collection *c, adah_status *status) {
     c->inode = info.st_ino;
     ADAH_TRY(read_header(c, (uint64_t)info.st_size, status));
     c->end = ADAH_INDEX_FRONT_BYTES;
+    ADAH_TRY(map_file(c, (uint64_t)info.st_size, status));
+    c->front = c->maps[0].bytes;
     return read_more(c, status);
 }
 
@@ -445,24 +540,70 @@ static adah_code make_state(adah_collection *c, const adah_index *old, adah_inde
     return ADAH_OK;
 }
 
-adah_code adah_index_open(const char *path, adah_index **index, adah_status *status) {
+/* with_sums: all checksums are looked at. */
+static adah_code open_index(const char *path, int with_sums, adah_index **index, adah_status *status) {
     adah_collection *c = NULL;
+    adah_index *x = NULL;
     ADAH_TRY(collection_open(path, &c, status));
-    const adah_code code = make_state(c, NULL, index, status);
+    adah_code code = with_sums ? check_sums(c, status) : ADAH_OK;
+    if (code == ADAH_OK)
+        code = make_state(c, NULL, &x, status);
+    if (code == ADAH_OK)
+        code = adah_index_check(x, status);
     collection_drop(c); /* the state holds it now */
+    if (code == ADAH_OK)
+        *index = x;
+    else
+        adah_index_close(x);
     return code;
+}
+
+adah_code adah_index_open(const char *path, adah_index **index, adah_status *status) {
+    return open_index(path, 0, index, status);
 }
 
 adah_code adah_index_read_more(adah_index *x, adah_index **latest, adah_status *status) {
     adah_collection *c = x->collection;
+    adah_index *later = NULL;
     pthread_mutex_lock(&c->lock);
-    adah_code code = read_more(c, status);
-    if (code == ADAH_OK && c->n_segments == x->n_segments)
-        *latest = adah_index_share(x);
-    else if (code == ADAH_OK)
-        code = make_state(c, x, latest, status);
+    adah_code code = check_file(c, c->n_segments ? c->segments[c->n_segments - 1] : NULL, c->end, status);
+    if (code == ADAH_OK)
+        code = read_more(c, status);
+    if (code == ADAH_OK && c->n_segments > x->n_segments)
+        code = make_state(c, x, &later, status);
     pthread_mutex_unlock(&c->lock);
-    return code;
+    if (code == ADAH_OK)
+        code = adah_index_check(later ? later : x, status);
+    if (code != ADAH_OK) {
+        adah_index_close(later);
+        return code;
+    }
+    *latest = later ? later : adah_index_share(x);
+    return ADAH_OK;
+}
+
+/* Opens a file anew that was changed in place, unless that was in vain before and it has not changed since. */
+static adah_code open_again(adah_collection *c, adah_index **latest, adah_status *status) {
+    stamp now = {0};
+    adah_status why;
+    ADAH_TRY(file_stamp(c, &now, status));
+    pthread_mutex_lock(&c->lock);
+    const int is_refused = same_time(&now, &c->refused);
+    if (is_refused)
+        why = c->why_refused;
+    pthread_mutex_unlock(&c->lock);
+    if (is_refused)
+        return adah_fail(status, why.code, "%s", why.message);
+    const adah_code code = open_index(c->path, 1, latest, &why);
+    if (code == ADAH_OK)
+        return ADAH_OK;
+    pthread_mutex_lock(&c->lock);
+    if (code == ADAH_ERROR_FORMAT) {
+        c->refused = now;
+        c->why_refused = why;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return adah_fail(status, code, "%s", why.message);
 }
 
 /* Called with the lock held. */
@@ -503,27 +644,23 @@ adah_index *adah_index_share(adah_index *x) {
 }
 
 adah_code adah_index_latest(adah_index *x, adah_index **latest, adah_status *status) {
-    const adah_collection *c = x->collection;
+    adah_collection *c = x->collection;
     struct stat info;
     if (stat(c->path, &info) != 0)
         return adah_fail_system(status, c->path, "cannot open");
     if (info.st_dev != c->device || info.st_ino != c->inode)
         return adah_index_open(c->path, latest, status);
-    return adah_index_read_more(x, latest, status);
+    const adah_code code = adah_index_read_more(x, latest, status);
+    return code == ADAH_ERROR_FORMAT ? open_again(c, latest, status) : code;
 }
 
-adah_code adah_index_check_size(const adah_index *x, adah_status *status) {
-    uint64_t n_bytes = 0;
-    ADAH_TRY(file_size(x->collection, &n_bytes, status));
-    if (n_bytes < x->end)
-        return adah_index_fail_damaged(x->path, status, "it had %llu bytes when it was opened and has %llu now",
-                                       (ull)x->end, (ull)n_bytes);
-    return ADAH_OK;
+adah_code adah_index_check(const adah_index *x, adah_status *status) {
+    return check_file(x->collection, x->n_segments ? x->view[x->n_segments - 1].segment : NULL, x->end, status);
 }
 
 uint64_t adah_index_unfinished_bytes(const adah_index *x) {
-    uint64_t n_bytes = 0;
-    return file_size(x->collection, &n_bytes, NULL) == ADAH_OK && n_bytes > x->end ? n_bytes - x->end : 0;
+    stamp now = {0};
+    return file_stamp(x->collection, &now, NULL) == ADAH_OK && now.n_bytes > x->end ? now.n_bytes - x->end : 0;
 }
 
 adah_code adah_index_marks(const adah_index *x, adah_index_mark mark[ADAH_INDEX_N_MARKS], adah_status *status) {
@@ -533,8 +670,12 @@ adah_code adah_index_marks(const adah_index *x, adah_index_mark mark[ADAH_INDEX_
         if (!mark_is_whole(x->collection, &mark[i]))
             memset(&mark[i], 0, sizeof *mark);
     if (mark[own].n_segments != x->n_segments) /* it was damaged */
-        mark[own] = adah_index_make_mark(x->collection->header.file_number, x->n_segments, x->end);
+        mark[own] = adah_index_make_mark(x->collection->header.file_number, x->n_segments, x->end, 0);
     return ADAH_OK;
+}
+
+uint64_t adah_index_last_checksum(const adah_index *x) {
+    return x->n_segments ? x->view[x->n_segments - 1].segment->header.checksum : 0;
 }
 
 uint64_t adah_index_file_number(const adah_index *x) { return x->collection->header.file_number; }
@@ -563,16 +704,31 @@ const char *adah_index_label_name(const adah_index *x, uint32_t label) {
 adah_code adah_index_record(const adah_index *x, uint64_t row, adah_index_entry *entry, adah_status *status) {
     if (row >= x->n_rows)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: row %llu of %llu", x->path, (ull)row, (ull)x->n_rows);
-    ADAH_TRY(adah_index_check_size(x, status));
-    return adah_index_next_record(x, row, entry, status);
+    adah_record_room room = {NULL, 0, NULL};
+    adah_index_entry e;
+    adah_code code = adah_index_next_record(x, row, &room, &e, status);
+    code = adah_index_checked(x, code, status);
+    if (code != ADAH_OK) {
+        adah_memory_free(room.own);
+        return code;
+    }
+    *entry = e;
+    entry->memory = room.own;
+    return ADAH_OK;
 }
 
-adah_code adah_index_next_record(const adah_index *x, uint64_t row, adah_index_entry *entry, adah_status *status) {
+void adah_index_entry_free(adah_index_entry *entry) {
+    adah_memory_free(entry->memory);
+    *entry = (adah_index_entry){0};
+}
+
+adah_code adah_index_next_record(const adah_index *x, uint64_t row, adah_record_room *room, adah_index_entry *entry,
+                                 adah_status *status) {
     const adah_segment_view *v = &x->view[adah_index_segment_of(x, row)];
     const uint64_t record = row - v->segment->header.first_row;
     if (!adah_index_is_alive(v, record))
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: the record in row %llu is deleted", x->path, (ull)row);
-    return adah_segment_record(v->segment, record, x->n_labels, entry, status);
+    return adah_segment_record(v->segment, record, x->n_labels, room, entry, status);
 }
 
 int adah_index_find(const adah_index *x, uint64_t id, uint64_t *row) {
@@ -635,8 +791,12 @@ adah_code adah_index_stats(const adah_index *x, char **json, adah_status *status
     free(text);
     if (!copy)
         return adah_fail_memory(status, 1024);
-    *json = copy;
-    return ADAH_OK;
+    const adah_code code = adah_index_check(x, status);
+    if (code == ADAH_OK)
+        *json = copy;
+    else
+        adah_memory_free(copy);
+    return code;
 }
 
 /* Header, marks and the zeros round them. */
@@ -652,7 +812,7 @@ static adah_code verify_front(const adah_collection *c, adah_status *status) {
         adah_index_mark mark;
         memcpy(&mark, at, sizeof mark);
         if (!is_zero(&mark) &&
-            (!mark_is_whole(c, &mark) || mark.zero[0] || mark.zero[1] || mark.zero[2]))
+            (!mark_is_whole(c, &mark) || mark.zero[0] || mark.zero[1]))
             return adah_index_fail_damaged(c->path, status, "mark %d is not whole", i);
         memset(at, 0, sizeof mark);
     }
@@ -662,22 +822,36 @@ static adah_code verify_front(const adah_collection *c, adah_status *status) {
     return ADAH_OK;
 }
 
+/* Every record that is not deleted is found by its id. */
+static adah_code verify_ids(const adah_index *x, adah_status *status) {
+    adah_record_room room = {NULL, 0, NULL};
+    adah_code code = ADAH_OK;
+    for (uint64_t row = 0, other = 0; row < x->n_rows && code == ADAH_OK && !x->ids_ascend; row++) {
+        adah_index_entry e;
+        if (adah_index_next_record(x, row, &room, &e, NULL) == ADAH_OK &&
+            (!adah_index_find(x, e.id, &other) || other != row))
+            code = adah_index_fail_damaged(x->path, status, "rows %llu and %llu have the same id %llu", (ull)row,
+                                           (ull)other, (ull)e.id);
+    }
+    adah_memory_free(room.own);
+    return code;
+}
+
 adah_code adah_index_verify(const char *path, adah_status *status) {
     adah_index *x = NULL;
     ADAH_TRY(adah_index_open(path, &x, status));
     adah_code code = verify_front(x->collection, status);
     size_t n_labels = 0;
+    uint64_t at = ADAH_INDEX_FRONT_BYTES;
     for (size_t i = 0; i < x->n_segments && code == ADAH_OK; i++) {
-        n_labels += x->view[i].segment->n_new_labels; /* a record knows the labels up to its own segment's */
-        code = adah_segment_verify(x->view[i].segment, n_labels, status);
+        const adah_segment *s = x->view[i].segment;
+        n_labels += s->n_new_labels; /* a record knows the labels up to its own segment's */
+        code = adah_segment_verify(s, x->collection->fd, at, n_labels, status);
+        at += s->header.n_bytes;
     }
-    for (uint64_t row = 0, other; row < x->n_rows && code == ADAH_OK && !x->ids_ascend; row++) {
-        adah_index_entry e;
-        if (adah_index_next_record(x, row, &e, NULL) == ADAH_OK &&
-            (!adah_index_find(x, e.id, &other) || other != row))
-            code = adah_index_fail_damaged(path, status, "rows %llu and %llu have the same id %llu", (ull)row,
-                                           (ull)other, (ull)e.id);
-    }
+    if (code == ADAH_OK)
+        code = verify_ids(x, status);
+    code = adah_index_checked(x, code, status);
     adah_index_close(x);
     return code;
 }

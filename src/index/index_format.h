@@ -62,7 +62,8 @@ typedef struct adah_index_header {
 typedef struct adah_index_mark {
     uint8_t magic[8];
     uint64_t file_number, n_segments, end; /* so many segments, up to that byte, are acknowledged */
-    uint64_t zero[3];
+    uint64_t n_openings; /* of the file by writers: one more each time */
+    uint64_t zero[2];
     uint64_t checksum;
 } adah_index_mark;
 
@@ -73,7 +74,8 @@ typedef struct adah_index_segment_header {
     uint64_t n_records, first_row;
     uint64_t first_id, next_id; /* next_id: above every id that was ever used */
     uint32_t first_label, n_sections;
-    uint64_t zero[6];
+    uint64_t previous; /* checksum of the header of the segment before; 0: not told */
+    uint64_t zero[5];
     uint64_t checksum;
 } adah_index_segment_header;
 

@@ -45,7 +45,7 @@ typedef struct search {
     uint64_t excluded;            /* position that is no hit; UINT64_MAX: none */
     adah_hit_list *lists;         /* n_queries */
     unsigned char *is_unanswered; /* by the tables of the run at work: n_queries */
-    atomic_int is_damaged;        /* a record could not be read */
+    atomic_int is_damaged, is_out_of_memory; /* a record could not be read */
     int with_accept;
 } search;
 
@@ -89,12 +89,16 @@ static int accept(void *context, size_t query, uint64_t position) {
     const adah_segment *segment;
     adah_index_entry entry;
     uint64_t record;
-    if (locate(s, position, &segment, &record, NULL) != ADAH_OK ||
-        adah_segment_record(segment, record, s->index->n_labels, &entry, NULL) != ADAH_OK) {
-        atomic_store_explicit(&s->is_damaged, 1, memory_order_relaxed);
-        return 0;
-    }
-    return s->options->accept(s->options->context, &entry);
+    _Alignas(8) uint8_t near[1024]; /* most records fit */
+    adah_record_room room = {near, sizeof near, NULL};
+    adah_code code = locate(s, position, &segment, &record, NULL);
+    if (code == ADAH_OK)
+        code = adah_segment_record(segment, record, s->index->n_labels, &room, &entry, NULL);
+    if (code != ADAH_OK)
+        atomic_store_explicit(code == ADAH_ERROR_MEMORY ? &s->is_out_of_memory : &s->is_damaged, 1, memory_order_relaxed);
+    const int is_accepted = code == ADAH_OK && s->options->accept(s->options->context, &entry);
+    adah_memory_free(room.own);
+    return is_accepted;
 }
 
 static int accept_in_tables(void *context, size_t query, uint64_t position) {
@@ -409,6 +413,8 @@ static adah_code run_search(search *s, size_t k, adah_search_result *results, ad
         return adah_fail_memory(status, s->n_queries * sizeof *s->lists);
     if (s->n_runs)
         ADAH_TRY(find(s, status));
+    if (atomic_load(&s->is_out_of_memory))
+        return adah_fail_memory(status, s->n_code_bytes);
     if (atomic_load(&s->is_damaged))
         return adah_index_fail_damaged(s->index->path, status, "a record that the search came by is not whole");
     return make_results(s, k, results, status);
@@ -423,7 +429,6 @@ adah_code adah_index_search(const adah_index *index, adah_modality to, const uin
     if (o.method != ADAH_SEARCH_AUTO && o.method != ADAH_SEARCH_SCAN && o.method != ADAH_SEARCH_TABLES)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "search method %d: expected auto (0), scan (1) or tables (2)",
                          (int)o.method);
-    ADAH_TRY(adah_index_check_size(index, status));
     const size_t k = o.k;
     if (o.relaxed) {
         const size_t n_wanted = o.n_rerank                        ? o.n_rerank
@@ -439,7 +444,8 @@ adah_code adah_index_search(const adah_index *index, adah_modality to, const uin
                 .n_queries = n_queries,
                 .n_code_bytes = index->n_bits / 8,
                 .options = &o};
-    const adah_code code = n_queries ? run_search(&s, k, results, status) : ADAH_OK;
+    adah_code code = n_queries ? run_search(&s, k, results, status) : ADAH_OK;
+    code = adah_index_checked(index, code, status);
     for (size_t i = 0; i < n_queries && code != ADAH_OK; i++)
         adah_search_result_free(&results[i]);
     if (s.lists)

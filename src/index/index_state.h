@@ -38,11 +38,10 @@ struct adah_index {
     int ids_ascend; /* from row to row, over all segments */
 };
 
-/* ADAH_ERROR_FORMAT: the file is shorter than when it was opened; touching the map would kill the process. */
-adah_code adah_index_check_size(const adah_index *index, adah_status *status);
-/* adah_index_record of a row below n_rows, where all rows are gone through and the file's size was looked at before.
- */
-adah_code adah_index_next_record(const adah_index *index, uint64_t row, adah_index_entry *entry, adah_status *status);
+/* adah_index_record of a row below n_rows into room that is used again, where all rows are gone through and
+ * adah_index_check is called behind the last. */
+adah_code adah_index_next_record(const adah_index *index, uint64_t row, adah_record_room *room, adah_index_entry *entry,
+                                 adah_status *status);
 /* The segment that a row below n_rows is in. */
 size_t adah_index_segment_of(const adah_index *index, uint64_t row);
 int adah_index_is_alive(const adah_segment_view *view, uint64_t record);
@@ -57,7 +56,16 @@ adah_code adah_index_look_ahead(adah_index *index, const adah_index_mark *mark, 
 void adah_index_look_back(adah_index *index, adah_index *next);
 /* What the two places of marks should hold for this state: its own mark, and the other as it is, or zeros if it is damaged. */
 adah_code adah_index_marks(const adah_index *index, adah_index_mark mark[ADAH_INDEX_N_MARKS], adah_status *status);
+/* What a function returns that has read records or codes and come to `code`: a change of the file comes before what it may have
+ * led to. */
+static inline adah_code adah_index_checked(const adah_index *index, adah_code code, adah_status *status) {
+    const adah_code change =
+        code == ADAH_OK || code == ADAH_ERROR_FORMAT ? adah_index_check(index, status) : ADAH_OK;
+    return change != ADAH_OK ? change : code;
+}
 uint64_t adah_index_file_number(const adah_index *index);
+/* Checksum of the header of its last segment, which identifies all that came before. */
+uint64_t adah_index_last_checksum(const adah_index *index);
 
 static inline int adah_bit(const uint64_t *word, uint64_t i) { return (int)(word[i / 64] >> i % 64 & 1); }
 

@@ -32,6 +32,7 @@ struct adah_index_writer {
     char *real_path; /* where links lead: there the file is replaced, and links stay; by malloc */
     int fd;          /* locked */
     adah_index *state;
+    uint64_t n_openings; /* of the file, with this one */
     adah_label_set labels; /* the file's, and the batch's new ones */
     /* The batch: */
     adah_segment_writer *segment; /* NULL: nothing added */
@@ -110,9 +111,9 @@ static adah_code put_mark(adah_index_writer *w, const adah_index_mark *mark, siz
     return adah_file_write_at(w->fd, w->path, mark, sizeof *mark, ADAH_INDEX_MARK_AT + place * ADAH_INDEX_MARK_STEP, status);
 }
 
-/* What is not acknowledged is not read, so that failing does no harm. */
+/* What is not acknowledged is not read, so that failing does no harm. What another program has put in its place is not ours to cut. */
 static void cut_off_rest(adah_index_writer *w) {
-    if (adah_index_unfinished_bytes(w->state))
+    if (adah_index_check(w->state, NULL) == ADAH_OK && adah_index_unfinished_bytes(w->state))
         (void)!ftruncate(w->fd, (off_t)w->state->end);
 }
 
@@ -121,6 +122,9 @@ static void cut_off_rest(adah_index_writer *w) {
 static adah_code recover(adah_index_writer *w, adah_status *status) {
     adah_index_mark mark[ADAH_INDEX_N_MARKS];
     ADAH_TRY(adah_index_marks(w->state, mark, status));
+    adah_index_mark *own = &mark[w->state->n_segments % ADAH_INDEX_N_MARKS];
+    w->n_openings = own->n_openings + 1;
+    *own = adah_index_make_mark(own->file_number, own->n_segments, own->end, w->n_openings);
     for (size_t i = 0; i < ADAH_INDEX_N_MARKS; i++)
         ADAH_TRY(put_mark(w, &mark[i], i, status));
     ADAH_TRY(sync_file(w, status));
@@ -344,7 +348,7 @@ static adah_code write_batch(adah_index_writer *w, adah_index_mark *mark, adah_s
     if (w->batch_is_broken)
         return adah_fail(status, ADAH_ERROR_MEMORY, "%s: memory ran out while this batch was made", w->path);
     ADAH_TRY(check_name(w, status));
-    ADAH_TRY(adah_index_check_size(w->state, status)); /* nothing goes behind a hole */
+    ADAH_TRY(adah_index_check(w->state, status)); /* nothing goes behind a hole, or into another file */
     if (!w->segment)
         ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, NULL, &w->segment, status));
     if (w->n_deleted)
@@ -354,6 +358,7 @@ static adah_code write_batch(adah_index_writer *w, adah_index_mark *mark, adah_s
         .number = w->state->n_segments,
         .first_row = w->state->n_rows,
         .next_id = w->next_id,
+        .previous = adah_index_last_checksum(w->state),
         .first_label = w->state->n_labels,
         .label_name = w->labels.n ? (const char *const *)w->labels.name + w->state->n_labels : NULL,
         .n_new_labels = w->labels.n - w->state->n_labels,
@@ -363,7 +368,8 @@ static adah_code write_batch(adah_index_writer *w, adah_index_mark *mark, adah_s
         .n_note_bytes = w->notes.n_bytes,
     };
     ADAH_TRY(adah_segment_writer_finish(w->segment, &place, &bytes, &n_bytes, status));
-    *mark = adah_index_make_mark(place.file_number, w->state->n_segments + 1, w->state->end + n_bytes);
+    *mark = adah_index_make_mark(place.file_number, w->state->n_segments + 1, w->state->end + n_bytes,
+                                 w->n_openings);
     return adah_file_write_at(w->fd, w->path, bytes, n_bytes, w->state->end, status);
 }
 
@@ -474,18 +480,25 @@ static adah_code order_rows(const adah_index *x, place **order, adah_status *sta
     return ADAH_OK;
 }
 
-static adah_code copy_record(const adah_index *x, uint64_t row, adah_index_builder *b, const char ***names,
-                             size_t *capacity, adah_status *status) {
+/* Used again from record to record. */
+typedef struct record_copy {
+    adah_record_room room;
+    const char **names; /* of labels */
+    size_t capacity;
+} record_copy;
+
+static adah_code copy_record(const adah_index *x, uint64_t row, adah_index_builder *b, record_copy *copy,
+                             adah_status *status) {
     adah_index_entry e;
-    ADAH_TRY(adah_index_next_record(x, row, &e, status));
+    ADAH_TRY(adah_index_next_record(x, row, &copy->room, &e, status));
     for (size_t i = 0; i < e.n_labels; i++) {
-        if (!adah_memory_grow((void **)names, capacity, i, sizeof **names))
-            return adah_fail_memory(status, (i + 1) * sizeof **names);
-        (*names)[i] = adah_index_label_name(x, e.label[i]);
-        if (!(*names)[i])
+        if (!adah_memory_grow((void **)&copy->names, &copy->capacity, i, sizeof *copy->names))
+            return adah_fail_memory(status, (i + 1) * sizeof *copy->names);
+        copy->names[i] = adah_index_label_name(x, e.label[i]);
+        if (!copy->names[i])
             return adah_index_fail_damaged(x->path, status, "the name of label %u is not whole", e.label[i]);
     }
-    const adah_index_item item = {e.id, e.file_name, e.text, *names, e.n_labels, e.image_code, e.text_code};
+    const adah_index_item item = {e.id, e.file_name, e.text, copy->names, e.n_labels, e.image_code, e.text_code};
     return adah_index_builder_add(b, &item, status);
 }
 
@@ -493,21 +506,21 @@ static adah_code copy_records(const adah_index *x, const place *order, adah_inde
                               adah_status *status) {
     enum { REPORT_EVERY = 1 << 16 };
     const uint64_t n = order ? x->n_alive : x->n_rows;
-    const char **names = NULL;
-    size_t capacity = 0;
+    record_copy copy = {{NULL, 0, NULL}, NULL, 0};
     adah_code code = ADAH_OK;
     for (uint64_t i = 0; i < n && code == ADAH_OK; i++) {
         const uint64_t row = order ? order[i].row : i;
         const adah_segment_view *v = order ? NULL : &x->view[adah_index_segment_of(x, row)];
         if (!v || adah_index_is_alive(v, row - v->segment->header.first_row))
-            code = copy_record(x, row, b, &names, &capacity, status);
+            code = copy_record(x, row, b, &copy, status);
         const adah_progress_event event = {.stage = "compacting", .done = i + 1, .total = n, .detail = ""};
         if (code == ADAH_OK && progress.function && ((i + 1) % REPORT_EVERY == 0 || i + 1 == n) &&
             progress.function(progress.user, &event))
             code = adah_fail(status, ADAH_ERROR_CANCELLED, "%s: compaction was stopped", x->path);
     }
-    adah_memory_free(names);
-    return code;
+    adah_memory_free(copy.names);
+    adah_memory_free(copy.room.own);
+    return adah_index_checked(x, code, status);
 }
 
 adah_code adah_index_writer_compact(adah_index_writer *w, adah_progress progress, adah_status *status) {
@@ -520,7 +533,6 @@ adah_code adah_index_writer_compact(adah_index_writer *w, adah_progress progress
     place *order = NULL;
     int fd = -1;
     ADAH_TRY(check_name(w, status));
-    ADAH_TRY(adah_index_check_size(x, status));
     ADAH_TRY(adah_index_builder_create(w->real_path, x->n_bits, adah_index_model_identity(x), &b, status));
     adah_code code = order_rows(x, &order, status);
     if (code == ADAH_OK)

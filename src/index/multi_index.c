@@ -21,7 +21,7 @@ uint64_t adah_multi_index_lay_out(const uint8_t *image, const adah_multi_index_h
         at = entries_at + aligned(header->n * sizeof(uint32_t));
         table->n_key_bits = header->n_key_bits[j];
         if (image) {
-            table->mask = (const uint64_t *)(const void *)(image + masks_at) + j * n_words;
+            memcpy(table->mask, image + masks_at + j * n_words * sizeof *table->mask, n_words * sizeof *table->mask);
             table->starts = (const uint32_t *)(const void *)(image + starts_at);
             table->entries = (const uint32_t *)(const void *)(image + entries_at);
         }
@@ -119,11 +119,11 @@ static const char *find_fault(const adah_multi_index *view, const adah_multi_ind
                               const adah_multi_index_keys *keys, const uint8_t *codes) {
     const size_t n_bytes = view->n_bits / 8;
     for (size_t key = 0; key < (size_t)1 << table->n_key_bits; key++) {
-        const uint32_t start = table->starts[key], end = table->starts[key + 1];
+        const uint32_t start = adah_multi_index_read(&table->starts[key]), end = adah_multi_index_read(&table->starts[key + 1]);
         if (start > end || end > view->n)
             return "starts are not ascending";
         for (uint32_t i = start; i < end; i++) {
-            const uint32_t position = table->entries[i];
+            const uint32_t position = adah_multi_index_read(&table->entries[i]);
             if (position >= view->n)
                 return "an entry is beyond the codes";
             if (i > start && position <= table->entries[i - 1])

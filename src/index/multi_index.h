@@ -37,12 +37,13 @@ adah_code adah_multi_index_build(const uint8_t *codes, size_t n, size_t n_bits, 
 
 typedef struct adah_multi_index_table {
     uint32_t n_key_bits;
-    const uint64_t *mask;    /* the bits of a code that are in the key, the lowest first */
+    uint64_t mask[ADAH_BITS_MAX / 64]; /* the bits of a code that are in the key, the lowest first; a copy */
     const uint32_t *starts;  /* 2^n_key_bits + 1 */
     const uint32_t *entries; /* n */
 } adah_multi_index_table;
 
-/* The tables of an image; what it points to belongs to the image. */
+/* The tables of an image; what it points to belongs to the image, which may lie in a file that others change: starts and
+ * entries are read once and checked as they were read. */
 typedef struct adah_multi_index {
     size_t n, n_bits;
     int n_tables;
@@ -80,7 +81,7 @@ typedef struct adah_multi_index_work {
 
 /* The hits of a scan, by (distance, position), exactly. *done 0: the budget did not suffice, there are no hits and a
  * scan should answer. *hits: the caller frees them with adah_memory_free; NULL when there are none. work may be NULL.
- * A damaged image gives wrong hits or an error, but nothing outside the image and the codes is read. Several threads
+ * A damaged image, or one that changes meanwhile, gives wrong hits or an error, but nothing outside the image and the codes is read. Several threads
  * may search the same view at once; one search uses one thread. Errors: ADAH_ERROR_FORMAT (damage that was noticed),
  * ADAH_ERROR_MEMORY. */
 adah_code adah_multi_index_search(const adah_multi_index *view, const uint8_t *codes,

@@ -168,7 +168,8 @@ static void choose_bits(design *d, const sample *s) {
 static void count_keys(const design *d, const sample *s, uint32_t table, adah_multi_index_keys *keys,
                        key_distances *seen) {
     const size_t n_bits = d->header.n_bits;
-    const adah_multi_index_table key_table = {d->header.n_key_bits[table], d->mask[table], NULL, NULL};
+    adah_multi_index_table key_table = {.n_key_bits = d->header.n_key_bits[table]};
+    memcpy(key_table.mask, d->mask[table], sizeof key_table.mask);
     adah_multi_index_prepare_keys(&key_table, n_bits, keys);
     for (size_t i = 0; i < s->n; i++)
         s->keys[i] = adah_multi_index_key(keys, s->codes + i * (n_bits / 8));

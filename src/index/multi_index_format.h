@@ -29,6 +29,9 @@ uint64_t adah_multi_index_lay_out(const uint8_t *image, const adah_multi_index_h
 /* Words of 64 bits that hold a code, the last filled up with zeros. */
 static inline size_t adah_multi_index_words(size_t n_bits) { return (n_bits + 63) / 64; }
 
+/* A start or an entry, loaded once, whatever the compiler would find better: the image may change. */
+static inline uint32_t adah_multi_index_read(const uint32_t *number) { return __atomic_load_n(number, __ATOMIC_RELAXED); }
+
 static inline void adah_multi_index_load(const uint8_t *code, size_t n_bits, uint64_t *word) {
     word[adah_multi_index_words(n_bits) - 1] = 0;
     memcpy(word, code, n_bits / 8);

@@ -221,8 +221,10 @@ static void gather(search *s, int j, const uint32_t *entry, size_t n_entries) {
         const uint64_t limit = only_ties ? s->found.last : s->view->n;
         uint32_t *candidate = s->candidate + s->n_waiting;
         size_t i = 0;
-        for (; i < n && entry[done + i] < limit; i++) { /* beyond: no hit any more, or damaged */
-            candidate[i] = entry[done + i];
+        for (; i < n; i++) {
+            candidate[i] = adah_multi_index_read(&entry[done + i]);
+            if (candidate[i] >= limit) /* no hit any more, or damaged */
+                break;
             __builtin_prefetch(s->codes + candidate[i] * s->n_bytes);
         }
         s->n_waiting += i;
@@ -255,7 +257,8 @@ static void step(search *s, int j) {
             __builtin_prefetch(table->starts + key[i]);
         }
         for (size_t i = 0; i < n_keys; i++) {
-            const uint32_t from = table->starts[key[i]], to = table->starts[key[i] + 1];
+            const uint32_t from = adah_multi_index_read(&table->starts[key[i]]),
+                           to = adah_multi_index_read(&table->starts[key[i] + 1]);
             if (from == to)
                 continue;
             s->n_entries[j] += (uint64_t)to - from;

@@ -48,21 +48,29 @@ int adah_notes_next(const uint8_t *bytes, size_t n_bytes, size_t *at, adah_note 
     return 1;
 }
 
-/* Calls `take` with each note of a segment. */
+/* Calls `take` with each note of a segment: of a copy, which lives until this returns. take: 0: memory is out. */
 static adah_code each_note(const adah_segment *s, int (*take)(void *context, const adah_note *note), void *context,
                            adah_status *status) {
     const adah_index_section *x = s->section[ADAH_SECTION_NOTES];
+    if (!x)
+        return ADAH_OK;
+    uint8_t *copy = adah_memory_alloc((size_t)x->n_bytes);
+    if (!copy)
+        return adah_fail_memory(status, (size_t)x->n_bytes);
+    memcpy(copy, s->bytes + x->offset, (size_t)x->n_bytes);
     size_t at = 0;
-    for (int found = 1; x && found;) {
+    adah_code code = ADAH_OK;
+    for (int found = 1; found && code == ADAH_OK;) {
         adah_note note;
-        found = adah_notes_next(s->bytes + x->offset, (size_t)x->n_bytes, &at, &note);
+        found = adah_notes_next(copy, (size_t)x->n_bytes, &at, &note);
         if (found < 0)
-            return adah_index_fail_damaged(s->path, status, "a note of segment %llu is not whole",
+            code = adah_index_fail_damaged(s->path, status, "a note of segment %llu is not whole",
                                            (unsigned long long)s->header.number);
-        if (found && !take(context, &note))
-            return adah_fail_memory(status, note.n_bytes);
+        else if (found && !take(context, &note))
+            code = adah_fail_memory(status, note.n_bytes);
     }
-    return ADAH_OK;
+    adah_memory_free(copy);
+    return code;
 }
 
 static int count(void *context, const adah_note *note) {
@@ -102,29 +110,35 @@ adah_code adah_notes_collect(const adah_index *x, adah_notes *notes, adah_status
 
 typedef struct finder {
     const char *name;
-    adah_note found;
+    uint8_t *bytes; /* a copy with a zero behind it; NULL: not found */
+    size_t n_bytes;
 } finder;
 
 static int find(void *context, const adah_note *note) {
     finder *f = context;
-    if (!strcmp(note->name, f->name))
-        f->found = *note;
+    if (strcmp(note->name, f->name) != 0)
+        return 1;
+    uint8_t *bytes = adah_memory_resize(f->bytes, note->n_bytes + 1, 1);
+    if (!bytes)
+        return 0;
+    memcpy(bytes, note->bytes, note->n_bytes);
+    bytes[note->n_bytes] = 0;
+    f->bytes = bytes;
+    f->n_bytes = note->n_bytes;
     return 1;
 }
 
 adah_code adah_index_note(const adah_index *x, const char *name, uint8_t **bytes, size_t *n_bytes, adah_status *status) {
     finder f = {.name = name};
-    ADAH_TRY(adah_index_check_size(x, status));
-    for (size_t i = x->n_segments; i-- > 0 && !f.found.name;)
-        ADAH_TRY(each_note(x->view[i].segment, find, &f, status));
-    uint8_t *copy = f.found.name ? adah_memory_alloc(f.found.n_bytes + 1) : NULL;
-    if (f.found.name && !copy)
-        return adah_fail_memory(status, f.found.n_bytes + 1);
-    if (copy) {
-        memcpy(copy, f.found.bytes, f.found.n_bytes);
-        copy[f.found.n_bytes] = 0;
+    adah_code code = ADAH_OK;
+    for (size_t i = x->n_segments; i-- > 0 && !f.bytes && code == ADAH_OK;)
+        code = each_note(x->view[i].segment, find, &f, status);
+    code = adah_index_checked(x, code, status);
+    if (code != ADAH_OK) {
+        adah_memory_free(f.bytes);
+        return code;
     }
-    *bytes = copy;
-    *n_bytes = f.found.n_bytes;
+    *bytes = f.bytes;
+    *n_bytes = f.n_bytes;
     return ADAH_OK;
 }

@@ -1,7 +1,8 @@
 /* segment.c - one segment of a collection file.
  *
- * Reading it checks its header and the places of its sections, so that it takes the same time for ten records and for
- * a billion. What lies inside the sections is checked when it is used; adah_segment_verify checks all of it. */
+ * Reading it checks its header and the places of its sections, and copies the names of its labels, so that it takes the
+ * same time for ten records and for a billion. What lies inside the sections is checked when it is used;
+ * adah_segment_verify checks all of it. */
 #define _GNU_SOURCE
 #define XXH_INLINE_ALL
 #include "index/segment.h"
@@ -28,32 +29,34 @@ typedef unsigned long long ull; /* for %llu */
 
 static const void *section_bytes(const adah_segment *s, uint32_t type) { return s->bytes + s->section[type]->offset; }
 
-static const adah_index_section *table_of(const adah_segment *s) {
-    return (const adah_index_section *)(const void *)(s->bytes + sizeof s->header);
-}
-
-static adah_code read_header(const adah_segment_expected *e, uint64_t n_bytes, adah_segment *s, adah_status *status) {
+/* Header and table of the segment at `bytes`, copied. */
+static adah_code read_header(const adah_segment_expected *e, const uint8_t *bytes, uint64_t n_bytes, adah_segment *s,
+                             adah_status *status) {
     adah_index_segment_header *h = &s->header;
     const ull number = (ull)e->number;
     if (n_bytes < sizeof *h)
         return adah_index_fail_damaged(e->path, status, "it ends inside the header of segment %llu", number);
-    memcpy(h, s->bytes, sizeof *h);
+    memcpy(h, bytes, sizeof *h);
     if (memcmp(h->magic, adah_index_segment_magic, sizeof h->magic) != 0)
         return adah_index_fail_damaged(e->path, status, "segment %llu does not begin as one", number);
     const size_t n_front = sizeof *h + h->n_sections * sizeof(adah_index_section);
     if (h->n_sections > ADAH_INDEX_SECTIONS_MAX || n_front > n_bytes)
         return adah_index_fail_damaged(e->path, status, "a table of %u sections in %llu bytes", h->n_sections,
                                        (ull)n_bytes);
+    s->table = adah_memory_resize(NULL, h->n_sections, sizeof *s->table);
+    if (!s->table)
+        return adah_fail_memory(status, h->n_sections * sizeof *s->table);
+    memcpy(s->table, bytes + sizeof *h, n_front - sizeof *h);
     static const uint64_t no_sum = 0;
     XXH3_state_t state;
     XXH3_64bits_reset(&state);
     XXH3_64bits_update(&state, h, offsetof(adah_index_segment_header, checksum));
     XXH3_64bits_update(&state, &no_sum, sizeof no_sum);
-    XXH3_64bits_update(&state, s->bytes + sizeof *h, n_front - sizeof *h);
+    XXH3_64bits_update(&state, s->table, n_front - sizeof *h);
     if (XXH3_64bits_digest(&state) != h->checksum)
         return adah_index_fail_damaged(e->path, status, "the checksum of the header of segment %llu is wrong",
                                        number);
-    if (h->file_number != e->file_number || h->number != e->number)
+    if (h->file_number != e->file_number || h->number != e->number || (h->previous && h->previous != e->previous))
         return adah_index_fail_damaged(e->path, status, "segment %llu belongs elsewhere", number);
     if (h->n_bytes > n_bytes || h->n_bytes < n_front || h->n_bytes % ADAH_INDEX_ALIGNMENT)
         return adah_index_fail_damaged(e->path, status, "segment %llu says it has %llu bytes, %llu are there", number,
@@ -70,7 +73,7 @@ static adah_code read_header(const adah_segment_expected *e, uint64_t n_bytes, a
 }
 
 static adah_code read_table(adah_segment *s, adah_status *status) {
-    const adah_index_section *table = table_of(s);
+    const adah_index_section *table = s->table;
     const ull number = (ull)s->header.number;
     uint64_t end = sizeof s->header + s->header.n_sections * sizeof *table;
     for (uint32_t i = 0; i < s->header.n_sections; i++) {
@@ -114,6 +117,27 @@ static adah_code read_starts(const adah_segment *s, uint32_t type, uint64_t n, c
     return ADAH_OK;
 }
 
+/* Copies the names of the new labels. */
+static adah_code read_labels(adah_segment *s, adah_status *status) {
+    const adah_index_section *starts = s->section[ADAH_SECTION_LABEL_STARTS];
+    const uint64_t n_starts = starts ? starts->n_bytes / sizeof(uint64_t) : 1;
+    const uint64_t *in_map = NULL;
+    if (n_starts == 0 || n_starts > UINT32_MAX - s->header.first_label)
+        return adah_index_fail_damaged(s->path, status, "%llu label starts", (ull)n_starts);
+    s->n_new_labels = (size_t)(n_starts - 1);
+    ADAH_TRY(read_starts(s, ADAH_SECTION_LABEL_STARTS, s->n_new_labels, &in_map, status));
+    if (!in_map)
+        return ADAH_OK;
+    const adah_index_section *data = s->section[ADAH_SECTION_LABEL_DATA];
+    s->label_starts = adah_memory_alloc((size_t)starts->n_bytes);
+    s->label_data = adah_memory_alloc((size_t)data->n_bytes);
+    if (!s->label_starts || !s->label_data)
+        return adah_fail_memory(status, (size_t)(starts->n_bytes + data->n_bytes));
+    memcpy(s->label_starts, in_map, (size_t)starts->n_bytes);
+    memcpy(s->label_data, section_bytes(s, ADAH_SECTION_LABEL_DATA), (size_t)data->n_bytes);
+    return ADAH_OK;
+}
+
 static adah_code read_codes(adah_segment *s, size_t n_bits, int modality, adah_status *status) {
     const uint32_t type = ADAH_SECTION_IMAGE_CODES + (uint32_t)modality * ADAH_SECTION_CODES_STEP;
     const adah_index_section *codes = s->section[type], *records = s->section[type + 1],
@@ -129,6 +153,7 @@ static adah_code read_codes(adah_segment *s, size_t n_bits, int modality, adah_s
                                        type + 1, (ull)s->header.number);
     adah_code_set *set = &s->sets[modality];
     set->codes = section_bytes(s, type);
+    set->n_code_bytes = n_code_bytes;
     set->n = (size_t)n;
     set->records = records ? section_bytes(s, type + 1) : NULL;
     if (!tables)
@@ -170,21 +195,17 @@ static adah_code read_ids(adah_segment *s, adah_status *status) {
 adah_code adah_segment_read(const adah_segment_expected *e, const uint8_t *bytes, size_t n_bytes,
                             adah_segment *segment, adah_status *status) {
     adah_segment s = {.path = e->path, .bytes = bytes};
-    ADAH_TRY(read_header(e, n_bytes, &s, status));
-    ADAH_TRY(read_table(&s, status));
-    ADAH_TRY(read_starts(&s, ADAH_SECTION_RECORD_STARTS, s.header.n_records, &s.record_starts, status));
-    const adah_index_section *labels = s.section[ADAH_SECTION_LABEL_STARTS];
-    if (labels) {
-        const uint64_t n_starts = labels->n_bytes / sizeof(uint64_t);
-        if (n_starts == 0 || n_starts > UINT32_MAX - s.header.first_label)
-            return adah_index_fail_damaged(e->path, status, "%llu label starts", (ull)n_starts);
-        s.n_new_labels = (size_t)(n_starts - 1);
-    }
-    ADAH_TRY(read_starts(&s, ADAH_SECTION_LABEL_STARTS, s.n_new_labels, &s.label_starts, status));
-    ADAH_TRY(read_ids(&s, status));
-    adah_code code = read_codes(&s, e->n_bits, ADAH_IMAGE, status);
+    adah_code code = read_header(e, bytes, n_bytes, &s, status);
     if (code == ADAH_OK)
-        code = read_codes(&s, e->n_bits, ADAH_TEXT, status);
+        code = read_table(&s, status);
+    if (code == ADAH_OK)
+        code = read_starts(&s, ADAH_SECTION_RECORD_STARTS, s.header.n_records, &s.record_starts, status);
+    if (code == ADAH_OK)
+        code = read_labels(&s, status);
+    if (code == ADAH_OK)
+        code = read_ids(&s, status);
+    for (int m = 0; m < 2 && code == ADAH_OK; m++)
+        code = read_codes(&s, e->n_bits, m, status);
     if (code == ADAH_OK &&
         s.header.n_records > (uint64_t)s.sets[0].n + s.sets[1].n) /* nor is a bitmap of them made */
         code = adah_index_fail_damaged(e->path, status, "segment %llu has %llu records, but %zu and %zu codes",
@@ -197,10 +218,12 @@ adah_code adah_segment_read(const adah_segment_expected *e, const uint8_t *bytes
 }
 
 void adah_segment_release(adah_segment *s) {
-    for (int m = 0; m < 2; m++) {
+    for (int m = 0; m < 2; m++)
         adah_memory_free(s->sets[m].tables);
-        s->sets[m].tables = NULL;
-    }
+    adah_memory_free(s->table);
+    adah_memory_free(s->label_starts);
+    adah_memory_free(s->label_data);
+    *s = (adah_segment){.path = NULL};
 }
 
 uint64_t adah_segment_id(const adah_segment *s, uint64_t record) {
@@ -229,10 +252,9 @@ int adah_segment_find(const adah_segment *s, uint64_t id, uint64_t *record) {
 
 const char *adah_segment_label(const adah_segment *s, size_t i) {
     const uint64_t start = s->label_starts[i], end = s->label_starts[i + 1];
-    const char *data = section_bytes(s, ADAH_SECTION_LABEL_DATA);
-    if (start >= end || end > s->section[ADAH_SECTION_LABEL_DATA]->n_bytes || data[end - 1] != '\0')
+    if (start >= end || end > s->section[ADAH_SECTION_LABEL_DATA]->n_bytes || s->label_data[end - 1] != '\0')
         return NULL;
-    return data + start;
+    return s->label_data + start;
 }
 
 size_t adah_segment_position(const adah_segment *s, adah_modality modality, uint64_t record) {
@@ -253,7 +275,7 @@ size_t adah_segment_position(const adah_segment *s, adah_modality modality, uint
 adah_code adah_segment_record_of(const adah_segment *s, adah_modality modality, size_t position, uint64_t *record,
                                  adah_status *status) {
     const adah_code_set *set = &s->sets[modality];
-    const uint64_t number = set->records ? set->records[position] : position;
+    const uint64_t number = set->records ? adah_read_once(&set->records[position]) : position;
     if (number >= s->header.n_records)
         return adah_index_fail_damaged(s->path, status, "code %zu belongs to record %llu of %llu", position,
                                        (ull)number, (ull)s->header.n_records);
@@ -261,68 +283,88 @@ adah_code adah_segment_record_of(const adah_segment *s, adah_modality modality, 
     return ADAH_OK;
 }
 
-/* The bytes of a record's code; NULL: it has none. */
+/* The bytes of a record's code in the map; NULL: it has none. */
 static const uint8_t *code_of(const adah_segment *s, adah_modality modality, uint64_t record) {
     const adah_code_set *set = &s->sets[modality];
     const size_t at = adah_segment_position(s, modality, record);
     if (at >= set->n || (set->records && set->records[at] != record))
         return NULL;
-    const uint32_t type = ADAH_SECTION_IMAGE_CODES + (uint32_t)modality * ADAH_SECTION_CODES_STEP;
-    return set->codes + at * (size_t)(s->section[type]->n_bytes / set->n);
+    return set->codes + at * set->n_code_bytes;
 }
 
-/* Where a record's data lies; NULL: it is damaged. */
-static const adah_index_record_head *record_head(const adah_segment *s, uint64_t record) {
-    const uint64_t start = s->record_starts[record], end = s->record_starts[record + 1];
-    const adah_index_record_head *head = NULL;
+/* Where a record's data lies, and a copy of its head. 0: it is damaged. */
+static int find_data(const adah_segment *s, uint64_t record, const uint8_t **data, size_t *n_bytes,
+                     adah_index_record_head *head) {
+    const uint64_t start = adah_read_once(&s->record_starts[record]), end = adah_read_once(&s->record_starts[record + 1]);
     if (end > s->section[ADAH_SECTION_RECORD_DATA]->n_bytes || start >= end || end - start < sizeof *head ||
         start % ADAH_INDEX_RECORD_ALIGNMENT)
-        return NULL;
-    head = (const void *)((const uint8_t *)section_bytes(s, ADAH_SECTION_RECORD_DATA) + start);
+        return 0;
+    *data = (const uint8_t *)section_bytes(s, ADAH_SECTION_RECORD_DATA) + start;
+    *n_bytes = (size_t)(end - start);
+    memcpy(head, *data, sizeof *head);
     /* what the record needs; cannot overflow: four numbers of 32 bits */
-    uint64_t n_bytes =
+    uint64_t n_needed =
         sizeof *head + 4 * (uint64_t)head->n_labels + head->n_file_name_bytes + 1 + head->n_text_bytes + 1;
-    n_bytes += -n_bytes % ADAH_INDEX_RECORD_ALIGNMENT;
-    return n_bytes == end - start ? head : NULL;
+    n_needed += -n_needed % ADAH_INDEX_RECORD_ALIGNMENT;
+    return n_needed == end - start;
 }
 
-adah_code adah_segment_record(const adah_segment *s, uint64_t record, size_t n_labels, adah_index_entry *entry,
-                              adah_status *status) {
+static uint8_t *make_room(adah_record_room *room, size_t n_bytes) {
+    if (room->n_bytes >= n_bytes)
+        return room->bytes;
+    uint8_t *larger = n_bytes <= SIZE_MAX / 2 ? adah_memory_resize(room->own, 2 * n_bytes, 1) : NULL;
+    if (!larger)
+        return NULL;
+    room->own = room->bytes = larger;
+    room->n_bytes = 2 * n_bytes;
+    return larger;
+}
+
+/* The copied data of a record that begins with `head`, taken apart. */
+static adah_code read_data(const adah_segment *s, ull row, const uint8_t *copy, const adah_index_record_head *head,
+                           size_t n_labels, adah_index_entry *e, adah_status *status) {
+    e->label = (const uint32_t *)(const void *)(copy + sizeof *head);
+    e->n_labels = head->n_labels;
+    e->file_name = (const char *)(e->label + e->n_labels);
+    e->text = e->file_name + head->n_file_name_bytes + 1;
+    if (e->text[-1] != '\0' || e->text[head->n_text_bytes] != '\0')
+        return adah_index_fail_damaged(s->path, status, "a string of record %llu has no end", row);
+    for (size_t i = 0; i < e->n_labels; i++)
+        if (e->label[i] >= n_labels || (i && e->label[i] <= e->label[i - 1]))
+            return adah_index_fail_damaged(s->path, status, "record %llu has label %u of %zu, or labels out of order",
+                                           row, e->label[i], n_labels);
+    return ADAH_OK;
+}
+
+adah_code adah_segment_record(const adah_segment *s, uint64_t record, size_t n_labels, adah_record_room *room,
+                              adah_index_entry *entry, adah_status *status) {
     adah_index_entry e = {.id = adah_segment_id(s, record), .file_name = "", .text = ""};
-    if (s->record_starts) {
-        const adah_index_record_head *head = record_head(s, record);
-        const ull row = (ull)(s->header.first_row + record);
-        if (!head)
-            return adah_index_fail_damaged(s->path, status, "record %llu is not whole", row);
-        e.label = (const uint32_t *)(head + 1);
-        e.n_labels = head->n_labels;
-        e.file_name = (const char *)(e.label + e.n_labels);
-        e.text = e.file_name + head->n_file_name_bytes + 1;
-        if (e.text[-1] != '\0' || e.text[head->n_text_bytes] != '\0')
-            return adah_index_fail_damaged(s->path, status, "a string of record %llu has no end", row);
-        for (size_t i = 0; i < e.n_labels; i++)
-            if (e.label[i] >= n_labels || (i && e.label[i] <= e.label[i - 1]))
-                return adah_index_fail_damaged(s->path, status,
-                                               "record %llu has label %u of %zu, or labels out of order", row,
-                                               e.label[i], n_labels);
+    const ull row = (ull)(s->header.first_row + record);
+    adah_index_record_head head = {0, 0, 0};
+    const uint8_t *data = NULL;
+    size_t n_bytes = 0;
+    if (s->record_starts && !find_data(s, record, &data, &n_bytes, &head))
+        return adah_index_fail_damaged(s->path, status, "record %llu is not whole", row);
+    uint8_t *copy = make_room(room, n_bytes + s->sets[0].n_code_bytes + s->sets[1].n_code_bytes);
+    if (!copy)
+        return adah_fail_memory(status, n_bytes);
+    if (data) {
+        memcpy(copy, data, n_bytes);
+        ADAH_TRY(read_data(s, row, copy, &head, n_labels, &e, status));
     }
-    e.image_code = code_of(s, ADAH_IMAGE, record);
-    e.text_code = code_of(s, ADAH_TEXT, record);
+    for (int m = 0; m < 2; m++) {
+        const uint8_t *in_map = code_of(s, (adah_modality)m, record);
+        if (!in_map)
+            continue;
+        *(m == ADAH_IMAGE ? &e.image_code : &e.text_code) = copy + n_bytes;
+        memcpy(copy + n_bytes, in_map, s->sets[m].n_code_bytes);
+        n_bytes += s->sets[m].n_code_bytes;
+    }
     *entry = e;
     return ADAH_OK;
 }
 
 /* ---------------------------------------------------------------- checking everything */
-
-static adah_code check_sums(const adah_segment *s, adah_status *status) {
-    const adah_index_section *table = table_of(s);
-    for (uint32_t i = 0; i < s->header.n_sections; i++)
-        if (XXH3_64bits(s->bytes + table[i].offset, (size_t)table[i].n_bytes) != table[i].checksum)
-            return adah_index_fail_damaged(s->path, status,
-                                           "the checksum of section %u (type %u) of segment %llu is wrong", i,
-                                           table[i].type, (ull)s->header.number);
-    return ADAH_OK;
-}
 
 enum { PIECE_BYTES = 1 << 16, FRONT_BYTES_MAX = 128 + 32 * ADAH_INDEX_SECTIONS_MAX };
 
@@ -356,23 +398,40 @@ adah_code adah_segment_find_whole(const adah_segment_expected *e, int fd, uint64
     uint8_t *piece = adah_memory_alloc(PIECE_BYTES);
     if (!piece)
         return adah_fail_memory(status, PIECE_BYTES);
-    adah_segment s = {.path = e->path, .bytes = piece};
-    adah_index_section table[ADAH_INDEX_SECTIONS_MAX];
+    adah_segment s = {.path = e->path};
     const size_t n_front = n_bytes < FRONT_BYTES_MAX ? (size_t)n_bytes : FRONT_BYTES_MAX;
-    int ok = read_at(fd, piece, n_front, at) && read_header(e, n_bytes, &s, NULL) == ADAH_OK &&
-             read_table(&s, NULL) == ADAH_OK;
-    if (ok)
-        memcpy(table, table_of(&s), s.header.n_sections * sizeof *table);
+    const adah_code code =
+        read_at(fd, piece, n_front, at) ? read_header(e, piece, n_bytes, &s, NULL) : ADAH_ERROR_FORMAT;
+    int ok = code == ADAH_OK && read_table(&s, NULL) == ADAH_OK;
     for (uint32_t i = 0; i < s.header.n_sections && ok; i++)
-        ok = sum_is_right(fd, at, &table[i], piece);
+        ok = sum_is_right(fd, at, &s.table[i], piece);
     adah_memory_free(piece);
+    adah_segment_release(&s);
     *is_whole = ok;
-    return ADAH_OK;
+    return code == ADAH_ERROR_MEMORY ? adah_fail_memory(status, FRONT_BYTES_MAX) : ADAH_OK;
+}
+
+adah_code adah_segment_check_sums(const adah_segment *s, int fd, uint64_t at, adah_status *status) {
+    const size_t n_table_bytes = s->header.n_sections * sizeof *s->table;
+    uint8_t *piece = adah_memory_alloc(PIECE_BYTES);
+    if (!piece)
+        return adah_fail_memory(status, PIECE_BYTES);
+    adah_code code = ADAH_OK;
+    if (!read_at(fd, piece, sizeof s->header + n_table_bytes, at) || memcmp(piece, &s->header, sizeof s->header) != 0 ||
+        memcmp(piece + sizeof s->header, s->table, n_table_bytes) != 0)
+        code = adah_index_fail_damaged(s->path, status, "the header of segment %llu has changed", (ull)s->header.number);
+    for (uint32_t i = 0; i < s->header.n_sections && code == ADAH_OK; i++)
+        if (!sum_is_right(fd, at, &s->table[i], piece))
+            code = adah_index_fail_damaged(s->path, status,
+                                           "the checksum of section %u (type %u) of segment %llu is wrong", i,
+                                           s->table[i].type, (ull)s->header.number);
+    adah_memory_free(piece);
+    return code;
 }
 
 /* Zeros wherever no section lies. */
 static adah_code verify_gaps(const adah_segment *s, adah_status *status) {
-    const adah_index_section *table = table_of(s);
+    const adah_index_section *table = s->table;
     uint64_t end = sizeof s->header + s->header.n_sections * sizeof *table;
     for (uint32_t i = 0; i <= s->header.n_sections; i++) {
         const uint64_t next = i < s->header.n_sections ? table[i].offset : s->header.n_bytes;
@@ -392,9 +451,10 @@ static adah_code verify_gaps(const adah_segment *s, adah_status *status) {
     return ADAH_OK;
 }
 
-static adah_code verify_record(const adah_segment *s, uint64_t record, size_t n_labels, adah_status *status) {
+static adah_code verify_record(const adah_segment *s, uint64_t record, size_t n_labels, adah_record_room *room,
+                               adah_status *status) {
     adah_index_entry e;
-    ADAH_TRY(adah_segment_record(s, record, n_labels, &e, status));
+    ADAH_TRY(adah_segment_record(s, record, n_labels, room, &e, status));
     if (s->ids && record && s->ids[record] <= s->ids[record - 1])
         return adah_index_fail_damaged(s->path, status, "the ids of segment %llu are out of order at record %llu",
                                        (ull)s->header.number, (ull)record);
@@ -403,8 +463,9 @@ static adah_code verify_record(const adah_segment *s, uint64_t record, size_t n_
                                        (ull)(s->header.first_row + record));
     if (!s->record_starts)
         return ADAH_OK;
-    const adah_index_record_head *head = record_head(s, record);
-    if (strlen(e.file_name) != head->n_file_name_bytes || strlen(e.text) != head->n_text_bytes)
+    adah_index_record_head head; /* of the copy, which begins with it */
+    memcpy(&head, room->bytes, sizeof head);
+    if (strlen(e.file_name) != head.n_file_name_bytes || strlen(e.text) != head.n_text_bytes)
         return adah_index_fail_damaged(s->path, status, "a string of record %llu ends early",
                                        (ull)(s->header.first_row + record));
     return ADAH_OK;
@@ -431,9 +492,9 @@ static adah_code verify_codes(const adah_segment *s, adah_modality modality, ada
     return ADAH_OK;
 }
 
-adah_code adah_segment_verify(const adah_segment *s, size_t n_labels, adah_status *status) {
+adah_code adah_segment_verify(const adah_segment *s, int fd, uint64_t at, size_t n_labels, adah_status *status) {
     ADAH_TRY(verify_gaps(s, status));
-    ADAH_TRY(check_sums(s, status));
+    ADAH_TRY(adah_segment_check_sums(s, fd, at, status));
     ADAH_TRY(adah_notes_verify(s, status));
     for (size_t i = 0; i < s->n_new_labels; i++) {
         const char *name = adah_segment_label(s, i);
@@ -443,8 +504,12 @@ adah_code adah_segment_verify(const adah_segment *s, size_t n_labels, adah_statu
     }
     ADAH_TRY(verify_codes(s, ADAH_IMAGE, status));
     ADAH_TRY(verify_codes(s, ADAH_TEXT, status));
-    for (uint64_t i = 0; i < s->header.n_records; i++)
-        ADAH_TRY(verify_record(s, i, n_labels, status));
+    adah_record_room room = {NULL, 0, NULL};
+    adah_code code = ADAH_OK;
+    for (uint64_t i = 0; i < s->header.n_records && code == ADAH_OK; i++)
+        code = verify_record(s, i, n_labels, &room, status);
+    adah_memory_free(room.own);
+    ADAH_TRY(code);
     for (size_t i = 0; i < s->n_deleted; i++)
         if (s->deleted[i] >= s->header.first_row || (i && s->deleted[i] <= s->deleted[i - 1]))
             return adah_index_fail_damaged(s->path, status,

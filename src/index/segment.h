@@ -1,4 +1,7 @@
-/* segment.h - reading one segment of a collection file, every number checked before it is used. */
+/* segment.h - reading one segment of a collection file, every number checked before it is used.
+ *
+ * Whoever may write the file can change its map at any moment, so that a number that steers an access is read once
+ * (adah_read_once) and checked as it was read; headers, tables, names of labels and records are looked at in copies. */
 #ifndef ADAH_INDEX_SEGMENT_H
 #define ADAH_INDEX_SEGMENT_H
 
@@ -9,7 +12,7 @@
 /* The codes of one modality; all zero when there are none. */
 typedef struct adah_code_set {
     const uint8_t *codes;
-    size_t n;
+    size_t n, n_code_bytes;
     const uint64_t *records;  /* in the segment, ascending; NULL: code i belongs to record i */
     adah_multi_index *tables; /* NULL: none */
 } adah_code_set;
@@ -18,9 +21,11 @@ typedef struct adah_segment {
     const char *path;     /* of the file, for messages */
     const uint8_t *bytes; /* in the file's map */
     adah_index_segment_header header;
-    const adah_index_section *section[ADAH_SECTION_TYPES_END]; /* by type, in the map; NULL: absent */
+    adah_index_section *table;                                 /* of the header's n_sections, a copy */
+    const adah_index_section *section[ADAH_SECTION_TYPES_END]; /* by type, in the table; NULL: absent */
     const uint64_t *record_starts;                             /* NULL: no record has data */
-    const uint64_t *label_starts;                              /* NULL: no new labels */
+    uint64_t *label_starts;                                    /* NULL: no new labels; a copy */
+    char *label_data;                                          /* a copy */
     size_t n_new_labels;
     const uint64_t *ids; /* NULL: from first_id on */
     const uint64_t *deleted;
@@ -31,29 +36,41 @@ typedef struct adah_segment {
 /* What the next segment must say of itself. */
 typedef struct adah_segment_expected {
     const char *path;
-    uint64_t file_number, number, first_row, next_id; /* next_id: at least */
+    uint64_t file_number, number, first_row, next_id, previous; /* next_id: at least */
     size_t n_bits, first_label;
 } adah_segment_expected;
+
+/* Room for the copy of a record, used again for the next one. It may begin as memory of the caller's, at a multiple of 8 bytes. */
+typedef struct adah_record_room {
+    uint8_t *bytes;
+    size_t n_bytes;
+    uint8_t *own; /* by adah_memory_*; freed by who made the room */
+} adah_record_room;
+
+/* A number of the map, loaded once, whatever the compiler would find better. */
+static inline uint64_t adah_read_once(const uint64_t *number) { return __atomic_load_n(number, __ATOMIC_RELAXED); }
+static inline uint32_t adah_read_once_32(const uint32_t *number) { return __atomic_load_n(number, __ATOMIC_RELAXED); }
 
 /* Reads the headers of the segment that begins at `bytes`, of at most n_bytes. ADAH_ERROR_FORMAT: it is not whole. */
 adah_code adah_segment_read(const adah_segment_expected *expected, const uint8_t *bytes, size_t n_bytes,
                             adah_segment *segment, adah_status *status);
 void adah_segment_release(adah_segment *segment); /* what reading allocated */
 /* Is a segment at byte `at` of a file, whole, with every checksum right? n_bytes: of the file, from there on. Reads
- * the file, not its map: what an interrupted batch left may be cut off any moment, and to touch the map then kills
- * the process. What is whole is never cut off. */
+ * the file, not its map: what an interrupted batch left may be cut off any moment, and the map would be of no use then. */
 adah_code adah_segment_find_whole(const adah_segment_expected *expected, int fd, uint64_t at, uint64_t n_bytes,
                                   int *is_whole, adah_status *status);
+/* Are, in the file from byte `at` on, the header still the same and the checksums of all sections right? */
+adah_code adah_segment_check_sums(const adah_segment *segment, int fd, uint64_t at, adah_status *status);
 /* Everything: sums, the gaps, ids, records (with labels below n_labels), codes' records, tables. */
-adah_code adah_segment_verify(const adah_segment *segment, size_t n_labels, adah_status *status);
+adah_code adah_segment_verify(const adah_segment *segment, int fd, uint64_t at, size_t n_labels, adah_status *status);
 
 /* The record's id; UINT64_MAX: damaged. */
 uint64_t adah_segment_id(const adah_segment *segment, uint64_t record);
 /* The record with an id; 0: there is none. */
 int adah_segment_find(const adah_segment *segment, uint64_t id, uint64_t *record);
-/* Fills in everything of a record; labels must be below n_labels. */
-adah_code adah_segment_record(const adah_segment *segment, uint64_t record, size_t n_labels, adah_index_entry *entry,
-                              adah_status *status);
+/* Copies everything of a record into the room, to which *entry then points; labels must be below n_labels. */
+adah_code adah_segment_record(const adah_segment *segment, uint64_t record, size_t n_labels, adah_record_room *room,
+                              adah_index_entry *entry, adah_status *status);
 /* The name of the segment's i-th new label; NULL: damaged. */
 const char *adah_segment_label(const adah_segment *segment, size_t i);
 /* The record of a code. */

@@ -446,6 +446,7 @@ adah_code adah_segment_writer_finish(adah_segment_writer *w, const adah_segment_
     h->first_id = w->n_records ? number_at(&w->ids, 0) : place->next_id;
     h->next_id = place->next_id;
     h->first_label = (uint32_t)place->first_label;
+    h->previous = place->previous;
     h->n_sections = w->header.n_sections;
     memcpy(front.parts.table, w->table, h->n_sections * sizeof *w->table);
     w->header.file_number = h->file_number;

@@ -17,7 +17,7 @@ typedef struct adah_segment_item {
 /* What the segment's header says beside what the records tell. */
 typedef struct adah_segment_place {
     uint64_t file_number; /* 0: that of a new file, made from what the segment holds */
-    uint64_t number, first_row, next_id;
+    uint64_t number, first_row, next_id, previous; /* previous: checksum of the header of the segment before */
     size_t first_label;            /* labels of earlier segments */
     const char *const *label_name; /* the new ones */
     size_t n_new_labels;

@@ -154,12 +154,15 @@ static adah_code map_names(const adah_index *index, name_map *map, adah_status *
             continue; /* deleted */
         if (code != ADAH_OK)
             return adah_fail(status, code, "%s", why.message);
-        if (e.file_name[0] == '\0')
-            continue;
-        if (!adah_memory_grow((void **)&map->id, &map->capacity, map->names.n, sizeof *map->id) ||
-            !adah_label_set_number(&map->names, e.file_name, strlen(e.file_name), &number))
+        const int is_named = e.file_name[0] != '\0';
+        const int is_kept =
+            !is_named || (adah_memory_grow((void **)&map->id, &map->capacity, map->names.n, sizeof *map->id) &&
+                          adah_label_set_number(&map->names, e.file_name, strlen(e.file_name), &number));
+        if (is_named && is_kept)
+            map->id[number] = e.id;
+        adah_index_entry_free(&e);
+        if (!is_kept)
             return adah_fail_memory(status, (map->names.n + 1) * sizeof *map->id);
-        map->id[number] = e.id;
     }
     return ADAH_OK;
 }

@@ -38,8 +38,10 @@ static int search(const adah_model *model, const char *text) {
     for (size_t i = 0; i < found.n_hits && code == ADAH_OK; i++) {
         adah_index_entry entry;
         code = adah_index_record(index, found.hits[i].row, &entry, &status);
-        if (code == ADAH_OK)
+        if (code == ADAH_OK) {
             printf("%u %s\n", (unsigned)found.hits[i].distance, entry.file_name);
+            adah_index_entry_free(&entry);
+        }
     }
     const size_t n_hits = found.n_hits;
     adah_search_result_free(&found);

@@ -115,6 +115,7 @@ static void check_records(const adah_index *x, const model *m) {
             if (code[side])
                 assert_memory_equal(code[side], r->code[side], m->n_bytes);
         }
+        adah_index_entry_free(&e);
     }
     assert_int_equal(adah_index_count(x), n);
 }

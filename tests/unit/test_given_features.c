@@ -186,6 +186,7 @@ static void test_every_shape(void **state) {
         assert_int_equal(adah_index_open(index_path, &index, NULL), ADAH_OK);
         assert_int_equal(adah_index_record(index, 3, &entry, NULL), ADAH_OK);
         assert_string_equal(entry.text, "no. 4"); /* texts stay what a search shows */
+        adah_index_entry_free(&entry);
         adah_index_close(index);
         adah_model_close(model);
 

@@ -101,6 +101,7 @@ static void test_records_come_back(void **state) {
             assert_memory_equal(e.image_code, records[i].image, 2);
         if (e.text_code)
             assert_memory_equal(e.text_code, records[i].text_code, 2);
+        adah_index_entry_free(&e);
     }
     adah_index_entry e;
     adah_status status;

@@ -72,6 +72,7 @@ static const char *content(const adah_index *x) {
         assert_int_equal(adah_index_find(x, e.id, &found), 1);
         assert_int_equal(found, row);
         n += (size_t)snprintf(text + n, sizeof text - n, "%s%d:%s", n ? "," : "", (int)e.id, e.file_name);
+        adah_index_entry_free(&e);
     }
     return text;
 }
@@ -219,6 +220,7 @@ static void test_labels_go_on_through_batches(void **state) {
             OK(adah_index_record(x, row, &e, &status));
             for (size_t i = 0; i < e.n_labels; i++)
                 strcat(strcat(names, adah_index_label_name(x, e.label[i])), " ");
+            adah_index_entry_free(&e);
             assert_string_equal(names, expected[row % 3]);
         }
         OK(adah_index_writer_compact(w, (adah_progress){0}, &status));
@@ -251,9 +253,11 @@ static void test_bare_codes(void **state) {
     assert_null(e.image_code);
     assert_memory_equal(e.text_code, codes + 5 * 8, 8);
     assert_string_equal(e.file_name, "");
+    adah_index_entry_free(&e);
     OK(adah_index_writer_compact(w, (adah_progress){0}, &status));
     OK(adah_index_record(adah_index_writer_state(w), N + 5, &e, &status));
     assert_memory_equal(e.text_code, codes + 5 * 8, 8);
+    adah_index_entry_free(&e);
     adah_index_writer_close(w);
     OK(adah_index_verify(path, &status));
 }
