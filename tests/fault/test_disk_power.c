@@ -1,7 +1,7 @@
 /* The power goes at every moment of a writer's work, and syncs fail before it does. A model of the disk knows what each sector may hold: what
  * the last sync that succeeded wrote, or anything that was written since; and after a sync that failed either, until the page is written
  * and synced again, since the system may hold it for written. From random choices of these an index is put together and opened: it is sound, what was
- * acknowledged is there, and what was refused is not. */
+ * acknowledged is there, and what was refused is not. Meanwhile readers see what was acknowledged and no more. */
 #define _GNU_SOURCE
 #include "disk_faults.h"
 #include "index/index_format.h"
@@ -34,6 +34,7 @@ static int size_is_dirty;
 static uint64_t rng = 12345, n_images, n_uncertain, n_refused, n_acknowledged;
 static history done;          /* what was acknowledged */
 static int may_be_one_more;   /* a commit is at work, or nobody knows how it ended */
+static int is_uncertain;      /* the latter */
 static int is_watching;
 
 static const uint8_t *now_of(uint64_t i) {
@@ -108,10 +109,23 @@ static void expect_history(const char *file, const char *when) {
         fail_msg("%s: %s", when, status.message);
 }
 
+/* Readers of the file as it is see what was acknowledged, and no batch whose mark is not synced. */
+static void expect_shown(const char *when) {
+    adah_status status = {ADAH_OK, ""};
+    adah_index *x = NULL;
+    if (adah_index_open(path, &x, &status) != ADAH_OK)
+        fail_msg("a reader %s: %s", when, status.message);
+    if (history_count(x) != done.n_batches)
+        fail_msg("a reader %s: %d batches, acknowledged are %d", when, (int)history_count(x), (int)done.n_batches);
+    adah_index_close(x);
+}
+
 static void cut_power(const char *when) {
     const uint32_t set = atomic_load(&faults->set);
     disk_faults_off(faults);
     is_watching = 0;
+    if (!is_uncertain)
+        expect_shown(when);
     for (int i = 0; i < IMAGES_A_MOMENT; i++) {
         n_images++;
         put_image();
@@ -172,12 +186,12 @@ static void commit_or_not(void) {
         if (may_be_one_more && n == done.n_batches + 1)
             history_step(&done);
         assert_int_equal(n, done.n_batches);
-        may_be_one_more = 0; /* opening made it sure */
+        may_be_one_more = is_uncertain = 0; /* opening made it sure */
         code = history_stage(&done, w, &status);
         assert_int_equal(code, ADAH_OK);
         may_be_one_more = 1;
         code = adah_index_writer_commit(w, &status);
-        may_be_one_more = code == ADAH_ERROR_UNCERTAIN;
+        may_be_one_more = is_uncertain = code == ADAH_ERROR_UNCERTAIN;
         if (code == ADAH_OK)
             history_step(&done);
         n_acknowledged += code == ADAH_OK;
