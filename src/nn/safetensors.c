@@ -84,7 +84,7 @@ static adah_code read_entry(const adah_safetensors *f, const char *name, const j
     if (!as_size(json_array_get(offsets, 0), &begin) || !as_size(json_array_get(offsets, 1), &end) || begin > end ||
         end > n_data)
         return damaged(f, status, "tensor '%s': data_offsets leave the file's %zu bytes of data%s", name, n_data,
-                       end > n_data && begin <= end ? "; a download may have been cut off" : "");
+                       end > n_data && begin <= end ? ": truncated, as a download that was cut off" : "");
     if (!type_bytes(t->type, n, &n_bytes))
         return damaged(f, status, "tensor '%s': unknown type '%.32s' or size", name, t->type);
     if (n_bytes != end - begin)
