@@ -156,6 +156,7 @@ static void count_records(const adah_index *x) {
             changes[number].n_found++;
         else if (row >= n_first && number != SIZE_MAX)
             fail("record %" PRIu64 " of nobody", e.id);
+        adah_index_entry_free(&e);
     }
 }
 
