@@ -18,7 +18,7 @@ __attribute__((weak)) int LLVMFuzzerInitialize(int *n_arguments, char ***argumen
 #define FUZZ_MUST(condition) ((condition) ? (void)0 : fuzz_fail(__FILE__, __LINE__, #condition))
 
 _Noreturn static inline void fuzz_fail(const char *file, int line, const char *condition) {
-    fprintf(stderr, "%s:%d: this must be true: %s\n", file, line, condition);
+    dprintf(2, "%s:%d: this must be true: %s\n", file, line, condition); /* fuzz_http has another use for stderr */
     abort();
 }
 

@@ -103,7 +103,8 @@ for target in "${target_list[@]}"; do
     while [ $SECONDS -lt $end ] && [ $n -lt $faults_max ]; do
         run "$target" $((end - SECONDS)) && break
         n=$((n + 1))
-        grep -m 1 -E 'ERROR:|runtime error:|this must be true' "$dir/$target.log" | sed "s/^/$target: /" >&2 || true
+        cp "$dir/$target.log" "$dir/$target.faults/log.$(date -u +%FT%TZ)"
+        grep -m 1 -E 'this must be true|runtime error:|ERROR:' "$dir/$target.log" | sed "s/^/$target: /" >&2 || true
     done
     n_faults=$((n_faults + n))
 done
