@@ -332,7 +332,7 @@ int serve_check_picture(serve_request *r, const char *field, const uint8_t *byte
         return serve_refuse(r, 413, "too_large", field,
                             "a picture of %zu x %zu pixels that decodes to %llu, expected at most %llu", info->n_width,
                             info->n_height, (unsigned long long)info->n_pixels, (unsigned long long)n_max);
-    return r->lane < SERVE_PICTURES || !serve_is_large(info) || serve_needs_lane(r, SERVE_LARGE);
+    return !serve_is_large(info) || serve_needs_lane(r, r->lane < SERVE_PICTURES ? SERVE_SHOWN_LARGE : SERVE_LARGE);
 }
 
 static int take_picture(serve_request *r, const uint8_t *bytes, size_t n_bytes) {

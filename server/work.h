@@ -12,7 +12,8 @@
 typedef enum serve_lane {
     SERVE_AT_ONCE,  /* by the thread that polls: neither files nor anything that grows with the index or the request */
     SERVE_QUICK,    /* searches by words and ids, items */
-    SERVE_SHOWN,    /* pictures of the folder, for looking at */
+    SERVE_SHOWN,    /* pictures of the folder, for looking at, */
+    SERVE_SHOWN_LARGE, /* and those that take long to decode */
     SERVE_PICTURES, /* a picture that came along, and bodies that take long to read */
     SERVE_LARGE,    /* one that takes long to decode, or much memory */
     SERVE_BULK,     /* items with pictures */

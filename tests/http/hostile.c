@@ -4,8 +4,8 @@
  * Attackers, a thread each, send mutated requests, broken framing, pictures that are bombs, bytes a few at a time;
  * they leave connections idle, hang up in the middle, hold memory by bodies that come no further and answers that nobody
  * reads, and write, delete and reload meanwhile, also many pictures at once. A good client asks
- * every 200 ms: a search must have its answer of the beginning within the time allowed, bad requests must be refused
- * as JSON with their status. At the end the server must stop by itself with exit code 0 (leaks make it another).
+ * every 200 ms: a search must have its answer of the beginning within the time allowed, a thumbnail must come, bad requests
+ * must be refused as JSON with their status. At the end the server must stop by itself with exit code 0 (leaks make it another).
  *
  * HOSTILE_SECONDS, HOSTILE_SEED, HOSTILE_PATIENCE (ms, of a good answer), HOSTILE_BOMBERS (threads that send bombs),
  * HOSTILE_MEGABYTES (that the server may have resident; 0: any).
@@ -1072,20 +1072,30 @@ static void *read_always(void *context) {
 static double longest, sum_of_waits;
 static int n_good, n_late;
 
+static void judge(const char *what, int is_good, int status, double took) {
+    longest = took > longest ? took : longest;
+    sum_of_waits += took;
+    n_good++;
+    n_late += took > patience;
+    if (!is_good)
+        fail("a good %s: %d after %.2f s", what, status, took);
+    if (took > patience)
+        fail("a good %s took %.2f s", what, took);
+}
+
+static void look_well(void) {
+    const double start = now();
+    http_reply r = http_ask(port, "GET", "/v1/items/5/thumbnail?side=96", "", NULL, 0);
+    judge("thumbnail", r.status == 200 && r.n_body > 3 && !memcmp(r.body, "\xff\xd8\xff", 3), r.status, now() - start);
+    http_reply_free(&r);
+}
+
 static json_t *search_well(void) {
     static const char body[] = "{\"text\": \"red circle\", \"k\": 5, \"only\": [3, 4, 5, 6, 7, 8, 9, 10, 11, 12]}";
     json_t *json = NULL;
     const double start = now();
     const int status = ask("POST", "/v1/search", JSON, body, &json);
-    const double took = now() - start;
-    longest = took > longest ? took : longest;
-    sum_of_waits += took;
-    n_good++;
-    n_late += took > patience;
-    if (status != 200 || !json)
-        fail("a good search: %d after %.2f s", status, took);
-    if (took > patience)
-        fail("a good search took %.2f s", took);
+    judge("search", status == 200 && json, status, now() - start);
     return json;
 }
 
@@ -1139,6 +1149,7 @@ static void watch(pid_t server) {
         if (json && !json_equal(json_object_get(json, "hits"), json_object_get(first, "hits")))
             fail("a good search has another answer");
         json_decref(json);
+        look_well();
         check_bad(n);
         if (kill(server, 0) != 0 || resident_kilobytes(server) == 0) {
             fail("the server has ended after %.1f s", now() - start);
@@ -1253,6 +1264,6 @@ int main(void) {
         free(bombs[i].p);
     free(bombs);
     free(picture.p);
-    printf("%d good searches, %d late; %d failures\n", n_good, n_late, (int)n_failed);
+    printf("%d good requests, %d late; %d failures\n", n_good, n_late, (int)n_failed);
     return n_failed != 0;
 }
