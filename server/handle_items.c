@@ -117,6 +117,8 @@ static int read_value(item_reader *x, const char *key, const json_t *value, new_
         item->file_name = json_string_value(value);
         if (!item->file_name || !serve_is_safe_name(item->file_name))
             return refuse(x, 400, key, "a relative path without \"..\"");
+        if (x->r->server->images >= 0 && !serve_needs_lane(x->r, SERVE_BULK)) /* a disk may not answer */
+            return 0;
         if (serve_leads_out(x->r->server, item->file_name))
             return refuse(x, 400, key, "a path that no link leads out of the folder of pictures");
     } else if (!strcmp(key, "text")) {
