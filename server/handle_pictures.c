@@ -117,15 +117,16 @@ void serve_tell_missing_pictures(const serve_server *server, const adah_index *i
         adah_index_entry entry;
         adah_status status;
         const uint64_t row = n <= LOOK ? i : n / LOOK * i;
-        if (row >= n || adah_index_record(index, row, &entry, &status) != ADAH_OK || !entry.file_name[0])
+        if (row >= n || adah_index_record(index, row, &entry, &status) != ADAH_OK)
             continue;
-        const int fd = serve_open_picture(server, entry.file_name);
+        const int is_named = entry.file_name[0] != '\0', fd = is_named ? serve_open_picture(server, entry.file_name) : -1;
+        if (is_named && n_named++ == 0)
+            snprintf(first, sizeof first, "%s", entry.file_name);
+        adah_index_entry_free(&entry);
         if (fd >= 0) {
             close(fd);
             return;
         }
-        if (n_named++ == 0)
-            snprintf(first, sizeof first, "%s", entry.file_name);
     }
     if (n_named)
         fprintf(stderr, "adah: none of the pictures that were looked for is below --images %s, such as \"%s\"; give the folder that was --data\n",
