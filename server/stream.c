@@ -20,7 +20,7 @@ static size_t write_parts(serve_stream *stream, uint64_t offset, char *bytes, si
         p->from += t.n_all;
         p->part++;
     }
-    return n;
+    return serve_state_check(p->state, &status) == ADAH_OK ? n : 0; /* nothing of what another program has written over the index */
 }
 
 static void free_parts(serve_stream *stream) {
