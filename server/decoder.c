@@ -1,6 +1,8 @@
 /* decoder.c - see decoder.h. A process is started by posix_spawn of the program itself, with a socket as its standard input and nothing
  * else that is open; what it is then is in decoder_child.c.
  *
+ * A process ends with the thread that started it (decoder_child.c asks for that, to end with the server). So one thread starts them all.
+ *
  * A slot is a place for a process. Who decodes takes a slot for himself and is the only one to write to, read from, end and reap its
  * process. Pictures of the archive come first where both kinds wait for the slot of large pictures. */
 #define _GNU_SOURCE
@@ -39,6 +41,11 @@ struct serve_decoders {
     slot *slots; /* of each kind options.n_processes, then one for large pictures */
     size_t n_slots, n_waiting_of_archive;
     atomic_ullong n_ended, n_running;
+    pthread_t starter;
+    pthread_mutex_t asking; /* one at a time asks the starter */
+    pthread_cond_t asked;   /* under `lock`, as are */
+    slot *to_start;         /* NULL: none */
+    int to_start_is_large, has_started, must_end;
 };
 
 int serve_is_large(const adah_picture_info *info) {
@@ -93,6 +100,43 @@ static int start_process(serve_decoders *d, slot *s, int is_large) {
     return 1;
 }
 
+/* The life of the thread that starts them. */
+static void *start_all(void *context) {
+    serve_decoders *d = context;
+    pthread_mutex_lock(&d->lock);
+    while (!d->must_end) {
+        slot *s = d->to_start;
+        if (!s) {
+            pthread_cond_wait(&d->asked, &d->lock);
+            continue;
+        }
+        const int is_large = d->to_start_is_large;
+        pthread_mutex_unlock(&d->lock);
+        const int has_started = start_process(d, s, is_large);
+        pthread_mutex_lock(&d->lock);
+        d->has_started = has_started;
+        d->to_start = NULL;
+        pthread_cond_broadcast(&d->asked);
+    }
+    pthread_mutex_unlock(&d->lock);
+    return NULL;
+}
+
+/* Has a process started in the slot. Returns 0 when there is none. */
+static int ask_starter(serve_decoders *d, slot *s, int is_large) {
+    pthread_mutex_lock(&d->asking);
+    pthread_mutex_lock(&d->lock);
+    d->to_start = s;
+    d->to_start_is_large = is_large;
+    pthread_cond_broadcast(&d->asked);
+    while (d->to_start)
+        pthread_cond_wait(&d->asked, &d->lock);
+    const int has_started = d->has_started;
+    pthread_mutex_unlock(&d->lock);
+    pthread_mutex_unlock(&d->asking);
+    return has_started;
+}
+
 /* Ends the process, if it has not yet, and says how it ended. */
 static int end_process(serve_decoders *d, slot *s) {
     int how = 0;
@@ -136,6 +180,15 @@ static void give_slot(serve_decoders *d, slot *s) {
     pthread_mutex_unlock(&d->lock);
 }
 
+static void free_decoders(serve_decoders *d) {
+    pthread_cond_destroy(&d->asked);
+    pthread_cond_destroy(&d->given_back);
+    pthread_mutex_destroy(&d->asking);
+    pthread_mutex_destroy(&d->lock);
+    free(d->slots);
+    free(d);
+}
+
 adah_code serve_decoders_create(const serve_decoder_options *options, serve_decoders **decoders, adah_status *status) {
     serve_decoders *d = calloc(1, sizeof *d);
     if (d)
@@ -146,10 +199,16 @@ adah_code serve_decoders_create(const serve_decoder_options *options, serve_deco
     }
     d->options = *options;
     pthread_mutex_init(&d->lock, NULL);
+    pthread_mutex_init(&d->asking, NULL);
     pthread_cond_init(&d->given_back, NULL);
+    pthread_cond_init(&d->asked, NULL);
+    if (pthread_create(&d->starter, NULL, start_all, d) != 0) {
+        free_decoders(d);
+        return fail(status, ADAH_ERROR_MEMORY, "no thread can be started to start decoders");
+    }
     /* The first of each kind loads its libraries while the server does. */
     for (int of = 0; of < SERVE_DECODER_KINDS; of++)
-        start_process(d, &d->slots[of * options->n_processes], 0);
+        ask_starter(d, &d->slots[of * options->n_processes], 0);
     *decoders = d;
     return ADAH_OK;
 }
@@ -157,13 +216,15 @@ adah_code serve_decoders_create(const serve_decoder_options *options, serve_deco
 void serve_decoders_close(serve_decoders *d) {
     if (!d)
         return;
+    pthread_mutex_lock(&d->lock);
+    d->must_end = 1;
+    pthread_cond_broadcast(&d->asked);
+    pthread_mutex_unlock(&d->lock);
+    pthread_join(d->starter, NULL);
     for (size_t i = 0; i < d->n_slots; i++)
         if (d->slots[i].pid)
             end_process(d, &d->slots[i]);
-    pthread_cond_destroy(&d->given_back);
-    pthread_mutex_destroy(&d->lock);
-    free(d->slots);
-    free(d);
+    free_decoders(d);
 }
 
 uint64_t serve_decoders_ended(serve_decoders *d) { return atomic_load(&d->n_ended); }
@@ -305,7 +366,7 @@ adah_code serve_decode(serve_decoders *d, serve_decoder_kind of, int is_large, s
     slot *s = take_slot(d, of, is_large);
     adah_code code = ADAH_OK;
     status->code = ADAH_OK;
-    if (!s->pid && !start_process(d, s, is_large)) {
+    if (!s->pid && !ask_starter(d, s, is_large)) {
         code = fail(status, ADAH_ERROR_IO, "no process can be started to decode pictures");
     } else {
         const int64_t until = milliseconds() + (int64_t)d->options.seconds * 1000 * CLOCK_FACTOR;

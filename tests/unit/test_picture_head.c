@@ -275,7 +275,10 @@ static void reads_real_files(void **state) {
                  {".tif[compression=jpeg]", "image/tiff"}, {".tif[compression=jpeg,tile]", "image/tiff"},
                  {".tif[compression=zstd,tile,pyramid]", "image/tiff"}, {".tif[tile,pyramid,subifd]", "image/tiff"},
                  {".tif[bigtiff]", "image/tiff"}, {".avif[effort=0]", "image/avif"}, {".avif[lossless,effort=0]", "image/avif"},
-                 {".heic[compression=hevc,effort=0]", "image/heic"}};
+#ifndef __SANITIZE_ADDRESS__ /* x265 does not free all of its memory */
+                 {".heic[compression=hevc,effort=0]", "image/heic"},
+#endif
+    };
     VipsImage *noise, *image;
     assert_int_equal(vips_gaussnoise(&noise, 333, 222, "mean", 128.0, "sigma", 30.0, NULL), 0);
     assert_int_equal(vips_cast_uchar(noise, &image, NULL), 0);
