@@ -357,7 +357,7 @@ static uint8_t *read_file(size_t *n_bytes) {
     return bytes;
 }
 
-/* Nobody touches what may be cut off (SIGBUS), or takes it for a batch. */
+/* Nobody takes it for a batch, or is harmed when it is cut off again. What else may become of the file: test_index_change.c. */
 static void test_an_unfinished_batch_is_no_danger(void **state) {
     (void)state;
     enum { N_CODES = 20000, N_ROUNDS = 2000 };
