@@ -47,7 +47,7 @@ static request text_request(const char *words) {
     char *encoded = malloc(3 * strlen(words) + 1), *to = encoded;
     for (const char *p = words; *p; p++)
         to += sprintf(to, (*p >= 'a' && *p <= 'z') ? "%c" : "%%%02x", (unsigned char)*p);
-    r.n_bytes = (size_t)asprintf(&r.bytes, "GET /v1/search?text=%s&k=20 HTTP/1.1\r\nHost: bench\r\n\r\n", encoded);
+    r.n_bytes = (size_t)asprintf(&r.bytes, "GET /v1/search?text=%s&k=20 HTTP/1.1\r\nHost: localhost\r\n\r\n", encoded);
     free(encoded);
     return r;
 }
@@ -63,7 +63,7 @@ static request image_request(const char *path) {
     fclose(file);
     const int n_head =
         asprintf(&head,
-                 "POST /v1/search?k=20&to=image HTTP/1.1\r\nHost: bench\r\nContent-Type: application/octet-stream\r\n"
+                 "POST /v1/search?k=20&to=image HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/octet-stream\r\n"
                  "Content-Length: %zu\r\n\r\n",
                  n);
     r.n_bytes = (size_t)n_head + n;

@@ -13,7 +13,7 @@ const cli_command cli_serve = {"serve",
                                "The page is at / and the API under /v1/; docs/serve.md and /openapi.json describe "
                                "it. Without a token the index\n"
                                "cannot be changed. An address that other machines can reach takes a token for reads "
-                               "as well, or --public-reads.\n"
+                               "as well, or --reads free.\n"
                                "SIGHUP opens model and index anew, SIGTERM finishes what was begun and ends.\n"
                                "\n"
                                "Examples:\n"
@@ -48,9 +48,18 @@ static int choose_log(const char *name, serve_log *log) {
     return 0;
 }
 
+static int choose_reads(const char *name, serve_reads *reads) {
+    *reads = !name ? SERVE_READS_BY_ADDRESS : !strcmp(name, "free") ? SERVE_READS_FREE : SERVE_READS_TOKEN;
+    if (!name || *reads == SERVE_READS_FREE || !strcmp(name, "token"))
+        return 1;
+    fprintf(stderr, "adah serve: --reads is \"%s\", expected free or token\n", name);
+    return 0;
+}
+
 static int run(int argc, char **argv) {
     serve_options o = SERVE_OPTIONS_INIT;
-    const char *token_file = NULL, *log = "text";
+    const char *token_file = NULL, *log = "text", *reads = NULL;
+    cli_list hosts = {.n = 0};
     char token[1024];
     const cli_option options[] = {
         {"model", 0, CLI_TEXT, "FILE", "the model that made the index", &o.model, 1, 0, 0},
@@ -64,7 +73,10 @@ static int run(int argc, char **argv) {
         {"token", 0, CLI_TEXT, "TOKEN",
          "what changes of the index are let in by; other users see it in the list of processes", &o.token, 0, 0, 0},
         {"token-file", 0, CLI_TEXT, "FILE", "the same, from the first line of a file", &token_file, 0, 0, 0},
-        {"public-reads", 0, CLI_FLAG, NULL, "no token for searches, whoever can reach the address", &o.public_reads,
+        {"reads", 0, CLI_TEXT, "free|token",
+         "who may search: everyone, or who has the token (default: everyone on this machine's own address, else who has the token)", &reads, 0,
+         0, 0},
+        {"host", 0, CLI_LIST, "NAME", "a name it is asked by, as a proxy's; addresses and localhost are known; may be given again", &hosts,
          0, 0, 0},
         {"tls-cert", 0, CLI_TEXT, "FILE", "serve HTTPS: the certificate, PEM", &o.tls_certificate, 0, 0, 0},
         {"tls-key", 0, CLI_TEXT, "FILE", "and its key, PEM", &o.tls_key, 0, 0, 0},
@@ -97,10 +109,12 @@ static int run(int argc, char **argv) {
         fprintf(stderr, "adah serve: --token and --token-file are two ways to say the same; give one\n");
         return CLI_USAGE;
     }
-    if (!choose_log(log, &o.log) || (token_file && !read_token(token_file, token, sizeof token)))
+    if (!choose_log(log, &o.log) || !choose_reads(reads, &o.reads) || (token_file && !read_token(token_file, token, sizeof token)))
         return CLI_USAGE;
     if (token_file)
         o.token = token;
+    o.host = hosts.item;
+    o.n_hosts = hosts.n;
     adah_status status;
     return serve_run(&o, &status) == ADAH_OK ? CLI_OK : cli_fail(&status);
 }

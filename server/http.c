@@ -11,7 +11,9 @@
  * a time by which the phase must be over, and serve_http_watch shuts down those that are late. */
 #define _GNU_SOURCE
 #include "http.h"
+#include "check_head.h"
 #include "listen.h"
+#include "origin.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -74,7 +76,11 @@ typedef struct exchange {
     serve_job job; /* in a lane of work, with: */
     struct MHD_Connection *suspended;
     serve_state *state;
-    int is_bad_url, is_bad_length, has_begun, is_handled;
+    int is_bad_url, has_begun, is_handled;
+    int is_last;        /* what follows on the connection may be anything */
+    const char *target; /* as it came; only its place and length last */
+    size_t n_target;
+    int has_bad_target;
     uint64_t begin; /* nanoseconds */
     size_t n_received, n_body_bytes_max;
     uint64_t n_sent;
@@ -184,24 +190,14 @@ static int check_right(exchange *x, struct MHD_Connection *c) {
 
 /* ---------------------------------------------------------------- the head of a request */
 
-typedef struct head_sum {
+typedef struct field_sum {
     exchange *x;
     size_t n_bytes;
-    int n_lengths; /* headers that tell where the body ends */
-} head_sum;
-
-static enum MHD_Result add_header(void *context, enum MHD_ValueKind kind, const char *name, size_t n_name,
-                                  const char *value, size_t n_value) {
-    head_sum *h = context;
-    (void)kind, (void)value;
-    h->n_bytes += n_name + n_value + 4;
-    h->n_lengths += !strcasecmp(name, "Content-Length") || !strcasecmp(name, "Transfer-Encoding");
-    return MHD_YES;
-}
+} field_sum;
 
 static enum MHD_Result add_field(void *context, enum MHD_ValueKind kind, const char *name, size_t n_name,
                                  const char *value, size_t n_value) {
-    head_sum *h = context;
+    field_sum *h = context;
     serve_request *r = &h->x->request;
     (void)kind;
     if (r->n_fields == SERVE_FIELDS_MAX || strlen(name) != n_name || !serve_is_utf8(name, n_name)) {
@@ -211,6 +207,62 @@ static enum MHD_Result add_field(void *context, enum MHD_ValueKind kind, const c
     h->n_bytes += n_name + n_value + 2;
     r->field[r->n_fields++] = (serve_field){name, value, n_value};
     return MHD_YES;
+}
+
+/* A proxy that says for whom it asks, while everyone who asks from this machine may read. */
+static void tell_of_proxy(serve_server *s, struct MHD_Connection *c) {
+    static const char *const names[] = {"X-Forwarded-For", "Forwarded", "X-Real-IP"};
+    if (s->options.reads != SERVE_READS_BY_ADDRESS || !s->reads_are_free || atomic_load(&s->is_told_of_proxy))
+        return;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (MHD_lookup_connection_value(c, MHD_HEADER_KIND, names[i]) && !atomic_exchange(&s->is_told_of_proxy, 1))
+            fprintf(stderr,
+                    "adah: a request has the header %s: whoever a proxy asks for may read, because it asks from this machine; give --reads "
+                    "token, or --reads free where that is meant\n",
+                    names[i]);
+}
+
+static int check_origin(exchange *x, struct MHD_Connection *c, const char *host) {
+    const serve_options *o = &x->http->server->options;
+    return x->route->right == SERVE_FREE ||
+           serve_is_own_page(o, host, MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Origin"),
+                             MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Sec-Fetch-Site")) ||
+           serve_refuse(&x->request, 403, "foreign_page", NULL, "a page of another site asks; this server's own page is at /");
+}
+
+/* What can be told by the head alone. Returns 0 when it is refused. */
+static int check_head(exchange *x, struct MHD_Connection *c, const char *method, const char *version) {
+    serve_request *r = &x->request;
+    serve_server *s = x->http->server;
+    field_sum sum = {x, strlen(x->path)};
+    serve_head head = {.method = method, .version = version, .target = x->target, .n_target = x->n_target,
+                       .has_bad_target = x->has_bad_target};
+    const char *fault = serve_check_head(c, &head);
+    MHD_get_connection_values_n(c, MHD_GET_ARGUMENT_KIND, add_field, &sum);
+    if (sum.n_bytes + head.n_bytes > HEAD_BYTES_MAX)
+        return serve_refuse(r, 431, "headers_too_large", NULL,
+                            "the URL and the headers have %zu bytes, expected at most %d", sum.n_bytes + head.n_bytes,
+                            HEAD_BYTES_MAX);
+    if (!fault && head.host && !serve_is_authority(head.host))
+        fault = "Host is neither a name nor an address";
+    if (fault) {
+        x->is_last = 1;
+        return serve_refuse(r, 400, "bad_head", NULL, "%s", fault);
+    }
+    if (x->is_bad_url)
+        return serve_refuse(r, 400, "bad_url", NULL, "the URL is broken: bad %%-escapes, or too many parameters");
+    if (head.host && !serve_is_own_host(&s->options, s->is_loopback, head.host))
+        return serve_refuse(r, 421, "unknown_host", NULL,
+                            "this server is not asked by the name %.200s; where it should be, start it with --host %.200s", head.host,
+                            head.host);
+    tell_of_proxy(s, c);
+    if (!find_route(x) || !check_origin(x, c, head.host) || !check_right(x, c))
+        return 0;
+    r->content_type = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Type");
+    r->accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept");
+    r->repeat_key = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Idempotency-Key");
+    r->if_none_match = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-None-Match");
+    return 1;
 }
 
 /* Every % of a URL is followed by two digits, which are not those of NUL in the path. */
@@ -226,49 +278,24 @@ static int is_good_url(const char *url) {
     return 1;
 }
 
-/* What can be told by the head alone. Returns 0 when it is refused. */
-static int check_head(exchange *x, struct MHD_Connection *c) {
-    serve_request *r = &x->request;
-    head_sum sum = {x, strlen(x->path), 0};
-    MHD_get_connection_values_n(c, MHD_HEADER_KIND, add_header, &sum);
-    MHD_get_connection_values_n(c, MHD_GET_ARGUMENT_KIND, add_field, &sum);
-    if (sum.n_bytes > HEAD_BYTES_MAX)
-        return serve_refuse(r, 431, "headers_too_large", NULL,
-                            "the URL and the headers have %zu bytes, expected at most %d", sum.n_bytes,
-                            HEAD_BYTES_MAX);
-    if (sum.n_lengths > 1) { /* a proxy before this server may have believed the other one */
-        x->is_bad_length = 1;
-        return serve_refuse(r, 400, "bad_length", NULL, "the length of the body is told twice");
-    }
-    if (x->is_bad_url)
-        return serve_refuse(r, 400, "bad_url", NULL, "the URL is broken: bad %%-escapes, or too many parameters");
-    if (!find_route(x) || !check_right(x, c))
-        return 0;
-    r->content_type = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Type");
-    r->accept = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Accept");
-    r->repeat_key = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Idempotency-Key");
-    r->if_none_match = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "If-None-Match");
-    return 1;
-}
-
 static int refuse_body(exchange *x) {
     return serve_refuse(&x->request, 413, "too_large", NULL, "the body has more than %zu bytes",
                         x->http->server->options.body_bytes_max);
 }
 
 /* Returns 1 when an answer is to be sent at once. */
-static int begin(exchange *x, struct MHD_Connection *c) {
+static int begin(exchange *x, struct MHD_Connection *c, const char *method, const char *version) {
     const char *length = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Content-Length");
     const uint64_t n_max = x->http->server->options.body_bytes_max;
     uint64_t n = 0;
     int is_too_long = length && !serve_parse_number(length, 0, n_max, &n);
     x->n_body_bytes_max = length ? n : n_max;
-    if (check_head(x, c) && is_too_long)
+    if (check_head(x, c, method, version) && is_too_long)
         refuse_body(x);
     /* Who waits to be let send, or would send for long, is told now. */
     is_too_long = length && !serve_parse_number(length, 0, DRAINED_MAX * n_max, &n);
     return x->request.answer.status &&
-           (is_too_long || x->is_bad_length || MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Expect"));
+           (is_too_long || x->is_last || MHD_lookup_connection_value(c, MHD_HEADER_KIND, "Expect"));
 }
 
 /* ---------------------------------------------------------------- phases */
@@ -408,7 +435,7 @@ static struct MHD_Response *make_response(serve_answer *a) {
     return response;
 }
 
-static void add_headers(struct MHD_Response *response, const serve_answer *a, int is_stopping) {
+static void add_headers(struct MHD_Response *response, const serve_answer *a, int is_last) {
     const int is_plain = !a->content_type;
     if (a->status != 304)
         MHD_add_response_header(response, "Content-Type", is_plain ? "application/json" : a->content_type);
@@ -425,7 +452,7 @@ static void add_headers(struct MHD_Response *response, const serve_answer *a, in
         MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
     if (a->status == 503 && a->retry_after)
         MHD_add_response_header(response, "Retry-After", "1");
-    if (is_stopping)
+    if (is_last)
         MHD_add_response_header(response, "Connection", "close");
 }
 
@@ -441,7 +468,7 @@ static enum MHD_Result send_answer(exchange *x, struct MHD_Connection *c) {
         return MHD_NO;
     }
     x->n_sent = a->n_bytes;
-    add_headers(response, a, atomic_load(&x->http->server->is_stopping));
+    add_headers(response, a, x->is_last || atomic_load(&x->http->server->is_stopping));
     const enum MHD_Result queued = MHD_queue_response(c, a->status, response);
     MHD_destroy_response(response);
     return queued;
@@ -545,7 +572,7 @@ static int finish(exchange *x, struct MHD_Connection *c) {
 static enum MHD_Result take(void *context, struct MHD_Connection *c, const char *path, const char *method,
                             const char *version, const char *piece, size_t *n_piece, void **own) {
     exchange *x = *own;
-    (void)context, (void)version;
+    (void)context;
     if (!x)
         return MHD_NO;
     if (!x->has_begun) {
@@ -553,7 +580,7 @@ static enum MHD_Result take(void *context, struct MHD_Connection *c, const char 
         snprintf(x->method, sizeof x->method, "%s", method);
         if (!(x->path = strdup(path)))
             return MHD_NO;
-        return begin(x, c) ? send_answer(x, c) : MHD_YES;
+        return begin(x, c, method, version) ? send_answer(x, c) : MHD_YES;
     }
     if (*n_piece) {
         prolong(x->peer, x->http, *n_piece);
@@ -646,6 +673,9 @@ static void *begin_request(void *context, const char *url, struct MHD_Connection
     x->http = h;
     x->peer = peer;
     x->begin = nanoseconds();
+    x->target = url;
+    x->n_target = strlen(url);
+    x->has_bad_target = !serve_is_target(url);
     x->is_bad_url = !is_good_url(url);
     atomic_fetch_add(&h->n_requests, 1);
     x->request.budget = h->budget;
@@ -775,7 +805,10 @@ static void end_idle(void *context) {
 static adah_code start_daemon(serve_http *h, char *certificate, char *key, adah_status *status) {
     const serve_options *o = &h->server->options;
     const struct MHD_OptionItem tls[] = {
-        {MHD_OPTION_HTTPS_MEM_CERT, 0, certificate}, {MHD_OPTION_HTTPS_MEM_KEY, 0, key}, {MHD_OPTION_END, 0, NULL}};
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, key},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)"NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"},
+        {MHD_OPTION_END, 0, NULL}};
     const struct MHD_OptionItem plain[] = {{MHD_OPTION_END, 0, NULL}};
     const unsigned flags =
         MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_NO_LISTEN_SOCKET |
@@ -786,6 +819,7 @@ static adah_code start_daemon(serve_http *h, char *certificate, char *key, adah_
     h->daemon = MHD_start_daemon(
         flags, 0, NULL, NULL, take, h, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)o->n_threads,
         MHD_OPTION_CONNECTION_LIMIT, n_connections_max, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
+        MHD_OPTION_STRICT_FOR_CLIENT, serve_head_strictness(),
         /* The watch ends what is late; this is for what it should miss. */
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(2 * o->timeout_seconds + 5), MHD_OPTION_NOTIFY_COMPLETED,
         end_request, h, MHD_OPTION_URI_LOG_CALLBACK, begin_request, h, MHD_OPTION_NOTIFY_CONNECTION, note_connection,

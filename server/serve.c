@@ -7,6 +7,7 @@
 #include "serve.h"
 #include "http.h"
 #include "listen.h"
+#include "origin.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,11 +57,16 @@ static adah_code check_options(serve_server *s, int is_loopback, adah_status *st
                  BODIES_LEAST, BODIES_LEAST * o->body_bytes_max);
         return status->code = ADAH_ERROR_ARGUMENT;
     }
-    s->reads_are_free = is_loopback || o->public_reads;
+    for (size_t i = 0; i < o->n_hosts; i++)
+        if (!serve_is_authority(o->host[i]))
+            return fail(status, ADAH_ERROR_ARGUMENT, "--host %.300s: expected a name, or NAME:PORT", o->host[i]);
+    s->is_loopback = is_loopback;
+    s->reads_are_free = o->reads == SERVE_READS_FREE || (o->reads == SERVE_READS_BY_ADDRESS && is_loopback);
     if (!s->reads_are_free && !o->token)
-        return fail(status, ADAH_ERROR_ARGUMENT,
-                    "--address %.300s can be reached from other machines: give --token-file, or --public-reads",
-                    o->address);
+        return o->reads == SERVE_READS_TOKEN
+                   ? fail(status, ADAH_ERROR_ARGUMENT, "%s", "--reads token: give --token-file, too")
+                   : fail(status, ADAH_ERROR_ARGUMENT,
+                          "--address %.300s can be reached from other machines: give --token-file, or --reads free", o->address);
     return ADAH_OK;
 }
 

@@ -6,13 +6,18 @@
 
 typedef enum serve_log { SERVE_LOG_TEXT, SERVE_LOG_JSON, SERVE_LOG_NONE } serve_log;
 
+/* Who may read without the token: everyone where only this machine can reach the address, else nobody; everyone; nobody. */
+typedef enum serve_reads { SERVE_READS_BY_ADDRESS, SERVE_READS_FREE, SERVE_READS_TOKEN } serve_reads;
+
 typedef struct serve_options {
     const char *model, *index;
     const char *images;  /* folder that the file names of the index are relative to; NULL: no pictures are shown */
     const char *address; /* to listen on */
     int port;            /* 0: any that is free */
     const char *token;   /* for writes, and for reads from elsewhere; NULL: there are no writes */
-    int public_reads;    /* 1: reads take no token at any address */
+    serve_reads reads;
+    const char *const *host; /* names it is asked by, besides those it knows */
+    size_t n_hosts;
     const char *tls_certificate, *tls_key; /* PEM files, both or none */
     int n_threads;                         /* of each kind of work, and to poll; 0: by the number of cores */
     size_t body_bytes_max;

@@ -17,7 +17,9 @@ typedef struct serve_server {
     struct serve_seen *seen; /* files under `images` that were looked at */
     int images;         /* folder of the pictures, open; -1: none */
     char *images_path;  /* the same, resolved */
+    int is_loopback;    /* 1: only this machine can reach the address */
     int reads_are_free; /* 1: no token is asked for reads */
+    atomic_int is_told_of_proxy;
     atomic_int is_stopping;
 } serve_server;
 

@@ -408,7 +408,7 @@ static void put_request(bytes *b, const char *method, const char *target, const 
     put_text(b, method);
     put_text(b, " ");
     put_text(b, target);
-    put_text(b, " HTTP/1.1\r\nHost: test\r\n");
+    put_text(b, " HTTP/1.1\r\nHost: localhost\r\n");
     put_text(b, headers);
     if (body)
         put_format(b, "Content-Length: %zu\r\n", body->n);
@@ -678,7 +678,7 @@ static bytes make_crafted(dice *d) {
         put_request(&b, "GET", (const char *)headers.p, "", NULL);
         break;
     case 7: /* chunks that lie or never end */
-        put_text(&b, "POST /v1/search HTTP/1.1\r\nHost: a\r\n" JSON "Transfer-Encoding: chunked\r\n\r\n");
+        put_text(&b, "POST /v1/search HTTP/1.1\r\nHost: localhost\r\n" JSON "Transfer-Encoding: chunked\r\n\r\n");
         switch (roll(d, 6)) {
         case 0: put_text(&b, "ffffffffffffffffff\r\nabc"); break;
         case 1: put_text(&b, "7fffffffffffffff\r\nabc"); break;
@@ -689,10 +689,10 @@ static bytes make_crafted(dice *d) {
         }
         break;
     case 8: /* two lengths, a length and chunks */
-        put_format(&b, "POST /v1/search HTTP/1.1\r\nHost: a\r\n" JSON "%s\r\n%s",
+        put_format(&b, "POST /v1/search HTTP/1.1\r\nHost: localhost\r\n" JSON "%s\r\n%s",
                    roll(d, 2) ? "Content-Length: 5\r\nContent-Length: 50\r\n"
                               : "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
-                   "1\r\na\r\n0\r\n\r\nGET /v1/info HTTP/1.1\r\nHost: a\r\n\r\n");
+                   "1\r\na\r\n0\r\n\r\nGET /v1/info HTTP/1.1\r\nHost: localhost\r\n\r\n");
         break;
     case 9: { /* forms */
         const char *const types[] = {"Content-Type: multipart/form-data\r\n",
@@ -881,8 +881,8 @@ static void *send_slowly(void *context) {
 /* Connections that send most of a large body and next to nothing after that, or ask for a long answer and read a little of it now and
  * then; renewed as the server ends them. Together they would take more than --memory. */
 static void *hold_memory(void *context) {
-    static const char half[] = "POST /v1/search HTTP/1.1\r\nHost: test\r\n" JSON "Content-Length: 4194304\r\n\r\n{\"text\": \"",
-                      whole[] = "GET /v1/search?text=red&to=text&k=1000 HTTP/1.1\r\nHost: test\r\n\r\n";
+    static const char half[] = "POST /v1/search HTTP/1.1\r\nHost: localhost\r\n" JSON "Content-Length: 4194304\r\n\r\n{\"text\": \"",
+                      whole[] = "GET /v1/search?text=red&to=text&k=1000 HTTP/1.1\r\nHost: localhost\r\n\r\n";
     dice d = {seed * 41};
     int fd[HOGS];
     char block[512];

@@ -688,7 +688,7 @@ static void check_limits(void) {
     drop(ask(__LINE__, "POST", "/v1/search", JSON, large, n - 1, 400, "bad_json"));
     drop(ask(__LINE__, "POST", "/v1/search", JSON "Expect: 100-continue\r\n", large, n, 413, "too_large"));
     raw(__LINE__,
-        "POST /v1/search HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: "
+        "POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
         "999999999999\r\n\r\n",
         413);
     drop(ask(__LINE__, "POST", "/nowhere", JSON, large, n - 1, 404, NULL));
@@ -707,7 +707,7 @@ static void check_limits(void) {
     free(large);
     /* A body in pieces of unknown number. */
     raw(__LINE__,
-        "POST /v1/encode HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+        "POST /v1/encode HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
         "8\r\n{\"text\":\r\n7\r\n \"red\"}\r\n0\r\n\r\n",
         200);
     http_reply r = http_ask(port, "POST", "/v1/search", "Content-Type: image/png\r\n", bomb, sizeof bomb);
@@ -717,8 +717,8 @@ static void check_limits(void) {
 
 /* Control characters, also those that UTF-8 hides, reach no terminal by the log; test_serve.sh looks at it. */
 static void check_control_characters(void) {
-    raw(__LINE__, "G\x01\x1b[31mT\xc2\x9bx /healthz HTTP/1.1\r\nHost: a\r\n\r\n", 405);
-    raw(__LINE__, "GET /nowhere\x1b[2J\x7f\xc2\x9b\xff%0a%c2%85 HTTP/1.1\r\nHost: a\r\n\r\n", 404);
+    raw(__LINE__, "G\x01\x1b[31mT\xc2\x9bx /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", 400);
+    raw(__LINE__, "GET /nowhere\x1b[2J\x7f\xc2\x9b\xff%0a%c2%85 HTTP/1.1\r\nHost: localhost\r\n\r\n", 400);
     http_reply r = http_ask(port, "GET", "/nowhere%c2%9b31m%1b", "", NULL, 0);
     CHECK(r.body && strstr(r.body, "\\u009b31m\\u001b"), "escapes: %s", r.body ? r.body : "");
     http_reply_free(&r);
@@ -757,9 +757,9 @@ static void check_bombs(void) {
              "too_large"));
     free(png);
     raw(__LINE__,
-        "POST /v1/search HTTP/1.1\r\nHost: a\r\n" JSON "Content-Length: 2\r\nContent-Length: 5\r\n\r\n{}abc", 400);
+        "POST /v1/search HTTP/1.1\r\nHost: localhost\r\n" JSON "Content-Length: 2\r\nContent-Length: 5\r\n\r\n{}abc", 400);
     raw(__LINE__,
-        "POST /v1/encode HTTP/1.1\r\nHost: a\r\n" JSON
+        "POST /v1/encode HTTP/1.1\r\nHost: localhost\r\n" JSON
         "Content-Length: 14\r\nTransfer-Encoding: chunked\r\n\r\ne\r\n{\"text\":\"red\"}\r\n0\r\n\r\n",
         400);
 }
@@ -771,7 +771,7 @@ static void ask_with_many_parameters(int with_patience) {
     strcpy(request, "GET /v1/search?");
     for (size_t n = strlen(request); n < 50000; n += 4)
         memcpy(request + n, "k=1&", 4);
-    strcat(request, " HTTP/1.1\r\nHost: a\r\n\r\n");
+    strcat(request, " HTTP/1.1\r\nHost: localhost\r\n\r\n");
     const int fd = http_connect(port);
     http_send(fd, request, strlen(request));
     if (with_patience) {
@@ -787,7 +787,7 @@ static void ask_with_many_parameters(int with_patience) {
 static void check_slow(void) {
     static const char *const beginnings[] = {
         "GET /v1/info HT",
-        "POST /v1/search HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", ""};
+        "POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{", ""};
     int fd[3];
     for (int i = 0; i < 3; i++) {
         fd[i] = http_connect(port);
@@ -852,7 +852,7 @@ static void *keep_asking(void *context) {
     while (!atomic_load(&is_over)) {
         const int fd = http_connect(port);
         for (int i = 0; i < 50 && !atomic_load(&is_over); i++) {
-            static const char request[] = "GET /v1/search?text=red+disc&k=5 HTTP/1.1\r\nHost: a\r\n\r\n";
+            static const char request[] = "GET /v1/search?text=red+disc&k=5 HTTP/1.1\r\nHost: localhost\r\n\r\n";
             http_send(fd, request, sizeof request - 1);
             http_reply r = http_receive(fd, 0);
             atomic_fetch_add(&n_answers, 1);
@@ -937,7 +937,7 @@ static void check_changes(http_child server) {
 /* A request whose body is still coming when the server is told to stop is finished; what else is told meanwhile does not matter.
  * Requests that hung up are forgotten: for them it would wait as long as --timeout says. */
 static void check_stop(http_child server) {
-    static const char first[] = "POST /v1/encode HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Type: "
+    static const char first[] = "POST /v1/encode HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nContent-Type: "
                                 "application/json\r\nContent-Length: 15\r\n\r\n",
                       second[] = "{\"text\": \"red\"}";
     const int fd = http_connect(port);
@@ -990,6 +990,9 @@ static void check_starts(void) {
         {{"--model", "model.safetensors", "--index", "scenes.adah", "--address", "0.0.0.0", NULL}, 2},
         {{"--model", "model.safetensors", "--index", "scenes.adah", "--address", "nowhere.invalid", NULL}, 2},
         {{"--model", "model.safetensors", "--index", "scenes.adah", "--token", "", NULL}, 2},
+        {{"--model", "model.safetensors", "--index", "scenes.adah", "--reads", "token", NULL}, 2},
+        {{"--model", "model.safetensors", "--index", "scenes.adah", "--reads", "some", NULL}, 2},
+        {{"--model", "model.safetensors", "--index", "scenes.adah", "--host", "http://archive.example", NULL}, 2},
         {{"--model", "model.safetensors", "--index", "scenes.adah", "--token", "a", "--token-file", "token", NULL},
          2},
         {{"--model", "model.safetensors", "--index", "scenes.adah", "--tls-cert", "c", NULL}, 2},
@@ -1037,10 +1040,22 @@ static void check_other_servers(void) {
     CHECK(http_child_stop(server, SIGTERM) == 0, "stop");
 
     static const char *const public[] = {"--model",   "model.safetensors", "--index",        "scenes.adah",
-                                         "--address", "0.0.0.0",           "--public-reads", NULL};
+                                         "--address", "0.0.0.0",           "--reads", "free", NULL};
     server = start(public);
     drop(GET("/v1/search?text=red", 200, NULL));
     drop(ask(__LINE__, "POST", "/v1/reload", "", "", 0, 403, NULL));
+    CHECK(http_child_stop(server, SIGTERM) == 0, "stop");
+
+    static const char *const closed[] = {"--model", "model.safetensors", "--index", "scenes.adah",  "--reads", "token",
+                                         "--token", TOKEN,               "--host",  "archive.example", NULL};
+    server = start(closed);
+    drop(GET("/v1/search?text=red", 401, NULL));
+    drop(GET("/v1/info", 401, NULL));
+    drop(GET("/healthz", 200, NULL));
+    drop(ask(__LINE__, "GET", "/v1/search?text=red", BEARER, NULL, 0, 200, NULL));
+    drop(ask(__LINE__, "POST", "/v1/search?text=red", BEARER "Origin: https://evil.example\r\n", "", 0, 403, "foreign_page"));
+    raw(__LINE__, "GET /v1/info HTTP/1.1\r\nHost: archive.example\r\n" BEARER "\r\n", 200);
+    raw(__LINE__, "GET /v1/info HTTP/1.1\r\nHost: evil.example\r\n" BEARER "\r\n", 421);
     CHECK(http_child_stop(server, SIGTERM) == 0, "stop");
 
     static const char *const plain[] = {"--model", "plain.safetensors", "--index", "plain.adah", NULL};

@@ -151,7 +151,7 @@ http_reply http_ask(int port, const char *method, const char *target, const char
     char *head = NULL, length[64] = "";
     if (body)
         snprintf(length, sizeof length, "Content-Length: %zu\r\n", n_body);
-    const int n = asprintf(&head, "%s %s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n%s%s\r\n", method, target,
+    const int n = asprintf(&head, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n%s%s\r\n", method, target,
                            headers, length);
     const int fd = http_connect(port);
     http_reply r = {0};

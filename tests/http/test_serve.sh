@@ -38,6 +38,15 @@ if command -v openssl >/dev/null && command -v curl >/dev/null; then
     check grep -q '"hits": \[{"id"' found
     check curl -sS --fail --cacert cert.pem -X POST -H 'Authorization: Bearer secret-token' "${address}v1/reload"
     check_not curl -sS --fail "http://${address#https://}healthz"
+    # A client that speaks nothing newer than 1.1 is hung up on.
+    hello() { echo | openssl s_client -connect "${address#https://}" "$@" -cipher 'ALL:@SECLEVEL=0' >hello 2>&1 && grep -q '^New, TLS' hello; }
+    address=${address%/}
+    check hello -tls1_3
+    check hello -tls1_2
+    check_not hello -tls1_1
+    check grep -qiE 'unexpected eof|alert' hello
+    check_not hello -tls1
+    check grep -qiE 'unexpected eof|alert' hello
     kill $server
     check wait $server
 fi
