@@ -12,6 +12,7 @@
  */
 #define _GNU_SOURCE
 #include "http_client.h"
+#include "lies.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -389,6 +390,15 @@ static void make_bombs(void) {
     add_bomb("ppm huge", make_text("P3\n99999999999 99999999999 255\n", "1 ", 1000));
     add_bomb("bmp", make_text("BM\xff\xff\xff\x7f", "\x7f", 200));
     add_bomb("avif", make_text("\1\1\1\1ftypavif", "\1\1\1\1meta", 1000));
+    uint8_t *lie;
+    size_t n_lie;
+    const char *name_of_lie;
+    for (size_t i = 0; (name_of_lie = lie_make(i, &lie, &n_lie)); i++) {
+        bytes b = {0};
+        put(&b, lie, n_lie);
+        free(lie);
+        add_bomb(name_of_lie, b);
+    }
     add_bomb("radiance", make_text("#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 7000 +X 7000\n", "\2\2\2\2", 100));
     add_bomb("pdf", make_text("%PDF-1.7\n", "1 0 obj<</Type/Page>>", 100));
     add_bomb("svg deep", make_text(SVG "width=\"9\" height=\"9\">", "<g>", 100000));
