@@ -570,7 +570,14 @@ static void mutate(dice *d, bytes *b) {
                                           ": nothing\r\n",
                                           "No-Colon\r\n",
                                           " folded: yes\r\n",
-                                          "Host: other\r\n"};
+                                          "Host: other\r\n",
+                                          "Content-Length : 2\r\n",
+                                          "X: a\r\n b\r\n",
+                                          "X: a\nY: b\r\n",
+                                          "X\x01: a\r\n",
+                                          "Origin: https://evil.example\r\n",
+                                          "Sec-Fetch-Site: cross-site\r\n",
+                                          "X-Forwarded-For: 192.0.2.7\r\n"};
     static const char *const versions[] = {"HTTP/1.0", "HTTP/0.9", "HTTP/2.0", "HTTP/1.10", "http/1.1", "HTTP/", ""};
     for (uint64_t n = 1 + roll(d, 4); n > 0 && b->n > 4; n--) {
         const size_t at = roll(d, b->n), length = 1 + roll(d, b->n - at < 200 ? b->n - at : 200);

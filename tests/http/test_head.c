@@ -354,8 +354,7 @@ static size_t count(const char *text, const char *what) {
 static void test_log(void **state) {
     static const char *const requests[] = {"GET /a%1b[2Jb HTTP/1.1\r\nHost: localhost\r\n",
                                            "GET /a%c2%9b2Jb HTTP/1.1\r\nHost: localhost\r\n",
-                                           "GET /a\xc2\x9b"
-                                           "2J HTTP/1.1\r\nHost: localhost\r\n",
+                                           "GET /a\xc2\x9b[2J HTTP/1.1\r\nHost: localhost\r\n",
                                            "GET /a%9bx HTTP/1.1\r\nHost: localhost\r\n",
                                            "GET /a%c2 HTTP/1.1\r\nHost: localhost\r\n",
                                            "GET /a%ed%a0%80 HTTP/1.1\r\nHost: localhost\r\n",
@@ -364,7 +363,7 @@ static void test_log(void **state) {
                                            "G\x1b[2J /a HTTP/1.1\r\nHost: localhost\r\n",
                                            "G\xc2\x9bJ /a HTTP/1.1\r\nHost: localhost\r\n",
                                            "GET /gr\xc3\xbc\xc3\x9f HTTP/1.1\r\nHost: localhost\r\n"},
-                             *const lines[] = {" GET /a%1B[2Jb 404 ", " GET /a%C2%9B2Jb 404 ", " GET /a%C2%9B2J 404 ",
+                             *const lines[] = {" GET /a%1B[2Jb 404 ", " GET /a%C2%9B2Jb 404 ", " GET /a%C2%9B[2J 404 ",
                                                " GET /a%9Bx 404 ",    " GET /a%C2 404 ",      " GET /a%ED%A0%80 404 ",
                                                " GET /a%0A2026-01-01 404 ", " GET /a%7F%20%25b 404 ", " G%1B[2J /a 400 ",
                                                " G%C2%9BJ /a 400 ",   " GET /gr%C3%BC%C3%9F 404 "};
