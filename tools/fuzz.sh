@@ -61,14 +61,14 @@ mkdir -p "$dir"
 } >"$dir/build.log" 2>&1 || { tail -30 "$dir/build.log" >&2 && exit 1; }
 
 export ASAN_OPTIONS=quarantine_size_mb=16:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1
-limits=(-timeout=60 -rss_limit_mb=4096 -malloc_limit_mb=1024)
 
-# The most bytes an input may have, where libFuzzer's own choice is too few.
-longest() {
+# What a target may take, and how long its inputs may be where libFuzzer's own choice is too short: into the array `limits`.
+set_limits() {
+    limits=(-timeout=60 -malloc_limit_mb=1024)
     case $1 in
-    model) echo 40000 ;;
-    http) echo 32768 ;;
-    *) echo 0 ;;
+    model) limits+=(-rss_limit_mb=4096 -max_len=40000) ;;
+    http) limits+=(-rss_limit_mb=1024 -max_len=32768) ;;
+    *) limits+=(-rss_limit_mb=4096) ;;
     esac
 }
 
@@ -77,8 +77,9 @@ longest() {
 run() {
     local target=$1 seconds=$2 log=$dir/$1.log status=0 used
     mkdir -p "$dir/$target" "$dir/$target.faults"
+    set_limits "$target"
     TIMEFORMAT='%U %S'
-    used=$({ time nice -n 10 "$build/fuzz_$target" "${limits[@]}" -max_len="$(longest "$target")" -max_total_time="$seconds" \
+    used=$({ time nice -n 10 "$build/fuzz_$target" "${limits[@]}" -max_total_time="$seconds" \
         -print_final_stats=1 -artifact_prefix="$dir/$target.faults/" "$dir/$target" "$here/fuzz/corpus/$target" >"$log" 2>&1; } 2>&1) ||
         status=$?
     awk -v target="$target" -v when="$(date -u +%FT%TZ)" -v used="$used" -v status=$status '
@@ -94,7 +95,8 @@ n_faults=0
 for target in "${target_list[@]}"; do
     if [ -n "$minimise" ]; then
         mkdir -p "$dir/$target" "$dir/$target.minimised"
-        "$build/fuzz_$target" "${limits[@]}" -max_len="$(longest "$target")" -set_cover_merge=1 "$dir/$target.minimised" "$dir/$target" \
+        set_limits "$target"
+        "$build/fuzz_$target" "${limits[@]}" -set_cover_merge=1 "$dir/$target.minimised" "$dir/$target" \
             "$here/fuzz/corpus/$target" >"$dir/$target.log" 2>&1 || { tail -30 "$dir/$target.log" >&2 && exit 1; }
         echo "$target: $(find "$dir/$target" -type f | wc -l) inputs, $(find "$dir/$target.minimised" -type f | wc -l) in $dir/$target.minimised"
         continue
