@@ -164,7 +164,7 @@ static adah_code decode(const wire_request *q, const uint8_t *bytes, wire_reply 
 }
 
 /* Returns 0 when there is no more to do. */
-static int answer_one(int seconds) {
+static int answer_one(int seconds, int is_large) {
     wire_request q;
     wire_reply reply = {.magic = WIRE_MAGIC};
     adah_status status = {ADAH_OK, ""};
@@ -186,7 +186,7 @@ static int answer_one(int seconds) {
     }
     const int is_sent = send_all(&reply, sizeof reply) && send_all(reply.code == ADAH_OK ? (void *)result : status.message, reply.n_bytes);
     adah_free(result);
-    if (q.n_bytes > KEPT_BYTES || mallinfo2().fordblks > KEPT_BYTES)
+    if (is_large || q.n_bytes > KEPT_BYTES)
         malloc_trim(0);
     return is_sent;
 }
@@ -211,7 +211,7 @@ int serve_decoder_main(int argc, char **argv) {
         return 0;
     load_all();
     give_up_rest(n_bytes);
-    while (answer_one(seconds)) {
+    while (answer_one(seconds, n_bytes > SERVE_SMALL_PICTURE_LIMIT)) {
     }
     return 0;
 }

@@ -94,7 +94,7 @@ adah_code serve_work_start(int n_threads, serve_work **work, adah_status *status
     } plan[SERVE_LANES] = {[SERVE_QUICK] = {n, SIZE_MAX},
                            [SERVE_SHOWN] = {n, SIZE_MAX},
                            [SERVE_SHOWN_LARGE] = {1, SIZE_MAX},
-                           [SERVE_PICTURES] = {n, WAITING_PER_THREAD * n},
+                           [SERVE_PICTURES] = {2 * n, WAITING_PER_THREAD * n}, /* one has a picture decoded, another computes */
                            [SERVE_LARGE] = {1, LARGE_WAITING},
                            [SERVE_BULK] = {n_bulk, WAITING_PER_THREAD * n_bulk},
                            [SERVE_CHANGES] = {1, SIZE_MAX}};

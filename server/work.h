@@ -28,7 +28,7 @@ typedef struct serve_job {
     void (*run)(struct serve_job *job);
 } serve_job;
 
-/* n_threads: as many jobs of a lane at once; half as many of bulk, one of large pictures and of changes. */
+/* n_threads: as many jobs of a lane at once; twice as many of pictures, half as many of bulk, one of large pictures and of changes. */
 adah_code serve_work_start(int n_threads, serve_work **work, adah_status *status);
 /* Has job->run called by a thread of the lane. Returns 0 when too many wait there already, or after serve_work_finish. Any thread. */
 int serve_work_add(serve_work *work, serve_lane lane, serve_job *job);
