@@ -12,8 +12,8 @@
  * Another program may do with the file what it likes. The maps are guarded (base/guard.h), and what is read from them is
  * given out only when, afterwards, the file is still as long, and its header and the header of the last segment, which
  * between them identify all bytes before, are still the same (adah_index_check). What changes bytes behind the headers
- * changes the file's time; where no batch accounts for that, all checksums are looked at (find_unexplained). A collection
- * that was changed in place is lost for good: its file is opened anew, as another, with all checksums. */
+ * changes the file's time; where no writer accounts for that, or where something else is in its place, the file is opened
+ * anew, as another collection, with all checksums (open_again); this one is lost for good unless all is right. */
 #define _GNU_SOURCE
 #define XXH_INLINE_ALL
 #include "base/file.h"
@@ -61,7 +61,8 @@ struct adah_collection {
     size_t n_segments, segment_capacity;
     uint64_t end, next_id, n_rows;
     size_t n_labels;
-    stamp seen;                /* when all that is known was whole */
+    stamp seen;                /* at the last look */
+    int is_rewritten;          /* somebody else has written to it since it was opened */
     stamp refused;             /* when it was opened anew, in vain */
     adah_status why_refused;
 };
@@ -312,27 +313,23 @@ static adah_code check_file(adah_collection *c, const adah_segment *last, uint64
 }
 
 /* The checksums of all segments, from the file. */
-static adah_code check_sums(adah_collection *c, adah_status *status) {
+static adah_code check_sums(const adah_collection *c, adah_status *status) {
     uint64_t at = ADAH_INDEX_FRONT_BYTES;
     for (size_t i = 0; i < c->n_segments; i++) {
-        const adah_code code = adah_segment_check_sums(c->segments[i], c->fd, at, status);
-        if (code == ADAH_ERROR_FORMAT)
-            atomic_store(&c->is_lost, 1);
-        ADAH_TRY(code);
+        ADAH_TRY(adah_segment_check_sums(c->segments[i], c->fd, at, status));
         at += c->segments[i]->header.n_bytes;
     }
     return ADAH_OK;
 }
 
-/* Somebody has written to the file since it was looked at last, but no writer has opened it or written a mark, and no unfinished batch
- * has come or gone: is all as it was? That is seldom asked, so that it may take its time. */
-static adah_code find_unexplained(adah_collection *c, stamp now, adah_status *status) {
+/* Has somebody written to the file since the last look, although no writer has opened it or written a mark, and no unfinished batch has
+ * come or gone? */
+static void find_unexplained(adah_collection *c, stamp now) {
     const stamp *seen = &c->seen;
     if (seen->inode && !same_time(seen, &now) && seen->n_bytes == now.n_bytes && seen->n_segments == now.n_segments &&
         seen->n_marked == now.n_marked && seen->n_openings == now.n_openings)
-        ADAH_TRY(check_sums(c, status));
+        c->is_rewritten = 1;
     c->seen = now;
-    return ADAH_OK;
 }
 
 /* Reads the next segment, which ends at `end` at the latest. */
@@ -391,7 +388,8 @@ static adah_code read_more(adah_collection *c, adah_status *status) {
     now.n_segments = c->n_segments;
     now.n_marked = mark.n_segments;
     now.n_openings = mark.n_openings;
-    return find_unexplained(c, now, status);
+    find_unexplained(c, now);
+    return ADAH_OK;
 }
 
 static adah_code open_file(adah_collection *c, adah_status *status) {
@@ -582,7 +580,7 @@ adah_code adah_index_read_more(adah_index *x, adah_index **latest, adah_status *
     return ADAH_OK;
 }
 
-/* Opens a file anew that was changed in place, unless that was in vain before and it has not changed since. */
+/* Opens a file anew that was written to by others, unless that was in vain before and it has not changed since. */
 static adah_code open_again(adah_collection *c, adah_index **latest, adah_status *status) {
     stamp now = {0};
     adah_status why;
@@ -599,6 +597,7 @@ static adah_code open_again(adah_collection *c, adah_index **latest, adah_status
         return ADAH_OK;
     pthread_mutex_lock(&c->lock);
     if (code == ADAH_ERROR_FORMAT) {
+        atomic_store(&c->is_lost, 1);
         c->refused = now;
         c->why_refused = why;
     }
@@ -650,8 +649,18 @@ adah_code adah_index_latest(adah_index *x, adah_index **latest, adah_status *sta
         return adah_fail_system(status, c->path, "cannot open");
     if (info.st_dev != c->device || info.st_ino != c->inode)
         return adah_index_open(c->path, latest, status);
-    const adah_code code = adah_index_read_more(x, latest, status);
-    return code == ADAH_ERROR_FORMAT ? open_again(c, latest, status) : code;
+    adah_index *more = NULL;
+    adah_code code = adah_index_read_more(x, &more, status);
+    pthread_mutex_lock(&c->lock);
+    const int is_rewritten = c->is_rewritten;
+    pthread_mutex_unlock(&c->lock);
+    if (code == ADAH_ERROR_FORMAT || (code == ADAH_OK && is_rewritten)) {
+        adah_index_close(more);
+        return open_again(c, latest, status);
+    }
+    if (code == ADAH_OK)
+        *latest = more;
+    return code;
 }
 
 adah_code adah_index_check(const adah_index *x, adah_status *status) {
