@@ -316,7 +316,7 @@ static adah_code write_all(const lines *all, const char *folder, adah_status *st
 
 int main(int argc, char **argv) {
     lines all = {0};
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (argc < 3) {
         fprintf(stderr, "usage: bench_index_table FOLDER RUN...\n");
         return 2;

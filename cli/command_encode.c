@@ -71,7 +71,7 @@ static int print_json(const adah_dataset *dataset, const adah_codes *codes, cons
     char *text = out ? json_dumps(out, JSON_INDENT(2)) : NULL;
     json_decref(out);
     if (!text)
-        return cli_fail(&(adah_status){ADAH_ERROR_ARGUMENT, "--json: PREFIX is not UTF-8, or memory is out"});
+        return cli_fail(&(adah_status){.code = ADAH_ERROR_ARGUMENT, .message = "--json: PREFIX is not UTF-8, or memory is out"});
     puts(text);
     free(text);
     return CLI_OK;

@@ -167,7 +167,7 @@ static adah_code decode(const wire_request *q, const uint8_t *bytes, wire_reply 
 static int answer_one(int seconds, int is_large) {
     wire_request q;
     wire_reply reply = {.magic = WIRE_MAGIC};
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     uint8_t *result = NULL;
     if (!receive_all(&q, sizeof q) || q.magic != WIRE_MAGIC || q.n_bytes > WIRE_FILE_BYTES)
         return 0;

@@ -13,7 +13,7 @@
 static inline void fail_allocations(adah_code (*work)(adah_status *), uint64_t n_dense) {
     uint64_t n_failed = 0;
     for (uint64_t n = 1;; n += 1 + (n > n_dense ? n / 16 : 0)) {
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         adah_memory_fault_at(n);
         adah_code code = work(&status);
         int fired = adah_memory_fault_fired();

@@ -270,7 +270,7 @@ adah_code adah_dataset_read_csv(adah_dataset *dataset, const char *bytes, size_t
     adah_code code = read_header(&c, status);
     for (pass_blank_lines(&c); code == ADAH_OK && c.position < n_bytes; pass_blank_lines(&c)) {
         size_t next = end_of_first_line(&c);
-        adah_status why = {ADAH_OK, ""};
+        adah_status why = {0};
         adah_code bad = read_fields(&c, &next, &why);
         if (bad == ADAH_OK)
             bad = add_record(&c, &why);

@@ -166,7 +166,7 @@ adah_code adah_dataset_read_jsonl(adah_dataset *dataset, const char *bytes, size
         const char *newline = memchr(bytes + start, '\n', n_bytes - start);
         size_t end = newline ? (size_t)(newline - bytes) : n_bytes;
         if (!is_blank(bytes + start, end - start)) {
-            adah_status why = {ADAH_OK, ""};
+            adah_status why = {0};
             adah_code code = add_line(dataset, bytes + start, end - start, line, &why);
             if (adah_dataset_judge(dataset, code, &why) != ADAH_OK)
                 return adah_fail(status, code, "%s", why.message);

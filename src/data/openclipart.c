@@ -525,8 +525,13 @@ static adah_code describe_clip(const conversion *c, size_t i, int is_query, adah
     for (size_t k = 0; k < item->n_labels; k++)
         label[k] = c->label_name[item->label[k]];
     const adah_split split = is_query ? ADAH_SPLIT_QUERY : ADAH_SPLIT_TRAIN;
-    adah_picture_record record = {
-        name, item->text, label, item->n_labels, split, "source", c->drawing[item->first].path};
+    adah_picture_record record = {.file_name = name,
+                                  .text = item->text,
+                                  .label = label,
+                                  .n_labels = item->n_labels,
+                                  .split = split,
+                                  .extra_key = "source",
+                                  .extra = c->drawing[item->first].path};
     return adah_picture_set_describe(c->set, &record, status);
 }
 

@@ -424,7 +424,13 @@ static adah_code describe_scene(adah_picture_set *set, const drawn *d, size_t i,
         labels[k] = label[k];
     }
     const adah_split split = is_query ? ADAH_SPLIT_QUERY : ADAH_SPLIT_TRAIN;
-    adah_picture_record record = {file_name, d->caption, labels, d->n_objects, split, "mask", mask};
+    adah_picture_record record = {.file_name = file_name,
+                                  .text = d->caption,
+                                  .label = labels,
+                                  .n_labels = d->n_objects,
+                                  .split = split,
+                                  .extra_key = "mask",
+                                  .extra = mask};
     return adah_picture_set_describe(set, &record, status);
 }
 

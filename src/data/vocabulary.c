@@ -376,7 +376,7 @@ adah_code adah_vocabulary_build(const char *const *texts, size_t n_texts, const 
     adah_code code = open_splitter(vocabulary, &s, status);
     if (code == ADAH_OK) {
         for (size_t i = 0; i < n_texts && code == ADAH_OK; i++) {
-            adah_status why = {ADAH_OK, ""};
+            adah_status why = {0};
             c.text++;
             code = split_text(&s, texts[i], count_word, &c, &why);
             if (code != ADAH_OK)

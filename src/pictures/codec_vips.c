@@ -171,7 +171,7 @@ static adah_code decode_once(const uint8_t *bytes, size_t n_bytes, const char *n
 static adah_code decode(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, int keeps_aspect,
                         adah_picture *picture, adah_status *status) {
     const decode_wish wish = {n_side, keeps_aspect};
-    adah_status own = {ADAH_OK, ""};
+    adah_status own = {0};
     pthread_mutex_lock(&lock);
     if (n_at_work++ == 0)
         vips_error_clear();

@@ -104,7 +104,7 @@ void expect_same_answers(const faiss::IndexBinary &index, const made_up &m, bool
 
 void faiss_reads_ours(made_up &m) {
     const std::vector<size_t> place = places(m);
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {};
     for (bool has_ids : {false, true}) {
         const adah_faiss_codes codes = as_codes(m, has_ids);
         expect_ok(adah_faiss_write_flat(path.c_str(), &codes, &status), status);
@@ -150,7 +150,7 @@ void faiss_reads_ours(made_up &m) {
 
 /* Codes and ids in the order of `m`, as our reader gives them; lists come by id. */
 void expect_read(const made_up &m, bool has_ids, bool by_id) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {};
     adah_faiss_codes codes;
     expect_ok(adah_faiss_read(path.c_str(), &codes, &status), status);
     CHECK(codes.n == n_codes && codes.n_bits == m.n_bits);
@@ -173,7 +173,7 @@ std::vector<char> file_bytes() {
 void write_by_faiss(const faiss::IndexBinary &index) { faiss::write_index_binary(&index, path.c_str()); }
 
 void we_read_those_of_faiss(made_up &m) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {};
     const auto n_bits = faiss::IndexBinary::idx_t(m.n_bits);
     std::vector<faiss::IndexBinary::idx_t> ids(m.ids.begin(), m.ids.end());
     faiss::IndexBinaryFlat flat(n_bits);

@@ -59,7 +59,7 @@ static void fail_all(const char *with_format, const char *with_source, int n_wri
     source = with_source;
     fail_allocations(convert, UINT64_MAX);
     for (int n = 1;; n++) {
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         adah_file_fault_at((uint64_t)n);
         const adah_code code = convert(&status);
         const int fired = adah_file_fault_fired();

@@ -223,7 +223,7 @@ static void scenes(void **state) {
     fail_allocations(write_scenes, UINT64_MAX);
     int n = 1;
     for (;; n++) {
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         adah_file_fault_at((uint64_t)n);
         adah_code code = write_scenes(&status);
         if (!adah_file_fault_fired())

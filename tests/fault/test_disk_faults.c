@@ -100,7 +100,7 @@ static adah_code add_batch(const history *h, adah_status *status) { return commi
 /* Two commits by the same writer, the second of which may meet what the first has left. */
 static adah_code add_twice(const history *h, adah_status *status) {
     adah_index_writer *w = NULL;
-    adah_status first = {ADAH_OK, ""};
+    adah_status first = {0};
     adah_code code = adah_index_writer_open(path, &w, status);
     if (code == ADAH_OK)
         code = history_stage(h, w, status);
@@ -153,7 +153,7 @@ static uint64_t fail_every(job *work, const char *name, int changes, uint32_t se
     uint64_t n_uncertain = 0, n_refused = 0, n = 1;
     char when[128];
     for (;; n++) {
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         history h = make_index();
         const size_t n_files = n_open_files();
         disk_faults_arm(faults, set, n, is_for_good, error, is_short);
@@ -229,7 +229,7 @@ static void test_every_call_fails(void **state) {
 /* A batch that was cut off leaves bytes where cutting fails, too: they are never read. */
 static void test_what_cannot_be_cut_off_is_not_there(void **state) {
     (void)state;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     for (int is_short = 0; is_short < 2; is_short++) {
         history h = make_index();
         disk_faults_arm(faults, 1 << DISK_WRITE | 1 << DISK_TRUNCATE, 3, 1, ENOSPC, is_short); /* behind both marks */
@@ -298,7 +298,7 @@ static void test_other_files_are_old_or_new(void **state) {
         for (int call = 0; call <= DISK_CALLS; call++)
             for (int is_for_good = 0; is_for_good < 2; is_for_good++)
                 for (uint64_t n = 1;; n++) {
-                    adah_status status = {ADAH_OK, ""};
+                    adah_status status = {0};
                     OK(adah_file_publish(other, "old", 3, &ok));
                     const size_t n_files = n_open_files();
                     disk_faults_arm(faults, call < DISK_CALLS ? 1u << call : (1u << DISK_CALLS) - 1, n, is_for_good, EIO, call == DISK_WRITE);

@@ -94,7 +94,7 @@ static void put_image(void) {
 }
 
 static void expect_history(const char *file, const char *when) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     adah_index *x = NULL;
     char fault[256];
     if (adah_index_open(file, &x, &status) != ADAH_OK)
@@ -111,7 +111,7 @@ static void expect_history(const char *file, const char *when) {
 
 /* Readers of the file as it is see what was acknowledged, and no batch whose mark is not synced. */
 static void expect_shown(const char *when) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     adah_index *x = NULL;
     if (adah_index_open(path, &x, &status) != ADAH_OK)
         fail_msg("a reader %s: %s", when, status.message);
@@ -175,7 +175,7 @@ static void watch(disk_call call, int fd, const void *bytes, uint64_t n_bytes, u
 }
 
 static void commit_or_not(void) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     adah_index_writer *w = NULL;
     if (history_random(&rng, 3))
         disk_faults_arm(faults, 1 << DISK_SYNC | (history_random(&rng, 2) ? 1 << DISK_WRITE : 0), 1 + history_random(&rng, 6),

@@ -65,7 +65,7 @@ static void expect(const char *start, size_t n_bytes) {
 static void test_every_write_may_fail(void **state) {
     (void)state;
     for (uint64_t n = 1;; n++) {
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         adah_file_fault_at(n);
         adah_code code = write_file(&status);
         int fired = adah_file_fault_fired();
@@ -87,7 +87,7 @@ static void test_every_write_may_fail(void **state) {
 static void test_every_allocation_may_fail(void **state) {
     (void)state;
     for (uint64_t n = 1;; n++) {
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         adah_memory_fault_at(n);
         adah_code code = write_file(&status);
         int fired = adah_memory_fault_fired();

@@ -55,7 +55,7 @@ static int tear_down(void **state) {
 
 static adah_index_writer *open_writer(void) {
     adah_index_writer *w = NULL;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (adah_index_writer_open(path, &w, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     return w;
@@ -74,7 +74,7 @@ static const char *const phase_name[N_PHASES] = {"opening", "adding", "committin
 
 /* The child: writes batches until it is killed. Exits only on a failure. */
 static void write_batches(history h, uint64_t seed, int acknowledge, atomic_int *at) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     adah_index_writer *w = NULL;
     const adah_progress silent = {NULL, NULL};
     for (adah_code code = ADAH_OK; code == ADAH_OK;) {
@@ -120,7 +120,7 @@ static uint64_t last_acknowledged(int pipe_end, uint64_t last) {
 
 /* Opens what a crash left: one of two histories, sound. Returns how many batches it has. */
 static uint64_t look_at_remains(const history *h, uint64_t n_least, uint64_t n_most) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     char fault[256];
     adah_index *x = NULL;
     if (adah_index_open(path, &x, &status) != ADAH_OK)
@@ -141,7 +141,7 @@ static uint64_t look_at_remains(const history *h, uint64_t n_least, uint64_t n_m
 
 /* A writer opens, adds a batch, compacts. */
 static void go_on(history *h) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     const adah_progress silent = {NULL, NULL};
     adah_index_writer *w = open_writer();
     assert_int_equal(temporary_folder_count(&folder), 1); /* what a killed compaction left is gone */
@@ -212,7 +212,7 @@ static void test_a_killed_writer_loses_nothing_acknowledged(void **state) {
 
 /* A child: whenever it gets the file, it adds the batch that comes next; counts its commits. */
 static void take_turns(history h, uint64_t seed, atomic_int *n_committed, atomic_int *stop) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     const adah_progress silent = {NULL, NULL};
     while (!atomic_load(stop)) {
         adah_index_writer *w = NULL;
@@ -332,7 +332,7 @@ static void put_file(const whole_file *f, uint64_t n_bytes) {
 
 /* What is there is the history after n batches, and a writer goes on from it. */
 static void assert_batches(const whole_file *f, uint64_t n, int with_writer) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     char fault[256];
     adah_index *x = NULL;
     if (adah_index_open(path, &x, &status) != ADAH_OK)
@@ -357,7 +357,7 @@ static void assert_batches_after_writer(const history *before) {
 }
 
 static void assert_damaged(void) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     adah_index *x = NULL;
     adah_index_writer *w = NULL;
     assert_int_equal(adah_index_open(path, &x, &status), ADAH_ERROR_FORMAT);

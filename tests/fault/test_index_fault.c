@@ -69,7 +69,7 @@ static uint64_t count_records(void) {
 static size_t build_with_faults(void (*fault_at)(uint64_t), int (*fired)(void), adah_code expected) {
     assert_int_equal(build(2, NULL), ADAH_OK);
     for (uint64_t n = 1;; n++) {
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         fault_at(n);
         adah_code code = build(100, &status);
         int has_fired = fired();
@@ -131,7 +131,7 @@ static adah_code change(int compacts, adah_status *status) {
 /* When the n-th allocation or write fails, the index is as before or as after, and the next attempt succeeds. */
 static size_t change_with_faults(void (*fault_at)(uint64_t), int (*fired)(void), adah_code expected, int compacts) {
     for (uint64_t n = 1;; n++) {
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         assert_int_equal(build(100, NULL), ADAH_OK);
         fault_at(n);
         const adah_code code = change(compacts, &status);
@@ -193,7 +193,7 @@ static void test_every_allocation_of_the_reader(void **state) {
         adah_index *x = NULL, *latest = NULL;
         adah_search_result r[2] = {{NULL, 0}, {NULL, 0}};
         char *json = NULL;
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         adah_memory_fault_at(n);
         adah_code result = adah_index_open(path, &x, &status);
         if (result == ADAH_OK)

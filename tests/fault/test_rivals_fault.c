@@ -32,7 +32,7 @@ static void learning(void **state) {
     for (size_t m = 0; m < TWO_VIEWS_METHODS; m++) {
         uint64_t n = 1;
         for (;; n++) {
-            adah_status status = {ADAH_OK, ""};
+            adah_status status = {0};
             adah_memory_fault_at(n);
             adah_code code = learn(two_views_methods[m], &status);
             int fired = adah_memory_fault_fired();

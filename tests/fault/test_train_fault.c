@@ -94,7 +94,7 @@ static int end(void **state) {
 static uint64_t fail_every_allocation(adah_code (*body)(adah_status *status), int may_be_ignored) {
     uint64_t n_ignored = 0;
     for (uint64_t n = 1;; n++) {
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         adah_memory_fault_at(n);
         const adah_code code = body(&status);
         const int fired = adah_memory_fault_fired();
@@ -336,7 +336,7 @@ static void test_allocations_of_checkpoints(void **state) {
 static void fail_every_write(const char *what, adah_code (*body)(adah_status *status)) {
     data_folder_put(folder.path, "file", "what was there before");
     for (uint64_t n = 1;; n++) {
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         adah_file_fault_at(n);
         const adah_code code = body(&status);
         const int fired = adah_file_fault_fired();

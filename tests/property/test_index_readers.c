@@ -90,7 +90,7 @@ static void check_search(const history *h, const adah_index *x, uint64_t *s) {
     const int to = (int)history_random(s, 2);
     adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
     adah_search_result results[2] = {{NULL, 0}, {NULL, 0}};
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     for (int i = 0; i < 2 * HISTORY_CODE_BYTES; i++)
         query[i / HISTORY_CODE_BYTES][i % HISTORY_CODE_BYTES] =
             (uint8_t)(history_random(s, 256) & history_random(s, 256));
@@ -143,7 +143,7 @@ static adah_index *exchanged;
 /* Another reference to it: a state is its own latest, or there is a later one. */
 static adah_index *take_exchanged(void) {
     adah_index *x = NULL;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     pthread_mutex_lock(&exchange_lock);
     if (exchanged && adah_index_latest(exchanged, &x, &status) != ADAH_OK)
         complain("%s", status.message);
@@ -167,7 +167,7 @@ typedef struct kept {
 /* The newest state: by opening the file, or from a state at hand. */
 static adah_index *newest(adah_index *x, uint64_t *s) {
     adah_index *latest = NULL;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     const adah_code code = x ? adah_index_latest(x, &latest, &status) : adah_index_open(path, &latest, &status);
     if (code != ADAH_OK) {
         complain("%s", status.message);
@@ -224,7 +224,7 @@ static void *read_on(void *context) {
             adah_index_close(k->x);
             *k = (kept){NULL, h};
             adah_index *again = NULL;
-            adah_status status = {ADAH_OK, ""};
+            adah_status status = {0};
             if (adah_index_latest(x, &again, &status) != ADAH_OK)
                 complain("%s", status.message);
             else if (history_count(again) == n)
@@ -255,7 +255,7 @@ static void join(int n, const pthread_t *threads) {
 
 static void write_on(double n_seconds) {
     const adah_progress silent = {NULL, NULL};
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     struct timespec begin, now;
     adah_index_writer *w = NULL;
     history h = history_begin(1, 12);

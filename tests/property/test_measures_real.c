@@ -23,7 +23,7 @@ enum { N_MAX = 60, D_MAX = 40, LABELS_MAX = 4 };
 
 static adah_measures_real compute(adah_real_set q, adah_real_set d, size_t n_dimensions, const size_t *leave_out) {
     adah_measures_real m;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (adah_measures_real_compute(q, d, n_dimensions, leave_out, &m, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     return m;
@@ -184,7 +184,7 @@ static void test_threads_do_not_change_a_bit(void **state) {
 static void expect_refused(adah_real_set q, adah_real_set d, size_t n_dimensions, const size_t *leave_out,
                            const char *message) {
     adah_measures_real m = {.n_queries = 77};
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     assert_int_equal(adah_measures_real_compute(q, d, n_dimensions, leave_out, &m, &status), ADAH_ERROR_ARGUMENT);
     if (!strstr(status.message, message))
         fail_msg("expected \"%s\", got \"%s\"", message, status.message);
@@ -217,7 +217,7 @@ static void test_every_allocation_may_fail(void **state) {
     (void)state;
     for (uint64_t n = 1;; n++) {
         adah_measures_real m = {.n_queries = 77};
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         adah_memory_fault_at(n);
         const adah_code code = adah_measures_real_compute(plane_set, plane_set, 2, NULL, &m, &status);
         const int fired = adah_memory_fault_fired();

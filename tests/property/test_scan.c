@@ -175,7 +175,7 @@ static void cut_free(cut_set *c) {
 /* Compares one scan with the truth. */
 static void check(set *s, const cut_set *c, adah_scan_options options) {
     adah_hit_list *lists = malloc((s->n_queries + 1) * sizeof *lists);
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     options.context = s;
     assert_int_equal(adah_scan(c->runs, c->n_runs, s->n_bits, c->memory[2 * c->n_runs].bytes, s->n_queries, &options,
                                lists, &status),

@@ -56,7 +56,7 @@ static void test_nearest_refuses_other_lengths(void **state) {
     const uint8_t query[200] = {0};
     const size_t bad[] = {0, 1, 7, 12, 33, 1032, SIZE_MAX};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         adah_hit hit = {77, 77};
         size_t n_hits = 99;
         assert_int_equal(adah_hamming_nearest(query, query, 1, bad[i], 1, &hit, &n_hits, &status),
@@ -73,7 +73,7 @@ static void test_nearest_reports_lack_of_memory(void **state) {
     for (uint64_t n = 1;; n++) {
         adah_hit hits[3];
         size_t n_hits = 99;
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         adah_memory_fault_at(n);
         adah_code code = adah_hamming_nearest(&query, codes, 7, 8, 3, hits, &n_hits, &status);
         int fired = adah_memory_fault_fired();

@@ -66,7 +66,7 @@ static void assert_record(const adah_dataset *dataset, size_t i, const char *wan
 /* The conversion fails with that code and a message that holds `wanted`, and leaves no data set. */
 static void assert_fails(const char *format, const char *from, const adah_convert_options *options, adah_code code,
                          const char *wanted) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     adah_convert_result result = {.n_records = 77};
     const adah_code found = convert(format, from, "refused", options, &result, &status);
     if (found != code || !strstr(status.message, wanted))

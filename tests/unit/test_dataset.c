@@ -25,7 +25,7 @@ static int tear_down(void **state) {
 
 static adah_dataset *open_good(void) {
     adah_dataset *dataset = NULL;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (adah_dataset_open(folder.path, NULL, &dataset, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     return dataset;
@@ -34,7 +34,7 @@ static adah_dataset *open_good(void) {
 /* Opening must fail with that code and a message that holds `words`. */
 static void assert_refused(int strict, adah_code code, const char *words) {
     adah_dataset *dataset = NULL;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     adah_dataset_options options = {.strict = strict};
     assert_int_equal(adah_dataset_open(folder.path, &options, &dataset, &status), code);
     assert_int_equal(status.code, code);

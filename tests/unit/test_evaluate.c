@@ -33,7 +33,7 @@ static adah_dataset *database, *queries;
 
 static adah_dataset *open_folder(const temporary_folder *f) {
     adah_dataset *dataset = NULL;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (adah_dataset_open(f->path, NULL, &dataset, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     return dataset;
@@ -78,7 +78,7 @@ static int tear_down(void **state) {
 
 static json_t *evaluate(const adah_codes *of_queries, adah_evaluate_options options) {
     char *text = NULL;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (adah_evaluate_codes(database, &database_codes, of_queries, &options, &text, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     json_t *json = json_loads(text, 0, NULL);
@@ -250,7 +250,7 @@ static void mean_and_deviation(void **state) {
 
 static void expect_no_mean(const char *const *evaluations, size_t n, adah_code code, const char *words) {
     char *text = NULL;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     assert_int_equal(adah_evaluate_mean(evaluations, n, &text, &status), code);
     assert_null(text);
     if (!strstr(status.message, words))

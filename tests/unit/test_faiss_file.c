@@ -58,14 +58,14 @@ static void publish(const void *bytes, size_t n_bytes) {
 }
 
 static void read_back(adah_faiss_codes *codes) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (adah_faiss_read(path, codes, &status) != ADAH_OK)
         fail_msg("%s", status.message);
 }
 
 static void expect_refused(const char *message) {
     adah_faiss_codes codes = {.n = 77};
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (adah_faiss_read(path, &codes, &status) != ADAH_ERROR_FORMAT || !strstr(status.message, message) ||
         strncmp(status.message, path, strlen(path)) != 0)
         fail_msg("expected \"%s\", got \"%s\"", message, status.message);
@@ -164,7 +164,7 @@ static void test_written_as_faiss_writes(void **state) {
 static void check_round_trip(size_t n, size_t n_bits, int has_ids, int is_ivf, size_t n_lists) {
     const adah_faiss_codes from = some(n, n_bits, has_ids);
     adah_faiss_codes to;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if ((is_ivf ? adah_faiss_write_ivf(path, &from, n_lists, &status)
                 : adah_faiss_write_flat(path, &from, &status)) != ADAH_OK)
         fail_msg("%s", status.message);
@@ -340,7 +340,7 @@ static void test_every_byte_changed(void **state) {
             for (size_t k = 0; k < sizeof change; k++) {
                 char bytes[1024];
                 adah_faiss_codes c;
-                adah_status status = {ADAH_OK, ""};
+                adah_status status = {0};
                 memcpy(bytes, files[f].bytes, files[f].n_bytes);
                 bytes[i] = (char)(bytes[i] ^ change[k]);
                 publish(bytes, files[f].n_bytes);
@@ -424,7 +424,7 @@ static void test_full_disk(void **state) {
     for (int is_ivf = 0; is_ivf < 2; is_ivf++) {
         assert_int_equal(adah_faiss_write_flat(path, &old, NULL), ADAH_OK);
         for (uint64_t n = 1;; n++) {
-            adah_status status = {ADAH_OK, ""};
+            adah_status status = {0};
             adah_file_fault_at(n);
             const adah_code code =
                 is_ivf ? adah_faiss_write_ivf(path, &new, 20, &status) : adah_faiss_write_flat(path, &new, &status);

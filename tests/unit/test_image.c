@@ -66,7 +66,7 @@ static void assert_near(const uint8_t *pixel, int r, int g, int b, int tolerance
 
 static uint8_t *load(const char *name, size_t n_side) {
     uint8_t *rgb = malloc(n_side * n_side * 3);
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (adah_image_load(path_of(name), n_side, rgb, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     return rgb;
@@ -217,7 +217,7 @@ static void keeps_aspect_of_thumbnails(void **state) {
 static void assert_refused(const char *name, adah_code code, const char *words) {
     uint8_t rgb[32 * 32 * 3];
     memset(rgb, 77, sizeof rgb);
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     adah_code got = adah_image_load(path_of(name), 32, rgb, &status);
     if (got != code || !strstr(status.message, words) || !strstr(status.message, name))
         fail_msg("%s: code %d, \"%s\"; expected %d, \"%s\"", name, got, status.message, code, words);

@@ -62,7 +62,7 @@ static adah_index_writer *create(void) {
 }
 
 static void commit(history *h, adah_index_writer *w) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (history_stage(h, w, &status) != ADAH_OK || adah_index_writer_commit(w, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     history_step(h);
@@ -96,7 +96,7 @@ static file make_tables(void) {
     assert_non_null(f.bytes);
     adah_memory_free(bare.bytes);
     put_file(f.bytes, f.n_bytes);
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (adah_index_verify(path, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     return f;
@@ -104,7 +104,7 @@ static file make_tables(void) {
 
 static void assert_is(const history *h) {
     char fault[256];
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     adah_index *x = NULL;
     if (adah_index_open(path, &x, &status) != ADAH_OK)
         fail_msg("%s", status.message);
@@ -127,7 +127,7 @@ static int is_expected(adah_code code) {
 /* Reads all there is of a file that may be damaged. Returns whether it is sound. */
 static int use(void) {
     static const uint8_t query[ADAH_BITS_MAX / 8];
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     adah_index *x = NULL, *latest = NULL;
     size_t n_seen = 0;
     const adah_code code = adah_index_open(path, &x, &status);
@@ -264,7 +264,7 @@ static void test_impossible_numbers_harm_nobody(void **state) {
 }
 
 static void assert_fails_with(const file *f, const char *words) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     adah_index *x = NULL;
     adah_index_writer *w = NULL;
     put_file(f->bytes, f->n_bytes);
@@ -362,7 +362,7 @@ static void assert_unchanged(history *h, adah_index_writer **w) {
 }
 
 static void fail_every_write(work_function *work) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     history h = history_begin(15, 10);
     adah_index_writer *w = create();
     for (int i = 0; i < 4; i++)
@@ -396,7 +396,7 @@ static void test_a_full_disk_changes_nothing(void **state) {
 
 /* Allocations fail, later ones with gaps. */
 static void fail_every_allocation(work_function *work) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     char fault[256];
     history h = history_begin(22, 10);
     adah_index_writer *w = create();
@@ -441,7 +441,7 @@ static void set_limit(rlim_t n_bytes) {
 }
 
 static void fail_at_every_size(work_function *work) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     history h = history_begin(16, 10);
     adah_index_writer *w = create();
     struct stat info;
@@ -484,7 +484,7 @@ static void test_no_permission(void **state) {
     (void)state;
     enum { NOBODY = 65534 };
     const int is_root = geteuid() == 0;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     adah_index_writer *w = create();
     history h = history_begin(17, 10);
     commit(&h, w);
@@ -517,7 +517,7 @@ static void test_no_permission(void **state) {
 
 static void test_one_writer_at_a_time(void **state) {
     (void)state;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     adah_index_writer *other = NULL, *w = create();
     history h = history_begin(18, 10);
     for (int i = 0; i < 4; i++) {
@@ -537,7 +537,7 @@ static void test_one_writer_at_a_time(void **state) {
 /* A commit is not acknowledged into a file that nobody will find. */
 static void test_a_replaced_file_is_noticed(void **state) {
     (void)state;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     const history none = history_begin(19, 10);
     history h = none;
     for (int i = 0; i < 4; i++) {

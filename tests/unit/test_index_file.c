@@ -46,7 +46,7 @@ enum { N_RECORDS = sizeof records / sizeof *records };
 
 static void build(void) {
     adah_index_builder *b;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     assert_int_equal(adah_index_builder_create(path, 16, identity, &b, &status), ADAH_OK);
     for (size_t i = 0; i < N_RECORDS; i++) {
         const adah_index_item item = {ADAH_NO_ID,
@@ -66,7 +66,7 @@ static void build(void) {
 
 static adah_index *open_index(void) {
     adah_index *x = NULL;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (adah_index_open(path, &x, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     return x;
@@ -230,7 +230,7 @@ static void test_foreign_files_and_other_versions(void **state) {
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         adah_index *x = NULL;
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         h->version = cases[i].version;
         assert_int_equal(adah_file_publish(path, bytes, cases[i].n_bytes, NULL), ADAH_OK);
         if (adah_index_open(path, &x, &status) != ADAH_ERROR_FORMAT || !strstr(status.message, cases[i].message) ||

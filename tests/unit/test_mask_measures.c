@@ -28,7 +28,7 @@ static const adah_mask_truth truth = {object, 4};
 static adah_mask_score score(const uint8_t *attended, const float *probability, size_t height, size_t width,
                              adah_mask_truth t) {
     adah_mask_score s;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (adah_mask_score_attention(attended, probability, height, width, t, &s, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     return s;

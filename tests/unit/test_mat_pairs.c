@@ -47,7 +47,7 @@ static adah_code convert(size_t n_files, const char *to, adah_convert_result *re
 }
 
 static void assert_fails(size_t n_files, adah_code code, const char *wanted) {
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     const adah_code found = convert(n_files, "refused", NULL, &status);
     if (found != code || !strstr(status.message, wanted))
         fail_msg("code %d, message \"%s\", expected code %d and \"%s\"", (int)found, status.message, (int)code,
@@ -433,7 +433,7 @@ static void cut_files(void) {
     char *bytes = data_folder_read(folder.path, "a.mat", &n);
     const size_t step = cut_version == MAT_FT_MAT5 ? 7 : 197;
     for (size_t cut = 0; cut < n; cut += step) {
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         write_cut(bytes, cut);
         const adah_code code = convert(1, "refused", NULL, &status);
         if (code != ADAH_ERROR_FORMAT || !strstr(status.message, "a.mat"))

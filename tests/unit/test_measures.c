@@ -43,7 +43,7 @@ static adah_coded_set queries(size_t first, size_t n) {
 static adah_measures compute(adah_coded_set q, adah_coded_set d, size_t n_bits, size_t n_cut,
                              const size_t *leave_out) {
     adah_measures m;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     const adah_measures_options options = {n_cut, leave_out};
     if (adah_measures_compute(q, d, n_bits, &options, &m, &status) != ADAH_OK)
         fail_msg("%s", status.message);
@@ -266,7 +266,7 @@ static void expect_refused(adah_coded_set q, adah_coded_set d, size_t n_bits, co
                            const char *message) {
     const adah_measures_options options = {0, leave_out};
     adah_measures m = {.n_queries = 77};
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     assert_int_equal(adah_measures_compute(q, d, n_bits, &options, &m, &status), ADAH_ERROR_ARGUMENT);
     if (!strstr(status.message, message))
         fail_msg("expected \"%s\", got \"%s\"", message, status.message);
@@ -302,7 +302,7 @@ static void test_every_allocation_may_fail(void **state) {
     (void)state;
     for (uint64_t n = 1;; n++) {
         adah_measures m = {.n_queries = 77};
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         adah_memory_fault_at(n);
         adah_code code = adah_measures_compute(queries(0, 4), database, 8, NULL, &m, &status);
         int fired = adah_memory_fault_fired();

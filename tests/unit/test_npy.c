@@ -38,7 +38,7 @@ static void write_by_hand(const char *header, size_t n_data) {
 
 static void expect_refused(adah_npy_type type, const char *message) {
     adah_npy a = {.n_rows = 77};
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (adah_npy_open(path, type, &a, &status) != ADAH_ERROR_FORMAT || !strstr(status.message, message) ||
         !strstr(status.message, path))
         fail_msg("expected \"%s\", got \"%s\"", message, status.message);
@@ -227,7 +227,7 @@ static void test_failing_writes_leave_the_old_file(void **state) {
     for (int memory = 0; memory < 2; memory++) {
         assert_int_equal(adah_npy_write(path, ADAH_NPY_UINT8, codes, 1, 1, NULL), ADAH_OK);
         for (uint64_t n = 1;; n++) {
-            adah_status status = {ADAH_OK, ""};
+            adah_status status = {0};
             (memory ? adah_memory_fault_at : adah_file_fault_at)(n);
             adah_code code = adah_npy_write(path, ADAH_NPY_UINT8, codes, 1000, 100, &status);
             int fired = memory ? adah_memory_fault_fired() : adah_file_fault_fired();

@@ -131,7 +131,7 @@ static void labels_and_words(void **state) {
     data_folder_put(inside("svg"), "animals/readme.txt", "not a drawing");
     put_drawing("animals/animal_12.svg", "Animals", "", "");
 
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     adah_openclipart_options options = {.n_side = 32, .query_share = 0.25, .seed = 3};
     if (convert("set", &options, &status) != ADAH_OK)
         fail_msg("%s", status.message);
@@ -275,7 +275,7 @@ static void gives_up_slow_drawings(void **state) {
     char slow[sizeof start + 50 * sizeof filter + sizeof end];
     static uint8_t rgb[64 * 64 * 3];
     const adah_picture_codec *codec;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     strcpy(slow, start);
     for (int i = 0; i < 50; i++)
         strcat(slow, filter);
@@ -298,7 +298,7 @@ static void assert_colour(const uint8_t *rgb, int x, int y, int r, int g, int b)
 
 static void renders(void) {
     static uint8_t rgb[64 * 64 * 3];
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     /* a bar in a corner of the page fills the width and stays in the middle */
     assert_int_equal(render("<svg xmlns='http://www.w3.org/2000/svg' width='400' height='400'>"
                             "<rect x='300' y='10' width='40' height='10' fill='#00f'/></svg>",

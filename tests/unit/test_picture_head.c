@@ -17,7 +17,7 @@ enum { MILLION = 1000000 };
 /* Walks through bytes and frees them. Returns the fault, or "" with *info. */
 static const char *walk(picture_bytes file, adah_picture_info *info) {
     static adah_status status;
-    status = (adah_status){ADAH_OK, ""};
+    status = (adah_status){0};
     uint8_t *exact = malloc(file.n); /* so that a read behind the end is seen */
     memcpy(exact, file.at, file.n);
     const adah_code code = adah_picture_head(exact, file.n, "p", info, &status);
@@ -285,7 +285,7 @@ static void reads_real_files(void **state) {
     g_object_unref(noise);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         adah_picture_info info;
-        adah_status status = {ADAH_OK, ""};
+        adah_status status = {0};
         uint8_t rgb[24 * 24 * 3];
         picture_bytes file = save(image, kinds[i].how);
         if (!file.n) {

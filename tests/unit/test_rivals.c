@@ -26,7 +26,7 @@ typedef struct learned {
 
 static learned learn(const char *name, const adah_rival_data *data, size_t n_bits, uint64_t seed) {
     learned l = {{0}, {0}};
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (adah_rival_learn(name, data, n_bits, seed, silent, &l.image, &l.text, &status) != ADAH_OK)
         fail_msg("%s: %s", name, status.message);
     return l;
@@ -368,7 +368,7 @@ static void units_do_not_matter(void **state) {
 static void assert_refused(const char *name, const adah_rival_data *data, size_t n_bits, adah_code code,
                            const char *words) {
     adah_hash_function image = {0}, text = {0};
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     assert_int_equal(adah_rival_learn(name, data, n_bits, 0, silent, &image, &text, &status), code);
     if (!strstr(status.message, words))
         fail_msg("\"%s\" does not say \"%s\"", status.message, words);

@@ -40,7 +40,7 @@ static void write_scenes(const char *name, size_t n_scenes, uint64_t seed) {
     adah_synth_options options = ADAH_SYNTH_OPTIONS_INIT;
     options.n_scenes = n_scenes;
     options.seed = seed;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (adah_synth_write(inside(name), &options, &status) != ADAH_OK)
         fail_msg("%s", status.message);
 }

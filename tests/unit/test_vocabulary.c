@@ -13,7 +13,7 @@
 static adah_vocabulary *build(const char *language, const char *const *texts, size_t n) {
     adah_vocabulary_options options = {.language = language, .n_words_max = 4096, .n_documents_min = 1};
     adah_vocabulary *vocabulary = NULL;
-    adah_status status = {ADAH_OK, ""};
+    adah_status status = {0};
     if (adah_vocabulary_build(texts, n, &options, &vocabulary, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     return vocabulary;
