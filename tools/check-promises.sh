@@ -32,9 +32,9 @@ while IFS='|' read -r _ phrase document tests _; do
     esac
     [ -n "${tests// /}" ] || fault "$list: \"$phrase\" has no test"
     while IFS=: read -r file name; do
-        file=${file//[\` ]/} name=${name#"${name%%[![:space:]]*}"} name=${name%"${name##*[![:space:]]}"}
+        file=${file// /} name=${name#"${name%%[![:space:]]*}"} name=${name%"${name##*[![:space:]]}"}
         [ -f "$file" ] || { fault "$list: there is no $file"; continue; }
-        [ -n "$name" ] && grep -qF -- "${name//\`/}" "$file" || fault "$list: $file has no \"${name//\`/}\""
+        if [ -z "$name" ] || ! grep -qF -- "$name" "$file"; then fault "$list: $file has no \"$name\""; fi
     done < <(tr ';' '\n' <<<"$tests")
 done < <(sed -n '/^|/p' "$list")
 [ "$n_rows" -gt 0 ] || fault "$list: no rows"
