@@ -1,7 +1,7 @@
 /* change_checks.c - adah serve while its index's file is changed by another program. Started by test_changed_index.sh in a folder with two
  * indexes of a model, one of another model, and noise. Nothing here depends on time: what must come is waited for. Prints what failed. */
 #define _GNU_SOURCE
-#include "http_client.h"
+#include "http_count.h"
 
 #include <fcntl.h>
 #include <jansson.h>
@@ -20,22 +20,7 @@
 
 enum { WAIT_SECONDS = 120 /* for what must come */, N_ROUNDS = 150 };
 
-static int n_checks, n_failed, port;
-
-#define CHECK(condition, ...) check((condition) ? 1 : 0, __LINE__, __VA_ARGS__)
-__attribute__((format(printf, 3, 4))) static int check(int is_good, int line, const char *format, ...) {
-    va_list arguments;
-    n_checks++;
-    if (is_good)
-        return 1;
-    n_failed++;
-    printf("FAILED in line %d: ", line);
-    va_start(arguments, format);
-    vprintf(format, arguments);
-    va_end(arguments);
-    putchar('\n');
-    return 0;
-}
+static int port;
 
 /* ---------------------------------------------------------------- files */
 
@@ -126,8 +111,8 @@ static void check_one(int i, const answers *one, const answers *other, int line)
     const int is_refusal = !strcmp(error_of(&r, &json), "index_changed") && r.status == 503;
     const int is_one = one && r.status == one->status[i] && !strcmp(text, one->text[i]);
     const int is_other = other && r.status == other->status[i] && !strcmp(text, other->text[i]);
-    check(is_refusal || is_one || is_other, line, "%s: %d %.300s", questions[i], r.status, text);
-    check(!is_refusal || http_header(&r, "Retry-After") != NULL, line, "%s: no Retry-After", questions[i]);
+    http_check(is_refusal || is_one || is_other, line, "%s: %d %.300s", questions[i], r.status, text);
+    http_check(!is_refusal || http_header(&r, "Retry-After") != NULL, line, "%s: no Retry-After", questions[i]);
     json_decref(json);
     free(text);
     http_reply_free(&r);
@@ -137,7 +122,7 @@ static void check_all(const answers *expected, int line) {
     for (int i = 0; i < N_QUESTIONS; i++) {
         http_reply r = ask(questions[i]);
         char *text = answer_of(&r);
-        check(r.status == expected->status[i] && !strcmp(text, expected->text[i]), line, "%s: %d %.300s, expected %d %.300s", questions[i],
+        http_check(r.status == expected->status[i] && !strcmp(text, expected->text[i]), line, "%s: %d %.300s, expected %d %.300s", questions[i],
               r.status, text, expected->status[i], expected->text[i]);
         free(text);
         http_reply_free(&r);
@@ -154,8 +139,8 @@ static void wait_ready(int status, const char *reason, int line) {
     const time_t end = time(NULL) + WAIT_SECONDS;
     http_reply r;
     while ((r = ask("/readyz")).status != status || !strstr(r.body, reason)) {
-        check(!r.body || !strstr(r.body, SERVED), line, "/readyz tells the path: %s", r.body ? r.body : "");
-        if (!check(time(NULL) < end, line, "/readyz: %d %s, expected %d, %s", r.status, r.body ? r.body : "", status, reason))
+        http_check(!r.body || !strstr(r.body, SERVED), line, "/readyz tells the path: %s", r.body ? r.body : "");
+        if (!http_check(time(NULL) < end, line, "/readyz: %d %s, expected %d, %s", r.status, r.body ? r.body : "", status, reason))
             break;
         http_reply_free(&r);
         nanosleep(&(struct timespec){0, 20000000}, NULL);
@@ -167,12 +152,7 @@ static void wait_ready(int status, const char *reason, int line) {
 
 static http_child serve(void) {
     static const char *const options[] = {"--model", "model.safetensors", "--index", SERVED, "--token", TOKEN, "--threads", "2", NULL};
-    int code = 0;
-    const http_child child = http_child_start(options, "log", &code);
-    if (!child.port) {
-        printf("adah serve did not start: exit code %d; see the file log\n", code);
-        exit(1);
-    }
+    const http_child child = http_child_serve(options);
     port = child.port;
     return child;
 }
@@ -198,7 +178,7 @@ static void check_bad_in_place(const file *good, const answers *of_good, void (*
         wait_ready(503, "index", line);
         check_all_refused(line);
         http_reply r = http_ask(port, "DELETE", "/v1/items/1", "Authorization: Bearer " TOKEN "\r\n", NULL, 0);
-        check(r.status >= 400, line, "a change of a bad index: %d", r.status);
+        http_check(r.status >= 400, line, "a change of a bad index: %d", r.status);
         http_reply_free(&r);
     }
     put_over(good, 1);
@@ -282,7 +262,5 @@ int main(void) {
 
     check_many_copies(&one, &other, &of_one, &of_other);
     CHECK(http_child_stop(child, SIGTERM) == 0, "the server ended by itself");
-    if (!n_failed)
-        printf("%d checks\n", n_checks);
-    return n_failed != 0;
+    return http_end_checks();
 }

@@ -11,7 +11,7 @@
  * HOSTILE_MEGABYTES (that the server may have resident; 0: any).
  */
 #define _GNU_SOURCE
-#include "http_client.h"
+#include "http_count.h"
 #include "lies.h"
 
 #include <errno.h>
@@ -1145,18 +1145,6 @@ static void check_bad(unsigned n) {
     json_decref(json);
 }
 
-static long resident_kilobytes(pid_t pid) {
-    char path[64];
-    long n_pages = 0, n_resident = 0;
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (file && fscanf(file, "%ld %ld", &n_pages, &n_resident) != 2)
-        n_resident = 0;
-    if (file)
-        fclose(file);
-    return n_resident * (sysconf(_SC_PAGESIZE) / 1024);
-}
-
 static void watch(pid_t server) {
     json_t *first = search_well();
     const double start = now(), every = seconds_allowed > 120 ? 15 : 3;
@@ -1168,15 +1156,15 @@ static void watch(pid_t server) {
         json_decref(json);
         look_well();
         check_bad(n);
-        if (kill(server, 0) != 0 || resident_kilobytes(server) == 0) {
+        if (kill(server, 0) != 0 || http_resident_kilobytes(server) == 0) {
             fail("the server has ended after %.1f s", now() - start);
             break;
         }
-        if (megabytes_allowed && resident_kilobytes(server) / 1024 > megabytes_allowed)
-            fail("the server has %ld MB after %.1f s", resident_kilobytes(server) / 1024, now() - start);
+        if (megabytes_allowed && http_resident_kilobytes(server) / 1024 > megabytes_allowed)
+            fail("the server has %ld MB after %.1f s", http_resident_kilobytes(server) / 1024, now() - start);
         if (now() - start >= told) {
             printf("%4.0f s: %ld MB, %llu hostile requests, %d good ones, mean %.0f ms, longest %.0f ms, %d late\n",
-                   now() - start, resident_kilobytes(server) / 1024,
+                   now() - start, http_resident_kilobytes(server) / 1024,
                    (unsigned long long)atomic_load(&n_sent_requests), n_good, 1e3 * sum_of_waits / n_good,
                    1e3 * longest, n_late);
             told += every;

@@ -3,7 +3,7 @@
 #define _GNU_SOURCE
 #include "../picture_bytes.h"
 #include "failure.h"
-#include "http_client.h"
+#include "http_count.h"
 #include "server.h"
 
 #include <errno.h>
@@ -28,21 +28,7 @@
 
 enum { TIMEOUT_SECONDS = 100, WAIT_SECONDS = 120 /* for what must come */ };
 
-static int n_checks, n_failed, port;
-
-#define CHECK(condition, ...) check((condition) ? 1 : 0, __LINE__, __VA_ARGS__)
-__attribute__((format(printf, 3, 4))) static void check(int is_good, int line, const char *format, ...) {
-    va_list arguments;
-    n_checks++;
-    if (is_good)
-        return;
-    n_failed++;
-    printf("FAILED in line %d: ", line);
-    va_start(arguments, format);
-    vprintf(format, arguments);
-    va_end(arguments);
-    putchar('\n');
-}
+static int port;
 
 static char *read_file(const char *path, size_t *n) {
     FILE *file = fopen(path, "rb");
@@ -61,22 +47,22 @@ static char *read_file(const char *path, size_t *n) {
 static json_t *ask(int line, const char *method, const char *target, const char *headers, const void *body,
                    size_t n_body, int status, const char *code) {
     http_reply r = http_ask(port, method, target, headers, body, n_body);
-    check(r.status == status, line, "%s %.200s: status %d, expected %d: %.300s", method, target, r.status, status,
+    http_check(r.status == status, line, "%s %.200s: status %d, expected %d: %.300s", method, target, r.status, status,
           r.body ? r.body : "");
     json_t *json = r.status ? json_loadb(r.body, r.n_body, 0, NULL) : NULL;
-    check(json != NULL, line, "%s %.200s: no JSON", method, target);
+    http_check(json != NULL, line, "%s %.200s: no JSON", method, target);
     const char *type = r.status ? http_header(&r, "Content-Type") : NULL;
-    check(type && !strcmp(type, "application/json"), line, "%s %.200s: Content-Type %s", method, target,
+    http_check(type && !strcmp(type, "application/json"), line, "%s %.200s: Content-Type %s", method, target,
           type ? type : "-");
     const char *options = r.status ? http_header(&r, "X-Content-Type-Options") : NULL;
-    check(options && !strcmp(options, "nosniff"), line, "%s %.200s: no nosniff", method, target);
-    check(r.status && !http_header(&r, "Access-Control-Allow-Origin"), line, "CORS");
+    http_check(options && !strcmp(options, "nosniff"), line, "%s %.200s: no nosniff", method, target);
+    http_check(r.status && !http_header(&r, "Access-Control-Allow-Origin"), line, "CORS");
     if (status >= 400) {
         const json_t *error = json_object_get(json, "error");
         const char *given = json_string_value(json_object_get(error, "code"));
-        check(given && json_string_value(json_object_get(error, "message")), line, "%s %.200s: no error object",
+        http_check(given && json_string_value(json_object_get(error, "message")), line, "%s %.200s: no error object",
               method, target);
-        check(!code || (given && !strcmp(given, code)), line, "%s %.200s: code %s, expected %s", method, target,
+        http_check(!code || (given && !strcmp(given, code)), line, "%s %.200s: code %s, expected %s", method, target,
               given ? given : "-", code);
     }
     http_reply_free(&r);
@@ -411,7 +397,7 @@ static void check_paths(void) {
               symlink("/etc/passwd", "scenes/absolute.png") == 0 && mkfifo("scenes/pipe", 0600) == 0 &&
               symlink("loop", "scenes/loop") == 0 && symlink("images/scene-00004.png", "scenes/inside.png") == 0,
           "links: %s", strerror(errno));
-    check(system("cp scenes/images/scene-00001.png secret.png && cp secret.png outside/secret.png") == 0, __LINE__,
+    http_check(system("cp scenes/images/scene-00001.png secret.png && cp secret.png outside/secret.png") == 0, __LINE__,
           "copies");
     CHECK(realpath("scenes", folder) != NULL, "realpath");
     const int fd = open("scenes", O_RDONLY | O_DIRECTORY);
@@ -663,7 +649,7 @@ static void raw(int line, const char *bytes, int status) {
     const int fd = http_connect(port);
     http_send(fd, bytes, strlen(bytes));
     http_reply r = http_receive(fd, 0);
-    check(r.status == status, line, "status %d, expected %d: %.60s", r.status, status, bytes);
+    http_check(r.status == status, line, "status %d, expected %d: %.60s", r.status, status, bytes);
     http_reply_free(&r);
     close(fd);
 }
@@ -694,14 +680,14 @@ static void check_limits(void) {
     drop(ask(__LINE__, "POST", "/nowhere", JSON, large, n - 1, 404, NULL));
     memset(large, 'a', 40000);
     large[20000] = '\0';
-    check(asprintf(&head, "X-Long: %s\r\n", large) > 0, __LINE__, "memory");
+    http_check(asprintf(&head, "X-Long: %s\r\n", large) > 0, __LINE__, "memory");
     drop(ask(__LINE__, "GET", "/v1/info", head, NULL, 0, 431, "headers_too_large"));
     free(head);
-    check(asprintf(&head, "/v1/search?text=%s", large) > 0, __LINE__, "memory");
+    http_check(asprintf(&head, "/v1/search?text=%s", large) > 0, __LINE__, "memory");
     drop(GET(head, 431, "headers_too_large"));
     free(head);
     large[9000] = '\0';
-    check(asprintf(&head, "/v1/search?text=%s", large) > 0, __LINE__, "memory");
+    http_check(asprintf(&head, "/v1/search?text=%s", large) > 0, __LINE__, "memory");
     drop(GET(head, 400, "bad_value"));
     free(head);
     free(large);
@@ -883,7 +869,7 @@ static void wait_for_reloads(int n) {
 static void refuses_to_reload(int line, int status, const char *code) {
     json_t *json = ask(line, "POST", "/v1/reload", BEARER, "", 0, status, code);
     const char *message = json_string_value(json_object_get(json_object_get(json, "error"), "message"));
-    check(message && strstr(message, "the index") && !strstr(message, ".adah") && !strchr(message, '/'), line, "message: %s",
+    http_check(message && strstr(message, "the index") && !strstr(message, ".adah") && !strchr(message, '/'), line, "message: %s",
           message ? message : "-");
     drop(json);
 }
@@ -901,7 +887,7 @@ static void check_changes(http_child server) {
     wait_for_reloads(6);
     /* An index that is none: all stays as it was. */
     CHECK(rename("scenes.adah", "kept.adah") == 0, "rename");
-    check(system("echo damaged > scenes.adah") == 0, __LINE__, "damage");
+    http_check(system("echo damaged > scenes.adah") == 0, __LINE__, "damage");
     refuses_to_reload(__LINE__, 500, "damaged");
     CHECK(unlink("scenes.adah") == 0, "unlink");
     refuses_to_reload(__LINE__, 500, "missing_file");
@@ -916,7 +902,7 @@ static void check_changes(http_child server) {
     CHECK(rename("kept.safetensors", "model.safetensors") == 0, "rename");
     drop(ask(__LINE__, "POST", "/v1/reload", BEARER, "", 0, 200, NULL));
     /* What the command adds is seen without a reload. */
-    check(system("\"$ADAH\" index delete --index scenes.adah --id 119 >/dev/null") == 0, __LINE__,
+    http_check(system("\"$ADAH\" index delete --index scenes.adah --id 119 >/dev/null") == 0, __LINE__,
           "adah index delete");
     const double start = seconds();
     int status = 200;
@@ -968,12 +954,7 @@ static void check_stop(http_child server) {
 /* ---------------------------------------------------------------- servers of other kinds */
 
 static http_child start(const char *const *options) {
-    int code = 0;
-    const http_child child = http_child_start(options, "log", &code);
-    if (!child.port) {
-        printf("adah serve did not start: exit code %d; see the file log\n", code);
-        exit(1);
-    }
+    const http_child child = http_child_serve(options);
     port = child.port;
     return child;
 }
@@ -1122,6 +1103,5 @@ int main(void) {
     check_changes(server);
     check_stop(server);
     check_other_servers();
-    printf("%d checks, %d failed\n", n_checks, n_failed);
-    return n_failed || !n_checks;
+    return http_end_checks();
 }

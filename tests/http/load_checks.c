@@ -2,7 +2,7 @@
  * and an index, with hold.c loaded into the server: work that a test wants to be long is held until a file is there, so that nothing here
  * depends on time. Prints what failed. */
 #define _GNU_SOURCE
-#include "http_client.h"
+#include "http_count.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,22 +24,7 @@
 
 enum { WAIT_SECONDS = 120 /* for what must come */, N_HELD = 8 /* more than the server has threads of any kind */ };
 
-static int n_checks, n_failed, port;
-
-#define CHECK(condition, ...) check((condition) ? 1 : 0, __LINE__, __VA_ARGS__)
-__attribute__((format(printf, 3, 4))) static int check(int is_good, int line, const char *format, ...) {
-    va_list arguments;
-    n_checks++;
-    if (is_good)
-        return 1;
-    n_failed++;
-    printf("FAILED in line %d: ", line);
-    va_start(arguments, format);
-    vprintf(format, arguments);
-    va_end(arguments);
-    putchar('\n');
-    return 0;
-}
+static int port;
 
 static double seconds(void) {
     struct timespec now;
@@ -48,12 +33,7 @@ static double seconds(void) {
 }
 
 static http_child start(const char *const *options) {
-    int code = 0;
-    const http_child child = http_child_start(options, "log", &code);
-    if (!child.port) {
-        printf("adah serve did not start: exit code %d; see the file log\n", code);
-        exit(1);
-    }
+    const http_child child = http_child_serve(options);
     port = child.port;
     return child;
 }
@@ -115,7 +95,7 @@ static void wait_for(int line, const char *name) {
     const double begin = seconds();
     while (access(name, F_OK) != 0 && seconds() - begin < WAIT_SECONDS)
         usleep(10000);
-    check(access(name, F_OK) == 0, line, "%s never came", name);
+    http_check(access(name, F_OK) == 0, line, "%s never came", name);
 }
 
 /* Items whose picture is held, each in a request of its own. */
@@ -273,18 +253,6 @@ enum {
     HOG_BYTES = 600 << 10 /* that each sends of MAX_BODY, and then no more */
 };
 
-static long resident_kilobytes(pid_t pid) {
-    char path[64];
-    long n_pages = 0, n_resident = 0;
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (file && fscanf(file, "%ld %ld", &n_pages, &n_resident) != 2)
-        n_resident = 0;
-    if (file)
-        fclose(file);
-    return n_resident * (sysconf(_SC_PAGESIZE) / 1024);
-}
-
 static void add_long_texts(void) {
     enum { A_REQUEST = 30 };
     char *body = malloc(A_REQUEST * (TEXT_BYTES + 64) + 64);
@@ -368,7 +336,7 @@ static void check_slow_readers(http_child server) {
     add_long_texts();
     check_long_answer();
     check_long_item();
-    const long before = resident_kilobytes(server.pid);
+    const long before = http_resident_kilobytes(server.pid);
     for (int i = 0; i < N_READERS; i++) {
         fd[i] = http_connect(port);
         setsockopt(fd[i], SOL_SOCKET, SO_RCVBUF, &few_bytes, sizeof few_bytes);
@@ -378,7 +346,7 @@ static void check_slow_readers(http_child server) {
         char byte;
         CHECK(recv(fd[i], &byte, 1, MSG_PEEK) == 1, "slow reader %d is not answered", i);
     }
-    const long after = resident_kilobytes(server.pid);
+    const long after = http_resident_kilobytes(server.pid);
     CHECK(metric("adah_memory_bytes") <= MEMORY, "more than the budget is taken");
     CHECK(after - before < (MEMORY >> 10) + N_READERS * 512L, "%d slow readers of %d bytes take %ld KiB", N_READERS, N_TEXTS * TEXT_BYTES,
           after - before);
@@ -496,11 +464,10 @@ int main(void) {
             check_slow_readers(server);
         CHECK(http_child_stop(server, SIGTERM) == 0, "exit code after SIGTERM");
     }
-    check(system("cp scenes.adah cut.adah") == 0, __LINE__, "a copy");
+    http_check(system("cp scenes.adah cut.adah") == 0, __LINE__, "a copy");
     options_of_it[3] = "cut.adah";
     server = start(options_of_it);
     check_cut_off();
     CHECK(http_child_stop(server, SIGTERM) == 0, "exit code after SIGTERM");
-    printf("%d checks, %d failed\n", n_checks, n_failed);
-    return n_failed || !n_checks;
+    return http_end_checks();
 }
