@@ -4,6 +4,7 @@
  * is killed before leaves nothing behind. */
 #define _GNU_SOURCE
 #include "base/file.h"
+#include "base/foreign_file.h"
 #include "base/memory.h"
 #include "base/random.h"
 
@@ -140,7 +141,7 @@ static const char temporary_suffix[] = ".tmp-XXXXXX"; /* behind the path; the di
 struct adah_file_writer {
     int fd;
     char *path, *folder, *temporary; /* temporary: the name it has, or will have for a moment */
-    int is_nameless;
+    int is_nameless, replaces_any;
     uint64_t n_written; /* bytes on file; those in the buffer come behind */
     size_t n_buffered;
     uint8_t buffer[WRITER_BUFFER_BYTES];
@@ -186,22 +187,69 @@ static adah_code create_named(adah_file_writer *w, adah_status *status) {
     return fchmod(w->fd, 0666 & ~mask) == 0 ? ADAH_OK : adah_fail_system(status, w->path, "cannot set its mode");
 }
 
+/* Where a file is to be put: where links lead, so that they stay. What is no regular file stays: a rename would replace a device. */
+static adah_code find_place(const char *path, char **place, adah_status *status) {
+    struct stat link, info;
+    *place = NULL;
+    if (lstat(path, &link) != 0) { /* nothing there, or nothing that can be made, which shows later */
+        *place = adah_memory_text(path);
+        return *place ? ADAH_OK : adah_fail_memory(status, strlen(path) + 1);
+    }
+    if (stat(path, &info) != 0)
+        return adah_fail_system(status, path, "cannot follow the link");
+    if (!S_ISREG(info.st_mode))
+        return adah_fail(status, ADAH_ERROR_IO, "%s: not a regular file, it stays as it is", path);
+    char *real = S_ISLNK(link.st_mode) ? realpath(path, NULL) : NULL;
+    if (S_ISLNK(link.st_mode) && !real)
+        return adah_fail_system(status, path, "cannot follow the link");
+    *place = adah_memory_text(real ? real : path);
+    free(real);
+    return *place ? ADAH_OK : adah_fail_memory(status, strlen(path) + 1);
+}
+
+void adah_file_replace_any(adah_file_writer *w) { w->replaces_any = 1; }
+
+/* What is known of a file by its beginning. NULL: nothing, or it cannot be read. */
+static const char *kind_of(int fd) {
+    enum { LOOK_BYTES = 512 };
+    uint8_t begin[LOOK_BYTES];
+    const ssize_t n = fd < 0 ? -1 : pread(fd, begin, sizeof begin, 0);
+    return n < 0 ? NULL : adah_foreign_file(begin, (size_t)n);
+}
+
+/* An index or a model is replaced by another one alone: whoever gives its path for codes or a report has mistaken it. */
+static adah_code check_kind(const adah_file_writer *w, adah_status *status) {
+    static const char *const kept[] = {"an adah index", "a safetensors file"};
+    const int there = w->replaces_any ? -1 : open(w->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const char *old = kind_of(there), *new = old ? kind_of(w->fd) : NULL;
+    if (there >= 0)
+        close(there);
+    for (size_t i = 0; old && i < sizeof kept / sizeof *kept; i++)
+        if (!strcmp(old, kept[i]) && (!new || strcmp(old, new)))
+            return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %s is there, which is replaced by nothing else: give another name, or remove it",
+                             w->path, old);
+    return ADAH_OK;
+}
+
 adah_code adah_file_create(const char *path, adah_file_writer **out, adah_status *status) {
     adah_file_writer *w = adah_memory_alloc(sizeof *w);
     if (!w)
         return adah_fail_memory(status, sizeof *w);
     w->fd = -1;
+    w->replaces_any = 0;
     w->n_written = 0;
     w->n_buffered = 0;
-    size_t n = strlen(path);
-    w->path = adah_memory_text(path);
-    w->folder = folder_of(path);
-    w->temporary = adah_memory_alloc(n + 16);
-    adah_code code = ADAH_OK;
-    if (!w->path || !w->folder || !w->temporary) {
+    w->folder = w->temporary = NULL;
+    adah_code code = find_place(path, &w->path, status);
+    const size_t n = code == ADAH_OK ? strlen(w->path) : 0;
+    if (code == ADAH_OK) {
+        w->folder = folder_of(w->path);
+        w->temporary = adah_memory_alloc(n + 16);
+    }
+    if (code == ADAH_OK && (!w->folder || !w->temporary))
         code = adah_fail_memory(status, n + 16);
-    } else {
-        snprintf(w->temporary, n + 16, "%s%s", path, temporary_suffix);
+    if (code == ADAH_OK) {
+        snprintf(w->temporary, n + 16, "%s%s", w->path, temporary_suffix);
         const char *slash = strrchr(w->temporary, '/'), *name = slash ? slash + 1 : w->temporary;
         w->fd = strlen(name) <= NAME_MAX ? open_nameless(w->folder) : -1; /* too long a name fails at once, not at the end */
         w->is_nameless = w->fd >= 0;
@@ -282,6 +330,7 @@ static void take_owner_and_mode(const adah_file_writer *w) {
 /* All of the file is on disk, under its temporary name. */
 static adah_code write_whole(adah_file_writer *w, adah_status *status) {
     ADAH_TRY(flush(w, status));
+    ADAH_TRY(check_kind(w, status));
     if (w->is_nameless)
         ADAH_TRY(give_name(w, status)); /* before fsync: some file systems sync nothing of a file without a name */
     return fsync(w->fd) == 0 ? ADAH_OK : adah_fail_system(status, w->path, "cannot write to disk");
@@ -381,15 +430,24 @@ void adah_file_remove_leftovers(const char *path) {
     adah_memory_free(folder);
 }
 
-adah_code adah_file_publish(const char *path, const void *bytes, size_t n_bytes, adah_status *status) {
+static adah_code publish(const char *path, const void *bytes, size_t n_bytes, int replaces_any, adah_status *status) {
     adah_file_writer *w;
     ADAH_TRY(adah_file_create(path, &w, status));
+    w->replaces_any = replaces_any;
     adah_code code = adah_file_put(w, bytes, n_bytes, status);
     if (code != ADAH_OK) {
         adah_file_abort(w);
         return code;
     }
     return adah_file_commit(w, status);
+}
+
+adah_code adah_file_publish(const char *path, const void *bytes, size_t n_bytes, adah_status *status) {
+    return publish(path, bytes, n_bytes, 1, status);
+}
+
+adah_code adah_file_publish_of_kind(const char *path, const void *bytes, size_t n_bytes, adah_status *status) {
+    return publish(path, bytes, n_bytes, 0, status);
 }
 
 adah_code adah_file_make_folder(const char *path, adah_status *status) {

@@ -25,7 +25,11 @@ adah_code adah_file_read(const char *path, size_t max_bytes, uint8_t **bytes, si
 
 /* A file in the making. Put bytes, then commit (publish) or abort (remove); both close and free it. */
 typedef struct adah_file_writer adah_file_writer;
+/* Where a link is, the file is put where it leads, and the link stays. A link that leads nowhere, and what is there and is no regular
+ * file (a folder, a pipe, a device), is an error. */
 adah_code adah_file_create(const char *path, adah_file_writer **writer, adah_status *status);
+/* Without this, committing fails where an index or a safetensors file would be replaced by a file of another kind. */
+void adah_file_replace_any(adah_file_writer *writer);
 adah_code adah_file_put(adah_file_writer *writer, const void *bytes, size_t n_bytes, adah_status *status);
 uint64_t adah_file_position(const adah_file_writer *writer); /* bytes put so far */
 /* Overwrites bytes already put (a header whose sums are known only at the end). */
@@ -52,6 +56,8 @@ adah_code adah_file_write_at(int fd, const char *path, const void *bytes, size_t
 
 /* create + put + commit. */
 adah_code adah_file_publish(const char *path, const void *bytes, size_t n_bytes, adah_status *status);
+/* The same, but an index or a safetensors file that is there stays when this is of another kind, as with adah_file_commit. */
+adah_code adah_file_publish_of_kind(const char *path, const void *bytes, size_t n_bytes, adah_status *status);
 
 /* Creates a folder and its parents; an existing one is fine. */
 adah_code adah_file_make_folder(const char *path, adah_status *status);

@@ -133,7 +133,7 @@ adah_code adah_image_write_png(const char *path, const uint8_t *pixels, size_t n
     uint8_t *png;
     size_t n_bytes;
     ADAH_TRY(encode(ADAH_PICTURE_PNG, 0, pixels, n_width, n_height, n_channels, path, &png, &n_bytes, status));
-    adah_code code = adah_file_publish(path, png, n_bytes, status);
+    adah_code code = adah_file_publish_of_kind(path, png, n_bytes, status);
     adah_memory_free(png);
     return code;
 }

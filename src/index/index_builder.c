@@ -67,8 +67,10 @@ adah_code adah_index_builder_create(const char *path, size_t n_bits, const uint8
     b->path = adah_memory_text(path);
     static const uint8_t front[ADAH_INDEX_FRONT_BYTES];
     adah_code code = b->path ? adah_file_create(path, &b->file, status) : adah_fail_memory(status, strlen(path) + 1);
-    if (code == ADAH_OK)
+    if (code == ADAH_OK) {
+        adah_file_replace_any(b->file); /* who asks for an index has looked at what it replaces */
         code = adah_file_put(b->file, front, sizeof front, status);
+    }
     if (code == ADAH_OK)
         code = adah_segment_writer_create(b->path, n_bits, b->file, &b->segment, status);
     if (code != ADAH_OK) {

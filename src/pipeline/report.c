@@ -467,7 +467,7 @@ adah_code adah_report_write(const adah_model *model, const adah_dataset *dataset
     if (code == ADAH_OK)
         code = compose(&r, status);
     if (code == ADAH_OK)
-        code = adah_file_publish(html_path, r.html.bytes, r.html.n_bytes, status);
+        code = adah_file_publish_of_kind(html_path, r.html.bytes, r.html.n_bytes, status);
     json_decref(json);
     report_free(&r);
     return code;

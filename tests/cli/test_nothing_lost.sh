@@ -108,6 +108,34 @@ for file in model.safetensors codes.ids; do
     same "$file"
 done
 
+# Another command's file in the place of an index or a model, a pipe, and links: what is there stays.
+cp index.kept scenes.adah
+expect 1 index export --index scenes.adah --side image --out scenes.adah
+stderr_has 'scenes.adah: an adah index is there'
+check cmp scenes.adah index.kept
+for format in npy faiss-flat faiss-ivf; do
+    expect 1 index export --index scenes.adah --side image --format $format --out model.safetensors
+    stderr_has 'model.safetensors: a safetensors file is there'
+    same model.safetensors
+done
+expect 1 eval --model model.safetensors --data scenes --quiet --report scenes.adah
+stderr_has 'scenes.adah: an adah index is there'
+check cmp scenes.adah index.kept
+mkfifo pipe
+expect 1 index export --index scenes.adah --side image --out pipe
+stderr_has 'pipe: not a regular file'
+expect 1 index create --force --model model.safetensors --data scenes --index pipe
+stderr_has 'pipe: not a regular file'
+check test -p pipe
+ln -s scenes.adah link.adah
+expect 0 index create --model model.safetensors --data scenes --index link.adah
+check test -L link.adah
+expect 0 index verify --index scenes.adah
+ln -s off/nowhere lost.adah
+expect 1 index create --model model.safetensors --data scenes --index lost.adah
+stderr_has 'lost.adah: cannot follow the link'
+check test -L lost.adah
+
 # Codes of nothing are not imported; where there was no index there is none.
 python3 -c 'import sys' 2>/dev/null && {
     python3 - <<'PYTHON'

@@ -423,6 +423,50 @@ static void test_what_cannot_be_written(void **state) {
     assert_int_equal(temporary_folder_count(&folder), 1);
 }
 
+/* No rename takes the place of a pipe, a device or a link; an index and a model are replaced by their kind alone. */
+static void test_what_is_not_replaced(void **state) {
+    static const char index[] = "\211ADAH\r\n\032 and more", other_index[] = "\211ADAH\r\n\032 another", model[] = "\2\0\0\0\0\0\0\0{}";
+    const char *const kept[] = {index, model};
+    const size_t n_kept[] = {sizeof index, sizeof model};
+    struct stat info;
+    adah_status status;
+    char link[600];
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    (void)state;
+    TEMPORARY_PATH(folder, "pipe", path);
+    assert_int_equal(mkfifo(path, 0666), 0);
+    assert_int_equal(adah_file_publish_of_kind(path, "x", 1, &status), ADAH_ERROR_IO);
+    assert_non_null(strstr(status.message, "not a regular file"));
+    assert_int_equal(stat(path, &info), 0);
+    assert_true(S_ISFIFO(info.st_mode));
+    for (int i = 0; i < 2; i++) {
+        TEMPORARY_PATH(folder, i ? "model" : "index", path);
+        assert_int_equal(adah_file_publish_of_kind(path, kept[i], n_kept[i], NULL), ADAH_OK);
+        assert_int_equal(adah_file_publish_of_kind(path, "<html>", 6, &status), ADAH_ERROR_MISMATCH);
+        assert_non_null(strstr(status.message, path));
+        assert_int_equal(adah_file_publish_of_kind(path, kept[!i], n_kept[!i], &status), ADAH_ERROR_MISMATCH);
+        assert_int_equal(adah_file_read(path, 100, &bytes, &n, &status), ADAH_OK);
+        assert_int_equal(n, n_kept[i]);
+        assert_memory_equal(bytes, kept[i], n);
+        adah_free(bytes);
+    }
+    TEMPORARY_PATH(folder, "index", path);
+    TEMPORARY_PATH(folder, "link", link);
+    assert_int_equal(symlink("index", link), 0);
+    assert_int_equal(adah_file_publish_of_kind(link, other_index, sizeof other_index, NULL), ADAH_OK);
+    assert_int_equal(lstat(link, &info), 0);
+    assert_true(S_ISLNK(info.st_mode));
+    assert_int_equal(adah_file_read(path, 100, &bytes, &n, &status), ADAH_OK);
+    assert_memory_equal(bytes, other_index, n);
+    adah_free(bytes);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(adah_file_publish_of_kind(link, index, sizeof index, &status), ADAH_ERROR_IO); /* as where a disk is not there */
+    assert_non_null(strstr(status.message, "cannot follow the link"));
+    assert_int_equal(lstat(link, &info), 0);
+    assert_int_equal(temporary_folder_count(&folder), 3);
+}
+
 static void test_folders_are_made_with_their_parents(void **state) {
     (void)state;
     char deep[600];
@@ -483,6 +527,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_what_cannot_be_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_file_above_the_limit_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_written, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_not_replaced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_folders_are_made_with_their_parents, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_paths_are_joined, set_up, tear_down),
     };

@@ -573,6 +573,7 @@ static void test_leftovers_are_removed(void **state) {
     snprintf(name, sizeof name, "%s.tmp-abcdef", path);
     assert_int_equal(adah_file_publish(name, "x", 1, NULL), ADAH_OK);
     assert_int_equal(adah_file_create(path, &alive, NULL), ADAH_OK);
+    adah_file_replace_any(alive);
     assert_int_equal(adah_file_put(alive, "x", 1, NULL), ADAH_OK);
     assert_int_equal(adah_index_writer_open(path, &w, NULL), ADAH_OK);
     adah_index_writer_close(w);
