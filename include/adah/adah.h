@@ -55,12 +55,12 @@ const char *adah_code_name(adah_code code);
  * command does for itself, or they spin for milliseconds where other work needs the cores. */
 void adah_set_threads(int n);
 
-/* An index is read through a map of its file. When another program cuts the file off, or the disk cannot read it, touching the map
- * raises SIGBUS, which would end the process. So the library takes that signal when it maps a file and finds another handler there:
- * inside its own maps zeros take the place of what is gone, and the call that met them reports an error; every other SIGBUS goes to
- * the handler that was there before. A handler that is set later must hand on in turn what it does not know, and threads that
- * call the library must not block SIGBUS. adah_set_guard(0), before the first index is opened, leaves the signal alone: then a file
- * must not be cut off while it is open. */
+/* Indexes, models, weights, arrays of features and codes, caches and the files of data sets are read through maps. When another
+ * program cuts such a file off, or the disk cannot read it, touching the map raises SIGBUS, which would end the process. So the library
+ * takes that signal when it maps a file and finds another handler there: inside its own maps zeros take the place of what is gone, and
+ * the call that met them reports an error; every other SIGBUS goes to the handler that was there before. A handler that is set later
+ * must hand on in turn what it does not know, and threads that call the library must not block SIGBUS. adah_set_guard(0), before the
+ * first file is opened, leaves the signal alone: then a file must not be cut off while it is read. */
 void adah_set_guard(int is_on);
 
 /* What the factors of large products are rounded to (the 3 x 3 convolutions of a backbone); sums, values, weights and their

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE
 #include "base/file.h"
 #include "base/foreign_file.h"
+#include "base/guard.h"
 #include "base/memory.h"
 #include "base/random.h"
 
@@ -74,24 +75,60 @@ static adah_code open_regular(const char *path, int *fd, size_t *n_bytes, adah_s
     return ADAH_OK;
 }
 
+/* The flag of the guard tells of whole pages that are gone. Inside the last page zeros come without a signal: the length tells. */
+typedef struct adah_file_watch {
+    atomic_int is_cut;
+    int fd;
+    char path[];
+} adah_file_watch;
+
+static adah_code map_guarded(const char *path, int fd, size_t n_bytes, adah_file_map *map, adah_status *status) {
+    const size_t n_path = strlen(path) + 1, page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+    adah_file_watch *w = adah_memory_zeroed(1, sizeof *w + n_path);
+    if (!w)
+        return adah_fail_memory(status, sizeof *w + n_path);
+    memcpy(w->path, path, n_path);
+    w->fd = fd;
+    void *p = mmap(NULL, n_bytes, PROT_READ, MAP_SHARED, fd, 0);
+    adah_code code = ADAH_OK;
+    if (p == MAP_FAILED) {
+        code = adah_fail_system(status, path, "cannot map");
+    } else if (!adah_guard_add(p, (n_bytes + page_bytes - 1) / page_bytes * page_bytes, &w->is_cut)) {
+        munmap(p, n_bytes);
+        code = adah_fail_memory(status, sizeof *w);
+    }
+    if (code == ADAH_OK)
+        *map = (adah_file_map){p, n_bytes, w};
+    else
+        adah_memory_free(w);
+    return code;
+}
+
 adah_code adah_file_open_map(const char *path, adah_file_map *map, adah_status *status) {
     *map = (adah_file_map){0};
     int fd = -1;
     size_t n_bytes = 0;
     ADAH_TRY(open_regular(path, &fd, &n_bytes, status));
-    adah_code code = ADAH_OK;
-    if (n_bytes) {
-        void *p = mmap(NULL, n_bytes, PROT_READ, MAP_SHARED, fd, 0);
-        if (p == MAP_FAILED)
-            code = adah_fail_system(status, path, "cannot map");
-        else
-            *map = (adah_file_map){p, n_bytes};
-    }
-    close(fd);
+    const adah_code code = n_bytes ? map_guarded(path, fd, n_bytes, map, status) : ADAH_OK;
+    if (!map->bytes)
+        close(fd);
     return code;
 }
 
+adah_code adah_file_check_map(const adah_file_map *map, adah_code code, adah_status *status) {
+    const adah_file_watch *w = map->watch;
+    struct stat info;
+    if (!w || (!atomic_load(&w->is_cut) && fstat(w->fd, &info) == 0 && (size_t)info.st_size >= map->n_bytes))
+        return code;
+    return adah_fail(status, ADAH_ERROR_IO, "%s: was cut off by another program while it was read, or the disk cannot read it", w->path);
+}
+
 void adah_file_close_map(adah_file_map *map) {
+    if (map->watch) {
+        adah_guard_remove(map->bytes);
+        close(map->watch->fd);
+        adah_memory_free(map->watch);
+    }
     if (map->bytes)
         munmap((void *)(uintptr_t)map->bytes, map->n_bytes);
     *map = (adah_file_map){0};

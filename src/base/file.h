@@ -10,10 +10,16 @@
 typedef struct adah_file_map {
     const uint8_t *bytes; /* NULL when n_bytes is 0 */
     size_t n_bytes;
+    struct adah_file_watch *watch; /* what adah_file_check_map asks; NULL: nothing */
 } adah_file_map;
 
-/* Maps a regular file read-only. Errors: ADAH_ERROR_IO with path and reason. */
+/* Maps a regular file read-only, under a guard (base/guard.h). Errors: ADAH_ERROR_IO with path and reason. A number that steers an
+ * access must be read once: another program may change the file at any moment. */
 adah_code adah_file_open_map(const char *path, adah_file_map *map, adah_status *status);
+/* After bytes were read, and before what was made of them is used: `code`, what that came to, unless the file has been cut off or
+ * cannot be read, so that some of the bytes may have been zeros; then ADAH_ERROR_IO, whose message takes the place of any other. Any
+ * thread; fine on a zeroed map. */
+adah_code adah_file_check_map(const adah_file_map *map, adah_code code, adah_status *status);
 void adah_file_close_map(adah_file_map *map); /* zeroes *map; fine on a zeroed one */
 
 /* Gives back the memory of what lies before `offset` in a map that is gone through from front to back; *n_released (at first 0)

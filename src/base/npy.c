@@ -217,7 +217,7 @@ adah_code adah_npy_open_array(const char *path, adah_npy_type type, int n_dims_m
                               adah_status *status) {
     adah_npy a = {0};
     ADAH_TRY(adah_file_open_map(path, &a.map, status));
-    adah_code code = read_array(path, type, n_dims_min, n_dims_max, &a, status);
+    adah_code code = adah_file_check_map(&a.map, read_array(path, type, n_dims_min, n_dims_max, &a, status), status);
     if (code != ADAH_OK)
         adah_npy_close(&a);
     else

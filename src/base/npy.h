@@ -19,7 +19,7 @@ typedef struct adah_npy {
     int n_dims;
     size_t dim[ADAH_NPY_DIMS_MAX];
     size_t n_rows, n_columns; /* dim[0]; the product of the others */
-    const void *items; /* uint8_t or float, row by row, inside the map */
+    const void *items; /* uint8_t or float, row by row, inside the map: adah_file_check_map after they were read */
     adah_file_map map;
 } adah_npy;
 

@@ -57,6 +57,7 @@ static adah_code check_bytes(const char *path, int *is_hdf5, adah_status *status
     }
     if (code == ADAH_OK && !(*is_hdf5 = memchr(map.bytes + 124, 2, 2) != NULL)) /* the version: 0x0200, not 0x0100 */
         code = check_chain(path, &map, status);
+    code = adah_file_check_map(&map, code, status);
     adah_file_close_map(&map);
     return code;
 }

@@ -167,6 +167,7 @@ static adah_code read_json(reading *r, const char *path, const char *const *keys
     for (size_t k = 0; code == ADAH_OK && keys[k]; k++)
         if (!(seen & 1u << k))
             code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: no list \"%s\"", path, keys[k]);
+    code = adah_file_check_map(&c.map, code, status);
     adah_file_close_map(&c.map);
     return code;
 }

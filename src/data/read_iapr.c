@@ -80,7 +80,7 @@ static adah_code read_words(reading *r, adah_status *status) {
         else
             r->word[r->n_words++] = (word){label, copy};
     }
-    adah_text_lines_close(&lines);
+    code = adah_text_lines_finish(&lines, code, status);
     if (r->n_words)
         qsort(r->word, r->n_words, sizeof *r->word, compare_words);
     return code;
@@ -108,7 +108,7 @@ static adah_code read_regions(reading *r, const char *folder, adah_status *statu
         else
             r->region[r->n_regions++] = (region){number[0], number[2]};
     }
-    adah_text_lines_close(&lines);
+    code = adah_text_lines_finish(&lines, code, status);
     if (r->n_regions)
         qsort(r->region, r->n_regions, sizeof *r->region, compare_regions);
     return code;

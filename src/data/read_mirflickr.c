@@ -46,8 +46,7 @@ static adah_code read_common_tags(reading *r, adah_status *status) {
     }
     if (code == ADAH_OK && r->tags.n == 0)
         code = adah_text_lines_fail(&lines, status, "no tag with a count of %d or more", COMMON_USES);
-    adah_text_lines_close(&lines);
-    return code;
+    return adah_text_lines_finish(&lines, code, status);
 }
 
 static void name_tags(char *name, size_t n_bytes, size_t picture) {
@@ -114,8 +113,7 @@ static adah_code read_class(reading *r, const char *folder, size_t k, adah_statu
             r->has[(number - 1) * r->classes.n + k] = 1;
         }
     }
-    adah_text_lines_close(&lines);
-    return code;
+    return adah_text_lines_finish(&lines, code, status);
 }
 
 static adah_code read_classes(reading *r, const char *folder, adah_status *status) {
@@ -157,8 +155,7 @@ static adah_code read_tags(const reading *r, size_t picture, adah_text *text, ad
                 adah_text_add_bytes(text, " ", 1);
             adah_text_add_bytes(text, lines.text, lines.n_bytes);
         }
-    adah_text_lines_close(&lines);
-    return text->failed ? adah_fail_memory(status, text->n_bytes) : ADAH_OK;
+    return adah_text_lines_finish(&lines, text->failed ? adah_fail_memory(status, text->n_bytes) : ADAH_OK, status);
 }
 
 static adah_code add_picture(reading *r, size_t picture, uint32_t *label, adah_status *status) {

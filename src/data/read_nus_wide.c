@@ -73,8 +73,7 @@ static adah_code read_names(const reading *r, const char *name, int are_paths, a
     }
     if (code == ADAH_OK && names->n == 0)
         code = adah_text_lines_fail(&lines, status, "the file is empty, expected names, one a line");
-    adah_text_lines_close(&lines);
-    return code;
+    return adah_text_lines_finish(&lines, code, status);
 }
 
 static adah_code fail_count(const adah_text_lines *lines, size_t n_expected, const char *what, adah_status *status) {
@@ -100,8 +99,7 @@ static adah_code read_concept(reading *r, size_t k, adah_status *status) {
         n += lines.n_bytes > 0; /* empty lines at the end do no harm */
     if (code == ADAH_OK && n != r->pictures.n)
         code = fail_count(&lines, r->pictures.n, "as many as there are pictures", status);
-    adah_text_lines_close(&lines);
-    return code;
+    return adah_text_lines_finish(&lines, code, status);
 }
 
 /* The most frequent concepts become labels, in the order of the list; of equal ones the first of the list. */
@@ -220,8 +218,7 @@ static adah_code add_pictures(reading *r, adah_status *status) {
         code = fail_count(&lines, r->pictures.n, "as many as there are pictures", status);
     adah_text_free(&text);
     adah_memory_free(label);
-    adah_text_lines_close(&lines);
-    return code;
+    return adah_text_lines_finish(&lines, code, status);
 }
 
 static adah_code read_all(reading *r, adah_status *status) {

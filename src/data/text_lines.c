@@ -28,7 +28,7 @@ adah_code adah_text_lines_open(const char *folder, const char *name, adah_text_l
         return adah_fail_memory(status, strlen(folder) + strlen(name) + 2);
     adah_code code = adah_file_open_map(lines->path, &lines->map, status);
     if (code == ADAH_OK)
-        code = refuse_nul(lines, status);
+        code = adah_file_check_map(&lines->map, refuse_nul(lines, status), status);
     if (code != ADAH_OK)
         adah_text_lines_close(lines);
     return code;
@@ -38,6 +38,12 @@ void adah_text_lines_close(adah_text_lines *lines) {
     adah_file_close_map(&lines->map);
     adah_memory_free(lines->path);
     *lines = (adah_text_lines){0};
+}
+
+adah_code adah_text_lines_finish(adah_text_lines *lines, adah_code code, adah_status *status) {
+    code = adah_file_check_map(&lines->map, code, status);
+    adah_text_lines_close(lines);
+    return code;
 }
 
 static int is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }

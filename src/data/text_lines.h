@@ -17,6 +17,8 @@ typedef struct adah_text_lines {
 adah_code adah_text_lines_open(const char *folder, const char *name, adah_text_lines *lines, adah_status *status);
 void adah_text_lines_close(adah_text_lines *lines); /* zeroes it; fine on a zeroed one */
 int adah_text_lines_next(adah_text_lines *lines);   /* 0: there are no more */
+/* Closes it after reading, which came to `code`: returns that, or the error that the file was cut off meanwhile. */
+adah_code adah_text_lines_finish(adah_text_lines *lines, adah_code code, adah_status *status);
 
 /* The next word of the current line (blanks and tabs separate) from *offset on; 0: there are no more. */
 int adah_text_lines_word(const adah_text_lines *lines, size_t *offset, const char **word, size_t *n_bytes);

@@ -179,6 +179,7 @@ static adah_code read_npy(const char *path, adah_faiss_codes *c, adah_status *st
         code = adah_fail_memory(status, c->n * array.n_columns);
     else if (c->n)
         memcpy(c->codes, array.items, c->n * array.n_columns);
+    code = adah_file_check_map(&array.map, code, status);
     adah_npy_close(&array);
     return code == ADAH_OK ? read_ids(path, c, status) : code;
 }

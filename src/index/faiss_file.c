@@ -361,6 +361,7 @@ adah_code adah_faiss_read(const char *path, adah_faiss_codes *codes, adah_status
         source s = {path, map.bytes, map.bytes + map.n_bytes, map.n_bytes};
         code = read_index(&s, &read, status);
     }
+    code = adah_file_check_map(&map, code, status);
     adah_file_close_map(&map);
     if (code == ADAH_OK)
         *codes = read;

@@ -163,7 +163,7 @@ static adah_code map_file(adah_collection *c, uint64_t n_bytes, adah_status *sta
         munmap(p, n_mapped);
         return adah_fail_memory(status, sizeof(adah_file_map));
     }
-    c->maps[c->n_maps++] = (adah_file_map){p, n_mapped};
+    c->maps[c->n_maps++] = (adah_file_map){p, n_mapped, NULL}; /* guarded above, and asked by adah_index_check */
     return ADAH_OK;
 }
 

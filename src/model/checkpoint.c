@@ -88,6 +88,7 @@ static adah_code check_sum(const char *path, const adah_safetensors *file, adah_
         const adah_safetensor *t = adah_safetensors_at(file, i);
         sum = add_to_sum(sum, t->name, t->bytes, t->n_bytes);
     }
+    ADAH_TRY(adah_file_check_map(adah_safetensors_map(file), ADAH_OK, status));
     if (!history || !said || strtoull(said, NULL, 16) != sum)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its contents do not match its checksum; train without "
                          "--resume", path);
@@ -124,6 +125,7 @@ adah_code adah_checkpoint_read(const char *path, adah_checkpoint *c, adah_status
             c->history = copy;
         }
     }
+    code = adah_file_check_map(adah_safetensors_map(file), code, status);
     adah_safetensors_close(file);
     return code;
 }

@@ -28,6 +28,11 @@ void adah_float_item(const adah_float_rows *rows, adah_side_input input, size_t 
             x[c * n_tokens + p] = scale * from[p * n_channels + c];
 }
 
+adah_code adah_pair_set_check(const adah_pair_set *set, adah_status *status) {
+    ADAH_TRY(adah_file_check_map(&set->image_file, ADAH_OK, status));
+    return adah_file_check_map(&set->text_file, ADAH_OK, status);
+}
+
 typedef struct float_pass {
     const adah_float_rows *rows;
     adah_side_input input;
@@ -163,7 +168,9 @@ adah_code adah_pair_set_encode(const adah_pair_set *set, const adah_config *conf
             adah_pair_set_images(set, config, items + done, m, n_batch, adah_node_value(net->image.input));
         if (text_codes)
             adah_pair_set_texts(set, items + done, m, n_batch, adah_node_value(net->text.input));
-        code = adah_graph_forward(net->graph, status);
+        code = adah_pair_set_check(set, status);
+        if (code == ADAH_OK)
+            code = adah_graph_forward(net->graph, status);
         if (code == ADAH_OK && image_codes)
             memcpy(image_codes + done * q, adah_node_value(net->image.code), m * q * sizeof(float));
         if (code == ADAH_OK && text_codes)

@@ -2,6 +2,7 @@
 #ifndef ADAH_MODEL_PAIR_SET_H
 #define ADAH_MODEL_PAIR_SET_H
 
+#include "base/file.h"
 #include "model/network.h"
 
 /* Items given as floats, one after another. */
@@ -17,6 +18,7 @@ typedef struct adah_pair_set {
     adah_side_input image, text; /* what they are given as */
     adah_float_rows image_float, text_float; /* MAP, TOKENS, VECTOR */
     const uint8_t *image_rgb;    /* PIXELS: n * S * S * 3 bytes; normalised in the style of the configuration */
+    adah_file_map image_file, text_file; /* where the values above lie, to be asked after they were read; zeroed: in memory */
     const uint8_t *has_image;    /* n, 1 where there is an image; NULL: all have one */
     const uint32_t *word;        /* WORDS: those of text i: word[word_start[i] .. word_start[i + 1] - 1], ascending */
     const size_t *word_start;    /* n + 1 */
@@ -32,6 +34,8 @@ typedef struct adah_pair_set {
 static inline int adah_pair_set_has_image(const adah_pair_set *set, size_t i) {
     return !set->has_image || set->has_image[i];
 }
+/* After values were read: ADAH_ERROR_IO when a file that they lie in has been cut off, so that some may have been zeros. */
+adah_code adah_pair_set_check(const adah_pair_set *set, adah_status *status);
 /* Writes the images of the n items into x, shaped as the network's input; rows beyond n are zeroed. Parallel. */
 void adah_pair_set_images(const adah_pair_set *set, const adah_config *config, const size_t *items, size_t n,
                           size_t n_batch, float *x);

@@ -437,6 +437,7 @@ static adah_code run_epoch(trainer *r, adah_status *status) {
     adah_random_permutation(&random, n_pairs(r), r->order);
     while (s->step < (double)n_steps(r)) {
         begin_batch(r);
+        ADAH_TRY(adah_pair_set_check(r->t->set, status)); /* before anything is learned from it */
         if (r->rival) {
             ADAH_TRY(step_rival(r, status));
         } else {

@@ -192,7 +192,7 @@ adah_code adah_safetensors_open(const char *path, adah_safetensors **file, adah_
     if (code == ADAH_OK)
         code = adah_file_open_map(path, &f->map, status);
     if (code == ADAH_OK)
-        code = read_header(f, status);
+        code = adah_file_check_map(&f->map, read_header(f, status), status);
     if (code != ADAH_OK) {
         adah_safetensors_close(f);
         return code;
@@ -212,6 +212,8 @@ void adah_safetensors_close(adah_safetensors *f) {
     adah_memory_free(f->dims);
     adah_memory_free(f);
 }
+
+const adah_file_map *adah_safetensors_map(const adah_safetensors *f) { return &f->map; }
 
 size_t adah_safetensors_count(const adah_safetensors *f) { return f->n; }
 
@@ -288,7 +290,7 @@ adah_code adah_safetensors_read(const adah_safetensors *f, const char *name, ada
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: tensor '%s' has type %s, expected F32, F16 or BF16",
                          f->path, name, t->type);
     }
-    return ADAH_OK;
+    return adah_file_check_map(&f->map, ADAH_OK, status);
 }
 
 /* ---------------------------------------------------------------- writing */

@@ -6,6 +6,7 @@
 #ifndef ADAH_NN_SAFETENSORS_H
 #define ADAH_NN_SAFETENSORS_H
 
+#include "base/file.h"
 #include "nn/tensor.h"
 
 typedef struct adah_safetensors adah_safetensors;
@@ -15,7 +16,7 @@ typedef struct adah_safetensor {
     const char *type;    /* "F32", "U8", "I64", ... */
     int n_dims;          /* as in the file, may exceed 4 */
     const size_t *dim;
-    const uint8_t *bytes; /* into the mapped file */
+    const uint8_t *bytes; /* into the mapped file: adah_safetensors_map */
     size_t n_bytes;
 } adah_safetensor;
 
@@ -25,6 +26,8 @@ void adah_safetensors_close(adah_safetensors *file);
 size_t adah_safetensors_count(const adah_safetensors *file);
 const adah_safetensor *adah_safetensors_at(const adah_safetensors *file, size_t i); /* NULL: i too large */
 const adah_safetensor *adah_safetensors_find(const adah_safetensors *file, const char *name); /* NULL: none */
+/* Who reads the bytes of tensors asks it afterwards (adah_file_check_map). */
+const adah_file_map *adah_safetensors_map(const adah_safetensors *file);
 /* A value of __metadata__, NULL when absent. */
 const char *adah_safetensors_metadata(const adah_safetensors *file, const char *key);
 /* Copies an F32, F16 or BF16 tensor of exactly this shape into out; the error (MISMATCH) names file, tensor, found

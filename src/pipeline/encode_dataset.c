@@ -183,6 +183,10 @@ static adah_code read_code_files(const char *prefix, adah_codes *out, adah_statu
     if (code == ADAH_OK && out->n) {
         memcpy(out->image, array[0].items, out->n * out->n_bits / 8);
         memcpy(out->text, array[1].items, out->n * out->n_bits / 8);
+        for (int m = 0; m < 2; m++)
+            code = adah_file_check_map(&array[m].map, code, status);
+        if (code != ADAH_OK)
+            adah_codes_free(out);
     }
     adah_npy_close(&array[0]);
     adah_npy_close(&array[1]);

@@ -224,6 +224,10 @@ adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, ad
             snprintf(c.reasons, sizeof c.reasons, "%s", source->store->missing);
         }
         code = encode_sides(source, has_image, unknown, progress, &c, times, n_threads, status);
+        const adah_file_map maps[3] = {adah_feature_array_map(&source->arrays->image), adah_feature_array_map(&source->arrays->text),
+                                       source->store->map};
+        for (int i = 0; i < 3; i++)
+            code = adah_file_check_map(&maps[i], code, status);
     }
     if (code == ADAH_OK) {
         close_up(&c, has_image, unknown);

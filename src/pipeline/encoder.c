@@ -145,6 +145,8 @@ static adah_code encode_row(adah_encoder *e, const adah_feature_array *array, co
     ADAH_TRY(make_network(e, modality, network, status));
     adah_side *side = modality == ADAH_IMAGE ? &(*network)->image : &(*network)->text;
     adah_float_item(&array->rows, array->input, record, adah_node_value(side->input));
+    const adah_file_map map = adah_feature_array_map(array);
+    ADAH_TRY(adah_file_check_map(&map, ADAH_OK, status));
     ADAH_TRY(adah_graph_forward((*network)->graph, status));
     pack(e, side, code);
     return ADAH_OK;

@@ -239,14 +239,17 @@ static adah_code same_file(const char *folder, const char *other_folder, const c
     char *path = adah_file_join(folder, name), *other_path = adah_file_join(other_folder, name);
     adah_file_map map = {0}, other = {0};
     adah_code code = path && other_path ? ADAH_OK : adah_fail_memory(status, strlen(name));
-    *is_same = code == ADAH_OK && adah_file_open_map(path, &map, NULL) == ADAH_OK &&
-               adah_file_open_map(other_path, &other, NULL) == ADAH_OK && map.n_bytes > 0 &&
-               map.n_bytes == other.n_bytes && !memcmp(map.bytes, other.bytes, map.n_bytes);
+    if (code == ADAH_OK)
+        code = adah_file_open_map(path, &map, NULL);
+    if (code == ADAH_OK)
+        code = adah_file_open_map(other_path, &other, NULL);
+    *is_same = code == ADAH_OK && map.n_bytes > 0 && map.n_bytes == other.n_bytes && !memcmp(map.bytes, other.bytes, map.n_bytes);
+    *is_same = adah_file_check_map(&map, ADAH_OK, NULL) == ADAH_OK && adah_file_check_map(&other, ADAH_OK, NULL) == ADAH_OK && *is_same;
     adah_file_close_map(&map);
     adah_file_close_map(&other);
     adah_memory_free(path);
     adah_memory_free(other_path);
-    return code;
+    return code == ADAH_ERROR_MEMORY ? adah_fail_memory(status, strlen(name)) : ADAH_OK;
 }
 
 /* Numbers the image files of a data set as its records. */

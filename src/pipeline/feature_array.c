@@ -66,6 +66,10 @@ static adah_code open_tensor(adah_feature_array *a, adah_modality side, adah_sha
     return adah_safetensors_read(a->tensors, t->name, *shape, a->converted, status);
 }
 
+adah_file_map adah_feature_array_map(const adah_feature_array *a) {
+    return a->tensors && !a->converted ? *adah_safetensors_map(a->tensors) : a->npy.map;
+}
+
 /* ---------------------------------------------------------------- one array */
 
 /* Finds the side's file; a->path stays NULL when there is none. */
@@ -158,14 +162,16 @@ adah_code adah_feature_array_check(const adah_feature_array *array, const adah_d
     const uint8_t *bad = memchr(pass.is_bad, 1, n);
     const size_t record = bad ? first + (size_t)(bad - pass.is_bad) : 0;
     adah_memory_free(pass.is_bad);
+    const adah_file_map map = adah_feature_array_map(array);
+    ADAH_TRY(adah_file_check_map(&map, ADAH_OK, status));
     if (!bad)
         return ADAH_OK;
     const float *x = item_of(array, record);
-    while (fabsf(*x) <= FLT_MAX)
-        x++;
+    size_t k = 0;
+    while (k + 1 < adah_shape_count(array->input.item) && fabsf(x[k]) <= FLT_MAX) /* another program may have changed it since */
+        k++;
     return adah_fail(status, ADAH_ERROR_FORMAT, "%s: row %zu (%s), value %zu is %g, expected finite values", array->path,
-                     array->row[record], adah_dataset_record(dataset, record)->file_name,
-                     (size_t)(x - item_of(array, record)), (double)*x);
+                     array->row[record], adah_dataset_record(dataset, record)->file_name, k, (double)x[k]);
 }
 
 float adah_feature_array_measure(const adah_feature_array *array, const adah_dataset *dataset) {

@@ -36,6 +36,9 @@ adah_code adah_feature_arrays_open_for(const adah_model_state *model, const adah
                                        adah_status *status);
 void adah_feature_arrays_close(adah_feature_arrays *arrays); /* zeroes it; fine on a zeroed one */
 
+/* The map that the values lie in, zeroed when they are in memory. Who reads them asks it afterwards (adah_file_check_map). */
+adah_file_map adah_feature_array_map(const adah_feature_array *array);
+
 /* Every value of these records finite? */
 adah_code adah_feature_array_check(const adah_feature_array *array, const adah_dataset *dataset, size_t first, size_t n,
                                    adah_status *status);

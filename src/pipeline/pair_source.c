@@ -156,10 +156,12 @@ static void set_images(adah_pair_set *set, const adah_feature_arrays *arrays, co
     if (arrays && arrays->image.input.kind != ADAH_INPUT_NONE) {
         set->image = arrays->image.input;
         set->image_float = arrays->image.rows;
+        set->image_file = adah_feature_array_map(&arrays->image);
     } else if (store) {
         set->image = (adah_side_input){store->input, store->item};
         set->image_float = store->rows;
         set->image_rgb = store->rgb;
+        set->image_file = store->map;
         set->has_image = store->has_image;
     }
 }
@@ -169,6 +171,7 @@ static adah_code set_texts(adah_pair_source *s, const adah_dataset *dataset, con
     if (arrays && arrays->text.input.kind != ADAH_INPUT_NONE) {
         s->set.text = arrays->text.input;
         s->set.text_float = arrays->text.rows;
+        s->set.text_file = adah_feature_array_map(&arrays->text);
     } else if (vocabulary) {
         lists words;
         ADAH_TRY(look_up_words(dataset, vocabulary, NULL, &words, status));

@@ -407,7 +407,9 @@ static adah_code learn(job *j, adah_status *status) {
     adah_code (*const train)(const adah_training *, adah_parameters *, char **, adah_status *) =
         adah_config_is_shallow(c) ? adah_train_shallow : adah_train_parameters;
     ADAH_TRY(train(&training, &j->state.parameters, &history, status));
-    adah_code code = record_training(j, history, status);
+    adah_code code = adah_pair_set_check(set, status);
+    if (code == ADAH_OK)
+        code = record_training(j, history, status);
     adah_memory_free(history);
     if (code == ADAH_OK)
         code = adah_model_state_write(j->model_path, &j->state, status);
@@ -432,6 +434,7 @@ static adah_code run(job *j, adah_status *status) {
                                      status));
     ADAH_TRY(split(j, status));
     ADAH_TRY(fingerprint(j, status));
+    ADAH_TRY(adah_pair_set_check(&j->source.set, status)); /* it is of what is there */
     return already_done(j) ? ADAH_OK : learn(j, status);
 }
 

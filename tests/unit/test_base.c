@@ -327,6 +327,53 @@ static void test_a_map_outlives_the_file_it_shows(void **state) {
     adah_file_close_map(&map);
 }
 
+static void expect_cut(const adah_file_map *map, adah_code before) {
+    adah_status status = {0};
+    assert_int_equal(adah_file_check_map(map, before, &status), ADAH_ERROR_IO);
+    assert_int_equal(status.code, ADAH_ERROR_IO);
+    assert_non_null(strstr(status.message, path));
+    assert_non_null(strstr(status.message, "was cut off by another program while it was read"));
+}
+
+/* Zeros are read, and told of: of pages that are gone, and of the rest of the last one, which no signal tells of. */
+static void test_a_map_tells_that_its_file_was_cut_off(void **state) {
+    (void)state;
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE), n = 3 * page + 100;
+    uint8_t *ones = malloc(n);
+    adah_file_map map, copy;
+    assert_non_null(ones);
+    memset(ones, 1, n);
+    for (int whole_pages = 0; whole_pages < 2; whole_pages++) {
+        assert_int_equal(adah_file_publish(path, ones, n, NULL), ADAH_OK);
+        assert_int_equal(adah_file_open_map(path, &map, NULL), ADAH_OK);
+        assert_int_equal(adah_file_check_map(&map, ADAH_OK, NULL), ADAH_OK);
+        assert_int_equal(adah_file_check_map(&map, ADAH_ERROR_FORMAT, NULL), ADAH_ERROR_FORMAT);
+        copy = map; /* asks the same */
+        assert_int_equal(truncate(path, (off_t)(whole_pages ? page : n - 1)), 0);
+        const volatile uint8_t *bytes = map.bytes;
+        assert_int_equal(bytes[n - 1], 0);
+        assert_int_equal(bytes[page - 1], 1);
+        expect_cut(&map, ADAH_OK);
+        expect_cut(&copy, ADAH_ERROR_FORMAT);
+        if (whole_pages) { /* that the file grows again helps no more */
+            assert_int_equal(truncate(path, (off_t)n), 0);
+            expect_cut(&map, ADAH_OK);
+        }
+        adah_file_close_map(&map);
+        assert_int_equal(adah_file_check_map(&map, ADAH_OK, NULL), ADAH_OK);
+    }
+    /* What replaces the file, lengthens it or removes it does no harm. */
+    assert_int_equal(adah_file_publish(path, ones, n, NULL), ADAH_OK);
+    assert_int_equal(adah_file_open_map(path, &map, NULL), ADAH_OK);
+    assert_int_equal(truncate(path, (off_t)(n + page)), 0);
+    assert_int_equal(adah_file_publish(path, "short", 5, NULL), ADAH_OK);
+    assert_int_equal(unlink(path), 0);
+    assert_memory_equal(map.bytes, ones, n);
+    assert_int_equal(adah_file_check_map(&map, ADAH_OK, NULL), ADAH_OK);
+    adah_file_close_map(&map);
+    free(ones);
+}
+
 /* Puts of all sizes around the buffer of the writer, then two patches. */
 static void test_a_writer_puts_and_patches(void **state) {
     (void)state;
@@ -521,6 +568,7 @@ int main(void) {
         cmocka_unit_test(test_a_parallel_loop_visits_every_index_once),
         cmocka_unit_test_setup_teardown(test_publishing_replaces_the_whole_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_map_outlives_the_file_it_shows, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_map_tells_that_its_file_was_cut_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_writer_puts_and_patches, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_aborted_writer_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_new_file_follows_the_umask, set_up, tear_down),

@@ -9,6 +9,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -83,6 +85,33 @@ static void assert_rows(const adah_feature_array *a, adah_input_kind kind, adah_
         assert_int_equal(adah_dataset_record(dataset, i)->row, row[i]);
         assert_memory_equal(a->rows.value + a->rows.row[i] * n, values + row[i] * n, n * sizeof(float));
     }
+}
+
+/* Cut off between opening and looking at the values: zeros are finite, but they are not the file's. */
+static void test_cut_off_while_open(void **state) {
+    (void)state;
+    static const char *const name[2] = {"image.npy", "image.safetensors"};
+    for (int k = 0; k < 2; k++)
+        for (int all = 0; all < 2; all++) {
+            char path[512];
+            TEMPORARY_PATH(folder, name[k], path);
+            const adah_safetensors_item item = {"image", "F32", ADAH_SHAPE2(N, 24), values, sizeof values};
+            if (k)
+                put_tensors(name[k], &item, 1);
+            else
+                put(name[k], ADAH_SHAPE2(N, 24));
+            adah_feature_arrays a = open_arrays();
+            assert_int_equal(adah_feature_array_check(&a.image, dataset, 0, 3, NULL), ADAH_OK);
+            struct stat info;
+            assert_int_equal(stat(path, &info), 0);
+            assert_int_equal(truncate(path, all ? 0 : info.st_size - 20), 0);
+            adah_status status = {0};
+            assert_int_equal(adah_feature_array_check(&a.image, dataset, 0, 3, &status), ADAH_ERROR_IO);
+            assert_non_null(strstr(status.message, name[k]));
+            assert_non_null(strstr(status.message, "was cut off by another program"));
+            adah_feature_arrays_close(&a);
+            drop(name[k]);
+        }
 }
 
 static void test_shapes(void **state) {
@@ -266,6 +295,7 @@ static void test_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_shapes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cut_off_while_open, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_tensors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_faults, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_values_that_are_not_finite, set_up, tear_down),

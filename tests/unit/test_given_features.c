@@ -274,6 +274,77 @@ static void test_resume_looks_at_the_features(void **state) {
     adah_dataset_close(dataset);
 }
 
+/* ---------------------------------------------------------------- cut off by another program */
+
+static const char *cut_path, *cut_stage;
+static int is_cut; /* by cut_off */
+
+/* Empties the file at the stage's first report, or the first of a result. */
+static int cut_off(void *wants_result, const adah_progress_event *event) {
+    if (!is_cut && !strcmp(event->stage, cut_stage) && (!wants_result || event->is_result))
+        is_cut = truncate(cut_path, 0) == 0;
+    return 0;
+}
+
+static void expect_cut(adah_code code, const adah_status *status, const char *name) {
+    assert_int_equal(is_cut, 1);
+    if (code != ADAH_ERROR_IO || !strstr(status->message, name) || !strstr(status->message, "was cut off by another program"))
+        fail_msg("%s, \"%s\"", adah_code_name(code), status->message);
+    is_cut = 0;
+}
+
+static void put_both_sides(void) {
+    put_side("image.npy", ADAH_INPUT_MAP, image, 1, 1);
+    put_side("text.npy", ADAH_INPUT_TOKENS, text, 1, 2);
+}
+
+/* The model's checksum; the file is removed. */
+static void take_model(char id[33]) {
+    adah_model *model = open_model();
+    snprintf(id, 33, "%s", adah_model_id(model));
+    adah_model_close(model);
+    assert_int_equal(unlink(model_path), 0);
+}
+
+/* An array that is cut off between two epochs, or between the texts and the images of an encoding: no model and no codes of zeros,
+ * and the checkpoint is still good when the array is there again. */
+static void test_arrays_that_are_cut_off(void **state) {
+    (void)state;
+    static const char *const name[2] = {"image.npy", "text.npy"};
+    char path[512], id[33], resumed_id[33];
+    int any;
+    adah_status status = {0};
+    put_metadata();
+    put_both_sides();
+    options.checkpoint_seconds = 0;
+    options.n_epochs = 3;
+    options.resume = 1;
+    adah_dataset *dataset = open_data(folder.path);
+    train(dataset, model_path);
+    take_model(id);
+    for (int side = 0; side < 2; side++) {
+        TEMPORARY_PATH(folder, name[side], path);
+        cut_path = path;
+        cut_stage = "training";
+        const adah_code code = adah_train(dataset, model_path, &options, (adah_progress){cut_off, &any}, NULL, &status);
+        expect_cut(code, &status, name[side]);
+        assert_int_not_equal(access(model_path, F_OK), 0);
+        put_both_sides();
+        train(dataset, model_path);
+        take_model(resumed_id);
+        assert_string_equal(resumed_id, id);
+    }
+    train(dataset, model_path);
+    adah_model *model = open_model();
+    adah_codes codes;
+    TEMPORARY_PATH(folder, "image.npy", path);
+    cut_stage = "encoding texts";
+    const adah_code code = adah_encode_dataset(model, dataset, NULL, (adah_progress){cut_off, NULL}, &codes, &status);
+    expect_cut(code, &status, "image.npy");
+    adah_model_close(model);
+    adah_dataset_close(dataset);
+}
+
 /* Every allocation of a training and of an encoding fails once: told, nothing leaked (the sanitizers look), nothing written. */
 static void test_memory(void **state) {
     (void)state;
@@ -333,24 +404,69 @@ static void put_weights(const char *path, const adah_config *config) {
     adah_parameters_free(&p);
 }
 
-/* The maps of the one cache file, behind its header of 64 bytes. */
-static float *read_cached_maps(const char *cache) {
+/* The name of the one cache file. */
+static void find_cache_file(const char *cache, char name[256]) {
     DIR *d = opendir(cache);
-    float *maps = NULL;
+    int n = 0;
     assert_non_null(d);
     for (struct dirent *e; (e = readdir(d));)
         if (strstr(e->d_name, ".images")) {
-            size_t n_bytes;
-            assert_null(maps);
-            char *bytes = data_folder_read(cache, e->d_name, &n_bytes);
-            maps = malloc(n_bytes);
-            assert_non_null(maps);
-            memcpy(maps, bytes + 64, n_bytes - 64);
-            free(bytes);
+            snprintf(name, 256, "%s", e->d_name);
+            n++;
         }
     closedir(d);
+    assert_int_equal(n, 1);
+}
+
+/* Its maps, behind its header of 64 bytes. */
+static float *read_cached_maps(const char *cache) {
+    char name[256];
+    size_t n_bytes;
+    find_cache_file(cache, name);
+    char *bytes = data_folder_read(cache, name, &n_bytes);
+    float *maps = malloc(n_bytes);
     assert_non_null(maps);
+    memcpy(maps, bytes + 64, n_bytes - 64);
+    free(bytes);
     return maps;
+}
+
+/* The same of the cache; a later training makes it anew. */
+static void test_a_cache_that_is_cut_off(void **state) {
+    (void)state;
+    static const char *const small[] = {"n_side=16", "finetune=1", "n_batch=16", "n_image_hidden=24", "validation_share=0"};
+    char scenes[512], cache[512], name[256], path[800];
+    TEMPORARY_PATH(folder, "scenes", scenes);
+    TEMPORARY_PATH(folder, "cache", cache);
+    const adah_synth_options synth = {.n_scenes = 60, .n_side = 16, .query_share = 0.1, .seed = 3};
+    assert_int_equal(adah_synth_write(scenes, &synth, NULL), ADAH_OK);
+    options.settings = small;
+    options.n_settings = sizeof small / sizeof *small;
+    options.n_epochs = 3;
+    options.checkpoint_seconds = 1e9;
+    options.cache_folder = cache;
+    options.backbone = "small";
+    adah_dataset *dataset = open_data(scenes);
+    train(dataset, model_path);
+    assert_int_equal(unlink(model_path), 0);
+    find_cache_file(cache, name);
+    snprintf(path, sizeof path, "%s/%s", cache, name);
+    cut_path = path;
+    cut_stage = "training";
+    int any;
+    adah_status status = {0};
+    const adah_code code = adah_train(dataset, model_path, &options, (adah_progress){cut_off, &any}, NULL, &status);
+    expect_cut(code, &status, name);
+    assert_int_not_equal(access(model_path, F_OK), 0);
+    train(dataset, model_path);
+    adah_model *model = open_model();
+    adah_encode_options encoding = ADAH_ENCODE_OPTIONS_INIT;
+    encoding.cache_folder = cache;
+    adah_codes codes;
+    cut_stage = "encoding texts";
+    expect_cut(adah_encode_dataset(model, dataset, &encoding, (adah_progress){cut_off, NULL}, &codes, &status), &status, name);
+    adah_model_close(model);
+    adah_dataset_close(dataset);
 }
 
 static void test_given_maps_teach_what_cached_maps_teach(void **state) {
@@ -410,7 +526,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_every_shape, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_does_not_go_together, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_resume_looks_at_the_features, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_arrays_that_are_cut_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_cache_that_is_cut_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_given_maps_teach_what_cached_maps_teach, set_up, tear_down),
     };
     if (access("/dev/shm", W_OK) == 0)

@@ -9,12 +9,17 @@
 #include "nn/safetensors.h"
 #include "pipeline/model.h"
 
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -56,16 +61,16 @@ static int free_vocabulary(void **state) {
     return 0;
 }
 
-/* A model of vectors with a few hundred weights. */
-static adah_model_state make_state(void) {
+/* A model of vectors. */
+static adah_model_state make_state_of(int n_text_hidden, int n_text_feature) {
     adah_model_state s = {.image = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(D)},
                           .text = adah_input_words(adah_vocabulary_size(vocabulary)),
                           .vocabulary = adah_vocabulary_json(vocabulary),
                           .training = adah_memory_text("{\"history\":[{\"epoch\":1}],\"data\":\"ff\"}")};
     assert_int_equal(adah_config_preset("default", "small", &s.config, NULL), ADAH_OK);
     s.config.n_bits = 16;
-    s.config.n_text_hidden = 6;
-    s.config.n_text_feature = 7;
+    s.config.n_text_hidden = n_text_hidden;
+    s.config.n_text_feature = n_text_feature;
     s.config.rate = 0.1f / 3;
     s.config.feature_scale = 0.123456789f;
     s.config.seed = 77;
@@ -79,6 +84,9 @@ static adah_model_state make_state(void) {
     adah_network_free(net);
     return s;
 }
+
+/* With a few hundred weights. */
+static adah_model_state make_state(void) { return make_state_of(6, 7); }
 
 static void write_state(const char *to, adah_model_state *s) {
     adah_status status = {0};
@@ -622,6 +630,56 @@ static void test_rivals_are_not_shortened(void **state) {
     }
 }
 
+/* ---------------------------------------------------------------- while another program writes it */
+
+static atomic_int is_opened; /* often enough */
+
+/* As cp: the file is emptied and filled anew, again and again. */
+static void *copy_over(void *bytes_of_file) {
+    const char *bytes = bytes_of_file;
+    const int fd = open(path, O_WRONLY | O_CLOEXEC);
+    struct stat info;
+    int is_well = fd >= 0 && fstat(fd, &info) == 0;
+    for (int k = 0; is_well && !atomic_load(&is_opened); k++) {
+        is_well = ftruncate(fd, k % 2 ? info.st_size / 2 : 0) == 0 && pwrite(fd, bytes, (size_t)info.st_size, 0) == info.st_size;
+        for (int i = 0; i < 4; i++) /* whole for a while, too */
+            sched_yield();
+    }
+    if (fd >= 0)
+        close(fd);
+    return is_well ? bytes_of_file : NULL;
+}
+
+/* What opens is the model, whole; everything else is told. */
+static void test_copied_over_while_it_is_opened(void **state) {
+    (void)state;
+    enum { N_CUT = 10, N_OPENED_MAX = 20000 };
+    adah_model_state s = make_state_of(1000, 300); /* large enough to be met half-read */
+    write_state(path, &s);
+    size_t n;
+    char *bytes = data_folder_read(folder.path, "a.adah", &n);
+    pthread_t writer;
+    void *is_well;
+    atomic_store(&is_opened, 0);
+    assert_int_equal(pthread_create(&writer, NULL, copy_over, bytes), 0);
+    int n_cut = 0, n_opened = 0, n_strange = 0;
+    for (; n_cut < N_CUT && n_opened < N_OPENED_MAX; n_opened++) {
+        adah_model_state read = {0};
+        adah_status status = {0};
+        const adah_code code = adah_model_state_read(path, &read, &status);
+        n_cut += code == ADAH_ERROR_IO && strstr(status.message, "was cut off");
+        n_strange += code == ADAH_OK ? strcmp(read.id, s.id) != 0 : !strstr(status.message, path);
+        adah_model_state_free(&read);
+    }
+    atomic_store(&is_opened, 1);
+    assert_int_equal(pthread_join(writer, &is_well), 0);
+    assert_non_null(is_well);
+    assert_int_equal(n_strange, 0);
+    print_message("%d of %d were cut off while they were read\n", n_cut, n_opened);
+    free(bytes);
+    adah_model_state_free(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_round_trip, set_up, tear_down),
@@ -640,6 +698,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_too_many_tensors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_shortening, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rivals_are_not_shortened, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_copied_over_while_it_is_opened, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, make_vocabulary, free_vocabulary);
 }

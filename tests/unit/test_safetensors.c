@@ -336,6 +336,29 @@ static void test_faults(void **state) {
     free(w);
 }
 
+/* Between opening and reading another program cuts the file off: inside its tensor, or altogether. */
+static void test_cut_off_while_open(void **state) {
+    (void)state;
+    enum { N = 5000 }; /* several pages */
+    static float values[N], out[N];
+    for (size_t i = 0; i < N; i++)
+        values[i] = (float)i + 1;
+    const adah_shape shape = ADAH_SHAPE1(N);
+    const adah_safetensors_item item = {"t", "F32", shape, values, sizeof values};
+    for (int all = 0; all < 2; all++) {
+        adah_status status = {0};
+        assert_int_equal(adah_safetensors_write(path, &item, 1, NULL, 0, NULL), ADAH_OK);
+        adah_safetensors *f = open_file();
+        assert_int_equal(adah_safetensors_read(f, "t", shape, out, &status), ADAH_OK);
+        assert_memory_equal(out, values, sizeof out);
+        assert_int_equal(truncate(path, all ? 0 : N * 4 / 2), 0);
+        assert_int_equal(adah_safetensors_read(f, "t", shape, out, &status), ADAH_ERROR_IO);
+        assert_non_null(strstr(status.message, path));
+        assert_non_null(strstr(status.message, "was cut off by another program"));
+        adah_safetensors_close(f);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_read_by_hand, set_up, tear_down),
@@ -344,6 +367,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_damage, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused_items, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_faults, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_cut_off_while_open, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
