@@ -111,12 +111,18 @@ static adah_code delete_listed(adah_index_writer *w, const char *path, uint64_t 
     }
     adah_code done = ADAH_OK;
     for (size_t n_line = 1; done == ADAH_OK && fgets(line, sizeof line, file); n_line++) {
-        line[strcspn(line, "\r\n")] = '\0';
-        if (line[0] == '\0')
+        const size_t n_text = strcspn(line, "\r\n");
+        const int is_empty = n_text == 0 && line[0]; /* without a NUL, which no list has */
+        line[n_text] = '\0';
+        if (is_empty)
             continue;
         snprintf(where, sizeof where, "%.400s:%zu", path, n_line);
         done = delete_id(w, line, where, status);
         *n += done == ADAH_OK;
+    }
+    if (done == ADAH_OK && ferror(file)) { /* of a folder, among others: nothing was deleted is no success */
+        snprintf(status->message, sizeof status->message, "%.400s: cannot read: %s", path, strerror(errno));
+        done = status->code = ADAH_ERROR_IO;
     }
     if (file != stdin)
         fclose(file);

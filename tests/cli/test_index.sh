@@ -48,6 +48,10 @@ stderr_has 'no record with id 5'
 printf '10\nten\n' >ids
 expect 2 index delete --index scenes.adah --ids ids
 stderr_has 'ids:2: "ten", expected an id'
+expect 1 index delete --index scenes.adah --ids scenes # a folder
+stderr_has 'scenes: cannot read: Is a directory'
+expect 2 index delete --index scenes.adah --ids /dev/zero
+stderr_has '/dev/zero:1: .*expected an id'
 expect 1 index delete --index scenes.adah --id 11 --file-name nobody.png
 stderr_has 'nobody.png'
 expect 0 index verify --index scenes.adah
