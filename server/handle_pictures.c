@@ -128,9 +128,15 @@ void serve_tell_missing_pictures(const serve_server *server, const adah_index *i
             return;
         }
     }
-    if (n_named)
-        fprintf(stderr, "adah: none of the pictures that were looked for is below --images %s, such as \"%s\"; give the folder that was --data\n",
-                server->options.images, first);
+    if (!n_named)
+        return;
+    serve_text t = {0}; /* the name is whoever's who wrote to the index: it is escaped */
+    serve_text_format(&t, "adah: none of the pictures that were looked for is below --images %s, such as ", server->options.images);
+    serve_text_string(&t, first);
+    serve_text_plain(&t, "; give the folder that was --data\n");
+    if (!t.failed)
+        fwrite(t.bytes, 1, t.n_bytes, stderr);
+    serve_text_free(&t);
 }
 
 static int refuse_missing(serve_request *r, const char *field) {

@@ -93,4 +93,12 @@ done
 # A folder that is not the one: told at the start.
 serve converted.adah scenes/images
 is_told 'none of the pictures that were looked for is below --images scenes/images, such as "images/scene-'
+
+# A name with a terminal's command in it is told escaped.
+mkdir -p escape
+cp scenes/images/scene-00001.png "escape/$(printf 'a\033[31mb.png')"
+printf '{"file_name": "a\\u001b[31mb.png", "text": "a red circle"}\n' >escape/metadata.jsonl
+expect 0 index create --model model.safetensors --data escape --index escape.adah --quiet
+serve escape.adah linked
+is_told 'such as "a\\u001b\[31mb.png"'
 finish
