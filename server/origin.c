@@ -83,8 +83,9 @@ int serve_is_own_page(const serve_options *o, const char *host, const char *orig
     if (!origin)
         return 1;
     const char *given = !strncasecmp(origin, "http://", 7) ? origin + 7 : !strncasecmp(origin, "https://", 8) ? origin + 8 : NULL;
-    if (!given)
-        return 0; /* "null" among others */
+    /* "null" among others; and a page over http is not that of a server over https, which a proxy may be in front of one without. */
+    if (!given || (o->tls_certificate && given == origin + 7))
+        return 0;
     if (host && is_same(given, host))
         return 1;
     for (size_t i = 0; i < o->n_hosts; i++) /* behind a proxy that asks for its own name */

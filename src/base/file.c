@@ -254,18 +254,27 @@ static const char *kind_of(int fd) {
     return n < 0 ? NULL : adah_foreign_file(begin, (size_t)n);
 }
 
-/* An index or a model is replaced by another one alone: whoever gives its path for codes or a report has mistaken it. */
-static adah_code check_kind(const adah_file_writer *w, adah_status *status) {
+/* An index or a model is replaced by another one alone: whoever gives its path for codes or a report has mistaken it. new: a kind, NULL:
+ * another one. */
+static adah_code check_kind(const char *path, const char *new, adah_status *status) {
     static const char *const kept[] = {"an adah index", "a safetensors file"};
-    const int there = w->replaces_any ? -1 : open(w->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    const char *old = kind_of(there), *new = old ? kind_of(w->fd) : NULL;
+    const int there = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const char *old = kind_of(there);
     if (there >= 0)
         close(there);
     for (size_t i = 0; old && i < sizeof kept / sizeof *kept; i++)
         if (!strcmp(old, kept[i]) && (!new || strcmp(old, new)))
             return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %s is there, which is replaced by nothing else: give another name, or remove it",
-                             w->path, old);
+                             path, old);
     return ADAH_OK;
+}
+
+adah_code adah_file_check_place(const char *path, adah_file_kind kind, adah_status *status) {
+    char *place;
+    ADAH_TRY(find_place(path, &place, status));
+    const adah_code code = kind == ADAH_FILE_OF_ANY_KIND ? ADAH_OK : check_kind(place, "a safetensors file", status);
+    adah_memory_free(place);
+    return code;
 }
 
 adah_code adah_file_create(const char *path, adah_file_writer **out, adah_status *status) {
@@ -367,7 +376,8 @@ static void take_owner_and_mode(const adah_file_writer *w) {
 /* All of the file is on disk, under its temporary name. */
 static adah_code write_whole(adah_file_writer *w, adah_status *status) {
     ADAH_TRY(flush(w, status));
-    ADAH_TRY(check_kind(w, status));
+    if (!w->replaces_any)
+        ADAH_TRY(check_kind(w->path, kind_of(w->fd), status));
     if (w->is_nameless)
         ADAH_TRY(give_name(w, status)); /* before fsync: some file systems sync nothing of a file without a name */
     return fsync(w->fd) == 0 ? ADAH_OK : adah_fail_system(status, w->path, "cannot write to disk");

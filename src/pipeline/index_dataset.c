@@ -1,4 +1,5 @@
 /* index_dataset.c - data sets into an index, and the model that an index belongs to. */
+#include "base/file.h"
 #include "base/memory.h"
 #include "index/index_builder.h"
 #include "index/index_format.h"
@@ -124,6 +125,7 @@ adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset
                             adah_status *status) {
     adah_codes codes;
     uint8_t identity[ADAH_MODEL_IDENTITY_BYTES];
+    ADAH_TRY(adah_file_check_place(index_path, ADAH_FILE_OF_ANY_KIND, status));
     if (!replace) /* before anything is encoded in vain, and when it is known how many could be */
         ADAH_TRY(check_replaces(index_path, adah_dataset_count(dataset), status));
     ADAH_TRY(adah_encode_dataset(model, dataset, options, progress, &codes, status));

@@ -422,6 +422,7 @@ static adah_code run(job *j, adah_status *status) {
     j->checkpoint_path = adah_file_suffixed(j->model_path, ".checkpoint");
     if (!j->checkpoint_path)
         return adah_fail_memory(status, strlen(j->model_path));
+    ADAH_TRY(adah_file_check_place(j->model_path, ADAH_FILE_SAFETENSORS, status));
     ADAH_TRY(adah_feature_arrays_open(j->dataset, &j->arrays, status));
     ADAH_TRY(configure(j, status));
     ADAH_TRY(scale_given(j, status));

@@ -121,6 +121,11 @@ done
 expect 1 eval --model model.safetensors --data scenes --quiet --report scenes.adah
 stderr_has 'scenes.adah: an adah index is there'
 check cmp scenes.adah index.kept
+# Before the work: nothing of the training or the encoding was begun.
+expect 1 train --data scenes --model scenes.adah --backbone small
+stderr_has 'scenes.adah: an adah index is there'
+check_not grep -q epoch stdout stderr
+check test ! -e scenes.adah.checkpoint
 mkfifo pipe
 expect 1 index export --index scenes.adah --side image --out pipe
 stderr_has 'pipe: not a regular file'

@@ -283,6 +283,10 @@ static void test_origins(void **state) {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (serve_is_own_page(&options, cases[i].host, cases[i].origin, cases[i].site) != cases[i].is_own)
             fail_msg("origin %zu", i);
+    serve_options by_tls = options; /* a page over http is another one's then */
+    by_tls.tls_certificate = "certificate.pem";
+    assert_true(serve_is_own_page(&by_tls, "localhost:8080", "https://localhost:8080", "same-origin"));
+    assert_false(serve_is_own_page(&by_tls, "localhost:8080", "http://localhost:8080", NULL));
 }
 
 /* The same over the wire: what is refused, and what the page needs. */
