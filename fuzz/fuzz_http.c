@@ -126,7 +126,11 @@ static int connect_to(int port) {
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
         return fd;
+    const int why = errno;
     close(fd);
+    if (why == EINTR) /* by the clock of the fuzzer */
+        return connect_to(port);
+    fprintf(stderr, "connect: %s\n", strerror(why));
     return -1;
 }
 
