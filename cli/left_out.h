@@ -5,7 +5,7 @@
 #include <adah/adah.h>
 #include <jansson.h>
 
-/* Tells on stdout what is to know of a data set, and how many records of a data set were left out, and why the first few were, if any was. reasons: of those whose
+/* Tells on stdout what the reader of a data set noted, how many records were left out, and why the first few were. reasons: of those whose
  * image cannot be read, a line each. */
 void cli_print_skipped(const adah_dataset *dataset, size_t n_unreadable, const char *reasons);
 /* Tells on stdout how many of n texts have no word that the model knows, if any has none. */

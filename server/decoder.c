@@ -7,6 +7,7 @@
  * process. Pictures of the archive come first where both kinds wait for the slot of large pictures. */
 #define _GNU_SOURCE
 #include "decoder.h"
+#include "failure.h"
 #include "decoder_wire.h"
 
 #include <errno.h>
@@ -50,11 +51,6 @@ struct serve_decoders {
 
 int serve_is_large(const adah_picture_info *info) {
     return info->n_bytes > SERVE_SMALL_PICTURE_BYTES || (info->n_pixels > SERVE_SMALL_PICTURE_PIXELS && strcmp(info->type, "image/jpeg"));
-}
-
-static adah_code fail(adah_status *status, adah_code code, const char *message) {
-    snprintf(status->message, sizeof status->message, "%s", message);
-    return status->code = code;
 }
 
 /* ---------------------------------------------------------------- processes */
@@ -195,7 +191,7 @@ adah_code serve_decoders_create(const serve_decoder_options *options, serve_deco
         d->n_slots = (size_t)(SERVE_DECODER_KINDS * options->n_processes + 1);
     if (!d || !(d->slots = calloc(d->n_slots, sizeof *d->slots))) {
         free(d);
-        return fail(status, ADAH_ERROR_MEMORY, "out of memory");
+        return serve_fail(status, ADAH_ERROR_MEMORY, "out of memory");
     }
     d->options = *options;
     pthread_mutex_init(&d->lock, NULL);
@@ -204,7 +200,7 @@ adah_code serve_decoders_create(const serve_decoder_options *options, serve_deco
     pthread_cond_init(&d->asked, NULL);
     if (pthread_create(&d->starter, NULL, start_all, d) != 0) {
         free_decoders(d);
-        return fail(status, ADAH_ERROR_MEMORY, "no thread can be started to start decoders");
+        return serve_fail(status, ADAH_ERROR_MEMORY, "no thread can be started to start decoders");
     }
     /* The first of each kind loads its libraries while the server does. */
     for (int of = 0; of < SERVE_DECODER_KINDS; of++)
@@ -306,7 +302,7 @@ static void take_message(char *message, size_t n, adah_code code, adah_status *s
     for (size_t i = 0; i < n; i++)
         message[i] = message[i] < ' ' || message[i] > '~' ? '?' : message[i];
     message[n] = '\0';
-    fail(status, code, message);
+    serve_fail(status, code, "%s", message);
 }
 
 static outcome exchange(slot *s, const wire_request *request, const uint8_t *bytes, int64_t until, serve_decoded *decoded,
@@ -346,7 +342,7 @@ static outcome exchange(slot *s, const wire_request *request, const uint8_t *byt
 static adah_code explain(const serve_decoders *d, outcome o, int how, int is_large, adah_status *status) {
     const int signal = WIFSIGNALED(how) ? WTERMSIG(how) : 0;
     if (o == NO_MEMORY)
-        return fail(status, ADAH_ERROR_MEMORY, "out of memory");
+        return serve_fail(status, ADAH_ERROR_MEMORY, "out of memory");
     if (o == LIED)
         snprintf(status->message, sizeof status->message, "the process that decoded it answered nonsense, and was ended");
     else if (o == LATE || signal == SIGPROF || signal == SIGXCPU)
@@ -362,12 +358,12 @@ adah_code serve_decode(serve_decoders *d, serve_decoder_kind of, int is_large, s
                        size_t n_bytes, size_t n_side, serve_decoded *decoded, adah_status *status) {
     const wire_request request = {WIRE_MAGIC, (uint32_t)what, n_side, n_bytes};
     if (n_bytes > WIRE_FILE_BYTES || n_side < 1 || n_side > WIRE_SIDE_MAX)
-        return fail(status, ADAH_ERROR_FORMAT, "a picture too large to be handed over");
+        return serve_fail(status, ADAH_ERROR_FORMAT, "a picture too large to be handed over");
     slot *s = take_slot(d, of, is_large);
     adah_code code = ADAH_OK;
     status->code = ADAH_OK;
     if (!s->pid && !ask_starter(d, s, is_large)) {
-        code = fail(status, ADAH_ERROR_IO, "no process can be started to decode pictures");
+        code = serve_fail(status, ADAH_ERROR_IO, "no process can be started to decode pictures");
     } else {
         const int64_t until = milliseconds() + (int64_t)d->options.seconds * 1000 * CLOCK_FACTOR;
         const outcome o = exchange(s, &request, bytes, until, decoded, status);

@@ -3,8 +3,17 @@
 #include "server.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+adah_code serve_fail(adah_status *status, adah_code code, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(status->message, sizeof status->message, format, arguments);
+    va_end(arguments);
+    return status->code = code;
+}
 
 /* ---------------------------------------------------------------- texts without paths */
 

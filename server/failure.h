@@ -1,8 +1,12 @@
-/* failure.h - what the library reports, as answers: the fitting status, and no path of this machine in the text. */
+/* failure.h - failures of the server's own, as the library tells its; and those of the library as answers: the fitting status, and no path
+ * of this machine in the text. */
 #ifndef ADAH_SERVER_FAILURE_H
 #define ADAH_SERVER_FAILURE_H
 
 #include "request.h"
+
+/* Fills the status. Returns the code. */
+adah_code serve_fail(adah_status *status, adah_code code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 enum { SERVE_SAID_BYTES = 2400 };
 

@@ -11,6 +11,7 @@
  * a time by which the phase must be over, and serve_http_watch shuts down those that are late. */
 #define _GNU_SOURCE
 #include "http.h"
+#include "failure.h"
 #include "check_head.h"
 #include "listen.h"
 #include "origin.h"
@@ -760,11 +761,6 @@ static void note_connection(void *context, struct MHD_Connection *c, void **own,
 
 /* ---------------------------------------------------------------- start and stop */
 
-static adah_code fail(adah_status *status, adah_code code, const char *format, const char *what) {
-    snprintf(status->message, sizeof status->message, format, what);
-    return status->code = code;
-}
-
 /* A PEM file as text. */
 static adah_code read_pem(const char *path, char **text, adah_status *status) {
     enum { PEM_BYTES_MAX = 1 << 20 };
@@ -776,7 +772,7 @@ static adah_code read_pem(const char *path, char **text, adah_status *status) {
         fclose(file);
     if (is_bad) {
         free(all);
-        return fail(status, ADAH_ERROR_IO, "%.400s: cannot be read", path);
+        return serve_fail(status, ADAH_ERROR_IO, "%.400s: cannot be read", path);
     }
     all[n] = '\0';
     *text = all;
@@ -825,7 +821,7 @@ static adah_code start_daemon(serve_http *h, char *certificate, char *key, adah_
         end_request, h, MHD_OPTION_URI_LOG_CALLBACK, begin_request, h, MHD_OPTION_NOTIFY_CONNECTION, note_connection,
         h, MHD_OPTION_ARRAY, certificate ? tls : plain, MHD_OPTION_END);
     return h->daemon ? ADAH_OK
-                     : fail(status, ADAH_ERROR_INTERNAL, "the HTTP server cannot start%s",
+                     : serve_fail(status, ADAH_ERROR_INTERNAL, "the HTTP server cannot start%s",
                             certificate ? ": are the TLS certificate and its key good PEM files of a pair?" : "");
 }
 
@@ -841,7 +837,7 @@ adah_code serve_http_start(serve_server *server, int listening, serve_http **htt
     adah_code code = ADAH_OK;
     if (server->options.tls_certificate) {
         if (MHD_is_feature_supported(MHD_FEATURE_TLS) != MHD_YES)
-            return fail(status, ADAH_ERROR_ARGUMENT, "%s",
+            return serve_fail(status, ADAH_ERROR_ARGUMENT, "%s",
                         "--tls-cert: the libmicrohttpd of this machine was built without TLS");
         code = read_pem(server->options.tls_certificate, &certificate, status);
         if (code == ADAH_OK)
@@ -853,7 +849,7 @@ adah_code serve_http_start(serve_server *server, int listening, serve_http **htt
         pthread_mutex_init(&h->lock, NULL);
         h->budget = serve_budget_create(server->options.memory_bytes_max);
         code = h->budget ? serve_work_start(server->options.n_threads, &h->work, status)
-                         : fail(status, ADAH_ERROR_MEMORY, "%s", "out of memory");
+                         : serve_fail(status, ADAH_ERROR_MEMORY, "%s", "out of memory");
         if (code == ADAH_OK)
             code = start_daemon(h, certificate, key, status);
         if (code == ADAH_OK) {
@@ -868,7 +864,7 @@ adah_code serve_http_start(serve_server *server, int listening, serve_http **htt
         else
             *http = h;
     } else if (code == ADAH_OK) {
-        code = fail(status, ADAH_ERROR_MEMORY, "%s", "out of memory");
+        code = serve_fail(status, ADAH_ERROR_MEMORY, "%s", "out of memory");
     }
     free(certificate);
     free(key);

@@ -7,6 +7,7 @@
  * memory to begin with: these have closed when their number comes again. */
 #define _GNU_SOURCE
 #include "listen.h"
+#include "failure.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -55,11 +56,6 @@ struct serve_listener {
     size_t n_places;
 };
 
-static adah_code fail(adah_status *status, adah_code code, const char *format, const char *what) {
-    snprintf(status->message, sizeof status->message, format, what);
-    return status->code = code;
-}
-
 static int is_loopback_address(const any_address *a) {
     if (a->plain.sa_family == AF_INET)
         return (ntohl(a->v4.sin_addr.s_addr) >> 24) == 127;
@@ -73,7 +69,7 @@ adah_code serve_listen(const char *address, int *port, int *listening, int *is_l
     const int failed = getaddrinfo(address, service, &hints, &found);
     if (failed) {
         snprintf(message, sizeof message, "%.300s: %s", address, gai_strerror(failed));
-        return fail(status, ADAH_ERROR_ARGUMENT, "--address %s", message);
+        return serve_fail(status, ADAH_ERROR_ARGUMENT, "--address %s", message);
     }
     const int one = 1;
     any_address bound;
@@ -89,7 +85,7 @@ adah_code serve_listen(const char *address, int *port, int *listening, int *is_l
         if (fd >= 0)
             close(fd);
         snprintf(message, sizeof message, "%.300s, port %d: %s", address, *port, strerror(reason));
-        return fail(status, ADAH_ERROR_IO, "cannot listen on %s", message);
+        return serve_fail(status, ADAH_ERROR_IO, "cannot listen on %s", message);
     }
     *port = ntohs(bound.plain.sa_family == AF_INET6 ? bound.v6.sin6_port : bound.v4.sin_port);
     *is_loopback = is_loopback_address(&bound);
@@ -242,7 +238,7 @@ static void *accept_always(void *context) {
 adah_code serve_listener_start(int listening, const serve_listener_options *options, serve_listener **listener, adah_status *status) {
     serve_listener *l = calloc(1, sizeof *l);
     if (!l)
-        return fail(status, ADAH_ERROR_MEMORY, "%s", "out of memory");
+        return serve_fail(status, ADAH_ERROR_MEMORY, "%s", "out of memory");
     l->listening = listening;
     l->options = *options;
     pthread_mutex_init(&l->lock, NULL);
@@ -255,7 +251,7 @@ adah_code serve_listener_start(int listening, const serve_listener_options *opti
         pthread_mutex_destroy(&l->lock);
         free(l);
         *listener = NULL;
-        return fail(status, ADAH_ERROR_INTERNAL, "the thread that accepts connections: %s", strerror(failed));
+        return serve_fail(status, ADAH_ERROR_INTERNAL, "the thread that accepts connections: %s", strerror(failed));
     }
     return ADAH_OK;
 }

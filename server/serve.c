@@ -5,6 +5,7 @@
  * process has a time by which it does, whatever its threads are doing then. */
 #define _GNU_SOURCE
 #include "serve.h"
+#include "failure.h"
 #include "http.h"
 #include "listen.h"
 #include "origin.h"
@@ -26,11 +27,6 @@
 
 enum { WATCH_MILLISECONDS = 200, REFRESH_SECONDS = 1, MEMORY_BYTES = 256 << 20, DECODERS_MAX = 4 };
 
-static adah_code fail(adah_status *status, adah_code code, const char *format, const char *what) {
-    snprintf(status->message, sizeof status->message, format, what);
-    return status->code = code;
-}
-
 static adah_code open_images(serve_server *s, adah_status *status) {
     const char *folder = s->options.images;
     s->images = -1;
@@ -39,17 +35,17 @@ static adah_code open_images(serve_server *s, adah_status *status) {
     s->images_path = realpath(folder, NULL);
     s->images = s->images_path ? open(s->images_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     return s->images >= 0 ? ADAH_OK
-                          : fail(status, ADAH_ERROR_IO, "--images %.400s: cannot be opened as a folder", folder);
+                          : serve_fail(status, ADAH_ERROR_IO, "--images %.400s: cannot be opened as a folder", folder);
 }
 
 static adah_code check_options(serve_server *s, int is_loopback, adah_status *status) {
     const serve_options *o = &s->options;
     if (!o->tls_certificate != !o->tls_key)
-        return fail(status, ADAH_ERROR_ARGUMENT, "%s", "--tls-cert and --tls-key belong together");
+        return serve_fail(status, ADAH_ERROR_ARGUMENT, "%s", "--tls-cert and --tls-key belong together");
     if (o->token &&
         (!*o->token || strspn(o->token, "!\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
                                         "abcdefghijklmnopqrstuvwxyz{|}~") != strlen(o->token)))
-        return fail(status, ADAH_ERROR_ARGUMENT, "%s",
+        return serve_fail(status, ADAH_ERROR_ARGUMENT, "%s",
                     "the token is empty or has characters other than letters, digits and signs");
     enum { BODIES_LEAST = 4 }; /* a client has half, and what is read out of a body takes as much again */
     if (o->memory_bytes_max / BODIES_LEAST < o->body_bytes_max) {
@@ -59,13 +55,13 @@ static adah_code check_options(serve_server *s, int is_loopback, adah_status *st
     }
     for (size_t i = 0; i < o->n_hosts; i++)
         if (!serve_is_authority(o->host[i]))
-            return fail(status, ADAH_ERROR_ARGUMENT, "--host %.300s: expected a name, or NAME:PORT", o->host[i]);
+            return serve_fail(status, ADAH_ERROR_ARGUMENT, "--host %.300s: expected a name, or NAME:PORT", o->host[i]);
     s->is_loopback = is_loopback;
     s->reads_are_free = o->reads == SERVE_READS_FREE || (o->reads == SERVE_READS_BY_ADDRESS && is_loopback);
     if (!s->reads_are_free && !o->token)
         return o->reads == SERVE_READS_TOKEN
-                   ? fail(status, ADAH_ERROR_ARGUMENT, "%s", "--reads token: give --token-file, too")
-                   : fail(status, ADAH_ERROR_ARGUMENT,
+                   ? serve_fail(status, ADAH_ERROR_ARGUMENT, "%s", "--reads token: give --token-file, too")
+                   : serve_fail(status, ADAH_ERROR_ARGUMENT,
                           "--address %.300s can be reached from other machines: give --token-file, or --reads free", o->address);
     return ADAH_OK;
 }
@@ -150,7 +146,7 @@ static adah_code start_keeper(keeper *k, serve_server *s, adah_status *status) {
     pthread_condattr_destroy(&by_clock);
     k->told = eventfd(0, EFD_CLOEXEC);
     const int failed = k->told < 0 ? errno : pthread_create(&k->thread, NULL, keep, k);
-    return failed ? fail(status, ADAH_ERROR_INTERNAL, "the thread that loads: %s", strerror(failed)) : ADAH_OK;
+    return failed ? serve_fail(status, ADAH_ERROR_INTERNAL, "the thread that loads: %s", strerror(failed)) : ADAH_OK;
 }
 
 static void tell_keeper(keeper *k, int *what) {
@@ -213,7 +209,7 @@ static adah_code serve(serve_server *s, int listening, int port, const sigset_t 
     pthread_t guard;
     raise_open_files(s->options.n_connections_max);
     const int told = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    adah_code code = told < 0 ? fail(status, ADAH_ERROR_INTERNAL, "signals: %s", strerror(errno))
+    adah_code code = told < 0 ? serve_fail(status, ADAH_ERROR_INTERNAL, "signals: %s", strerror(errno))
                               : serve_http_start(s, listening, &http, status);
     if (code != ADAH_OK) {
         close(listening);
@@ -273,7 +269,7 @@ adah_code serve_run(const serve_options *options, adah_status *status) {
                                                               s.options.picture_seconds},
                                      &s.decoders, status);
     if (code == ADAH_OK && (!(s.metrics = serve_metrics_create()) || !(s.seen = serve_seen_create())))
-        code = fail(status, ADAH_ERROR_MEMORY, "%s", "out of memory");
+        code = serve_fail(status, ADAH_ERROR_MEMORY, "%s", "out of memory");
     if (code == ADAH_OK)
         code = serve(&s, listening, port, &signals, status);
     else
