@@ -256,23 +256,16 @@ static adah_code create_index(adah_status *status) {
     return code;
 }
 
-static adah_code export_npy(adah_status *status) {
+static adah_code export_as(adah_modality side, adah_exchange_format format, adah_status *status) {
     adah_index *x = NULL;
     adah_code code = adah_index_open(path, &x, status);
     if (code == ADAH_OK)
-        code = adah_index_export(x, ADAH_IMAGE, ADAH_EXCHANGE_NPY, other, status);
+        code = adah_index_export(x, side, format, other, status);
     adah_index_close(x);
     return code;
 }
-
-static adah_code export_flat(adah_status *status) {
-    adah_index *x = NULL;
-    adah_code code = adah_index_open(path, &x, status);
-    if (code == ADAH_OK)
-        code = adah_index_export(x, ADAH_TEXT, ADAH_EXCHANGE_FAISS_FLAT, other, status);
-    adah_index_close(x);
-    return code;
-}
+static adah_code export_npy(adah_status *status) { return export_as(ADAH_IMAGE, ADAH_EXCHANGE_NPY, status); }
+static adah_code export_flat(adah_status *status) { return export_as(ADAH_TEXT, ADAH_EXCHANGE_FAISS_FLAT, status); }
 
 static adah_code save_weights(adah_status *status) {
     static float values[50000];
