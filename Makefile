@@ -50,7 +50,7 @@ check-release:
 check-sanitize:
 	cmake -S . -B build-sanitize -DCMAKE_BUILD_TYPE=None -DCMAKE_C_FLAGS=-O1 -DADAH_SANITIZE=ON
 	cmake --build build-sanitize --parallel $(JOBS)
-	cd build-sanitize && $(CTEST) --label-regex 'unit|property|fault|fuzz|http'
+	cd build-sanitize && $(CTEST) --label-regex 'unit|property|fault|fuzz|server'
 
 # The other compiler's warnings.
 check-clang:

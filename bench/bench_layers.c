@@ -7,7 +7,7 @@
  * where the input wants none. Times are the median of the runs. */
 #define _GNU_SOURCE
 #include "base/parallel.h"
-#include "model/backbone.h"
+#include "backbones/backbone.h"
 #include "stopwatch.h"
 
 #include <stdio.h>

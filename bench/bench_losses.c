@@ -4,8 +4,8 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/random.h"
-#include "model/further_losses.h"
-#include "model/objective.h"
+#include "learn/further_losses.h"
+#include "paper/objective.h"
 #include "stopwatch.h"
 
 #include <math.h>

@@ -9,8 +9,8 @@
 #include "base/npy.h"
 #include "base/parallel.h"
 #include "data/image.h"
-#include "model/model_file.h"
-#include "model/pair_set.h"
+#include "files/model_file.h"
+#include "input/pair_set.h"
 #include "stopwatch.h"
 
 #include <stdio.h>

@@ -14,9 +14,9 @@
  * alone: what the rule in winograd.c is made from. Times are medians of the runs. */
 #define _GNU_SOURCE
 #include "base/parallel.h"
-#include "model/backbone.h"
-#include "nn/onednn_versions.h"
-#include "nn/winograd.h"
+#include "backbones/backbone.h"
+#include "nn/onednn/onednn_versions.h"
+#include "nn/winograd/winograd.h"
 #include "stopwatch.h"
 
 #include <stdio.h>

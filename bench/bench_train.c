@@ -14,9 +14,9 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/parallel.h"
-#include "model/backbone.h"
-#include "model/train.h"
-#include "nn/safetensors.h"
+#include "backbones/backbone.h"
+#include "learn/train.h"
+#include "files/safetensors.h"
 #include "stopwatch.h"
 
 #include <math.h>

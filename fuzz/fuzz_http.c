@@ -6,11 +6,12 @@
  * connection. Every answer must be HTTP, and every error JSON; no line of the log may have control characters; every few inputs
  * /healthz must be answered on a connection of its own; and what was written to the index is undone. */
 #define _GNU_SOURCE
+#include "paper/network.h"
 #include "base/file.h"
 #include "data/vocabulary.h"
 #include "fuzz_file.h"
 #include "http_mutator.h"
-#include "model/model_file.h"
+#include "files/model_file.h"
 #include "serve.h"
 
 #include <arpa/inet.h>

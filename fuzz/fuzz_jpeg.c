@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "base/memory.h"
 #include "fuzz_file.h"
-#include "pictures/jpeg.h"
+#include "plugins/pictures/jpeg.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
     static const size_t sides[] = {8, 64, 200};

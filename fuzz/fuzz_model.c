@@ -7,10 +7,10 @@
 #define _GNU_SOURCE
 #include "base/parallel.h"
 #include "fuzz_file.h"
-#include "model/weights.h"
+#include "files/weights.h"
 #include "model_mutator.h"
-#include "nn/safetensors.h"
-#include "pipeline/model.h"
+#include "files/safetensors.h"
+#include "api/model.h"
 #include "tiny_picture.h"
 
 enum {

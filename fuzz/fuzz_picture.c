@@ -7,7 +7,7 @@
 #define _GNU_SOURCE
 #include "data/image.h"
 #include "fuzz_file.h"
-#include "pictures/head.h"
+#include "plugins/pictures/head.h"
 
 #include <fcntl.h>
 #include <string.h>

@@ -7,7 +7,7 @@
 
 #include "base/memory.h"
 #include "data/vocabulary.h"
-#include "model/network.h"
+#include "paper/network.h"
 #include "mutate.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef ADAH_TESTS_ARRAY_FILES_H
 #define ADAH_TESTS_ARRAY_FILES_H
 
-#include "nn/tensor.h"
+#include "nn/graph/tensor.h"
 
 /* Writes folder/name as a .npy file; `type` as its header says it, 4 bytes an item. */
 static inline void array_file_write(const char *folder, const char *name, const char *type, adah_shape shape, const void *values) {

@@ -4,7 +4,7 @@
 #define ADAH_TESTS_TINY_PAIRS_H
 
 #include "base/random.h"
-#include "model/pair_set.h"
+#include "input/pair_set.h"
 
 #include <stdlib.h>
 #include <string.h>

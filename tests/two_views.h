@@ -1,10 +1,10 @@
-/* two_views.h - made-up pairs of vectors in classes, for tests of src/baselines: class centres plus noise, different
+/* two_views.h - made-up pairs of vectors in classes, for tests of src/rivals: class centres plus noise, different
  * in each modality; the last column of both is constant, the second row repeats the first, the third has no label. */
 #ifndef TWO_VIEWS_H
 #define TWO_VIEWS_H
 
 #include "base/random.h"
-#include "baselines/rival.h"
+#include "rivals/rival.h"
 
 #include <string.h>
 

@@ -2,9 +2,9 @@
 # check-includes.sh - keeps the house in order: which module may include which, who may see oneDNN and OpenBLAS, no file name
 # twice.
 #
-#   base <- nn <- model;  base <- algebra <- baselines <- model;  base <- codes <- index, eval;
-#   base <- pictures <- data;  base <- matlab <- model, data;  pipeline uses all;  programs and server use adah.h alone
-#   model also sees codes and eval/measures.h: it validates while it trains
+#   base <- plugins, nn, codes;  codes <- index, eval;  plugins <- data
+#   nn <- settings <- files <- backbones <- paper, rivals <- input <- learn <- api
+#   learn also sees codes and eval/measures.h: it validates while it trains; programs and server use adah.h alone
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 n_faults=0
@@ -16,20 +16,23 @@ fault() {
 declare -A may=(
     [base]="base"
     [nn]="base nn"
-    [matlab]="base matlab"
-    [algebra]="base algebra"
-    [model]="base nn matlab baselines model codes eval/measures.h"
+    [plugins]="base plugins adah/adah.h"
     [codes]="base codes"
     [index]="base codes index"
     [eval]="base codes eval"
-    [baselines]="base algebra baselines"
-    [pictures]="base pictures adah/adah.h"
-    [data]="base matlab pictures data"
-    [pipeline]="base nn model codes index eval data pipeline"
+    [data]="base plugins data"
+    [settings]="base nn settings backbones"
+    [files]="base nn plugins settings files"
+    [backbones]="base nn settings files backbones paper/attention.h"
+    [paper]="base nn settings backbones paper rivals/plain_network.h"
+    [rivals]="base nn plugins settings backbones rivals learn"
+    [input]="base nn data settings files backbones paper input"
+    [learn]="base nn codes eval/measures.h settings files backbones paper rivals input learn"
+    [api]="base nn codes index eval data settings files backbones paper rivals input learn api"
 )
 
 n_includes=0
-for file in src/*/*.[ch]; do
+for file in src/*/*.[ch] src/*/*/*.[ch]; do
     module=${file#src/}
     module=${module%%/*}
     if [ -z "${may[$module]-}" ]; then
@@ -58,15 +61,15 @@ done
 
 while read -r file; do
     case $file in
-    src/nn/nn_onednn.c | src/nn/onednn_versions.h) ;;
+    src/nn/onednn/nn_onednn.c | src/nn/onednn/onednn_versions.h) ;;
     bench/bench_primitives.c) ;; # measures oneDNN itself
-    *) fault "$file: includes a oneDNN header; only src/nn/nn_onednn.c and its onednn_versions.h may" ;;
+    *) fault "$file: includes a oneDNN header; only src/nn/onednn/nn_onednn.c and its onednn_versions.h may" ;;
     esac
 done < <(grep -rlE '^#include [<"](dnnl|oneapi)' src cli server include tests bench fuzz --include='*.[ch]')
 
 while read -r file; do
-    [ "$file" = src/algebra/algebra_table.c ] ||
-        fault "$file: includes a BLAS or LAPACK header; only src/algebra/algebra_table.c may"
+    [ "$file" = src/plugins/algebra/algebra_table.c ] ||
+        fault "$file: includes a BLAS or LAPACK header; only src/plugins/algebra/algebra_table.c may"
 done < <(grep -rlE '^#include [<"](cblas|lapacke|f77blas)' src cli server include tests bench fuzz --include='*.[ch]')
 
 while read -r name; do

@@ -4,12 +4,12 @@
  * record at a time; here it is checked and stored. Texts and label lists lie in an arena; file names and label
  * names are numbered by string tables, the number of a file name being that of its record. A file name that comes again adds to its
  * record: a line a caption is as good as a list of captions. */
-#include "data/dataset_reader.h"
 #include "base/file.h"
 #include "base/foreign_file.h"
 #include "base/memory.h"
 #include "base/reasons.h"
 #include "base/text.h"
+#include "data/dataset_reader.h"
 #include "data/metadata_keys.h"
 #include "data/string_table.h"
 #include "data/utf16.h"

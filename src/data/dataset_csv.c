@@ -5,8 +5,8 @@
  * before it says. The labels of a record stand in one field, separated by ';' or '|', spaces around them dropped. Lines end with LF, CR LF
  * or CR; blank lines are passed over. A quoted field may hold separators, line ends and doubled quotes. A record that cannot
  * be taken apart costs its first line only: reading goes on with the next. */
-#include "data/dataset_reader.h"
 #include "base/memory.h"
+#include "data/dataset_reader.h"
 #include "data/metadata_keys.h"
 
 #include <string.h>

@@ -2,8 +2,8 @@
  *
  * file_name, split, mask: strings; text, labels: a string or a list of strings, and numbers among the labels. All but file_name may be
  * missing or null (or NaN, as Python writes). Keys of other names are told by metadata_keys.h or passed over, blank lines too. */
-#include "data/dataset_reader.h"
 #include "base/memory.h"
+#include "data/dataset_reader.h"
 #include "data/foreign_json.h"
 #include "data/metadata_keys.h"
 

@@ -1,13 +1,13 @@
-/* image.c - pictures of files, within limits; pictures/jpeg.h and the codec (pictures/codec.h) do the rest.
+/* image.c - pictures of files, within limits; plugins/pictures/jpeg.h and the codec (plugins/pictures/codec.h) do the rest.
  *
  * Files are read whole, so that a path is never taken for a "name[options]" of the codec's. */
 #include "data/image.h"
 #include "base/file.h"
 #include "base/foreign_file.h"
 #include "base/memory.h"
-#include "pictures/head.h"
-#include "pictures/jpeg.h"
-#include "pictures/raster.h"
+#include "plugins/pictures/head.h"
+#include "plugins/pictures/jpeg.h"
+#include "plugins/pictures/raster.h"
 
 #include <string.h>
 

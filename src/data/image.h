@@ -1,8 +1,8 @@
-/* image.h - pictures in and out, plain JPEG files by libjpeg-turbo (pictures/jpeg.h), all else through libvips. Thread-safe. */
+/* image.h - pictures in and out, plain JPEG files by libjpeg-turbo (plugins/pictures/jpeg.h), all else through libvips. Thread-safe. */
 #ifndef ADAH_DATA_IMAGE_H
 #define ADAH_DATA_IMAGE_H
 
-#include "pictures/codec.h"
+#include "plugins/pictures/codec.h"
 
 enum { ADAH_IMAGE_SIDE_MAX = 16384, ADAH_SVG_SECONDS = 10 };
 

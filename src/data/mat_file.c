@@ -4,7 +4,7 @@
 #include "base/file.h"
 #include "base/foreign_file.h"
 #include "base/memory.h"
-#include "matlab/matlab.h"
+#include "plugins/matlab/matlab.h"
 
 #include <limits.h>
 #include <math.h>

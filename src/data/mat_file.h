@@ -5,8 +5,8 @@
 #ifndef ADAH_DATA_MAT_FILE_H
 #define ADAH_DATA_MAT_FILE_H
 
-#include "data/string_table.h"
 #include "base/status.h"
+#include "data/string_table.h"
 
 typedef struct adah_mat_file adah_mat_file;
 

@@ -8,12 +8,12 @@
  * A record has all captions of its picture as texts; its labels are the categories of its instances.
  * Those without a caption are left out, and where there are instances those without a label. Split: parts whose names begin with "val" or "test" are queries,
  * where there are others. */
-#include "data/field_set.h"
 #include "base/file.h"
 #include "base/foreign_file.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/dataset_reader.h"
+#include "data/field_set.h"
 #include "data/foreign_json.h"
 
 #include <jansson.h>

@@ -8,9 +8,9 @@
  * The text of a record is what stands between <DESCRIPTION> and </DESCRIPTION>. Records without a label or a
  * description are left out. */
 #define _GNU_SOURCE
-#include "data/field_set.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "data/field_set.h"
 #include "data/text_lines.h"
 
 #include <stdio.h>

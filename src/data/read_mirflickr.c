@@ -8,10 +8,10 @@
  * The annotations may also be in annotations/, lie beside the folder, or be named as second source. Classes that end in
  * _r1 (relevant in a narrower sense) are left out, which leaves 24. A record's text is its common tags. Those without
  * any, or without a class, are left out: 20,015 of 25,000 stay. */
-#include "data/field_set.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/field_set.h"
 #include "data/text_lines.h"
 
 #include <stdio.h>

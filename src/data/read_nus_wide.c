@@ -10,10 +10,10 @@
  *
  * The labels are the n concepts that most pictures have (21); pictures with none of them, or with none of the words,
  * are left out: 195,834 stay. The file of tags (half a gigabyte) is gone through once, line by line. */
-#include "data/field_set.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "data/field_set.h"
 #include "data/text_lines.h"
 
 #include <stdio.h>

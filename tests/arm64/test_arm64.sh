@@ -20,14 +20,14 @@ cd "$here"
 compile=("$compiler" -std=c11 -O2 -fopenmp -Wall -Wextra -Werror -Iinclude -Isrc -Itests -Itests/arm64)
 
 # All of the library that needs no other library, so that it compiles for arm64 whether or not a test runs it.
-for source in src/base/*.c src/codes/*.c src/nn/*.c src/model/*.c; do
-    [ "$source" = src/nn/nn_onednn.c ] || "${compile[@]}" -c "$source" -o "$folder/$(basename "$source" .c).o"
+for source in src/{base,codes,settings,backbones,paper,learn,files,rivals,input}/*.c src/nn/*/*.c; do
+    [ "$source" = src/nn/onednn/nn_onednn.c ] || "${compile[@]}" -c "$source" -o "$folder/$(basename "$source" .c).o"
 done
 aarch64-linux-gnu-ar rcs "$folder/library.a" "$folder"/*.o
 
 tests='test_hamming test_scan test_winograd_plain test_further_losses test_objective'
 for test in $tests; do
-    "${compile[@]}" tests/property/"$test".c "$folder/library.a" -lm -o "$folder/$test"
+    "${compile[@]}" tests/*/"$test".c "$folder/library.a" -lm -o "$folder/$test"
 done
 for test in $tests; do
     OMP_WAIT_POLICY=passive qemu-aarch64 -L /usr/aarch64-linux-gnu "$folder/$test" >"$folder/$test.log" 2>&1 || {

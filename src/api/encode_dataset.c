@@ -1,0 +1,212 @@
+/* encode_dataset.c - codes of a whole data set: to memory, to .npy files and back. */
+#include "api/encode_stream.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/npy.h"
+#include "base/reasons.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+void adah_codes_free(adah_codes *c) {
+    adah_memory_free(c->image);
+    adah_memory_free(c->text);
+    adah_memory_free(c->image_real);
+    adah_memory_free(c->text_real);
+    adah_memory_free(c->record);
+    *c = (adah_codes){0};
+}
+
+adah_code adah_codes_allocate(adah_codes *c, size_t n, size_t n_bits, int with_real, adah_status *status) {
+    *c = (adah_codes){.n = n, .n_bits = n_bits};
+    c->image = adah_memory_zeroed(n, n_bits / 8);
+    c->text = adah_memory_zeroed(n, n_bits / 8);
+    c->record = adah_memory_zeroed(n, sizeof *c->record);
+    c->image_real = with_real ? adah_memory_floats(n * n_bits) : NULL;
+    c->text_real = with_real ? adah_memory_floats(n * n_bits) : NULL;
+    if (c->image && c->text && c->record && (!with_real || (c->image_real && c->text_real)))
+        return ADAH_OK;
+    adah_codes_free(c);
+    return adah_fail_memory(status, n * (n_bits / 8 * 2 + sizeof *c->record + (with_real ? 2 * n_bits * sizeof(float) : 0)));
+}
+
+/* The arrays that the model takes, values checked. */
+static adah_code open_arrays(const adah_model *model, const adah_dataset *dataset, adah_feature_arrays *arrays,
+                             adah_status *status) {
+    ADAH_TRY(adah_feature_arrays_open_for(&model->state, dataset, arrays, status));
+    const adah_feature_array *const side[2] = {&arrays->image, &arrays->text};
+    adah_code code = ADAH_OK;
+    for (int m = 0; m < 2 && code == ADAH_OK; m++)
+        if (side[m]->path)
+            code = adah_feature_array_check(side[m], dataset, 0, adah_dataset_count(dataset), status);
+    if (code != ADAH_OK)
+        adah_feature_arrays_close(arrays);
+    return code;
+}
+
+static uint64_t peak_bytes(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
+}
+
+static void write_profile(size_t n, size_t n_threads, double seconds, const adah_stage_times *t, adah_encode_profile *profile) {
+    const double all = (double)n_threads * seconds, stages = t->read + t->decode + t->normalise + t->network;
+    *profile = (adah_encode_profile){n, n_threads, seconds, t->read, t->decode, t->normalise, t->network,
+                                     all > stages ? all - stages : 0, peak_bytes()};
+}
+
+adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *dataset, const adah_encode_options *options,
+                              adah_progress progress, adah_codes *codes, adah_status *status) {
+    static const adah_encode_options defaults = ADAH_ENCODE_OPTIONS_INIT;
+    const adah_encode_options *o = options ? options : &defaults;
+    const double start = adah_clock_seconds();
+    adah_feature_arrays arrays;
+    ADAH_TRY(open_arrays(model, dataset, &arrays, status));
+    adah_image_store store = {0};
+    adah_stage_times times = {0};
+    size_t n_threads = 1;
+    adah_code code = ADAH_OK;
+    if (model->state.image.kind == ADAH_INPUT_PIXELS)
+        code = adah_image_store_find(dataset, &model->state.config, (adah_parameters *)&model->state.parameters, o->cache_folder,
+                                     o->strict, &store, status);
+    const adah_encode_source source = {model, dataset, &arrays, &store, o->strict, 0};
+    if (code == ADAH_OK)
+        code = adah_encode_stream(&source, o->keep_real, progress, codes, &times, &n_threads, status);
+    if (code == ADAH_OK && codes->n == 0) {
+        code = adah_fail(status, ADAH_ERROR_IO, "%s: none of the %zu records has an image that can be read; the first: %.*s",
+                         adah_dataset_folder(dataset), adah_dataset_count(dataset), adah_reasons_first(codes->reasons), codes->reasons);
+        adah_codes_free(codes);
+    }
+    if (code == ADAH_OK && o->profile)
+        write_profile(adah_dataset_count(dataset), n_threads, adah_clock_seconds() - start, &times, o->profile);
+    adah_image_store_close(&store);
+    adah_feature_arrays_close(&arrays);
+    return code;
+}
+
+/* ---------------------------------------------------------------- files */
+
+static adah_code put_ids(const char *path, const adah_codes *codes, const adah_dataset *dataset, adah_file_writer **writer,
+                         adah_status *status) {
+    adah_code code = adah_file_create(path, writer, status);
+    for (size_t i = 0; i < codes->n && code == ADAH_OK; i++) {
+        const char *name = adah_dataset_record(dataset, codes->record[i])->file_name;
+        code = adah_file_put(*writer, name, strlen(name), status);
+        if (code == ADAH_OK)
+            code = adah_file_put(*writer, "\n", 1, status);
+    }
+    return code;
+}
+
+static const char *const code_suffix[2] = {".image.npy", ".text.npy"};
+
+/* The codes of both sides and the ids belong together. */
+adah_code adah_codes_write(const adah_codes *codes, const adah_dataset *dataset, const char *prefix, adah_status *status) {
+    const uint8_t *const bytes[2] = {codes->image, codes->text};
+    adah_file_writer *files[3] = {NULL, NULL, NULL};
+    adah_code code = ADAH_OK;
+    for (int i = 0; i < 3 && code == ADAH_OK; i++) {
+        char *path = adah_file_suffixed(prefix, i < 2 ? code_suffix[i] : ".ids");
+        if (!path)
+            code = adah_fail_memory(status, strlen(prefix));
+        else if (i < 2)
+            code = adah_npy_create(path, ADAH_NPY_UINT8, bytes[i], codes->n, codes->n_bits / 8, &files[i], status);
+        else
+            code = put_ids(path, codes, dataset, &files[i], status);
+        adah_memory_free(path);
+    }
+    if (code == ADAH_OK)
+        return adah_file_commit_all(files, 3, status);
+    for (int i = 0; i < 3; i++)
+        adah_file_abort(files[i]);
+    return code;
+}
+
+typedef struct named {
+    const char *name;
+    size_t record;
+} named;
+
+static int by_name(const void *a, const void *b) { return strcmp(((const named *)a)->name, ((const named *)b)->name); }
+
+/* Finds the record of every line of the ids file. */
+static adah_code match_ids(const char *path, char *text, const adah_dataset *dataset, adah_codes *codes,
+                           adah_status *status) {
+    const size_t n = adah_dataset_count(dataset);
+    named *all = adah_memory_zeroed(n, sizeof *all);
+    if (!all)
+        return adah_fail_memory(status, n * sizeof *all);
+    for (size_t i = 0; i < n; i++)
+        all[i] = (named){adah_dataset_record(dataset, i)->file_name, i};
+    qsort(all, n, sizeof *all, by_name);
+    adah_code code = ADAH_OK;
+    size_t line = 0;
+    for (char *p = text; *p && code == ADAH_OK; line++) {
+        char *end = strchr(p, '\n');
+        if (end)
+            *end = '\0';
+        const named key = {p, 0};
+        const named *found = bsearch(&key, all, n, sizeof *all, by_name);
+        if (line >= codes->n)
+            code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s: more lines than the %zu codes beside it", path, codes->n);
+        else if (!found)
+            code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s:%zu: \"%.200s\" is not in %s", path, line + 1, p,
+                             adah_dataset_folder(dataset));
+        else
+            codes->record[line] = found->record;
+        p = end ? end + 1 : p + strlen(p);
+    }
+    if (code == ADAH_OK && line != codes->n)
+        code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %zu lines, expected %zu as codes beside it", path, line, codes->n);
+    adah_memory_free(all);
+    return code;
+}
+
+static adah_code read_code_files(const char *prefix, adah_codes *out, adah_status *status) {
+    adah_npy array[2] = {{0}, {0}};
+    adah_code code = ADAH_OK;
+    for (int m = 0; m < 2 && code == ADAH_OK; m++) {
+        char *path = adah_file_suffixed(prefix, code_suffix[m]);
+        code = path ? adah_npy_open(path, ADAH_NPY_UINT8, &array[m], status) : adah_fail_memory(status, strlen(prefix));
+        adah_memory_free(path);
+    }
+    if (code == ADAH_OK && (array[0].n_rows != array[1].n_rows || array[0].n_columns != array[1].n_columns))
+        code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s.image.npy is %zu x %zu, %s.text.npy is %zu x %zu, expected the same",
+                         prefix, array[0].n_rows, array[0].n_columns, prefix, array[1].n_rows, array[1].n_columns);
+    if (code == ADAH_OK && (array[0].n_columns == 0 || array[0].n_columns > ADAH_BITS_MAX / 8))
+        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s.image.npy: %zu bytes a code, expected 1 to %d", prefix,
+                         array[0].n_columns, ADAH_BITS_MAX / 8);
+    if (code == ADAH_OK)
+        code = adah_codes_allocate(out, array[0].n_rows, array[0].n_columns * 8, 0, status);
+    if (code == ADAH_OK && out->n) {
+        memcpy(out->image, array[0].items, out->n * out->n_bits / 8);
+        memcpy(out->text, array[1].items, out->n * out->n_bits / 8);
+        for (int m = 0; m < 2; m++)
+            code = adah_file_check_map(&array[m].map, code, status);
+        if (code != ADAH_OK)
+            adah_codes_free(out);
+    }
+    adah_npy_close(&array[0]);
+    adah_npy_close(&array[1]);
+    return code;
+}
+
+adah_code adah_codes_read(const char *prefix, const adah_dataset *dataset, adah_codes *codes, adah_status *status) {
+    adah_codes out = {0};
+    ADAH_TRY(read_code_files(prefix, &out, status));
+    char *path = adah_file_suffixed(prefix, ".ids");
+    uint8_t *text = NULL;
+    size_t n_bytes = 0;
+    adah_code code = path ? adah_file_read(path, (size_t)1 << 32, &text, &n_bytes, status) : adah_fail_memory(status, 1);
+    if (code == ADAH_OK)
+        code = match_ids(path, (char *)text, dataset, &out, status);
+    adah_memory_free(text);
+    adah_memory_free(path);
+    if (code != ADAH_OK)
+        adah_codes_free(&out);
+    else
+        *codes = out;
+    return code;
+}

@@ -1,0 +1,26 @@
+/* encode_stream.h - records to codes, each side by a team of workers. */
+#ifndef ADAH_API_ENCODE_STREAM_H
+#define ADAH_API_ENCODE_STREAM_H
+
+#include "api/model.h"
+#include "input/feature_array.h"
+#include "input/image_store.h"
+#include "input/picture_worker.h"
+
+typedef struct adah_encode_source {
+    const adah_model *model;
+    const adah_dataset *dataset;
+    const adah_feature_arrays *arrays; /* what the model takes in place of pictures or words */
+    const adah_image_store *store;     /* pictures read before; n 0: there is none, they are read from their files */
+    int strict;                        /* the first unreadable picture is an error */
+    size_t n_batch;                    /* pictures a network takes at once; 0: what is fastest */
+} adah_encode_source;
+
+/* Codes of all records with an image; with keep_real also what they are the signs of. *times and *n_threads may be
+ * NULL. */
+adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, adah_progress progress,
+                             adah_codes *codes, adah_stage_times *times, size_t *n_threads, adah_status *status);
+/* Room for n codes, zeroed; adah_codes_free. */
+adah_code adah_codes_allocate(adah_codes *codes, size_t n, size_t n_bits, int with_real, adah_status *status);
+
+#endif

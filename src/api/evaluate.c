@@ -1,0 +1,518 @@
+/* evaluate.c - retrieval measures of codes in all four directions, as JSON.
+ *
+ * Queries and database come from one data set by split or from two. Across two, labels are matched by name, and an image
+ * file is the same when its name and its bytes are. */
+#include "api/evaluate_masks.h"
+#include "api/model.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/reasons.h"
+#include "codes/codes.h"
+#include "data/string_table.h"
+#include "eval/measures.h"
+#include "eval/measures_real.h"
+#include "input/pair_source.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Labels of the records of a data set, as numbers of one common dictionary. */
+typedef struct labels {
+    uint32_t *label;
+    size_t *start;
+} labels;
+
+/* Some records of a data set with their codes and labels, side by side. */
+typedef struct selection {
+    size_t n;
+    uint8_t *code[2];
+    float *real[2]; /* NULL: not wanted */
+    uint32_t *label;
+    size_t *start;
+    size_t *record;
+} selection;
+
+static void labels_free(labels *l) {
+    adah_memory_free(l->label);
+    adah_memory_free(l->start);
+}
+
+static void selection_free(selection *s) {
+    adah_memory_free(s->code[0]);
+    adah_memory_free(s->code[1]);
+    adah_memory_free(s->real[0]);
+    adah_memory_free(s->real[1]);
+    adah_memory_free(s->label);
+    adah_memory_free(s->start);
+    adah_memory_free(s->record);
+}
+
+static int ascending(const void *a, const void *b) {
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Renames the labels of `queries` to the numbers the same names have in `database`; unknown names get numbers behind. */
+static adah_code match_labels(const adah_dataset *queries, const adah_dataset *database, labels *l, adah_status *status) {
+    const size_t n = adah_dataset_label_count(queries), n_database = adah_dataset_label_count(database);
+    adah_string_table names = {0};
+    uint32_t *renamed = adah_memory_zeroed(n, sizeof *renamed);
+    adah_code code = renamed ? ADAH_OK : adah_fail_memory(status, n * sizeof *renamed);
+    for (uint32_t i = 0; i < n_database + n && code == ADAH_OK; i++) {
+        const char *name = i < n_database ? adah_dataset_label_name(database, i)
+                                          : adah_dataset_label_name(queries, i - (uint32_t)n_database);
+        const uint32_t number = adah_string_table_add(&names, name, strlen(name));
+        if (number == ADAH_STRING_NONE)
+            code = adah_fail_memory(status, strlen(name) + 1);
+        else if (i >= n_database)
+            renamed[i - n_database] = number;
+    }
+    for (size_t i = 0; i < adah_dataset_count(queries) && code == ADAH_OK; i++) {
+        for (size_t k = l->start[i]; k < l->start[i + 1]; k++)
+            l->label[k] = renamed[l->label[k]];
+        if (l->start[i + 1] > l->start[i])
+            qsort(l->label + l->start[i], l->start[i + 1] - l->start[i], sizeof *l->label, ascending);
+    }
+    adah_string_table_free(&names);
+    adah_memory_free(renamed);
+    return code;
+}
+
+static int has_split(const adah_dataset *dataset, adah_split split) {
+    for (size_t i = 0; i < adah_dataset_count(dataset); i++)
+        if (adah_dataset_record(dataset, i)->split == split)
+            return 1;
+    return 0;
+}
+
+typedef enum part { PART_ALL, PART_SPLIT, PART_DATABASE } part;
+
+static int belongs(const adah_record *r, part which, adah_split split) {
+    return which == PART_ALL || (which == PART_SPLIT ? r->split == split : r->split != ADAH_SPLIT_QUERY);
+}
+
+static adah_code select_records(const adah_dataset *dataset, const adah_codes *codes, const labels *l, part which,
+                                adah_split split, selection *out, adah_status *status) {
+    const size_t code_bytes = codes->n_bits / 8;
+    size_t n = 0, n_labels = 0;
+    for (size_t i = 0; i < codes->n; i++)
+        if (belongs(adah_dataset_record(dataset, codes->record[i]), which, split)) {
+            n++;
+            n_labels += l->start[codes->record[i] + 1] - l->start[codes->record[i]];
+        }
+    *out = (selection){n, {adah_memory_alloc(n * code_bytes), adah_memory_alloc(n * code_bytes)}, {NULL, NULL},
+                       adah_memory_zeroed(n_labels, sizeof(uint32_t)), adah_memory_zeroed(n + 1, sizeof(size_t)),
+                       adah_memory_zeroed(n, sizeof(size_t))};
+    if (!out->code[0] || !out->code[1] || !out->label || !out->start || !out->record)
+        return adah_fail_memory(status, n * code_bytes);
+    for (size_t i = 0, k = 0; i < codes->n; i++) {
+        const size_t record = codes->record[i], m = l->start[record + 1] - l->start[record];
+        if (!belongs(adah_dataset_record(dataset, record), which, split))
+            continue;
+        memcpy(out->code[0] + k * code_bytes, codes->image + i * code_bytes, code_bytes);
+        memcpy(out->code[1] + k * code_bytes, codes->text + i * code_bytes, code_bytes);
+        memcpy(out->label + out->start[k], l->label + l->start[record], m * sizeof *out->label);
+        out->start[k + 1] = out->start[k] + m;
+        out->record[k++] = record;
+    }
+    return ADAH_OK;
+}
+
+static json_t *numbers(const double *x, size_t n) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(array, json_real(x[i]));
+    return array;
+}
+
+static json_t *measures_json(const adah_measures *m) {
+    json_t *precision = json_array();
+    for (size_t i = 0; i < m->n_precision; i++)
+        json_array_append_new(precision,
+                              json_pack("{s:I, s:f}", "n", (json_int_t)m->precision_at[i], "precision", m->precision[i]));
+    const size_t n = m->n_bits + 1;
+    return json_pack("{s:f, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:o, s:{s:o, s:o, s:o, s:o}}", "map", m->map,
+                     "map_tie_aware", m->map_tie_aware, "map_optimistic", m->map_optimistic, "map_pessimistic",
+                     m->map_pessimistic, "k", (json_int_t)m->n_cut, "map_at_k_by_rank", m->map_at_k,
+                     "map_of_first_k_relevant", m->map_first_k_relevant, "ndcg_at_k", m->ndcg_at_k, "precision_at_n",
+                     precision, "by_hamming_radius", "precision_micro", numbers(m->precision_micro, n), "recall_micro",
+                     numbers(m->recall_micro, n), "precision_macro", numbers(m->precision_macro, n), "recall_macro",
+                     numbers(m->recall_macro, n));
+}
+
+static const char *const modality_name[2] = {"image", "text"};
+
+/* The same records' real-valued codes, where the codes have them. */
+static adah_code select_real(const adah_codes *codes, selection *s, adah_status *status) {
+    const float *const from[2] = {codes->image_real, codes->text_real};
+    const size_t q = codes->n_bits;
+    for (int m = 0; m < 2; m++) {
+        s->real[m] = adah_memory_floats(s->n * q);
+        if (!s->real[m])
+            return adah_fail_memory(status, s->n * q * sizeof(float));
+        for (size_t i = 0, k = 0; i < codes->n && k < s->n; i++) /* both are in the order of the records */
+            if (codes->record[i] == s->record[k])
+                memcpy(s->real[m] + k++ * q, from[m] + i * q, q * sizeof(float));
+    }
+    return ADAH_OK;
+}
+
+static adah_code measure_real(const selection *queries, const selection *database, int from, int to, size_t n_bits,
+                              const size_t *own, json_t *object, adah_status *status) {
+    const adah_real_set q = {queries->n, queries->real[from], queries->label, queries->start};
+    const adah_real_set d = {database->n, database->real[to], database->label, database->start};
+    adah_measures_real m;
+    ADAH_TRY(adah_measures_real_compute(q, d, n_bits, own, &m, status));
+    json_object_set_new(object, "map_real", json_real(m.map));
+    return ADAH_OK;
+}
+
+/* Queries of either modality against one code a pair, which its image and its text vote for. */
+static adah_code measure_pairs(const selection *queries, const selection *database, size_t n_bits,
+                               const adah_measures_options *options, json_t *object, adah_status *status) {
+    const size_t n = database->n * n_bits;
+    float *sum = adah_memory_floats(n);
+    uint8_t *code = adah_memory_alloc(n / 8);
+    adah_code result = sum && code ? ADAH_OK : adah_fail_memory(status, n * sizeof *sum);
+    for (size_t i = 0; i < n && result == ADAH_OK; i++)
+        sum[i] = database->real[0][i] + database->real[1][i];
+    if (result == ADAH_OK)
+        adah_codes_pack(sum, database->n, n_bits, code);
+    for (int from = 0; from < 2 && result == ADAH_OK; from++) {
+        const adah_coded_set q = {queries->n, queries->code[from], queries->label, queries->start};
+        const adah_coded_set d = {database->n, code, database->label, database->start};
+        adah_measures m;
+        result = adah_measures_compute(q, d, n_bits, options, &m, status);
+        if (result != ADAH_OK)
+            break;
+        json_object_set_new(object, from ? "map_text_to_pair" : "map_image_to_pair", json_real(m.map));
+        adah_measures_free(&m);
+    }
+    adah_memory_free(sum);
+    adah_memory_free(code);
+    return result;
+}
+
+/* All four directions into one object. */
+static adah_code measure(const selection *queries, const selection *database, size_t n_bits, int with_real,
+                         const adah_measures_options *options, json_t *object, adah_status *status) {
+    for (int from = 0; from < 2; from++)
+        for (int to = 0; to < 2; to++) {
+            const adah_coded_set q = {queries->n, queries->code[from], queries->label, queries->start};
+            const adah_coded_set d = {database->n, database->code[to], database->label, database->start};
+            adah_measures m;
+            ADAH_TRY(adah_measures_compute(q, d, n_bits, options, &m, status));
+            char key[64];
+            snprintf(key, sizeof key, "map_%s_to_%s", modality_name[from], modality_name[to]);
+            json_object_set_new(object, key, json_real(m.map));
+            snprintf(key, sizeof key, "%s_to_%s", modality_name[from], modality_name[to]);
+            json_t *measures = measures_json(&m);
+            json_object_set_new(object, key, measures);
+            json_object_set_new(object, "n_queries", json_integer((json_int_t)m.n_queries));
+            json_object_set_new(object, "n_queries_without_relevant", json_integer((json_int_t)m.n_queries_left_out));
+            adah_measures_free(&m);
+            if (with_real)
+                ADAH_TRY(measure_real(queries, database, from, to, n_bits, options->leave_out, measures, status));
+        }
+    json_object_set_new(object, "n_database", json_integer((json_int_t)database->n));
+    json_object_set_new(object, "n_bits", json_integer((json_int_t)n_bits));
+    return ADAH_OK;
+}
+
+typedef struct evaluation {
+    const adah_dataset *database, *queries;
+    const adah_codes *database_codes, *query_codes;
+    const adah_evaluate_options *options;
+    const char *similarity;
+    const adah_vocabulary *vocabulary; /* NULL when similarity is "labels" */
+    labels database_labels, query_labels;
+    selection q, d;
+    size_t n_left_out[2]; /* queries, and records of the database, that have no code */
+    size_t *own;  /* by query: where it is in the database itself, SIZE_MAX: it is not */
+    size_t n_own;
+} evaluation;
+
+/* Whether a file is in both folders under this name with the same bytes. One that cannot be read is not. */
+static adah_code same_file(const char *folder, const char *other_folder, const char *name, int *is_same,
+                           adah_status *status) {
+    char *path = adah_file_join(folder, name), *other_path = adah_file_join(other_folder, name);
+    adah_file_map map = {0}, other = {0};
+    adah_code code = path && other_path ? ADAH_OK : adah_fail_memory(status, strlen(name));
+    if (code == ADAH_OK)
+        code = adah_file_open_map(path, &map, NULL);
+    if (code == ADAH_OK)
+        code = adah_file_open_map(other_path, &other, NULL);
+    *is_same = code == ADAH_OK && map.n_bytes > 0 && map.n_bytes == other.n_bytes && !memcmp(map.bytes, other.bytes, map.n_bytes);
+    *is_same = adah_file_check_map(&map, ADAH_OK, NULL) == ADAH_OK && adah_file_check_map(&other, ADAH_OK, NULL) == ADAH_OK && *is_same;
+    adah_file_close_map(&map);
+    adah_file_close_map(&other);
+    adah_memory_free(path);
+    adah_memory_free(other_path);
+    return code == ADAH_ERROR_MEMORY ? adah_fail_memory(status, strlen(name)) : ADAH_OK;
+}
+
+/* Numbers the image files of a data set as its records. */
+static adah_code number_files(const adah_dataset *dataset, adah_string_table *files, adah_status *status) {
+    for (size_t i = 0; i < adah_dataset_count(dataset); i++) {
+        const char *name = adah_dataset_record(dataset, i)->file_name;
+        if (adah_string_table_add(files, name, strlen(name)) == ADAH_STRING_NONE)
+            return adah_fail_memory(status, strlen(name) + 1);
+    }
+    return ADAH_OK;
+}
+
+/* The record of the database that query i is itself, SIZE_MAX for none. files: those of the database when queries come from
+ * another set. */
+static adah_code find_record(const evaluation *e, const adah_string_table *files, size_t i, size_t *record,
+                             adah_status *status) {
+    *record = e->q.record[i];
+    if (e->queries == e->database)
+        return ADAH_OK;
+    const char *name = adah_dataset_record(e->queries, *record)->file_name;
+    const uint32_t found = adah_string_table_find(files, name, strlen(name));
+    int is_same = 0;
+    if (found != ADAH_STRING_NONE)
+        ADAH_TRY(same_file(adah_dataset_folder(e->queries), adah_dataset_folder(e->database), name, &is_same, status));
+    *record = is_same ? found : SIZE_MAX;
+    return ADAH_OK;
+}
+
+/* Fills own. */
+static adah_code find_own(evaluation *e, adah_status *status) {
+    const size_t n = adah_dataset_count(e->database);
+    adah_string_table files = {0};
+    size_t *position = adah_memory_alloc(n * sizeof *position), record; /* in the database, by record */
+    e->own = adah_memory_alloc(e->q.n * sizeof *e->own);
+    adah_code code = position && e->own ? ADAH_OK : adah_fail_memory(status, (n + e->q.n) * sizeof *position);
+    if (code == ADAH_OK && e->queries != e->database)
+        code = number_files(e->database, &files, status);
+    for (size_t i = 0; i < n && code == ADAH_OK; i++)
+        position[i] = SIZE_MAX;
+    for (size_t i = 0; i < e->d.n && code == ADAH_OK; i++)
+        position[e->d.record[i]] = i;
+    for (size_t i = 0; i < e->q.n && code == ADAH_OK; i++) {
+        code = find_record(e, &files, i, &record, status);
+        if (code != ADAH_OK)
+            break;
+        e->own[i] = record != SIZE_MAX ? position[record] : SIZE_MAX;
+        e->n_own += e->own[i] != SIZE_MAX;
+    }
+    adah_string_table_free(&files);
+    adah_memory_free(position);
+    return code;
+}
+
+static const char *split_name(adah_split split) {
+    return split == ADAH_SPLIT_TRAIN ? "train" : split == ADAH_SPLIT_QUERY ? "query" : "database";
+}
+
+/* How many records of a part have no code. */
+static size_t count_left_out(const adah_dataset *dataset, part which, adah_split split, const selection *s) {
+    size_t n = 0;
+    for (size_t i = 0; i < adah_dataset_count(dataset); i++)
+        n += belongs(adah_dataset_record(dataset, i), which, split) != 0;
+    return n - s->n;
+}
+
+/* All records of one side were left out: nothing can be measured. */
+static adah_code fail_none(const adah_dataset *dataset, const adah_codes *codes, const char *what, size_t n, adah_status *status) {
+    return adah_fail(status, ADAH_ERROR_IO, "%s: none of the %zu %s has %s%.*s", adah_dataset_folder(dataset), n, what,
+                     codes->n_skipped ? "an image that can be read; the first of those left out: " : "a code",
+                     adah_reasons_first(codes->reasons), codes->reasons);
+}
+
+static json_t *lines(const char *joined) {
+    json_t *list = json_array();
+    while (*joined) {
+        const int width = adah_reasons_first(joined);
+        json_array_append_new(list, json_stringn(joined, (size_t)width)); /* what is not UTF-8 is not told */
+        joined += width + (joined[width] == '\n');
+    }
+    return list;
+}
+
+/* What was left out, so that figures of a part are not taken for those of the whole. */
+static void describe_left_out(const evaluation *e, json_t *object) {
+    json_object_set_new(object, "n_queries_left_out", json_integer((json_int_t)e->n_left_out[0]));
+    json_object_set_new(object, "n_database_left_out", json_integer((json_int_t)e->n_left_out[1]));
+    json_t *reasons = lines(e->database_codes->reasons);
+    if (e->query_codes != e->database_codes) {
+        json_t *more = lines(e->query_codes->reasons);
+        json_array_extend(reasons, more);
+        json_decref(more);
+    }
+    json_object_set_new(object, "left_out", reasons);
+    const char *bad, *bad_queries = "";
+    size_t n_bad = adah_dataset_skipped(e->database, &bad);
+    if (e->queries != e->database)
+        n_bad += adah_dataset_skipped(e->queries, &bad_queries);
+    json_t *records = lines(bad), *more = lines(bad_queries);
+    json_array_extend(records, more);
+    json_decref(more);
+    json_object_set_new(object, "n_records_bad", json_integer((json_int_t)n_bad));
+    json_object_set_new(object, "records_bad", records);
+}
+
+/* What was evaluated: the data by name and split, the queries where they come from elsewhere. The checksums are of the records that
+ * have codes: where some were left out they are others. */
+static adah_code describe_data(const evaluation *e, json_t *object, adah_status *status) {
+    char checksum[33];
+    ADAH_TRY(adah_dataset_records_checksum(e->database, e->database_codes->record, e->database_codes->n, checksum, status));
+    json_object_set_new(object, "data", json_string(adah_dataset_folder(e->database)));
+    json_object_set_new(object, "split_checksum", json_string(checksum));
+    if (e->queries != e->database) {
+        ADAH_TRY(adah_dataset_records_checksum(e->queries, e->query_codes->record, e->query_codes->n, checksum, status));
+        json_object_set_new(object, "queries", json_string(adah_dataset_folder(e->queries)));
+        json_object_set_new(object, "queries_split_checksum", json_string(checksum));
+    }
+    json_object_set_new(object, "split", json_string(split_name(e->options->split)));
+    json_object_set_new(object, "relevance", json_string(e->similarity));
+    json_object_set_new(object, "n_queries_in_database", json_integer((json_int_t)e->n_own));
+    describe_left_out(e, object);
+    return ADAH_OK;
+}
+
+static adah_code run_evaluation(evaluation *e, json_t *object, adah_status *status) {
+    size_t n_labels;
+    const adah_split split = e->options->split;
+    const int same_set = e->queries == e->database, pairs = !strcmp(e->similarity, "pairs");
+    if (e->database_codes->n_bits != e->query_codes->n_bits)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "codes of %zu bits against codes of %zu bits", e->query_codes->n_bits,
+                         e->database_codes->n_bits);
+    ADAH_TRY(adah_similarity_labels(e->database, e->similarity, e->vocabulary, &e->database_labels.label,
+                                    &e->database_labels.start, &n_labels, status));
+    ADAH_TRY(adah_similarity_labels(e->queries, e->similarity, e->vocabulary, &e->query_labels.label, &e->query_labels.start,
+                                    &n_labels, status));
+    if (!same_set && !strcmp(e->similarity, "labels"))
+        ADAH_TRY(match_labels(e->queries, e->database, &e->query_labels, status));
+    const part query_part = same_set || has_split(e->queries, split) ? PART_SPLIT : PART_ALL;
+    ADAH_TRY(select_records(e->queries, e->query_codes, &e->query_labels, query_part, split, &e->q, status));
+    e->n_left_out[0] = count_left_out(e->queries, query_part, split, &e->q);
+    if (e->q.n == 0 && e->n_left_out[0])
+        return fail_none(e->queries, e->query_codes, "queries", e->n_left_out[0], status);
+    if (e->q.n == 0)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: no record of the split \"%s\" to use as query; mark some in its "
+                         "metadata, or choose another split", adah_dataset_folder(e->queries), split_name(split));
+    /* A pair that is like itself alone must be in the database: then the queries are the database. */
+    if (pairs)
+        ADAH_TRY(select_records(e->queries, e->query_codes, &e->query_labels, query_part, split, &e->d, status));
+    else
+        ADAH_TRY(select_records(e->database, e->database_codes, &e->database_labels, PART_DATABASE, split, &e->d, status));
+    e->n_left_out[1] = pairs ? e->n_left_out[0] : count_left_out(e->database, PART_DATABASE, split, &e->d);
+    if (e->d.n == 0 && e->n_left_out[1])
+        return fail_none(e->database, e->database_codes, "records of the database", e->n_left_out[1], status);
+    if (!pairs)
+        ADAH_TRY(find_own(e, status));
+    const adah_measures_options options = {e->options->n_cut, e->own};
+    if (e->options->real || e->options->pairs) {
+        ADAH_TRY(select_real(e->query_codes, &e->q, status));
+        ADAH_TRY(select_real(pairs ? e->query_codes : e->database_codes, &e->d, status));
+    }
+    ADAH_TRY(describe_data(e, object, status));
+    const size_t n_bits = e->query_codes->n_bits;
+    if (e->options->pairs)
+        ADAH_TRY(measure_pairs(&e->q, &e->d, n_bits, &options, object, status));
+    return measure(&e->q, &e->d, n_bits, e->options->real, &options, object, status);
+}
+
+static adah_code finish(evaluation *e, json_t *object, char **json, adah_status *status) {
+    adah_code code = object ? run_evaluation(e, object, status) : adah_fail_memory(status, 1);
+    if (code == ADAH_OK) {
+        char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
+        *json = text ? adah_memory_text(text) : NULL;
+        free(text);
+        if (!*json)
+            code = adah_fail_memory(status, 1);
+    }
+    json_decref(object);
+    labels_free(&e->database_labels);
+    labels_free(&e->query_labels);
+    selection_free(&e->q);
+    selection_free(&e->d);
+    adah_memory_free(e->own);
+    return code;
+}
+
+#define SIGNS_ALONE "real-valued codes are asked for, but the codes given are signs alone"
+
+static const adah_evaluate_options evaluate_defaults = ADAH_EVALUATE_OPTIONS_INIT;
+
+adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *codes, const adah_codes *query_codes,
+                              const adah_evaluate_options *options, char **json, adah_status *status) {
+    const adah_evaluate_options *o = options ? options : &evaluate_defaults;
+    if ((o->real || o->pairs) && (!codes->image_real || (query_codes && !query_codes->image_real)))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, SIGNS_ALONE);
+    evaluation e = {.database = dataset,
+                    .queries = o->queries ? o->queries : dataset,
+                    .database_codes = codes,
+                    .query_codes = query_codes ? query_codes : codes,
+                    .options = o,
+                    .similarity = "labels"};
+    return finish(&e, json_object(), json, status);
+}
+
+static adah_code measure_masks(const adah_model *model, const adah_dataset *queries, adah_split split, json_t *object,
+                               adah_status *status) {
+    adah_mask_means m;
+    ADAH_TRY(adah_evaluate_masks(model, queries, split, &m, status));
+    if (m.n_images)
+        json_object_set_new(object, "attention_masks",
+                            json_pack("{s:I, s:f, s:f, s:f, s:f}", "n_images", (json_int_t)m.n_images, "iou", m.iou,
+                                      "iou_random", m.iou_random, "pointing_game", m.pointing_game, "pointing_game_random",
+                                      m.pointing_game_random));
+    return ADAH_OK;
+}
+
+static int any_labels(const adah_dataset *dataset) { return adah_dataset_label_count(dataset) > 0; }
+
+adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, const adah_evaluate_options *options,
+                        const adah_encode_options *encode_options, adah_progress progress, char **json,
+                        adah_status *status) {
+    const adah_evaluate_options *o = options ? options : &evaluate_defaults;
+    const adah_dataset *queries = o->queries ? o->queries : dataset;
+    const adah_codes *database_codes = o->codes;
+    adah_encode_options encode = ADAH_ENCODE_OPTIONS_INIT;
+    adah_codes codes = {0}, query_codes = {0};
+    if (encode_options)
+        encode = *encode_options;
+    encode.keep_real = o->real || o->pairs;
+    if (encode.keep_real && database_codes && !database_codes->image_real)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, SIGNS_ALONE);
+    adah_code code = ADAH_OK;
+    if (!database_codes) {
+        code = adah_encode_dataset(model, dataset, &encode, progress, &codes, status);
+        database_codes = &codes;
+    }
+    if (code == ADAH_OK && queries != dataset)
+        code = adah_encode_dataset(model, queries, &encode, progress, &query_codes, status);
+    if (code == ADAH_OK) {
+        const char *trained = adah_model_similarity(model);
+        evaluation e = {.database = dataset,
+                        .queries = queries,
+                        .database_codes = database_codes,
+                        .query_codes = queries == dataset ? database_codes : &query_codes,
+                        .options = o,
+                        .similarity = any_labels(queries) && any_labels(dataset) ? "labels"
+                                      : strcmp(trained, "labels")                ? trained
+                                      : model->vocabulary                        ? "words"
+                                                                                 : "pairs",
+                        .vocabulary = model->vocabulary};
+        json_t *object = json_object();
+        json_object_set_new(object, "model", json_string(model->state.id));
+        json_object_set_new(object, "preset", json_string(model->state.config.preset));
+        json_object_set_new(object, "method", json_string(model->state.config.method));
+        json_object_set_new(object, "backbone", json_string(model->state.config.backbone));
+        json_object_set_new(object, "seed", json_integer((json_int_t)model->state.config.seed));
+        const size_t n_unreadable = database_codes->n_skipped + query_codes.n_skipped;
+        json_object_set_new(object, "n_images_unreadable", json_integer((json_int_t)n_unreadable));
+        code = measure_masks(model, queries, o->split, object, status);
+        if (code == ADAH_OK)
+            code = finish(&e, object, json, status);
+        else
+            json_decref(object);
+    }
+    adah_codes_free(&codes);
+    adah_codes_free(&query_codes);
+    return code;
+}

@@ -1,0 +1,232 @@
+/* index_dataset.c - data sets into an index, and the model that an index belongs to. */
+#include "api/model.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "index/index_builder.h"
+#include "index/index_format.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void identity_bytes(const adah_model *model, uint8_t bytes[ADAH_MODEL_IDENTITY_BYTES]) {
+    for (int i = 0; i < ADAH_MODEL_IDENTITY_BYTES; i++) {
+        const char two[3] = {model->state.id[2 * i], model->state.id[2 * i + 1], '\0'};
+        bytes[i] = (uint8_t)strtoul(two, NULL, 16);
+    }
+}
+
+adah_code adah_index_check_model(const adah_index *index, const adah_model *model, adah_status *status) {
+    static const uint8_t unknown[ADAH_MODEL_IDENTITY_BYTES];
+    uint8_t identity[ADAH_MODEL_IDENTITY_BYTES];
+    identity_bytes(model, identity);
+    if (memcmp(adah_index_model_identity(index), unknown, sizeof unknown) == 0)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "the codes of this index are of an unknown model, it can be searched by codes alone");
+    if (memcmp(identity, adah_index_model_identity(index), sizeof identity) != 0)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "this index was made by another model than %s", model->state.id);
+    return ADAH_OK;
+}
+
+adah_code adah_index_writer_create(const char *path, const adah_model *model, size_t n_bits, adah_index_writer **writer,
+                                   adah_status *status) {
+    uint8_t identity[ADAH_MODEL_IDENTITY_BYTES] = {0};
+    adah_index_builder *builder;
+    if (model) {
+        identity_bytes(model, identity);
+        if (n_bits && n_bits != (size_t)adah_model_bits(model))
+            return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %zu bits, but the model's codes have %d", path, n_bits,
+                             adah_model_bits(model));
+        n_bits = (size_t)adah_model_bits(model);
+    }
+    ADAH_TRY(adah_index_builder_create(path, n_bits, identity, &builder, status));
+    ADAH_TRY(adah_index_builder_publish(builder, 0, NULL, status));
+    return adah_index_writer_open(path, writer, status);
+}
+
+/* Record i of the codes as an item, with `names` for its labels. */
+static adah_code make_item(const adah_dataset *dataset, const adah_codes *codes, size_t i, const char ***names, size_t *capacity,
+                           adah_index_item *item, adah_status *status) {
+    const adah_record *r = adah_dataset_record(dataset, codes->record[i]);
+    for (size_t k = 0; k < r->n_labels; k++) {
+        if (!adah_memory_grow((void **)names, capacity, k, sizeof **names))
+            return adah_fail_memory(status, r->n_labels * sizeof **names);
+        (*names)[k] = adah_dataset_label_name(dataset, r->label[k]);
+    }
+    const size_t at = i * codes->n_bits / 8;
+    *item = (adah_index_item){ADAH_NO_ID, r->file_name, r->text, *names, r->n_labels, codes->image + at, codes->text + at};
+    return ADAH_OK;
+}
+
+static adah_code build(const adah_dataset *dataset, const adah_codes *codes, const uint8_t *identity, const char *path,
+                       adah_status *status) {
+    adah_index_builder *builder;
+    const char **names = NULL;
+    size_t capacity = 0;
+    adah_code code = adah_index_builder_create(path, codes->n_bits, identity, &builder, status);
+    if (code != ADAH_OK)
+        return code;
+    for (size_t i = 0; i < codes->n && code == ADAH_OK; i++) {
+        adah_index_item item;
+        code = make_item(dataset, codes, i, &names, &capacity, &item, status);
+        if (code == ADAH_OK)
+            code = adah_index_builder_add(builder, &item, status);
+    }
+    adah_memory_free(names);
+    if (code == ADAH_OK)
+        return adah_index_builder_publish(builder, 0, NULL, status);
+    adah_index_builder_abort(builder);
+    return code;
+}
+
+static adah_index_add_counts count(uint64_t n_added, uint64_t n_replaced, const adah_codes *codes) {
+    adah_index_add_counts counts = {.n_added = n_added, .n_replaced = n_replaced, .n_unreadable = codes->n_skipped,
+                                    .n_texts_unknown = codes->n_texts_unknown};
+    memcpy(counts.reasons, codes->reasons, sizeof counts.reasons);
+    return counts;
+}
+
+/* 1: the file begins as an index does, or as one that was cut off. */
+static int begins_as_index(const char *path) {
+    uint8_t begin[sizeof adah_index_magic];
+    FILE *file = fopen(path, "rb");
+    if (!file)
+        return 0;
+    const size_t n = fread(begin, 1, sizeof begin, file);
+    fclose(file);
+    return memcmp(begin, adah_index_magic, n) == 0;
+}
+
+/* Whether a new index of n records may take the place of what is at `path`: of nothing, an empty or damaged index, or one of no more
+ * than twice as many records. So a folder of which half is not there, or the path of a model, costs no index and no model. */
+static adah_code check_replaces(const char *path, uint64_t n, adah_status *status) {
+    adah_index *there = NULL;
+    adah_status fault = {0};
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return ADAH_OK;
+    const adah_code opened = adah_index_open(path, &there, &fault);
+    const uint64_t n_there = opened == ADAH_OK ? adah_index_count(there) : 0;
+    adah_index_close(there);
+    if (opened != ADAH_OK && opened != ADAH_ERROR_FORMAT)
+        return adah_fail(status, opened, "%s", fault.message);
+    if (opened == ADAH_ERROR_FORMAT && !begins_as_index(path))
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: a file that is no adah index is there, which stays as it is ('adah index create --force' replaces it)", path);
+    if (n < n_there - n_there / 2)
+        return adah_fail(status, ADAH_ERROR_MISMATCH,
+                         "%s: the index there has %" PRIu64 " records, the new one would have %" PRIu64
+                         ", fewer than half: it stays as it is ('adah index create --force' replaces it)", path, n_there, n);
+    return ADAH_OK;
+}
+
+adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset, const char *index_path, int replace,
+                            const adah_encode_options *options, adah_progress progress, adah_index_add_counts *counts,
+                            adah_status *status) {
+    adah_codes codes;
+    uint8_t identity[ADAH_MODEL_IDENTITY_BYTES];
+    ADAH_TRY(adah_file_check_place(index_path, ADAH_FILE_OF_ANY_KIND, status));
+    if (!replace) /* before anything is encoded in vain, and when it is known how many could be */
+        ADAH_TRY(check_replaces(index_path, adah_dataset_count(dataset), status));
+    ADAH_TRY(adah_encode_dataset(model, dataset, options, progress, &codes, status));
+    identity_bytes(model, identity);
+    adah_code code = replace ? ADAH_OK : check_replaces(index_path, codes.n, status);
+    if (code == ADAH_OK)
+        code = build(dataset, &codes, identity, index_path, status);
+    if (code == ADAH_OK && counts)
+        *counts = count(codes.n, 0, &codes);
+    adah_codes_free(&codes);
+    return code;
+}
+
+/* File names of an index and the ids of their records. */
+typedef struct name_map {
+    adah_label_set names;
+    uint64_t *id; /* by number of the name */
+    size_t capacity;
+} name_map;
+
+static adah_code map_names(const adah_index *index, name_map *map, adah_status *status) {
+    for (uint64_t row = 0; row < adah_index_rows(index); row++) {
+        adah_index_entry e;
+        uint32_t number;
+        adah_status why;
+        const adah_code code = adah_index_record(index, row, &e, &why);
+        if (code == ADAH_ERROR_MISMATCH)
+            continue; /* deleted */
+        if (code != ADAH_OK)
+            return adah_fail(status, code, "%s", why.message);
+        const int is_named = e.file_name[0] != '\0';
+        const int is_kept =
+            !is_named || (adah_memory_grow((void **)&map->id, &map->capacity, map->names.n, sizeof *map->id) &&
+                          adah_label_set_number(&map->names, e.file_name, strlen(e.file_name), &number));
+        if (is_named && is_kept)
+            map->id[number] = e.id;
+        adah_index_entry_free(&e);
+        if (!is_kept)
+            return adah_fail_memory(status, (map->names.n + 1) * sizeof *map->id);
+    }
+    return ADAH_OK;
+}
+
+/* Of a failure after n of all records are durable. */
+static adah_code tell_what_is_there(adah_code code, size_t n, size_t n_all, adah_status *status) {
+    if (!n || !status)
+        return code;
+    const adah_status why = *status;
+    adah_fail(status, code, "%.1900s; %zu of %zu records are in the index, and adding them again replaces them", why.message, n, n_all);
+    status->system_error = why.system_error;
+    return code;
+}
+
+static adah_code add_codes(adah_index_writer *writer, const adah_dataset *dataset, const adah_codes *codes, name_map *map,
+                           uint64_t *n_added, uint64_t *n_replaced, adah_status *status) {
+    enum { BATCH = 10000 };
+    const char **names = NULL;
+    size_t capacity = 0, n_durable = 0;
+    adah_code code = map_names(adah_index_writer_state(writer), map, status);
+    const size_t n_known = map->names.n;
+    for (size_t i = 0; i < codes->n && code == ADAH_OK; i++) {
+        adah_index_item item;
+        uint32_t number;
+        code = make_item(dataset, codes, i, &names, &capacity, &item, status);
+        if (code == ADAH_OK && !adah_label_set_number(&map->names, item.file_name, strlen(item.file_name), &number))
+            code = adah_fail_memory(status, (map->names.n + 1) * sizeof(char *));
+        if (code == ADAH_OK && number < n_known) {
+            item.id = map->id[number];
+            code = adah_index_writer_replace(writer, &item, status);
+            (*n_replaced)++;
+        } else if (code == ADAH_OK) {
+            code = adah_index_writer_add(writer, &item, NULL, status);
+            (*n_added)++;
+        }
+        if (code == ADAH_OK && ((i + 1) % BATCH == 0 || i + 1 == codes->n)) {
+            code = adah_index_writer_commit(writer, status);
+            n_durable = code == ADAH_OK ? i + 1 : n_durable;
+        }
+    }
+    adah_memory_free(names);
+    return code == ADAH_OK ? code : tell_what_is_there(code, n_durable, codes->n, status);
+}
+
+adah_code adah_index_add_dataset(const adah_model *model, const adah_dataset *dataset, const char *index_path,
+                                 const adah_encode_options *options, adah_progress progress, adah_index_add_counts *counts,
+                                 adah_status *status) {
+    adah_index_writer *writer;
+    adah_codes codes = {0};
+    name_map map = {0};
+    uint64_t n_added = 0, n_replaced = 0;
+    ADAH_TRY(adah_index_writer_open(index_path, &writer, status)); /* first: nothing is encoded in vain */
+    adah_code code = adah_index_check_model(adah_index_writer_state(writer), model, status);
+    if (code == ADAH_OK)
+        code = adah_encode_dataset(model, dataset, options, progress, &codes, status);
+    if (code == ADAH_OK)
+        code = add_codes(writer, dataset, &codes, &map, &n_added, &n_replaced, status);
+    if (code == ADAH_OK && counts)
+        *counts = count(n_added, n_replaced, &codes);
+    adah_label_set_free(&map.names);
+    adah_memory_free(map.id);
+    adah_codes_free(&codes);
+    adah_index_writer_close(writer);
+    return code;
+}

@@ -1,0 +1,12 @@
+/* overlay.h - an image with its attention mask drawn over it. */
+#ifndef ADAH_API_OVERLAY_H
+#define ADAH_API_OVERLAY_H
+
+#include "data/image.h"
+
+void adah_attend_draw(const adah_attention_map *map, adah_picture *picture);
+/* picture->rgb by adah_memory_free. */
+adah_code adah_overlay_make(adah_encoder *encoder, const char *image_path, size_t n_side_max, adah_picture *picture,
+                            adah_status *status);
+
+#endif

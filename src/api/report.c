@@ -1,0 +1,474 @@
+/* report.c - the HTML report: what was learned, how good it is, what it finds, where it looks. */
+#include "api/model.h"
+#include "api/overlay.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "codes/codes.h"
+#include "eval/chart.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { THUMBNAIL_SIDE = 144, JPEG_QUALITY = 80, CHART_POINTS_MAX = 2048 };
+
+static const char style[] =
+    "body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:1080px;padding:0 1em;color:#222;background:#fff}"
+    "h1{font-size:1.6em}h2{font-size:1.2em;margin-top:2em}table{border-collapse:collapse}"
+    "td,th{padding:.25em .9em;border-bottom:1px solid #ddd;text-align:right}td:first-child,th:first-child{text-align:left}"
+    ".q{display:flex;gap:8px;align-items:flex-start;margin:.6em 0 1.2em;flex-wrap:wrap}"
+    ".q>figure{margin:0;width:144px;font-size:12px}.q img{max-width:144px;max-height:144px;display:block;border:1px solid #ddd}"
+    ".query{border-right:3px solid #1f5fa8;padding-right:10px}.ok{border-bottom:3px solid #2e8b57}"
+    "figcaption{overflow-wrap:anywhere}.w{font-weight:600}.d{color:#666}"
+    "svg .t{font-size:13px;font-weight:600}svg .n{font-size:11px;fill:#444}svg .e{text-anchor:end}svg .m{text-anchor:middle}"
+    "svg .g{stroke:#e4e4e4}svg .a{fill:none;stroke:#444}.charts{display:flex;flex-wrap:wrap;gap:16px}";
+
+typedef struct report {
+    const adah_model *model;
+    const adah_dataset *dataset;
+    const adah_report_options *options;
+    const json_t *evaluation, *deviation; /* of several models their mean, and its deviation (else NULL) */
+    const json_t *models;                 /* the single evaluations of several, else NULL */
+    adah_encoder *encoder;
+    const adah_codes *codes;
+    adah_codes own_codes; /* made here when none were given */
+    size_t *queries, *database; /* positions in codes */
+    size_t n_queries, n_database;
+    uint8_t *database_codes[2];
+    adah_hit *hits;
+    adah_text html;
+} report;
+
+static void report_free(report *r) {
+    adah_encoder_close(r->encoder);
+    adah_codes_free(&r->own_codes);
+    adah_memory_free(r->queries);
+    adah_memory_free(r->database);
+    adah_memory_free(r->database_codes[0]);
+    adah_memory_free(r->database_codes[1]);
+    adah_memory_free(r->hits);
+    adah_text_free(&r->html);
+}
+
+static adah_code prepare(report *r, const adah_encode_options *encode_options, adah_status *status) {
+    ADAH_TRY(adah_encoder_create(r->model, &r->encoder, status));
+    r->codes = r->options->codes;
+    if (!r->codes) {
+        ADAH_TRY(adah_encode_dataset(r->model, r->dataset, encode_options, (adah_progress){0}, &r->own_codes, status));
+        r->codes = &r->own_codes;
+    }
+    const size_t n = r->codes->n, code_bytes = r->codes->n_bits / 8;
+    r->queries = adah_memory_zeroed(n, sizeof *r->queries);
+    r->database = adah_memory_zeroed(n, sizeof *r->database);
+    r->database_codes[0] = adah_memory_alloc(n * code_bytes);
+    r->database_codes[1] = adah_memory_alloc(n * code_bytes);
+    r->hits = adah_memory_zeroed(r->options->n_results, sizeof *r->hits);
+    if (!r->queries || !r->database || !r->database_codes[0] || !r->database_codes[1] || !r->hits)
+        return adah_fail_memory(status, n * sizeof *r->queries);
+    for (size_t i = 0; i < n; i++) {
+        if (adah_dataset_record(r->dataset, r->codes->record[i])->split == ADAH_SPLIT_QUERY) {
+            r->queries[r->n_queries++] = i;
+            continue;
+        }
+        memcpy(r->database_codes[ADAH_IMAGE] + r->n_database * code_bytes, r->codes->image + i * code_bytes, code_bytes);
+        memcpy(r->database_codes[ADAH_TEXT] + r->n_database * code_bytes, r->codes->text + i * code_bytes, code_bytes);
+        r->database[r->n_database++] = i;
+    }
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- numbers */
+
+static double number(const json_t *o, const char *direction, const char *key) {
+    return json_number_value(json_object_get(json_object_get(o, direction), key));
+}
+
+static const char *const direction_key[4] = {"image_to_text", "text_to_image", "image_to_image", "text_to_text"};
+static const char *const direction_name[4] = {"image to text", "text to image", "image to image", "text to text"};
+
+/* A fact of the evaluation as text; of several models one that they agree in. */
+static void add_fact(report *r, const char *name, const char *key) {
+    const json_t *value = json_object_get(r->evaluation, key);
+    adah_text_add(&r->html, "; %s ", name);
+    if (json_is_integer(value))
+        adah_text_add(&r->html, "%lld", (long long)json_integer_value(value));
+    else
+        adah_text_add_escaped(&r->html, json_is_string(value) ? json_string_value(value) : "not the same");
+}
+
+static void add_seeds(report *r) {
+    size_t i;
+    const json_t *model;
+    if (!r->models) {
+        add_fact(r, "seed", "seed");
+        return;
+    }
+    adah_text_add(&r->html, "; %zu models, seeds", json_array_size(r->models));
+    json_array_foreach(r->models, i, model)
+        adah_text_add(&r->html, "%s %lld", i ? "," : "", (long long)json_integer_value(json_object_get(model, "seed")));
+}
+
+/* Only where something is missing. */
+static void add_left_out(report *r) {
+    static const char *const fact[][2] = {{"queries left out, whose image cannot be read,", "n_queries_left_out"},
+                                          {"records of the database left out", "n_database_left_out"},
+                                          {"bad records left out", "n_records_bad"}};
+    const json_t *evaluation = r->models ? json_array_get(r->models, 0) : r->evaluation;
+    for (size_t i = 0; i < sizeof fact / sizeof *fact; i++)
+        if (json_integer_value(json_object_get(evaluation, fact[i][1])))
+            add_fact(r, fact[i][0], fact[i][1]);
+}
+
+static void add_facts(report *r) {
+    const adah_config *c = &r->model->state.config;
+    adah_text_add(&r->html, "<p>Data ");
+    adah_text_add_escaped(&r->html, adah_dataset_folder(r->dataset));
+    add_fact(r, "checksum of its split", "split_checksum");
+    if (json_object_get(r->evaluation, "queries")) {
+        add_fact(r, "queries from", "queries");
+        add_fact(r, "checksum of their split", "queries_split_checksum");
+    }
+    add_fact(r, "pairs in the database", "n_database");
+    add_fact(r, "queries", "n_queries");
+    add_fact(r, "more without a relevant item", "n_queries_without_relevant");
+    add_left_out(r);
+    add_fact(r, "relevance by", "relevance");
+    adah_text_add(&r->html, ".</p>\n<p>Codes of %d bits", c->n_bits);
+    add_fact(r, "backbone", "backbone");
+    add_fact(r, "method", "method");
+    add_fact(r, "preset", "preset");
+    add_seeds(r);
+    adah_text_add(&r->html, "; attention %s; adversary %s.</p>\n", c->attention ? "on" : "off",
+                  c->adversary && (c->attention || adah_config_is_rival(c)) ? "on" : "off");
+    if (r->models)
+        adah_text_add(&r->html, "<p>Figures are means over the models &plusmn; the sample standard deviation; pictures, masks "
+                      "and losses are those of the first model.</p>\n");
+}
+
+static void add_map_table(report *r) {
+    static const char *const key[] = {"map", "map_tie_aware", "map_at_k_by_rank", "ndcg_at_k"};
+    const long long k = (long long)number(r->evaluation, direction_key[0], "k");
+    adah_text_add(&r->html, "<h2>Mean average precision</h2>\n<table><tr><th>query to answer</th><th>mAP@all</th>"
+                  "<th>tie-aware mAP</th><th>mAP@%lld by rank</th><th>NDCG@%lld</th><th>mAP, ties worst to best</th></tr>\n",
+                  k, k);
+    for (int i = 0; i < 4; i++) {
+        adah_text_add(&r->html, "<tr><td>%s</td>", direction_name[i]);
+        for (size_t m = 0; m < sizeof key / sizeof *key; m++) {
+            adah_text_add(&r->html, "<td>%.4f", number(r->evaluation, direction_key[i], key[m]));
+            if (r->deviation)
+                adah_text_add(&r->html, " &plusmn; %.4f", number(r->deviation, direction_key[i], key[m]));
+            adah_text_add(&r->html, "</td>");
+        }
+        adah_text_add(&r->html, "<td>%.4f to %.4f</td></tr>\n", number(r->evaluation, direction_key[i], "map_pessimistic"),
+                      number(r->evaluation, direction_key[i], "map_optimistic"));
+    }
+    adah_text_add(&r->html, "</table>\n");
+    const json_t *masks = json_object_get(r->evaluation, "attention_masks");
+    if (masks)
+        adah_text_add(&r->html, "<p>Attention against the true object masks of %lld images: mean IoU %.3f (random mask of the "
+                      "same size %.3f), pointing game %.3f (random %.3f).</p>\n",
+                      (long long)json_integer_value(json_object_get(masks, "n_images")),
+                      json_number_value(json_object_get(masks, "iou")), json_number_value(json_object_get(masks, "iou_random")),
+                      json_number_value(json_object_get(masks, "pointing_game")),
+                      json_number_value(json_object_get(masks, "pointing_game_random")));
+}
+
+static size_t copy_numbers(const json_t *array, double *to) {
+    size_t n = json_array_size(array);
+    n = n < CHART_POINTS_MAX ? n : CHART_POINTS_MAX;
+    for (size_t i = 0; i < n; i++)
+        to[i] = json_number_value(json_array_get(array, i));
+    return n;
+}
+
+typedef enum curve { CURVE_MICRO, CURVE_MACRO, CURVE_PRECISION, N_CURVES } curve;
+
+/* Points of a curve of one direction of one evaluation; returns their number. */
+static size_t read_curve(const json_t *direction, curve which, double *x, double *y) {
+    if (which == CURVE_PRECISION) {
+        const json_t *points = json_object_get(direction, "precision_at_n");
+        const size_t n = json_array_size(points) < CHART_POINTS_MAX ? json_array_size(points) : CHART_POINTS_MAX;
+        for (size_t i = 0; i < n; i++) {
+            x[i] = json_number_value(json_object_get(json_array_get(points, i), "n"));
+            y[i] = json_number_value(json_object_get(json_array_get(points, i), "precision"));
+        }
+        return n;
+    }
+    const json_t *curves = json_object_get(direction, "by_hamming_radius");
+    const size_t n = copy_numbers(json_object_get(curves, which == CURVE_MICRO ? "recall_micro" : "recall_macro"), x);
+    copy_numbers(json_object_get(curves, which == CURVE_MICRO ? "precision_micro" : "precision_macro"), y);
+    /* Radii that return nothing have no precision. */
+    size_t first = 0;
+    while (first + 1 < n && x[first] == 0)
+        first++;
+    memmove(x, x + first, (n - first) * sizeof *x);
+    memmove(y, y + first, (n - first) * sizeof *y);
+    return n - first;
+}
+
+static void add_curve(adah_chart *chart, const char *name, const json_t *direction, curve which, double *numbers) {
+    double *x = numbers + 2 * chart->n_lines * CHART_POINTS_MAX, *y = x + CHART_POINTS_MAX;
+    chart->line[chart->n_lines++] = (adah_chart_line){name, x, y, read_curve(direction, which, x, y)};
+}
+
+/* One model: a chart with both directions. Several: a chart a direction with a line a model, the first eight of them. */
+static void add_retrieval_curves(report *r, curve which, double *numbers) {
+    static const char *const title[] = {"Precision-recall by radius (micro)",
+                                        "Precision-recall by radius (macro)", "Precision of the first N"};
+    char full_title[128], name[ADAH_CHART_LINES_MAX][40];
+    for (int d = 0; d < (r->models ? 2 : 1); d++) {
+        adah_chart chart = {.title = r->models ? full_title : title[which],
+                            .x_name = which == CURVE_PRECISION ? "N" : "recall", .y_name = "precision", .y_low = 0,
+                            .y_high = 1};
+        snprintf(full_title, sizeof full_title, "%s, %s", title[which], direction_name[d]);
+        for (int i = 0; i < 2 && !r->models; i++)
+            add_curve(&chart, direction_name[i], json_object_get(r->evaluation, direction_key[i]), which, numbers);
+        for (size_t i = 0; i < json_array_size(r->models) && i < ADAH_CHART_LINES_MAX; i++) {
+            const json_t *model = json_array_get(r->models, i);
+            snprintf(name[i], sizeof name[i], "model %zu, seed %lld", i + 1,
+                     (long long)json_integer_value(json_object_get(model, "seed")));
+            add_curve(&chart, name[i], json_object_get(model, direction_key[d]), which, numbers);
+        }
+        adah_chart_draw(&chart, &r->html);
+    }
+}
+
+/* One line of the training's history against the epoch. */
+static void add_history_line(adah_chart *chart, const json_t *history, const char *name, const char *key, double *numbers) {
+    double *x = numbers + 2 * chart->n_lines * CHART_POINTS_MAX, *y = x + CHART_POINTS_MAX;
+    size_t n = 0, i;
+    json_t *entry;
+    double sum = 0;
+    json_array_foreach(history, i, entry) {
+        const json_t *value = json_object_get(json_object_get(entry, "loss"), key);
+        value = value ? value : json_object_get(entry, key);
+        if (!value || n == CHART_POINTS_MAX)
+            continue;
+        x[n] = json_number_value(json_object_get(entry, "epoch"));
+        y[n] = json_number_value(value);
+        sum += y[n++];
+    }
+    if (sum != 0)
+        chart->line[chart->n_lines++] = (adah_chart_line){name, x, y, n};
+}
+
+static void add_history(report *r, double *numbers) {
+    json_t *record = json_loads(r->model->state.training, 0, NULL);
+    const json_t *history = json_object_get(record, "history");
+    adah_chart loss = {.title = "Loss of each term", .x_name = "epoch", .y_name = "loss"};
+    static const char *const term[][2] = {{"F(T\xE2\x86\x92I)", "text_to_image"},
+                                          {"F(I\xE2\x86\x92T)", "image_to_text"},
+                                          {"F(I\xE2\x86\x92I)", "image_to_image"},
+                                          {"F(T\xE2\x86\x92T)", "text_to_text"},
+                                          {"F(T\xE2\x86\x92\xC3\x8E)", "text_to_image_hidden"},
+                                          {"F(I\xE2\x86\x92T\xCC\x82)", "image_to_text_hidden"},
+                                          {"label classifier", "classifier"},
+                                          {"similarity", "similarity"}, /* of the rivals */
+                                          {"structure", "structure"},
+                                          {"label classifier", "labels"},
+                                          {"modality classifier", "modality"}};
+    for (size_t i = 0; i < sizeof term / sizeof *term; i++)
+        add_history_line(&loss, history, term[i][0], term[i][1], numbers);
+    if (loss.n_lines)
+        adah_chart_draw(&loss, &r->html);
+    adah_chart map = {.title = "Validation mAP", .x_name = "epoch", .y_name = "mAP", .y_low = 0, .y_high = 1};
+    add_history_line(&map, history, "image to text", "validation_map_image_to_text", numbers);
+    add_history_line(&map, history, "text to image", "validation_map_text_to_image", numbers);
+    if (map.n_lines)
+        adah_chart_draw(&map, &r->html);
+    json_decref(record);
+}
+
+static adah_code add_curves(report *r, adah_status *status) {
+    double *numbers = adah_memory_zeroed(2 * ADAH_CHART_LINES_MAX * CHART_POINTS_MAX, sizeof *numbers);
+    if (!numbers)
+        return adah_fail_memory(status, 2 * ADAH_CHART_LINES_MAX * CHART_POINTS_MAX * sizeof *numbers);
+    adah_text_add(&r->html, "<h2>Curves</h2>\n<div class=\"charts\">\n");
+    for (curve which = CURVE_MICRO; which < N_CURVES; which++)
+        add_retrieval_curves(r, which, numbers);
+    add_history(r, numbers);
+    adah_text_add(&r->html, "</div>\n");
+    adah_memory_free(numbers);
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- pictures */
+
+static adah_code add_picture(report *r, adah_picture *picture, adah_status *status) {
+    uint8_t *jpeg = NULL;
+    size_t n_bytes = 0;
+    const adah_code code = adah_image_encode_jpeg(picture, JPEG_QUALITY, &jpeg, &n_bytes, status);
+    if (code == ADAH_OK) {
+        adah_text_add(&r->html, "<img alt=\"\" src=\"data:image/jpeg;base64,");
+        adah_text_add_base64(&r->html, jpeg, n_bytes);
+        adah_text_add(&r->html, "\">");
+    }
+    adah_memory_free(jpeg);
+    adah_memory_free(picture->rgb);
+    return code;
+}
+
+static int takes_pictures(const report *r) { return r->model->state.image.kind == ADAH_INPUT_PIXELS; }
+
+static adah_code add_image_of(report *r, const adah_record *record, int with_mask, adah_status *status) {
+    char *path = adah_file_join(adah_dataset_folder(r->dataset), record->file_name);
+    adah_picture picture;
+    if (!path)
+        return adah_fail_memory(status, strlen(record->file_name));
+    if (!takes_pictures(r) && !adah_file_exists(path)) { /* a record of given features need not have one */
+        adah_text_add_escaped(&r->html, record->file_name);
+        adah_memory_free(path);
+        return ADAH_OK;
+    }
+    adah_code code = with_mask ? adah_overlay_make(r->encoder, path, THUMBNAIL_SIDE, &picture, status)
+                               : adah_image_load_thumbnail(path, THUMBNAIL_SIDE, &picture, status);
+    if (code == ADAH_OK)
+        code = add_picture(r, &picture, status);
+    adah_memory_free(path);
+    return code;
+}
+
+static void add_labels(report *r, const adah_record *record) {
+    for (size_t i = 0; i < record->n_labels; i++) {
+        adah_text_add(&r->html, i ? ", " : " [");
+        adah_text_add_escaped(&r->html, adah_dataset_label_name(r->dataset, record->label[i]));
+    }
+    adah_text_add(&r->html, record->n_labels ? "]" : "");
+}
+
+static int share_label(const adah_record *a, const adah_record *b) {
+    for (size_t i = 0; i < a->n_labels; i++)
+        for (size_t k = 0; k < b->n_labels; k++)
+            if (a->label[i] == b->label[k])
+                return 1;
+    return 0;
+}
+
+static const adah_record *record_at(const report *r, size_t position) {
+    return adah_dataset_record(r->dataset, r->codes->record[position]);
+}
+
+/* The answers to a code, marked where they share a label with the query's record (NULL: none known). */
+static adah_code add_answers(report *r, const uint8_t *code, adah_modality to, const adah_record *query,
+                             adah_status *status) {
+    size_t n = 0;
+    ADAH_TRY(adah_hamming_nearest(code, r->database_codes[to], r->n_database, r->codes->n_bits, r->options->n_results, r->hits,
+                                  &n, status));
+    for (size_t i = 0; i < n; i++) {
+        const adah_record *record = record_at(r, r->database[r->hits[i].position]);
+        adah_text_add(&r->html, "<figure%s>", query && share_label(query, record) ? " class=\"ok\"" : "");
+        if (to == ADAH_IMAGE)
+            ADAH_TRY(add_image_of(r, record, 0, status));
+        adah_text_add(&r->html, "<figcaption><span class=\"d\">distance %u</span><br>", (unsigned)r->hits[i].distance);
+        adah_text_add_escaped(&r->html, record->text);
+        add_labels(r, record);
+        adah_text_add(&r->html, "</figcaption></figure>");
+    }
+    return ADAH_OK;
+}
+
+/* Query positions spread evenly over the query records (the database where there are none). */
+static size_t spread(const report *r, size_t i, size_t n) {
+    return r->n_queries ? r->queries[i * r->n_queries / n] : r->database[i * r->n_database / n];
+}
+
+/* own: the code of the record's text, made before. record, own: NULL for words that belong to no record. */
+static adah_code add_text_query(report *r, const char *text, const adah_record *record, const uint8_t *own,
+                                adah_status *status) {
+    uint8_t code[ADAH_BITS_MAX / 8];
+    adah_status fault = {0};
+    const int takes_words = r->model->state.text.kind == ADAH_INPUT_WORDS;
+    adah_text_add(&r->html, "<div class=\"q\"><figure class=\"query w\">&ldquo;");
+    adah_text_add_escaped(&r->html, text);
+    adah_text_add(&r->html, "&rdquo;");
+    if (record)
+        add_labels(r, record);
+    adah_text_add(&r->html, "</figure>");
+    const adah_code encoded = own && !takes_words ? ADAH_OK : adah_encode_text(r->encoder, text, code, &fault);
+    if (encoded == ADAH_ERROR_MISMATCH)
+        adah_text_add(&r->html, takes_words ? "<p>none of these words is known to the model</p>"
+                                            : "<p>the model takes texts as features, not as words</p>");
+    else if (encoded != ADAH_OK)
+        return adah_fail(status, fault.code, "%s", fault.message);
+    else
+        ADAH_TRY(add_answers(r, own && !takes_words ? own : code, ADAH_IMAGE, record, status));
+    adah_text_add(&r->html, "</div>\n");
+    return ADAH_OK;
+}
+
+static adah_code add_text_queries(report *r, adah_status *status) {
+    const adah_report_options *o = r->options;
+    adah_text_add(&r->html, "<h2>Words find images</h2>\n");
+    for (size_t i = 0; o->text_queries && i < o->n_text_queries; i++)
+        ADAH_TRY(add_text_query(r, o->text_queries[i], NULL, NULL, status));
+    for (size_t i = 0; !o->text_queries && i < o->n_image_queries; i++) {
+        const size_t position = spread(r, i, o->n_image_queries);
+        const adah_record *record = record_at(r, position);
+        ADAH_TRY(add_text_query(r, record->text, record, r->codes->text + position * r->codes->n_bits / 8, status));
+    }
+    return ADAH_OK;
+}
+
+static adah_code add_image_queries(report *r, adah_status *status) {
+    const size_t n = r->options->n_image_queries, code_bytes = r->codes->n_bits / 8;
+    const int attends = r->model->state.config.attention && takes_pictures(r);
+    adah_text_add(&r->html, "<h2>Images find words, and images</h2>\n");
+    if (attends)
+        adah_text_add(&r->html, "<p>Beside each query: the same image with its attention mask; what is dark is not attended."
+                      "</p>\n");
+    for (size_t i = 0; i < n; i++) {
+        const size_t position = spread(r, i, n);
+        const adah_record *record = record_at(r, position);
+        for (int to = 0; to < 2; to++) {
+            adah_text_add(&r->html, "<div class=\"q\"><figure class=\"query\">");
+            ADAH_TRY(add_image_of(r, record, attends && to == ADAH_TEXT, status));
+            adah_text_add(&r->html, "<figcaption>");
+            add_labels(r, record);
+            adah_text_add(&r->html, "</figcaption></figure>");
+            ADAH_TRY(add_answers(r, r->codes->image + position * code_bytes, (adah_modality)to, record, status));
+            adah_text_add(&r->html, "</div>\n");
+        }
+    }
+    return ADAH_OK;
+}
+
+static adah_code compose(report *r, adah_status *status) {
+    const char *title = r->options->title ? r->options->title : "adah";
+    adah_text_add(&r->html, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+                  "content=\"width=device-width\"><title>");
+    adah_text_add_escaped(&r->html, title);
+    adah_text_add(&r->html, "</title><style>%s</style></head><body>\n<h1>", style);
+    adah_text_add_escaped(&r->html, title);
+    adah_text_add(&r->html, "</h1>\n");
+    add_facts(r);
+    add_map_table(r);
+    ADAH_TRY(add_text_queries(r, status));
+    ADAH_TRY(add_image_queries(r, status));
+    ADAH_TRY(add_curves(r, status));
+    adah_text_add(&r->html, "</body></html>\n");
+    return r->html.failed ? adah_fail_memory(status, r->html.capacity * 2) : ADAH_OK;
+}
+
+adah_code adah_report_write(const adah_model *model, const adah_dataset *dataset, const char *evaluation,
+                            const adah_report_options *options, const adah_encode_options *encode_options,
+                            const char *html_path, adah_status *status) {
+    static const adah_report_options defaults = ADAH_REPORT_OPTIONS_INIT;
+    report r = {.model = model, .dataset = dataset, .options = options ? options : &defaults};
+    json_t *json = json_loads(evaluation, 0, NULL);
+    if (!json_is_object(json)) {
+        json_decref(json);
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "the evaluation is not a JSON object");
+    }
+    r.models = json_object_get(json, "models");
+    r.deviation = json_object_get(json, "deviation");
+    r.evaluation = r.models ? json_object_get(json, "mean") : json;
+    adah_code code = prepare(&r, encode_options, status);
+    if (code == ADAH_OK)
+        code = compose(&r, status);
+    if (code == ADAH_OK)
+        code = adah_file_publish_of_kind(html_path, r.html.bytes, r.html.n_bytes, status);
+    json_decref(json);
+    report_free(&r);
+    return code;
+}

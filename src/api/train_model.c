@@ -1,0 +1,454 @@
+/* train_model.c - adah_train: from a data set to a model file.
+ *
+ * Options become a configuration; the train records' texts a vocabulary; images feature maps or pixels (image_store.h),
+ * unless either is given as features (feature_array.h);
+ * a seeded part of the pairs is cut off for validation; learn/train.c does the learning. */
+#include "backbones/backbone.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/reasons.h"
+#include "files/model_file.h"
+#include "input/pair_source.h"
+#include "learn/train.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+enum { STREAM_VALIDATION = 3, CLASSIFIER_LABELS_MAX = 4096 };
+
+typedef struct job {
+    const adah_dataset *dataset;
+    const adah_train_options *options;
+    const char *model_path;
+    char *checkpoint_path;
+    adah_progress progress;
+    adah_model_state state; /* the model in the making */
+    adah_feature_arrays arrays;  /* what the data set gives in place of pictures or words */
+    adah_vocabulary *vocabulary; /* NULL: texts are given as features */
+    adah_image_store store;
+    adah_pair_source source;
+    size_t *items; /* training pairs, then validation pairs */
+    size_t n_train, n_validation;
+    uint64_t fingerprint;
+    char fingerprint_text[20]; /* in hex, as the training record has it */
+} job;
+
+static void job_free(job *j) {
+    adah_memory_free(j->checkpoint_path);
+    adah_model_state_free(&j->state);
+    adah_vocabulary_free(j->vocabulary);
+    adah_pair_source_free(&j->source);
+    adah_image_store_close(&j->store);
+    adah_feature_arrays_close(&j->arrays);
+    adah_memory_free(j->items);
+}
+
+/* ---------------------------------------------------------------- options -> configuration */
+
+static adah_code copy_name(char *to, const char *option, const char *value, adah_status *status) {
+    if (strlen(value) >= ADAH_NAME_BYTES)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s \"%s\" is longer than %d characters", option, value,
+                         ADAH_NAME_BYTES - 1);
+    strcpy(to, value);
+    return ADAH_OK;
+}
+
+static int is_image_given(const job *j) { return j->arrays.image.input.kind != ADAH_INPUT_NONE; }
+static int is_text_given(const job *j) { return j->arrays.text.input.kind != ADAH_INPUT_NONE; }
+
+/* Given features and what only pictures or words have do not go together. */
+static adah_code check_given(const job *j, adah_status *status) {
+    const adah_config *c = &j->state.config;
+    const int none = !strcmp(c->backbone, "none");
+    if (is_image_given(j) && !none)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s: %s gives the images as features, which take no backbone",
+                         c->backbone, j->arrays.image.path);
+    if (is_image_given(j) && j->options->weights)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "weights %s: %s gives the images as features, which take no backbone",
+                         j->options->weights, j->arrays.image.path);
+    if (is_image_given(j) && c->finetune)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "finetune: %s gives the images as features; there is no backbone to "
+                         "fine-tune", j->arrays.image.path);
+    if (!is_image_given(j) && none)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone none: %s has neither image.npy nor image.safetensors",
+                         adah_dataset_folder(j->dataset));
+    if (is_text_given(j) && !strcmp(c->similarity, "words"))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "similarity \"words\": %s gives the texts as features; choose \"labels\" "
+                         "or \"pairs\"", j->arrays.text.path);
+    return ADAH_OK;
+}
+
+/* What masks alone have does nothing without them. */
+static adah_code check_masks(const adah_config *c, const adah_train_options *o, adah_status *status) {
+    static const char *const of_masks[] = {"attention_", "adversar", "rate_attention=", "n_warmup_epochs="};
+    if (c->attention || adah_config_is_rival(c))
+        return ADAH_OK;
+    if (o->no_adversary)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no adversary is asked for, but without attention there is none; ask for attention, "
+                         "too");
+    for (size_t i = 0; i < o->n_settings; i++)
+        for (size_t k = 0; k < sizeof of_masks / sizeof *of_masks; k++)
+            if (!strncmp(o->settings[i], of_masks[k], strlen(of_masks[k])))
+                return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": there is no attention it could change; ask for "
+                                 "attention, too", o->settings[i]);
+    return ADAH_OK;
+}
+
+static adah_code configure(job *j, adah_status *status) {
+    const adah_dataset *dataset = j->dataset;
+    const adah_train_options *o = j->options;
+    adah_config *c = &j->state.config;
+    const char *backbone = o->backbone ? o->backbone : is_image_given(j) ? "none" : "small";
+    ADAH_TRY(adah_config_preset(o->preset ? o->preset : "default", backbone, c, status));
+    ADAH_TRY(adah_config_method(o->method ? o->method : "adah", c, status));
+    if (adah_config_is_rival(c) && (o->attention || (o->no_adversary && !c->adversary)))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is asked for, but the method %s has none",
+                         o->attention > 0 ? "attention" : o->attention ? "no attention" : "no adversary", c->method);
+    if (o->n_bits)
+        c->n_bits = o->n_bits;
+    if (o->n_epochs)
+        c->n_epochs = o->n_epochs;
+    c->seed = o->seed;
+    if (o->finetune)
+        adah_config_finetune(c);
+    if (o->attention)
+        c->attention = o->attention > 0;
+    c->adversary &= !o->no_adversary;
+    const char *similarity = o->similarity ? o->similarity : adah_dataset_label_count(dataset) ? "labels"
+                             : is_text_given(j) ? "pairs" : "words";
+    ADAH_TRY(copy_name(c->similarity, "similarity", similarity, status));
+    if (o->language)
+        ADAH_TRY(copy_name(c->language, "language", o->language, status));
+    for (size_t i = 0; i < o->n_settings; i++)
+        ADAH_TRY(adah_config_set(c, o->settings[i], status));
+    ADAH_TRY(check_masks(c, o, status));
+    ADAH_TRY(adah_config_check(c, status));
+    if (!strcmp(c->similarity, "labels") && !adah_dataset_label_count(dataset))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: no record has labels; choose the similarity \"words\" or \"pairs\"",
+                         adah_dataset_folder(dataset));
+    return check_given(j, status);
+}
+
+/* Given features of any magnitude are brought to a mean square of 1, once for the array. *scale not 0: chosen already. */
+static adah_code choose_scale(const job *j, adah_feature_array *array, float *scale, adah_status *status) {
+    if (array->input.kind == ADAH_INPUT_NONE)
+        return ADAH_OK;
+    if (*scale == 0)
+        *scale = adah_feature_array_measure(array, j->dataset);
+    if (!(*scale <= ADAH_SCALE_MAX))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: values of magnitude %g, expected at least %g", array->path,
+                         1 / (double)*scale, 1.0 / ADAH_SCALE_MAX);
+    array->rows.scale = *scale;
+    return ADAH_OK;
+}
+
+static adah_code scale_given(job *j, adah_status *status) {
+    ADAH_TRY(choose_scale(j, &j->arrays.image, &j->state.config.feature_scale, status));
+    return choose_scale(j, &j->arrays.text, &j->state.config.text_scale, status);
+}
+
+/* ---------------------------------------------------------------- words, parameters, images */
+
+static adah_code make_vocabulary(job *j, adah_status *status) {
+    const adah_config *c = &j->state.config;
+    if (is_text_given(j)) {
+        j->state.text = j->arrays.text.input;
+        j->state.vocabulary = adah_memory_text("");
+        return j->state.vocabulary ? ADAH_OK : adah_fail_memory(status, 1);
+    }
+    const size_t n = adah_dataset_count(j->dataset);
+    const char **texts = adah_memory_zeroed(n, sizeof *texts);
+    if (!texts)
+        return adah_fail_memory(status, n * sizeof *texts);
+    size_t n_texts = 0;
+    for (size_t i = 0; i < n; i++)
+        if (adah_dataset_record(j->dataset, i)->split == ADAH_SPLIT_TRAIN)
+            texts[n_texts++] = adah_dataset_record(j->dataset, i)->text;
+    const adah_vocabulary_options options = {c->language, (size_t)c->n_words_max, (size_t)c->n_documents_min,
+                                             c->word_pairs};
+    adah_status fault = {0};
+    const adah_code code = adah_vocabulary_build(texts, n_texts, &options, &j->vocabulary, &fault);
+    adah_memory_free(texts);
+    if (code != ADAH_OK) { /* where texts are missing the notes tell what the records have instead */
+        const char *notes = adah_dataset_notes(j->dataset);
+        return adah_fail(status, code, "%s: %s%s%.*s", adah_dataset_folder(j->dataset), fault.message, *notes ? "; " : "",
+                         adah_reasons_first(notes), notes);
+    }
+    j->state.text = adah_input_words(adah_vocabulary_size(j->vocabulary));
+    j->state.vocabulary = adah_vocabulary_json(j->vocabulary);
+    return j->state.vocabulary ? ADAH_OK : adah_fail_memory(status, 1);
+}
+
+/* Makes every parameter of the model, seeded; of a shallow rival the backbone's, for it adds its own when it has learned. */
+static adah_code make_network(job *j, adah_side_input image, adah_status *status) {
+    j->state.image = image;
+    const int shallow = adah_config_is_shallow(&j->state.config);
+    const adah_side_input none = {.kind = ADAH_INPUT_NONE};
+    const adah_network_plan plan = {.n_batch = 1, .image = image, .text = shallow ? none : j->state.text,
+                                    .features_only = shallow, .creating = 1};
+    adah_network *net = NULL;
+    const adah_code code = adah_network_create(&plan, &j->state.config, &j->state.parameters, &net, status);
+    adah_network_free(net);
+    return code;
+}
+
+/* The parameters, and those of the backbone from its file. */
+static adah_code make_parameters(job *j, adah_status *status) {
+    if (is_image_given(j))
+        return make_network(j, j->arrays.image.input, status);
+    adah_config *c = &j->state.config;
+    adah_weights *weights = NULL;
+    const adah_backbone *backbone = adah_backbone_find(c->backbone);
+    if (!j->options->weights && backbone->from_scratch && !c->finetune)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s would neither learn (finetune is 0) nor bring weights: give a "
+                         "safetensors file", c->backbone);
+    if (!j->options->weights && !backbone->from_scratch)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s needs its pre-trained weights: give a safetensors or MatConvNet file",
+                         c->backbone);
+    if (j->options->weights) {
+        ADAH_TRY(adah_weights_open(j->options->weights, &weights, status));
+        adah_weights_style(weights, c);
+    }
+    adah_code code = make_network(j, adah_input_pixels((size_t)c->n_side), status);
+    if (code == ADAH_OK && weights) {
+        adah_status fault = {0};
+        code = adah_backbone_load(&j->state.parameters, c, weights, &fault);
+        if (code != ADAH_OK)
+            adah_fail(status, code, "backbone %s: %s", c->backbone, fault.message);
+    }
+    adah_weights_close(weights);
+    if (code == ADAH_OK && c->pooling == ADAH_POOL_FLATTEN && c->feature_scale == 0)
+        c->feature_scale = 1; /* the pre-trained layers behind expect the map as it is */
+    if (code == ADAH_OK && backbone->from_scratch && c->finetune && c->feature_scale == 0)
+        c->feature_scale = 1; /* its last layer is normalised as it learns */
+    if (code == ADAH_OK)
+        code = adah_image_measure_features(j->dataset, c, &j->state.parameters, status);
+    return code;
+}
+
+/* ---------------------------------------------------------------- which pairs */
+
+static adah_code split(job *j, adah_status *status) {
+    const adah_config *c = &j->state.config;
+    const size_t n = adah_dataset_count(j->dataset);
+    size_t *usable = adah_memory_zeroed(n, sizeof *usable), *order = adah_memory_zeroed(n, sizeof *order);
+    j->items = adah_memory_zeroed(n, sizeof *j->items);
+    size_t n_usable = 0, n_train_records = 0;
+    adah_code code = usable && order && j->items ? ADAH_OK : adah_fail_memory(status, n * sizeof *usable);
+    for (size_t i = 0; i < n && code == ADAH_OK; i++)
+        if (adah_dataset_record(j->dataset, i)->split == ADAH_SPLIT_TRAIN) {
+            n_train_records++;
+            if (adah_pair_set_has_image(&j->source.set, i))
+                usable[n_usable++] = i;
+        }
+    if (code == ADAH_OK && n_usable < 2)
+        code = adah_fail(status, ADAH_ERROR_ARGUMENT,
+                         "%s: %zu of %zu train records have a readable image, expected at least 2%s%.*s",
+                         adah_dataset_folder(j->dataset), n_usable, n_train_records,
+                         j->store.n_missing ? "; the first fault: " : "", adah_reasons_first(j->store.missing), j->store.missing);
+    if (code == ADAH_OK) {
+        adah_random r = adah_random_seeded(c->seed, STREAM_VALIDATION);
+        adah_random_permutation(&r, n_usable, order);
+        j->n_validation = (size_t)(c->validation_share * (float)n_usable);
+        if (n_usable - j->n_validation < 2)
+            j->n_validation = 0;
+        j->n_train = n_usable - j->n_validation;
+        for (size_t i = 0; i < n_usable; i++)
+            j->items[i] = usable[order[i]];
+    }
+    adah_memory_free(usable);
+    adah_memory_free(order);
+    return code;
+}
+
+/* Of a file of the data set; 0 when it is not there. */
+static uint64_t size_of(const adah_dataset *dataset, const char *name) {
+    char *path = adah_file_join(adah_dataset_folder(dataset), name);
+    struct stat info;
+    const uint64_t n_bytes = path && stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
+    adah_memory_free(path);
+    return n_bytes;
+}
+
+/* The features given for an item, as they stand in the array. */
+static void hash_given(XXH3_state_t *hash, const adah_feature_array *array, size_t item) {
+    const size_t n = adah_shape_count(array->input.item);
+    XXH3_64bits_update(hash, array->rows.value + array->rows.row[item] * n, n * sizeof(float));
+}
+
+/* A checksum of what is learned from: file names and sizes, words, given features, labels, the cut. Not of what the images decode to: that may
+ * differ in the last bits from machine to machine. */
+static adah_code fingerprint(job *j, adah_status *status) {
+    XXH3_state_t *hash = XXH3_createState();
+    if (!hash)
+        return adah_fail_memory(status, 1024);
+    XXH3_64bits_reset(hash);
+    const adah_pair_set *set = &j->source.set;
+    for (size_t i = 0; i < j->n_train + j->n_validation; i++) {
+        const size_t item = j->items[i];
+        const char *name = adah_dataset_record(j->dataset, item)->file_name;
+        XXH3_64bits_update(hash, name, strlen(name) + 1);
+        const uint64_t n_bytes = is_image_given(j) ? 0 : size_of(j->dataset, name);
+        XXH3_64bits_update(hash, &n_bytes, sizeof n_bytes);
+        if (is_image_given(j))
+            hash_given(hash, &j->arrays.image, item);
+        if (is_text_given(j))
+            hash_given(hash, &j->arrays.text, item);
+        else
+            XXH3_64bits_update(hash, set->word + set->word_start[item],
+                               (set->word_start[item + 1] - set->word_start[item]) * sizeof *set->word);
+        if (set->text_first && set->text_first[item + 1] > set->text_first[item]) { /* one of them is drawn */
+            const size_t first = set->text_first[item], n_texts = set->text_first[item + 1] - first;
+            const size_t from = set->text_start[first], n_words = set->text_start[first + n_texts] - from;
+            for (size_t t = 0; t < n_texts; t++) {
+                const uint64_t n_own = set->text_start[first + t + 1] - set->text_start[first + t];
+                XXH3_64bits_update(hash, &n_own, sizeof n_own);
+            }
+            if (n_words)
+                XXH3_64bits_update(hash, set->text_word + from, n_words * sizeof *set->text_word);
+        }
+        XXH3_64bits_update(hash, set->label + set->label_start[item],
+                           (set->label_start[item + 1] - set->label_start[item]) * sizeof *set->label);
+    }
+    XXH3_64bits_update(hash, j->state.vocabulary, strlen(j->state.vocabulary));
+    j->fingerprint = XXH3_64bits_digest(hash);
+    XXH3_freeState(hash);
+    snprintf(j->fingerprint_text, sizeof j->fingerprint_text, "%016llx", (unsigned long long)j->fingerprint);
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- the record of the training */
+
+/* As training chose it: the best behind the warm-up, the first of equals; without validation the last. The final epochs, which
+ * none validates, go on from it. */
+static json_t *best_epoch(const adah_config *config, json_t *history) {
+    json_t *best = NULL, *entry;
+    double best_map = -1;
+    size_t i;
+    json_array_foreach(history, i, entry) {
+        json_t *map = json_object_get(entry, "validation_map_image_to_text");
+        if (!map && json_object_get(best, "validation_map_image_to_text"))
+            break;
+        const double sum =
+            map ? json_real_value(map) + json_real_value(json_object_get(entry, "validation_map_text_to_image")) : 0;
+        const int in_warmup = json_integer_value(json_object_get(entry, "epoch")) <= adah_config_warmup(config);
+        if (!map || (!in_warmup && sum > best_map)) {
+            best = entry;
+            best_map = sum;
+        }
+    }
+    return json_object_get(best, "epoch");
+}
+
+static adah_code record_training(job *j, const char *history_text, adah_status *status) {
+    json_t *history = json_loads(history_text, 0, NULL);
+    json_t *labels = json_array();
+    for (uint32_t i = 0; i < adah_dataset_label_count(j->dataset); i++)
+        json_array_append_new(labels, json_string(adah_dataset_label_name(j->dataset, i)));
+    json_t *record = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:O?, s:o?}", "adah_version", ADAH_VERSION, "data",
+                               j->fingerprint_text, "n_train", (json_int_t)j->n_train, "n_validation", (json_int_t)j->n_validation,
+                               "n_records_bad", (json_int_t)adah_dataset_skipped(j->dataset, NULL), "n_images_unreadable",
+                               (json_int_t)j->store.n_missing, "first_unreadable", j->store.missing, "similarity",
+                               j->state.config.similarity, "labels", labels,
+                               "best_epoch", best_epoch(&j->state.config, history), "history", history);
+    char *text = record ? json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
+    j->state.training = text ? adah_memory_text(text) : NULL;
+    free(text);
+    json_decref(record);
+    return j->state.training ? ADAH_OK : adah_fail_memory(status, 1);
+}
+
+/* ---------------------------------------------------------------- the whole */
+
+/* With resume: a finished model of the same configuration and data is already there. */
+static int already_done(job *j) {
+    if (!j->options->resume || adah_file_exists(j->checkpoint_path) || !adah_file_exists(j->model_path))
+        return 0;
+    adah_model_state old = {0};
+    if (adah_model_state_read(j->model_path, &old, NULL) != ADAH_OK)
+        return 0;
+    char *mine = adah_config_json(&j->state.config), *its = adah_config_json(&old.config);
+    json_t *record = json_loads(old.training, 0, NULL);
+    const char *its_data = json_string_value(json_object_get(record, "data"));
+    const int same = mine && its && !strcmp(mine, its) && its_data && !strcmp(its_data, j->fingerprint_text);
+    if (same) {
+        j->state.training = old.training;
+        old.training = NULL;
+    }
+    json_decref(record);
+    adah_memory_free(mine);
+    adah_memory_free(its);
+    adah_model_state_free(&old);
+    return same;
+}
+
+static adah_code learn(job *j, adah_status *status) {
+    const adah_config *c = &j->state.config;
+    const adah_pair_set *set = &j->source.set;
+    const adah_training training = {
+        .config = c,
+        .set = set,
+        .items = j->items,
+        .n_train = j->n_train,
+        .n_validation = j->n_validation,
+        .classify = strcmp(c->similarity, "pairs") != 0 && set->n_labels > 0 && set->n_labels <= CLASSIFIER_LABELS_MAX,
+        .checkpoint_path = j->checkpoint_path,
+        .checkpoint_seconds = j->options->checkpoint_seconds,
+        .resume = j->options->resume,
+        .fingerprint = j->fingerprint,
+        .progress = j->progress,
+    };
+    char *history = NULL;
+    adah_code (*const train)(const adah_training *, adah_parameters *, char **, adah_status *) =
+        adah_config_is_shallow(c) ? adah_train_shallow : adah_train_parameters;
+    ADAH_TRY(train(&training, &j->state.parameters, &history, status));
+    adah_code code = adah_pair_set_check(set, status);
+    if (code == ADAH_OK)
+        code = record_training(j, history, status);
+    adah_memory_free(history);
+    if (code == ADAH_OK)
+        code = adah_model_state_write(j->model_path, &j->state, status);
+    if (code == ADAH_OK)
+        unlink(j->checkpoint_path);
+    return code;
+}
+
+static adah_code run(job *j, adah_status *status) {
+    j->checkpoint_path = adah_file_suffixed(j->model_path, ".checkpoint");
+    if (!j->checkpoint_path)
+        return adah_fail_memory(status, strlen(j->model_path));
+    ADAH_TRY(adah_file_check_place(j->model_path, ADAH_FILE_SAFETENSORS, status));
+    ADAH_TRY(adah_feature_arrays_open(j->dataset, &j->arrays, status));
+    ADAH_TRY(configure(j, status));
+    ADAH_TRY(scale_given(j, status));
+    ADAH_TRY(make_vocabulary(j, status));
+    ADAH_TRY(make_parameters(j, status));
+    if (!is_image_given(j))
+        ADAH_TRY(adah_image_store_open(j->dataset, &j->state.config, &j->state.parameters, j->options->cache_folder,
+                                       j->options->strict, j->progress, &j->store, status));
+    ADAH_TRY(adah_pair_source_create(j->dataset, &j->arrays, &j->store, j->vocabulary, j->state.config.similarity, &j->source,
+                                     status));
+    ADAH_TRY(split(j, status));
+    ADAH_TRY(fingerprint(j, status));
+    ADAH_TRY(adah_pair_set_check(&j->source.set, status)); /* it is of what is there */
+    return already_done(j) ? ADAH_OK : learn(j, status);
+}
+
+adah_code adah_train(const adah_dataset *dataset, const char *model_path, const adah_train_options *options,
+                     adah_progress progress, char **report, adah_status *status) {
+    static const adah_train_options defaults = ADAH_TRAIN_OPTIONS_INIT;
+    job j = {.dataset = dataset, .options = options ? options : &defaults, .model_path = model_path, .progress = progress,
+             .store = {.missing = ""}};
+    const adah_code code = run(&j, status);
+    if (code == ADAH_OK && report) {
+        *report = j.state.training;
+        j.state.training = NULL;
+    }
+    job_free(&j);
+    return code;
+}

@@ -1,0 +1,43 @@
+/* backbone.h - E^I for pictures: the convolutional parts of known networks, and how their input is prepared.
+ *
+ *     vgg16, vgg19      Simonyan, Zisserman 2015; f (512, 7, 7) at 224
+ *     cnn_f             Chatfield et al. 2014, the fast one; f (256, 6, 6) at 224
+ *     squeezenet1_1     Iandola et al. 2016, v1.1; f (512, 13, 13) at 224
+ *     mobilenet_v2      Sandler et al. 2018, 1.0, normalisation folded into the weights; f (1280, 7, 7) at 224
+ *     small             five convolutions with batch normalisation, for training from scratch; f (128, 8, 8) at 64
+ *     none              the images are given as features: no network, no pixels
+ *
+ * Parameters are named as torchvision names them, behind "image.backbone.". */
+#ifndef ADAH_BACKBONES_BACKBONE_H
+#define ADAH_BACKBONES_BACKBONE_H
+
+#include "backbones/builder.h"
+#include "files/weights.h"
+
+typedef struct adah_backbone {
+    const char *name;
+    int n_side;          /* the input it is meant for, pixels */
+    int n_side_min;
+    int has_fc;          /* comes with fully connected layers that D^I can start from: classifier.0, classifier.3 */
+    int from_scratch;    /* needs no weights */
+} adah_backbone;
+
+const adah_backbone *adah_backbone_find(const char *name); /* NULL: unknown */
+const char *adah_backbone_names(void);                     /* "vgg16, vgg19, ..." for messages */
+
+/* x: (B, 3, S, S) normalised pixels -> f: (B, C, H, W). */
+adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *x);
+/* The network's own classifier, for the golden test: f -> logits (B, 1000). */
+adah_node *adah_backbone_logits(adah_builder *b, const char *name, adah_node *f);
+
+/* Styles: "torchvision": RGB, (x / 255 - mean) / deviation of ImageNet; "caffe": BGR, x - (104, 117, 123);
+ * "tensorflow": RGB, x / 127.5 - 1; "matconvnet": RGB, x - (mean_red, mean_green, mean_blue).
+ * rgb: (S, S, 3) bytes -> x: (3, S, S), in the configuration's weights_style. */
+void adah_backbone_normalise(const adah_config *config, const uint8_t *rgb, size_t n_side, float *x);
+
+/* Fills the parameters "image.backbone.NAME" from tensors NAME of the file; with has_fc and a flattened D^I also
+ * "image.hashing.0" and ".1" from classifier.0 and classifier.3. Every one must be there with its exact shape. */
+adah_code adah_backbone_load(adah_parameters *parameters, const adah_config *config, const adah_weights *weights,
+                             adah_status *status);
+
+#endif

@@ -1,0 +1,131 @@
+/* checkpoint.c - the state of a training to and from a safetensors file. */
+#include "files/checkpoint.h"
+#include "base/memory.h"
+#include "files/safetensors.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { N_KINDS = 4, NAME_BYTES = 160 };
+static const char *const kind_name[N_KINDS] = {"value", "moment1", "moment2", "best"};
+
+static float *array_of(const adah_checkpoint *c, size_t i, int kind) {
+    const adah_parameter *p = c->parameters->item[i];
+    float *const arrays[N_KINDS] = {p->value, p->moment1, p->moment2, c->best[i]};
+    return arrays[kind];
+}
+
+static int is_trained(const adah_checkpoint *c, size_t i) { return (c->parameters->item[i]->group & c->groups) != 0; }
+
+/* A checksum of all tensors that does not depend on their order. */
+static uint64_t add_to_sum(uint64_t sum, const char *name, const void *bytes, size_t n_bytes) {
+    return sum ^ XXH3_64bits_withSeed(bytes, n_bytes, XXH3_64bits(name, strlen(name)));
+}
+
+adah_code adah_checkpoint_write(const char *path, const adah_checkpoint *c, adah_status *status) {
+    const size_t n = c->parameters->n * N_KINDS + 1;
+    adah_safetensors_item *items = adah_memory_zeroed(n, sizeof *items);
+    char *names = adah_memory_zeroed(n, NAME_BYTES);
+    char *config = adah_config_json(c->config);
+    adah_code code = ADAH_OK;
+    if (!items || !names || !config)
+        code = adah_fail_memory(status, n * NAME_BYTES);
+    size_t n_items = 0;
+    for (size_t i = 0; code == ADAH_OK && i < c->parameters->n; i++)
+        for (int kind = 0; is_trained(c, i) && kind < N_KINDS; kind++) {
+            if (!array_of(c, i, kind))
+                continue; /* statistics have no moments */
+            const adah_parameter *p = c->parameters->item[i];
+            char *name = names + n_items * NAME_BYTES;
+            snprintf(name, NAME_BYTES, "%s/%s", kind_name[kind], p->name);
+            items[n_items++] = (adah_safetensors_item){name, "F32", p->shape, array_of(c, i, kind), p->n * sizeof(float)};
+        }
+    if (code == ADAH_OK) {
+        items[n_items++] = (adah_safetensors_item){"counters", "F64", ADAH_SHAPE1(ADAH_N_COUNTERS), c->counters,
+                                                   ADAH_N_COUNTERS * sizeof(double)};
+        char fingerprint[32], sum_text[32];
+        uint64_t sum = XXH3_64bits(c->history, strlen(c->history));
+        for (size_t i = 0; i < n_items; i++)
+            sum = add_to_sum(sum, items[i].name, items[i].data, items[i].n_bytes);
+        snprintf(fingerprint, sizeof fingerprint, "%016llx", (unsigned long long)c->fingerprint);
+        snprintf(sum_text, sizeof sum_text, "%016llx", (unsigned long long)sum);
+        const char *const metadata[] = {"format", "adah-checkpoint", "config", config, "data", fingerprint,
+                                        "history", c->history, "sum", sum_text};
+        code = adah_safetensors_write(path, items, n_items, metadata, 5, status);
+    }
+    adah_memory_free(items);
+    adah_memory_free(names);
+    adah_memory_free(config);
+    return code;
+}
+
+static adah_code check_identity(const char *path, const adah_safetensors *file, const adah_checkpoint *c,
+                                adah_status *status) {
+    const char *format = adah_safetensors_metadata(file, "format");
+    const char *config = adah_safetensors_metadata(file, "config");
+    const char *data = adah_safetensors_metadata(file, "data");
+    if (!format || strcmp(format, "adah-checkpoint") || !config || !data)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not an adah checkpoint", path);
+    char *expected = adah_config_json(c->config);
+    if (!expected)
+        return adah_fail_memory(status, 1);
+    const int same = !strcmp(expected, config);
+    adah_memory_free(expected);
+    if (!same)
+        return adah_fail(status, ADAH_ERROR_MISMATCH,
+                         "%s: made with other options; give the same options to resume, or train without --resume", path);
+    if (strtoull(data, NULL, 16) != c->fingerprint)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: made from other data; the data set has changed since", path);
+    return ADAH_OK;
+}
+
+static adah_code check_sum(const char *path, const adah_safetensors *file, adah_status *status) {
+    const char *history = adah_safetensors_metadata(file, "history"), *said = adah_safetensors_metadata(file, "sum");
+    uint64_t sum = history ? XXH3_64bits(history, strlen(history)) : 0;
+    for (size_t i = 0; i < adah_safetensors_count(file); i++) {
+        const adah_safetensor *t = adah_safetensors_at(file, i);
+        sum = add_to_sum(sum, t->name, t->bytes, t->n_bytes);
+    }
+    ADAH_TRY(adah_file_check_map(adah_safetensors_map(file), ADAH_OK, status));
+    if (!history || !said || strtoull(said, NULL, 16) != sum)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its contents do not match its checksum; train without "
+                         "--resume", path);
+    return ADAH_OK;
+}
+
+adah_code adah_checkpoint_read(const char *path, adah_checkpoint *c, adah_status *status) {
+    adah_safetensors *file;
+    ADAH_TRY(adah_safetensors_open(path, &file, status));
+    adah_code code = check_identity(path, file, c, status);
+    if (code == ADAH_OK)
+        code = check_sum(path, file, status);
+    for (size_t i = 0; code == ADAH_OK && i < c->parameters->n; i++)
+        for (int kind = 0; is_trained(c, i) && code == ADAH_OK && kind < N_KINDS; kind++) {
+            if (!array_of(c, i, kind))
+                continue;
+            adah_parameter *p = c->parameters->item[i];
+            char name[NAME_BYTES];
+            snprintf(name, sizeof name, "%s/%s", kind_name[kind], p->name);
+            code = adah_safetensors_read(file, name, p->shape, array_of(c, i, kind), status);
+            p->version++;
+        }
+    const adah_safetensor *counters = adah_safetensors_find(file, "counters");
+    const char *history = adah_safetensors_metadata(file, "history");
+    if (code == ADAH_OK && (!counters || counters->n_bytes != ADAH_N_COUNTERS * sizeof(double) || !history))
+        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: no counters or history", path);
+    if (code == ADAH_OK) {
+        char *copy = adah_memory_text(history);
+        if (!copy) {
+            code = adah_fail_memory(status, strlen(history));
+        } else {
+            memcpy(c->counters, counters->bytes, counters->n_bytes);
+            adah_memory_free(c->history);
+            c->history = copy;
+        }
+    }
+    code = adah_file_check_map(adah_safetensors_map(file), code, status);
+    adah_safetensors_close(file);
+    return code;
+}

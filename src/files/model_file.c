@@ -1,0 +1,178 @@
+/* model_file.c - writes and checks model files. */
+#include "files/model_file.h"
+#include "base/memory.h"
+#include "files/safetensors.h"
+#include "settings/parameter_group.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#define FORMAT_NAME "adah-model"
+#define FORMAT_VERSION "1"
+
+enum { TENSORS_MAX = 1024 /* the networks have some 120; each name is looked for among the others */ };
+
+void adah_model_state_free(adah_model_state *state) {
+    adah_parameters_free(&state->parameters);
+    adah_memory_free(state->vocabulary);
+    adah_memory_free(state->training);
+    *state = (adah_model_state){0};
+}
+
+/* Not what only training needs. */
+static int encodes(const adah_parameter *p) {
+    return strncmp(p->name, "classifier.", 11) && strncmp(p->name, "modality.", 9) && strncmp(p->name, "bank.", 5) &&
+           strcmp(p->name, "proxy");
+}
+
+/* The identity: what two models must share to give the same codes. */
+static adah_code identity_of(const adah_model_state *state, char id[33], adah_status *status) {
+    XXH3_state_t *hash = XXH3_createState();
+    char *config = adah_config_json(&state->config);
+    if (!hash || !config) {
+        XXH3_freeState(hash);
+        adah_memory_free(config);
+        return adah_fail_memory(status, 1024);
+    }
+    XXH3_128bits_reset(hash);
+    XXH3_128bits_update(hash, config, strlen(config));
+    char image[ADAH_INPUT_TEXT_BYTES], text[ADAH_INPUT_TEXT_BYTES];
+    adah_input_text(state->image, image);
+    adah_input_text(state->text, text);
+    XXH3_128bits_update(hash, image, strlen(image) + 1);
+    XXH3_128bits_update(hash, text, strlen(text) + 1);
+    XXH3_128bits_update(hash, state->vocabulary, strlen(state->vocabulary));
+    for (size_t i = 0; i < state->parameters.n; i++) {
+        const adah_parameter *p = state->parameters.item[i];
+        if (!encodes(p))
+            continue;
+        XXH3_128bits_update(hash, p->name, strlen(p->name));
+        XXH3_128bits_update(hash, p->value, p->n * sizeof(float));
+    }
+    const XXH128_hash_t sum = XXH3_128bits_digest(hash);
+    snprintf(id, 33, "%016llx%016llx", (unsigned long long)sum.high64, (unsigned long long)sum.low64);
+    XXH3_freeState(hash);
+    adah_memory_free(config);
+    return ADAH_OK;
+}
+
+adah_code adah_model_state_write(const char *path, adah_model_state *state, adah_status *status) {
+    ADAH_TRY(identity_of(state, state->id, status));
+    char *config = adah_config_json(&state->config);
+    adah_safetensors_item *items = adah_memory_zeroed(state->parameters.n, sizeof *items);
+    adah_code code = ADAH_OK;
+    if (!config || !items)
+        code = adah_fail_memory(status, state->parameters.n * sizeof *items);
+    size_t n_items = 0;
+    for (size_t i = 0; code == ADAH_OK && i < state->parameters.n; i++) {
+        const adah_parameter *p = state->parameters.item[i];
+        if (encodes(p))
+            items[n_items++] = (adah_safetensors_item){p->name, "F32", p->shape, p->value, p->n * sizeof(float)};
+    }
+    if (code == ADAH_OK) {
+        char image[ADAH_INPUT_TEXT_BYTES], text[ADAH_INPUT_TEXT_BYTES];
+        adah_input_text(state->image, image);
+        adah_input_text(state->text, text);
+        const char *const metadata[] = {"format",     FORMAT_NAME,       "version",  FORMAT_VERSION, "id",   state->id,
+                                        "config",     config,            "image",    image,          "text", text,
+                                        "vocabulary", state->vocabulary, "training", state->training};
+        code = adah_safetensors_write(path, items, n_items, metadata, 8, status);
+    }
+    adah_memory_free(config);
+    adah_memory_free(items);
+    return code;
+}
+
+/* What a side is given as; wrong: the kind that belongs to the other side. */
+static adah_code read_input(const char *path, const adah_safetensors *file, const char *key, adah_input_kind wrong,
+                            adah_side_input *input, adah_status *status) {
+    const char *text = adah_safetensors_metadata(file, key);
+    if (!text || !adah_input_parse(text, input) || input->kind == wrong)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its \"%s\" is \"%.64s\", expected \"%s\", \"vector D\", "
+                         "\"tokens P C\" or \"map C H W\"", path, key, text ? text : "",
+                         wrong == ADAH_INPUT_WORDS ? "pixels S" : "words V");
+    return ADAH_OK;
+}
+
+static adah_code read_metadata(const char *path, const adah_safetensors *file, adah_model_state *state,
+                               adah_status *status) {
+    const char *format = adah_safetensors_metadata(file, "format");
+    const char *version = adah_safetensors_metadata(file, "version");
+    const char *config = adah_safetensors_metadata(file, "config");
+    const char *vocabulary = adah_safetensors_metadata(file, "vocabulary");
+    const char *training = adah_safetensors_metadata(file, "training");
+    if (!format || strcmp(format, FORMAT_NAME))
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: a safetensors file, but not an adah model%s", path,
+                         format && !strcmp(format, "adah-checkpoint") ? " (it is the checkpoint of a training)" : "");
+    if (!version || strcmp(version, FORMAT_VERSION))
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: model version %s, this program reads version %s", path,
+                         version ? version : "(none)", FORMAT_VERSION);
+    if (!config || !vocabulary || !training)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: config, vocabulary or training is missing", path);
+    adah_status fault = {0};
+    if (adah_config_parse(config, &state->config, &fault) != ADAH_OK)
+        return adah_fail(status, fault.code, "%s: %s", path, fault.message);
+    ADAH_TRY(read_input(path, file, "image", ADAH_INPUT_WORDS, &state->image, status));
+    ADAH_TRY(read_input(path, file, "text", ADAH_INPUT_PIXELS, &state->text, status));
+    if (state->image.kind == ADAH_INPUT_PIXELS && state->image.item.dim[1] != (size_t)state->config.n_side)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: images of %zu pixels, its n_side is %d", path,
+                         state->image.item.dim[1], state->config.n_side);
+    state->vocabulary = adah_memory_text(vocabulary);
+    state->training = adah_memory_text(training);
+    return state->vocabulary && state->training ? ADAH_OK : adah_fail_memory(status, strlen(vocabulary));
+}
+
+static unsigned group_of(const char *name) {
+    return strstr(name, ".statistics")            ? ADAH_GROUP_STATISTICS
+           : !strncmp(name, "image.backbone.", 15) ? ADAH_GROUP_BACKBONE
+           : strstr(name, ".attention.")         ? ADAH_GROUP_ATTENTION
+                                                 : ADAH_GROUP_HEAD;
+}
+
+static adah_code read_parameters(const char *path, const adah_safetensors *file, adah_model_state *state,
+                                 adah_status *status) {
+    if (adah_safetensors_count(file) > TENSORS_MAX)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: %zu tensors, expected at most %d", path,
+                         adah_safetensors_count(file), TENSORS_MAX);
+    for (size_t i = 0; i < adah_safetensors_count(file); i++) {
+        const adah_safetensor *t = adah_safetensors_at(file, i);
+        if (t->n_dims < 1 || t->n_dims > 4 || strcmp(t->type, "F32"))
+            return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: tensor %s has type %s and %d dimensions, expected F32 "
+                             "and 1 to 4", path, t->name, t->type, t->n_dims);
+        adah_shape shape = {t->n_dims, {0}};
+        memcpy(shape.dim, t->dim, (size_t)t->n_dims * sizeof *t->dim);
+        adah_parameter *p = adah_parameters_add(&state->parameters, t->name, shape, group_of(t->name));
+        if (!p)
+            return adah_fail_memory(status, t->n_bytes);
+        ADAH_TRY(adah_safetensors_read(file, t->name, shape, p->value, status));
+        p->version++;
+    }
+    return ADAH_OK;
+}
+
+static adah_code read_state(const char *path, const adah_safetensors *file, adah_model_state *state,
+                            adah_status *status) {
+    ADAH_TRY(read_metadata(path, file, state, status));
+    ADAH_TRY(read_parameters(path, file, state, status));
+    ADAH_TRY(identity_of(state, state->id, status));
+    const char *said = adah_safetensors_metadata(file, "id");
+    if (!said || strcmp(said, state->id))
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its contents have checksum %s, it says %s", path, state->id,
+                         said ? said : "(none)");
+    return ADAH_OK;
+}
+
+adah_code adah_model_state_read(const char *path, adah_model_state *out, adah_status *status) {
+    adah_safetensors *file;
+    ADAH_TRY(adah_safetensors_open(path, &file, status));
+    adah_model_state state = {0};
+    const adah_code code = read_state(path, file, &state, status);
+    adah_safetensors_close(file);
+    if (code != ADAH_OK)
+        adah_model_state_free(&state);
+    else
+        *out = state;
+    return code;
+}

@@ -1,0 +1,48 @@
+/* feature_array.h - features that another encoder computed, in array files beside the metadata of a data set.
+ *
+ *     image.npy or image.safetensors    (n, D) vectors    (n, P, C) tokens    (n, C, H, W) maps
+ *     text.npy or text.safetensors      (n, D) vectors    (n, P, C) tokens
+ *
+ * Row r belongs to the r-th record of the metadata file, bad records counted (adah_record.row). Float32 is used in the mapped
+ * file; F16, BF16 and tensors at odd places are converted in memory. */
+#ifndef ADAH_INPUT_FEATURE_ARRAY_H
+#define ADAH_INPUT_FEATURE_ARRAY_H
+
+#include "base/npy.h"
+#include "files/model_file.h"
+#include "files/safetensors.h"
+#include "input/pair_set.h"
+
+typedef struct adah_feature_array {
+    adah_side_input input; /* kind NONE: the data set has no such file */
+    adah_float_rows rows;  /* item i is that of record i */
+    char *path;
+    size_t *row;           /* where rows.row points */
+    adah_npy npy;          /* one of the three holds the values */
+    adah_safetensors *tensors;
+    float *converted;
+} adah_feature_array;
+
+typedef struct adah_feature_arrays {
+    adah_feature_array image, text;
+} adah_feature_arrays;
+
+/* Opens the arrays that a data set has. Refused, with what was found and what was expected: wrong type, order, rank or number
+ * of rows; two files for one side; values that are not finite. */
+adah_code adah_feature_arrays_open(const adah_dataset *dataset, adah_feature_arrays *arrays, adah_status *status);
+/* Opens those that a model takes in place of pictures or words, scaled as it was trained; ADAH_ERROR_MISMATCH when they are
+ * not there or of another shape. Values are looked at by adah_feature_array_check. */
+adah_code adah_feature_arrays_open_for(const adah_model_state *model, const adah_dataset *dataset, adah_feature_arrays *arrays,
+                                       adah_status *status);
+void adah_feature_arrays_close(adah_feature_arrays *arrays); /* zeroes it; fine on a zeroed one */
+
+/* The map that the values lie in, zeroed when they are in memory. Who reads them asks it afterwards (adah_file_check_map). */
+adah_file_map adah_feature_array_map(const adah_feature_array *array);
+
+/* Every value of these records finite? */
+adah_code adah_feature_array_check(const adah_feature_array *array, const adah_dataset *dataset, size_t first, size_t n,
+                                   adah_status *status);
+/* What brings the train records' values, padding left out, to a mean square of 1; 1 when all are 0. */
+float adah_feature_array_measure(const adah_feature_array *array, const adah_dataset *dataset);
+
+#endif

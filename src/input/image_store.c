@@ -1,0 +1,398 @@
+/* image_store.c - a team of workers decodes and runs the frozen backbone and writes the items in order; the cache file is
+ * then mapped.
+ *
+ * File: 64-byte header {magic, n, item bytes, missing, checksum of the rest}, items, one byte an item (1: readable), why the first
+ * few are not, NUL. A damaged file is made again. */
+#define _XOPEN_SOURCE 700
+#include "input/image_store.h"
+#include "backbones/backbone.h"
+#include "base/memory.h"
+#include "base/reasons.h"
+#include "data/image.h"
+#include "input/picture_worker.h"
+#include "input/worker_team.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <xxhash.h>
+
+enum { SAMPLE_IMAGES = 64 }; /* to measure on */
+
+typedef struct store_header {
+    char magic[8];
+    uint64_t n, item_bytes, n_missing, sum;
+    uint64_t reserved[3];
+} store_header;
+
+static const char store_magic[8] = "adahimg1";
+
+/* ---------------------------------------------------------------- where */
+
+static adah_code cache_folder(const char *given, char **folder, adah_status *status) {
+    const char *cache = given ? given : getenv("ADAH_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && *cache)
+        *folder = adah_memory_text(cache);
+    else if (xdg && *xdg)
+        *folder = adah_file_join(xdg, "adah");
+    else if (home && *home)
+        *folder = adah_file_join(home, ".cache/adah");
+    else
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no place for the cache: HOME is not set; give a cache folder");
+    return *folder ? ADAH_OK : adah_fail_memory(status, 1);
+}
+
+/* Everything the content depends on: how images are prepared, the backbone's weights, the files. */
+static adah_code checksum(const adah_dataset *dataset, const adah_config *config, const adah_parameters *parameters,
+                          char text[40], adah_status *status) {
+    XXH3_state_t *hash = XXH3_createState();
+    if (!hash)
+        return adah_fail_memory(status, 1024);
+    XXH3_128bits_reset(hash);
+    XXH3_128bits_update(hash, &config->n_side, sizeof config->n_side);
+    XXH3_128bits_update(hash, &config->finetune, sizeof config->finetune);
+    if (!config->finetune) {
+        XXH3_128bits_update(hash, &config->feature_scale, sizeof config->feature_scale);
+        XXH3_128bits_update(hash, config->weights_style, strlen(config->weights_style) + 1);
+        const float mean[3] = {config->mean_red, config->mean_green, config->mean_blue};
+        XXH3_128bits_update(hash, mean, sizeof mean);
+        XXH3_128bits_update(hash, config->backbone, strlen(config->backbone) + 1);
+        if (adah_config_precision(config) != ADAH_FLOAT32)
+            XXH3_128bits_update(hash, config->precision, strlen(config->precision) + 1);
+        for (size_t i = 0; i < parameters->n; i++)
+            if (parameters->item[i]->group & (ADAH_GROUP_BACKBONE | ADAH_GROUP_STATISTICS))
+                XXH3_128bits_update(hash, parameters->item[i]->value, parameters->item[i]->n * sizeof(float));
+    }
+    char *folder = realpath(adah_dataset_folder(dataset), NULL);
+    XXH3_128bits_update(hash, folder ? folder : "", folder ? strlen(folder) + 1 : 1);
+    free(folder);
+    adah_code code = ADAH_OK;
+    for (size_t i = 0; i < adah_dataset_count(dataset) && code == ADAH_OK; i++) {
+        const char *name = adah_dataset_record(dataset, i)->file_name;
+        char *path = adah_file_join(adah_dataset_folder(dataset), name);
+        struct stat info = {0};
+        if (!path)
+            code = adah_fail_memory(status, strlen(name));
+        else if (stat(path, &info) != 0)
+            memset(&info, 0, sizeof info);
+        const int64_t facts[3] = {info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec};
+        XXH3_128bits_update(hash, name, strlen(name) + 1);
+        XXH3_128bits_update(hash, facts, sizeof facts);
+        adah_memory_free(path);
+    }
+    const XXH128_hash_t sum = XXH3_128bits_digest(hash);
+    snprintf(text, 40, "%016llx%016llx", (unsigned long long)sum.high64, (unsigned long long)sum.low64);
+    XXH3_freeState(hash);
+    return code;
+}
+
+/* ---------------------------------------------------------------- making */
+
+static adah_network_plan features_plan(const adah_config *config, size_t n_batch) {
+    return (adah_network_plan){.n_batch = n_batch, .image = adah_input_pixels((size_t)config->n_side), .features_only = 1};
+}
+
+static adah_code features_network(const adah_config *config, adah_parameters *parameters, size_t n_batch,
+                                  adah_network **net, adah_status *status) {
+    const adah_network_plan plan = features_plan(config, n_batch);
+    return adah_network_create(&plan, config, parameters, net, status);
+}
+
+typedef struct making {
+    const adah_dataset *dataset;
+    const adah_config *config;
+    adah_parameters *parameters;
+    int strict;
+    size_t n, n_batch, item_bytes;
+    uint8_t *has_image;
+    adah_reasons missing;
+    adah_file_writer *writer;
+    XXH3_state_t *hash;    /* of all that is put behind the header */
+} making;
+
+/* One thread's. */
+typedef struct maker {
+    adah_picture_worker *worker; /* its network is the frozen backbone; none: pixels are stored */
+    adah_reasons missing;        /* of the pictures that were made last */
+} maker;
+
+static adah_code put(making *m, const void *bytes, size_t n_bytes, adah_status *status) {
+    XXH3_64bits_update(m->hash, bytes, n_bytes);
+    return adah_file_put(m->writer, bytes, n_bytes, status);
+}
+
+static adah_code open_maker(void *context, void **worker, adah_status *status) {
+    const making *m = context;
+    const size_t n_side = (size_t)m->config->n_side;
+    const adah_network_plan plan = features_plan(m->config, m->n_batch);
+    maker *k = adah_memory_zeroed(1, sizeof *k);
+    if (!k)
+        return adah_fail_memory(status, sizeof *k);
+    const adah_code code = adah_picture_worker_create(m->config->finetune ? NULL : &plan, m->config, m->parameters, n_side,
+                                                      &k->worker, status);
+    if (code != ADAH_OK)
+        adah_memory_free(k);
+    else
+        *worker = k;
+    return code;
+}
+
+static void close_maker(void *context, void *worker) {
+    (void)context;
+    maker *k = worker;
+    adah_picture_worker_free(k->worker);
+    adah_memory_free(k);
+}
+
+/* What is stored of the pictures that were made last. */
+static uint8_t *items_of(const maker *k) {
+    adah_network *net = k->worker->network;
+    return net ? (uint8_t *)adah_node_value(net->image.feature) : k->worker->rgb;
+}
+
+static adah_code make_items(void *context, void *worker, size_t first, size_t n, adah_status *status) {
+    making *m = context;
+    maker *k = worker;
+    size_t n_readable = 0;
+    k->missing = (adah_reasons){0};
+    for (size_t i = 0; i < n; i++) {
+        adah_status fault = {0};
+        m->has_image[first + i] =
+            adah_picture_worker_read(k->worker, m->dataset, first + i, (size_t)m->config->n_side, &fault) == ADAH_OK;
+        n_readable += m->has_image[first + i];
+        if (!m->has_image[first + i] && (m->strict || fault.code == ADAH_ERROR_MEMORY))
+            return adah_fail(status, fault.code, "%s", fault.message);
+        if (!m->has_image[first + i])
+            adah_reasons_add(&k->missing, first + i, fault.message);
+        else if (m->has_image[first + i] && k->worker->network)
+            adah_picture_worker_normalise(k->worker, m->config, k->worker->rgb, i);
+    }
+    if (n_readable && k->worker->network)
+        ADAH_TRY(adah_picture_worker_forward(k->worker, status));
+    for (size_t i = 0; i < n; i++)
+        if (!m->has_image[first + i])
+            memset(items_of(k) + i * m->item_bytes, 0, m->item_bytes);
+    return ADAH_OK;
+}
+
+static adah_code put_items(void *context, void *worker, size_t first, size_t n, adah_status *status) {
+    making *m = context;
+    const maker *k = worker;
+    for (size_t i = 0; i < k->missing.n; i++) /* no more than a few have a message */
+        adah_reasons_add(&m->missing, i < ADAH_REASONS ? k->missing.place[i] : first + n, i < ADAH_REASONS ? k->missing.text[i] : "");
+    return put(m, items_of(k), n * m->item_bytes, status);
+}
+
+static adah_code write_store(making *m, adah_progress progress, adah_status *status) {
+    store_header header = {.n = m->n, .item_bytes = m->item_bytes};
+    const adah_team_job job = {.n_items = m->n,
+                               .n_piece = m->n_batch,
+                               .stage = m->config->finetune ? "reading images" : "computing feature maps",
+                               .context = m,
+                               .open = open_maker,
+                               .work = make_items,
+                               .deliver = put_items,
+                               .close = close_maker};
+    memcpy(header.magic, store_magic, sizeof header.magic);
+    ADAH_TRY(adah_file_put(m->writer, &header, sizeof header, status));
+    ADAH_TRY(adah_team_run(&job, progress, status));
+    char reasons[ADAH_REASONS_BYTES];
+    adah_reasons_join(&m->missing, reasons);
+    header.n_missing = m->missing.n;
+    ADAH_TRY(put(m, m->has_image, m->n, status));
+    ADAH_TRY(put(m, reasons, strlen(reasons) + 1, status));
+    header.sum = XXH3_64bits_digest(m->hash);
+    return adah_file_patch(m->writer, 0, &header, sizeof header, status);
+}
+
+static adah_code make_store(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                            const char *path, size_t item_bytes, int strict, adah_progress progress, adah_status *status) {
+    const size_t n = adah_dataset_count(dataset);
+    making m = {.dataset = dataset, .config = config, .parameters = parameters, .strict = strict, .n = n, .item_bytes = item_bytes,
+                .has_image = adah_memory_zeroed(n, 1), .hash = XXH3_createState()};
+    m.n_batch = config->finetune ? 1 : adah_picture_batch(parameters, ADAH_GROUP_BACKBONE);
+    adah_code code = m.has_image && m.hash ? adah_image_start(status) : adah_fail_memory(status, n);
+    if (code == ADAH_OK)
+        XXH3_64bits_reset(m.hash);
+    if (code == ADAH_OK)
+        code = adah_file_create(path, &m.writer, status);
+    if (code == ADAH_OK) {
+        code = write_store(&m, progress, status);
+        if (code == ADAH_OK)
+            code = adah_file_commit(m.writer, status);
+        else
+            adah_file_abort(m.writer);
+    }
+    XXH3_freeState(m.hash);
+    adah_memory_free(m.has_image);
+    return code;
+}
+
+/* ---------------------------------------------------------------- a sample, to measure the network on */
+
+/* The first readable train images, normalised: x (n, 3, S, S). */
+static adah_code load_sample(const adah_dataset *dataset, const adah_config *config, float *x, size_t *n, adah_status *status) {
+    const size_t n_side = (size_t)config->n_side;
+    adah_picture_worker *worker;
+    ADAH_TRY(adah_picture_worker_create(NULL, config, NULL, n_side, &worker, status));
+    for (size_t i = 0; i < adah_dataset_count(dataset) && *n < SAMPLE_IMAGES; i++)
+        if (adah_dataset_record(dataset, i)->split == ADAH_SPLIT_TRAIN &&
+            adah_picture_worker_read(worker, dataset, i, n_side, NULL) == ADAH_OK)
+            adah_backbone_normalise(config, worker->rgb, n_side, x + (*n)++ * n_side * n_side * 3);
+    adah_picture_worker_free(worker);
+    return ADAH_OK;
+}
+
+static adah_code measure_rms(const adah_config *config, adah_parameters *parameters, const float *x, size_t n, float *rms,
+                             adah_status *status) {
+    adah_network *net;
+    ADAH_TRY(features_network(config, parameters, n, &net, status));
+    memcpy(adah_node_value(net->image.input), x, n * (size_t)(config->n_side * config->n_side * 3) * sizeof *x);
+    const adah_code code = adah_graph_forward(net->graph, status);
+    if (code == ADAH_OK) {
+        const float *f = adah_node_value(net->image.feature);
+        const size_t count = adah_shape_count(adah_node_shape(net->image.feature));
+        double sum = 0;
+        for (size_t i = 0; i < count; i++)
+            sum += (double)f[i] * f[i];
+        *rms = (float)sqrt(sum / (double)count);
+    }
+    adah_network_free(net);
+    return code;
+}
+
+adah_code adah_image_measure_features(const adah_dataset *dataset, adah_config *config, adah_parameters *parameters,
+                                      adah_status *status) {
+    if (config->feature_scale != 0)
+        return ADAH_OK;
+    const size_t n_pixels = (size_t)(config->n_side * config->n_side);
+    float *x = adah_memory_floats(SAMPLE_IMAGES * n_pixels * 3), rms = 0;
+    size_t n = 0;
+    adah_code code = x ? adah_image_start(status) : adah_fail_memory(status, SAMPLE_IMAGES * n_pixels * 12);
+    if (code == ADAH_OK)
+        code = load_sample(dataset, config, x, &n, status);
+    if (code == ADAH_OK && n)
+        code = measure_rms(config, parameters, x, n, &rms, status);
+    if (code == ADAH_OK)
+        config->feature_scale = rms > 0 ? 1 / rms : 1;
+    adah_memory_free(x);
+    return code;
+}
+
+/* ---------------------------------------------------------------- opening */
+
+/* What is stored of an image. */
+static adah_code set_item(const adah_config *config, adah_parameters *parameters, adah_image_store *s, adah_status *status) {
+    const size_t n_side = (size_t)config->n_side;
+    s->input = config->finetune ? ADAH_INPUT_PIXELS : ADAH_INPUT_MAP;
+    s->item = (adah_shape){3, {3, n_side, n_side, 0}};
+    if (config->finetune)
+        return ADAH_OK;
+    adah_network *net;
+    ADAH_TRY(features_network(config, parameters, 1, &net, status));
+    const adah_shape f = adah_node_shape(net->image.feature);
+    s->item = (adah_shape){3, {f.dim[1], f.dim[2], f.dim[3], 0}};
+    adah_network_free(net);
+    return ADAH_OK;
+}
+
+static size_t item_bytes(const adah_image_store *s) {
+    return adah_shape_count(s->item) * (s->input == ADAH_INPUT_MAP ? sizeof(float) : 1);
+}
+
+/* Maps the file, checks it and points into it. */
+static adah_code map_store(const char *path, size_t n, adah_image_store *s, adah_status *status) {
+    ADAH_TRY(adah_file_open_map(path, &s->map, status));
+    store_header header;
+    const size_t fixed = sizeof header + n * item_bytes(s) + n;
+    if (s->map.n_bytes <= fixed || s->map.bytes[s->map.n_bytes - 1] != '\0' ||
+        (memcpy(&header, s->map.bytes, sizeof header), memcmp(header.magic, store_magic, sizeof header.magic)) ||
+        header.n != n || header.item_bytes != item_bytes(s) ||
+        header.sum != XXH3_64bits(s->map.bytes + sizeof header, s->map.n_bytes - sizeof header)) {
+        adah_file_close_map(&s->map);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged cache file", path);
+    }
+    s->n = n;
+    s->n_missing = header.n_missing;
+    const uint8_t *items = s->map.bytes + sizeof header;
+    if (s->input == ADAH_INPUT_MAP)
+        s->rows.value = (const float *)(const void *)items;
+    else
+        s->rgb = items;
+    s->has_image = items + n * item_bytes(s);
+    s->missing = (const char *)s->has_image + n;
+    return ADAH_OK;
+}
+
+/* Takes the file, if there is a sound one. */
+static adah_code find_store(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                            const char *folder, int strict, adah_image_store *s, adah_status *status) {
+    char name[48], sum[40];
+    ADAH_TRY(checksum(dataset, config, parameters, sum, status));
+    snprintf(name, sizeof name, "%s.images", sum);
+    s->path = adah_file_join(folder, name);
+    if (!s->path)
+        return adah_fail_memory(status, strlen(folder));
+    if (adah_file_exists(s->path)) {
+        ADAH_TRY(set_item(config, parameters, s, status));
+        const adah_code code = map_store(s->path, adah_dataset_count(dataset), s, status);
+        if (code != ADAH_OK && code != ADAH_ERROR_FORMAT)
+            return code;
+    }
+    if (strict && s->n_missing)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%.*s", adah_reasons_first(s->missing), s->missing);
+    return ADAH_OK;
+}
+
+static adah_code open_store(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                            const char *folder, int strict, adah_progress progress, adah_image_store *s,
+                            adah_status *status) {
+    ADAH_TRY(find_store(dataset, config, parameters, folder, strict, s, status));
+    if (s->n)
+        return ADAH_OK;
+    adah_status fault = {0};
+    if (adah_file_make_folder(folder, &fault) != ADAH_OK)
+        return adah_fail(status, fault.code, "%s; another folder for the cache can be given, or named by ADAH_CACHE", fault.message);
+    ADAH_TRY(set_item(config, parameters, s, status));
+    ADAH_TRY(make_store(dataset, config, parameters, s->path, item_bytes(s), strict, progress, status));
+    return map_store(s->path, adah_dataset_count(dataset), s, status);
+}
+
+adah_code adah_image_store_open(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                                const char *given_folder, int strict, adah_progress progress, adah_image_store *store,
+                                adah_status *status) {
+    char *folder;
+    ADAH_TRY(cache_folder(given_folder, &folder, status));
+    adah_image_store s = {0};
+    const adah_code code = open_store(dataset, config, parameters, folder, strict, progress, &s, status);
+    adah_memory_free(folder);
+    if (code != ADAH_OK)
+        adah_image_store_close(&s);
+    else
+        *store = s;
+    return code;
+}
+
+adah_code adah_image_store_find(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                                const char *given_folder, int strict, adah_image_store *store, adah_status *status) {
+    char *folder;
+    adah_image_store s = {0};
+    const adah_code placed = cache_folder(given_folder, &folder, status);
+    if (placed != ADAH_OK)
+        return placed == ADAH_ERROR_MEMORY ? placed : ADAH_OK; /* no place, no file */
+    const adah_code code = find_store(dataset, config, parameters, folder, strict, &s, status);
+    adah_memory_free(folder);
+    if (code != ADAH_OK || s.n == 0)
+        adah_image_store_close(&s);
+    if (code == ADAH_OK)
+        *store = s;
+    return code;
+}
+
+void adah_image_store_close(adah_image_store *store) {
+    adah_file_close_map(&store->map);
+    adah_memory_free(store->path);
+    *store = (adah_image_store){0};
+}

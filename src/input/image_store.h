@@ -1,0 +1,37 @@
+/* image_store.h - the images of a data set as a network takes them in, computed once and kept in a cache file.
+ *
+ * A learning backbone takes pixels (S * S * 3 bytes an image); a frozen one has its feature maps (C * H * W floats) computed
+ * here. Training makes the file, all else uses it when it is there. The file's name is a checksum of everything its content depends on, so it is never stale. */
+#ifndef ADAH_INPUT_IMAGE_STORE_H
+#define ADAH_INPUT_IMAGE_STORE_H
+
+#include "base/file.h"
+#include "input/pair_set.h"
+
+typedef struct adah_image_store {
+    adah_file_map map;
+    char *path;
+    size_t n;
+    adah_input_kind input;     /* PIXELS or MAP */
+    adah_shape item;           /* (3, S, S) or (C, H, W) */
+    const uint8_t *rgb;        /* PIXELS: n * S * S * 3 */
+    adah_float_rows rows;      /* MAP: n * C * H * W */
+    const uint8_t *has_image;  /* n; 0 where the image could not be read */
+    size_t n_missing;
+    const char *missing;       /* why the first few could not be read, a line each; "" when none */
+} adah_image_store;
+
+/* parameters: with the backbone's weights loaded. folder NULL: the default cache folder. strict: the first unreadable image
+ * is an error. */
+adah_code adah_image_store_open(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                                const char *folder, int strict, adah_progress progress, adah_image_store *store,
+                                adah_status *status);
+/* The same of a file that is there already: store->n is 0 where there is none, or a damaged one. */
+adah_code adah_image_store_find(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+                                const char *folder, int strict, adah_image_store *store, adah_status *status);
+/* A config->feature_scale of 0 becomes what gives f^I of the first train images a mean square of 1. */
+adah_code adah_image_measure_features(const adah_dataset *dataset, adah_config *config, adah_parameters *parameters,
+                                      adah_status *status);
+void adah_image_store_close(adah_image_store *store);
+
+#endif

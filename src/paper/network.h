@@ -1,0 +1,48 @@
+/* network.h - the whole network of the paper on one graph: E, G, D of either modality. Read network.c first. */
+#ifndef ADAH_PAPER_NETWORK_H
+#define ADAH_PAPER_NETWORK_H
+
+#include "nn/graph/graph.h"
+#include "paper/attention.h"
+#include "paper/feature.h"
+#include "rivals/plain_network.h"
+#include "settings/config.h"
+#include "settings/side_input.h"
+
+typedef struct adah_network_plan {
+    adah_backend backend;
+    adah_graph_mode mode;
+    size_t n_batch;
+    adah_side_input image, text; /* kind NONE: not on the graph */
+    size_t n_labels;        /* outputs of the label classifier, training only; 0: none */
+    int keep_hidden;        /* Ĥ wanted (training with the adversary) */
+    int with_modality;      /* outputs of acmr's modality classifier wanted (training) */
+    int features_only;      /* stop behind E^I (computing feature maps once) */
+    unsigned moving_groups; /* training: those that move between a forward and its repetition; 0: none is repeated */
+    int creating;           /* missing parameters are made (a new model); else they are a fault */
+    int only_checked;       /* 1: the network is not to be run: it has no memory for values */
+} adah_network_plan;
+
+typedef struct adah_side {
+    adah_node *input;        /* (B, item); of tokens (B, C, P, 1) */
+    adah_node *feature;      /* f */
+    adah_attention attention; /* its nodes are NULL without attention */
+    adah_node *code;         /* H (B, q) */
+    adah_node *hidden_code;  /* Ĥ, NULL unless keep_hidden */
+    adah_node *logits;       /* of the label classifier on H */
+    adah_node *modality;     /* (B, 1) logit of H being an image's; NULL unless with_modality */
+    adah_kernel kernel;      /* of a rival with kernels */
+    adah_scale scale;        /* of f^I */
+} adah_side;
+
+typedef struct adah_network {
+    adah_graph *graph;
+    adah_side image, text;
+} adah_network;
+
+/* The parameters must outlive the network. Outputs, masks and probabilities are kept nodes. */
+adah_code adah_network_create(const adah_network_plan *plan, const adah_config *config, adah_parameters *parameters,
+                              adah_network **network, adah_status *status);
+void adah_network_free(adah_network *network);
+
+#endif

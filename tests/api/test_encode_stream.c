@@ -1,0 +1,464 @@
+/* (unit) Codes of data sets: the same bits with any number of threads, at any place, from files and from a training's cache;
+ * unreadable pictures, cancelling, threads that do not start, allocations that fail; teams of workers alone. */
+#define _GNU_SOURCE
+#include "api/encode_stream.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "input/worker_team.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "data_folder.h"
+#include "fail_allocations.h"
+
+enum { N = 40, CODE_BYTES = 2, SIDE = 32 };
+
+static temporary_folder folder;
+static char scenes[512], cache[512], no_cache[512], tuned_path[512], frozen_path[512];
+static adah_dataset *dataset;
+static adah_model *tuned, *frozen; /* the second with the first's backbone, that it did not change */
+
+static void check(adah_code code, const adah_status *status) {
+    if (code != ADAH_OK)
+        fail_msg("%s", status->message);
+}
+
+static adah_dataset *open_dataset(const char *path) {
+    adah_dataset *d = NULL;
+    adah_status status;
+    check(adah_dataset_open(path, NULL, &d, &status), &status);
+    return d;
+}
+
+static adah_model *train(const char *path, const char *weights) {
+    static const char *const learning[] = {"n_side=32"}, *const still[] = {"n_side=32", "finetune=0"};
+    adah_train_options o = ADAH_TRAIN_OPTIONS_INIT;
+    adah_model *model;
+    adah_status status;
+    o.n_bits = 8 * CODE_BYTES;
+    o.n_epochs = 1;
+    o.weights = weights;
+    o.settings = weights ? still : learning;
+    o.n_settings = weights ? 2 : 1;
+    o.cache_folder = cache;
+    check(adah_train(dataset, path, &o, (adah_progress){0}, NULL, &status), &status);
+    check(adah_model_open(path, &model, &status), &status);
+    return model;
+}
+
+static int start(void **state) {
+    (void)state;
+    adah_status status;
+    adah_synth_options o = ADAH_SYNTH_OPTIONS_INIT;
+    folder = temporary_folder_create();
+    TEMPORARY_PATH(folder, "scenes", scenes);
+    TEMPORARY_PATH(folder, "cache", cache);
+    TEMPORARY_PATH(folder, "none", no_cache);
+    TEMPORARY_PATH(folder, "tuned.safetensors", tuned_path);
+    TEMPORARY_PATH(folder, "frozen.safetensors", frozen_path);
+    o.n_scenes = N;
+    o.n_side = SIDE;
+    check(adah_synth_write(scenes, &o, &status), &status);
+    dataset = open_dataset(scenes);
+    tuned = train(tuned_path, NULL);
+    frozen = train(frozen_path, tuned_path);
+    return 0;
+}
+
+static int end(void **state) {
+    (void)state;
+    adah_model_close(tuned);
+    adah_model_close(frozen);
+    adah_dataset_close(dataset);
+    adah_set_threads(1);
+    data_folder_remove(&folder);
+    return 0;
+}
+
+static adah_codes encode(const adah_model *model, const adah_dataset *d, const char *cache_folder, int n_threads) {
+    adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
+    adah_codes codes;
+    adah_status status;
+    o.cache_folder = cache_folder;
+    o.keep_real = 1;
+    adah_set_threads(n_threads);
+    check(adah_encode_dataset(model, d, &o, (adah_progress){0}, &codes, &status), &status);
+    return codes;
+}
+
+static void expect_same(const adah_codes *a, const adah_codes *b) {
+    assert_int_equal(a->n, b->n);
+    assert_memory_equal(a->record, b->record, a->n * sizeof *a->record);
+    assert_memory_equal(a->image, b->image, a->n * CODE_BYTES);
+    assert_memory_equal(a->text, b->text, a->n * CODE_BYTES);
+    for (size_t i = 0; i < a->n * CODE_BYTES * 8; i++) {
+        assert_float_equal(a->image_real[i], b->image_real[i], 1e-4);
+        assert_float_equal(a->text_real[i], b->text_real[i], 1e-4);
+    }
+}
+
+/* Names, texts and labels of records first .. last - 1 of the scenes as a data set of their own, by a link to the
+ * same pictures; where `is_bad` says so with names of files that are no pictures. */
+static adah_dataset *make_part(const char *name, size_t first, size_t last, const uint8_t *is_bad) {
+    char path[512], images[512], line[1024], text[64 * 1024] = "";
+    snprintf(path, sizeof path, "%s/%s", folder.path, name);
+    for (size_t i = first; i < last; i++) {
+        const adah_record *r = adah_dataset_record(dataset, i);
+        snprintf(line, sizeof line, "{\"file_name\": \"%s%s\", \"text\": \"%s\"}\n", r->file_name,
+                 is_bad && is_bad[i] ? ".bad" : "", r->text);
+        strcat(text, line);
+    }
+    data_folder_put(path, "metadata.jsonl", text);
+    TEMPORARY_PATH(folder, "scenes/images", images);
+    snprintf(line, sizeof line, "%s/images", path);
+    unlink(line);
+    assert_int_equal(symlink(images, line), 0);
+    return open_dataset(path);
+}
+
+static void any_number_of_threads_gives_the_same_bits(void **state) {
+    (void)state;
+    const adah_model *const models[] = {tuned, frozen};
+    for (int m = 0; m < 2; m++) {
+        adah_codes one = encode(models[m], dataset, no_cache, 1);
+        assert_int_equal(one.n, N);
+        for (int n_threads = 2; n_threads <= 7; n_threads += 5) {
+            adah_codes some = encode(models[m], dataset, no_cache, n_threads);
+            expect_same(&one, &some);
+            assert_memory_equal(one.image_real, some.image_real, N * CODE_BYTES * 8 * sizeof(float));
+            assert_memory_equal(one.text_real, some.text_real, N * CODE_BYTES * 8 * sizeof(float));
+            adah_codes_free(&some);
+        }
+        adah_codes cached = encode(models[m], dataset, cache, 2);
+        expect_same(&one, &cached);
+        adah_codes_free(&cached);
+        adah_codes_free(&one);
+    }
+    assert_int_not_equal(access(no_cache, F_OK), 0); /* encoding leaves nothing */
+}
+
+/* The cache that a training makes on several threads is, byte for byte, that of one. */
+static void the_cache_is_in_order(void **state) {
+    (void)state;
+    adah_image_store store[2];
+    adah_status status;
+    for (int m = 0; m < 2; m++) {
+        adah_model *model = m ? frozen : tuned;
+        char where[2][512];
+        for (int i = 0; i < 2; i++) {
+            snprintf(where[i], sizeof where[i], "%s/cache-%d-%d", folder.path, m, i);
+            adah_set_threads(i ? 5 : 1);
+            check(adah_image_store_open(dataset, &model->state.config, &model->state.parameters, where[i], 0,
+                                        (adah_progress){0}, &store[i], &status),
+                  &status);
+        }
+        assert_int_equal(store[0].map.n_bytes, store[1].map.n_bytes);
+        assert_memory_equal(store[0].map.bytes, store[1].map.bytes, store[0].map.n_bytes);
+        for (int i = 0; i < 2; i++)
+            adah_image_store_close(&store[i]);
+    }
+}
+
+static void a_picture_has_one_code_at_any_place(void **state) {
+    (void)state;
+    adah_codes all = encode(frozen, dataset, no_cache, 2);
+    const size_t lengths[] = {1, 2, 3, 7, 8, 9, 17, N - 3};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        adah_dataset *part = make_part("part", 3, 3 + lengths[i], NULL);
+        adah_codes some = encode(frozen, part, no_cache, 3);
+        assert_int_equal(some.n, lengths[i]);
+        assert_memory_equal(some.image, all.image + 3 * CODE_BYTES, some.n * CODE_BYTES);
+        assert_memory_equal(some.text, all.text + 3 * CODE_BYTES, some.n * CODE_BYTES);
+        adah_codes_free(&some);
+        adah_dataset_close(part);
+    }
+    adah_encoder *encoder;
+    uint8_t code[CODE_BYTES];
+    assert_int_equal(adah_encoder_create(frozen, &encoder, NULL), ADAH_OK);
+    for (size_t i = 0; i < N; i++) {
+        assert_int_equal(adah_encode_record(encoder, dataset, i, ADAH_IMAGE, code, NULL), ADAH_OK);
+        assert_memory_equal(code, all.image + i * CODE_BYTES, CODE_BYTES);
+    }
+    adah_encoder_close(encoder);
+    adah_codes_free(&all);
+}
+
+/* Networks that take several pictures at once, and a last batch that is not full. */
+static void batches_give_the_same_codes(void **state) {
+    (void)state;
+    adah_codes one = encode(tuned, dataset, no_cache, 2);
+    const adah_feature_arrays arrays = {0};
+    const adah_image_store store = {0};
+    for (size_t n_batch = 3; n_batch <= 16; n_batch += 13) {
+        const adah_encode_source source = {tuned, dataset, &arrays, &store, 1, n_batch};
+        adah_codes some;
+        adah_status status;
+        check(adah_encode_stream(&source, 1, (adah_progress){0}, &some, NULL, NULL, &status), &status);
+        expect_same(&one, &some);
+        adah_codes_free(&some);
+    }
+    adah_codes_free(&one);
+}
+
+static void unreadable_pictures_are_left_out(void **state) {
+    (void)state;
+    uint8_t bad[N] = {0};
+    for (size_t i = 0; i < N; i++)
+        bad[i] = i == 4 || i == 5 || i % 7 == 6 || i == N - 1;
+    adah_codes all = encode(frozen, dataset, no_cache, 2);
+    adah_dataset *part = make_part("broken", 0, N, bad);
+    for (int n_threads = 1; n_threads <= 4; n_threads += 3) {
+        adah_codes some = encode(frozen, part, no_cache, n_threads);
+        size_t k = 0;
+        for (size_t i = 0; i < N; i++) {
+            if (bad[i])
+                continue;
+            assert_int_equal(some.record[k], i);
+            assert_memory_equal(some.image + k * CODE_BYTES, all.image + i * CODE_BYTES, CODE_BYTES);
+            assert_memory_equal(some.text + k * CODE_BYTES, all.text + i * CODE_BYTES, CODE_BYTES);
+            k++;
+        }
+        assert_int_equal(some.n, k);
+        assert_int_equal(some.n_skipped, N - k);
+        assert_non_null(strstr(some.reasons, adah_dataset_record(part, 4)->file_name));
+        adah_codes_free(&some);
+        /* The first one is what a strict encoding fails with, whichever thread meets one first. */
+        adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
+        adah_status status;
+        o.strict = 1;
+        o.cache_folder = no_cache;
+        assert_int_not_equal(adah_encode_dataset(frozen, part, &o, (adah_progress){0}, &some, &status), ADAH_OK);
+        assert_non_null(strstr(status.message, adah_dataset_record(part, 4)->file_name));
+    }
+    adah_codes_free(&all);
+    adah_dataset_close(part);
+    memset(bad, 1, sizeof bad);
+    part = make_part("none-readable", 0, N, bad);
+    /* Nothing at all is an error that tells why, not an empty result. */
+    adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
+    adah_codes none;
+    adah_status status;
+    o.cache_folder = no_cache;
+    assert_int_equal(adah_encode_dataset(frozen, part, &o, (adah_progress){0}, &none, &status), ADAH_ERROR_IO);
+    assert_non_null(strstr(status.message, adah_dataset_record(part, 0)->file_name));
+    adah_dataset_close(part);
+}
+
+/* ---------------------------------------------------------------- progress, profile */
+
+typedef struct listener {
+    uint64_t n_calls, stop_at, done, total;
+} listener;
+
+static int listen(void *user, const adah_progress_event *event) {
+    listener *l = user;
+    if (strcmp(event->stage, "encoding images") != 0)
+        return 0;
+    assert_true(event->done > l->done);
+    assert_true(event->done <= event->total);
+    l->done = event->done;
+    l->total = event->total;
+    return ++l->n_calls == l->stop_at;
+}
+
+static void tells_and_stops(void **state) {
+    (void)state;
+    for (int n_threads = 1; n_threads <= 4; n_threads += 3) {
+        adah_encode_profile p;
+        adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
+        adah_codes codes = {0};
+        listener l = {0};
+        o.cache_folder = no_cache;
+        o.profile = &p;
+        adah_set_threads(n_threads);
+        assert_int_equal(adah_encode_dataset(frozen, dataset, &o, (adah_progress){listen, &l}, &codes, NULL),
+                         ADAH_OK);
+        assert_int_equal(l.done, N);
+        assert_int_equal(l.total, N);
+        assert_int_equal(p.n_records, N);
+        assert_int_equal(p.n_threads, n_threads);
+        assert_true(p.seconds > 0 && p.read_seconds > 0 && p.decode_seconds > 0 && p.network_seconds > 0);
+        assert_true(p.normalise_seconds > 0 && p.rest_seconds >= 0 && p.peak_bytes > 1 << 20);
+        adah_codes_free(&codes);
+        for (uint64_t stop_at = 1; stop_at <= 3; stop_at++) {
+            adah_status status;
+            l = (listener){.stop_at = stop_at};
+            const adah_code code =
+                adah_encode_dataset(frozen, dataset, &o, (adah_progress){listen, &l}, &codes, &status);
+            if (code == ADAH_OK) { /* the other threads had done all before that call */
+                assert_true(n_threads > 1 && l.n_calls < stop_at);
+                adah_codes_free(&codes);
+                continue;
+            }
+            assert_int_equal(code, ADAH_ERROR_CANCELLED);
+            assert_string_equal(status.message, "encoding images was stopped");
+            assert_null(codes.image);
+        }
+    }
+}
+
+static adah_code encode_all(adah_status *status) {
+    adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
+    adah_codes codes;
+    o.cache_folder = no_cache;
+    const adah_code code = adah_encode_dataset(frozen, dataset, &o, (adah_progress){0}, &codes, status);
+    if (code == ADAH_OK) {
+        assert_int_equal(codes.n, N);
+        assert_int_equal(codes.n_skipped, 0);
+        adah_codes_free(&codes);
+    }
+    return code;
+}
+
+static void allocations_that_fail_are_told(void **state) {
+    (void)state;
+    adah_set_threads(3);
+    fail_allocations(encode_all, 100);
+}
+
+static adah_code make_cache(adah_progress progress, adah_status *status) {
+    adah_image_store store;
+    char where[512];
+    TEMPORARY_PATH(folder, "new-cache", where);
+    const adah_code code = adah_image_store_open(dataset, &frozen->state.config, &frozen->state.parameters, where, 0,
+                                                 progress, &store, status);
+    if (code == ADAH_OK) {
+        assert_int_equal(store.n, N);
+        assert_int_equal(store.n_missing, 0);
+        unlink(store.path);
+        adah_image_store_close(&store);
+    }
+    assert_true(rmdir(where) == 0 || errno == ENOENT); /* nothing is left in it */
+    return code;
+}
+
+static adah_code make_cache_silently(adah_status *status) { return make_cache((adah_progress){0}, status); }
+
+static int stop_at_once(void *user, const adah_progress_event *event) {
+    (void)user;
+    assert_string_equal(event->stage, "computing feature maps");
+    return 1;
+}
+
+static void a_cache_appears_whole_or_not(void **state) {
+    (void)state;
+    adah_status status;
+    adah_set_threads(3);
+    fail_allocations(make_cache_silently, 100);
+    assert_int_equal(make_cache((adah_progress){stop_at_once, NULL}, &status), ADAH_ERROR_CANCELLED);
+    adah_parallel_fault_at(1);
+    assert_int_equal(make_cache((adah_progress){0}, NULL), ADAH_OK);
+    adah_parallel_fault_at(0);
+}
+
+static void goes_on_with_fewer_threads(void **state) {
+    (void)state;
+    adah_codes all = encode(frozen, dataset, no_cache, 1);
+    for (size_t n = 1; n <= 3; n++) {
+        adah_parallel_fault_at(n);
+        adah_codes some = encode(frozen, dataset, no_cache, 4);
+        adah_parallel_fault_at(0);
+        expect_same(&all, &some);
+        adah_codes_free(&some);
+    }
+    adah_codes_free(&all);
+}
+
+/* ---------------------------------------------------------------- teams */
+
+enum { ITEMS = 500, PIECE = 7 };
+typedef struct counting {
+    atomic_int n_open, n_worked[ITEMS];
+    size_t n_delivered;
+    size_t fail_from; /* pieces from this item on fail */
+    int fails_in_delivery;
+} counting;
+
+static adah_code open_counter(void *context, void **worker, adah_status *status) {
+    counting *c = context;
+    *worker = adah_memory_alloc(1);
+    if (!*worker)
+        return adah_fail_memory(status, 1);
+    atomic_fetch_add(&c->n_open, 1);
+    return ADAH_OK;
+}
+
+static void close_counter(void *context, void *worker) {
+    counting *c = context;
+    atomic_fetch_sub(&c->n_open, 1);
+    adah_memory_free(worker);
+}
+
+static adah_code work_counter(void *context, void *worker, size_t first, size_t n, adah_status *status) {
+    counting *c = context;
+    (void)worker;
+    assert_int_equal(first % PIECE, 0);
+    for (size_t i = first; i < first + n; i++)
+        atomic_fetch_add(&c->n_worked[i], 1);
+    if (!c->fails_in_delivery && first >= c->fail_from)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "piece %zu", first);
+    return ADAH_OK;
+}
+
+static adah_code deliver_counter(void *context, void *worker, size_t first, size_t n, adah_status *status) {
+    counting *c = context;
+    (void)worker;
+    if (c->fails_in_delivery && first >= c->fail_from)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "piece %zu", first);
+    assert_int_equal(c->n_delivered, first);
+    c->n_delivered += n;
+    return ADAH_OK;
+}
+
+static void teams_deliver_in_order(void **state) {
+    (void)state;
+    for (int round = 0; round < 60; round++) {
+        counting c = {.fail_from = round % 3 ? (size_t)(round % 3) * 21 * PIECE : ITEMS,
+                      .fails_in_delivery = round % 2};
+        const adah_team_job job = {ITEMS,        PIECE,        "counting",      &c,
+                                   open_counter, work_counter, deliver_counter, close_counter};
+        adah_status status;
+        adah_set_threads(1 + round % 5);
+        const adah_code code = adah_team_run(&job, (adah_progress){0}, &status);
+        assert_int_equal(c.n_open, 0);
+        if (round % 3) {
+            char expected[64];
+            snprintf(expected, sizeof expected, "piece %zu", c.fail_from);
+            assert_int_equal(code, ADAH_ERROR_FORMAT);
+            assert_string_equal(status.message, expected);
+            assert_int_equal(c.n_delivered, c.fail_from);
+        } else {
+            assert_int_equal(code, ADAH_OK);
+            assert_int_equal(c.n_delivered, ITEMS);
+            for (int i = 0; i < ITEMS; i++)
+                assert_int_equal(c.n_worked[i], 1);
+        }
+    }
+    counting none = {0};
+    const adah_team_job job = {0, 1, "nothing", &none, open_counter, work_counter, NULL, close_counter};
+    assert_int_equal(adah_team_run(&job, (adah_progress){0}, NULL), ADAH_OK);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(any_number_of_threads_gives_the_same_bits),
+        cmocka_unit_test(the_cache_is_in_order),
+        cmocka_unit_test(a_picture_has_one_code_at_any_place),
+        cmocka_unit_test(batches_give_the_same_codes),
+        cmocka_unit_test(unreadable_pictures_are_left_out),
+        cmocka_unit_test(tells_and_stops),
+        cmocka_unit_test(allocations_that_fail_are_told),
+        cmocka_unit_test(a_cache_appears_whole_or_not),
+        cmocka_unit_test(goes_on_with_fewer_threads),
+        cmocka_unit_test(teams_deliver_in_order),
+    };
+    return cmocka_run_group_tests(tests, start, end);
+}

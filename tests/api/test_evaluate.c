@@ -1,0 +1,301 @@
+/* (unit) adah_evaluate_codes on two small data sets worked out by hand, and adah_evaluate_mean. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "data_folder.h"
+
+#include <adah/adah.h>
+#include <jansson.h>
+#include <math.h>
+
+#define ASSERT_CLOSE(a, b)                                                                                           \
+    do {                                                                                                             \
+        const double a_ = (a), b_ = (b);                                                                             \
+        if (!(fabs(a_ - b_) < 1e-12))                                                                                \
+            fail_msg("%s:%d: %s is %.15g, expected %.15g", __FILE__, __LINE__, #a, a_, b_);                          \
+    } while (0)
+
+/* The database: codes at distance 0, 1, 2, 3 and 4 from 0; the last record is a query. */
+static uint8_t database_code[5] = {0x00, 0x01, 0x03, 0x07, 0x0f};
+static size_t database_record[5] = {0, 1, 2, 3, 4};
+static adah_codes database_codes = {.n = 5, .n_bits = 8, .image = database_code, .text = database_code,
+                                    .record = database_record};
+/* The queries, all with code 0. */
+static uint8_t query_code[4] = {0, 0, 0, 0};
+static adah_codes query_codes = {.n = 4, .n_bits = 8, .image = query_code, .text = query_code, .record = database_record};
+
+static temporary_folder folder, query_folder;
+static adah_dataset *database, *queries;
+
+static adah_dataset *open_folder(const temporary_folder *f) {
+    adah_dataset *dataset = NULL;
+    adah_status status = {0};
+    if (adah_dataset_open(f->path, NULL, &dataset, &status) != ADAH_OK)
+        fail_msg("%s", status.message);
+    return dataset;
+}
+
+static int set_up(void **state) {
+    (void)state;
+    folder = temporary_folder_create();
+    query_folder = temporary_folder_create();
+    data_folder_put(folder.path, "metadata.jsonl",
+                    "{\"file_name\": \"a.png\", \"labels\": [\"cat\"]}\n"
+                    "{\"file_name\": \"b.png\", \"labels\": [\"dog\"]}\n"
+                    "{\"file_name\": \"c.png\", \"labels\": [\"cat\", \"dog\"]}\n"
+                    "{\"file_name\": \"d.png\", \"labels\": [\"bird\"]}\n"
+                    "{\"file_name\": \"e.png\", \"labels\": [\"dog\"], \"split\": \"query\"}\n");
+    /* The labels come in another order and one is unknown to the database. Records named as in the database: a.png is the
+     * same file, b.png another one, e.png the same but no part of the database. */
+    data_folder_put(query_folder.path, "metadata.jsonl",
+                    "{\"file_name\": \"x.png\", \"labels\": [\"fish\"]}\n"
+                    "{\"file_name\": \"e.png\", \"labels\": [\"dog\", \"fish\"]}\n"
+                    "{\"file_name\": \"a.png\", \"labels\": [\"cat\"]}\n"
+                    "{\"file_name\": \"b.png\", \"labels\": [\"cat\"]}\n");
+    data_folder_put(folder.path, "a.png", "picture a");
+    data_folder_put(query_folder.path, "a.png", "picture a");
+    data_folder_put(folder.path, "b.png", "picture b");
+    data_folder_put(query_folder.path, "b.png", "PICTURE B");
+    data_folder_put(folder.path, "e.png", "picture e");
+    data_folder_put(query_folder.path, "e.png", "picture e");
+    database = open_folder(&folder);
+    queries = open_folder(&query_folder);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    adah_dataset_close(database);
+    adah_dataset_close(queries);
+    data_folder_remove(&folder);
+    data_folder_remove(&query_folder);
+    return 0;
+}
+
+static json_t *evaluate(const adah_codes *of_queries, adah_evaluate_options options) {
+    char *text = NULL;
+    adah_status status = {0};
+    if (adah_evaluate_codes(database, &database_codes, of_queries, &options, &text, &status) != ADAH_OK)
+        fail_msg("%s", status.message);
+    json_t *json = json_loads(text, 0, NULL);
+    assert_true(json_is_object(json));
+    adah_free(text);
+    return json;
+}
+
+static double real_at(const json_t *o, const char *key) {
+    const json_t *value = json_object_get(o, key);
+    assert_true(json_is_real(value));
+    return json_real_value(value);
+}
+
+static long long count_at(const json_t *o, const char *key) {
+    const json_t *value = json_object_get(o, key);
+    assert_true(json_is_integer(value));
+    return (long long)json_integer_value(value);
+}
+
+static void one_set(void **state) {
+    (void)state;
+    /* The query ranks d c b a: dog at 2 and 3. */
+    json_t *json = evaluate(NULL, (adah_evaluate_options)ADAH_EVALUATE_OPTIONS_INIT);
+    static const char *const map[] = {"map_image_to_text", "map_text_to_image", "map_image_to_image", "map_text_to_text"};
+    for (int i = 0; i < 4; i++)
+        ASSERT_CLOSE(real_at(json, map[i]), (1.0 / 2 + 2.0 / 3) / 2);
+    assert_int_equal(count_at(json, "n_queries"), 1);
+    assert_int_equal(count_at(json, "n_queries_without_relevant"), 0);
+    assert_int_equal(count_at(json, "n_queries_in_database"), 0);
+    assert_int_equal(count_at(json, "n_database"), 4);
+    assert_int_equal(count_at(json, "n_bits"), 8);
+    assert_string_equal(json_string_value(json_object_get(json, "relevance")), "labels");
+    char checksum[33];
+    assert_int_equal(adah_dataset_split_checksum(database, checksum, NULL), ADAH_OK);
+    assert_string_equal(json_string_value(json_object_get(json, "split_checksum")), checksum);
+    assert_null(json_object_get(json, "queries_split_checksum"));
+    json_decref(json);
+}
+
+/* One code a pair: the texts' numbers are the larger ones and turn every image's; they put b and c next to the query. */
+static void codes_of_pairs(void **state) {
+    (void)state;
+    enum { N = 5, Q = 8 };
+    static const uint8_t wanted[N] = {0xf0, 0x0f, 0x0f, 0xf0, 0x0f};
+    float image[N * Q], text[N * Q];
+    for (size_t i = 0; i < N * Q; i++) {
+        text[i] = wanted[i / Q] >> (i % Q) & 1 ? 2.0f : -2.0f;
+        image[i] = -text[i] / 4;
+    }
+    adah_evaluate_options options = ADAH_EVALUATE_OPTIONS_INIT;
+    options.pairs = 1;
+    char *json_text = NULL;
+    assert_int_equal(adah_evaluate_codes(database, &database_codes, NULL, &options, &json_text, NULL), ADAH_ERROR_ARGUMENT);
+    const adah_codes signs = database_codes;
+    database_codes.image_real = image;
+    database_codes.text_real = text;
+    json_t *json = evaluate(NULL, options);
+    database_codes = signs;
+    ASSERT_CLOSE(real_at(json, "map_image_to_pair"), 1.0);
+    ASSERT_CLOSE(real_at(json, "map_text_to_pair"), 1.0);
+    ASSERT_CLOSE(real_at(json, "map_image_to_text"), (1.0 / 2 + 2.0 / 3) / 2);
+    assert_null(json_object_get(json_object_get(json, "image_to_text"), "map_real")); /* not asked for */
+    json_decref(json);
+}
+
+static void a_training_record_is_no_answer_to_itself(void **state) {
+    (void)state;
+    adah_evaluate_options options = ADAH_EVALUATE_OPTIONS_INIT;
+    options.split = ADAH_SPLIT_TRAIN;
+    json_t *json = evaluate(NULL, options);
+    /* a: b c d, cat at 2. b: a c d (a and c tie), dog at 2. c: b d a (b and d tie), cat and dog at 1 and 3. d: none. */
+    ASSERT_CLOSE(real_at(json, "map_image_to_text"), (1.0 / 2 + 1.0 / 2 + (1 + 2.0 / 3) / 2) / 3);
+    assert_int_equal(count_at(json, "n_queries"), 3);
+    assert_int_equal(count_at(json, "n_queries_without_relevant"), 1);
+    assert_int_equal(count_at(json, "n_queries_in_database"), 4);
+    /* Codes in any order: the positions are theirs. */
+    uint8_t turned[5] = {0x0f, 0x07, 0x03, 0x01, 0x00};
+    size_t record[5] = {4, 3, 2, 1, 0};
+    const adah_codes forward = database_codes;
+    database_codes.image = database_codes.text = turned;
+    database_codes.record = record;
+    json_t *again = evaluate(NULL, options);
+    database_codes = forward;
+    /* b: c before a now, dog at 1. c: d before b, so 2 and 3. */
+    ASSERT_CLOSE(real_at(again, "map_image_to_text"), (1.0 / 2 + 1 + (1.0 / 2 + 2.0 / 3) / 2) / 3);
+    assert_int_equal(count_at(again, "n_queries_in_database"), 4);
+    json_decref(json);
+    json_decref(again);
+}
+
+static void queries_of_another_set(void **state) {
+    (void)state;
+    adah_evaluate_options options = ADAH_EVALUATE_OPTIONS_INIT;
+    options.queries = queries;
+    json_t *json = evaluate(&query_codes, options);
+    /* x: nothing has its label. e: a b c d, dog at 2 and 3. a: without itself b c d, cat at 2. b: a b c d, cat at 1 and 3. */
+    ASSERT_CLOSE(real_at(json, "map_image_to_text"), ((1.0 / 2 + 2.0 / 3) / 2 + 1.0 / 2 + (1 + 2.0 / 3) / 2) / 3);
+    assert_int_equal(count_at(json, "n_queries"), 3);
+    assert_int_equal(count_at(json, "n_queries_without_relevant"), 1);
+    assert_int_equal(count_at(json, "n_queries_in_database"), 1);
+    assert_int_equal(count_at(json, "n_database"), 4);
+    char checksum[33];
+    assert_int_equal(adah_dataset_split_checksum(queries, checksum, NULL), ADAH_OK);
+    assert_string_equal(json_string_value(json_object_get(json, "queries_split_checksum")), checksum);
+    assert_string_equal(json_string_value(json_object_get(json, "queries")), query_folder.path);
+    json_decref(json);
+}
+
+static void every_allocation_may_fail(void **state) {
+    (void)state;
+    adah_evaluate_options options = ADAH_EVALUATE_OPTIONS_INIT;
+    options.queries = queries;
+    for (uint64_t n = 1;; n++) {
+        char *text = NULL;
+        adah_memory_fault_at(n);
+        const adah_code code = adah_evaluate_codes(database, &database_codes, &query_codes, &options, &text, NULL);
+        const int fired = adah_memory_fault_fired();
+        adah_memory_fault_at(0);
+        if (!fired) {
+            assert_int_equal(code, ADAH_OK);
+            assert_true(n > 60);
+            adah_free(text);
+            break;
+        }
+        assert_int_equal(code, ADAH_ERROR_MEMORY);
+        assert_null(text);
+    }
+}
+
+static const char *const three[3] = {
+    "{\"seed\": 0, \"preset\": \"default\", \"n_bits\": 16, \"map\": 0.5, \"a\": {\"k\": 50, \"x\": [0.0, 1.0, 0.25]}, "
+    "\"points\": [{\"n\": 1, \"precision\": 1.0}], \"only_here\": 1.0, \"split_checksum\": \"ab\"}",
+    "{\"seed\": 1, \"preset\": \"default\", \"n_bits\": 16, \"map\": 0.25, \"a\": {\"k\": 50, \"x\": [0.5, 1.0, 0.25]}, "
+    "\"points\": [{\"n\": 1, \"precision\": 0.0}], \"split_checksum\": \"ab\"}",
+    "{\"seed\": 2, \"preset\": \"default\", \"n_bits\": 16, \"map\": 0.75, \"a\": {\"k\": 50, \"x\": [1.0, 1.0, 0.25]}, "
+    "\"points\": [{\"n\": 1, \"precision\": 0.5}], \"split_checksum\": \"ab\"}",
+};
+
+static void mean_and_deviation(void **state) {
+    (void)state;
+    char *text = NULL;
+    assert_int_equal(adah_evaluate_mean(three, 3, &text, NULL), ADAH_OK);
+    json_t *json = json_loads(text, 0, NULL);
+    adah_free(text);
+    const json_t *models = json_object_get(json, "models"), *mean = json_object_get(json, "mean"),
+                 *deviation = json_object_get(json, "deviation");
+    assert_int_equal(json_array_size(models), 3);
+    for (size_t i = 0; i < 3; i++) {
+        json_t *one = json_loads(three[i], 0, NULL);
+        assert_true(json_equal(json_array_get(models, i), one));
+        json_decref(one);
+    }
+    /* .5 .25 .75: mean .5, deviation sqrt((0 + 1/16 + 1/16) / 2) */
+    ASSERT_CLOSE(real_at(mean, "map"), 0.5);
+    ASSERT_CLOSE(real_at(deviation, "map"), 0.25);
+    json_t *expected = json_loads("{\"preset\": \"default\", \"n_bits\": 16, \"map\": 0.5, \"a\": {\"k\": 50, "
+                                  "\"x\": [0.5, 1.0, 0.25]}, \"points\": [{\"n\": 1, \"precision\": 0.5}], "
+                                  "\"split_checksum\": \"ab\"}", 0, NULL);
+    assert_true(json_equal(mean, expected));
+    json_decref(expected);
+    expected = json_loads("{\"preset\": \"default\", \"n_bits\": 16, \"map\": 0.25, \"a\": {\"k\": 50, "
+                          "\"x\": [0.5, 0.0, 0.0]}, \"points\": [{\"n\": 1, \"precision\": 0.5}], "
+                          "\"split_checksum\": \"ab\"}", 0, NULL);
+    assert_true(json_equal(deviation, expected));
+    json_decref(expected);
+    json_decref(json);
+}
+
+static void expect_no_mean(const char *const *evaluations, size_t n, adah_code code, const char *words) {
+    char *text = NULL;
+    adah_status status = {0};
+    assert_int_equal(adah_evaluate_mean(evaluations, n, &text, &status), code);
+    assert_null(text);
+    if (!strstr(status.message, words))
+        fail_msg("\"%s\" does not hold \"%s\"", status.message, words);
+}
+
+static void means_that_mean_nothing(void **state) {
+    (void)state;
+    expect_no_mean(three, 1, ADAH_ERROR_ARGUMENT, "a mean of 1 evaluations, expected at least 2");
+    expect_no_mean((const char *const[]){three[0], "[1]"}, 2, ADAH_ERROR_ARGUMENT, "evaluation 2 is not a JSON object");
+    expect_no_mean((const char *const[]){"{\"n_bits\": 16}", "{\"n_bits\": 32}"}, 2, ADAH_ERROR_MISMATCH,
+                   "evaluation 2 and the first differ in n_bits");
+    expect_no_mean((const char *const[]){three[0], three[1], "{\"n_bits\": 16}"}, 3, ADAH_ERROR_MISMATCH,
+                   "evaluation 3 and the first differ in split_checksum");
+}
+
+static void a_mean_may_run_out_of_memory(void **state) {
+    (void)state;
+    for (uint64_t n = 1;; n++) {
+        char *text = NULL;
+        adah_memory_fault_at(n);
+        const adah_code code = adah_evaluate_mean(three, 3, &text, NULL);
+        const int fired = adah_memory_fault_fired();
+        adah_memory_fault_at(0);
+        if (!fired) {
+            assert_int_equal(code, ADAH_OK);
+            assert_true(n > 10);
+            adah_free(text);
+            break;
+        }
+        assert_int_equal(code, ADAH_ERROR_MEMORY);
+        assert_null(text);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_set),
+        cmocka_unit_test(codes_of_pairs),
+        cmocka_unit_test(a_training_record_is_no_answer_to_itself),
+        cmocka_unit_test(queries_of_another_set),
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(mean_and_deviation),
+        cmocka_unit_test(means_that_mean_nothing),
+        cmocka_unit_test(a_mean_may_run_out_of_memory),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

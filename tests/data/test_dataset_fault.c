@@ -1,0 +1,271 @@
+/* (fault) test_dataset_fault.c - every allocation and every write of src/data fails once: the call says so, leaves its
+ * outputs alone, and nothing leaks (the sanitizer build sees to that). */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/parallel.h"
+#include "data/image.h"
+#include "data/svg_words.h"
+#include "data/vocabulary.h"
+#include "data_folder.h"
+#include "fail_allocations.h"
+
+static temporary_folder folder;
+
+static int set_up(void **state) {
+    (void)state;
+    folder = temporary_folder_create();
+    adah_parallel_set_threads(1); /* so that the n-th allocation is always the same one */
+    return adah_image_start(NULL) == ADAH_OK ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    adah_memory_fault_at(0);
+    adah_file_fault_at(0);
+    adah_parallel_set_threads(0);
+    data_folder_remove(&folder);
+    return 0;
+}
+
+static const char *inside(const char *name) {
+    static char path[512];
+    TEMPORARY_PATH(folder, name, path);
+    return path;
+}
+
+/* ---------------------------------------------------------------- data sets */
+
+static adah_code open_dataset(adah_status *status) {
+    adah_dataset *dataset = NULL;
+    adah_code code = adah_dataset_open(inside("set"), NULL, &dataset, status);
+    assert_int_equal(dataset != NULL, code == ADAH_OK);
+    if (dataset)
+        assert_int_equal(adah_dataset_count(dataset), 40); /* never a part of the records */
+    adah_dataset_close(dataset);
+    return code;
+}
+
+static void opening_jsonl(void **state) {
+    (void)state;
+    char text[8192] = "";
+    for (int i = 0; i < 40; i++)
+        sprintf(text + strlen(text), "{\"file_name\": \"%d\", \"text\": \"t\", \"labels\": [\"%d\", \"all\"]}\n%s", i,
+                i, i == 7 ? "broken\n" : "");
+    data_folder_put(inside("set"), "metadata.jsonl", text);
+    fail_allocations(open_dataset, UINT64_MAX);
+}
+
+static void opening_csv(void **state) {
+    (void)state;
+    char text[8192] = "file_name,text,labels\n";
+    for (int i = 0; i < 40; i++)
+        sprintf(text + strlen(text), "%d,\"a \"\"text\"\"\",%d;all\n%s", i, i, i == 7 ? "\"broken\n" : "");
+    data_folder_put(inside("set"), "metadata.csv", text);
+    fail_allocations(open_dataset, UINT64_MAX);
+}
+
+/* What other tools write: lists, numbers, NaN, other keys, a file again. */
+static void opening_other_jsonl(void **state) {
+    (void)state;
+    char text[16384] = "";
+    for (int i = 0; i < 40; i++)
+        sprintf(text + strlen(text), "{\"file_name\": \"%d\", \"captions\": [\"one\", \"two\\nlines\"], \"label\": [%d, NaN, 0.5], \"mask\": \"m\", \"x\": -Infinity}\n%s",
+                i, i, i == 7 ? "{\"file_name\": \"3\", \"caption\": \"three\", \"label\": true}\nbroken NaN\n" : "");
+    data_folder_put(inside("set"), "metadata.jsonl", text);
+    fail_allocations(open_dataset, UINT64_MAX);
+}
+
+static void opening_utf16_csv(void **state) {
+    (void)state;
+    char text[4096] = "sep=;\nfile_name;text;labels;other\n", wide[8192] = "\xff\xfe";
+    for (int i = 0; i < 40; i++)
+        sprintf(text + strlen(text), "%d;\"a \"\"text\"\"\";%d|all;x\n%s", i, i, i == 7 ? "3;more;;\n" : "");
+    const size_t n = strlen(text);
+    for (size_t i = 0; i < n; i++) {
+        wide[2 + 2 * i] = text[i];
+        wide[3 + 2 * i] = '\0';
+    }
+    data_folder_write(inside("set"), "metadata.csv", wide, 2 + 2 * n);
+    fail_allocations(open_dataset, UINT64_MAX);
+}
+
+/* ---------------------------------------------------------------- vocabulary */
+
+static const char *const captions[] = {"a boat on the sea", "the sky and the sea", "trees under a grey sky", "sky"};
+
+static adah_code build_vocabulary(adah_status *status) {
+    adah_vocabulary *vocabulary = NULL;
+    adah_vocabulary_options options = {"english", 100, 1, 0};
+    adah_code code = adah_vocabulary_build(captions, 4, &options, &vocabulary, status);
+    assert_int_equal(vocabulary != NULL, code == ADAH_OK);
+    if (vocabulary)
+        assert_int_equal(adah_vocabulary_size(vocabulary), 6);
+    adah_vocabulary_free(vocabulary);
+    return code;
+}
+
+static adah_code parse_vocabulary(adah_status *status) {
+    adah_vocabulary *vocabulary = NULL;
+    adah_code code = adah_vocabulary_parse("{\"language\":\"en\",\"texts\":4,\"words\":[\"sky\",\"sea\",\"boat\"],"
+                                           "\"documents\":[3,2,1]}",
+                                           &vocabulary, status);
+    assert_int_equal(vocabulary != NULL, code == ADAH_OK);
+    adah_vocabulary_free(vocabulary);
+    return code;
+}
+
+static adah_vocabulary *shared;
+
+static adah_code look_up(adah_status *status) {
+    uint32_t *ids = NULL;
+    size_t n = 99, n_unknown = 99;
+    adah_code code = adah_vocabulary_lookup(shared,
+                                            "sky over sea, one two three four five six seven eight nine ten "
+                                            "eleven twelve thirteen fourteen fifteen sixteen seventeen",
+                                            &ids, &n, &n_unknown, status);
+    assert_int_equal(n, code == ADAH_OK ? 2 : 99);
+    assert_int_equal(n_unknown, code == ADAH_OK ? 18 : 99);
+    assert_int_equal(ids != NULL, code == ADAH_OK);
+    adah_memory_free(ids);
+    return code;
+}
+
+static adah_code dump_vocabulary(adah_status *status) {
+    char *json = adah_vocabulary_json(shared);
+    adah_memory_free(json);
+    return json ? ADAH_OK : adah_fail_memory(status, 1);
+}
+
+static void vocabulary(void **state) {
+    (void)state;
+    fail_allocations(build_vocabulary, UINT64_MAX);
+    fail_allocations(parse_vocabulary, UINT64_MAX);
+    adah_vocabulary_options options = {"english", 100, 1, 0};
+    assert_int_equal(adah_vocabulary_build(captions, 4, &options, &shared, NULL), ADAH_OK);
+    fail_allocations(look_up, UINT64_MAX);
+    fail_allocations(dump_vocabulary, UINT64_MAX);
+    adah_vocabulary_free(shared);
+}
+
+/* ---------------------------------------------------------------- pictures */
+
+static uint8_t pixels[20 * 10 * 3];
+
+static adah_code write_picture(adah_status *status) {
+    return adah_image_write_png(inside("p.png"), pixels, 20, 10, 3, status);
+}
+
+static adah_code load_picture(adah_status *status) {
+    uint8_t rgb[8 * 8 * 3];
+    return adah_image_load(inside("p.png"), 8, rgb, status);
+}
+
+static adah_code load_thumbnail(adah_status *status) {
+    adah_picture picture = {0, 0, NULL};
+    adah_code code = adah_image_load_thumbnail(inside("p.png"), 8, &picture, status);
+    assert_int_equal(picture.rgb != NULL, code == ADAH_OK);
+    adah_memory_free(picture.rgb);
+    return code;
+}
+
+static adah_code encode_picture(adah_status *status) {
+    adah_picture picture = {20, 10, pixels};
+    uint8_t *bytes = NULL;
+    size_t n = 0;
+    adah_code code = adah_image_encode_jpeg(&picture, 80, &bytes, &n, status);
+    assert_int_equal(bytes != NULL, code == ADAH_OK);
+    adah_memory_free(bytes);
+    return code;
+}
+
+static void pictures(void **state) {
+    (void)state;
+    fail_allocations(write_picture, UINT64_MAX);
+    fail_allocations(load_picture, UINT64_MAX);
+    fail_allocations(load_thumbnail, UINT64_MAX);
+    fail_allocations(encode_picture, UINT64_MAX);
+    adah_status status;
+    unlink(inside("p.png"));
+    adah_file_fault_at(1);
+    assert_int_equal(write_picture(&status), ADAH_ERROR_IO);
+    adah_file_fault_at(0);
+    assert_int_equal(temporary_folder_count(&folder), 0);
+}
+
+/* ---------------------------------------------------------------- data sets being written */
+
+/* A failed call leaves no data set, and what it left does not stand in the way of the next. */
+static adah_code check_set(const char *name, adah_code code) {
+    char path[600];
+    snprintf(path, sizeof path, "%s/metadata.jsonl", inside(name));
+    assert_int_equal(access(path, F_OK) == 0, code == ADAH_OK);
+    temporary_folder set;
+    snprintf(set.path, sizeof set.path, "%.255s", inside(name));
+    size_t n = temporary_folder_count(&set);
+    assert_in_range(n, 0, 3); /* images, masks, metadata.jsonl: no temporary file is left */
+    unlink(path);
+    return code;
+}
+
+static adah_code write_scenes(adah_status *status) {
+    adah_synth_options options = {3, 16, 0.3, 1};
+    return check_set("scenes", adah_synth_write(inside("scenes"), &options, status));
+}
+
+static void scenes(void **state) {
+    (void)state;
+    fail_allocations(write_scenes, UINT64_MAX);
+    int n = 1;
+    for (;; n++) {
+        adah_status status = {0};
+        adah_file_fault_at((uint64_t)n);
+        adah_code code = write_scenes(&status);
+        if (!adah_file_fault_fired())
+            break;
+        assert_int_equal(code, ADAH_ERROR_IO);
+        assert_non_null(strstr(status.message, "No space left on device"));
+    }
+    assert_int_equal(n, 8); /* three images, three masks and the metadata */
+}
+
+static adah_code convert_drawings(adah_status *status) {
+    static char from[512];
+    snprintf(from, sizeof from, "%s", inside("svg"));
+    adah_openclipart_options options = {16, 0.3, 1, 3};
+    return check_set("clips",
+                     adah_openclipart_convert(from, inside("clips"), &options, (adah_progress){NULL, NULL}, status));
+}
+
+static void drawings(void **state) {
+    (void)state;
+    static char svg[512];
+    snprintf(svg, sizeof svg, "%s", inside("svg"));
+    for (int i = 0; i < 141; i++) {
+        char name[64], text[256];
+        snprintf(name, sizeof name, "%s/thing_%c%c.svg", i < 20 ? "animals" : "computer", 'a' + i / 20, 'a' + i % 20);
+        snprintf(text, sizeof text,
+                 "<svg xmlns='http://www.w3.org/2000/svg' width='9' height='9'><!-- %d -->"
+                 "<rect width='5' height='5'/></svg>",
+                 i);
+        data_folder_put(svg, name, text);
+    }
+    fail_allocations(convert_drawings, 40);
+    adah_file_fault_at(2);
+    adah_status status;
+    assert_int_equal(convert_drawings(&status), ADAH_ERROR_IO);
+    adah_file_fault_at(0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {TEST(opening_jsonl), TEST(opening_csv), TEST(opening_other_jsonl), TEST(opening_utf16_csv), TEST(vocabulary),
+                                       TEST(pictures),      TEST(scenes),      TEST(drawings)};
+    return cmocka_run_group_tests_name("dataset faults", tests, NULL, NULL);
+}

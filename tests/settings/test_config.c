@@ -1,0 +1,592 @@
+/* (unit) The configuration: presets, settings by name, ranges, and JSON that comes back to the bit. The keys are taken from
+ * the JSON itself, so that a new one is tested without being listed here. */
+#include "backbones/backbone.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "settings/config.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *const backbones[] = {"vgg16", "vgg19", "cnn_f", "squeezenet1_1", "mobilenet_v2", "small"};
+static const char *const presets[] = {"default", "paper"};
+
+static adah_config preset(const char *name, const char *backbone) {
+    adah_config c;
+    adah_status status = {0};
+    if (adah_config_preset(name, backbone, &c, &status) != ADAH_OK)
+        fail_msg("%s", status.message);
+    return c;
+}
+
+static json_t *object_of(const adah_config *c) {
+    char *text = adah_config_json(c);
+    assert_non_null(text);
+    json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(object);
+    adah_memory_free(text);
+    return object;
+}
+
+static adah_code parse_object(const json_t *object, adah_config *c, adah_status *status) {
+    char *text = json_dumps(object, JSON_COMPACT);
+    assert_non_null(text);
+    const adah_code code = adah_config_parse(text, c, status);
+    free(text);
+    return code;
+}
+
+static void assert_says(const adah_status *status, adah_code code, const char *word) {
+    assert_int_equal(status->code, code);
+    if (!strstr(status->message, word))
+        fail_msg("\"%s\" says nothing of \"%s\"", status->message, word);
+}
+
+static void assert_same(const adah_config *a, const adah_config *b) {
+    char *first = adah_config_json(a), *second = adah_config_json(b);
+    assert_string_equal(first, second);
+    adah_memory_free(first);
+    adah_memory_free(second);
+}
+
+/* ---------------------------------------------------------------- presets */
+
+static void test_presets(void **state) {
+    (void)state;
+    for (size_t p = 0; p < 2; p++)
+        for (size_t b = 0; b < 4; b++) {
+            const adah_config c = preset(presets[p], backbones[b]);
+            adah_status status = {0};
+            if (adah_config_check(&c, &status) != ADAH_OK)
+                fail_msg("%s %s: %s", presets[p], backbones[b], status.message);
+            assert_string_equal(c.preset, presets[p]);
+            assert_string_equal(c.backbone, backbones[b]);
+            assert_int_equal(c.attention, c.finetune || !strcmp(presets[p], "paper")); /* not behind a frozen backbone */
+            assert_int_equal(c.adversary, 1);
+            assert_int_equal(c.n_side, adah_backbone_find(backbones[b])->n_side);
+            if (adah_backbone_find(backbones[b])->from_scratch)
+                assert_int_equal(c.finetune, 1);
+        }
+}
+
+/* What was chosen on frozen features is not for a backbone that learns. */
+static void test_finetuning(void **state) {
+    (void)state;
+    adah_config c = preset("default", "mobilenet_v2");
+    assert_true(!c.attention && c.word_pairs && c.weight_decay > 0 && c.dropout > 0);
+    adah_config_finetune(&c);
+    assert_true(c.finetune && c.attention && !c.word_pairs && c.weight_decay == 0 && c.dropout == 0);
+    c = preset("paper", "vgg16");
+    assert_true(c.finetune && c.attention && !c.word_pairs && c.weight_decay == 0 && c.dropout > 0);
+}
+
+/* The method as published: six ranking losses and nothing else; VGG with its own fully connected layers, learning
+ * too. */
+static void test_paper(void **state) {
+    (void)state;
+    for (size_t b = 0; b < 4; b++) {
+        const adah_config c = preset("paper", backbones[b]);
+        assert_true(c.adversarial_weight == 1);
+        assert_true(c.classifier_weight == 0 && c.quantisation_weight == 0 && c.attention_retrieval_weight == 0);
+        if (!strncmp(backbones[b], "vgg", 3)) {
+            assert_int_equal(c.pooling, ADAH_POOL_FLATTEN);
+            assert_int_equal(c.n_image_hidden, 4096);
+            assert_int_equal(c.finetune, 1);
+        }
+    }
+}
+
+static void test_unknown_presets(void **state) {
+    (void)state;
+    adah_config c = preset("paper", "small");
+    const adah_config before = c;
+    adah_status status = {0};
+    assert_int_equal(adah_config_preset("best", "small", &c, &status), ADAH_ERROR_ARGUMENT);
+    assert_says(&status, ADAH_ERROR_ARGUMENT, "\"best\"");
+    assert_says(&status, ADAH_ERROR_ARGUMENT, "paper");
+    assert_int_equal(adah_config_preset("paper", "resnet50", &c, &status), ADAH_ERROR_ARGUMENT);
+    assert_says(&status, ADAH_ERROR_ARGUMENT, "resnet50");
+    for (size_t b = 0; b < 4; b++)
+        assert_says(&status, ADAH_ERROR_ARGUMENT, backbones[b]);
+    assert_int_equal(adah_config_preset("", "small", &c, NULL), ADAH_ERROR_ARGUMENT);
+    assert_int_equal(adah_config_preset("paper", "", &c, NULL), ADAH_ERROR_ARGUMENT);
+    assert_same(&c, &before);
+}
+
+/* ---------------------------------------------------------------- methods */
+
+static const char *const rivals[] = {"dcmh", "acmr", "cca", "cmfh", "scm-orth", "scm-seq", "stmh", "seph-km", "seph-rnd"};
+enum { N_RIVALS = sizeof rivals / sizeof *rivals, N_DEEP = 2 };
+
+static void test_methods(void **state) {
+    (void)state;
+    for (size_t b = 0; b < sizeof backbones / sizeof *backbones; b++) {
+        const adah_config plain = preset("default", backbones[b]);
+        adah_config c = plain;
+        assert_int_equal(adah_config_method("adah", &c, NULL), ADAH_OK);
+        assert_same(&c, &plain);
+        assert_false(adah_config_is_rival(&c) || adah_config_is_shallow(&c));
+        for (size_t m = 0; m < N_RIVALS; m++) {
+            adah_status status = {0};
+            c = plain;
+            assert_int_equal(adah_config_method(rivals[m], &c, NULL), ADAH_OK);
+            assert_string_equal(c.method, rivals[m]);
+            assert_true(adah_config_is_rival(&c));
+            assert_int_equal(adah_config_is_shallow(&c), m >= N_DEEP);
+            assert_int_equal(c.attention, 0);
+            assert_int_equal(c.adversary, !strcmp(rivals[m], "acmr"));
+            assert_true(m < N_DEEP || c.finetune == 0);
+            assert_int_equal(adah_config_warmup(&c), 0);
+            if (adah_config_check(&c, &status) != ADAH_OK)
+                fail_msg("%s %s: %s", rivals[m], backbones[b], status.message);
+            char *text = adah_config_json(&c);
+            adah_config back;
+            assert_int_equal(adah_config_parse(text, &back, NULL), ADAH_OK);
+            assert_same(&c, &back);
+            adah_memory_free(text);
+        }
+    }
+}
+
+static void test_refused_methods(void **state) {
+    (void)state;
+    const char *const unknown[] = {"", "scm", "adah|dcmh", "ADAH", "cca "};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        adah_config c = preset("default", "small");
+        const adah_config before = c;
+        adah_status status;
+        assert_int_equal(adah_config_method(unknown[i], &c, &status), ADAH_ERROR_ARGUMENT);
+        assert_says(&status, ADAH_ERROR_ARGUMENT, "seph-rnd");
+        assert_same(&c, &before);
+    }
+    adah_config c = preset("paper", "small");
+    adah_status status;
+    assert_int_equal(adah_config_method("cca", &c, &status), ADAH_ERROR_ARGUMENT);
+    assert_says(&status, ADAH_ERROR_ARGUMENT, "paper");
+    assert_int_equal(adah_config_method("adah", &c, NULL), ADAH_OK);
+}
+
+/* What a rival has not cannot be switched on. */
+static void test_settings_of_rivals(void **state) {
+    (void)state;
+    for (size_t m = 0; m < N_RIVALS; m++) {
+        adah_config c = preset("default", "squeezenet1_1");
+        adah_status status;
+        assert_int_equal(adah_config_method(rivals[m], &c, NULL), ADAH_OK);
+        assert_int_equal(adah_config_set(&c, "attention_threshold=0.5", &status), ADAH_ERROR_ARGUMENT);
+        assert_says(&status, ADAH_ERROR_ARGUMENT, rivals[m]);
+        assert_int_equal(adah_config_set(&c, "attention=1", &status), ADAH_ERROR_ARGUMENT);
+        assert_int_equal(adah_config_set(&c, "margin=0.5", &status), ADAH_OK);
+        const struct {
+            int attention, adversary, finetune;
+            adah_pooling pooling;
+            const char *says; /* NULL: allowed */
+        } changes[] = {
+            {1, 0, 0, ADAH_POOL_ALL, "attention"},
+            {0, 1, 0, ADAH_POOL_ALL, strcmp(rivals[m], "acmr") ? "adversary" : NULL},
+            {0, 0, 1, ADAH_POOL_ALL, m < N_DEEP ? NULL : "finetune"},
+            {0, 0, 0, ADAH_POOL_ATTENDED, "pooling"},
+        };
+        for (size_t i = 0; i < 4; i++) {
+            c.attention = changes[i].attention;
+            c.adversary = changes[i].adversary;
+            c.finetune = changes[i].finetune;
+            c.pooling = changes[i].pooling;
+            assert_int_equal(adah_config_check(&c, &status), changes[i].says ? ADAH_ERROR_ARGUMENT : ADAH_OK);
+            if (changes[i].says)
+                assert_says(&status, ADAH_ERROR_ARGUMENT, changes[i].says);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------- JSON */
+
+static void test_round_trip_of_presets(void **state) {
+    (void)state;
+    for (size_t p = 0; p < 2; p++)
+        for (size_t b = 0; b < 4; b++) {
+            const adah_config c = preset(presets[p], backbones[b]);
+            char *text = adah_config_json(&c);
+            adah_config back;
+            assert_int_equal(adah_config_parse(text, &back, NULL), ADAH_OK);
+            assert_same(&c, &back);
+            adah_memory_free(text);
+        }
+}
+
+static void assert_same_bits(float a, float b) {
+    if (memcmp(&a, &b, sizeof a) != 0)
+        fail_msg("%.9g came back as %.9g", (double)a, (double)b);
+}
+
+/* Floats of every magnitude, and seeds of 64 bits. */
+static void test_round_trip_of_numbers(void **state) {
+    (void)state;
+    adah_random r = adah_random_seeded(1, 1);
+    for (int i = 0; i < 2000; i++) {
+        adah_config c = preset("default", "small"), back;
+        c.rate = ldexpf(1 + adah_random_uniform(&r), -(int)adah_random_below(&r, 149));
+        c.rate_backbone = adah_random_uniform(&r);
+        c.margin = nextafterf((float)adah_random_below(&r, 10) / 10, (float)adah_random_below(&r, 2));
+        c.feature_scale = 1e6f * adah_random_uniform(&r);
+        c.weight_decay = (float)adah_random_below(&r, 11);
+        c.seed = adah_random_next(&r) >> adah_random_below(&r, 64);
+        char *text = adah_config_json(&c);
+        assert_int_equal(adah_config_parse(text, &back, NULL), ADAH_OK);
+        adah_memory_free(text);
+        assert_same_bits(c.rate, back.rate);
+        assert_same_bits(c.rate_backbone, back.rate_backbone);
+        assert_same_bits(c.margin, back.margin);
+        assert_same_bits(c.feature_scale, back.feature_scale);
+        assert_same_bits(c.weight_decay, back.weight_decay);
+        assert_true(c.seed == back.seed);
+    }
+}
+
+/* A person reads the file: 0.1, not 0.100000001. */
+static void test_numbers_are_short(void **state) {
+    (void)state;
+    adah_config c = preset("default", "small");
+    c.rate = 0.1f;
+    c.margin = 0.3f;
+    c.rate_backbone = 1e-4f;
+    char *text = adah_config_json(&c);
+    assert_non_null(strstr(text, "\"rate\":0.1,"));
+    assert_non_null(strstr(text, "\"margin\":0.3"));
+    assert_non_null(strstr(text, "\"rate_backbone\":0.0001"));
+    adah_memory_free(text);
+}
+
+static void test_missing_and_unknown_keys(void **state) {
+    (void)state;
+    const adah_config c = preset("default", "vgg16");
+    json_t *object = object_of(&c), *value;
+    const char *key;
+    adah_config out = preset("paper", "small");
+    const adah_config before = out;
+    assert_true(json_object_size(object) > 30);
+    json_object_foreach(object, key, value) {
+        adah_status status = {0};
+        json_t *without = json_copy(object), *renamed;
+        json_object_del(without, key);
+        if (!strcmp(key, "precision")) { /* of files older than it */
+            adah_config old;
+            assert_int_equal(parse_object(without, &old, &status), ADAH_OK);
+            assert_string_equal(old.precision, "float32");
+        } else {
+            assert_int_equal(parse_object(without, &out, &status), ADAH_ERROR_FORMAT);
+            assert_says(&status, ADAH_ERROR_FORMAT, key);
+        }
+        renamed = json_copy(without);
+        json_object_set(renamed, "something_else", value);
+        assert_int_equal(parse_object(renamed, &out, &status), ADAH_ERROR_FORMAT);
+        json_decref(without);
+        json_decref(renamed);
+    }
+    adah_status status = {0};
+    json_object_set_new(object, "from_the_future", json_integer(1));
+    assert_int_equal(parse_object(object, &out, &status), ADAH_ERROR_FORMAT);
+    assert_says(&status, ADAH_ERROR_FORMAT, "keys");
+    assert_same(&out, &before);
+    json_decref(object);
+}
+
+static void test_wrong_types(void **state) {
+    (void)state;
+    const adah_config c = preset("default", "small");
+    json_t *object = object_of(&c), *value;
+    const char *key;
+    adah_config out;
+    json_object_foreach(object, key, value) {
+        json_t *const wrong[] = {
+            json_null(),     json_true(),     json_array(),
+            json_object(),   json_string(""), json_string("a text much longer than any name here"),
+            json_integer(5), json_real(1.5),  json_string("0")};
+        for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+            const int fits = i == 6             ? json_is_number(value)
+                             : i == 7           ? json_is_real(value)
+                             : i == 4 || i == 8 ? json_is_string(value) && strcmp(key, "pooling") != 0
+                                                : 0;
+            adah_status status = {0};
+            json_t *changed = json_copy(object);
+            json_object_set_new(changed, key, wrong[i]);
+            const adah_code code = parse_object(changed, &out, &status);
+            if (!fits) {
+                assert_int_equal(code, ADAH_ERROR_FORMAT);
+                assert_says(&status, ADAH_ERROR_FORMAT, key);
+            } else {
+                assert_int_not_equal(code, ADAH_ERROR_FORMAT);
+            }
+            json_decref(changed);
+        }
+    }
+    json_decref(object);
+}
+
+static void test_not_json(void **state) {
+    (void)state;
+    static const char *const texts[] = {
+        "", "{", "[]", "5", "null", "{\"n_bits\":", "\"a\"", "{} trailing", "\xff\xfe", "{}{}", "nonsense"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        adah_config c;
+        adah_status status = {0};
+        assert_int_equal(adah_config_parse(texts[i], &c, &status), ADAH_ERROR_FORMAT);
+        assert_int_equal(status.code, ADAH_ERROR_FORMAT);
+    }
+    /* A key twice. */
+    const adah_config c = preset("default", "small");
+    char *text = adah_config_json(&c), twice[8192];
+    adah_config out;
+    snprintf(twice, sizeof twice, "{\"n_bits\":32,%s", text + 1);
+    assert_int_equal(adah_config_parse(twice, &out, NULL), ADAH_ERROR_FORMAT);
+    adah_memory_free(text);
+}
+
+/* ---------------------------------------------------------------- ranges */
+
+/* Far beyond any range, in JSON and by hand; integers that would wrap into a good value. */
+static void test_ranges(void **state) {
+    (void)state;
+    const adah_config c = preset("default", "small");
+    json_t *object = object_of(&c), *value;
+    const char *key;
+    json_object_foreach(object, key, value) {
+        if (!json_is_number(value) || !strcmp(key, "seed"))
+            continue;
+        json_t *const far[] = {
+            json_is_real(value) ? json_real(-1) : json_integer(-1),
+            json_is_real(value) ? json_real(1e9) : json_integer(INT32_MAX),
+            json_is_real(value) ? json_real(1e300) : json_integer(json_integer_value(value) + (1LL << 32)),
+            json_is_real(value) ? json_real(-1e-30) : json_integer(json_integer_value(value) - (1LL << 32)),
+        };
+        for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+            adah_config out;
+            adah_status status = {0};
+            json_t *changed = json_copy(object);
+            json_object_set_new(changed, key, far[i]);
+            if (parse_object(changed, &out, &status) != ADAH_ERROR_ARGUMENT)
+                fail_msg("%s: value %zu is taken", key, i);
+            assert_says(&status, ADAH_ERROR_ARGUMENT, key);
+            assert_says(&status, ADAH_ERROR_ARGUMENT, "expected");
+            json_decref(changed);
+        }
+    }
+    json_decref(object);
+}
+
+static void refuse(const adah_config *c, const char *word) {
+    adah_status status = {0};
+    assert_int_equal(adah_config_check(c, &status), ADAH_ERROR_ARGUMENT);
+    assert_says(&status, ADAH_ERROR_ARGUMENT, word);
+}
+
+static void accept(const adah_config *c) {
+    adah_status status = {0};
+    if (adah_config_check(c, &status) != ADAH_OK)
+        fail_msg("%s", status.message);
+}
+
+/* Networks as large as VGG learn in smaller batches, whoever asks for it. */
+static void test_finetune(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof backbones / sizeof *backbones; i++) {
+        const int has_fc = adah_backbone_find(backbones[i])->has_fc;
+        adah_config c = preset("default", backbones[i]);
+        const int n_batch = c.n_batch;
+        adah_config_finetune(&c);
+        assert_int_equal(c.finetune, 1);
+        assert_int_equal(c.n_batch, has_fc ? 64 : n_batch);
+        assert_int_equal(preset("paper", backbones[i]).n_batch, has_fc ? 64 : n_batch);
+    }
+}
+
+static void test_what_makes_no_sense(void **state) {
+    (void)state;
+    const adah_config good = preset("default", "small");
+    adah_config c = good;
+    for (c.n_bits = 8; c.n_bits <= 1024; c.n_bits++)
+        if (c.n_bits % 8)
+            refuse(&c, "n_bits");
+        else
+            accept(&c);
+    c = good;
+    c.rate = NAN;
+    refuse(&c, "rate");
+    c = good;
+    c.margin = INFINITY;
+    refuse(&c, "margin");
+    c = good;
+    c.n_batch = 1; /* no triplet in it */
+    refuse(&c, "n_batch");
+    c = good;
+    c.pooling = ADAH_POOL_FLATTEN; /* the small network has no fully connected layers */
+    refuse(&c, "flatten");
+    c.augment_flip = 1; /* a small network that learns */
+    c.pooling = ADAH_POOL_ATTENDED;
+    accept(&c);
+    c.finetune = 0;
+    refuse(&c, "finetune");
+    c.augment_flip = 0;
+    accept(&c);
+    c.augment_crop = 0.1f;
+    refuse(&c, "augment_crop");
+    c = preset("paper", "vgg16");
+    accept(&c);
+    c.n_side = 31;
+    refuse(&c, "n_side");
+    c.n_side = 32;
+    accept(&c);
+    c = good;
+    strcpy(c.backbone, "vgg17");
+    refuse(&c, "vgg17");
+    strcpy(c.backbone, "");
+    refuse(&c, "backbone");
+    static const char *const bad[] = {"", "label", "labelss", "labels|words", "|", "words "};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        c = good;
+        strcpy(c.similarity, bad[i]);
+        refuse(&c, "similarity");
+    }
+    static const char *const kinds[] = {"labels", "words", "pairs"};
+    for (size_t i = 0; i < 3; i++) {
+        c = good;
+        strcpy(c.similarity, kinds[i]);
+        accept(&c);
+    }
+}
+
+/* ---------------------------------------------------------------- settings */
+
+/* Every value but preset and method set to itself by name changes nothing; set on another preset, the two become equal. */
+static void test_every_name_can_be_set(void **state) {
+    (void)state;
+    const adah_config c = preset("paper", "vgg19");
+    adah_config other = preset("default", "small");
+    json_t *object = object_of(&c), *value;
+    const char *key;
+    json_object_foreach(object, key, value) {
+        char setting[256];
+        if (!strcmp(key, "preset") || !strcmp(key, "method"))
+            continue;
+        if (json_is_string(value))
+            snprintf(setting, sizeof setting, "%s=%s", key, json_string_value(value));
+        else if (json_is_integer(value))
+            snprintf(setting, sizeof setting, "%s=%lld", key, (long long)json_integer_value(value));
+        else
+            snprintf(setting, sizeof setting, "%s=%.9g", key, json_real_value(value));
+        adah_config same = c;
+        assert_int_equal(adah_config_set(&same, setting, NULL), ADAH_OK);
+        assert_same(&same, &c);
+        assert_int_equal(adah_config_set(&other, setting, NULL), ADAH_OK);
+    }
+    strcpy(other.preset, c.preset);
+    assert_same(&other, &c);
+    json_decref(object);
+}
+
+static void test_refused_settings(void **state) {
+    (void)state;
+    static const struct {
+        const char *setting, *says;
+    } bad[] = {
+        {"n_bits", "NAME=VALUE"},
+        {"", "NAME=VALUE"},
+        {"=16", "NAME=VALUE"},
+        {"n_bit=16", "n_bit=16"},
+        {"n_bitss=16", "n_bitss"},
+        {"N_BITS=16", "N_BITS"},
+        {" n_bits=16", "NAME"},
+        {"n_bits=", "an integer"},
+        {"n_bits=abc", "abc"},
+        {"n_bits=16x", "16x"},
+        {"n_bits=1.5", "1.5"},
+        {"n_bits=16 ", "an integer"},
+        {"margin=", "a number"},
+        {"margin=x", "a number"},
+        {"margin=nan", "a number"},
+        {"margin=inf", "a number"},
+        {"margin=0.3,", "0.3,"},
+        {"margin=1e999", "a number"},
+        {"pooling=some", "attended"},
+        {"pooling=", "flatten"},
+        {"preset=paper", "a whole configuration"},
+        {"method=dcmh", "brings its own values"},
+        {"seed=x", "an integer"},
+        {"seed=", "an integer"},
+        {"seed=1e3", "an integer"},
+        {"seed=18446744073709551616", "seed"},
+        {"n_bits=99999999999999999999", "n_bits"},
+        {"language=a name that is longer than any name of a language", "short"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        adah_config c = preset("default", "small");
+        const adah_config before = c;
+        adah_status status = {0};
+        adah_code code = adah_config_set(&c, bad[i].setting, &status);
+        if (code == ADAH_OK) /* ranges are the check's */
+            code = adah_config_check(&c, &status);
+        else
+            assert_same(&c, &before);
+        if (code != ADAH_ERROR_ARGUMENT)
+            fail_msg("\"%s\" is taken", bad[i].setting);
+        assert_says(&status, ADAH_ERROR_ARGUMENT, bad[i].says);
+    }
+}
+
+/* Whoever mistypes a name is told all there are. */
+static void test_unknown_name_lists_all(void **state) {
+    (void)state;
+    adah_config c = preset("default", "small");
+    json_t *object = object_of(&c), *value;
+    const char *key;
+    adah_status status = {0};
+    assert_int_equal(adah_config_set(&c, "marign=0.3", &status), ADAH_ERROR_ARGUMENT);
+    json_object_foreach(object, key, value) assert_says(&status, ADAH_ERROR_ARGUMENT, key);
+    json_decref(object);
+}
+
+static void test_seeds(void **state) {
+    (void)state;
+    static const uint64_t seeds[] = {0, 1, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX};
+    for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
+        adah_config c = preset("default", "small");
+        char setting[64];
+        snprintf(setting, sizeof setting, "seed=%llu", (unsigned long long)seeds[i]);
+        assert_int_equal(adah_config_set(&c, setting, NULL), ADAH_OK);
+        if (c.seed != seeds[i])
+            fail_msg("%s became %llu", setting, (unsigned long long)c.seed);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_presets),
+        cmocka_unit_test(test_finetuning),
+        cmocka_unit_test(test_paper),
+        cmocka_unit_test(test_unknown_presets),
+        cmocka_unit_test(test_methods),
+        cmocka_unit_test(test_refused_methods),
+        cmocka_unit_test(test_settings_of_rivals),
+        cmocka_unit_test(test_round_trip_of_presets),
+        cmocka_unit_test(test_round_trip_of_numbers),
+        cmocka_unit_test(test_numbers_are_short),
+        cmocka_unit_test(test_missing_and_unknown_keys),
+        cmocka_unit_test(test_wrong_types),
+        cmocka_unit_test(test_not_json),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_finetune),
+        cmocka_unit_test(test_what_makes_no_sense),
+        cmocka_unit_test(test_every_name_can_be_set),
+        cmocka_unit_test(test_refused_settings),
+        cmocka_unit_test(test_unknown_name_lists_all),
+        cmocka_unit_test(test_seeds),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
