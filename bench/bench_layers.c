@@ -59,7 +59,7 @@ typedef struct bench {
     double whole[RUNS_MAX];
 } bench;
 
-static adah_node *build(bench *b, adah_parameters *p, adah_config *config) {
+static adah_node *build(bench *b, adah_parameters *p, adah_settings *config) {
     adah_status fault = {0};
     b->g = adah_graph_create(ADAH_BACKEND_ONEDNN, b->infers ? ADAH_GRAPH_INFER : ADAH_GRAPH_TRAIN);
     adah_graph_set_precision(b->g, b->bf16 ? ADAH_BFLOAT16 : ADAH_FLOAT32);
@@ -93,7 +93,7 @@ static void run_once(bench *b, adah_parameters *p, adah_node *y) {
 
 static void measure(bench *b) {
     adah_parameters p = {0};
-    adah_config config = {.n_side = 224};
+    adah_settings config = {.n_side = 224};
     adah_status status;
     adah_node *y = build(b, &p, &config);
     if (!b->infers)

@@ -446,7 +446,7 @@ typedef struct bench {
 
 static adah_node *build(bench *b, adah_parameters *p) {
     adah_status fault = {0};
-    adah_config config = {.n_side = 224};
+    adah_settings config = {.n_side = 224};
     b->g = adah_graph_create(ADAH_BACKEND_ONEDNN, b->infers ? ADAH_GRAPH_INFER : ADAH_GRAPH_TRAIN);
     adah_builder builder = {b->g, p, &config, 1, &fault, 0};
     const size_t n_side = b->n_in ? b->n_side : (size_t)adah_backbone_find(b->network)->n_side;

@@ -69,10 +69,10 @@ static const bench_case *find_case(const char *name) {
     return NULL;
 }
 
-static adah_config configure(const bench_case *of) {
-    adah_config c;
+static adah_settings configure(const bench_case *of) {
+    adah_settings c;
     adah_status status = {0};
-    must(adah_config_preset(of->preset, of->backbone, &c, &status), &status);
+    must(adah_settings_preset(of->preset, of->backbone, &c, &status), &status);
     c.attention = 1;
     c.n_batch = of->n_batch;
     c.n_warmup_epochs = c.n_final_epochs = 0;
@@ -93,11 +93,11 @@ static size_t draw_labels(const bench_case *of, adah_random *r, uint32_t *label)
 }
 
 /* Everything of the set is drawn anew; what it borrows lives as long as the program. */
-static adah_pair_set draw_pairs(const bench_case *of, const adah_config *c, size_t n) {
+static adah_pair_set draw_pairs(const bench_case *of, const adah_settings *c, size_t n) {
     adah_random r = adah_random_seeded(0, 1);
     adah_pair_set set = {.n = n, .text = adah_input_words(of->n_words), .n_labels = (uint32_t)of->n_labels};
     set.image =
-        c->finetune ? adah_input_pixels((size_t)c->n_side) : (adah_side_input){ADAH_INPUT_MAP, {3, {1280, 7, 7, 0}}};
+        c->finetune ? adah_input_pixels((size_t)c->n_side) : (adah_input_shape){ADAH_INPUT_MAP, {3, {1280, 7, 7, 0}}};
     const size_t n_drawn =
         c->finetune ? n : 2 * (size_t)c->n_batch; /* maps come again, as a cache file's pages take no memory */
     const size_t n_values = n_drawn * adah_shape_count(set.image.item), n_of_text = of->n_words_of_text;
@@ -130,7 +130,7 @@ static adah_pair_set draw_pairs(const bench_case *of, const adah_config *c, size
     return set;
 }
 
-static void make_parameters(const adah_config *c, const adah_pair_set *set, int classify,
+static void make_parameters(const adah_settings *c, const adah_pair_set *set, int classify,
                             adah_parameters *parameters) {
     const adah_network_plan plan = {
         .n_batch = 1, .image = set->image, .text = set->text, .n_labels = classify ? set->n_labels : 0, .creating = 1};
@@ -143,15 +143,15 @@ static void make_parameters(const adah_config *c, const adah_pair_set *set, int 
 /* ---------------------------------------------------------------- what PyTorch starts from */
 
 static void write_tensors(const char *folder, const char *name, const adah_safetensors_item *items, size_t n,
-                          const adah_config *c) {
-    char *path = adah_file_join(folder, name), *config = adah_config_json(c);
+                          const adah_settings *c) {
+    char *path = adah_file_join(folder, name), *config = adah_settings_json(c);
     adah_status status = {0};
     must(adah_safetensors_write(path, items, n, (const char *[]){"config", config}, 1, &status), &status);
     adah_memory_free(path);
     adah_memory_free(config);
 }
 
-static void dump(const char *folder, const adah_config *c, const adah_pair_set *set,
+static void dump(const char *folder, const adah_settings *c, const adah_pair_set *set,
                  const adah_parameters *parameters) {
     adah_safetensors_item item[64];
     adah_status status = {0};
@@ -203,7 +203,7 @@ static int mark(void *user, const adah_progress_event *event) {
 }
 
 /* Steps behind the first ones; without the last, behind which the model is copied. */
-static void print_times(const char *name, const adah_config *c, size_t n_warm, const clock_marks *m) {
+static void print_times(const char *name, const adah_settings *c, size_t n_warm, const clock_marks *m) {
     double seconds[N_STEPS_MAX];
     size_t n = 0;
     for (size_t i = n_warm; i + 1 < m->n; i++)
@@ -225,7 +225,7 @@ int main(int n_arguments, char **argument) {
     }
     const char *name = argument[1], *folder = n_arguments > 3 && !strcmp(argument[2], "--dump") ? argument[3] : NULL;
     const bench_case *of = find_case(name);
-    adah_config c = configure(of);
+    adah_settings c = configure(of);
     const size_t n_warm = of->n_warm;
     size_t n_steps = !folder && n_arguments > 2 ? (size_t)atol(argument[2]) : of->n_steps;
     n_steps = n_steps < 1 ? 1 : n_steps > N_STEPS_MAX ? N_STEPS_MAX : n_steps;

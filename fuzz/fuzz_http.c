@@ -58,7 +58,7 @@ static void make_model(void) {
     adah_vocabulary *vocabulary;
     adah_network *network;
     adah_model_state s = {.image = adah_input_pixels(16)};
-    FUZZ_MUST(adah_config_preset("default", "small", &s.config, NULL) == ADAH_OK);
+    FUZZ_MUST(adah_settings_preset("default", "small", &s.config, NULL) == ADAH_OK);
     FUZZ_MUST(adah_vocabulary_build(texts, 4, &vocabulary_options, &vocabulary, NULL) == ADAH_OK);
     s.config.n_bits = 16;
     s.config.n_side = 16;

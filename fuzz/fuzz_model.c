@@ -96,7 +96,7 @@ static void look_at_tensors(const char *path) {
 static void read_as_weights(const char *path) {
     adah_weights *weights;
     adah_safetensors *file;
-    adah_config config = {0};
+    adah_settings config = {0};
     if (adah_weights_open(path, &weights, NULL) != ADAH_OK)
         return;
     adah_weights_style(weights, &config);
@@ -167,10 +167,10 @@ static void encode_picture(const adah_model *model, adah_encoder *encoder) {
 
 /* What encoding a record does with a row of an array. */
 static void encode_given(const adah_model *model, adah_modality side) {
-    const adah_side_input input = side == ADAH_IMAGE ? model->state.image : model->state.text;
+    const adah_input_shape input = side == ADAH_IMAGE ? model->state.image : model->state.text;
     const adah_network_plan plan = {.n_batch = 1,
-                                    .image = side == ADAH_IMAGE ? input : (adah_side_input){0},
-                                    .text = side == ADAH_TEXT ? input : (adah_side_input){0}};
+                                    .image = side == ADAH_IMAGE ? input : (adah_input_shape){0},
+                                    .text = side == ADAH_TEXT ? input : (adah_input_shape){0}};
     const size_t n = adah_shape_count(input.item);
     adah_network *network;
     if (n > GIVEN_MAX || input.kind == ADAH_INPUT_PIXELS || input.kind == ADAH_INPUT_WORDS)

@@ -150,7 +150,7 @@ static void keep_anchors(const json_t *header, adah_parameters *parameters) {
     }
 }
 
-static int is_small(const adah_config *c, adah_side_input input) {
+static int is_small(const adah_settings *c, adah_input_shape input) {
     return c->n_text_hidden <= 512 && c->n_text_feature <= 512 && c->n_image_hidden <= 512 &&
            (input.kind == ADAH_INPUT_PIXELS || adah_shape_count(input.item) <= 4096) && strncmp(c->backbone, "vgg", 3) != 0;
 }
@@ -162,9 +162,9 @@ static void fit(json_t *header) {
     const char *text = json_string_value(json_object_get(metadata, "text"));
     char *config_text = json_dumps(json_object_get(metadata, "config"), JSON_COMPACT);
     const size_t n_words = json_array_size(json_object_get(json_object_get(metadata, "vocabulary"), "words"));
-    adah_config config;
+    adah_settings config;
     adah_network_plan plan = {.n_batch = 1, .creating = 1, .only_checked = 1};
-    int is_good = config_text && image && text && adah_config_parse(config_text, &config, NULL) == ADAH_OK &&
+    int is_good = config_text && image && text && adah_settings_parse(config_text, &config, NULL) == ADAH_OK &&
                   adah_input_parse(image, &plan.image) && adah_input_parse(text, &plan.text);
     free(config_text);
     if (is_good && plan.text.kind == ADAH_INPUT_WORDS && n_words)
@@ -178,7 +178,7 @@ static void fit(json_t *header) {
     json_object_set_new(metadata, "text", json_string(adah_input_text(plan.text, said)));
     adah_parameters parameters = {0};
     adah_network *network;
-    if (adah_config_is_shallow(&config))
+    if (adah_settings_is_shallow(&config))
         keep_anchors(header, &parameters);
     if (adah_network_create(&plan, &config, &parameters, &network, NULL) == ADAH_OK) {
         json_t *kept = json_incref(metadata);
@@ -218,14 +218,14 @@ static json_t *anchors(json_int_t n, json_int_t n_values) { return json_pack("{s
 static void first_model(model_text *m, size_t i) {
     const int sizes[] = {16, 6, 7, 8};
     const char *const size_names[] = {"n_bits", "n_text_hidden", "n_text_feature", "n_image_hidden"};
-    adah_config config;
-    if (adah_config_preset(first_models[i].preset, first_models[i].backbone, &config, NULL) != ADAH_OK ||
-        adah_config_method(first_models[i].method, &config, NULL) != ADAH_OK)
+    adah_settings config;
+    if (adah_settings_preset(first_models[i].preset, first_models[i].backbone, &config, NULL) != ADAH_OK ||
+        adah_settings_method(first_models[i].method, &config, NULL) != ADAH_OK)
         abort();
     for (int k = 0; k < 2; k++)
-        if (adah_config_set(&config, first_models[i].setting[k], NULL) != ADAH_OK)
+        if (adah_settings_set(&config, first_models[i].setting[k], NULL) != ADAH_OK)
             abort();
-    char *text = adah_config_json(&config);
+    char *text = adah_settings_json(&config);
     json_t *config_json = json_loads(text, 0, NULL);
     adah_memory_free(text);
     for (int k = 0; k < 4; k++)
@@ -294,8 +294,8 @@ static void mutate_tensor(dice *d, json_t *header) {
 }
 
 static int is_good_config(const char *text) {
-    adah_config config;
-    return adah_config_parse(text, &config, NULL) == ADAH_OK;
+    adah_settings config;
+    return adah_settings_parse(text, &config, NULL) == ADAH_OK;
 }
 
 static int is_good_vocabulary(const char *text) {

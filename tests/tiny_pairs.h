@@ -78,9 +78,9 @@ static inline tiny_pairs *tiny_pairs_create(size_t n, int is_map, uint64_t seed)
 }
 
 /* 16 bits and layers of a dozen. */
-static inline adah_config tiny_config(void) {
-    adah_config c;
-    if (adah_config_preset("paper", "small", &c, NULL) != ADAH_OK)
+static inline adah_settings tiny_config(void) {
+    adah_settings c;
+    if (adah_settings_preset("paper", "small", &c, NULL) != ADAH_OK)
         abort();
     c.n_bits = 16;
     c.n_text_hidden = 16;
@@ -99,7 +99,7 @@ static inline adah_config tiny_config(void) {
 }
 
 /* Every term there is, codes of 8 and 16 bits, and a bank of two batches of 8. */
-static inline void tiny_config_all_terms(adah_config *c) {
+static inline void tiny_config_all_terms(adah_settings *c) {
     c->nested_bits = 8;
     c->n_bank = 16;
     c->graded_similarity = 1;

@@ -23,7 +23,7 @@ typedef struct side_run {
     const adah_encode_source *source;
     const adah_model_state *state;
     adah_modality modality;
-    adah_side_input input;       /* what the network is given */
+    adah_input_shape input;       /* what the network is given */
     const adah_float_rows *rows; /* features from a file; NULL: words or pixels */
     const uint8_t *rgb;          /* pixels from a file; NULL: each picture is read */
     size_t n_batch;
@@ -42,7 +42,7 @@ static int reads_pictures(const side_run *run) { return run->input.kind == ADAH_
 
 static adah_code open_worker(void *context, void **worker, adah_status *status) {
     const side_run *run = context;
-    const adah_side_input none = {0};
+    const adah_input_shape none = {0};
     const adah_network_plan plan = {.n_batch = run->n_batch,
                                     .image = run->modality == ADAH_IMAGE ? run->input : none,
                                     .text = run->modality == ADAH_TEXT ? run->input : none};
@@ -91,7 +91,7 @@ static adah_code fill_words(side_run *run, adah_picture_worker *w, size_t record
 
 /* One record into its place of the batch; zeros where there is no picture. */
 static adah_code fill_item(side_run *run, adah_picture_worker *w, size_t record, size_t slot, adah_status *status) {
-    const adah_config *config = &run->state->config;
+    const adah_settings *config = &run->state->config;
     const size_t n_floats = adah_shape_count(run->input.item);
     adah_side *side = run->modality == ADAH_IMAGE ? &w->network->image : &w->network->text;
     float *x = adah_node_value(side->input) + slot * n_floats;
@@ -179,7 +179,7 @@ static void set_input(side_run *run) {
     if (array->path) {
         run->rows = &array->rows;
     } else if (run->modality == ADAH_IMAGE && s->store->n && s->store->input == ADAH_INPUT_MAP) {
-        run->input = (adah_side_input){ADAH_INPUT_MAP, s->store->item};
+        run->input = (adah_input_shape){ADAH_INPUT_MAP, s->store->item};
         run->rows = &s->store->rows;
     } else if (run->modality == ADAH_IMAGE) {
         run->rgb = s->store->n ? s->store->rgb : NULL;

@@ -50,8 +50,8 @@ static adah_code make_network(adah_encoder *e, adah_modality modality, adah_netw
         return ADAH_OK;
     const adah_model_state *s = &e->model->state;
     const adah_network_plan plan = {.n_batch = 1,
-                                    .image = modality == ADAH_IMAGE ? s->image : (adah_side_input){0},
-                                    .text = modality == ADAH_TEXT ? s->text : (adah_side_input){0}};
+                                    .image = modality == ADAH_IMAGE ? s->image : (adah_input_shape){0},
+                                    .text = modality == ADAH_TEXT ? s->text : (adah_input_shape){0}};
     const int n_threads = adah_parallel_threads();
     if (adah_picture_batch(&s->parameters, ~0u) == 1)
         adah_parallel_set_threads(1);
@@ -90,7 +90,7 @@ adah_code adah_encode_text(adah_encoder *e, const char *text, uint8_t *code, ada
 
 /* The network's forward pass on e->rgb. */
 static adah_code run_image(adah_encoder *e, adah_status *status) {
-    const adah_config *c = &e->model->state.config;
+    const adah_settings *c = &e->model->state.config;
     adah_backbone_normalise(c, e->rgb, (size_t)c->n_side, adah_node_value(e->image->image.input));
     return adah_graph_forward(e->image->graph, status);
 }
@@ -179,7 +179,7 @@ static adah_code prepare_attention(adah_encoder *e, adah_status *status) {
     ADAH_TRY(prepare_image(e, status));
     if (e->image->image.attention.mask)
         return ADAH_OK;
-    if (adah_config_is_rival(&e->model->state.config))
+    if (adah_settings_is_rival(&e->model->state.config))
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this model is of the method %s, which has no attention",
                          e->model->state.config.method);
     return adah_fail(status, ADAH_ERROR_MISMATCH, "this model was trained without attention masks; train one with attention");

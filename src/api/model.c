@@ -14,7 +14,7 @@ static adah_code describe(const char *path, adah_model *m, adah_status *status) 
     size_t n_parameters = 0;
     for (size_t i = 0; i < m->state.parameters.n; i++)
         n_parameters += m->state.parameters.item[i]->n;
-    char *config = adah_config_json(&m->state.config);
+    char *config = adah_settings_json(&m->state.config);
     json_t *training = json_loads(m->state.training, 0, NULL);
     if (!config || !training) {
         const adah_code code =
@@ -92,7 +92,7 @@ void adah_model_close(adah_model *m) {
 adah_code adah_model_set_precision(adah_model *m, adah_precision precision, adah_status *status) {
     if (!adah_precision_supported(precision))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "this processor has no products of bfloat16");
-    adah_config_set_precision(&m->state.config, precision);
+    adah_settings_set_precision(&m->state.config, precision);
     return ADAH_OK;
 }
 
@@ -104,7 +104,7 @@ size_t adah_model_image_side(const adah_model *model) { return (size_t)model->st
 int adah_model_takes_images(const adah_model *m) { return m->state.image.kind == ADAH_INPUT_PIXELS; }
 int adah_model_takes_text(const adah_model *m) { return m->state.text.kind == ADAH_INPUT_WORDS; }
 int adah_model_has_attention(const adah_model *m) {
-    return m->state.config.attention && !adah_config_is_rival(&m->state.config) && adah_model_takes_images(m);
+    return m->state.config.attention && !adah_settings_is_rival(&m->state.config) && adah_model_takes_images(m);
 }
 
 adah_code adah_model_words(const adah_model *m, const char *text, adah_text_word **words, size_t *n, adah_status *status) {

@@ -121,7 +121,7 @@ static void add_left_out(report *r) {
 }
 
 static void add_facts(report *r) {
-    const adah_config *c = &r->model->state.config;
+    const adah_settings *c = &r->model->state.config;
     adah_text_add(&r->html, "<p>Data ");
     adah_text_add_escaped(&r->html, adah_dataset_folder(r->dataset));
     add_fact(r, "checksum of its split", "split_checksum");
@@ -140,7 +140,7 @@ static void add_facts(report *r) {
     add_fact(r, "preset", "preset");
     add_seeds(r);
     adah_text_add(&r->html, "; attention %s; adversary %s.</p>\n", c->attention ? "on" : "off",
-                  c->adversary && (c->attention || adah_config_is_rival(c)) ? "on" : "off");
+                  c->adversary && (c->attention || adah_settings_is_rival(c)) ? "on" : "off");
     if (r->models)
         adah_text_add(&r->html, "<p>Figures are means over the models &plusmn; the sample standard deviation; pictures, masks "
                       "and losses are those of the first model.</p>\n");

@@ -2,8 +2,8 @@
 #include "api/model.h"
 
 /* Was this length trained? Rivals do not heed nested_bits. */
-static int is_trained(const adah_config *c, int n_bits) {
-    if (adah_config_is_rival(c))
+static int is_trained(const adah_settings *c, int n_bits) {
+    if (adah_settings_is_rival(c))
         return 0;
     for (int bits = c->nested_bits; c->nested_bits && bits < c->n_bits; bits *= 2)
         if (bits == n_bits)

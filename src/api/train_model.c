@@ -63,7 +63,7 @@ static int is_text_given(const job *j) { return j->arrays.text.input.kind != ADA
 
 /* Given features and what only pictures or words have do not go together. */
 static adah_code check_given(const job *j, adah_status *status) {
-    const adah_config *c = &j->state.config;
+    const adah_settings *c = &j->state.config;
     const int none = !strcmp(c->backbone, "none");
     if (is_image_given(j) && !none)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s: %s gives the images as features, which take no backbone",
@@ -84,9 +84,9 @@ static adah_code check_given(const job *j, adah_status *status) {
 }
 
 /* What masks alone have does nothing without them. */
-static adah_code check_masks(const adah_config *c, const adah_train_options *o, adah_status *status) {
+static adah_code check_masks(const adah_settings *c, const adah_train_options *o, adah_status *status) {
     static const char *const of_masks[] = {"attention_", "adversar", "rate_attention=", "n_warmup_epochs="};
-    if (c->attention || adah_config_is_rival(c))
+    if (c->attention || adah_settings_is_rival(c))
         return ADAH_OK;
     if (o->no_adversary)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "no adversary is asked for, but without attention there is none; ask for attention, "
@@ -102,11 +102,11 @@ static adah_code check_masks(const adah_config *c, const adah_train_options *o, 
 static adah_code configure(job *j, adah_status *status) {
     const adah_dataset *dataset = j->dataset;
     const adah_train_options *o = j->options;
-    adah_config *c = &j->state.config;
+    adah_settings *c = &j->state.config;
     const char *backbone = o->backbone ? o->backbone : is_image_given(j) ? "none" : "small";
-    ADAH_TRY(adah_config_preset(o->preset ? o->preset : "default", backbone, c, status));
-    ADAH_TRY(adah_config_method(o->method ? o->method : "adah", c, status));
-    if (adah_config_is_rival(c) && (o->attention || (o->no_adversary && !c->adversary)))
+    ADAH_TRY(adah_settings_preset(o->preset ? o->preset : "default", backbone, c, status));
+    ADAH_TRY(adah_settings_method(o->method ? o->method : "adah", c, status));
+    if (adah_settings_is_rival(c) && (o->attention || (o->no_adversary && !c->adversary)))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is asked for, but the method %s has none",
                          o->attention > 0 ? "attention" : o->attention ? "no attention" : "no adversary", c->method);
     if (o->n_bits)
@@ -115,7 +115,7 @@ static adah_code configure(job *j, adah_status *status) {
         c->n_epochs = o->n_epochs;
     c->seed = o->seed;
     if (o->finetune)
-        adah_config_finetune(c);
+        adah_settings_finetune(c);
     if (o->attention)
         c->attention = o->attention > 0;
     c->adversary &= !o->no_adversary;
@@ -125,9 +125,9 @@ static adah_code configure(job *j, adah_status *status) {
     if (o->language)
         ADAH_TRY(copy_name(c->language, "language", o->language, status));
     for (size_t i = 0; i < o->n_settings; i++)
-        ADAH_TRY(adah_config_set(c, o->settings[i], status));
+        ADAH_TRY(adah_settings_set(c, o->settings[i], status));
     ADAH_TRY(check_masks(c, o, status));
-    ADAH_TRY(adah_config_check(c, status));
+    ADAH_TRY(adah_settings_check(c, status));
     if (!strcmp(c->similarity, "labels") && !adah_dataset_label_count(dataset))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: no record has labels; choose the similarity \"words\" or \"pairs\"",
                          adah_dataset_folder(dataset));
@@ -155,7 +155,7 @@ static adah_code scale_given(job *j, adah_status *status) {
 /* ---------------------------------------------------------------- words, parameters, images */
 
 static adah_code make_vocabulary(job *j, adah_status *status) {
-    const adah_config *c = &j->state.config;
+    const adah_settings *c = &j->state.config;
     if (is_text_given(j)) {
         j->state.text = j->arrays.text.input;
         j->state.vocabulary = adah_memory_text("");
@@ -185,10 +185,10 @@ static adah_code make_vocabulary(job *j, adah_status *status) {
 }
 
 /* Makes every parameter of the model, seeded; of a shallow rival the backbone's, for it adds its own when it has learned. */
-static adah_code make_network(job *j, adah_side_input image, adah_status *status) {
+static adah_code make_network(job *j, adah_input_shape image, adah_status *status) {
     j->state.image = image;
-    const int shallow = adah_config_is_shallow(&j->state.config);
-    const adah_side_input none = {.kind = ADAH_INPUT_NONE};
+    const int shallow = adah_settings_is_shallow(&j->state.config);
+    const adah_input_shape none = {.kind = ADAH_INPUT_NONE};
     const adah_network_plan plan = {.n_batch = 1, .image = image, .text = shallow ? none : j->state.text,
                                     .features_only = shallow, .creating = 1};
     adah_network *net = NULL;
@@ -201,7 +201,7 @@ static adah_code make_network(job *j, adah_side_input image, adah_status *status
 static adah_code make_parameters(job *j, adah_status *status) {
     if (is_image_given(j))
         return make_network(j, j->arrays.image.input, status);
-    adah_config *c = &j->state.config;
+    adah_settings *c = &j->state.config;
     adah_weights *weights = NULL;
     const adah_backbone *backbone = adah_backbone_find(c->backbone);
     if (!j->options->weights && backbone->from_scratch && !c->finetune)
@@ -234,7 +234,7 @@ static adah_code make_parameters(job *j, adah_status *status) {
 /* ---------------------------------------------------------------- which pairs */
 
 static adah_code split(job *j, adah_status *status) {
-    const adah_config *c = &j->state.config;
+    const adah_settings *c = &j->state.config;
     const size_t n = adah_dataset_count(j->dataset);
     size_t *usable = adah_memory_zeroed(n, sizeof *usable), *order = adah_memory_zeroed(n, sizeof *order);
     j->items = adah_memory_zeroed(n, sizeof *j->items);
@@ -326,7 +326,7 @@ static adah_code fingerprint(job *j, adah_status *status) {
 
 /* As training chose it: the best behind the warm-up, the first of equals; without validation the last. The final epochs, which
  * none validates, go on from it. */
-static json_t *best_epoch(const adah_config *config, json_t *history) {
+static json_t *best_epoch(const adah_settings *config, json_t *history) {
     json_t *best = NULL, *entry;
     double best_map = -1;
     size_t i;
@@ -336,7 +336,7 @@ static json_t *best_epoch(const adah_config *config, json_t *history) {
             break;
         const double sum =
             map ? json_real_value(map) + json_real_value(json_object_get(entry, "validation_map_text_to_image")) : 0;
-        const int in_warmup = json_integer_value(json_object_get(entry, "epoch")) <= adah_config_warmup(config);
+        const int in_warmup = json_integer_value(json_object_get(entry, "epoch")) <= adah_settings_warmup(config);
         if (!map || (!in_warmup && sum > best_map)) {
             best = entry;
             best_map = sum;
@@ -372,7 +372,7 @@ static int already_done(job *j) {
     adah_model_state old = {0};
     if (adah_model_state_read(j->model_path, &old, NULL) != ADAH_OK)
         return 0;
-    char *mine = adah_config_json(&j->state.config), *its = adah_config_json(&old.config);
+    char *mine = adah_settings_json(&j->state.config), *its = adah_settings_json(&old.config);
     json_t *record = json_loads(old.training, 0, NULL);
     const char *its_data = json_string_value(json_object_get(record, "data"));
     const int same = mine && its && !strcmp(mine, its) && its_data && !strcmp(its_data, j->fingerprint_text);
@@ -388,7 +388,7 @@ static int already_done(job *j) {
 }
 
 static adah_code learn(job *j, adah_status *status) {
-    const adah_config *c = &j->state.config;
+    const adah_settings *c = &j->state.config;
     const adah_pair_set *set = &j->source.set;
     const adah_training training = {
         .config = c,
@@ -405,7 +405,7 @@ static adah_code learn(job *j, adah_status *status) {
     };
     char *history = NULL;
     adah_code (*const train)(const adah_training *, adah_parameters *, char **, adah_status *) =
-        adah_config_is_shallow(c) ? adah_train_shallow : adah_train_parameters;
+        adah_settings_is_shallow(c) ? adah_train_shallow : adah_train_parameters;
     ADAH_TRY(train(&training, &j->state.parameters, &history, status));
     adah_code code = adah_pair_set_check(set, status);
     if (code == ADAH_OK)

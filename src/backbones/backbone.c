@@ -203,7 +203,7 @@ __attribute__((target("avx2"))) static void split_avx2(const uint8_t *rgb, size_
 }
 #endif
 
-void adah_backbone_normalise(const adah_config *config, const uint8_t *rgb, size_t n_side, float *x) {
+void adah_backbone_normalise(const adah_settings *config, const uint8_t *rgb, size_t n_side, float *x) {
     static const float caffe_mean[3] = {123, 117, 104}; /* of R, G, B */
     static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0.224f, 0.225f};
     const float own_mean[3] = {config->mean_red, config->mean_green, config->mean_blue};
@@ -226,7 +226,7 @@ void adah_backbone_normalise(const adah_config *config, const uint8_t *rgb, size
 }
 
 /* Where in a weight file parameter `name` comes from; NULL: not from there. */
-static const char *source_of(const char *name, const adah_config *config, char text[ADAH_PARAMETER_NAME_BYTES]) {
+static const char *source_of(const char *name, const adah_settings *config, char text[ADAH_PARAMETER_NAME_BYTES]) {
     const size_t n = strlen(BACKBONE_PREFIX ".");
     if (!strncmp(name, BACKBONE_PREFIX ".", n))
         return name + n;
@@ -238,7 +238,7 @@ static const char *source_of(const char *name, const adah_config *config, char t
     return text;
 }
 
-adah_code adah_backbone_load(adah_parameters *parameters, const adah_config *config, const adah_weights *weights,
+adah_code adah_backbone_load(adah_parameters *parameters, const adah_settings *config, const adah_weights *weights,
                              adah_status *status) {
     for (size_t i = 0; i < parameters->n; i++) {
         adah_parameter *p = parameters->item[i];

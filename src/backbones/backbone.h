@@ -33,11 +33,11 @@ adah_node *adah_backbone_logits(adah_builder *b, const char *name, adah_node *f)
 /* Styles: "torchvision": RGB, (x / 255 - mean) / deviation of ImageNet; "caffe": BGR, x - (104, 117, 123);
  * "tensorflow": RGB, x / 127.5 - 1; "matconvnet": RGB, x - (mean_red, mean_green, mean_blue).
  * rgb: (S, S, 3) bytes -> x: (3, S, S), in the configuration's weights_style. */
-void adah_backbone_normalise(const adah_config *config, const uint8_t *rgb, size_t n_side, float *x);
+void adah_backbone_normalise(const adah_settings *config, const uint8_t *rgb, size_t n_side, float *x);
 
 /* Fills the parameters "image.backbone.NAME" from tensors NAME of the file; with has_fc and a flattened D^I also
  * "image.hashing.0" and ".1" from classifier.0 and classifier.3. Every one must be there with its exact shape. */
-adah_code adah_backbone_load(adah_parameters *parameters, const adah_config *config, const adah_weights *weights,
+adah_code adah_backbone_load(adah_parameters *parameters, const adah_settings *config, const adah_weights *weights,
                              adah_status *status);
 
 #endif

@@ -6,7 +6,7 @@
 #define ADAH_BACKBONES_BUILDER_H
 
 #include "nn/graph/graph.h"
-#include "settings/config.h"
+#include "settings/settings.h"
 #include "settings/parameter_group.h"
 
 typedef enum adah_init {
@@ -21,7 +21,7 @@ typedef enum adah_init {
 typedef struct adah_builder {
     adah_graph *graph;
     adah_parameters *parameters;
-    const adah_config *config;
+    const adah_settings *config;
     int creating;           /* 1: missing parameters are made; 0: they are a fault */
     adah_status *status;    /* the first fault of this builder */
     int failed;

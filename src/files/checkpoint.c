@@ -28,7 +28,7 @@ adah_code adah_checkpoint_write(const char *path, const adah_checkpoint *c, adah
     const size_t n = c->parameters->n * N_KINDS + 1;
     adah_safetensors_item *items = adah_memory_zeroed(n, sizeof *items);
     char *names = adah_memory_zeroed(n, NAME_BYTES);
-    char *config = adah_config_json(c->config);
+    char *config = adah_settings_json(c->config);
     adah_code code = ADAH_OK;
     if (!items || !names || !config)
         code = adah_fail_memory(status, n * NAME_BYTES);
@@ -68,7 +68,7 @@ static adah_code check_identity(const char *path, const adah_safetensors *file, 
     const char *data = adah_safetensors_metadata(file, "data");
     if (!format || strcmp(format, "adah-checkpoint") || !config || !data)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not an adah checkpoint", path);
-    char *expected = adah_config_json(c->config);
+    char *expected = adah_settings_json(c->config);
     if (!expected)
         return adah_fail_memory(status, 1);
     const int same = !strcmp(expected, config);

@@ -4,12 +4,12 @@
 #define ADAH_FILES_CHECKPOINT_H
 
 #include "nn/graph/tensor.h"
-#include "settings/config.h"
+#include "settings/settings.h"
 
 enum { ADAH_N_COUNTERS = 32 };
 
 typedef struct adah_checkpoint {
-    const adah_config *config;
+    const adah_settings *config;
     uint64_t fingerprint;
     adah_parameters *parameters;
     unsigned groups;     /* the trained ones */

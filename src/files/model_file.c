@@ -30,7 +30,7 @@ static int encodes(const adah_parameter *p) {
 /* The identity: what two models must share to give the same codes. */
 static adah_code identity_of(const adah_model_state *state, char id[33], adah_status *status) {
     XXH3_state_t *hash = XXH3_createState();
-    char *config = adah_config_json(&state->config);
+    char *config = adah_settings_json(&state->config);
     if (!hash || !config) {
         XXH3_freeState(hash);
         adah_memory_free(config);
@@ -60,7 +60,7 @@ static adah_code identity_of(const adah_model_state *state, char id[33], adah_st
 
 adah_code adah_model_state_write(const char *path, adah_model_state *state, adah_status *status) {
     ADAH_TRY(identity_of(state, state->id, status));
-    char *config = adah_config_json(&state->config);
+    char *config = adah_settings_json(&state->config);
     adah_safetensors_item *items = adah_memory_zeroed(state->parameters.n, sizeof *items);
     adah_code code = ADAH_OK;
     if (!config || !items)
@@ -87,7 +87,7 @@ adah_code adah_model_state_write(const char *path, adah_model_state *state, adah
 
 /* What a side is given as; wrong: the kind that belongs to the other side. */
 static adah_code read_input(const char *path, const adah_safetensors *file, const char *key, adah_input_kind wrong,
-                            adah_side_input *input, adah_status *status) {
+                            adah_input_shape *input, adah_status *status) {
     const char *text = adah_safetensors_metadata(file, key);
     if (!text || !adah_input_parse(text, input) || input->kind == wrong)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its \"%s\" is \"%.64s\", expected \"%s\", \"vector D\", "
@@ -112,7 +112,7 @@ static adah_code read_metadata(const char *path, const adah_safetensors *file, a
     if (!config || !vocabulary || !training)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: config, vocabulary or training is missing", path);
     adah_status fault = {0};
-    if (adah_config_parse(config, &state->config, &fault) != ADAH_OK)
+    if (adah_settings_parse(config, &state->config, &fault) != ADAH_OK)
         return adah_fail(status, fault.code, "%s: %s", path, fault.message);
     ADAH_TRY(read_input(path, file, "image", ADAH_INPUT_WORDS, &state->image, status));
     ADAH_TRY(read_input(path, file, "text", ADAH_INPUT_PIXELS, &state->text, status));

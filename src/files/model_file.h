@@ -3,13 +3,13 @@
 #ifndef ADAH_FILES_MODEL_FILE_H
 #define ADAH_FILES_MODEL_FILE_H
 
-#include "settings/config.h"
-#include "settings/side_input.h"
+#include "settings/settings.h"
+#include "settings/input_shape.h"
 
 typedef struct adah_model_state {
-    adah_config config;
+    adah_settings config;
     adah_parameters parameters; /* all that encoding needs; no classifier */
-    adah_side_input image, text; /* what they are given as */
+    adah_input_shape image, text; /* what they are given as */
     char *vocabulary;           /* JSON; empty unless texts are words */
     char *training;             /* JSON */
     char id[33];                /* 128-bit checksum of configuration, inputs, vocabulary and tensors, in hex */

@@ -48,7 +48,7 @@ int adah_weights_has(const adah_weights *w, const char *name) {
     return w->safetensors && adah_safetensors_find(w->safetensors, name);
 }
 
-void adah_weights_style(const adah_weights *w, adah_config *config) {
+void adah_weights_style(const adah_weights *w, adah_settings *config) {
     const char *said = w->safetensors ? adah_safetensors_metadata(w->safetensors, "preprocess") : NULL;
     float mean[3];
     int is_matconvnet = w->matconvnet != NULL;

@@ -4,7 +4,7 @@
 #define ADAH_FILES_WEIGHTS_H
 
 #include "nn/graph/tensor.h"
-#include "settings/config.h"
+#include "settings/settings.h"
 
 typedef struct adah_weights adah_weights;
 
@@ -17,6 +17,6 @@ adah_code adah_weights_read(const adah_weights *weights, const char *name, adah_
 int adah_weights_has(const adah_weights *weights, const char *name);
 /* How the weights want their input (backbone.h) goes to weights_style and mean_*: a .mat file holds the mean; of a safetensors
  * file the metadata key "preprocess" tells it; "torchvision" when that says nothing known. */
-void adah_weights_style(const adah_weights *weights, adah_config *config);
+void adah_weights_style(const adah_weights *weights, adah_settings *config);
 
 #endif

@@ -117,7 +117,7 @@ static adah_code open_array(const adah_dataset *dataset, adah_modality side, ada
     if (!a->path)
         return ADAH_OK;
     ADAH_TRY(is_npy ? open_npy(a, side, &shape, status) : open_tensor(a, side, &shape, status));
-    a->input = (adah_side_input){kind[shape.n_dims], {shape.n_dims - 1, {0}}};
+    a->input = (adah_input_shape){kind[shape.n_dims], {shape.n_dims - 1, {0}}};
     memcpy(a->input.item.dim, shape.dim + 1, (size_t)a->input.item.n_dims * sizeof *shape.dim);
     ADAH_TRY(check_shape(a, dataset, shape, status));
     const size_t n = adah_dataset_count(dataset);
@@ -212,13 +212,13 @@ adah_code adah_feature_arrays_open(const adah_dataset *dataset, adah_feature_arr
     return code;
 }
 
-static int is_given(adah_side_input input) { return input.kind != ADAH_INPUT_PIXELS && input.kind != ADAH_INPUT_WORDS; }
+static int is_given(adah_input_shape input) { return input.kind != ADAH_INPUT_PIXELS && input.kind != ADAH_INPUT_WORDS; }
 
 adah_code adah_feature_arrays_open_for(const adah_model_state *model, const adah_dataset *dataset, adah_feature_arrays *out,
                                        adah_status *status) {
     adah_feature_arrays a = {0};
     adah_feature_array *const side[2] = {&a.image, &a.text};
-    const adah_side_input wanted[2] = {model->image, model->text};
+    const adah_input_shape wanted[2] = {model->image, model->text};
     const float scale[2] = {model->config.feature_scale, model->config.text_scale};
     char expected[ADAH_INPUT_TEXT_BYTES], found[ADAH_INPUT_TEXT_BYTES];
     adah_code code = ADAH_OK;

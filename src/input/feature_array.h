@@ -14,7 +14,7 @@
 #include "input/pair_set.h"
 
 typedef struct adah_feature_array {
-    adah_side_input input; /* kind NONE: the data set has no such file */
+    adah_input_shape input; /* kind NONE: the data set has no such file */
     adah_float_rows rows;  /* item i is that of record i */
     char *path;
     size_t *row;           /* where rows.row points */

@@ -45,7 +45,7 @@ static adah_code cache_folder(const char *given, char **folder, adah_status *sta
 }
 
 /* Everything the content depends on: how images are prepared, the backbone's weights, the files. */
-static adah_code checksum(const adah_dataset *dataset, const adah_config *config, const adah_parameters *parameters,
+static adah_code checksum(const adah_dataset *dataset, const adah_settings *config, const adah_parameters *parameters,
                           char text[40], adah_status *status) {
     XXH3_state_t *hash = XXH3_createState();
     if (!hash)
@@ -59,7 +59,7 @@ static adah_code checksum(const adah_dataset *dataset, const adah_config *config
         const float mean[3] = {config->mean_red, config->mean_green, config->mean_blue};
         XXH3_128bits_update(hash, mean, sizeof mean);
         XXH3_128bits_update(hash, config->backbone, strlen(config->backbone) + 1);
-        if (adah_config_precision(config) != ADAH_FLOAT32)
+        if (adah_settings_precision(config) != ADAH_FLOAT32)
             XXH3_128bits_update(hash, config->precision, strlen(config->precision) + 1);
         for (size_t i = 0; i < parameters->n; i++)
             if (parameters->item[i]->group & (ADAH_GROUP_BACKBONE | ADAH_GROUP_STATISTICS))
@@ -90,11 +90,11 @@ static adah_code checksum(const adah_dataset *dataset, const adah_config *config
 
 /* ---------------------------------------------------------------- making */
 
-static adah_network_plan features_plan(const adah_config *config, size_t n_batch) {
+static adah_network_plan features_plan(const adah_settings *config, size_t n_batch) {
     return (adah_network_plan){.n_batch = n_batch, .image = adah_input_pixels((size_t)config->n_side), .features_only = 1};
 }
 
-static adah_code features_network(const adah_config *config, adah_parameters *parameters, size_t n_batch,
+static adah_code features_network(const adah_settings *config, adah_parameters *parameters, size_t n_batch,
                                   adah_network **net, adah_status *status) {
     const adah_network_plan plan = features_plan(config, n_batch);
     return adah_network_create(&plan, config, parameters, net, status);
@@ -102,7 +102,7 @@ static adah_code features_network(const adah_config *config, adah_parameters *pa
 
 typedef struct making {
     const adah_dataset *dataset;
-    const adah_config *config;
+    const adah_settings *config;
     adah_parameters *parameters;
     int strict;
     size_t n, n_batch, item_bytes;
@@ -207,7 +207,7 @@ static adah_code write_store(making *m, adah_progress progress, adah_status *sta
     return adah_file_patch(m->writer, 0, &header, sizeof header, status);
 }
 
-static adah_code make_store(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+static adah_code make_store(const adah_dataset *dataset, const adah_settings *config, adah_parameters *parameters,
                             const char *path, size_t item_bytes, int strict, adah_progress progress, adah_status *status) {
     const size_t n = adah_dataset_count(dataset);
     making m = {.dataset = dataset, .config = config, .parameters = parameters, .strict = strict, .n = n, .item_bytes = item_bytes,
@@ -233,7 +233,7 @@ static adah_code make_store(const adah_dataset *dataset, const adah_config *conf
 /* ---------------------------------------------------------------- a sample, to measure the network on */
 
 /* The first readable train images, normalised: x (n, 3, S, S). */
-static adah_code load_sample(const adah_dataset *dataset, const adah_config *config, float *x, size_t *n, adah_status *status) {
+static adah_code load_sample(const adah_dataset *dataset, const adah_settings *config, float *x, size_t *n, adah_status *status) {
     const size_t n_side = (size_t)config->n_side;
     adah_picture_worker *worker;
     ADAH_TRY(adah_picture_worker_create(NULL, config, NULL, n_side, &worker, status));
@@ -245,7 +245,7 @@ static adah_code load_sample(const adah_dataset *dataset, const adah_config *con
     return ADAH_OK;
 }
 
-static adah_code measure_rms(const adah_config *config, adah_parameters *parameters, const float *x, size_t n, float *rms,
+static adah_code measure_rms(const adah_settings *config, adah_parameters *parameters, const float *x, size_t n, float *rms,
                              adah_status *status) {
     adah_network *net;
     ADAH_TRY(features_network(config, parameters, n, &net, status));
@@ -263,7 +263,7 @@ static adah_code measure_rms(const adah_config *config, adah_parameters *paramet
     return code;
 }
 
-adah_code adah_image_measure_features(const adah_dataset *dataset, adah_config *config, adah_parameters *parameters,
+adah_code adah_image_measure_features(const adah_dataset *dataset, adah_settings *config, adah_parameters *parameters,
                                       adah_status *status) {
     if (config->feature_scale != 0)
         return ADAH_OK;
@@ -284,7 +284,7 @@ adah_code adah_image_measure_features(const adah_dataset *dataset, adah_config *
 /* ---------------------------------------------------------------- opening */
 
 /* What is stored of an image. */
-static adah_code set_item(const adah_config *config, adah_parameters *parameters, adah_image_store *s, adah_status *status) {
+static adah_code set_item(const adah_settings *config, adah_parameters *parameters, adah_image_store *s, adah_status *status) {
     const size_t n_side = (size_t)config->n_side;
     s->input = config->finetune ? ADAH_INPUT_PIXELS : ADAH_INPUT_MAP;
     s->item = (adah_shape){3, {3, n_side, n_side, 0}};
@@ -327,7 +327,7 @@ static adah_code map_store(const char *path, size_t n, adah_image_store *s, adah
 }
 
 /* Takes the file, if there is a sound one. */
-static adah_code find_store(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+static adah_code find_store(const adah_dataset *dataset, const adah_settings *config, adah_parameters *parameters,
                             const char *folder, int strict, adah_image_store *s, adah_status *status) {
     char name[48], sum[40];
     ADAH_TRY(checksum(dataset, config, parameters, sum, status));
@@ -346,7 +346,7 @@ static adah_code find_store(const adah_dataset *dataset, const adah_config *conf
     return ADAH_OK;
 }
 
-static adah_code open_store(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+static adah_code open_store(const adah_dataset *dataset, const adah_settings *config, adah_parameters *parameters,
                             const char *folder, int strict, adah_progress progress, adah_image_store *s,
                             adah_status *status) {
     ADAH_TRY(find_store(dataset, config, parameters, folder, strict, s, status));
@@ -360,7 +360,7 @@ static adah_code open_store(const adah_dataset *dataset, const adah_config *conf
     return map_store(s->path, adah_dataset_count(dataset), s, status);
 }
 
-adah_code adah_image_store_open(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+adah_code adah_image_store_open(const adah_dataset *dataset, const adah_settings *config, adah_parameters *parameters,
                                 const char *given_folder, int strict, adah_progress progress, adah_image_store *store,
                                 adah_status *status) {
     char *folder;
@@ -375,7 +375,7 @@ adah_code adah_image_store_open(const adah_dataset *dataset, const adah_config *
     return code;
 }
 
-adah_code adah_image_store_find(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+adah_code adah_image_store_find(const adah_dataset *dataset, const adah_settings *config, adah_parameters *parameters,
                                 const char *given_folder, int strict, adah_image_store *store, adah_status *status) {
     char *folder;
     adah_image_store s = {0};

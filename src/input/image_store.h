@@ -23,14 +23,14 @@ typedef struct adah_image_store {
 
 /* parameters: with the backbone's weights loaded. folder NULL: the default cache folder. strict: the first unreadable image
  * is an error. */
-adah_code adah_image_store_open(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+adah_code adah_image_store_open(const adah_dataset *dataset, const adah_settings *config, adah_parameters *parameters,
                                 const char *folder, int strict, adah_progress progress, adah_image_store *store,
                                 adah_status *status);
 /* The same of a file that is there already: store->n is 0 where there is none, or a damaged one. */
-adah_code adah_image_store_find(const adah_dataset *dataset, const adah_config *config, adah_parameters *parameters,
+adah_code adah_image_store_find(const adah_dataset *dataset, const adah_settings *config, adah_parameters *parameters,
                                 const char *folder, int strict, adah_image_store *store, adah_status *status);
 /* A config->feature_scale of 0 becomes what gives f^I of the first train images a mean square of 1. */
-adah_code adah_image_measure_features(const adah_dataset *dataset, adah_config *config, adah_parameters *parameters,
+adah_code adah_image_measure_features(const adah_dataset *dataset, adah_settings *config, adah_parameters *parameters,
                                       adah_status *status);
 void adah_image_store_close(adah_image_store *store);
 

@@ -15,7 +15,7 @@ ADAH_VECTOR_LOOP(void, copy_scaled, (const float *from, float scale, size_t n, f
         x[k] = scale * from[k];
 }
 
-void adah_float_item(const adah_float_rows *rows, adah_side_input input, size_t i, float *x) {
+void adah_float_item(const adah_float_rows *rows, adah_input_shape input, size_t i, float *x) {
     const size_t n = adah_shape_count(input.item);
     const size_t n_tokens = input.kind == ADAH_INPUT_TOKENS ? input.item.dim[0] : 1, n_channels = n / n_tokens;
     const float *from = rows->value + (rows->row ? rows->row[i] : i) * n, scale = rows->scale == 0 ? 1 : rows->scale;
@@ -35,7 +35,7 @@ adah_code adah_pair_set_check(const adah_pair_set *set, adah_status *status) {
 
 typedef struct float_pass {
     const adah_float_rows *rows;
-    adah_side_input input;
+    adah_input_shape input;
     const size_t *items;
     size_t n_floats;
     float *x;
@@ -48,7 +48,7 @@ static void gather_floats(void *context, size_t i) {
 
 typedef struct image_pass {
     const adah_pair_set *set;
-    const adah_config *config;
+    const adah_settings *config;
     const size_t *items;
     size_t n, n_floats;
     float *x;
@@ -68,7 +68,7 @@ static void gather_image(void *context, size_t i) {
     }
 }
 
-void adah_pair_set_images(const adah_pair_set *set, const adah_config *config, const size_t *items, size_t n,
+void adah_pair_set_images(const adah_pair_set *set, const adah_settings *config, const size_t *items, size_t n,
                           size_t n_batch, float *x) {
     image_pass pass = {set, config, items, n, adah_shape_count(set->image.item), x};
     adah_parallel_for(n_batch, 1, gather_image, &pass);
@@ -151,14 +151,14 @@ void adah_pair_set_targets(const adah_pair_set *set, const size_t *items, size_t
 /* Batches small enough that the activations of a deep backbone stay in memory. */
 static size_t encode_batch(const adah_pair_set *set) { return set->image.kind == ADAH_INPUT_PIXELS ? 16 : 64; }
 
-adah_code adah_pair_set_encode(const adah_pair_set *set, const adah_config *config, adah_parameters *parameters,
+adah_code adah_pair_set_encode(const adah_pair_set *set, const adah_settings *config, adah_parameters *parameters,
                                const size_t *items, size_t n, float *image_codes, float *text_codes,
                                adah_progress progress, adah_status *status) {
     const size_t n_batch = encode_batch(set), q = (size_t)config->n_bits;
     const adah_network_plan plan = {.mode = ADAH_GRAPH_INFER,
                                     .n_batch = n_batch,
-                                    .image = image_codes ? set->image : (adah_side_input){0},
-                                    .text = text_codes ? set->text : (adah_side_input){0}};
+                                    .image = image_codes ? set->image : (adah_input_shape){0},
+                                    .text = text_codes ? set->text : (adah_input_shape){0}};
     adah_network *net;
     ADAH_TRY(adah_network_create(&plan, config, parameters, &net, status));
     adah_code code = ADAH_OK;

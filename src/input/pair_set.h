@@ -15,7 +15,7 @@ typedef struct adah_float_rows {
 /* n pairs. Everything is borrowed and only read. */
 typedef struct adah_pair_set {
     size_t n;
-    adah_side_input image, text; /* what they are given as */
+    adah_input_shape image, text; /* what they are given as */
     adah_float_rows image_float, text_float; /* MAP, TOKENS, VECTOR */
     const uint8_t *image_rgb;    /* PIXELS: n * S * S * 3 bytes; normalised in the style of the configuration */
     adah_file_map image_file, text_file; /* where the values above lie, to be asked after they were read; zeroed: in memory */
@@ -37,14 +37,14 @@ static inline int adah_pair_set_has_image(const adah_pair_set *set, size_t i) {
 /* After values were read: ADAH_ERROR_IO when a file that they lie in has been cut off, so that some may have been zeros. */
 adah_code adah_pair_set_check(const adah_pair_set *set, adah_status *status);
 /* Writes the images of the n items into x, shaped as the network's input; rows beyond n are zeroed. Parallel. */
-void adah_pair_set_images(const adah_pair_set *set, const adah_config *config, const size_t *items, size_t n,
+void adah_pair_set_images(const adah_pair_set *set, const adah_settings *config, const size_t *items, size_t n,
                           size_t n_batch, float *x);
 /* The same for the texts. Bags of words: each row has length 1, all present words weigh the same; x: (n_batch, V). */
 void adah_pair_set_texts(const adah_pair_set *set, const size_t *items, size_t n, size_t n_batch, float *x);
 /* The same, but of an item with several texts one is drawn, from the seed, the stream and the item alone. */
 void adah_pair_set_draw_texts(const adah_pair_set *set, const size_t *items, size_t n, size_t n_batch, uint64_t seed, uint64_t stream, float *x);
 /* One item as the network takes it in: tokens (P, C) are turned to (C, P). */
-void adah_float_item(const adah_float_rows *rows, adah_side_input input, size_t i, float *x);
+void adah_float_item(const adah_float_rows *rows, adah_input_shape input, size_t i, float *x);
 /* One bag from word numbers. x: (V). */
 void adah_text_bag(const uint32_t *words, size_t n, size_t n_words, float *x);
 /* S of items to others, (n, n_others): 1 where two share a label and of an item with itself, else 0. graded: the labels they
@@ -55,7 +55,7 @@ void adah_pair_set_similarity(const adah_pair_set *set, const size_t *items, siz
 void adah_pair_set_targets(const adah_pair_set *set, const size_t *items, size_t n, float *target);
 
 /* Relaxed codes H of items by a model, in batches. Either output may be NULL. (n, q) row-major. */
-adah_code adah_pair_set_encode(const adah_pair_set *set, const adah_config *config, adah_parameters *parameters,
+adah_code adah_pair_set_encode(const adah_pair_set *set, const adah_settings *config, adah_parameters *parameters,
                                const size_t *items, size_t n, float *image_codes, float *text_codes,
                                adah_progress progress, adah_status *status);
 

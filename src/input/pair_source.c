@@ -158,7 +158,7 @@ static void set_images(adah_pair_set *set, const adah_feature_arrays *arrays, co
         set->image_float = arrays->image.rows;
         set->image_file = adah_feature_array_map(&arrays->image);
     } else if (store) {
-        set->image = (adah_side_input){store->input, store->item};
+        set->image = (adah_input_shape){store->input, store->item};
         set->image_float = store->rows;
         set->image_rgb = store->rgb;
         set->image_file = store->map;

@@ -47,7 +47,7 @@ static double add_time(double *seconds, double start) {
     return now;
 }
 
-adah_code adah_picture_worker_create(const adah_network_plan *plan, const adah_config *config,
+adah_code adah_picture_worker_create(const adah_network_plan *plan, const adah_settings *config,
                                      adah_parameters *parameters, size_t n_side, adah_picture_worker **worker,
                                      adah_status *status) {
     adah_picture_worker *w = adah_memory_zeroed(1, sizeof *w);
@@ -91,7 +91,7 @@ adah_code adah_picture_worker_read(adah_picture_worker *w, const adah_dataset *d
     return code;
 }
 
-void adah_picture_worker_normalise(adah_picture_worker *w, const adah_config *config, const uint8_t *rgb,
+void adah_picture_worker_normalise(adah_picture_worker *w, const adah_settings *config, const uint8_t *rgb,
                                    size_t slot) {
     const double start = adah_clock_seconds();
     const size_t n_side = (size_t)config->n_side;

@@ -21,7 +21,7 @@ typedef struct adah_picture_worker {
 
 /* plan NULL: no network. n_side 0: no pictures. For the calling thread: the network runs on as many threads as its
  * loops. */
-adah_code adah_picture_worker_create(const adah_network_plan *plan, const adah_config *config,
+adah_code adah_picture_worker_create(const adah_network_plan *plan, const adah_settings *config,
                                      adah_parameters *parameters, size_t n_side, adah_picture_worker **worker,
                                      adah_status *status);
 void adah_picture_worker_free(adah_picture_worker *worker); /* NULL is fine */
@@ -30,7 +30,7 @@ void adah_picture_worker_free(adah_picture_worker *worker); /* NULL is fine */
 adah_code adah_picture_worker_read(adah_picture_worker *worker, const adah_dataset *dataset, size_t record,
                                    size_t n_side, adah_status *status);
 /* A picture, normalised, into place `slot` of the network's batch. */
-void adah_picture_worker_normalise(adah_picture_worker *worker, const adah_config *config, const uint8_t *rgb,
+void adah_picture_worker_normalise(adah_picture_worker *worker, const adah_settings *config, const uint8_t *rgb,
                                    size_t slot);
 adah_code adah_picture_worker_forward(adah_picture_worker *worker, adah_status *status);
 

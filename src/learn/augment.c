@@ -16,7 +16,7 @@ static place place_of(float at, size_t n) {
     return (place){first, first + 1 < n ? first + 1 : first, at - (float)first};
 }
 
-void adah_augment_picture(const adah_config *config, const uint8_t *rgb, size_t n_side, adah_random *random, uint8_t *out) {
+void adah_augment_picture(const adah_settings *config, const uint8_t *rgb, size_t n_side, adah_random *random, uint8_t *out) {
     const float scale = 1 - config->augment_crop * adah_random_uniform(random), room = (float)n_side * (1 - scale);
     const float left = room * adah_random_uniform(random), top = room * adah_random_uniform(random);
     const int mirrored = config->augment_flip && adah_random_below(random, 2);
@@ -38,7 +38,7 @@ void adah_augment_picture(const adah_config *config, const uint8_t *rgb, size_t 
 
 typedef struct augment_pass {
     const adah_pair_set *set;
-    const adah_config *config;
+    const adah_settings *config;
     const size_t *items;
     uint64_t stream;
     uint8_t *room;
@@ -53,7 +53,7 @@ static void augment_item(void *context, size_t i) {
     adah_backbone_normalise(a->config, a->room + i * n, n_side, a->x + i * n);
 }
 
-void adah_augment_images(const adah_pair_set *set, const adah_config *config, const size_t *items, size_t n, uint64_t stream,
+void adah_augment_images(const adah_pair_set *set, const adah_settings *config, const size_t *items, size_t n, uint64_t stream,
                          uint8_t *room, float *x) {
     augment_pass pass = {set, config, items, stream, room, x};
     adah_parallel_for(n, 1, augment_item, &pass);

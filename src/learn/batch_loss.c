@@ -17,7 +17,7 @@ const char *const adah_further_name[ADAH_N_FURTHER] = {"classifier", "proxy", "c
 enum { LENGTHS_MAX = 8, N_CODES = 4 }; /* 16 ... 1024 bits; image, text, image hidden, text hidden */
 
 struct adah_batch_loss {
-    const adah_config *config;
+    const adah_settings *config;
     const adah_pair_set *set;
     size_t n_batch, n_bank_max, n_bank, n_labels; /* n_bank: filled, for this batch */
     size_t n_lengths, length[LENGTHS_MAX];        /* ascending; the last is q */
@@ -92,7 +92,7 @@ static adah_code make_memory(adah_batch_loss *l, adah_status *status) {
 }
 
 static adah_code make_objectives(adah_batch_loss *l, adah_status *status) {
-    const adah_config *c = l->config;
+    const adah_settings *c = l->config;
     const size_t q = (size_t)c->n_bits;
     for (size_t bits = c->nested_bits ? (size_t)c->nested_bits : q; bits < q && l->n_lengths + 1 < LENGTHS_MAX; bits *= 2)
         l->length[l->n_lengths++] = bits;
@@ -110,7 +110,7 @@ static adah_code make_objectives(adah_batch_loss *l, adah_status *status) {
     return ADAH_OK;
 }
 
-adah_code adah_batch_loss_create(const adah_config *config, const adah_pair_set *set, size_t n_batch, size_t n_labels,
+adah_code adah_batch_loss_create(const adah_settings *config, const adah_pair_set *set, size_t n_batch, size_t n_labels,
                                  adah_parameters *parameters, adah_batch_loss **loss, adah_status *status) {
     adah_batch_loss *l = adah_memory_zeroed(1, sizeof *l);
     if (!l)
@@ -208,7 +208,7 @@ static void ranking_losses(adah_batch_loss *l, size_t which, const code_view *v,
 
 /* The further terms that look at codes of any length; share: what this length counts. */
 static void further_losses(adah_batch_loss *l, const code_view *v, size_t bits, float share, double further[ADAH_N_FURTHER]) {
-    const adah_config *c = l->config;
+    const adah_settings *c = l->config;
     const size_t n = l->n_batch;
     for (int m = 0; m < 2; m++) {
         float *h = v->value[m], *g = v->gradient[m];
@@ -225,7 +225,7 @@ static void further_losses(adah_batch_loss *l, const code_view *v, size_t bits, 
 
 /* Those that are tied to the full length. */
 static void label_losses(adah_batch_loss *l, adah_network *net, const code_view *v, double further[ADAH_N_FURTHER]) {
-    const adah_config *c = l->config;
+    const adah_settings *c = l->config;
     adah_side *const side[2] = {&net->image, &net->text};
     for (int m = 0; m < 2; m++) {
         if (side[m]->logits)
@@ -240,7 +240,7 @@ static void label_losses(adah_batch_loss *l, adah_network *net, const code_view 
 }
 
 /* The weighted sum of the terms of one length. */
-static double sum_of_terms(const adah_config *c, const float weight[ADAH_N_TERMS], float share, const adah_losses *losses) {
+static double sum_of_terms(const adah_settings *c, const float weight[ADAH_N_TERMS], float share, const adah_losses *losses) {
     const float further[ADAH_N_FURTHER] = {[ADAH_FURTHER_CLASSIFIER] = c->classifier_weight,
                                            [ADAH_FURTHER_PROXY] = c->proxy_weight,
                                            [ADAH_FURTHER_CONTRASTIVE] = share * c->contrastive_weight,

@@ -5,7 +5,7 @@
 
 #include "input/pair_set.h"
 #include "paper/objective.h"
-#include "settings/config.h"
+#include "settings/settings.h"
 
 /* Terms beside the six. */
 typedef enum adah_further {
@@ -26,7 +26,7 @@ typedef struct adah_batch_loss adah_batch_loss; /* working memory; one thread at
 
 /* Makes the parameters that the terms learn or remember ("proxy", "bank.*") in `parameters`; n_labels: labels of the classifier
  * and the proxies, 0: none are used. `set` and `parameters` must outlive it. */
-adah_code adah_batch_loss_create(const adah_config *config, const adah_pair_set *set, size_t n_batch, size_t n_labels,
+adah_code adah_batch_loss_create(const adah_settings *config, const adah_pair_set *set, size_t n_batch, size_t n_labels,
                                  adah_parameters *parameters, adah_batch_loss **loss, adah_status *status);
 void adah_batch_loss_free(adah_batch_loss *l);
 

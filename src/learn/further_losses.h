@@ -1,4 +1,4 @@
-/* further_losses.h - terms beside the paper's, each an option of its own (config.h), on a batch of relaxed codes.
+/* further_losses.h - terms beside the paper's, each an option of its own (settings.h), on a batch of relaxed codes.
  *
  * B pairs, q bits, L labels; h (B, q) row-major. Each returns the loss and adds weight * its derivative to the gradients,
  * which may be NULL. */

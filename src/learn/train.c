@@ -55,7 +55,7 @@ typedef struct batch {
 
 typedef struct trainer {
     const adah_training *t;
-    const adah_config *config;
+    const adah_settings *config;
     adah_parameters *parameters;
     adah_network *net;
     adah_batch_loss *loss;   /* of ADAH, else NULL */
@@ -117,14 +117,14 @@ static adah_code make_batches(trainer *r, adah_status *status) {
 }
 
 static adah_code trainer_create(const adah_training *t, adah_parameters *parameters, trainer *r, adah_status *status) {
-    const adah_config *c = t->config;
+    const adah_settings *c = t->config;
     r->t = t;
     r->config = c;
     r->parameters = parameters;
     r->n_batch = t->n_train < (size_t)c->n_batch ? t->n_train : (size_t)c->n_batch;
     if (r->n_batch < 2)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu training pairs, expected at least 2", t->n_train);
-    if (!adah_precision_supported(adah_config_precision(c)))
+    if (!adah_precision_supported(adah_settings_precision(c)))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "precision is \"%s\", but this processor has no products of it", c->precision);
     r->n_all = t->n_train + t->n_validation;
     r->classify = t->classify && c->classifier_weight > 0;
@@ -150,7 +150,7 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
                                     .moving_groups = r->groups_head,
                                     .creating = 1};
     ADAH_TRY(adah_network_create(&plan, c, parameters, &r->net, status));
-    if (adah_config_is_rival(c))
+    if (adah_settings_is_rival(c))
         ADAH_TRY(adah_rival_loss_create(t, r->n_batch, parameters, &r->rival, status));
     else
         ADAH_TRY(adah_batch_loss_create(c, t->set, r->n_batch, t->classify ? t->set->n_labels : 0, parameters, &r->loss, status));
@@ -200,7 +200,7 @@ static double attended_share(const adah_side *side) {
 static int is_final(const trainer *r) { return r->state.c.epoch >= r->config->n_epochs; }
 static size_t n_pairs(const trainer *r) { return is_final(r) ? r->n_all : r->t->n_train; }
 static size_t n_steps(const trainer *r) { return n_pairs(r) / r->n_batch; } /* of this epoch */
-static int n_final_epochs(const trainer *r) { return r->t->n_validation ? adah_config_final(r->config) : 0; }
+static int n_final_epochs(const trainer *r) { return r->t->n_validation ? adah_settings_final(r->config) : 0; }
 
 /* What the learning rates are multiplied by at this step. The final epochs start anew. */
 static float schedule(const trainer *r) {
@@ -226,7 +226,7 @@ static adah_code update(trainer *r, unsigned groups, double *n_updates, adah_sta
 }
 
 /* Warm-up: masks keep everything, G rests, the adversary has not started. */
-static int warming_up(const trainer *r) { return r->state.c.epoch < adah_config_warmup(r->config); }
+static int warming_up(const trainer *r) { return r->state.c.epoch < adah_settings_warmup(r->config); }
 
 static int adversary_active(const trainer *r) {
     return r->config->attention && r->config->adversary && !warming_up(r);
@@ -454,7 +454,7 @@ static adah_code run_epoch(trainer *r, adah_status *status) {
 
 static int finished(const trainer *r) {
     const counters *s = &r->state.c;
-    const adah_config *c = r->config;
+    const adah_settings *c = r->config;
     if (is_final(r))
         return s->epoch >= c->n_epochs + n_final_epochs(r);
     return 0;
@@ -463,9 +463,9 @@ static int finished(const trainer *r) {
 /* The best model is long behind. */
 static int out_of_patience(const trainer *r) {
     const counters *s = &r->state.c;
-    const adah_config *c = r->config;
+    const adah_settings *c = r->config;
     /* Patience counts from the end of the warm-up, which changes what is learned. */
-    const double since = fmax(s->best_epoch, adah_config_warmup(r->config));
+    const double since = fmax(s->best_epoch, adah_settings_warmup(r->config));
     return !is_final(r) && c->n_patience > 0 && r->t->n_validation && s->epoch - since > c->n_patience;
 }
 
@@ -492,7 +492,7 @@ static adah_code end_epoch(trainer *r, adah_status *status) {
     }
     ADAH_TRY(append_history(r, measured, status));
     /* An epoch of the warm-up was not trained with its masks: any later one is preferred. */
-    const int first_with_masks = s->epoch == adah_config_warmup(r->config);
+    const int first_with_masks = s->epoch == adah_settings_warmup(r->config);
     if (!measured || s->best_epoch < 0 || first_with_masks || map[0] + map[1] > s->best_map) {
         s->best_map = measured ? map[0] + map[1] : 0;
         s->best_epoch = s->epoch;

@@ -6,7 +6,7 @@
 #include "input/pair_set.h"
 
 typedef struct adah_training {
-    const adah_config *config;
+    const adah_settings *config;
     const adah_pair_set *set;
     const size_t *items;              /* of the set, no overlap: n_train to learn from, behind them n_validation to validate on */
     size_t n_train, n_validation;     /* n_validation 0: the last epoch's model is kept, not the best */
@@ -19,7 +19,7 @@ typedef struct adah_training {
 } adah_training;
 
 /* Trains `parameters` in place (made and loaded beforehand). On success they hold the best model by validation mAP, or
- * what the final epochs made of it (adah_config_final), and *history is a JSON array with one object an epoch (adah_memory_free). Same input, seed and threads: same bits, resumed or
+ * what the final epochs made of it (adah_settings_final), and *history is a JSON array with one object an epoch (adah_memory_free). Same input, seed and threads: same bits, resumed or
  * not. ADAH_ERROR_CANCELLED: the checkpoint holds all work done. The checkpoint is left to the caller to remove. */
 adah_code adah_train_parameters(const adah_training *training, adah_parameters *parameters, char **history,
                                 adah_status *status);

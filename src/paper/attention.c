@@ -229,7 +229,7 @@ static adah_node *operation(adah_builder *b, const adah_item_operation *kind, ad
     return adah_graph_item_operation(b->graph, op, x, 1 + (x1 != NULL) + (x2 != NULL), shape);
 }
 
-static adah_mask_kind kind_of(const adah_config *config) {
+static adah_mask_kind kind_of(const adah_settings *config) {
     return !strcmp(config->attention_mask, "soft")     ? ADAH_MASK_SOFT
            : !strcmp(config->attention_mask, "random") ? ADAH_MASK_RANDOM
                                                        : ADAH_MASK_THRESHOLD;
@@ -325,7 +325,7 @@ void adah_attention_vector(adah_builder *b, const char *prefix, adah_node *f, ad
     split(b, f, m, NULL, out);
 }
 
-void adah_attention_start(const adah_config *config, adah_parameter *w) {
+void adah_attention_start(const adah_settings *config, adah_parameter *w) {
     const int energy = !strcmp(config->attention_start, "energy");
     const size_t n_out = w->shape.dim[0], n_in = w->n / n_out;
     for (size_t o = 0; o < n_out; o++)

@@ -42,7 +42,7 @@ typedef struct adah_attention {
 /* Sets G's weights, already random, to their start. "random": small, so that P / alpha starts near 1 everywhere, inside the
  * clip of the straight-through gradient. "energy": M grows with the activation there (image: the mean over channels; text: the
  * element itself), so that the mask starts at what is active more than average and learns from there. */
-void adah_attention_start(const adah_config *config, adah_parameter *w);
+void adah_attention_start(const adah_settings *config, adah_parameter *w);
 
 /* f: (B, C, H, W). prefix: "image" or "text". */
 void adah_attention_image(adah_builder *b, const char *prefix, adah_node *f, adah_pooling pooling, adah_attention *out);

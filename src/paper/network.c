@@ -1,5 +1,5 @@
 /* network.c - E, then G, then D, for the image and for the text: the forward pass of the paper. A rival has a backbone in
- * common with it and plain_network.c behind.
+ * common with it and rival_network.c behind.
  *
  *     pixels (B,3,S,S) --E^I--> f (B,C,H,W) --G^I--> Z (B,H*W), f̆, f̂ --D^I--> H^I, Ĥ^I (B,q)
  *     words  (B,V)     --E^T--> f (B,D)     --G^T--> Z (B,D),   f̆, f̂ --D^T--> H^T, Ĥ^T (B,q)
@@ -31,9 +31,9 @@ static void plain_half(adah_builder *b, const char *prefix, adah_input_kind kind
     adah_node *f = side->feature;
     if (kind == ADAH_INPUT_TOKENS)
         f = adah_attention_token_mean(b, f, &side->attention);
-    side->code = adah_plain_code(b, prefix, f, (size_t)n_hidden, &side->kernel);
+    side->code = adah_rival_network_code(b, prefix, f, (size_t)n_hidden, &side->kernel);
     if (with_modality)
-        side->modality = adah_plain_modality(b, side->code);
+        side->modality = adah_rival_network_modality(b, side->code);
 }
 
 /* The map without a mask: its average over all positions, or flat. */
@@ -45,7 +45,7 @@ static adah_node *whole_map(adah_builder *b, adah_node *f) {
 
 /* G and D behind a feature map. */
 static void map_half(adah_builder *b, const char *prefix, adah_input_kind kind, int with_hidden, adah_side *side) {
-    const adah_config *c = b->config;
+    const adah_settings *c = b->config;
     adah_node *attended;
     if (kind == ADAH_INPUT_TOKENS) {
         if (c->attention)
@@ -61,18 +61,18 @@ static void map_half(adah_builder *b, const char *prefix, adah_input_kind kind, 
         side->hidden_code = adah_hashing_image(b, prefix, side->attention.unattended);
 }
 
-static adah_shape batch_shape(size_t n_batch, adah_side_input input) {
+static adah_shape batch_shape(size_t n_batch, adah_input_shape input) {
     const size_t *dim = input.item.dim;
     if (input.kind == ADAH_INPUT_TOKENS)
         return ADAH_SHAPE4(n_batch, dim[1], dim[0], 1);
     return input.item.n_dims == 1 ? ADAH_SHAPE2(n_batch, dim[0]) : ADAH_SHAPE4(n_batch, dim[0], dim[1], dim[2]);
 }
 
-static void make_side(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_side_input input,
+static void make_side(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_input_shape input,
                       adah_side *side) {
-    const adah_config *c = b->config;
+    const adah_settings *c = b->config;
     side->input = adah_graph_input(b->graph, batch_shape(plan->n_batch, input));
-    if (!adah_config_is_rival(c) && (input.kind == ADAH_INPUT_VECTOR || input.kind == ADAH_INPUT_WORDS)) {
+    if (!adah_settings_is_rival(c) && (input.kind == ADAH_INPUT_VECTOR || input.kind == ADAH_INPUT_WORDS)) {
         side->feature = adah_feature_vector(b, prefix, side->input, (size_t)c->n_text_hidden, (size_t)c->n_text_feature);
         vector_half(b, prefix, plan->keep_hidden, side);
         return;
@@ -82,7 +82,7 @@ static void make_side(adah_builder *b, const char *prefix, const adah_network_pl
         side->feature = adah_feature_scale(b, adah_backbone_features(b, c->backbone, side->input), &side->scale);
     if (plan->features_only)
         return;
-    if (adah_config_is_rival(c))
+    if (adah_settings_is_rival(c))
         plain_half(b, prefix, input.kind, plan->with_modality, side);
     else
         map_half(b, prefix, input.kind, plan->keep_hidden, side);
@@ -101,7 +101,7 @@ static void keep_outputs(adah_builder *b, const adah_network_plan *plan, adah_si
         adah_node_keep(side->feature);
 }
 
-adah_code adah_network_create(const adah_network_plan *plan, const adah_config *config, adah_parameters *parameters,
+adah_code adah_network_create(const adah_network_plan *plan, const adah_settings *config, adah_parameters *parameters,
                               adah_network **network, adah_status *status) {
     adah_network *n = adah_memory_zeroed(1, sizeof *n);
     if (!n)
@@ -111,7 +111,7 @@ adah_code adah_network_create(const adah_network_plan *plan, const adah_config *
         adah_network_free(n);
         return adah_fail_memory(status, 1);
     }
-    adah_graph_set_precision(n->graph, adah_config_precision(config));
+    adah_graph_set_precision(n->graph, adah_settings_precision(config));
     adah_graph_plan_again(n->graph, plan->moving_groups);
     adah_status fault = {0};
     adah_builder b = {n->graph, parameters, config, plan->creating, &fault, 0};

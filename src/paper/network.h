@@ -5,15 +5,15 @@
 #include "nn/graph/graph.h"
 #include "paper/attention.h"
 #include "paper/feature.h"
-#include "rivals/plain_network.h"
-#include "settings/config.h"
-#include "settings/side_input.h"
+#include "rivals/rival_network.h"
+#include "settings/settings.h"
+#include "settings/input_shape.h"
 
 typedef struct adah_network_plan {
     adah_backend backend;
     adah_graph_mode mode;
     size_t n_batch;
-    adah_side_input image, text; /* kind NONE: not on the graph */
+    adah_input_shape image, text; /* kind NONE: not on the graph */
     size_t n_labels;        /* outputs of the label classifier, training only; 0: none */
     int keep_hidden;        /* Ĥ wanted (training with the adversary) */
     int with_modality;      /* outputs of acmr's modality classifier wanted (training) */
@@ -41,7 +41,7 @@ typedef struct adah_network {
 } adah_network;
 
 /* The parameters must outlive the network. Outputs, masks and probabilities are kept nodes. */
-adah_code adah_network_create(const adah_network_plan *plan, const adah_config *config, adah_parameters *parameters,
+adah_code adah_network_create(const adah_network_plan *plan, const adah_settings *config, adah_parameters *parameters,
                               adah_network **network, adah_status *status);
 void adah_network_free(adah_network *network);
 

@@ -20,14 +20,14 @@ struct adah_rival_loss {
     adah_parameter *code[2];  /* dcmh: of every pair when it was last seen, (n_others, q); 0 before */
 };
 
-const char *adah_rival_loss_name(const adah_config *config, int loss) {
+const char *adah_rival_loss_name(const adah_settings *config, int loss) {
     static const char *const dcmh[] = {"similarity", "quantisation", "balance"}, *const acmr[] = {"structure", "labels", "modality"};
     if (loss >= ADAH_RIVAL_LOSSES_MAX)
         return NULL;
     return !strcmp(config->method, "dcmh") ? dcmh[loss] : !strcmp(config->method, "acmr") ? acmr[loss] : NULL;
 }
 
-int adah_rival_has_adversary(const adah_config *config) { return !strcmp(config->method, "acmr") && config->adversary; }
+int adah_rival_has_adversary(const adah_settings *config) { return !strcmp(config->method, "acmr") && config->adversary; }
 
 void adah_rival_loss_free(adah_rival_loss *l) {
     if (!l)
@@ -85,7 +85,7 @@ void adah_rival_loss_begin(adah_rival_loss *l, const size_t *items, const size_t
 /* ---- DCMH. Both networks descend at once, each against what is remembered of the other. ---- */
 
 static void dcmh_head(adah_rival_loss *l, adah_network *net, double *loss) {
-    const adah_config *c = l->t->config;
+    const adah_settings *c = l->t->config;
     adah_node *const node[2] = {net->image.code, net->text.code};
     const size_t q = (size_t)c->n_bits;
     for (int m = 0; m < 2; m++)
@@ -117,7 +117,7 @@ static double acmr_modality(const adah_rival_loss *l, adah_network *net, float w
 }
 
 static void acmr_head(adah_rival_loss *l, adah_network *net, double *loss) {
-    const adah_config *c = l->t->config;
+    const adah_settings *c = l->t->config;
     adah_side *const side[2] = {&net->image, &net->text};
     /* mu as ADAH's margin: a share of q in Hamming units, so 2 sqrt(margin * q) in the norm. */
     const float margin = 2 * sqrtf(c->margin * (float)c->n_bits);

@@ -5,8 +5,8 @@
 #include "learn/train.h"
 
 enum { ADAH_RIVAL_LOSSES_MAX = 3 };
-const char *adah_rival_loss_name(const adah_config *config, int loss); /* NULL: there are fewer, or the method is no deep rival */
-int adah_rival_has_adversary(const adah_config *config);               /* 1: there is a step 2 */
+const char *adah_rival_loss_name(const adah_settings *config, int loss); /* NULL: there are fewer, or the method is no deep rival */
+int adah_rival_has_adversary(const adah_settings *config);               /* 1: there is a step 2 */
 
 typedef struct adah_rival_loss adah_rival_loss; /* working memory; one thread at a time */
 

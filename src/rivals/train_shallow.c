@@ -1,5 +1,5 @@
 /* train_shallow.c - a shallow rival on the training pairs: maps averaged, bags of words, labels as a matrix of 0 and 1; what it
- * learns becomes parameters of the plain network (plain_network.h). */
+ * learns becomes parameters of the plain network (rival_network.h). */
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "learn/train.h"
@@ -35,11 +35,11 @@ static void pool_item(void *context, size_t i) {
     }
 }
 
-static size_t channels_of(adah_side_input input) { return input.item.dim[input.kind == ADAH_INPUT_TOKENS ? 1 : 0]; }
+static size_t channels_of(adah_input_shape input) { return input.item.dim[input.kind == ADAH_INPUT_TOKENS ? 1 : 0]; }
 
 /* One side of the training pairs, averaged over positions: out (n_train, channels). */
 static adah_code gather(const adah_training *t, int is_text, float *out, adah_status *status) {
-    const adah_side_input input = is_text ? t->set->text : t->set->image;
+    const adah_input_shape input = is_text ? t->set->text : t->set->image;
     const size_t n_floats = adah_shape_count(input.item), n_channels = channels_of(input);
     float *x = adah_memory_floats(CHUNK * n_floats);
     if (!x)

@@ -390,7 +390,7 @@ static void test_memory(void **state) {
 /* ---------------------------------------------------------------- given maps and cached maps */
 
 /* The backbone "small" at its random start, as a weight file. */
-static void put_weights(const char *path, const adah_config *config) {
+static void put_weights(const char *path, const adah_settings *config) {
     adah_parameters p = {0};
     adah_network *net;
     const adah_network_plan plan = {.n_batch = 1, .image = adah_input_pixels((size_t)config->n_side), .features_only = 1, .creating = 1};
@@ -483,8 +483,8 @@ static void test_given_maps_teach_what_cached_maps_teach(void **state) {
     TEMPORARY_PATH(folder, "weights", weights);
     const adah_synth_options synth = {.n_scenes = N_SCENES, .n_side = SIDE, .query_share = 0.1, .seed = 3};
     assert_int_equal(adah_synth_write(scenes, &synth, NULL), ADAH_OK);
-    adah_config config;
-    assert_int_equal(adah_config_preset("default", "small", &config, NULL), ADAH_OK);
+    adah_settings config;
+    assert_int_equal(adah_settings_preset("default", "small", &config, NULL), ADAH_OK);
     config.n_side = SIDE;
     put_weights(weights, &config);
     options.settings = same;

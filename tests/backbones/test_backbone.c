@@ -21,9 +21,9 @@ static void assert_says(const adah_status *status, const char *word) {
 
 /* The feature map's shape of a new network that ends behind E^I; its parameters go to *p. */
 static adah_shape features_of(const char *backbone, size_t n_side, adah_parameters *p) {
-    adah_config config;
+    adah_settings config;
     adah_status status = {0};
-    assert_int_equal(adah_config_preset("default", backbone, &config, NULL), ADAH_OK);
+    assert_int_equal(adah_settings_preset("default", backbone, &config, NULL), ADAH_OK);
     const adah_network_plan plan = {.n_batch = 2,
                                     .image = adah_input_pixels(n_side),
                                     .features_only = 1,
@@ -202,7 +202,7 @@ static void test_known_names(void **state) {
 static const double own_mean[3] = {120.5, 110.25, 100}; /* R, G, B */
 
 static void normalise(const char *style, const uint8_t rgb[12], float x[12]) {
-    adah_config config = {.mean_red = 120.5f, .mean_green = 110.25f, .mean_blue = 100};
+    adah_settings config = {.mean_red = 120.5f, .mean_green = 110.25f, .mean_blue = 100};
     strcpy(config.weights_style, style);
     adah_backbone_normalise(&config, rgb, 2, x);
 }
@@ -244,7 +244,7 @@ static void test_preprocessing_of_many(void **state) {
     for (size_t i = 0; i < sizeof rgb; i++)
         rgb[i] = (uint8_t)(i * i / 7 + i);
     for (size_t s = 0; s < 4; s++) {
-        adah_config config = {.mean_red = 120.5f, .mean_green = 110.25f, .mean_blue = 100};
+        adah_settings config = {.mean_red = 120.5f, .mean_green = 110.25f, .mean_blue = 100};
         strcpy(config.weights_style, styles[s]);
         adah_backbone_normalise(&config, rgb, SIDE, x);
         for (size_t i = 0; i < N; i++) {
@@ -274,12 +274,12 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static adah_config style_of(const char *preprocess) {
+static adah_settings style_of(const char *preprocess) {
     const float one = 1;
     const adah_safetensors_item item = {"x", "F32", ADAH_SHAPE1(1), &one, sizeof one};
     const char *const metadata[] = {"preprocess", preprocess};
     adah_weights *file;
-    adah_config config = {0};
+    adah_settings config = {0};
     assert_int_equal(adah_safetensors_write(path, &item, 1, metadata, preprocess ? 1 : 0, NULL), ADAH_OK);
     assert_int_equal(adah_weights_open(path, &file, NULL), ADAH_OK);
     adah_weights_style(file, &config);
@@ -294,7 +294,7 @@ static void test_style_of_a_file(void **state) {
     assert_string_equal(style_of("RGB").weights_style, "torchvision");
     assert_string_equal(style_of("BGR, 0..255 minus [104,117,123], no scale").weights_style, "caffe");
     assert_string_equal(style_of("RGB, x/127.5-1").weights_style, "tensorflow");
-    const adah_config c = style_of("RGB, 0..255 minus [120.5, 110.25, 100]");
+    const adah_settings c = style_of("RGB, 0..255 minus [120.5, 110.25, 100]");
     assert_string_equal(c.weights_style, "matconvnet");
     assert_true(c.mean_red == 120.5f && c.mean_green == 110.25f && c.mean_blue == 100);
 }
@@ -302,14 +302,14 @@ static void test_style_of_a_file(void **state) {
 /* A network whose parameters have made-up shapes: loading goes by name and by what the parameter is. */
 typedef struct toy {
     adah_parameters p;
-    adah_config config;
+    adah_settings config;
 } toy;
 
 static const float numbers[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
 
 static toy toy_create(adah_pooling pooling) {
     toy t = {0};
-    assert_int_equal(adah_config_preset("default", "vgg16", &t.config, NULL), ADAH_OK);
+    assert_int_equal(adah_settings_preset("default", "vgg16", &t.config, NULL), ADAH_OK);
     t.config.pooling = pooling;
     assert_non_null(adah_parameters_add(&t.p, "image.backbone.features.0.weight", ADAH_SHAPE4(2, 3, 1, 2), 1));
     assert_non_null(adah_parameters_add(&t.p, "image.backbone.features.0.bias", ADAH_SHAPE1(2), 1));
@@ -416,7 +416,7 @@ static void test_flat_vgg_needs_its_side(void **state) {
     (void)state;
     toy t = {0};
     adah_status status = {0};
-    assert_int_equal(adah_config_preset("paper", "vgg16", &t.config, NULL), ADAH_OK);
+    assert_int_equal(adah_settings_preset("paper", "vgg16", &t.config, NULL), ADAH_OK);
     assert_non_null(adah_parameters_add(&t.p, "image.hashing.0.weight", ADAH_SHAPE2(1, 512), 2));
     static const float weights[25088];
     const adah_safetensors_item item = {"classifier.0.weight", "F32", {2, {1, 25088, 0, 0}}, weights, sizeof weights};

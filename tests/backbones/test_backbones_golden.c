@@ -46,7 +46,7 @@ static int shared(const char *folder, const char *start, const char *name, const
 
 typedef struct rig {
     adah_parameters parameters;
-    adah_config config;
+    adah_settings config;
     adah_graph *graph;
     adah_node *x, *f, *logits;
 } rig;
@@ -55,7 +55,7 @@ static void rig_create(rig *r, const subject *s, adah_backend backend, const cha
     adah_status status = {0};
     adah_weights *weights;
     *r = (rig){.graph = adah_graph_create(backend, ADAH_GRAPH_INFER)};
-    assert_int_equal(adah_config_preset("default", s->name, &r->config, NULL), ADAH_OK);
+    assert_int_equal(adah_settings_preset("default", s->name, &r->config, NULL), ADAH_OK);
     adah_builder b = {
         .graph = r->graph, .parameters = &r->parameters, .config = &r->config, .creating = 1, .status = &status};
     r->x = adah_graph_input(r->graph, ADAH_SHAPE4(1, 3, SIDE, SIDE));
@@ -202,7 +202,7 @@ static void check_end_to_end(const subject *s, const char *photo, const char *ex
     uint8_t *rgb = malloc(N_PIXELS);
     float *x = malloc(N_PIXELS * sizeof *x);
     decode(ppm, rgb);
-    adah_config config = {0};
+    adah_settings config = {0};
     strcpy(config.weights_style, s->style);
     adah_backbone_normalise(&config, rgb, SIDE, x);
     adah_safetensors *file;

@@ -77,7 +77,7 @@ static void test_read(void **state) {
         assert_tensor(w, "classifier.0.weight", ADAH_SHAPE2(5, 16), numbers + 20);
         assert_tensor(w, "classifier.0.bias", ADAH_SHAPE1(5), numbers + 7);
         assert_tensor(w, "classifier.3.weight", ADAH_SHAPE2(6, 5), numbers + 30);
-        adah_config c = {0};
+        adah_settings c = {0};
         adah_weights_style(w, &c);
         assert_string_equal(c.weights_style, "matconvnet");
         assert_true(c.mean_red == 101.5f && c.mean_green == 111.5f && c.mean_blue == 121.5f);
@@ -93,7 +93,7 @@ static void test_mean(void **state) {
         matconvnet_style style = {MAT_FT_MAT5, 0, {dims[i][0], dims[i][1], dims[i][2]}, rgb};
         matconvnet_write(path, layers, N_LAYERS, style);
         adah_weights *w = open_file();
-        adah_config c = {0};
+        adah_settings c = {0};
         adah_weights_style(w, &c);
         assert_true(c.mean_red == 123.68f && c.mean_green == 116.779f && c.mean_blue == 103.939f);
         adah_weights_close(w);

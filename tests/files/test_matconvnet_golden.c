@@ -38,10 +38,10 @@ static int tear_down(void **state) {
 }
 
 /* A network that ends behind E^I. */
-static adah_network *create(const char *backbone, adah_backend backend, size_t n_side, adah_config *config, adah_parameters *p) {
+static adah_network *create(const char *backbone, adah_backend backend, size_t n_side, adah_settings *config, adah_parameters *p) {
     adah_network *net;
     adah_status status = {0};
-    assert_int_equal(adah_config_preset("default", backbone, config, NULL), ADAH_OK);
+    assert_int_equal(adah_settings_preset("default", backbone, config, NULL), ADAH_OK);
     config->feature_scale = 1;
     const adah_network_plan plan = {.backend = backend,
                                     .n_batch = 1,
@@ -83,7 +83,7 @@ static void write_files(const adah_parameters *p) {
         free(values[i]);
 }
 
-static void load(const char *path, adah_config *config, adah_parameters *p) {
+static void load(const char *path, adah_settings *config, adah_parameters *p) {
     adah_weights *weights;
     adah_status status = {0};
     if (adah_weights_open(path, &weights, &status) != ADAH_OK || adah_backbone_load(p, config, weights, &status) != ADAH_OK)
@@ -93,7 +93,7 @@ static void load(const char *path, adah_config *config, adah_parameters *p) {
 }
 
 static void assert_same_from_both(const char *backbone, size_t n_side) {
-    adah_config config[2];
+    adah_settings config[2];
     adah_parameters p[2] = {{0}, {0}};
     for (int i = 0; i < 2; i++)
         adah_network_free(create(backbone, ADAH_BACKEND_REFERENCE, n_side, &config[i], &p[i]));
@@ -126,7 +126,7 @@ static void test_cnn_f(void **state) {
     for (size_t i = 0; i < sizeof rgb; i++)
         rgb[i] = (uint8_t)((matconvnet_number(99, (uint32_t)i) + 0.5f) * 256);
     for (int backend = 0; backend < 2; backend++) {
-        adah_config config;
+        adah_settings config;
         adah_parameters p = {0};
         adah_network *net = create("cnn_f", backend ? ADAH_BACKEND_REFERENCE : ADAH_BACKEND_ONEDNN, SIDE, &config, &p);
         load(mat_path, &config, &p);

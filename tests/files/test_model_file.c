@@ -68,7 +68,7 @@ static adah_model_state make_state_of(int n_text_hidden, int n_text_feature) {
                           .text = adah_input_words(adah_vocabulary_size(vocabulary)),
                           .vocabulary = adah_vocabulary_json(vocabulary),
                           .training = adah_memory_text("{\"history\":[{\"epoch\":1}],\"data\":\"ff\"}")};
-    assert_int_equal(adah_config_preset("default", "small", &s.config, NULL), ADAH_OK);
+    assert_int_equal(adah_settings_preset("default", "small", &s.config, NULL), ADAH_OK);
     s.config.n_bits = 16;
     s.config.n_text_hidden = n_text_hidden;
     s.config.n_text_feature = n_text_feature;
@@ -112,8 +112,8 @@ static void assert_same_parameters(const adah_parameters *a, const adah_paramete
     assert_int_equal(b->n, n);
 }
 
-static void assert_same_config(const adah_config *a, const adah_config *b) {
-    char *first = adah_config_json(a), *second = adah_config_json(b);
+static void assert_same_config(const adah_settings *a, const adah_settings *b) {
+    char *first = adah_settings_json(a), *second = adah_settings_json(b);
     assert_string_equal(first, second);
     adah_memory_free(first);
     adah_memory_free(second);
@@ -272,7 +272,7 @@ static int opens_changed(const char *file, const adah_model_state *s) {
     int changed = !adah_input_equal(t->text, s->text) || !adah_input_equal(t->image, s->image) ||
                   strcmp(t->vocabulary, s->vocabulary) != 0 ||
                   strcmp(t->id, s->id) != 0;
-    char *a = adah_config_json(&s->config), *b = adah_config_json(&t->config);
+    char *a = adah_settings_json(&s->config), *b = adah_settings_json(&t->config);
     changed |= strcmp(a, b) != 0;
     adah_memory_free(a);
     adah_memory_free(b);
@@ -394,7 +394,7 @@ static void test_metadata(void **state) {
     refuse_rewritten("vocabulary", "{}", ADAH_ERROR_FORMAT, "checksum");
 
     /* A value the configuration refuses. */
-    char *config = adah_config_json(&s.config), *at = strstr(config, "\"n_bits\":16");
+    char *config = adah_settings_json(&s.config), *at = strstr(config, "\"n_bits\":16");
     memcpy(at, "\"n_bits\":12", 11);
     refuse_rewritten("config", config, ADAH_ERROR_ARGUMENT, "n_bits");
     adah_memory_free(config);
@@ -560,7 +560,7 @@ static void test_large_maps_take_no_memory(void **state) {
     adah_model_state s = make_state();
     adah_model *model;
     s.config.n_image_hidden = 4;
-    s.image = (adah_side_input){ADAH_INPUT_MAP, {3, {1, 1 << 14, 1 << 14, 0}}};
+    s.image = (adah_input_shape){ADAH_INPUT_MAP, {3, {1, 1 << 14, 1 << 14, 0}}};
     make_parameters(&s);
     write_state(path, &s);
     const long before = peak_kilobytes();
@@ -623,7 +623,7 @@ static void test_rivals_are_not_shortened(void **state) {
     static const char *const methods[] = {"dcmh", "acmr", "cca"};
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         adah_model_state s = make_state();
-        assert_int_equal(adah_config_method(methods[i], &s.config, NULL), ADAH_OK);
+        assert_int_equal(adah_settings_method(methods[i], &s.config, NULL), ADAH_OK);
         s.config.nested_bits = 8;
         make_parameters(&s);
         refuse_to_shorten(&s, 8, ADAH_ERROR_ARGUMENT, methods[i]);

@@ -34,9 +34,9 @@ static adah_pair_set vectors(void) {
                            .n_labels = 4};
 }
 
-static adah_config config_of(const char *style) {
-    adah_config c;
-    assert_int_equal(adah_config_preset("default", "small", &c, NULL), ADAH_OK);
+static adah_settings config_of(const char *style) {
+    adah_settings c;
+    assert_int_equal(adah_settings_preset("default", "small", &c, NULL), ADAH_OK);
     strcpy(c.weights_style, style);
     return c;
 }
@@ -56,7 +56,7 @@ static void fill(float *x, size_t n) {
 static void test_images(void **state) {
     (void)state;
     adah_pair_set set = vectors();
-    const adah_config config = config_of("torchvision");
+    const adah_settings config = config_of("torchvision");
     const size_t items[] = {4, 1, 4};
     float x[12];
     fill(x, 12);
@@ -74,15 +74,15 @@ static void test_given_features(void **state) {
     static const float value[] = {0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15}; /* two items of 3 tokens of 2 channels */
     static const size_t row[] = {1, 0};
     adah_pair_set set = vectors();
-    const adah_config config = config_of("torchvision");
+    const adah_settings config = config_of("torchvision");
     const size_t items[] = {0, 1};
     float x[20];
-    set.text = (adah_side_input){ADAH_INPUT_TOKENS, ADAH_SHAPE2(3, 2)};
+    set.text = (adah_input_shape){ADAH_INPUT_TOKENS, ADAH_SHAPE2(3, 2)};
     set.text_float = (adah_float_rows){value, row, 2};
     fill(x, 20);
     adah_pair_set_texts(&set, items, 2, 3, x);
     assert_floats(x, (const float[]){20, 24, 28, 22, 26, 30, 0, 4, 8, 2, 6, 10, 0, 0, 0, 0, 0, 0, -99, -99}, 20);
-    set.image = (adah_side_input){ADAH_INPUT_MAP, {3, {2, 3, 1, 0}}};
+    set.image = (adah_input_shape){ADAH_INPUT_MAP, {3, {2, 3, 1, 0}}};
     set.image_float = (adah_float_rows){value, NULL, 0};
     fill(x, 20);
     adah_pair_set_images(&set, &config, items + 1, 1, 2, x);
@@ -101,7 +101,7 @@ static void test_pixels(void **state) {
     set.image = adah_input_pixels(3);
     set.image_rgb = rgb;
     for (int s = 0; s < 2; s++) {
-        const adah_config config = config_of(styles[s]);
+        const adah_settings config = config_of(styles[s]);
         const size_t items[] = {1, 0};
         float x[81], expected[81] = {0};
         adah_backbone_normalise(&config, rgb + 27, 3, expected);
@@ -261,7 +261,7 @@ static void test_encode(void **state) {
     }
     starts[N] = N;
     adah_random_permutation(&r, N, items);
-    adah_config config = config_of("torchvision");
+    adah_settings config = config_of("torchvision");
     config.n_bits = Q;
     config.n_text_hidden = config.n_text_feature = 20;
     const adah_pair_set set = {.n = N,

@@ -24,9 +24,9 @@ static int set_up(void **state) {
     return 0;
 }
 
-static adah_config config_of(float crop, int flip) {
-    adah_config c;
-    assert_int_equal(adah_config_preset("default", "small", &c, NULL), ADAH_OK);
+static adah_settings config_of(float crop, int flip) {
+    adah_settings c;
+    assert_int_equal(adah_settings_preset("default", "small", &c, NULL), ADAH_OK);
     c.augment_crop = crop;
     c.augment_flip = flip;
     return c;
@@ -34,7 +34,7 @@ static adah_config config_of(float crop, int flip) {
 
 static void test_off_is_the_same_picture(void **state) {
     (void)state;
-    const adah_config c = config_of(0, 0);
+    const adah_settings c = config_of(0, 0);
     uint8_t out[N_BYTES];
     adah_random r = adah_random_seeded(2, 2);
     assert_false(adah_augment_wanted(&c));
@@ -45,7 +45,7 @@ static void test_off_is_the_same_picture(void **state) {
 /* Either the picture or its mirror image, both often; mirrored twice it is itself. */
 static void test_flip(void **state) {
     (void)state;
-    const adah_config c = config_of(0, 1);
+    const adah_settings c = config_of(0, 1);
     uint8_t out[N_BYTES], back[N_BYTES];
     int n_mirrored = 0;
     assert_true(adah_augment_wanted(&c));
@@ -68,7 +68,7 @@ static void test_flip(void **state) {
  * values rise by as much less as the window is smaller, and the corners stay inside. */
 static void test_crop(void **state) {
     (void)state;
-    const adah_config c = config_of(0.5f, 0);
+    const adah_settings c = config_of(0.5f, 0);
     uint8_t flat[N_BYTES], slope[N_BYTES], out[N_BYTES];
     memset(flat, 77, sizeof flat);
     for (size_t i = 0; i < SIDE * SIDE; i++) {
@@ -103,7 +103,7 @@ static void test_crop(void **state) {
 /* The same whatever the batch and the number of threads; other in another step. */
 static void test_batches(void **state) {
     (void)state;
-    const adah_config c = config_of(0.4f, 1);
+    const adah_settings c = config_of(0.4f, 1);
     const adah_pair_set set = {
         .n = N, .image = adah_input_pixels(SIDE), .image_rgb = picture};
     const size_t items[N] = {3, 1, 5, 0, 2, 4};

@@ -20,7 +20,7 @@ enum { N_BATCH = 24, N_PAIRS = 96, N_ARRAYS_MAX = 5 };
 
 typedef struct bench {
     tiny_pairs *pairs;
-    adah_config config;
+    adah_settings config;
     adah_parameters parameters;
     adah_network *net;
     adah_batch_loss *loss;
@@ -37,7 +37,7 @@ static void look_at(bench *b, size_t start) {
     adah_graph_clear_gradients(b->net->graph);
 }
 
-static void bench_create(bench *b, void (*configure)(adah_config *c)) {
+static void bench_create(bench *b, void (*configure)(adah_settings *c)) {
     *b = (bench){.pairs = tiny_pairs_create(N_PAIRS, 0, 3), .config = tiny_config()};
     configure(&b->config);
     const adah_network_plan plan = {.mode = ADAH_GRAPH_TRAIN,
@@ -122,8 +122,8 @@ static void check_directions(bench *b) {
     }
 }
 
-static void paper_alone(adah_config *c) { c->mean_over_active = 0; }
-static void all_terms(adah_config *c) {
+static void paper_alone(adah_settings *c) { c->mean_over_active = 0; }
+static void all_terms(adah_settings *c) {
     tiny_config_all_terms(c);
     c->n_bank = 2 * N_BATCH;
     c->classifier_weight = 0;  /* its derivative goes through the logits, which no other term sees */
@@ -133,7 +133,7 @@ static void all_terms(adah_config *c) {
 
 static void test_derivatives(void **state) {
     (void)state;
-    void (*const configure[])(adah_config *) = {paper_alone, all_terms};
+    void (*const configure[])(adah_settings *) = {paper_alone, all_terms};
     for (size_t v = 0; v < 2; v++) {
         bench b;
         bench_create(&b, configure[v]);

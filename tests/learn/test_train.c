@@ -55,7 +55,7 @@ static int start(void **state) {
 
 typedef struct job {
     tiny_pairs *pairs;
-    adah_config config;
+    adah_settings config;
     adah_training training;
 } job;
 
@@ -561,12 +561,12 @@ static void stop_after(job *j, uint64_t k) {
 static void test_foreign_checkpoints(void **state) {
     (void)state;
     job *j = job_create(1);
-    const adah_config config = j->config;
+    const adah_settings config = j->config;
     stop_after(j, 7);
     static const char *const settings[] = {"seed=1",    "margin=0.3", "n_epochs=9",       "rate=0.02",
                                            "n_bits=24", "n_batch=20", "n_text_feature=16"};
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
-        assert_int_equal(adah_config_set(&j->config, settings[i], NULL), ADAH_OK);
+        assert_int_equal(adah_settings_set(&j->config, settings[i], NULL), ADAH_OK);
         refuse(j, ADAH_ERROR_MISMATCH, "other options");
         j->config = config;
     }

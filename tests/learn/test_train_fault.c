@@ -119,8 +119,8 @@ static void check_allocations(const char *what, adah_code (*body)(adah_status *s
 }
 
 static adah_code config_to_json(adah_status *status) {
-    const adah_config config = tiny_config();
-    char *text = adah_config_json(&config);
+    const adah_settings config = tiny_config();
+    char *text = adah_settings_json(&config);
     adah_memory_free(text);
     return text ? ADAH_OK : adah_fail_memory(status, 1);
 }
@@ -128,7 +128,7 @@ static adah_code config_to_json(adah_status *status) {
 static adah_code make_network(adah_backend backend, adah_status *status) {
     adah_parameters p = {0};
     adah_network *net = NULL;
-    const adah_config config = tiny_config();
+    const adah_settings config = tiny_config();
     const adah_network_plan plan = plan_of(backend);
     const adah_code code = adah_network_create(&plan, &config, &p, &net, status);
     if (code != ADAH_OK)
@@ -144,7 +144,7 @@ static adah_code make_reference_network(adah_status *status) { return make_netwo
 static adah_code make_backbone(adah_status *status) {
     adah_parameters p = {0};
     adah_network *net = NULL;
-    const adah_config config = tiny_config();
+    const adah_settings config = tiny_config();
     const adah_network_plan plan = {.n_batch = 1,
                                     .image = adah_input_pixels(16),
                                     .features_only = 1,
@@ -173,7 +173,7 @@ static int cancel(void *user, const adah_progress_event *event) {
 /* One epoch of two steps; its checkpoint may lie at `path`. */
 static adah_code train(const char *checkpoint_path, int resume, adah_status *status) {
     adah_parameters p = {0};
-    adah_config config = tiny_config();
+    adah_settings config = tiny_config();
     config.n_batch = 8;
     config.n_epochs = 1;
     config.n_warmup_epochs = 0;
@@ -198,9 +198,9 @@ static adah_code train(const char *checkpoint_path, int resume, adah_status *sta
 /* One epoch of a rival on the same pairs. */
 static adah_code train_rival(const char *method, adah_status *status) {
     adah_parameters p = {0};
-    adah_config config;
-    assert_int_equal(adah_config_preset("default", "small", &config, NULL), ADAH_OK);
-    assert_int_equal(adah_config_method(method, &config, NULL), ADAH_OK);
+    adah_settings config;
+    assert_int_equal(adah_settings_preset("default", "small", &config, NULL), ADAH_OK);
+    assert_int_equal(adah_settings_method(method, &config, NULL), ADAH_OK);
     config.finetune = 0;
     config.n_batch = config.n_bits = config.n_image_hidden = config.n_text_hidden = 8;
     config.n_epochs = 1;
@@ -211,7 +211,7 @@ static adah_code train_rival(const char *method, adah_status *status) {
                                     .n_validation = 8,
                                     .classify = 1};
     char *history = NULL;
-    const adah_code code = adah_config_is_shallow(&config) ? adah_train_shallow(&training, &p, &history, status)
+    const adah_code code = adah_settings_is_shallow(&config) ? adah_train_shallow(&training, &p, &history, status)
                                                            : adah_train_parameters(&training, &p, &history, status);
     assert_true((code == ADAH_OK) == (history != NULL));
     adah_memory_free(history);

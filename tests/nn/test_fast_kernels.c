@@ -27,7 +27,7 @@ typedef struct build_case {
 /* In the child. 0: built, and no node runs on the reference loops. */
 static int build_backbone(const build_case *c) {
     adah_parameters parameters = {0};
-    adah_config config = {.n_side = (size_t)adah_backbone_find(c->network)->n_side};
+    adah_settings config = {.n_side = (size_t)adah_backbone_find(c->network)->n_side};
     adah_status status = {0};
     adah_graph *g = adah_graph_create(ADAH_BACKEND_ONEDNN, c->mode);
     adah_builder builder = {g, &parameters, &config, 1, &status, 0};

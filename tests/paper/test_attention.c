@@ -342,7 +342,7 @@ static void test_the_halves_add_up(void **state) {
 typedef struct rig {
     adah_graph *graph;
     adah_parameters parameters;
-    adah_config config;
+    adah_settings config;
     adah_status status;
     adah_builder builder;
     adah_node *f;
@@ -562,7 +562,7 @@ static void test_uniform_attends_to_all(void **state) {
 static void test_start(void **state) {
     (void)state;
     enum { C = 6, P = 16, D = 5 };
-    adah_config config = {.attention_init = 0.2f};
+    adah_settings config = {.attention_init = 0.2f};
     adah_parameters p = {0};
     adah_parameter *w = adah_parameters_add(&p, "w", ADAH_SHAPE4(1, C, 1, 1), 4);
     adah_parameter *v = adah_parameters_add(&p, "v", ADAH_SHAPE2(D, D), 4);

@@ -66,9 +66,9 @@ static const network_case cases[] = {
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 
-static adah_config config_of(const network_case *c) {
-    adah_config config;
-    assert_int_equal(adah_config_preset("default", "small", &config, NULL), ADAH_OK);
+static adah_settings config_of(const network_case *c) {
+    adah_settings config;
+    assert_int_equal(adah_settings_preset("default", "small", &config, NULL), ADAH_OK);
     config.n_bits = Q;
     config.n_side = SIDE;
     config.feature_scale = 0.7f;
@@ -137,7 +137,7 @@ static slow *slow_create(const network_case *c, adah_parameters *p, const adah_n
     if (c->image != ADAH_INPUT_VECTOR) {
         adah_shape f = adah_node_shape(net->image.input);
         if (c->image == ADAH_INPUT_PIXELS) {
-            const adah_config config = config_of(c);
+            const adah_settings config = config_of(c);
             adah_network_plan plan = plan_of(c, ADAH_BACKEND_REFERENCE);
             plan.features_only = 1;
             plan.text.kind = ADAH_INPUT_NONE;
@@ -323,7 +323,7 @@ static double slow_sum(slow *s) {
 
 static adah_network *network_of(const network_case *c, adah_backend backend, adah_parameters *parameters) {
     adah_status status = {0};
-    const adah_config config = config_of(c);
+    const adah_settings config = config_of(c);
     const adah_network_plan plan = plan_of(c, backend);
     adah_network *net = NULL;
     if (adah_network_create(&plan, &config, parameters, &net, &status) != ADAH_OK)
@@ -568,7 +568,7 @@ static void test_sides_and_stages_apart(void **state) {
     scatter(&p, 1);
     forward(whole);
     adah_graph_update_statistics(whole->graph, 1); /* what the others infer with */
-    const adah_config config = config_of(c);
+    const adah_settings config = config_of(c);
     const adah_network_plan both = plan_of(c, ADAH_BACKEND_ONEDNN);
     const size_t n_pixels = B * 3 * SIDE * SIDE;
     const float *expected[2] = {adah_node_value(whole->image.code), adah_node_value(whole->text.code)};
@@ -670,7 +670,7 @@ static void test_groups(void **state) {
 
 static void assert_refused(const network_case *c, adah_parameters *p, adah_code code, const char *said) {
     adah_status status = {0};
-    const adah_config config = config_of(c);
+    const adah_settings config = config_of(c);
     adah_network_plan plan = plan_of(c, ADAH_BACKEND_ONEDNN);
     plan.creating = 0;
     adah_network *net = (adah_network *)p;
@@ -706,7 +706,7 @@ static void test_missing_and_misshapen_parameters(void **state) {
     adah_parameters_free(&none);
     /* Hidden codes need a mask. */
     adah_network_plan plan = plan_of(c, ADAH_BACKEND_ONEDNN);
-    adah_config config = config_of(c);
+    adah_settings config = config_of(c);
     config.attention = 0;
     adah_network *net = NULL;
     assert_int_not_equal(adah_network_create(&plan, &config, &p, &net, NULL), ADAH_OK);

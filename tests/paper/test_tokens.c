@@ -21,9 +21,9 @@ static const struct {
 } kinds[N_KINDS] = {
     {ADAH_POOL_ATTENDED, 1, 0}, {ADAH_POOL_ALL, 1, 0}, {ADAH_POOL_ATTENDED, 1, 1}, {ADAH_POOL_ALL, 1, 1}, {ADAH_POOL_ATTENDED, 0, 0}};
 
-static adah_config config_of(int kind) {
-    adah_config c;
-    assert_int_equal(adah_config_preset("default", "none", &c, NULL), ADAH_OK);
+static adah_settings config_of(int kind) {
+    adah_settings c;
+    assert_int_equal(adah_settings_preset("default", "none", &c, NULL), ADAH_OK);
     c.n_bits = Q;
     c.n_image_hidden = 7;
     c.pooling = kinds[kind].pooling;
@@ -34,8 +34,8 @@ static adah_config config_of(int kind) {
     return c;
 }
 
-static adah_network *network_of(int kind, int backend, adah_side_input input, adah_parameters *parameters) {
-    const adah_config config = config_of(kind);
+static adah_network *network_of(int kind, int backend, adah_input_shape input, adah_parameters *parameters) {
+    const adah_settings config = config_of(kind);
     const adah_network_plan plan = {.backend = (adah_backend)backend,
                                     .mode = ADAH_GRAPH_TRAIN,
                                     .n_batch = B,
@@ -99,9 +99,9 @@ static void fill(float *padded, float *alone, adah_random *r) {
 static void check(int kind, int backend) {
     adah_parameters p = {0}, q = {0};
     adah_random r = adah_random_seeded(5, (uint64_t)kind);
-    adah_network *tokens = network_of(kind, backend, (adah_side_input){ADAH_INPUT_TOKENS, ADAH_SHAPE2(N_TOKENS, C)}, &p);
+    adah_network *tokens = network_of(kind, backend, (adah_input_shape){ADAH_INPUT_TOKENS, ADAH_SHAPE2(N_TOKENS, C)}, &p);
     adah_network *map =
-        network_of(kind, backend, (adah_side_input){ADAH_INPUT_MAP, {3, {C, N_PRESENT, 1, 0}}}, &q);
+        network_of(kind, backend, (adah_input_shape){ADAH_INPUT_MAP, {3, {C, N_PRESENT, 1, 0}}}, &q);
     assert_int_equal(adah_parameters_train(&p, ADAH_GROUP_HEAD | ADAH_GROUP_ATTENTION, NULL), ADAH_OK);
     assert_int_equal(adah_parameters_train(&q, ADAH_GROUP_HEAD | ADAH_GROUP_ATTENTION, NULL), ADAH_OK);
     fill(adah_node_value(tokens->image.input), adah_node_value(map->image.input), &r);
@@ -154,7 +154,7 @@ static void test_nothing_but_padding(void **state) {
     (void)state;
     for (int kind = 0; kind < N_KINDS; kind++) {
         adah_parameters p = {0};
-        adah_network *net = network_of(kind, 0, (adah_side_input){ADAH_INPUT_TOKENS, ADAH_SHAPE2(N_TOKENS, C)}, &p);
+        adah_network *net = network_of(kind, 0, (adah_input_shape){ADAH_INPUT_TOKENS, ADAH_SHAPE2(N_TOKENS, C)}, &p);
         assert_int_equal(adah_parameters_train(&p, ADAH_GROUP_HEAD | ADAH_GROUP_ATTENTION, NULL), ADAH_OK);
         memset(adah_node_value(net->image.input), 0, B * C * N_TOKENS * sizeof(float));
         memset(adah_node_value(net->text.input), 0, B * C * N_TOKENS * sizeof(float));

@@ -4,7 +4,7 @@
 #include "base/random.h"
 #include "rivals/acmr.h"
 #include "rivals/dcmh.h"
-#include "rivals/plain_network.h"
+#include "rivals/rival_network.h"
 
 #include <math.h>
 #include <setjmp.h>

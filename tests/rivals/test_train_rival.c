@@ -26,7 +26,7 @@ static const char *const shallow[N_SHALLOW] = {"cca", "cmfh", "scm-orth", "scm-s
 
 typedef struct job {
     tiny_pairs *pairs;
-    adah_config config;
+    adah_settings config;
     adah_training training;
     adah_parameters parameters;
     char *history;
@@ -36,8 +36,8 @@ static job *job_create(const char *method, int is_map) {
     job *j = calloc(1, sizeof *j);
     assert_non_null(j);
     j->pairs = tiny_pairs_create(N_TRAIN + N_VALIDATION, is_map, 1);
-    assert_int_equal(adah_config_preset("default", "small", &j->config, NULL), ADAH_OK);
-    assert_int_equal(adah_config_method(method, &j->config, NULL), ADAH_OK);
+    assert_int_equal(adah_settings_preset("default", "small", &j->config, NULL), ADAH_OK);
+    assert_int_equal(adah_settings_method(method, &j->config, NULL), ADAH_OK);
     j->config.finetune = 0;
     j->config.n_bits = 16;
     j->config.n_image_hidden = 24;
@@ -46,7 +46,7 @@ static job *job_create(const char *method, int is_map) {
     j->config.n_epochs = 20;
     j->config.n_final_epochs = 2;
     j->config.rate = j->config.rate_attention = 0.005f;
-    assert_int_equal(adah_config_check(&j->config, NULL), ADAH_OK);
+    assert_int_equal(adah_settings_check(&j->config, NULL), ADAH_OK);
     j->training = (adah_training){.config = &j->config,
                                   .set = &j->pairs->set,
                                   .items = j->pairs->items,
@@ -65,7 +65,7 @@ static void job_free(job *j) {
 }
 
 static adah_code run(job *j, adah_status *status) {
-    return adah_config_is_shallow(&j->config) ? adah_train_shallow(&j->training, &j->parameters, &j->history, status)
+    return adah_settings_is_shallow(&j->config) ? adah_train_shallow(&j->training, &j->parameters, &j->history, status)
                                               : adah_train_parameters(&j->training, &j->parameters, &j->history, status);
 }
 
@@ -265,7 +265,7 @@ static void test_codes_of_shallow_rivals(void **state) {
             job *j = job_create(m ? "seph-rnd" : "cca", 1);
             const size_t item = 6, n_in = TINY_CHANNELS, n_positions = TINY_POSITIONS, n_present = tokens ? 5 : n_positions;
             if (tokens) {
-                j->pairs->set.image = (adah_side_input){ADAH_INPUT_TOKENS, ADAH_SHAPE2(n_positions, n_in)};
+                j->pairs->set.image = (adah_input_shape){ADAH_INPUT_TOKENS, ADAH_SHAPE2(n_positions, n_in)};
                 for (size_t i = 0; i < N_TRAIN + N_VALIDATION; i += 2)
                     memset(j->pairs->image + (i * n_positions + n_present) * n_in, 0, (n_positions - n_present) * n_in * sizeof(float));
             }

@@ -1,8 +1,8 @@
-/* config.h - every choice of a model and its training, as one plain record; presets; to and from JSON.
+/* settings.h - every choice of a model and its training, as one plain record; presets; to and from JSON.
  *
  * `paper` is the method as published, open values chosen by measurement (docs/method.md); `default` is what measured best. */
-#ifndef ADAH_SETTINGS_CONFIG_H
-#define ADAH_SETTINGS_CONFIG_H
+#ifndef ADAH_SETTINGS_SETTINGS_H
+#define ADAH_SETTINGS_SETTINGS_H
 
 #include "base/status.h"
 
@@ -14,7 +14,7 @@ typedef enum adah_pooling {
     ADAH_POOL_FLATTEN    /* not averaged: VGG's fully connected layers take the whole map */
 } adah_pooling;
 
-typedef struct adah_config {
+typedef struct adah_settings {
     char preset[ADAH_NAME_BYTES];
     char method[ADAH_NAME_BYTES]; /* "adah", or a rival: docs/rivals.md says which of the values below it heeds */
     /* what the model is */
@@ -68,30 +68,30 @@ typedef struct adah_config {
     char language[ADAH_NAME_BYTES];
     int n_words_max, n_documents_min, word_pairs;
     uint64_t seed;
-} adah_config;
+} adah_settings;
 
 /* "default" or "paper", for one of the backbones or "none" (images given as features). */
-adah_code adah_config_preset(const char *preset, const char *backbone, adah_config *config, adah_status *status);
+adah_code adah_settings_preset(const char *preset, const char *backbone, adah_settings *config, adah_status *status);
 /* The values a rival wants, over those of the preset "default"; nothing changes for "adah". */
-adah_code adah_config_method(const char *method, adah_config *config, adah_status *status);
+adah_code adah_settings_method(const char *method, adah_settings *config, adah_status *status);
 /* Is the method another than adah; and does it learn in closed form from frozen features, without epochs? */
-int adah_config_is_rival(const adah_config *config);
-int adah_config_is_shallow(const adah_config *config);
+int adah_settings_is_rival(const adah_settings *config);
+int adah_settings_is_shallow(const adah_settings *config);
 /* Refuses values that make no sense, naming the option, the value and what was expected. */
-adah_code adah_config_check(const adah_config *config, adah_status *status);
+adah_code adah_settings_check(const adah_settings *config, adah_status *status);
 /* Lets the backbone learn. A VGG learns in batches of 64: its activations and gradients take some 70 MB an image. */
-void adah_config_finetune(adah_config *config);
-adah_precision adah_config_precision(const adah_config *config);
-void adah_config_set_precision(adah_config *config, adah_precision precision);
+void adah_settings_finetune(adah_settings *config);
+adah_precision adah_settings_precision(const adah_settings *config);
+void adah_settings_set_precision(adah_settings *config, adah_precision precision);
 /* Final epochs: n_final_epochs, but at most half as many as n_epochs. */
-int adah_config_final(const adah_config *config);
+int adah_settings_final(const adah_settings *config);
 /* Epochs of warm-up: n_warmup_epochs, but at most a third of all; none without attention. */
-int adah_config_warmup(const adah_config *config);
+int adah_settings_warmup(const adah_settings *config);
 /* Sets one value from "name=value"; the message for an unknown name lists the known ones. Ranges are checked by
- * adah_config_check. */
-adah_code adah_config_set(adah_config *config, const char *setting, adah_status *status);
-char *adah_config_json(const adah_config *config); /* adah_memory_free; NULL: memory */
+ * adah_settings_check. */
+adah_code adah_settings_set(adah_settings *config, const char *setting, adah_status *status);
+char *adah_settings_json(const adah_settings *config); /* adah_memory_free; NULL: memory */
 /* Unknown keys and missing ones are errors: a model file names every value it was trained with. */
-adah_code adah_config_parse(const char *json, adah_config *config, adah_status *status);
+adah_code adah_settings_parse(const char *json, adah_settings *config, adah_status *status);
 
 #endif

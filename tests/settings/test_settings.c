@@ -3,7 +3,7 @@
 #include "backbones/backbone.h"
 #include "base/memory.h"
 #include "base/random.h"
-#include "settings/config.h"
+#include "settings/settings.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -18,16 +18,16 @@
 static const char *const backbones[] = {"vgg16", "vgg19", "cnn_f", "squeezenet1_1", "mobilenet_v2", "small"};
 static const char *const presets[] = {"default", "paper"};
 
-static adah_config preset(const char *name, const char *backbone) {
-    adah_config c;
+static adah_settings preset(const char *name, const char *backbone) {
+    adah_settings c;
     adah_status status = {0};
-    if (adah_config_preset(name, backbone, &c, &status) != ADAH_OK)
+    if (adah_settings_preset(name, backbone, &c, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     return c;
 }
 
-static json_t *object_of(const adah_config *c) {
-    char *text = adah_config_json(c);
+static json_t *object_of(const adah_settings *c) {
+    char *text = adah_settings_json(c);
     assert_non_null(text);
     json_t *object = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     assert_non_null(object);
@@ -35,10 +35,10 @@ static json_t *object_of(const adah_config *c) {
     return object;
 }
 
-static adah_code parse_object(const json_t *object, adah_config *c, adah_status *status) {
+static adah_code parse_object(const json_t *object, adah_settings *c, adah_status *status) {
     char *text = json_dumps(object, JSON_COMPACT);
     assert_non_null(text);
-    const adah_code code = adah_config_parse(text, c, status);
+    const adah_code code = adah_settings_parse(text, c, status);
     free(text);
     return code;
 }
@@ -49,8 +49,8 @@ static void assert_says(const adah_status *status, adah_code code, const char *w
         fail_msg("\"%s\" says nothing of \"%s\"", status->message, word);
 }
 
-static void assert_same(const adah_config *a, const adah_config *b) {
-    char *first = adah_config_json(a), *second = adah_config_json(b);
+static void assert_same(const adah_settings *a, const adah_settings *b) {
+    char *first = adah_settings_json(a), *second = adah_settings_json(b);
     assert_string_equal(first, second);
     adah_memory_free(first);
     adah_memory_free(second);
@@ -62,9 +62,9 @@ static void test_presets(void **state) {
     (void)state;
     for (size_t p = 0; p < 2; p++)
         for (size_t b = 0; b < 4; b++) {
-            const adah_config c = preset(presets[p], backbones[b]);
+            const adah_settings c = preset(presets[p], backbones[b]);
             adah_status status = {0};
-            if (adah_config_check(&c, &status) != ADAH_OK)
+            if (adah_settings_check(&c, &status) != ADAH_OK)
                 fail_msg("%s %s: %s", presets[p], backbones[b], status.message);
             assert_string_equal(c.preset, presets[p]);
             assert_string_equal(c.backbone, backbones[b]);
@@ -79,9 +79,9 @@ static void test_presets(void **state) {
 /* What was chosen on frozen features is not for a backbone that learns. */
 static void test_finetuning(void **state) {
     (void)state;
-    adah_config c = preset("default", "mobilenet_v2");
+    adah_settings c = preset("default", "mobilenet_v2");
     assert_true(!c.attention && c.word_pairs && c.weight_decay > 0 && c.dropout > 0);
-    adah_config_finetune(&c);
+    adah_settings_finetune(&c);
     assert_true(c.finetune && c.attention && !c.word_pairs && c.weight_decay == 0 && c.dropout == 0);
     c = preset("paper", "vgg16");
     assert_true(c.finetune && c.attention && !c.word_pairs && c.weight_decay == 0 && c.dropout > 0);
@@ -92,7 +92,7 @@ static void test_finetuning(void **state) {
 static void test_paper(void **state) {
     (void)state;
     for (size_t b = 0; b < 4; b++) {
-        const adah_config c = preset("paper", backbones[b]);
+        const adah_settings c = preset("paper", backbones[b]);
         assert_true(c.adversarial_weight == 1);
         assert_true(c.classifier_weight == 0 && c.quantisation_weight == 0 && c.attention_retrieval_weight == 0);
         if (!strncmp(backbones[b], "vgg", 3)) {
@@ -105,18 +105,18 @@ static void test_paper(void **state) {
 
 static void test_unknown_presets(void **state) {
     (void)state;
-    adah_config c = preset("paper", "small");
-    const adah_config before = c;
+    adah_settings c = preset("paper", "small");
+    const adah_settings before = c;
     adah_status status = {0};
-    assert_int_equal(adah_config_preset("best", "small", &c, &status), ADAH_ERROR_ARGUMENT);
+    assert_int_equal(adah_settings_preset("best", "small", &c, &status), ADAH_ERROR_ARGUMENT);
     assert_says(&status, ADAH_ERROR_ARGUMENT, "\"best\"");
     assert_says(&status, ADAH_ERROR_ARGUMENT, "paper");
-    assert_int_equal(adah_config_preset("paper", "resnet50", &c, &status), ADAH_ERROR_ARGUMENT);
+    assert_int_equal(adah_settings_preset("paper", "resnet50", &c, &status), ADAH_ERROR_ARGUMENT);
     assert_says(&status, ADAH_ERROR_ARGUMENT, "resnet50");
     for (size_t b = 0; b < 4; b++)
         assert_says(&status, ADAH_ERROR_ARGUMENT, backbones[b]);
-    assert_int_equal(adah_config_preset("", "small", &c, NULL), ADAH_ERROR_ARGUMENT);
-    assert_int_equal(adah_config_preset("paper", "", &c, NULL), ADAH_ERROR_ARGUMENT);
+    assert_int_equal(adah_settings_preset("", "small", &c, NULL), ADAH_ERROR_ARGUMENT);
+    assert_int_equal(adah_settings_preset("paper", "", &c, NULL), ADAH_ERROR_ARGUMENT);
     assert_same(&c, &before);
 }
 
@@ -128,27 +128,27 @@ enum { N_RIVALS = sizeof rivals / sizeof *rivals, N_DEEP = 2 };
 static void test_methods(void **state) {
     (void)state;
     for (size_t b = 0; b < sizeof backbones / sizeof *backbones; b++) {
-        const adah_config plain = preset("default", backbones[b]);
-        adah_config c = plain;
-        assert_int_equal(adah_config_method("adah", &c, NULL), ADAH_OK);
+        const adah_settings plain = preset("default", backbones[b]);
+        adah_settings c = plain;
+        assert_int_equal(adah_settings_method("adah", &c, NULL), ADAH_OK);
         assert_same(&c, &plain);
-        assert_false(adah_config_is_rival(&c) || adah_config_is_shallow(&c));
+        assert_false(adah_settings_is_rival(&c) || adah_settings_is_shallow(&c));
         for (size_t m = 0; m < N_RIVALS; m++) {
             adah_status status = {0};
             c = plain;
-            assert_int_equal(adah_config_method(rivals[m], &c, NULL), ADAH_OK);
+            assert_int_equal(adah_settings_method(rivals[m], &c, NULL), ADAH_OK);
             assert_string_equal(c.method, rivals[m]);
-            assert_true(adah_config_is_rival(&c));
-            assert_int_equal(adah_config_is_shallow(&c), m >= N_DEEP);
+            assert_true(adah_settings_is_rival(&c));
+            assert_int_equal(adah_settings_is_shallow(&c), m >= N_DEEP);
             assert_int_equal(c.attention, 0);
             assert_int_equal(c.adversary, !strcmp(rivals[m], "acmr"));
             assert_true(m < N_DEEP || c.finetune == 0);
-            assert_int_equal(adah_config_warmup(&c), 0);
-            if (adah_config_check(&c, &status) != ADAH_OK)
+            assert_int_equal(adah_settings_warmup(&c), 0);
+            if (adah_settings_check(&c, &status) != ADAH_OK)
                 fail_msg("%s %s: %s", rivals[m], backbones[b], status.message);
-            char *text = adah_config_json(&c);
-            adah_config back;
-            assert_int_equal(adah_config_parse(text, &back, NULL), ADAH_OK);
+            char *text = adah_settings_json(&c);
+            adah_settings back;
+            assert_int_equal(adah_settings_parse(text, &back, NULL), ADAH_OK);
             assert_same(&c, &back);
             adah_memory_free(text);
         }
@@ -159,31 +159,31 @@ static void test_refused_methods(void **state) {
     (void)state;
     const char *const unknown[] = {"", "scm", "adah|dcmh", "ADAH", "cca "};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
-        adah_config c = preset("default", "small");
-        const adah_config before = c;
+        adah_settings c = preset("default", "small");
+        const adah_settings before = c;
         adah_status status;
-        assert_int_equal(adah_config_method(unknown[i], &c, &status), ADAH_ERROR_ARGUMENT);
+        assert_int_equal(adah_settings_method(unknown[i], &c, &status), ADAH_ERROR_ARGUMENT);
         assert_says(&status, ADAH_ERROR_ARGUMENT, "seph-rnd");
         assert_same(&c, &before);
     }
-    adah_config c = preset("paper", "small");
+    adah_settings c = preset("paper", "small");
     adah_status status;
-    assert_int_equal(adah_config_method("cca", &c, &status), ADAH_ERROR_ARGUMENT);
+    assert_int_equal(adah_settings_method("cca", &c, &status), ADAH_ERROR_ARGUMENT);
     assert_says(&status, ADAH_ERROR_ARGUMENT, "paper");
-    assert_int_equal(adah_config_method("adah", &c, NULL), ADAH_OK);
+    assert_int_equal(adah_settings_method("adah", &c, NULL), ADAH_OK);
 }
 
 /* What a rival has not cannot be switched on. */
 static void test_settings_of_rivals(void **state) {
     (void)state;
     for (size_t m = 0; m < N_RIVALS; m++) {
-        adah_config c = preset("default", "squeezenet1_1");
+        adah_settings c = preset("default", "squeezenet1_1");
         adah_status status;
-        assert_int_equal(adah_config_method(rivals[m], &c, NULL), ADAH_OK);
-        assert_int_equal(adah_config_set(&c, "attention_threshold=0.5", &status), ADAH_ERROR_ARGUMENT);
+        assert_int_equal(adah_settings_method(rivals[m], &c, NULL), ADAH_OK);
+        assert_int_equal(adah_settings_set(&c, "attention_threshold=0.5", &status), ADAH_ERROR_ARGUMENT);
         assert_says(&status, ADAH_ERROR_ARGUMENT, rivals[m]);
-        assert_int_equal(adah_config_set(&c, "attention=1", &status), ADAH_ERROR_ARGUMENT);
-        assert_int_equal(adah_config_set(&c, "margin=0.5", &status), ADAH_OK);
+        assert_int_equal(adah_settings_set(&c, "attention=1", &status), ADAH_ERROR_ARGUMENT);
+        assert_int_equal(adah_settings_set(&c, "margin=0.5", &status), ADAH_OK);
         const struct {
             int attention, adversary, finetune;
             adah_pooling pooling;
@@ -199,7 +199,7 @@ static void test_settings_of_rivals(void **state) {
             c.adversary = changes[i].adversary;
             c.finetune = changes[i].finetune;
             c.pooling = changes[i].pooling;
-            assert_int_equal(adah_config_check(&c, &status), changes[i].says ? ADAH_ERROR_ARGUMENT : ADAH_OK);
+            assert_int_equal(adah_settings_check(&c, &status), changes[i].says ? ADAH_ERROR_ARGUMENT : ADAH_OK);
             if (changes[i].says)
                 assert_says(&status, ADAH_ERROR_ARGUMENT, changes[i].says);
         }
@@ -212,10 +212,10 @@ static void test_round_trip_of_presets(void **state) {
     (void)state;
     for (size_t p = 0; p < 2; p++)
         for (size_t b = 0; b < 4; b++) {
-            const adah_config c = preset(presets[p], backbones[b]);
-            char *text = adah_config_json(&c);
-            adah_config back;
-            assert_int_equal(adah_config_parse(text, &back, NULL), ADAH_OK);
+            const adah_settings c = preset(presets[p], backbones[b]);
+            char *text = adah_settings_json(&c);
+            adah_settings back;
+            assert_int_equal(adah_settings_parse(text, &back, NULL), ADAH_OK);
             assert_same(&c, &back);
             adah_memory_free(text);
         }
@@ -231,15 +231,15 @@ static void test_round_trip_of_numbers(void **state) {
     (void)state;
     adah_random r = adah_random_seeded(1, 1);
     for (int i = 0; i < 2000; i++) {
-        adah_config c = preset("default", "small"), back;
+        adah_settings c = preset("default", "small"), back;
         c.rate = ldexpf(1 + adah_random_uniform(&r), -(int)adah_random_below(&r, 149));
         c.rate_backbone = adah_random_uniform(&r);
         c.margin = nextafterf((float)adah_random_below(&r, 10) / 10, (float)adah_random_below(&r, 2));
         c.feature_scale = 1e6f * adah_random_uniform(&r);
         c.weight_decay = (float)adah_random_below(&r, 11);
         c.seed = adah_random_next(&r) >> adah_random_below(&r, 64);
-        char *text = adah_config_json(&c);
-        assert_int_equal(adah_config_parse(text, &back, NULL), ADAH_OK);
+        char *text = adah_settings_json(&c);
+        assert_int_equal(adah_settings_parse(text, &back, NULL), ADAH_OK);
         adah_memory_free(text);
         assert_same_bits(c.rate, back.rate);
         assert_same_bits(c.rate_backbone, back.rate_backbone);
@@ -253,11 +253,11 @@ static void test_round_trip_of_numbers(void **state) {
 /* A person reads the file: 0.1, not 0.100000001. */
 static void test_numbers_are_short(void **state) {
     (void)state;
-    adah_config c = preset("default", "small");
+    adah_settings c = preset("default", "small");
     c.rate = 0.1f;
     c.margin = 0.3f;
     c.rate_backbone = 1e-4f;
-    char *text = adah_config_json(&c);
+    char *text = adah_settings_json(&c);
     assert_non_null(strstr(text, "\"rate\":0.1,"));
     assert_non_null(strstr(text, "\"margin\":0.3"));
     assert_non_null(strstr(text, "\"rate_backbone\":0.0001"));
@@ -266,18 +266,18 @@ static void test_numbers_are_short(void **state) {
 
 static void test_missing_and_unknown_keys(void **state) {
     (void)state;
-    const adah_config c = preset("default", "vgg16");
+    const adah_settings c = preset("default", "vgg16");
     json_t *object = object_of(&c), *value;
     const char *key;
-    adah_config out = preset("paper", "small");
-    const adah_config before = out;
+    adah_settings out = preset("paper", "small");
+    const adah_settings before = out;
     assert_true(json_object_size(object) > 30);
     json_object_foreach(object, key, value) {
         adah_status status = {0};
         json_t *without = json_copy(object), *renamed;
         json_object_del(without, key);
         if (!strcmp(key, "precision")) { /* of files older than it */
-            adah_config old;
+            adah_settings old;
             assert_int_equal(parse_object(without, &old, &status), ADAH_OK);
             assert_string_equal(old.precision, "float32");
         } else {
@@ -300,10 +300,10 @@ static void test_missing_and_unknown_keys(void **state) {
 
 static void test_wrong_types(void **state) {
     (void)state;
-    const adah_config c = preset("default", "small");
+    const adah_settings c = preset("default", "small");
     json_t *object = object_of(&c), *value;
     const char *key;
-    adah_config out;
+    adah_settings out;
     json_object_foreach(object, key, value) {
         json_t *const wrong[] = {
             json_null(),     json_true(),     json_array(),
@@ -335,17 +335,17 @@ static void test_not_json(void **state) {
     static const char *const texts[] = {
         "", "{", "[]", "5", "null", "{\"n_bits\":", "\"a\"", "{} trailing", "\xff\xfe", "{}{}", "nonsense"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        adah_config c;
+        adah_settings c;
         adah_status status = {0};
-        assert_int_equal(adah_config_parse(texts[i], &c, &status), ADAH_ERROR_FORMAT);
+        assert_int_equal(adah_settings_parse(texts[i], &c, &status), ADAH_ERROR_FORMAT);
         assert_int_equal(status.code, ADAH_ERROR_FORMAT);
     }
     /* A key twice. */
-    const adah_config c = preset("default", "small");
-    char *text = adah_config_json(&c), twice[8192];
-    adah_config out;
+    const adah_settings c = preset("default", "small");
+    char *text = adah_settings_json(&c), twice[8192];
+    adah_settings out;
     snprintf(twice, sizeof twice, "{\"n_bits\":32,%s", text + 1);
-    assert_int_equal(adah_config_parse(twice, &out, NULL), ADAH_ERROR_FORMAT);
+    assert_int_equal(adah_settings_parse(twice, &out, NULL), ADAH_ERROR_FORMAT);
     adah_memory_free(text);
 }
 
@@ -354,7 +354,7 @@ static void test_not_json(void **state) {
 /* Far beyond any range, in JSON and by hand; integers that would wrap into a good value. */
 static void test_ranges(void **state) {
     (void)state;
-    const adah_config c = preset("default", "small");
+    const adah_settings c = preset("default", "small");
     json_t *object = object_of(&c), *value;
     const char *key;
     json_object_foreach(object, key, value) {
@@ -367,7 +367,7 @@ static void test_ranges(void **state) {
             json_is_real(value) ? json_real(-1e-30) : json_integer(json_integer_value(value) - (1LL << 32)),
         };
         for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
-            adah_config out;
+            adah_settings out;
             adah_status status = {0};
             json_t *changed = json_copy(object);
             json_object_set_new(changed, key, far[i]);
@@ -381,15 +381,15 @@ static void test_ranges(void **state) {
     json_decref(object);
 }
 
-static void refuse(const adah_config *c, const char *word) {
+static void refuse(const adah_settings *c, const char *word) {
     adah_status status = {0};
-    assert_int_equal(adah_config_check(c, &status), ADAH_ERROR_ARGUMENT);
+    assert_int_equal(adah_settings_check(c, &status), ADAH_ERROR_ARGUMENT);
     assert_says(&status, ADAH_ERROR_ARGUMENT, word);
 }
 
-static void accept(const adah_config *c) {
+static void accept(const adah_settings *c) {
     adah_status status = {0};
-    if (adah_config_check(c, &status) != ADAH_OK)
+    if (adah_settings_check(c, &status) != ADAH_OK)
         fail_msg("%s", status.message);
 }
 
@@ -398,9 +398,9 @@ static void test_finetune(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof backbones / sizeof *backbones; i++) {
         const int has_fc = adah_backbone_find(backbones[i])->has_fc;
-        adah_config c = preset("default", backbones[i]);
+        adah_settings c = preset("default", backbones[i]);
         const int n_batch = c.n_batch;
-        adah_config_finetune(&c);
+        adah_settings_finetune(&c);
         assert_int_equal(c.finetune, 1);
         assert_int_equal(c.n_batch, has_fc ? 64 : n_batch);
         assert_int_equal(preset("paper", backbones[i]).n_batch, has_fc ? 64 : n_batch);
@@ -409,8 +409,8 @@ static void test_finetune(void **state) {
 
 static void test_what_makes_no_sense(void **state) {
     (void)state;
-    const adah_config good = preset("default", "small");
-    adah_config c = good;
+    const adah_settings good = preset("default", "small");
+    adah_settings c = good;
     for (c.n_bits = 8; c.n_bits <= 1024; c.n_bits++)
         if (c.n_bits % 8)
             refuse(&c, "n_bits");
@@ -467,8 +467,8 @@ static void test_what_makes_no_sense(void **state) {
 /* Every value but preset and method set to itself by name changes nothing; set on another preset, the two become equal. */
 static void test_every_name_can_be_set(void **state) {
     (void)state;
-    const adah_config c = preset("paper", "vgg19");
-    adah_config other = preset("default", "small");
+    const adah_settings c = preset("paper", "vgg19");
+    adah_settings other = preset("default", "small");
     json_t *object = object_of(&c), *value;
     const char *key;
     json_object_foreach(object, key, value) {
@@ -481,10 +481,10 @@ static void test_every_name_can_be_set(void **state) {
             snprintf(setting, sizeof setting, "%s=%lld", key, (long long)json_integer_value(value));
         else
             snprintf(setting, sizeof setting, "%s=%.9g", key, json_real_value(value));
-        adah_config same = c;
-        assert_int_equal(adah_config_set(&same, setting, NULL), ADAH_OK);
+        adah_settings same = c;
+        assert_int_equal(adah_settings_set(&same, setting, NULL), ADAH_OK);
         assert_same(&same, &c);
-        assert_int_equal(adah_config_set(&other, setting, NULL), ADAH_OK);
+        assert_int_equal(adah_settings_set(&other, setting, NULL), ADAH_OK);
     }
     strcpy(other.preset, c.preset);
     assert_same(&other, &c);
@@ -526,12 +526,12 @@ static void test_refused_settings(void **state) {
         {"language=a name that is longer than any name of a language", "short"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        adah_config c = preset("default", "small");
-        const adah_config before = c;
+        adah_settings c = preset("default", "small");
+        const adah_settings before = c;
         adah_status status = {0};
-        adah_code code = adah_config_set(&c, bad[i].setting, &status);
+        adah_code code = adah_settings_set(&c, bad[i].setting, &status);
         if (code == ADAH_OK) /* ranges are the check's */
-            code = adah_config_check(&c, &status);
+            code = adah_settings_check(&c, &status);
         else
             assert_same(&c, &before);
         if (code != ADAH_ERROR_ARGUMENT)
@@ -543,11 +543,11 @@ static void test_refused_settings(void **state) {
 /* Whoever mistypes a name is told all there are. */
 static void test_unknown_name_lists_all(void **state) {
     (void)state;
-    adah_config c = preset("default", "small");
+    adah_settings c = preset("default", "small");
     json_t *object = object_of(&c), *value;
     const char *key;
     adah_status status = {0};
-    assert_int_equal(adah_config_set(&c, "marign=0.3", &status), ADAH_ERROR_ARGUMENT);
+    assert_int_equal(adah_settings_set(&c, "marign=0.3", &status), ADAH_ERROR_ARGUMENT);
     json_object_foreach(object, key, value) assert_says(&status, ADAH_ERROR_ARGUMENT, key);
     json_decref(object);
 }
@@ -556,10 +556,10 @@ static void test_seeds(void **state) {
     (void)state;
     static const uint64_t seeds[] = {0, 1, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX};
     for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
-        adah_config c = preset("default", "small");
+        adah_settings c = preset("default", "small");
         char setting[64];
         snprintf(setting, sizeof setting, "seed=%llu", (unsigned long long)seeds[i]);
-        assert_int_equal(adah_config_set(&c, setting, NULL), ADAH_OK);
+        assert_int_equal(adah_settings_set(&c, setting, NULL), ADAH_OK);
         if (c.seed != seeds[i])
             fail_msg("%s became %llu", setting, (unsigned long long)c.seed);
     }

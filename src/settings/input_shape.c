@@ -1,5 +1,5 @@
-/* side_input.c - kinds of input by name. */
-#include "settings/side_input.h"
+/* input_shape.c - kinds of input by name. */
+#include "settings/input_shape.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,15 +14,15 @@ static const struct {
              [ADAH_INPUT_VECTOR] = {"vector", 1}, [ADAH_INPUT_WORDS] = {"words", 1}};
 enum { N_KINDS = sizeof kinds / sizeof *kinds };
 
-adah_side_input adah_input_pixels(size_t n_side) {
-    return (adah_side_input){ADAH_INPUT_PIXELS, {3, {3, n_side, n_side, 0}}};
+adah_input_shape adah_input_pixels(size_t n_side) {
+    return (adah_input_shape){ADAH_INPUT_PIXELS, {3, {3, n_side, n_side, 0}}};
 }
 
-adah_side_input adah_input_words(size_t n_words) {
-    return (adah_side_input){ADAH_INPUT_WORDS, ADAH_SHAPE1(n_words)};
+adah_input_shape adah_input_words(size_t n_words) {
+    return (adah_input_shape){ADAH_INPUT_WORDS, ADAH_SHAPE1(n_words)};
 }
 
-int adah_input_fits(adah_side_input input) {
+int adah_input_fits(adah_input_shape input) {
     size_t n = 1;
     for (int i = 0; i < input.item.n_dims; i++) {
         if (input.item.dim[i] < 1 || input.item.dim[i] > SIZE_LARGEST || n > ITEM_LARGEST / input.item.dim[i])
@@ -32,11 +32,11 @@ int adah_input_fits(adah_side_input input) {
     return 1;
 }
 
-int adah_input_equal(adah_side_input a, adah_side_input b) {
+int adah_input_equal(adah_input_shape a, adah_input_shape b) {
     return a.kind == b.kind && adah_shape_equal(a.item, b.item);
 }
 
-const char *adah_input_text(adah_side_input input, char text[ADAH_INPUT_TEXT_BYTES]) {
+const char *adah_input_text(adah_input_shape input, char text[ADAH_INPUT_TEXT_BYTES]) {
     if (input.kind == ADAH_INPUT_NONE)
         return strcpy(text, "nothing");
     int n = snprintf(text, ADAH_INPUT_TEXT_BYTES, "%s", kinds[input.kind].name);
@@ -46,7 +46,7 @@ const char *adah_input_text(adah_side_input input, char text[ADAH_INPUT_TEXT_BYT
     return text;
 }
 
-int adah_input_parse(const char *text, adah_side_input *input) {
+int adah_input_parse(const char *text, adah_input_shape *input) {
     const size_t n_name = strcspn(text, " ");
     int kind = N_KINDS - 1;
     while (kind > 0 && (strlen(kinds[kind].name) != n_name || strncmp(kinds[kind].name, text, n_name)))
@@ -62,8 +62,8 @@ int adah_input_parse(const char *text, adah_side_input *input) {
         item.dim[i] = strtoull(p + 1, &end, 10);
         p = end;
     }
-    const adah_side_input found =
-        kind == ADAH_INPUT_PIXELS ? adah_input_pixels(item.dim[0]) : (adah_side_input){(adah_input_kind)kind, item};
+    const adah_input_shape found =
+        kind == ADAH_INPUT_PIXELS ? adah_input_pixels(item.dim[0]) : (adah_input_shape){(adah_input_kind)kind, item};
     if (*p || !adah_input_fits(found))
         return 0;
     *input = found;

@@ -1,5 +1,5 @@
 /* (unit) Kinds of input by name: every name read back, everything else refused. */
-#include "settings/side_input.h"
+#include "settings/input_shape.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 static void test_names_and_back(void **state) {
     (void)state;
     static const struct {
-        adah_side_input input;
+        adah_input_shape input;
         const char *text;
     } known[] = {
         {{ADAH_INPUT_PIXELS, {3, {3, 64, 64, 0}}}, "pixels 64"},
@@ -22,7 +22,7 @@ static void test_names_and_back(void **state) {
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         char text[ADAH_INPUT_TEXT_BYTES];
-        adah_side_input back;
+        adah_input_shape back;
         assert_string_equal(adah_input_text(known[i].input, text), known[i].text);
         assert_true(adah_input_parse(text, &back));
         assert_true(adah_input_equal(back, known[i].input));
@@ -39,7 +39,7 @@ static void test_what_is_refused(void **state) {
                                       "map 1 2",   "tokens 3",  "pixel 64",    "Vector 1",   "words +1",  "words 16777217",
                                       "vector 99999999999999999999", "map 65536 16777216 16777216", "tokens 32769 32768", "pixels 32768",           "tokens 3 4 5"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        adah_side_input input = {ADAH_INPUT_MAP, ADAH_SHAPE1(7)};
+        adah_input_shape input = {ADAH_INPUT_MAP, ADAH_SHAPE1(7)};
         if (adah_input_parse(bad[i], &input))
             fail_msg("\"%s\" was taken", bad[i]);
         assert_true(input.kind == ADAH_INPUT_MAP && input.item.dim[0] == 7); /* untouched */

@@ -1,5 +1,5 @@
-/* config.c - one table names every field of adah_config with its type and range; presets, checks and JSON follow from it. */
-#include "settings/config.h"
+/* settings.c - one table names every field of adah_settings with its type and range; presets, checks and JSON follow from it. */
+#include "settings/settings.h"
 #include "backbones/backbone.h"
 #include "base/memory.h"
 
@@ -21,9 +21,9 @@ typedef struct field {
     const char *choices;  /* texts: "a|b|c"; NULL: anything */
 } field;
 
-#define INT(name, low, high) {#name, FIELD_INT, offsetof(adah_config, name), low, high, NULL}
-#define FLOAT(name, low, high) {#name, FIELD_FLOAT, offsetof(adah_config, name), low, high, NULL}
-#define TEXT(name, choices) {#name, FIELD_TEXT, offsetof(adah_config, name), 0, 0, choices}
+#define INT(name, low, high) {#name, FIELD_INT, offsetof(adah_settings, name), low, high, NULL}
+#define FLOAT(name, low, high) {#name, FIELD_FLOAT, offsetof(adah_settings, name), low, high, NULL}
+#define TEXT(name, choices) {#name, FIELD_TEXT, offsetof(adah_settings, name), 0, 0, choices}
 
 #define SHALLOW_METHODS "cca|cmfh|scm-orth|scm-seq|stmh|seph-km|seph-rnd"
 #define METHODS "adah|dcmh|acmr|" SHALLOW_METHODS
@@ -43,7 +43,7 @@ static const field fields[] = {
     INT(finetune, 0, 1),
     INT(attention, 0, 1),
     INT(adversary, 0, 1),
-    {"pooling", FIELD_POOLING, offsetof(adah_config, pooling), 0, 0, "attended|all|flatten"},
+    {"pooling", FIELD_POOLING, offsetof(adah_settings, pooling), 0, 0, "attended|all|flatten"},
     FLOAT(attention_threshold, 0.001, 1000),
     TEXT(attention_mask, "threshold|soft|random"),
     TEXT(attention_start, "random|energy"),
@@ -88,7 +88,7 @@ static const field fields[] = {
     INT(n_words_max, 1, 1000000),
     INT(n_documents_min, 1, 1000000),
     INT(word_pairs, 0, 1),
-    {"seed", FIELD_U64, offsetof(adah_config, seed), 0, 0, NULL},
+    {"seed", FIELD_U64, offsetof(adah_settings, seed), 0, 0, NULL},
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields };
 
@@ -103,12 +103,12 @@ static int is_choice(const char *choices, const char *value) {
     return 0;
 }
 
-int adah_config_is_rival(const adah_config *config) { return strcmp(config->method, "adah") != 0; }
+int adah_settings_is_rival(const adah_settings *config) { return strcmp(config->method, "adah") != 0; }
 
-int adah_config_is_shallow(const adah_config *config) { return is_choice(SHALLOW_METHODS, config->method); }
+int adah_settings_is_shallow(const adah_settings *config) { return is_choice(SHALLOW_METHODS, config->method); }
 
 /* A rival has no masks, and a shallow one no gradient to give a backbone. */
-static adah_code check_rival(const adah_config *config, adah_status *status) {
+static adah_code check_rival(const adah_settings *config, adah_status *status) {
     if (strcmp(config->preset, "default"))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "preset \"%s\" is for the method adah, not for %s", config->preset,
                          config->method);
@@ -119,13 +119,13 @@ static adah_code check_rival(const adah_config *config, adah_status *status) {
     if (config->pooling != ADAH_POOL_ALL)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "pooling is not \"all\": the method %s averages a map over all its "
                          "positions", config->method);
-    if (config->finetune && adah_config_is_shallow(config))
+    if (config->finetune && adah_settings_is_shallow(config))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "finetune is 1, but the method %s learns from frozen features",
                          config->method);
     return ADAH_OK;
 }
 
-adah_code adah_config_check(const adah_config *config, adah_status *status) {
+adah_code adah_settings_check(const adah_settings *config, adah_status *status) {
     for (int i = 0; i < N_FIELDS; i++) {
         const field *f = &fields[i];
         const char *at = (const char *)config + f->offset;
@@ -159,13 +159,13 @@ adah_code adah_config_check(const adah_config *config, adah_status *status) {
     if (!config->finetune && (config->augment_crop > 0 || config->augment_flip))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "augment_crop and augment_flip need a backbone that learns "
                          "(finetune): a frozen one's feature maps are computed once");
-    return adah_config_is_rival(config) ? check_rival(config, status) : ADAH_OK;
+    return adah_settings_is_rival(config) ? check_rival(config, status) : ADAH_OK;
 }
 
-void adah_config_finetune(adah_config *config) {
+void adah_settings_finetune(adah_settings *config) {
     const adah_backbone *backbone = adah_backbone_find(config->backbone);
     config->finetune = 1;
-    if (!strcmp(config->preset, "default") && !adah_config_is_rival(config)) { /* chosen on frozen features alone */
+    if (!strcmp(config->preset, "default") && !adah_settings_is_rival(config)) { /* chosen on frozen features alone */
         config->attention = 1;
         config->weight_decay = config->dropout = 0;
         config->word_pairs = 0;
@@ -174,32 +174,32 @@ void adah_config_finetune(adah_config *config) {
         config->n_batch = 64;
 }
 
-adah_precision adah_config_precision(const adah_config *config) {
+adah_precision adah_settings_precision(const adah_settings *config) {
     return strcmp(config->precision, "bfloat16") ? ADAH_FLOAT32 : ADAH_BFLOAT16;
 }
 
-void adah_config_set_precision(adah_config *config, adah_precision precision) {
+void adah_settings_set_precision(adah_settings *config, adah_precision precision) {
     strcpy(config->precision, precision == ADAH_BFLOAT16 ? "bfloat16" : "float32");
 }
 
-int adah_config_final(const adah_config *config) {
+int adah_settings_final(const adah_settings *config) {
     const int half = (config->n_epochs + 1) / 2;
     return config->n_final_epochs < half ? config->n_final_epochs : half;
 }
 
-int adah_config_warmup(const adah_config *config) {
+int adah_settings_warmup(const adah_settings *config) {
     const int third = config->n_epochs / 3;
     if (!config->attention)
         return 0;
     return config->n_warmup_epochs < third ? config->n_warmup_epochs : third;
 }
 
-adah_code adah_config_preset(const char *preset, const char *backbone_name, adah_config *config, adah_status *status) {
+adah_code adah_settings_preset(const char *preset, const char *backbone_name, adah_settings *config, adah_status *status) {
     const adah_backbone *backbone = adah_backbone_find(backbone_name);
     if (!backbone)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown backbone \"%s\", expected one of %s", backbone_name,
                          adah_backbone_names());
-    adah_config c = {
+    adah_settings c = {
         .preset = "default",
         .method = "adah",
         .n_bits = 32,
@@ -273,7 +273,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
             c.pooling = ADAH_POOL_FLATTEN;
             c.n_image_hidden = 4096;
             c.dropout = 0.5f;
-            adah_config_finetune(&c);
+            adah_settings_finetune(&c);
         }
     } else if (strcmp(preset, "default")) {
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown preset \"%s\", expected \"default\" or \"paper\"", preset);
@@ -283,7 +283,7 @@ adah_code adah_config_preset(const char *preset, const char *backbone_name, adah
 }
 
 /* Open values by measurement: docs/rivals.md. */
-static void set_dcmh(adah_config *c) {
+static void set_dcmh(adah_settings *c) {
     c->n_image_hidden = 4096;
     c->n_text_hidden = 4096;
     c->classifier_weight = 0;
@@ -291,7 +291,7 @@ static void set_dcmh(adah_config *c) {
     c->rate = 3e-4f;
 }
 
-static void set_acmr(adah_config *c) {
+static void set_acmr(adah_settings *c) {
     c->adversary = 1;
     c->n_image_hidden = 2000;
     c->n_text_hidden = 500;
@@ -299,19 +299,19 @@ static void set_acmr(adah_config *c) {
     c->adversarial_weight = 0.1f;
 }
 
-adah_code adah_config_method(const char *method, adah_config *config, adah_status *status) {
+adah_code adah_settings_method(const char *method, adah_settings *config, adah_status *status) {
     if (!is_choice(METHODS, method))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown method \"%s\", expected one of %s", method, METHODS);
-    adah_config c = *config;
+    adah_settings c = *config;
     strcpy(c.method, method);
-    if (adah_config_is_rival(&c)) {
+    if (adah_settings_is_rival(&c)) {
         c.attention = c.adversary = 0;
         c.pooling = ADAH_POOL_ALL;
         c.contrastive_weight = c.weight_decay = c.dropout = 0;
         c.rate = 1e-3f;
         c.n_epochs = 30;
         c.n_final_epochs = 15;
-        c.finetune &= !adah_config_is_shallow(&c);
+        c.finetune &= !adah_settings_is_shallow(&c);
         if (!strcmp(method, "dcmh"))
             set_dcmh(&c);
         if (!strcmp(method, "acmr"))
@@ -322,7 +322,7 @@ adah_code adah_config_method(const char *method, adah_config *config, adah_statu
     return ADAH_OK;
 }
 
-static int field_from_json(const field *f, const json_t *value, adah_config *config);
+static int field_from_json(const field *f, const json_t *value, adah_settings *config);
 
 static adah_code unknown_setting(const char *setting, adah_status *status) {
     char known[1800] = "";
@@ -331,7 +331,7 @@ static adah_code unknown_setting(const char *setting, adah_status *status) {
     return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": expected NAME=VALUE with NAME one of %s", setting, known);
 }
 
-adah_code adah_config_set(adah_config *config, const char *setting, adah_status *status) {
+adah_code adah_settings_set(adah_settings *config, const char *setting, adah_status *status) {
     const char *equals = strchr(setting, '=');
     const field *f = NULL;
     for (int i = 0; equals && i < N_FIELDS; i++)
@@ -339,13 +339,13 @@ adah_code adah_config_set(adah_config *config, const char *setting, adah_status 
             f = &fields[i];
     if (!f)
         return unknown_setting(setting, status);
-    if (f->offset == offsetof(adah_config, preset))
+    if (f->offset == offsetof(adah_settings, preset))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": a preset is a whole configuration, not one setting; choose "
                          "it before the settings", setting);
-    if (f->offset == offsetof(adah_config, method))
+    if (f->offset == offsetof(adah_settings, method))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": a method brings its own values along; choose it before "
                          "the settings", setting);
-    if (adah_config_is_rival(config) && !strncmp(f->key, "attention", strlen("attention")))
+    if (adah_settings_is_rival(config) && !strncmp(f->key, "attention", strlen("attention")))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": the method %s has no attention", setting, config->method);
     const char *value = equals + 1;
     char *end = NULL;
@@ -371,7 +371,7 @@ adah_code adah_config_set(adah_config *config, const char *setting, adah_status 
     return ADAH_OK;
 }
 
-static json_t *field_to_json(const field *f, const adah_config *config) {
+static json_t *field_to_json(const field *f, const adah_settings *config) {
     const char *at = (const char *)config + f->offset;
     switch (f->type) {
     case FIELD_INT: return json_integer(*(const int *)at);
@@ -392,7 +392,7 @@ static json_t *field_to_json(const field *f, const adah_config *config) {
     return NULL;
 }
 
-char *adah_config_json(const adah_config *config) {
+char *adah_settings_json(const adah_settings *config) {
     json_t *object = json_object();
     for (int i = 0; i < N_FIELDS; i++)
         json_object_set_new(object, fields[i].key, field_to_json(&fields[i], config));
@@ -404,7 +404,7 @@ char *adah_config_json(const adah_config *config) {
 }
 
 /* Returns 0 when the value has the wrong type. */
-static int field_from_json(const field *f, const json_t *value, adah_config *config) {
+static int field_from_json(const field *f, const json_t *value, adah_settings *config) {
     char *at = (char *)config + f->offset;
     const char *text = json_string_value(value);
     switch (f->type) {
@@ -431,14 +431,14 @@ static int field_from_json(const field *f, const json_t *value, adah_config *con
     return 0;
 }
 
-adah_code adah_config_parse(const char *json, adah_config *config, adah_status *status) {
+adah_code adah_settings_parse(const char *json, adah_settings *config, adah_status *status) {
     json_error_t error;
     json_t *object = json_loads(json, JSON_REJECT_DUPLICATES, &error);
     if (!json_is_object(object)) {
         json_decref(object);
         return adah_fail(status, ADAH_ERROR_FORMAT, "configuration is not a JSON object: %s", error.text);
     }
-    adah_config c = {0};
+    adah_settings c = {0};
     adah_code code = ADAH_OK;
     if (!json_object_get(object, "precision")) /* of a file older than this key */
         json_object_set_new(object, "precision", json_string("float32"));
@@ -451,7 +451,7 @@ adah_code adah_config_parse(const char *json, adah_config *config, adah_status *
                          json_object_size(object), N_FIELDS);
     json_decref(object);
     if (code == ADAH_OK)
-        code = adah_config_check(&c, status);
+        code = adah_settings_check(&c, status);
     if (code == ADAH_OK)
         *config = c;
     return code;

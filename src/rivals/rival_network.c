@@ -1,5 +1,5 @@
-/* plain_network.c - adds a rival's layers to a graph. */
-#include "rivals/plain_network.h"
+/* rival_network.c - adds a rival's layers to a graph. */
+#include "rivals/rival_network.h"
 #include "base/parallel.h"
 
 #include <math.h>
@@ -49,7 +49,7 @@ static adah_node *kernel_node(adah_builder *b, const char *hash, const adah_para
     return adah_graph_operation(b->graph, op, &x, 1, ADAH_SHAPE2(s.dim[0], n_anchors));
 }
 
-adah_node *adah_plain_code(adah_builder *b, const char *prefix, adah_node *x, size_t n_hidden, adah_kernel *kernel) {
+adah_node *adah_rival_network_code(adah_builder *b, const char *prefix, adah_node *x, size_t n_hidden, adah_kernel *kernel) {
     const size_t n_bits = (size_t)b->config->n_bits;
     const int is_acmr = !strcmp(b->config->method, "acmr");
     char hash[ADAH_PARAMETER_NAME_BYTES], name[ADAH_PARAMETER_NAME_BYTES];
@@ -58,7 +58,7 @@ adah_node *adah_plain_code(adah_builder *b, const char *prefix, adah_node *x, si
         x = adah_graph_average_all(b->graph, x);
     if (!x)
         return NULL;
-    if (adah_config_is_shallow(b->config)) {
+    if (adah_settings_is_shallow(b->config)) {
         const adah_parameter *anchor = adah_parameters_find(b->parameters, adah_builder_name(name, hash, "anchor"));
         if (anchor)
             x = kernel_node(b, hash, anchor, x, kernel);
@@ -71,7 +71,7 @@ adah_node *adah_plain_code(adah_builder *b, const char *prefix, adah_node *x, si
     return is_acmr ? adah_graph_tanh(b->graph, x) : x;
 }
 
-adah_node *adah_plain_modality(adah_builder *b, adah_node *code) {
+adah_node *adah_rival_network_modality(adah_builder *b, adah_node *code) {
     adah_node *x = adah_builder_linear(b, "modality.0", code, MODALITY_HIDDEN, ADAH_INIT_GLOROT, ADAH_GROUP_ATTENTION);
     return adah_builder_linear(b, "modality.1", adah_graph_tanh(b->graph, x), 1, ADAH_INIT_GLOROT, ADAH_GROUP_ATTENTION);
 }

@@ -1,6 +1,6 @@
-/* side_input.h - what one side of a model, image or text, is given as. */
-#ifndef ADAH_SETTINGS_SIDE_INPUT_H
-#define ADAH_SETTINGS_SIDE_INPUT_H
+/* input_shape.h - what one side of a model, image or text, is given as. */
+#ifndef ADAH_SETTINGS_INPUT_SHAPE_H
+#define ADAH_SETTINGS_INPUT_SHAPE_H
 
 #include "nn/graph/tensor.h"
 
@@ -13,21 +13,21 @@ typedef enum adah_input_kind {
     ADAH_INPUT_WORDS     /* (V): a bag of words, the vector form as well */
 } adah_input_kind;
 
-typedef struct adah_side_input {
+typedef struct adah_input_shape {
     adah_input_kind kind;
     adah_shape item; /* of one */
-} adah_side_input;
+} adah_input_shape;
 
-adah_side_input adah_input_pixels(size_t n_side);
-adah_side_input adah_input_words(size_t n_words);
+adah_input_shape adah_input_pixels(size_t n_side);
+adah_input_shape adah_input_words(size_t n_words);
 /* Every size 1 to 2^24, all together at most 2^30. */
-int adah_input_fits(adah_side_input input);
-int adah_input_equal(adah_side_input a, adah_side_input b);
+int adah_input_fits(adah_input_shape input);
+int adah_input_equal(adah_input_shape a, adah_input_shape b);
 
 /* "pixels S", "map C H W", "tokens P C", "vector D" or "words V": for model files and messages. */
 enum { ADAH_INPUT_TEXT_BYTES = 96 };
-const char *adah_input_text(adah_side_input input, char text[ADAH_INPUT_TEXT_BYTES]); /* returns text */
+const char *adah_input_text(adah_input_shape input, char text[ADAH_INPUT_TEXT_BYTES]); /* returns text */
 /* Reads it back; 0: it is none of them, or does not fit. */
-int adah_input_parse(const char *text, adah_side_input *input);
+int adah_input_parse(const char *text, adah_input_shape *input);
 
 #endif
