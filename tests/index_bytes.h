@@ -27,13 +27,18 @@ static inline int index_segment_at(const uint8_t *bytes, size_t n_file_bytes, si
     return h->n_sections <= ADAH_INDEX_SECTIONS_MAX && n_file_bytes - at >= n_front;
 }
 
-static inline void index_mend_segment(uint8_t *bytes, size_t n_file_bytes, size_t at, adah_index_segment_header h,
+/* Returns the checksum of its header. */
+static inline uint64_t index_mend_segment(uint8_t *bytes, size_t n_file_bytes, size_t at, adah_index_segment_header h,
                                       int with_sections) {
     uint8_t *table = bytes + at + sizeof h;
     for (uint32_t i = 0; i < h.n_sections && with_sections; i++) {
         adah_index_section x;
         memcpy(&x, table + i * sizeof x, sizeof x);
-        if (x.offset <= n_file_bytes - at && x.n_bytes <= n_file_bytes - at - x.offset)
+        const int is_inside = x.offset <= n_file_bytes - at && x.n_bytes <= n_file_bytes - at - x.offset;
+        const uint64_t end_number = XXH3_64bits(table, i * sizeof x);
+        if (is_inside && x.type == ADAH_SECTION_END && x.n_bytes == sizeof end_number)
+            memcpy(bytes + at + x.offset, &end_number, sizeof end_number);
+        if (is_inside)
             x.checksum = XXH3_64bits(bytes + at + x.offset, (size_t)x.n_bytes);
         memcpy(table + i * sizeof x, &x, sizeof x);
     }
@@ -41,10 +46,11 @@ static inline void index_mend_segment(uint8_t *bytes, size_t n_file_bytes, size_
     memcpy(bytes + at, &h, sizeof h);
     h.checksum = XXH3_64bits(bytes + at, sizeof h + h.n_sections * sizeof(adah_index_section));
     memcpy(bytes + at, &h, sizeof h);
+    return h.checksum;
 }
 
 /* Makes the checksums of the header, the marks and the headers of the segments right. INDEX_MEND_SECTIONS: those of
- * the sections too. INDEX_MEND_NUMBERS: and the file's number everywhere the header's. INDEX_MEND_MARKS: and the
+ * the sections too, the numbers of the ends, and those of the segments before. INDEX_MEND_NUMBERS: and the file's number everywhere the header's. INDEX_MEND_MARKS: and the
  * marks acknowledge all. */
 static inline void index_mend(uint8_t *bytes, size_t n_bytes, int what) {
     adah_index_header header;
@@ -56,10 +62,13 @@ static inline void index_mend(uint8_t *bytes, size_t n_bytes, int what) {
     header.checksum = XXH3_64bits(&header, sizeof header);
     memcpy(bytes, &header, sizeof header);
     size_t at = ADAH_INDEX_FRONT_BYTES, n_segment_bytes = 0, n_segments = 0;
+    uint64_t previous = 0;
     while (index_segment_at(bytes, n_bytes, at, &h, &n_segment_bytes)) {
         if (what & INDEX_MEND_NUMBERS)
             h.file_number = header.file_number;
-        index_mend_segment(bytes, n_bytes, at, h, what & INDEX_MEND_SECTIONS);
+        if (what & INDEX_MEND_SECTIONS)
+            h.previous = previous;
+        previous = index_mend_segment(bytes, n_bytes, at, h, what & INDEX_MEND_SECTIONS);
         if (!n_segment_bytes)
             break;
         n_segments++;
@@ -70,38 +79,44 @@ static inline void index_mend(uint8_t *bytes, size_t n_bytes, int what) {
         uint8_t *place = bytes + adah_index_mark_place(i);
         memcpy(&mark, place, sizeof mark);
         if (what & INDEX_MEND_MARKS)
-            mark = adah_index_make_mark(header.file_number, n_segments, at, 0);
+            mark = adah_index_make_mark(header.file_number, n_segments, at, previous, 0);
         else if (what & INDEX_MEND_NUMBERS)
             mark.file_number = header.file_number;
+        if ((what & INDEX_MEND_SECTIONS) && mark.n_segments == n_segments && mark.last)
+            mark.last = previous;
         mark.checksum = XXH3_64bits(&mark, offsetof(adah_index_mark, checksum));
         memcpy(place, &mark, sizeof mark);
     }
 }
 
-/* Gives the only segment of a file, whose last section are its image codes, search tables: a file that grew by their
- * size, which the caller frees with adah_memory_free. NULL: memory is out, or it is another kind of file. */
+/* Gives the only segment of a file, whose last sections are its image codes and its end, search tables between them: a file that grew by
+ * their size, which the caller frees with adah_memory_free. NULL: memory is out, or it is another kind of file. */
 static inline uint8_t *index_with_tables(const uint8_t *bytes, size_t n_bytes, size_t n_bits, int n_tables,
                                          size_t *n_all) {
     adah_index_segment_header h;
-    adah_index_section x;
+    adah_index_section x[3]; /* codes, tables, end */
     size_t n_segment_bytes, n_image_bytes = 0;
     uint8_t *image = NULL;
     const size_t at = ADAH_INDEX_FRONT_BYTES;
     if (!index_segment_at(bytes, n_bytes, at, &h, &n_segment_bytes) || n_segment_bytes != n_bytes - at ||
-        h.n_sections == 0)
+        h.n_sections < 2)
         return NULL;
-    const size_t table_at = at + sizeof h + h.n_sections * sizeof x;
-    memcpy(&x, bytes + table_at - sizeof x, sizeof x);
-    if (x.type != ADAH_SECTION_IMAGE_CODES ||
-        adah_multi_index_build(bytes + at + x.offset, (size_t)x.n_bytes / (n_bits / 8), n_bits, n_tables, &image,
+    const size_t entries_at = at + sizeof h + (h.n_sections - 2) * sizeof *x;
+    memcpy(x, bytes + entries_at, 2 * sizeof *x);
+    if (x[0].type != ADAH_SECTION_IMAGE_CODES || x[1].type != ADAH_SECTION_END ||
+        adah_multi_index_build(bytes + at + x[0].offset, (size_t)x[0].n_bytes / (n_bits / 8), n_bits, n_tables, &image,
                                &n_image_bytes, NULL) != ADAH_OK)
         return NULL;
     uint8_t *all = adah_memory_alloc(n_bytes + n_image_bytes);
     if (all) {
-        memcpy(all, bytes, n_bytes);
-        memcpy(all + n_bytes, image, n_image_bytes);
-        x = (adah_index_section){ADAH_SECTION_IMAGE_TABLES, 0, h.n_bytes, n_image_bytes, 0};
-        memcpy(all + table_at, &x, sizeof x);
+        const size_t end_at = at + (size_t)x[1].offset;
+        memcpy(all, bytes, end_at);
+        memcpy(all + end_at, image, n_image_bytes);
+        memcpy(all + end_at + n_image_bytes, bytes + end_at, n_bytes - end_at);
+        x[2] = x[1];
+        x[2].offset += n_image_bytes;
+        x[1] = (adah_index_section){ADAH_SECTION_IMAGE_TABLES, 0, x[1].offset, n_image_bytes, 0};
+        memcpy(all + entries_at, x, sizeof x);
         h.n_sections++;
         h.n_bytes += n_image_bytes;
         memcpy(all + at, &h, sizeof h);

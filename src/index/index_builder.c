@@ -23,8 +23,9 @@ struct adah_index_builder {
     adah_index_header header;
 };
 
-adah_index_mark adah_index_make_mark(uint64_t file_number, uint64_t n_segments, uint64_t end, uint64_t n_openings) {
-    adah_index_mark mark = {.file_number = file_number, .n_segments = n_segments, .end = end, .n_openings = n_openings};
+adah_index_mark adah_index_make_mark(uint64_t file_number, uint64_t n_segments, uint64_t end, uint64_t last, uint64_t n_openings) {
+    adah_index_mark mark = {
+        .file_number = file_number, .n_segments = n_segments, .end = end, .n_openings = n_openings, .last = last};
     memcpy(mark.magic, adah_index_mark_magic, sizeof mark.magic);
     mark.checksum = XXH3_64bits(&mark, offsetof(adah_index_mark, checksum));
     return mark;
@@ -127,9 +128,10 @@ static adah_code finish(adah_index_builder *b, uint64_t next_id, adah_status *st
                                       .n_note_bytes = b->n_note_bytes,
                                       .with_tables = 1};
     ADAH_TRY(adah_segment_writer_finish(b->segment, &place, NULL, NULL, status));
-    b->header.file_number = adah_segment_writer_file_number(b->segment);
+    const adah_index_segment_header *first = adah_segment_writer_header(b->segment);
+    b->header.file_number = first->file_number;
     b->header.checksum = XXH3_64bits(&b->header, sizeof b->header); /* with zero in its place */
-    const adah_index_mark mark = adah_index_make_mark(b->header.file_number, 1, adah_file_position(b->file), 0);
+    const adah_index_mark mark = adah_index_make_mark(first->file_number, 1, adah_file_position(b->file), first->checksum, 0);
     ADAH_TRY(adah_file_patch(b->file, adah_index_mark_place(1), &mark, sizeof mark, status));
     return adah_file_patch(b->file, 0, &b->header, sizeof b->header, status);
 }

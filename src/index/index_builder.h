@@ -26,8 +26,8 @@ void adah_index_builder_abort(adah_index_builder *builder); /* removes what was 
  * out. */
 int adah_index_number_labels(adah_label_set *labels, const adah_index_item *item, uint32_t **numbers,
                              size_t *capacity, size_t *n_numbers);
-/* The mark that n_segments up to byte `end` are acknowledged. */
-adah_index_mark adah_index_make_mark(uint64_t file_number, uint64_t n_segments, uint64_t end, uint64_t n_openings);
+/* The mark that n_segments up to byte `end` are acknowledged. last: checksum of the header of the last of them. */
+adah_index_mark adah_index_make_mark(uint64_t file_number, uint64_t n_segments, uint64_t end, uint64_t last, uint64_t n_openings);
 uint64_t adah_index_mark_place(uint64_t n_segments); /* where it goes */
 
 #endif

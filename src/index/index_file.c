@@ -358,6 +358,9 @@ static adah_code read_acknowledged(adah_collection *c, const adah_index_mark *ma
     if (c->n_segments < mark->n_segments || (c->n_segments == mark->n_segments && c->end != mark->end))
         return adah_index_fail_damaged(c->path, status, "%zu segments end at byte %llu; %llu should, at byte %llu",
                                        c->n_segments, (ull)c->end, (ull)mark->n_segments, (ull)mark->end);
+    if (c->n_segments == mark->n_segments && mark->last && mark->last != expect_next(c).previous)
+        return adah_index_fail_damaged(c->path, status, "segment %llu is not the one that was acknowledged",
+                                       (ull)mark->n_segments - 1);
     return ADAH_OK;
 }
 
@@ -679,7 +682,7 @@ adah_code adah_index_marks(const adah_index *x, adah_index_mark mark[ADAH_INDEX_
         if (!mark_is_whole(x->collection, &mark[i]))
             memset(&mark[i], 0, sizeof *mark);
     if (mark[own].n_segments != x->n_segments) /* it was damaged */
-        mark[own] = adah_index_make_mark(x->collection->header.file_number, x->n_segments, x->end, 0);
+        mark[own] = adah_index_make_mark(x->collection->header.file_number, x->n_segments, x->end, adah_index_last_checksum(x), 0);
     return ADAH_OK;
 }
 
@@ -820,8 +823,7 @@ static adah_code verify_front(const adah_collection *c, adah_status *status) {
         uint8_t *at = front + ADAH_INDEX_MARK_AT + i * ADAH_INDEX_MARK_STEP;
         adah_index_mark mark;
         memcpy(&mark, at, sizeof mark);
-        if (!is_zero(&mark) &&
-            (!mark_is_whole(c, &mark) || mark.zero[0] || mark.zero[1]))
+        if (!is_zero(&mark) && (!mark_is_whole(c, &mark) || mark.zero))
             return adah_index_fail_damaged(c->path, status, "mark %d is not whole", i);
         memset(at, 0, sizeof mark);
     }

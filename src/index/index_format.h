@@ -41,6 +41,7 @@ typedef enum adah_index_section_type {
     ADAH_SECTION_IDS,
     ADAH_SECTION_DELETED,
     ADAH_SECTION_NOTES,
+    ADAH_SECTION_END, /* the last of a segment: what its header says lies before it is there */
     ADAH_SECTION_TYPES_END, /* types known to this version are below */
     ADAH_SECTION_CODES_STEP = ADAH_SECTION_TEXT_CODES - ADAH_SECTION_IMAGE_CODES
 } adah_index_section_type;
@@ -63,7 +64,8 @@ typedef struct adah_index_mark {
     uint8_t magic[8];
     uint64_t file_number, n_segments, end; /* so many segments, up to that byte, are acknowledged */
     uint64_t n_openings; /* of the file by writers: one more each time */
-    uint64_t zero[2];
+    uint64_t last;       /* checksum of the header of the last of them; 0: not told */
+    uint64_t zero;
     uint64_t checksum;
 } adah_index_mark;
 

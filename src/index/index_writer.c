@@ -124,7 +124,7 @@ static adah_code recover(adah_index_writer *w, adah_status *status) {
     ADAH_TRY(adah_index_marks(w->state, mark, status));
     adah_index_mark *own = &mark[w->state->n_segments % ADAH_INDEX_N_MARKS];
     w->n_openings = own->n_openings + 1;
-    *own = adah_index_make_mark(own->file_number, own->n_segments, own->end, w->n_openings);
+    *own = adah_index_make_mark(own->file_number, own->n_segments, own->end, adah_index_last_checksum(w->state), w->n_openings);
     for (size_t i = 0; i < ADAH_INDEX_N_MARKS; i++)
         ADAH_TRY(put_mark(w, &mark[i], i, status));
     ADAH_TRY(sync_file(w, status));
@@ -369,7 +369,7 @@ static adah_code write_batch(adah_index_writer *w, adah_index_mark *mark, adah_s
     };
     ADAH_TRY(adah_segment_writer_finish(w->segment, &place, &bytes, &n_bytes, status));
     *mark = adah_index_make_mark(place.file_number, w->state->n_segments + 1, w->state->end + n_bytes,
-                                 w->n_openings);
+                                 adah_segment_writer_header(w->segment)->checksum, w->n_openings);
     return adah_file_write_at(w->fd, w->path, bytes, n_bytes, w->state->end, status);
 }
 

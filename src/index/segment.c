@@ -103,6 +103,25 @@ static adah_code read_table(adah_segment *s, adah_status *status) {
     return ADAH_OK;
 }
 
+uint64_t adah_segment_end_number(const adah_index_section *table, uint32_t n_before) {
+    return XXH3_64bits(table, n_before * sizeof *table);
+}
+
+/* The end of the segment belongs to its beginning; a version that wrote no such section could not tell. */
+static adah_code read_end(const adah_segment *s, adah_status *status) {
+    const adah_index_section *x = s->section[ADAH_SECTION_END];
+    if (!x)
+        return ADAH_OK;
+    const uint32_t n_before = (uint32_t)(x - s->table);
+    uint64_t number = 0;
+    if (n_before + 1 == s->header.n_sections && x->n_bytes == sizeof number)
+        memcpy(&number, section_bytes(s, ADAH_SECTION_END), sizeof number);
+    if (number != adah_segment_end_number(s->table, n_before))
+        return adah_index_fail_damaged(s->path, status, "the end of segment %llu is not that of its beginning",
+                                       (ull)s->header.number);
+    return ADAH_OK;
+}
+
 /* A table of n + 1 starts into the section before it: its size and both ends. */
 static adah_code read_starts(const adah_segment *s, uint32_t type, uint64_t n, const uint64_t **starts,
                              adah_status *status) {
@@ -198,6 +217,8 @@ adah_code adah_segment_read(const adah_segment_expected *e, const uint8_t *bytes
     adah_code code = read_header(e, bytes, n_bytes, &s, status);
     if (code == ADAH_OK)
         code = read_table(&s, status);
+    if (code == ADAH_OK)
+        code = read_end(&s, status);
     if (code == ADAH_OK)
         code = read_starts(&s, ADAH_SECTION_RECORD_STARTS, s.header.n_records, &s.record_starts, status);
     if (code == ADAH_OK)

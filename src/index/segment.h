@@ -51,6 +51,9 @@ typedef struct adah_record_room {
 static inline uint64_t adah_read_once(const uint64_t *number) { return __atomic_load_n(number, __ATOMIC_RELAXED); }
 static inline uint32_t adah_read_once_32(const uint32_t *number) { return __atomic_load_n(number, __ATOMIC_RELAXED); }
 
+/* What the section ADAH_SECTION_END holds, behind n_before others in the table. */
+uint64_t adah_segment_end_number(const adah_index_section *table, uint32_t n_before);
+
 /* Reads the headers of the segment that begins at `bytes`, of at most n_bytes. ADAH_ERROR_FORMAT: it is not whole. */
 adah_code adah_segment_read(const adah_segment_expected *expected, const uint8_t *bytes, size_t n_bytes,
                             adah_segment *segment, adah_status *status);

@@ -11,6 +11,7 @@
 #include "index/index_format.h"
 #include "index/multi_index.h"
 #include "index/number_set.h"
+#include "index/segment.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -434,11 +435,15 @@ adah_code adah_segment_writer_finish(adah_segment_writer *w, const adah_segment_
         ADAH_TRY(put_section(w, ADAH_SECTION_NOTES, place->notes, place->n_note_bytes, status));
         w->table[w->header.n_sections - 1].flags = ADAH_INDEX_MAY_IGNORE;
     }
+    const uint64_t file_number = place->file_number ? place->file_number : new_file_number(w),
+                   end_number = adah_segment_end_number(w->table, w->header.n_sections);
+    ADAH_TRY(put_section(w, ADAH_SECTION_END, &end_number, sizeof end_number, status));
+    w->table[w->header.n_sections - 1].flags = ADAH_INDEX_MAY_IGNORE;
     ADAH_TRY(pad(w, status));
 
     adah_index_segment_header *h = &front.parts.header;
     memcpy(h->magic, adah_index_segment_magic, sizeof h->magic);
-    h->file_number = place->file_number ? place->file_number : new_file_number(w);
+    h->file_number = file_number;
     h->number = place->number;
     h->n_bytes = position(w);
     h->n_records = w->n_records;
@@ -449,8 +454,8 @@ adah_code adah_segment_writer_finish(adah_segment_writer *w, const adah_segment_
     h->previous = place->previous;
     h->n_sections = w->header.n_sections;
     memcpy(front.parts.table, w->table, h->n_sections * sizeof *w->table);
-    w->header.file_number = h->file_number;
     h->checksum = XXH3_64bits(front.bytes, sizeof *h + h->n_sections * sizeof(adah_index_section));
+    w->header = *h;
     if (w->file)
         return adah_file_patch(w->file, w->start, front.bytes, sizeof front, status);
     memcpy(w->all.bytes, front.bytes, sizeof front);
@@ -459,4 +464,4 @@ adah_code adah_segment_writer_finish(adah_segment_writer *w, const adah_segment_
     return ADAH_OK;
 }
 
-uint64_t adah_segment_writer_file_number(const adah_segment_writer *w) { return w->header.file_number; }
+const adah_index_segment_header *adah_segment_writer_header(const adah_segment_writer *w) { return &w->header; }

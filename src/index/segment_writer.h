@@ -4,6 +4,7 @@
 #define ADAH_INDEX_SEGMENT_WRITER_H
 
 #include "base/file.h"
+#include "index/index_format.h"
 
 typedef struct adah_segment_item {
     uint64_t id;
@@ -43,7 +44,7 @@ adah_code adah_segment_writer_add(adah_segment_writer *writer, const adah_segmen
 adah_code adah_segment_writer_finish(adah_segment_writer *writer, const adah_segment_place *place,
                                      const uint8_t **bytes, size_t *n_bytes, adah_status *status);
 
-/* Of the finished segment. */
-uint64_t adah_segment_writer_file_number(const adah_segment_writer *writer);
+/* Of the finished segment; as long as the writer. */
+const adah_index_segment_header *adah_segment_writer_header(const adah_segment_writer *writer);
 
 #endif

@@ -318,7 +318,9 @@ static whole_file make_file(uint64_t seed) {
 static void set_marks_back(whole_file *f, uint64_t n) {
     memset(f->bytes + sizeof(adah_index_header), 0, ADAH_INDEX_FRONT_BYTES - sizeof(adah_index_header));
     for (uint64_t i = n > 1 ? n - 1 : n; i <= n; i++) {
-        const adah_index_mark mark = adah_index_make_mark(f->file_number, i, f->end[i - 1], 0);
+        adah_index_segment_header last;
+        memcpy(&last, f->bytes + (i > 1 ? f->end[i - 2] : ADAH_INDEX_FRONT_BYTES), sizeof last);
+        const adah_index_mark mark = adah_index_make_mark(f->file_number, i, f->end[i - 1], last.checksum, 0);
         memcpy(f->bytes + adah_index_mark_place(i), &mark, sizeof mark);
     }
 }

@@ -299,6 +299,158 @@ static void test_other_files_are_told_apart(void **state) {
     adah_memory_free(f.bytes);
 }
 
+/* ---------------------------------------------------------------- a copy over it that is not done */
+
+enum { LETTERS_MAX = 8, TEXT_BYTES = 150 };
+
+/* One record of a letter. */
+static adah_index_item letter_item(char letter, char *text, uint8_t *code) {
+    memset(text, letter, TEXT_BYTES);
+    text[TEXT_BYTES] = '\0';
+    memset(code, letter, HISTORY_CODE_BYTES);
+    return (adah_index_item){.id = ADAH_NO_ID, .file_name = text, .text = text, .image_code = code};
+}
+
+/* A file with a batch for each letter. */
+static file make_letters(const char *letters) {
+    static const uint8_t model_identity[16];
+    char text[TEXT_BYTES + 1];
+    uint8_t code[HISTORY_CODE_BYTES];
+    adah_index_builder *b = NULL;
+    adah_index_writer *w = NULL;
+    adah_index_item item = letter_item(letters[0], text, code);
+    item.id = 0;
+    assert_int_equal(adah_index_builder_create(path, HISTORY_BITS, model_identity, &b, NULL), ADAH_OK);
+    assert_int_equal(adah_index_builder_add(b, &item, NULL), ADAH_OK);
+    assert_int_equal(adah_index_builder_publish(b, 0, NULL, NULL), ADAH_OK);
+    assert_int_equal(adah_index_writer_open(path, &w, NULL), ADAH_OK);
+    for (size_t i = 1; letters[i]; i++) {
+        item = letter_item(letters[i], text, code);
+        assert_int_equal(adah_index_writer_add(w, &item, NULL, NULL), ADAH_OK);
+        assert_int_equal(adah_index_writer_commit(w, NULL), ADAH_OK);
+    }
+    adah_index_writer_close(w);
+    return get_file();
+}
+
+/* The letters of the records of a state; '?' for what is not as a letter's record was written. */
+static void read_letters(const adah_index *x, char letters[LETTERS_MAX + 1]) {
+    char text[TEXT_BYTES + 1];
+    uint8_t code[HISTORY_CODE_BYTES];
+    size_t n = 0;
+    for (uint64_t row = 0; row < adah_index_rows(x) && n < LETTERS_MAX; row++) {
+        adah_index_entry e = {0};
+        const adah_code read = adah_index_record(x, row, &e, NULL);
+        letters[n] = '?';
+        if (read == ADAH_OK) {
+            const adah_index_item item = letter_item(e.text[0], text, code);
+            if (!strcmp(e.text, item.text) && !strcmp(e.file_name, item.file_name) && !e.text_code &&
+                !memcmp(e.image_code, code, sizeof code))
+                letters[n] = e.text[0];
+        }
+        n++;
+        adah_index_entry_free(&e);
+    }
+    letters[n] = '\0';
+}
+
+static int begins_with(const char *text, const char *beginning) { return !strncmp(text, beginning, strlen(beginning)); }
+
+static void copy_part(uint8_t *to, const file *from, size_t first, size_t end) {
+    if (end > from->n_bytes)
+        end = from->n_bytes;
+    if (first < end)
+        memcpy(to + first, from->bytes + first, end - first);
+}
+
+/* Opens what begins as `head`, up to byte `cut`, and goes on as `tail`. Returns 1: it could be opened. */
+static int open_mixture(const file *head, const char *of_head, const file *tail, const char *of_tail, size_t cut) {
+    const size_t n_head = cut < head->n_bytes ? cut : head->n_bytes, n = n_head > tail->n_bytes ? n_head : tail->n_bytes;
+    char letters[LETTERS_MAX + 1];
+    adah_index *x = NULL;
+    adah_status status = {0};
+    uint8_t *bytes = adah_memory_zeroed(n + 1, 1);
+    assert_non_null(bytes);
+    copy_part(bytes, head, 0, cut);
+    copy_part(bytes, tail, cut, n);
+    put_file(bytes, n);
+    adah_memory_free(bytes);
+    const adah_code code = adah_index_open(path, &x, &status);
+    if (code != ADAH_OK) {
+        if (code != ADAH_ERROR_FORMAT)
+            fail_msg("%s", status.message);
+        return 0;
+    }
+    read_letters(x, letters);
+    adah_index_close(x);
+    /* with a mark of each it may be as one of the two was earlier */
+    const int may_be_earlier = cut > ADAH_INDEX_MARK_AT && cut <= ADAH_INDEX_MARK_AT + ADAH_INDEX_MARK_STEP + sizeof(adah_index_mark) && letters[0];
+    if (strcmp(letters, of_head) && strcmp(letters, of_tail) &&
+        !(may_be_earlier && (begins_with(of_head, letters) || begins_with(of_tail, letters))))
+        fail_msg("%zu bytes of \"%s\" and then those of \"%s\" read as \"%s\"", cut, of_head, of_tail, letters);
+    return 1;
+}
+
+/* Cuts at every byte, but for those among zeros. */
+static void open_mixtures(const file *head, const char *of_head, const file *tail, const char *of_tail) {
+    int is_open = 0;
+    for (size_t cut = 0; cut <= head->n_bytes; cut++)
+        if (cut > ADAH_INDEX_FRONT_BYTES || cut % ADAH_INDEX_MARK_STEP <= sizeof(adah_index_mark))
+            is_open = open_mixture(head, of_head, tail, of_tail, cut);
+    assert_true(is_open); /* the whole one */
+}
+
+static void test_a_copy_that_is_not_done_is_refused(void **state) {
+    (void)state;
+    static const char *const pairs[][2] = {{"a", "b"},     {"abc", "abd"}, {"abc", "axc"},     {"abc", "xbc"},
+                                           {"a", "abcd"},  {"ab", "abcd"}, {"abcd", "abx"},    {"abcd", "xyzw"},
+                                           {"abc", "xy"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const char *one = pairs[i][0], *other = pairs[i][1];
+        const file f = make_letters(one), g = make_letters(other), nothing = {NULL, 0};
+        file zeros = {adah_memory_zeroed(f.n_bytes, 1), f.n_bytes};
+        assert_non_null(zeros.bytes);
+        open_mixtures(&f, one, &g, other);
+        open_mixtures(&g, other, &f, one);
+        open_mixtures(&f, one, &nothing, one);
+        open_mixtures(&f, one, &zeros, one);
+        adah_memory_free(f.bytes);
+        adah_memory_free(g.bytes);
+        adah_memory_free(zeros.bytes);
+    }
+}
+
+/* Files of versions that wrote no end are read as ever. */
+static void test_a_segment_without_an_end_is_read(void **state) {
+    (void)state;
+    char letters[LETTERS_MAX + 1];
+    file f = make_letters("a");
+    adah_index_segment_header h;
+    adah_index_writer *w = NULL;
+    adah_index *x = NULL;
+    memcpy(&h, f.bytes + ADAH_INDEX_FRONT_BYTES, sizeof h);
+    h.n_sections--;
+    h.n_bytes -= ADAH_INDEX_ALIGNMENT;
+    f.n_bytes -= ADAH_INDEX_ALIGNMENT;
+    memcpy(f.bytes + ADAH_INDEX_FRONT_BYTES, &h, sizeof h);
+    memset(f.bytes + ADAH_INDEX_FRONT_BYTES + sizeof h + h.n_sections * sizeof(adah_index_section), 0, sizeof(adah_index_section));
+    index_mend(f.bytes, f.n_bytes, INDEX_MEND_MARKS);
+    put_file(f.bytes, f.n_bytes);
+    adah_memory_free(f.bytes);
+    adah_status status = {0};
+    if (adah_index_writer_open(path, &w, &status) != ADAH_OK || adah_index_verify(path, &status) != ADAH_OK)
+        fail_msg("%s", status.message);
+    const adah_index_item item = {.id = ADAH_NO_ID, .text = "more", .image_code = (const uint8_t *)"12345678"};
+    assert_int_equal(adah_index_writer_add(w, &item, NULL, NULL), ADAH_OK);
+    assert_int_equal(adah_index_writer_commit(w, &status), ADAH_OK);
+    adah_index_writer_close(w);
+    assert_int_equal(adah_index_open(path, &x, &status), ADAH_OK);
+    read_letters(x, letters);
+    assert_string_equal(letters, "a?"); /* "more" is no letter's */
+    adah_index_close(x);
+    assert_int_equal(adah_index_verify(path, &status), ADAH_OK);
+}
+
 static void test_a_file_that_shrinks_is_noticed(void **state) {
     (void)state;
     static const uint8_t query[HISTORY_CODE_BYTES];
@@ -614,6 +766,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_every_flipped_byte_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_impossible_numbers_harm_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other_files_are_told_apart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_copy_that_is_not_done_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_segment_without_an_end_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_file_that_shrinks_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_full_disk_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_memory_that_runs_out_changes_nothing, set_up, tear_down),
