@@ -6,11 +6,11 @@
 #   make fuzz         install what is missing, run every fuzz target for ten minutes, going on from what was found before;
 #                     ARGUMENTS="--targets 'model http' --minutes 60 --corpus DIR", see tools/fuzz.sh --help
 #   make results      install what is missing, measure every method on every data set (days; goes on where it was), write
-#                     docs/results.md; ARGUMENTS="--only flickr8k" for a part, see bench/results.sh --help
-#   make results-table  write docs/results.md from what was measured
-#   make bench-index  install what is missing, measure searches beside FAISS's binary indexes, write docs/index-benchmark.md;
+#                     docs/measured/results.md; ARGUMENTS="--only flickr8k" for a part, see bench/results.sh --help
+#   make results-table  write docs/measured/results.md from what was measured
+#   make bench-index  install what is missing, measure searches beside FAISS's binary indexes, write docs/measured/search.md;
 #                     ARGUMENTS="--sizes 10000000" for more, see bench/index.sh --help
-#   make bench-train  install what is missing, measure training steps beside PyTorch's, write docs/speed-benchmark.md; see
+#   make bench-train  install what is missing, measure training steps beside PyTorch's, write docs/measured/speed.md; see
 #                     bench/train.sh --help
 #   make bench-encode   the same for pictures to codes, beside PyTorch, ONNX Runtime and OpenVINO; see bench/encode.sh --help
 #                     all three with ARGUMENTS="--isa avx2": every program as on a processor without AVX-512

@@ -1,4 +1,4 @@
-/* bench_index_table.c - writes index-benchmark.md and its charts from what index.sh measured.
+/* bench_index_table.c - writes search.md and its charts from what index.sh measured.
  *
  *     bench_index_table FOLDER RUN...
  *
@@ -214,7 +214,7 @@ static void draw(adah_text *t, const lines *all, const line *first, int is_alone
 
 /* Names the picture of codes of so many bits. */
 static void chart_name(const line *first, char *name, size_t n_name) {
-    snprintf(name, n_name, "index-benchmark-%s-%.0f.svg", text_of(first->origin, "codes"),
+    snprintf(name, n_name, "search-%s-%.0f.svg", text_of(first->origin, "codes"),
              number_of(first->fields, "n_bits"));
 }
 
@@ -273,7 +273,7 @@ static void add_introduction(adah_text *t, const lines *all) {
         "  All programs are allowed the same number of threads; FAISS's flat index uses one for one query.\n"
         "- **found**: the share of the exact k distances that were found; **k-th**: the share of queries whose k-th\n"
         "  distance is the exact one. Ids say nothing, since many codes are equally far.\n"
-        "- **bytes a code**: what resident memory grew by while the index was built (adah: the codes; its tables are pages of the mapped file, see docs/index.md).\n"
+        "- **bytes a code**: what resident memory grew by while the index was built (adah: the codes; its tables are pages of the mapped file, see docs/inside/index.md).\n"
         "- uniform: every bit 0 or 1 alike, queries too. Others: drawn from a model's codes, every bit turned with\n"
         "  probability 1/16, queries likewise. With -avx2 or -avx512 behind the name, the same with adah and the newer\n"
         "  FAISS held to these instructions (`--isa`), as on a processor that has no more.\n"
@@ -311,7 +311,7 @@ static adah_code write_all(const lines *all, const char *folder, adah_status *st
                 is_same(all->item[j].fields, first->fields, bits_keys) && is_first(all, j, 0))
                 add_set(&t, all, &all->item[j]);
     }
-    return publish(folder, "index-benchmark.md", &t, status);
+    return publish(folder, "search.md", &t, status);
 }
 
 int main(int argc, char **argv) {

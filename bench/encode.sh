@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # encode.sh - measures how fast pictures become codes beside PyTorch, ONNX Runtime and OpenVINO (`make bench-encode`) and writes
-# docs/speed-benchmark.md. adah is its command, with an empty cache, and bench_network for the network alone; the others are
+# docs/measured/speed.md. adah is its command, with an empty cache, and bench_network for the network alone; the others are
 # bench_encode_rivals.py with the same model, their codes compared with adah's.
 # shellcheck source-path=SCRIPTDIR source=speed.sh disable=SC2154
 source "$(dirname "${BASH_SOURCE[0]}")/speed.sh"

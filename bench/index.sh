@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# index.sh - measures adah's searches beside FAISS's binary indexes and writes docs/index-benchmark.md (`make bench-index`).
+# index.sh - measures adah's searches beside FAISS's binary indexes and writes docs/measured/search.md (`make bench-index`).
 #
 # A run is one program on one set of codes; what it measured lies in the folder RESULTS/index (environment, default: results)
 # as one file of JSON lines, published when it is whole. A run whose file is there is not done again, so that larger sets can
@@ -14,7 +14,7 @@ export LC_ALL=C GOMP_SPINCOUNT=20000
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build=$here/build
-docs=$here/docs
+docs=$here/docs/measured
 sizes='100000 1000000' bits='64 128' trained='' n_threads=$(nproc) seconds=0.5 hnsw_max=1000000
 measure='' venv='' isa='' render=0 anew=0
 
@@ -33,7 +33,7 @@ Usage: bench/index.sh [OPTIONS]
                       what was measured so is kept and shown as codes of a name with ISA behind it
   --measure COMMAND   put before each measuring program, to have the machine alone
   --build DIR         where the programs are (default build)
-  --docs DIR          where the document goes (default docs)
+  --docs DIR          where the document goes (default docs/measured)
   --render            no runs: only write the document
   --anew              measure the chosen sets again
 Environment: RESULTS, the folder with what was measured (default: results)

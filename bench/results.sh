@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# results.sh - measures every method on every data set and writes docs/results.md with its charts (`make results`).
+# results.sh - measures every method on every data set and writes docs/measured/results.md with its charts (`make results`).
 #
 # A run is one training: (data set, method or setting, bits, seed). What it gave lies in the folder RESULTS (environment,
 # default: results) as one JSON file, published when it is whole; a run whose file is there is not done again, so an
@@ -65,7 +65,7 @@ grafts=(
     "single words, no pairs | --set word_pairs=0"
     "no dropout, no weight decay | --set dropout=0 --set weight_decay=0"
 )
-# Values the paper leaves open, on the first photo set (docs/method.md).
+# Values the paper leaves open, on the first photo set (docs/method/choices.md).
 settings=(
     "the default |"
     "| --set classifier_weight=5"
@@ -115,7 +115,7 @@ data_root=$shared/data
 backbone=mobilenet_v2
 weights=$shared/weights/mobilenet_v2_1.0_224.folded.safetensors
 further=
-docs=$here/docs
+docs=$here/docs/measured
 n_jobs=$(nproc)
 only='' bits='' seeds='' names='' groups='' render=0 anew=0
 
@@ -123,7 +123,7 @@ usage() {
     cat <<END
 Usage: bench/results.sh [OPTIONS]
 
-Measure all methods on all data sets, then write docs/results.md. What is measured stands at the top of the script.
+Measure all methods on all data sets, then write docs/measured/results.md. What is measured stands at the top of the script.
 
 Options that choose a part of the runs (the document shows all that were ever made):
   --only "DATA ..."     of ${data_sets[*]}
@@ -141,7 +141,7 @@ Options that change the runs (they are kept apart from others):
 
 Others:
   --data-root DIR       where the data sets lie (default: \$ADAH_SHARED/data, ADAH_SHARED by default ../shared)
-  --docs DIR            where results.md goes (default: docs)
+  --docs DIR            where results.md goes (default: docs/measured)
   --adah FILE           the command (default: build/adah)
   --table FILE          results_table (default: beside the command)
   --jobs N              trainings at once, each on one thread (default: one a core)
@@ -191,7 +191,7 @@ running=$(mktemp -d "$work/running-XXXXXX")
 trap 'rm -rf "$running"' EXIT
 
 # What was measured before, elsewhere perhaps: FILE, tab, the run on one line.
-known_runs=$docs/results-runs.tsv
+known_runs=$docs/measured/results-runs.tsv
 [ -f "$known_runs" ] || known_runs=/dev/null
 while IFS=$'\t' read -r file line; do
     [ -n "$line" ] && [ ! -s "$work/runs/$file" ] || continue
@@ -424,7 +424,7 @@ wait
 } | sort -u | while read -r file; do
     [ ! -s "$work/runs/$file" ] || printf '%s\t%s\n' "$file" "$("$table" --shorten "$work/runs/$file")"
 done >"$running/runs"
-mv "$running/runs" "$docs/results-runs.tsv"
+mv "$running/runs" "$docs/measured/results-runs.tsv"
 if [ -s "$running/failed" ]; then
     echo "results.sh: $(wc -l <"$running/failed") of ${#todo[@]} runs failed; the next call tries them again" >&2
     exit 1

@@ -611,10 +611,10 @@ static adah_code write_document(const plan *p, const char *folder, adah_status *
         adah_text_free(&t);
         return code;
     }
-    adah_text_add(&t, "\n## Methods\n\nFinal figures: mAP@all of the `query` split (`evaluation.md`), image to text (I→T) and text to image (T→I), mean ± sample "
+    adah_text_add(&t, "\n## Methods\n\nFinal figures: mAP@all of the `query` split ([measures](../guide/evaluate.md)), image to text (I→T) and text to image (T→I), mean ± sample "
                       "standard\ndeviation over the seeds, the best of a column in bold. Every model looked at the queries once, when it was "
                       "finished; epochs are chosen on a\nvalidation part of the training records. `adah` is the preset `default`, `adah-paper` "
-                      "the preset `paper`; the others are `rivals.md`'s, on\nthe same features. Training: processor seconds (16 / 32 / 64 "
+                      "the preset `paper`; the others are [the rivals](../method/rivals.md), on\nthe same features. Training: processor seconds (16 / 32 / 64 "
                       "bits as the columns), without the backbone's feature maps, which are cached before.\n");
     for (size_t d = 0; d < data.n; d++)
         add_methods(&t, p, data.item[d]);

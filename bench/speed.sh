@@ -1,6 +1,6 @@
 # speed.sh - what train.sh and encode.sh share: options, a Python with the rivals, runs kept as JSON lines. They source it.
 #
-# A run's file is published when it is whole; one that is there is not measured again. docs/speed-benchmark.md is rendered from
+# A run's file is published when it is whole; one that is there is not measured again. docs/measured/speed.md is rendered from
 # all that are there.
 # shellcheck shell=bash disable=SC2034,SC2154
 set -euo pipefail
@@ -8,7 +8,7 @@ export LC_ALL=C PYTHONDONTWRITEBYTECODE=1
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 self=$(basename "$0")
-declare -A option=([threads]=$(nproc) [rounds]=3 [venv]='' [measure]='' [isa]='' [build]=$here/build [docs]=$here/docs)
+declare -A option=([threads]=$(nproc) [rounds]=3 [venv]='' [measure]='' [isa]='' [build]=$here/build [docs]=$here/docs/measured)
 declare -A flag=([render]=0 [anew]=0 [debian]=0)
 
 common_usage() {
@@ -21,7 +21,7 @@ common_usage() {
                       shown beside what was measured without
   --measure COMMAND   put before each measuring program, to have the machine alone
   --build DIR         where the programs are (default build)
-  --docs DIR          where the document goes (default docs)
+  --docs DIR          where the document goes (default docs/measured)
   --render            no runs: only write the document
   --anew              measure again what was measured
 Environment: RESULTS, the folder with what was measured (default: results)
@@ -148,6 +148,6 @@ layers() {
 }
 
 render() {
-    python3 "$here/bench/speed_table.py" "${option[docs]}/speed-benchmark.md" "$results"
+    python3 "$here/bench/speed_table.py" "${option[docs]}/speed.md" "$results"
     [ "$n_failed" = 0 ] || exit 1
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""speed_table.py - writes speed-benchmark.md from what train.sh and encode.sh measured.
+"""speed_table.py - writes speed.md from what train.sh and encode.sh measured.
 
     speed_table.py DOCUMENT RESULTS
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # train.sh - measures adah's training step beside PyTorch's on the processor (`make bench-train`) and writes
-# docs/speed-benchmark.md. bench_train.c says which steps, bench_train_torch.py how PyTorch does them; both start from the same
+# docs/measured/speed.md. bench_train.c says which steps, bench_train_torch.py how PyTorch does them; both start from the same
 # parameters and the same batch, and it is checked that their losses are equal.
 # shellcheck source-path=SCRIPTDIR source=speed.sh disable=SC2154
 source "$(dirname "${BASH_SOURCE[0]}")/speed.sh"
@@ -14,7 +14,7 @@ usage() {
     cat <<END
 Usage: bench/train.sh [OPTIONS]
 
-  --cases "C ..."     of vgg16 frozen frozen-default small (default: all); docs/speed-benchmark.md says what they are;
+  --cases "C ..."     of vgg16 frozen frozen-default small (default: all); docs/measured/speed.md says what they are;
                       with vgg16 its layers too
   --check             only see that both compute the same
 END

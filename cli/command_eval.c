@@ -12,7 +12,7 @@ const cli_command cli_eval = {
     "eval", "Measure retrieval: mean average precision and more, in all four directions.", "",
     "Relevant is what shares a label with the query. The database is every record that is not of the split \"query\".\n"
     "Several models (of other seeds, say) give each its figures, then their mean and sample standard deviation; with --json\n"
-    "as \"models\", \"mean\" and \"deviation\". docs/evaluation.md has the formulas and every field of --json.\n"
+    "as \"models\", \"mean\" and \"deviation\". docs/guide/evaluate.md has the formulas and every field of --json.\n"
     "With --codes no model is needed: PREFIX.image.npy, PREFIX.text.npy and PREFIX.ids as 'adah encode' writes them.\n"
     "\n"
     "Examples:\n"

@@ -10,7 +10,7 @@ static int run(int argc, char **argv);
 const cli_command cli_serve = {"serve",
                                "Serve searches over HTTP, with a page to search in.",
                                "",
-                               "The page is at / and the API under /v1/; docs/serve.md and /openapi.json describe "
+                               "The page is at / and the API under /v1/; docs/guide/serve.md and /openapi.json describe "
                                "it. Without a token the index\n"
                                "cannot be changed. An address that other machines can reach takes a token for reads "
                                "as well, or --reads free.\n"

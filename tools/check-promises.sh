@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# check-promises.sh - holds docs/promises.md and the documents together. Every row there names a document, a phrase of it,
+# check-promises.sh - holds docs/inside/promises.md and the documents together. Every row there names a document, a phrase of it,
 # and the test that holds the promise: the phrase must stand in the document and the test in its file. And every sentence of
 # the documents and of adah.h that says "never" or "always" must be the phrase of a row or stand in the list below the
 # table, of those that tell how something is computed or was measured.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-list=docs/promises.md
+list=docs/inside/promises.md
 n_faults=0 n_rows=0
 fault() {
     echo "$1" >&2
@@ -49,7 +49,7 @@ while IFS= read -r line; do
     esac
 done < <(sed -n 's/^- \([a-zA-Z/.-]*: .*\)/\1/p' "$list")
 
-for document in README.md docs/*.md include/adah/adah.h; do
+for document in README.md $(find docs -name "*.md" | sort) include/adah/*.h; do
     [ "$document" != "$list" ] || continue
     text_of "$document"
     while IFS= read -r sentence; do

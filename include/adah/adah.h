@@ -65,7 +65,7 @@ void adah_set_guard(int is_on);
 
 /* What the factors of large products are rounded to (the 3 x 3 convolutions of a backbone); sums, values, weights and their
  * gradients are float32. bfloat16 is to be had where the processor multiplies it (AVX512_BF16): faster on AMD's Zen 5, slower on
- * an Intel Xeon (model 207) that multiplies it at half the rate of float32 (docs/speed.md). */
+ * an Intel Xeon (model 207) that multiplies it at half the rate of float32 (docs/inside/engine.md). */
 typedef enum adah_precision { ADAH_FLOAT32 = 0, ADAH_BFLOAT16 = 1 } adah_precision;
 int adah_precision_supported(adah_precision precision); /* by the processor this runs on: 1 or 0 */
 
@@ -97,7 +97,7 @@ typedef struct adah_dataset_options {
 #define ADAH_DATASET_OPTIONS_INIT {0}
 
 /* Opens a folder with metadata.jsonl or metadata.csv: one record a pair with file_name, text, labels and
- * optional split. text is a string or a list of strings; records of one file_name are one record of several texts. Images, and features in arrays beside the metadata (docs/data-format.md), are not looked at yet. Refused always: a metadata file that is missing or has no good
+ * optional split. text is a string or a list of strings; records of one file_name are one record of several texts. Images, and features in arrays beside the metadata (docs/reference/data-format.md), are not looked at yet. Refused always: a metadata file that is missing or has no good
  * record. Bad records (broken JSON, wrong types, invalid UTF-8, paths that leave the folder, a
  * file_name seen before in another split) follow options->strict; NULL options: the defaults. */
 adah_code adah_dataset_open(const char *folder, const adah_dataset_options *options, adah_dataset **dataset,
@@ -188,7 +188,7 @@ typedef struct adah_convert_result {
 /* Writes a data set of the field as a folder with metadata.jsonl, which comes last. Pictures are not copied: images/ is a link
  * to their folder; those that lie inside a .mat file become PNG files. Vectors become image.npy and text.npy (float32, row r
  * for record r). ADAH_ERROR_IO: pictures should be there, and none of them is. format: "mirflickr", "nus-wide", "iapr", "mat", "coco"; source: its folder (n_sources 1; of "mirflickr" the
- * folder of annotations may be second), of "mat" its files. docs/data-format.md has the layouts. *result may be NULL. */
+ * folder of annotations may be second), of "mat" its files. docs/reference/data-format.md has the layouts. *result may be NULL. */
 adah_code adah_convert(const char *format, const char *const *source, size_t n_sources, const char *folder,
                        const adah_convert_options *options, adah_progress progress, adah_convert_result *result,
                        adah_status *status);
@@ -376,7 +376,7 @@ adah_code adah_codes_read(const char *prefix, const adah_dataset *dataset, adah_
 
 /* ---------------------------------------------------------------- index and search */
 
-/* A collection is one file of codes with what a search shows of each record; docs/index-format.md. An adah_index is one state
+/* A collection is one file of codes with what a search shows of each record; docs/reference/index-format.md. An adah_index is one state
  * of it, which never changes; a writer adds, replaces and deletes in batches, and adah_index_latest gives the state after. */
 
 /* What became of the records of a data set. */
@@ -480,7 +480,7 @@ typedef struct adah_search_options {
                                   n_rerank by Hamming distance the k best by `score` are given; NULL: no */
     size_t n_rerank;           /* 0: 10 k */
     int cut_off;               /* 1: hits that are too far to be answers, by the query's distances to the whole
-                                  collection, are left out: none may remain (docs/index.md) */
+                                  collection, are left out: none may remain (docs/inside/index.md) */
 } adah_search_options;
 #define ADAH_SEARCH_OPTIONS_INIT {10, UINT32_MAX, ADAH_SEARCH_AUTO, NULL, 0, ADAH_NO_ID, NULL, NULL, NULL, 0, 0}
 
@@ -574,7 +574,7 @@ typedef struct adah_evaluate_options {
 } adah_evaluate_options;
 #define ADAH_EVALUATE_OPTIONS_INIT {NULL, ADAH_SPLIT_QUERY, 0, 0, 0, NULL}
 
-/* Measures of docs/evaluation.md in the four directions, as a JSON object (adah_free). Database: the train and database
+/* Measures of docs/guide/evaluate.md in the four directions, as a JSON object (adah_free). Database: the train and database
  * records of `dataset`. With other `queries`: their records of `split`, or all where none is of that split; labels are
  * matched by name, and a query whose image file is in the database too (same name, same bytes) is left out of its own
  * results. Relevance: shared labels; where no query has labels, as the model was trained ("words" or "pairs"). */

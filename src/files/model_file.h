@@ -1,5 +1,5 @@
 /* model_file.h - a trained model as one safetensors file: weights as tensors; configuration, vocabulary and training record
- * as metadata; a checksum of it all as identity. Any safetensors reader can open it (docs/model-format.md). */
+ * as metadata; a checksum of it all as identity. Any safetensors reader can open it (docs/reference/model-format.md). */
 #ifndef ADAH_FILES_MODEL_FILE_H
 #define ADAH_FILES_MODEL_FILE_H
 

@@ -9,7 +9,7 @@
 #include <string.h>
 
 enum { SAMPLE_MAX = 8192 };
-static const double near_share = 0.2; /* chosen on half the queries of docs/index.md, measured on the other half */
+static const double near_share = 0.2; /* chosen on half the queries of docs/inside/index.md, measured on the other half */
 
 adah_code adah_cut_off_create(const adah_code_run *runs, size_t n_runs, size_t n_bits, adah_cut_off *cut,
                               adah_status *status) {

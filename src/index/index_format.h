@@ -1,4 +1,4 @@
-/* index_format.h - the collection file as structures; docs/index-format.md explains them. */
+/* index_format.h - the collection file as structures; docs/reference/index-format.md explains them. */
 #ifndef ADAH_INDEX_INDEX_FORMAT_H
 #define ADAH_INDEX_INDEX_FORMAT_H
 

@@ -1,5 +1,5 @@
 /* notes.h - what a batch keeps beside its records: a few bytes under a name, such as the answer that a request for the batch was
- * given (adah_index_writer_note). A section of the segment; docs/index-format.md. */
+ * given (adah_index_writer_note). A section of the segment; docs/reference/index-format.md. */
 #ifndef ADAH_INDEX_NOTES_H
 #define ADAH_INDEX_NOTES_H
 

@@ -282,7 +282,7 @@ adah_code adah_settings_preset(const char *preset, const char *backbone_name, ad
     return ADAH_OK;
 }
 
-/* Open values by measurement: docs/rivals.md. */
+/* Open values by measurement: docs/method/rivals.md. */
 static void set_dcmh(adah_settings *c) {
     c->n_image_hidden = 4096;
     c->n_text_hidden = 4096;

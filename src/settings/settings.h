@@ -1,6 +1,6 @@
 /* settings.h - every choice of a model and its training, as one plain record; presets; to and from JSON.
  *
- * `paper` is the method as published, open values chosen by measurement (docs/method.md); `default` is what measured best. */
+ * `paper` is the method as published, open values chosen by measurement (docs/method/choices.md); `default` is what measured best. */
 #ifndef ADAH_SETTINGS_SETTINGS_H
 #define ADAH_SETTINGS_SETTINGS_H
 
@@ -16,7 +16,7 @@ typedef enum adah_pooling {
 
 typedef struct adah_settings {
     char preset[ADAH_NAME_BYTES];
-    char method[ADAH_NAME_BYTES]; /* "adah", or a rival: docs/rivals.md says which of the values below it heeds */
+    char method[ADAH_NAME_BYTES]; /* "adah", or a rival: docs/method/rivals.md says which of the values below it heeds */
     /* what the model is */
     int n_bits;               /* q */
     char backbone[ADAH_NAME_BYTES];

@@ -445,7 +445,7 @@ static void release(void *state) {
  * takes at a time. To that come rows' worth of work that is done once whatever the batch: U is four times as large as w and all of it
  * is read, from memory where no cache holds it; in training it is made anew and so is the gradient of w from that of U. There the
  * transforms of tiles, which few channels share, weigh as well. The factors, those of a family with its kernels, are fitted to
- * docs/speed.md, "Where Winograd's method pays". Products of bfloat16, which the direct method has not, are worth it always. */
+ * docs/inside/engine.md, "Where Winograd's method pays". Products of bfloat16, which the direct method has not, are worth it always. */
 static int is_faster(const adah_node *node) {
     enum { CACHE_BYTES = 16 << 20, TRANSFORM_ROWS = 24 };
     const adah_winograd_kernels *k = family();
