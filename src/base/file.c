@@ -140,6 +140,17 @@ void adah_file_release(const adah_file_map *map, size_t offset, size_t *n_releas
         madvise((void *)(uintptr_t)(map->bytes + *n_released), STEP_BYTES, MADV_DONTNEED);
 }
 
+/* Is the file still as long as it was when it was opened? */
+static adah_code check_size(int fd, const char *path, size_t n_bytes, adah_status *status) {
+    struct stat info;
+    if (fstat(fd, &info) != 0)
+        return adah_fail_system(status, path, "cannot read its size");
+    if ((size_t)info.st_size != n_bytes)
+        return adah_fail(status, ADAH_ERROR_IO, "%s: was changed by another program while it was read: it had %zu bytes and has %zu now", path,
+                         n_bytes, (size_t)info.st_size);
+    return ADAH_OK;
+}
+
 adah_code adah_file_read(const char *path, size_t max_bytes, uint8_t **bytes, size_t *n_bytes, adah_status *status) {
     int fd = -1;
     size_t size = 0, done = 0;
@@ -156,11 +167,13 @@ adah_code adah_file_read(const char *path, size_t max_bytes, uint8_t **bytes, si
             continue;
         if (n < 0)
             code = adah_fail_system(status, path, "cannot read");
-        else if (n == 0)
-            size = done; /* the file shrank meanwhile */
+        else if (n == 0 && (code = check_size(fd, path, size, status)) == ADAH_OK)
+            code = adah_fail(status, ADAH_ERROR_IO, "%s: ends after %zu of its %zu bytes", path, done, size);
         else
             done += (size_t)n;
     }
+    if (code == ADAH_OK)
+        code = check_size(fd, path, size, status);
     close(fd);
     if (code != ADAH_OK) {
         adah_memory_free(buffer);

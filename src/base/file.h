@@ -26,7 +26,8 @@ void adah_file_close_map(adah_file_map *map); /* zeroes *map; fine on a zeroed o
  * is how far that went. The bytes can still be read, from the file again. */
 void adah_file_release(const adah_file_map *map, size_t offset, size_t *n_released);
 
-/* Reads a whole regular file of at most max_bytes into memory the caller frees; a NUL byte is added behind. */
+/* Reads a whole regular file of at most max_bytes into memory the caller frees; a NUL byte is added behind. ADAH_ERROR_IO also when its
+ * size changes meanwhile. */
 adah_code adah_file_read(const char *path, size_t max_bytes, uint8_t **bytes, size_t *n_bytes, adah_status *status);
 
 /* A file in the making. Put bytes, then commit (publish) or abort (remove); both close and free it. */

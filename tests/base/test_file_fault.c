@@ -1,5 +1,5 @@
 /* (fault) Writing a file when the n-th write or allocation fails, for every n: an error, the old file as it was, and no
- * temporary file behind. */
+ * temporary file behind. Reading one whose size changes meanwhile: an error. */
 #define _GNU_SOURCE
 #include "base/file.h"
 #include "base/memory.h"
@@ -8,6 +8,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -127,11 +129,45 @@ static void test_writes_go_on_failing(void **state) {
     expect("new", 3);
 }
 
+/* In the C library's place: the file gets another size before, or after, its first piece is read. */
+static off_t size_before = -1, size_after = -1;
+
+static void change_size(off_t *n_bytes) {
+    if (*n_bytes >= 0 && truncate(path, *n_bytes) != 0)
+        abort();
+    *n_bytes = -1;
+}
+
+ssize_t read(int fd, void *bytes, size_t n) {
+    change_size(&size_before);
+    const ssize_t done = syscall(SYS_read, fd, bytes, n);
+    change_size(&size_after);
+    return done;
+}
+
+static void test_a_size_that_changes_while_it_is_read(void **state) {
+    (void)state;
+    static const off_t sizes[] = {0, 1, 2, 4, 100};
+    uint8_t *bytes = NULL;
+    size_t n = 99;
+    adah_status status;
+    for (size_t i = 0; i < 2 * sizeof sizes / sizeof *sizes; i++) {
+        assert_int_equal(adah_file_publish(path, "old", 3, NULL), ADAH_OK);
+        *(i % 2 ? &size_before : &size_after) = sizes[i / 2];
+        assert_int_equal(adah_file_read(path, 100, &bytes, &n, &status), ADAH_ERROR_IO);
+        assert_non_null(strstr(status.message, path));
+        assert_non_null(strstr(status.message, "it had 3 bytes and has"));
+        assert_null(bytes);
+        assert_int_equal(n, 99);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_every_write_may_fail, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_allocation_may_fail, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_allocations_of_the_readers_may_fail, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_size_that_changes_while_it_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_writes_go_on_failing, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
