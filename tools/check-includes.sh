@@ -74,7 +74,7 @@ done < <(grep -rlE '^#include [<"](cblas|lapacke|f77blas)' src cli server includ
 
 while read -r name; do
     fault "$name: a file name that is there more than once"
-done < <(find src cli server web include tests bench fuzz tools -path fuzz/corpus -prune -o -type f -printf '%f\n' |
+done < <(find src cli server web tests bench fuzz tools -path fuzz/corpus -prune -o -type f -printf '%f\n' |
     sort | uniq -d)
 
 [ "$n_faults" -eq 0 ] || exit 1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # test_exports.sh - the shared library shows what adah.h declares, all of it and nothing else.
 set -euo pipefail
-header=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/include/adah/adah.h
+headers=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/include/adah
 : "${ADAH_LIBRARY:?the library}"
 case $ADAH_LIBRARY in
 *.a)
@@ -11,7 +11,7 @@ case $ADAH_LIBRARY in
 esac
 shown=$(nm -D --defined-only "$ADAH_LIBRARY" | awk '$2 ~ /[A-Z]/ { print $3 }' | sort)
 # Without comments and preprocessor lines, every name before a parenthesis that is no function type.
-declared=$(sed -e 's://.*$::' -e '/^#/d' "$header" | sed -z 's:/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/::g' |
+declared=$(cat "$headers"/*.h | sed -z 's:/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/::g' | sed -e 's://.*$::' -e '/^#/d' |
     grep -oE '\badah_[a-z0-9_]+\(' | tr -d '(' | sort -u)
 diff <(echo "$declared") <(echo "$shown") || {
     echo "FAILED: < is declared but not in the library, > is in the library but not declared"

@@ -21,7 +21,8 @@ for file in share/man/man1/adah.1 share/bash-completion/completions/adah share/z
             share/fish/vendor_completions.d/adah.fish include/adah/adah.h share/doc/adah/LICENSE; do
     [ -s "$prefix/$file" ]
 done
-[ "$(find "$prefix/include" -type f | wc -l)" -eq 1 ]
+[ "$(cd "$prefix/include/adah" && echo *)" = "$(cd "$here/../../include/adah" && echo *)" ]
+[ "$(find "$prefix/include" -type f | wc -l)" -eq 6 ]
 if command -v man >/dev/null; then
     [ "$(MANPATH=$prefix/share/man man -w adah)" = "$prefix/share/man/man1/adah.1" ]
 fi

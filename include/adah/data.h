@@ -1,0 +1,145 @@
+/* data.h - data sets of pictures with texts: opened, generated, made from those of others; pictures as pixels. Part of adah.h. */
+#ifndef ADAH_DATA_H
+#define ADAH_DATA_H
+
+#include "core.h"
+
+ADAH_BEGIN
+
+/* ---------------------------------------------------------------- data sets */
+
+typedef struct adah_dataset adah_dataset;
+
+typedef enum adah_split { ADAH_SPLIT_TRAIN = 0, ADAH_SPLIT_QUERY = 1, ADAH_SPLIT_DATABASE = 2 } adah_split;
+
+typedef struct adah_record {
+    const char *file_name;       /* as in the metadata, relative to the folder */
+    const char *text;            /* may be empty; of several texts all, a line each */
+    size_t n_texts;              /* 0: it is empty; 1: the text may have line breaks of its own */
+    const uint32_t *label;       /* ascending, without repeats; names by adah_dataset_label_name */
+    size_t n_labels;             /* may be 0 */
+    const char *mask;            /* image of the true objects, white where they are, relative to the folder; NULL: none */
+    adah_split split;            /* TRAIN when the metadata says nothing */
+    size_t line;                 /* in the metadata file, from 1 */
+    size_t row;                  /* in the arrays beside it: the lines before it that hold a record, bad ones and repetitions too */
+} adah_record;
+
+typedef struct adah_dataset_options {
+    int strict; /* 0: a bad record is left out and counted; 1: the first one is an error */
+} adah_dataset_options;
+#define ADAH_DATASET_OPTIONS_INIT {0}
+
+/* Opens a folder with metadata.jsonl or metadata.csv: one record a pair with file_name, text, labels and
+ * optional split. text is a string or a list of strings; records of one file_name are one record of several texts. Images, and features in arrays beside the metadata (docs/reference/data-format.md), are not looked at yet. Refused always: a metadata file that is missing or has no good
+ * record. Bad records (broken JSON, wrong types, invalid UTF-8, paths that leave the folder, a
+ * file_name seen before in another split) follow options->strict; NULL options: the defaults. */
+adah_code adah_dataset_open(const char *folder, const adah_dataset_options *options, adah_dataset **dataset,
+                            adah_status *status);
+void adah_dataset_close(adah_dataset *dataset);
+const char *adah_dataset_folder(const adah_dataset *dataset);
+size_t adah_dataset_count(const adah_dataset *dataset);
+const adah_record *adah_dataset_record(const adah_dataset *dataset, size_t i); /* NULL: i out of range */
+size_t adah_dataset_label_count(const adah_dataset *dataset);
+const char *adah_dataset_label_name(const adah_dataset *dataset, uint32_t label); /* NULL: out of range */
+/* Room for why the first few of many were left out: messages, a line each, NUL-terminated; "" when nothing was. */
+#define ADAH_REASONS_BYTES 1600
+/* Bad records left out. *reasons: why the first few were, a line each ("" when none); may be NULL. */
+size_t adah_dataset_skipped(const adah_dataset *dataset, const char **reasons);
+/* What a person should know of how the metadata were understood, a line each, "" when nothing: keys that were taken for others, or
+ * passed over where texts or labels are missing; file names that came again. */
+const char *adah_dataset_notes(const adah_dataset *dataset);
+/* Lines of the metadata that hold a record: good, bad, and repetitions of a file_name. So many rows has an array beside them. */
+size_t adah_dataset_rows(const adah_dataset *dataset);
+/* 32 hex digits: a checksum of file names and splits, in the order of the records. Results of two places compare when it
+ * is the same. */
+adah_code adah_dataset_split_checksum(const adah_dataset *dataset, char checksum[33], adah_status *status);
+/* The same of n records alone, by ascending number: what was measured where some were left out. */
+adah_code adah_dataset_records_checksum(const adah_dataset *dataset, const size_t *record, size_t n, char checksum[33],
+                                        adah_status *status);
+
+/* Writes generated scenes as a data set: coloured, textured shapes on cluttered grounds, captions with noise
+ * words, several labels a scene, and the true object mask of every image under masks/. */
+typedef struct adah_synth_options {
+    size_t n_scenes;     /* 2400 */
+    size_t n_side;       /* pixels, 64 */
+    double query_share;  /* of the scenes become queries, 0.15 */
+    uint64_t seed;       /* 0 */
+} adah_synth_options;
+#define ADAH_SYNTH_OPTIONS_INIT {2400, 64, 0.15, 0}
+adah_code adah_synth_write(const char *folder, const adah_synth_options *options, adah_status *status);
+
+/* Turns the drawings of the package openclipart-svg (folder: /usr/share/openclipart/svg) into a data set of
+ * PNG images of n_side pixels with words and labels. */
+typedef struct adah_openclipart_options {
+    size_t n_side;       /* pixels, 128 */
+    double query_share;  /* 0.15 */
+    uint64_t seed;       /* 0 */
+    size_t n_limit;      /* at most this many drawings, chosen by seed; 0: all */
+} adah_openclipart_options;
+#define ADAH_OPENCLIPART_OPTIONS_INIT {128, 0.15, 0, 0}
+
+adah_code adah_openclipart_convert(const char *svg_folder, const char *folder, const adah_openclipart_options *options,
+                                   adah_progress progress, adah_status *status);
+
+/* ---------------------------------------------------------------- data sets of the field in their own files */
+
+typedef struct adah_convert_options {
+    const char *images;   /* folder of the pictures; NULL: where the format has them */
+    size_t n_concepts;    /* NUS-WIDE: the most frequent ones become labels; 21 */
+    double query_share;   /* of the records become queries; 0: the format's own split, else 0.15 */
+    size_t n_queries;     /* so many do, in place of a share; 0: the share */
+    size_t n_train;       /* so many of the others are for training, the rest is database alone; 0: all are */
+    uint64_t seed;        /* of a split that is drawn */
+    int without_pictures; /* 1: a data set is written although none of its pictures is there */
+} adah_convert_options;
+#define ADAH_CONVERT_OPTIONS_INIT {NULL, 21, 0, 0, 0, 0, 0}
+
+/* What became of it. */
+typedef struct adah_convert_result {
+    size_t n_records, n_labels;
+    size_t n_left_out;        /* records without a label or a text, which the field leaves out */
+    size_t n_missing;         /* records whose picture is not there; all, where there is no folder of pictures */
+    size_t n_image_values, n_text_values; /* numbers a record in image.npy and text.npy; 0: there is no such file */
+} adah_convert_result;
+
+/* Writes a data set of the field as a folder with metadata.jsonl, which comes last. Pictures are not copied: images/ is a link
+ * to their folder; those that lie inside a .mat file become PNG files. Vectors become image.npy and text.npy (float32, row r
+ * for record r). ADAH_ERROR_IO: pictures should be there, and none of them is. format: "mirflickr", "nus-wide", "iapr", "mat", "coco"; source: its folder (n_sources 1; of "mirflickr" the
+ * folder of annotations may be second), of "mat" its files. docs/reference/data-format.md has the layouts. *result may be NULL. */
+adah_code adah_convert(const char *format, const char *const *source, size_t n_sources, const char *folder,
+                       const adah_convert_options *options, adah_progress progress, adah_convert_result *result,
+                       adah_status *status);
+
+/* ---------------------------------------------------------------- pictures */
+
+/* What a picture's file is, found by walking through its structure, without decoding anything: what to refuse pictures by. */
+typedef struct adah_picture_info {
+    const char *type;         /* "image/jpeg", "image/png", "image/gif", "image/webp", "image/tiff", "image/avif", "image/heic",
+                                 "image/bmp", "image/x-portable-anymap" */
+    size_t n_width, n_height; /* in pixels, before it is turned */
+    uint64_t n_pixels;        /* the most that decoding makes, by what is coded and not by what the file says of it: frames, tiles,
+                                 layers, other images in the file; n_width * n_height or more */
+    uint64_t n_bytes;         /* about the most memory that decoding takes, small things left out */
+    const char *excess;       /* NULL; else why the file is more work than its pixels: nothing decodes it */
+} adah_picture_info;
+/* ADAH_ERROR_FORMAT: not a picture of these types, or one whose parts contradict each other. */
+adah_code adah_picture_examine(const uint8_t *bytes, size_t n_bytes, adah_picture_info *info, adah_status *status);
+/* Decoded pixels: 8-bit sRGB, rgb[(y * n_width + x) * 3 + channel]. */
+typedef struct adah_picture {
+    size_t n_width, n_height;
+    uint8_t *rgb; /* adah_free */
+} adah_picture;
+/* What adah_encode_image_bytes (train.h) does before the model, apart from it: turned upright, transparency laid on white, squeezed to n_side x n_side
+ * pixels; with keeps_aspect shrunk until the longer side is at most n_side. ADAH_ERROR_FORMAT: broken, no picture, in excess, or of more than
+ * 512 megapixels. */
+adah_code adah_picture_decode(const uint8_t *bytes, size_t n_bytes, size_t n_side, int keeps_aspect, adah_picture *picture,
+                              adah_status *status);
+/* A picture as PNG (*png: adah_free). */
+adah_code adah_picture_png(const adah_picture *picture, uint8_t **png, size_t *n_png_bytes, adah_status *status);
+/* A small copy as JPEG of a quality of 1..100, turned upright, longer side at most n_side. *jpeg: adah_free. */
+adah_code adah_picture_thumbnail(const uint8_t *bytes, size_t n_bytes, size_t n_side, int quality, uint8_t **jpeg,
+                                 size_t *n_jpeg_bytes, adah_status *status);
+
+ADAH_END
+
+#endif

@@ -1,0 +1,198 @@
+/* index.h - collections of codes in a file: made, searched, changed, exchanged. Part of adah.h. */
+#ifndef ADAH_INDEX_H
+#define ADAH_INDEX_H
+
+#include "train.h"
+
+ADAH_BEGIN
+
+/* ---------------------------------------------------------------- index and search */
+
+/* A collection is one file of codes with what a search shows of each record; docs/reference/index-format.md. An adah_index is one state
+ * of it, which never changes; a writer adds, replaces and deletes in batches, and adah_index_latest gives the state after. */
+
+/* What became of the records of a data set. */
+typedef struct adah_index_add_counts {
+    uint64_t n_added, n_replaced;
+    uint64_t n_unreadable;            /* left out because their image cannot be read; bad ones: adah_dataset_skipped */
+    char reasons[ADAH_REASONS_BYTES]; /* why the first few were, a line each; "" when none */
+    uint64_t n_texts_unknown;         /* as in adah_codes */
+} adah_index_add_counts;
+/* Publishes an index of all records of a data set: both codes, file name, text, labels of each. Ids: 0, 1, 2, ... Counts: may be
+ * NULL. A file that is there is replaced only by what can take its place, unless `replace` is 1: ADAH_ERROR_MISMATCH when it is
+ * no adah index, or one of more than twice as many records. Data of which no image can be read replace nothing. */
+adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset, const char *index_path, int replace,
+                            const adah_encode_options *options, adah_progress progress, adah_index_add_counts *counts,
+                            adah_status *status);
+/* Adds all records of a data set to an index of the same model, in batches of 10,000, each durable; after a failure the message says how many
+ * records are there, and adding them again does no harm; a record whose file name is in the index
+ * replaces that one and keeps its id. Counts: may be NULL. */
+adah_code adah_index_add_dataset(const adah_model *model, const adah_dataset *dataset, const char *index_path,
+                                 const adah_encode_options *options, adah_progress progress, adah_index_add_counts *counts,
+                                 adah_status *status);
+
+typedef struct adah_index adah_index;
+
+/* What the index knows of a record: a copy, which adah_index_entry_free releases. */
+typedef struct adah_index_entry {
+    uint64_t id;
+    const char *file_name, *text; /* "" where there is none */
+    const uint32_t *label;        /* ascending; names by adah_index_label_name */
+    size_t n_labels;
+    const uint8_t *image_code, *text_code; /* NULL: it has none */
+    void *memory; /* of all that is pointed to */
+} adah_index_entry;
+void adah_index_entry_free(adah_index_entry *entry); /* fine on a zeroed one */
+
+/* Any program may change the file while it is open. Appending, as writers do, changes no state, and neither does putting another
+ * file in its place: a state goes on with the old one. When the file is cut off or overwritten in place, functions that
+ * return an adah_code report ADAH_ERROR_FORMAT instead of a result that could be wrong; adah_index_latest then opens what is there
+ * now, with all its checksums looked at. Only bytes that change while the headers stay are not noticed by the function that
+ * reads them, but by the next adah_index_latest. */
+
+/* Opens an index in time that does not grow with its records. ADAH_ERROR_FORMAT says which: not an adah index, of another
+ * version, of a machine with another byte order, or damaged. Contents beyond the headers are checked when they are used. */
+adah_code adah_index_open(const char *path, adah_index **index, adah_status *status);
+void adah_index_close(adah_index *index); /* drops one reference */
+adah_index *adah_index_share(adah_index *index); /* one reference more, to be closed like any; returns index. Any thread. */
+/* The newest state of the collection that `index` is a state of: what this or another process has committed since. *latest is
+ * closed like any index, and may be `index` itself, once more referenced. When the file has another inode, or was changed in place,
+ * the state of what is there now; ADAH_ERROR_IO, ADAH_ERROR_FORMAT: that is no good index. Any thread. */
+adah_code adah_index_latest(adah_index *index, adah_index **latest, adah_status *status);
+/* Is the file still the one that was opened, up to where this state ends? ADAH_ERROR_FORMAT: it was cut off or overwritten in
+ * place, and what was read since the last check may be wrong. A system call. Any thread. */
+adah_code adah_index_check(const adah_index *index, adah_status *status);
+uint64_t adah_index_count(const adah_index *index); /* records that are not deleted */
+uint64_t adah_index_rows(const adah_index *index);  /* records with the deleted ones: places, numbered from 0 */
+size_t adah_index_bits(const adah_index *index);
+const uint8_t *adah_index_model_identity(const adah_index *index); /* 16 bytes: adah_model_id of the model; zeros: unknown */
+size_t adah_index_label_count(const adah_index *index);
+/* NULL: out of range, or its place in the file is damaged. */
+const char *adah_index_label_name(const adah_index *index, uint32_t label);
+/* The record in a row; *entry is freed with adah_index_entry_free. ADAH_ERROR_MISMATCH: it is deleted. */
+adah_code adah_index_record(const adah_index *index, uint64_t row, adah_index_entry *entry, adah_status *status);
+/* The row of the record with this id; 0: there is none, or the file was changed, which adah_index_check tells. */
+int adah_index_find(const adah_index *index, uint64_t id, uint64_t *row);
+/* The newest note of that name, a NUL behind it, freed by adah_free; NULL: there is none. */
+adah_code adah_index_note(const adah_index *index, const char *name, uint8_t **bytes, size_t *n_bytes, adah_status *status);
+/* ADAH_ERROR_MISMATCH when the index was made by another model: its codes would mean nothing. */
+adah_code adah_index_check_model(const adah_index *index, const adah_model *model, adah_status *status);
+/* Counts and sizes as a JSON object (adah_free). */
+adah_code adah_index_stats(const adah_index *index, char **json, adah_status *status);
+/* Reads the whole file and checks every checksum, every record and every search table. */
+adah_code adah_index_verify(const char *path, adah_status *status);
+
+/* ---- search ---- */
+
+typedef struct adah_search_hit {
+    uint64_t id, row;
+    uint32_t distance;
+    float score; /* with `relaxed`: the squared distance between it and the stored signs, by which hits are then in order; else 0 */
+} adah_search_hit;
+
+typedef enum adah_search_method {
+    ADAH_SEARCH_AUTO = 0, /* by what each would cost */
+    ADAH_SEARCH_SCAN,     /* every code */
+    ADAH_SEARCH_TABLES    /* multi-index hashing wherever the file has tables */
+} adah_search_method;
+
+#define ADAH_NO_ID UINT64_MAX
+typedef struct adah_search_options {
+    size_t k;                  /* at most so many hits; SIZE_MAX: all within the radius */
+    uint32_t radius;           /* hits have a distance of at most that */
+    adah_search_method method;
+    const uint64_t *only;      /* ids: nothing else is found; NULL: no such limit */
+    size_t n_only;
+    uint64_t exclude;          /* an id that is not found: the query itself; ADAH_NO_ID: none */
+    /* 0: the record does not count. Asked during the search, of records that could become hits, from several threads; the entry
+     * lives as long as the call. */
+    int (*accept)(void *context, const adah_index_entry *entry);
+    void *context;
+    const float *relaxed;      /* n_queries x n_bits values in (-1, 1) that the query codes are the signs of: of the nearest
+                                  n_rerank by Hamming distance the k best by `score` are given; NULL: no */
+    size_t n_rerank;           /* 0: 10 k */
+    int cut_off;               /* 1: hits that are too far to be answers, by the query's distances to the whole
+                                  collection, are left out: none may remain (docs/inside/index.md) */
+} adah_search_options;
+#define ADAH_SEARCH_OPTIONS_INIT {10, UINT32_MAX, ADAH_SEARCH_AUTO, NULL, 0, ADAH_NO_ID, NULL, NULL, NULL, 0, 0}
+
+typedef struct adah_search_result {
+    adah_search_hit *hits; /* by (distance, id), or (score, distance, id) with `relaxed` */
+    size_t n_hits;
+} adah_search_result;
+
+/* Exact search among the codes of modality `to` for n_queries codes at once: the same hits for every method, number of threads
+ * and history of the file. results: n_queries, each freed with adah_search_result_free. options NULL: the 10 nearest.
+ * ADAH_ERROR_MISMATCH: no record has such a code. ADAH_ERROR_FORMAT: damaged, or another program has changed the file. */
+adah_code adah_index_search(const adah_index *index, adah_modality to, const uint8_t *codes, size_t n_queries,
+                            const adah_search_options *options, adah_search_result *results, adah_status *status);
+void adah_search_result_free(adah_search_result *result);
+
+/* ---- writing ---- */
+
+typedef struct adah_index_item {
+    uint64_t id;                  /* ADAH_NO_ID: the next free one */
+    const char *file_name, *text; /* NULL is "" */
+    const char *const *label;     /* names in any order, repeats count once */
+    size_t n_labels;
+    const uint8_t *image_code, *text_code; /* NULL: none; one must be there */
+} adah_index_item;
+
+/* One thread at a time uses a writer; readers go on meanwhile, in this process and others. What is added, replaced and deleted
+ * forms a batch that readers see, and a crash leaves, whole or not at all. */
+typedef struct adah_index_writer adah_index_writer;
+
+/* How long opening an index for writing waits in this process while another writer has it; at first not at all. */
+void adah_set_patience(double seconds);
+/* Opens an index for writing. ADAH_ERROR_IO with system_error EWOULDBLOCK: another writer has it. ADAH_ERROR_CANCELLED: a signal came while
+ * it waited for that one. */
+adah_code adah_index_writer_open(const char *path, adah_index_writer **writer, adah_status *status);
+/* Publishes an empty index, over any file at `path`, and opens it. model NULL: codes of an unknown model, of n_bits bits. */
+adah_code adah_index_writer_create(const char *path, const adah_model *model, size_t n_bits, adah_index_writer **writer,
+                                   adah_status *status);
+/* Batches that are not committed are dropped. */
+void adah_index_writer_close(adah_index_writer *writer);
+/* The state after the last commit; closed with the writer. */
+adah_index *adah_index_writer_state(const adah_index_writer *writer);
+/* *id: may be NULL. ADAH_ERROR_MISMATCH: the id is taken; nothing was added. */
+adah_code adah_index_writer_add(adah_index_writer *writer, const adah_index_item *item, uint64_t *id, adah_status *status);
+/* Many codes without more, with the next free ids from *first_id on. image_codes, text_codes: n codes each, one may be NULL. */
+adah_code adah_index_writer_add_codes(adah_index_writer *writer, size_t n, const uint8_t *image_codes, const uint8_t *text_codes,
+                                      uint64_t *first_id, adah_status *status);
+/* Of a record that is there. ADAH_ERROR_MISMATCH: there is none with this id. */
+adah_code adah_index_writer_replace(adah_index_writer *writer, const adah_index_item *item, adah_status *status);
+adah_code adah_index_writer_delete(adah_index_writer *writer, uint64_t id, adah_status *status);
+/* Keeps a note with the batch: at most 65,536 bytes under a name of 1 to 255, such as the answer to a request, by which it can be told from
+ * one that asks again. Durable with the batch; compaction keeps the newest ADAH_INDEX_NOTES_KEPT. */
+enum { ADAH_INDEX_NOTES_KEPT = 1000 };
+adah_code adah_index_writer_note(adah_index_writer *writer, const char *name, const void *bytes, size_t n_bytes, adah_status *status);
+/* Returns when the batch is on disk; readers see it from then on. On failure the batch is dropped and the index is as before it, on disk,
+ * too; after a sync that failed the writer refuses all further calls, and one opened anew makes sure of what is there. Only with
+ * ADAH_ERROR_UNCERTAIN nobody knows: the disk failed to take back what it had failed to take. */
+adah_code adah_index_writer_commit(adah_index_writer *writer, adah_status *status);
+/* Writes the collection anew without what is deleted, in order of id, with search tables where they pay; atomic, can be
+ * cancelled. ADAH_ERROR_ARGUMENT: there are changes that are not committed. When only the sync of the folder fails, the compacted file is
+ * in place, but a power cut may bring back the one before, with the same records: ADAH_ERROR_IO says so. */
+adah_code adah_index_writer_compact(adah_index_writer *writer, adah_progress progress, adah_status *status);
+
+/* ---- exchange with other programs ---- */
+
+typedef enum adah_exchange_format {
+    ADAH_EXCHANGE_NPY = 0,    /* NumPy: uint8, n x n_bits / 8; ids, one a line, in PATH.ids */
+    ADAH_EXCHANGE_FAISS_FLAT, /* FAISS: IndexBinaryFlat, in an IndexBinaryIDMap where ids are not 0, 1, 2, ... */
+    ADAH_EXCHANGE_FAISS_IVF   /* FAISS: IndexBinaryIVF with ids */
+} adah_exchange_format;
+
+/* Writes the codes of one modality, in order of id. ADAH_ERROR_MISMATCH: there are none. */
+adah_code adah_index_export(const adah_index *index, adah_modality side, adah_exchange_format format, const char *path,
+                            adah_status *status);
+/* Adds the codes of one or two such files (one may be NULL), told apart by what they hold, as one batch, and commits it. Ids are
+ * the files', or the next free ones; with two files, code i of both belongs to one record. Bits must be the index's. */
+adah_code adah_index_import(adah_index_writer *writer, const char *image_path, const char *text_path, uint64_t *n_added,
+                            adah_status *status);
+/* Bits of the codes in such a file, in *n_bits. */
+adah_code adah_exchange_bits(const char *path, size_t *n_bits, adah_status *status);
+
+ADAH_END
+
+#endif

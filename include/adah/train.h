@@ -1,0 +1,162 @@
+/* train.h - models: learned, opened, and what they make codes of. Part of adah.h. */
+#ifndef ADAH_TRAIN_H
+#define ADAH_TRAIN_H
+
+#include "data.h"
+
+ADAH_BEGIN
+
+/* ---------------------------------------------------------------- training */
+
+typedef struct adah_train_options {
+    const char *preset;      /* "default" (what measures best) or "paper" (the method as published) */
+    const char *method;      /* "adah", or a rival to compare with: "cca", "cmfh", "scm-orth", "scm-seq", "stmh", "seph-km",
+                                "seph-rnd" (shallow), "dcmh", "acmr" (deep); NULL: adah */
+    const char *backbone;    /* "small" (learns from scratch), "squeezenet1_1", "mobilenet_v2", "vgg16", "vgg19", "cnn_f"; NULL:
+                                small, or "none" where the data set gives its images as features, which take no other */
+    const char *weights;     /* of the backbone, safetensors or MatConvNet's .mat; needed by all but "small" */
+    int n_bits;              /* 0: the preset's */
+    int n_epochs;            /* 0: the preset's */
+    int finetune;            /* 1: the backbone learns too */
+    int attention;           /* 1: with masks, -1: without, 0: as the preset has it for this backbone */
+    int no_adversary;        /* 1: the unattended features are not looked at */
+    uint64_t seed;
+    const char *similarity;  /* "labels", "words" (shared informative words), "pairs" (a pair is like itself alone);
+                                NULL: labels when the data set has any, else words, else (texts as features) pairs */
+    const char *language;    /* of the texts, for stemming: "english", "none", ...; NULL: english */
+    const char *const *settings; /* further values by name, "margin=0.3"; the names are those of the model's configuration */
+    size_t n_settings;
+    int resume;              /* 1: continue from OUT.checkpoint when it is there */
+    int strict;              /* 1: the first unreadable image is an error; 0: such pairs are left out and counted */
+    double checkpoint_seconds; /* at least so long between checkpoints; 0: after every epoch */
+    const char *cache_folder; /* for feature maps and decoded images; NULL: $ADAH_CACHE, else $XDG_CACHE_HOME/adah,
+                                 else ~/.cache/adah */
+} adah_train_options;
+#define ADAH_TRAIN_OPTIONS_INIT \
+    {"default", NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 15.0, NULL}
+
+/* Learns a model from the train records of a data set and publishes it at model_path, atomically. While it runs,
+ * model_path.checkpoint holds the work done; cancelled or killed training resumes from there to the same bits.
+ * *report (adah_free; may be NULL): the training record as JSON, the same that adah_model_json holds under "training". */
+adah_code adah_train(const adah_dataset *dataset, const char *model_path, const adah_train_options *options,
+                     adah_progress progress, char **report, adah_status *status);
+
+/* ---------------------------------------------------------------- models and encoding */
+
+typedef struct adah_model adah_model;
+
+/* Refused, with distinct messages: a file that is not safetensors, not an adah model, of a newer version, damaged. */
+adah_code adah_model_open(const char *path, adah_model **model, adah_status *status);
+void adah_model_close(adah_model *model);
+int adah_model_bits(const adah_model *model);
+const char *adah_model_id(const adah_model *model);   /* 32 hex digits: a checksum of all that encodes */
+/* Everything about the model: configuration, vocabulary size, parameters, training record. JSON text. */
+const char *adah_model_json(const adah_model *model);
+
+/* What it can encode: words, pictures (not: features given as arrays); whether it has attention masks. */
+int adah_model_takes_text(const adah_model *model);
+int adah_model_takes_images(const adah_model *model);
+int adah_model_has_attention(const adah_model *model);
+
+/* The words of a text one by one, in its order, without those that count for nothing (stop words, numbers). */
+typedef struct adah_text_word {
+    size_t offset, n_bytes; /* where in the text it stands */
+    size_t first;           /* number of the first word in the list that is the same to the model; its own number: it is new */
+    int is_known;           /* 1: it is in the model's vocabulary */
+} adah_text_word;
+/* *words: n_words of them (adah_free). ADAH_ERROR_ARGUMENT: invalid UTF-8; ADAH_ERROR_MISMATCH: a model that takes no words. */
+adah_code adah_model_words(const adah_model *model, const char *text, adah_text_word **words, size_t *n_words,
+                           adah_status *status);
+
+/* Publishes at out_path the model of the first n_bits of the codes of a model that was trained for that length too (its
+ * configuration's nested_bits: that many bits, twice, four times ... as many). */
+adah_code adah_model_shorten(const char *model_path, int n_bits, const char *out_path, adah_status *status);
+
+/* How encoding computes from now on, in place of what the model was trained with. Before the model is shared by threads and before
+ * its first encoder. Refused where the processor cannot. */
+adah_code adah_model_set_precision(adah_model *model, adah_precision precision, adah_status *status);
+
+/* Encodes single texts and images. The model must outlive it. */
+typedef struct adah_encoder adah_encoder;
+adah_code adah_encoder_create(const adah_model *model, adah_encoder **encoder, adah_status *status);
+void adah_encoder_close(adah_encoder *encoder);
+/* code: adah_model_bits / 8 bytes. ADAH_ERROR_MISMATCH: a text without any word of the vocabulary; a text or picture for a
+ * model that learned from features given as arrays. */
+adah_code adah_encode_text(adah_encoder *encoder, const char *text, uint8_t *code, adah_status *status);
+adah_code adah_encode_image_file(adah_encoder *encoder, const char *path, uint8_t *code, adah_status *status);
+adah_code adah_encode_image_bytes(adah_encoder *encoder, const uint8_t *bytes, size_t n_bytes, uint8_t *code,
+                                  adah_status *status);
+
+/* H, of which the last code is the signs: adah_model_bits values in (-1, 1), until the encoder's next call. */
+const float *adah_encoder_relaxed(const adah_encoder *encoder);
+/* How many distinct words of the last text given to adah_encode_text the model does not know. */
+size_t adah_encoder_unknown_words(const adah_encoder *encoder);
+
+/* One side of a record as the model takes it: the picture, the text, or the record's row of the array beside the metadata. */
+adah_code adah_encode_record(adah_encoder *encoder, const adah_dataset *dataset, size_t record, adah_modality modality,
+                             uint8_t *code, adah_status *status);
+
+/* Where the model looks: the attention mask Z and probabilities P of an image, n_height x n_width row-major. */
+typedef struct adah_attention_map {
+    size_t n_height, n_width;
+    float *probability; /* sums to 1 */
+    uint8_t *mask;      /* 1 = attended */
+} adah_attention_map;
+adah_code adah_attend_image(adah_encoder *encoder, const char *path, adah_attention_map *map, adah_status *status);
+void adah_attention_map_free(adah_attention_map *map);
+/* The image with what is not attended darkened and the mask outlined, as PNG, longer side at most n_side_max. */
+adah_code adah_attend_write(adah_encoder *encoder, const char *image_path, const char *png_path, size_t n_side_max,
+                            adah_status *status);
+
+/* Of decoded pictures (adah_picture_decode). */
+size_t adah_model_image_side(const adah_model *model); /* n_side of the pictures that it takes */
+/* What adah_encode_image_bytes does after adah_picture_decode. picture: adah_model_image_side squared. The same code to the bit. */
+adah_code adah_encode_picture(adah_encoder *encoder, const adah_picture *picture, uint8_t *code, adah_status *status);
+adah_code adah_attend_picture(adah_encoder *encoder, const adah_picture *picture, adah_attention_map *map, adah_status *status);
+/* Draws the mask into a picture of any size, as adah_attend_write does. */
+void adah_attend_draw(const adah_attention_map *map, adah_picture *picture);
+
+/* ---------------------------------------------------------------- codes of data sets */
+
+/* Codes of a whole data set. Records whose image cannot be read are left out (or an error with strict; so it is when none can be
+ * read: a folder that is not there must not end in an empty result). */
+typedef struct adah_codes {
+    size_t n, n_bits;
+    uint8_t *image, *text;   /* n codes each */
+    float *image_real, *text_real; /* what the codes are the signs of, n x n_bits each; NULL unless asked for */
+    size_t *record;          /* n record numbers of the data set, ascending */
+    size_t n_skipped;        /* records left out */
+    char reasons[ADAH_REASONS_BYTES]; /* why the first few were, a line each; "" when none */
+    size_t n_texts_unknown;  /* records whose text has no word that the model knows: the codes of their texts are all the same */
+} adah_codes;
+/* Where the time of an encoding went. The seconds of the stages are summed over the threads: together n_threads * seconds. */
+typedef struct adah_encode_profile {
+    size_t n_records, n_threads;
+    double seconds;           /* from beginning to end */
+    double read_seconds;      /* reading picture files */
+    double decode_seconds;    /* decoding and resizing them */
+    double normalise_seconds; /* pixels, features and words to what the networks take in */
+    double network_seconds;
+    double rest_seconds;      /* making the networks, packing codes, waiting */
+    uint64_t peak_bytes;      /* the most memory the process has had, up to now */
+} adah_encode_profile;
+typedef struct adah_encode_options {
+    int strict;
+    const char *cache_folder; /* as in adah_train_options: feature maps that a training left there are used; encoding leaves none */
+    int keep_real;            /* 1: the codes before their signs are taken are handed over too */
+    adah_encode_profile *profile; /* filled when all went well; NULL: not wanted */
+} adah_encode_options;
+#define ADAH_ENCODE_OPTIONS_INIT {0, NULL, 0, NULL}
+/* Each thread takes records, one after another, from their files to their codes, so that memory does not grow with the data set,
+ * but for the codes. A picture has the same code at any place in any data set and with any number of threads. */
+adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *dataset, const adah_encode_options *options,
+                              adah_progress progress, adah_codes *codes, adah_status *status);
+void adah_codes_free(adah_codes *codes);
+/* prefix.image.npy, prefix.text.npy (uint8, n x n_bits / 8) and prefix.ids (a file name a line). */
+adah_code adah_codes_write(const adah_codes *codes, const adah_dataset *dataset, const char *prefix, adah_status *status);
+/* Reads them back for a data set; ids are looked up by file name. */
+adah_code adah_codes_read(const char *prefix, const adah_dataset *dataset, adah_codes *codes, adah_status *status);
+
+ADAH_END
+
+#endif
