@@ -10,29 +10,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { ITEMS_MAX = 1000, ITEM_TEXT_BYTES_MAX = 1 << 20, ITEM_LABELS_MAX = 1000, NAME_BYTES = 64 };
+enum { ITEMS_MAX = 1000, ITEM_TEXTS_MAX = 100, ITEM_TEXT_BYTES_MAX = 1 << 20, ITEM_LABELS_MAX = 1000, NAME_BYTES = 64 };
 
 typedef struct item_answer {
     serve_parts parts; /* first */
     uint64_t row;
+    int has_picture;
 } item_answer;
 
 static adah_code tell_item(const serve_parts *parts, size_t part, serve_text *t, adah_status *status) {
+    const item_answer *a = (const item_answer *)(const void *)parts;
     adah_index_entry entry;
     const adah_index *index = parts->state->index;
     const size_t n_bytes = adah_index_bits(index) / 8;
     (void)part;
-    const adah_code code = adah_index_record(index, ((const item_answer *)(const void *)parts)->row, &entry, status);
+    const adah_code code = adah_index_record(index, a->row, &entry, status);
     if (code != ADAH_OK)
         return code;
     serve_text_plain(t, "{\"id\": ");
     serve_text_number(t, entry.id);
     serve_text_plain(t, ", ");
     serve_add_entry(t, index, &entry);
-    const int has_picture = parts->server->images >= 0 && serve_is_safe_name(entry.file_name);
-    serve_text_plain(t, has_picture ? ", \"has_picture\": true, \"image_code\": "
-                                    : ", \"has_picture\": false, \"image_code\": ");
+    serve_text_plain(t, a->has_picture ? ", \"has_picture\": true, \"image_code\": "
+                                       : ", \"has_picture\": false, \"image_code\": ");
     serve_text_hex(t, entry.image_code, n_bytes);
     serve_text_plain(t, ", \"text_code\": ");
     serve_text_hex(t, entry.text_code, n_bytes);
@@ -41,16 +43,36 @@ static adah_code tell_item(const serve_parts *parts, size_t part, serve_text *t,
     return ADAH_OK;
 }
 
+/* Is the file there that the item names? Looked for where pictures are, since a disk may not answer. 0: the answer says what is wrong, or
+ * the request goes on there. */
+static int find_picture(serve_request *r, serve_state *state, uint64_t row, int *has_picture) {
+    adah_index_entry entry;
+    adah_status status;
+    *has_picture = 0;
+    if (r->server->images < 0)
+        return 1;
+    if (adah_index_record(state->index, row, &entry, &status) != ADAH_OK)
+        return serve_refuse_failed(r, &status);
+    const int is_named = serve_is_safe_name(entry.file_name), is_here = !is_named || serve_needs_lane(r, SERVE_SHOWN);
+    const int fd = is_named && is_here ? serve_open_picture(r->server, entry.file_name) : -1;
+    adah_index_entry_free(&entry);
+    if (fd >= 0)
+        close(fd);
+    *has_picture = fd >= 0;
+    return is_here;
+}
+
 void serve_handle_item(serve_request *r, serve_state *state) {
     uint64_t row;
-    if (!serve_read_query(r, 0, 0) || !serve_find_row(r, state, r->item, &row))
+    int has_picture;
+    if (!serve_read_query(r, 0, 0) || !serve_find_row(r, state, r->item, &row) || !find_picture(r, state, row, &has_picture))
         return;
     item_answer *a = calloc(1, sizeof *a);
     if (!a) {
         serve_refuse_memory(r);
         return;
     }
-    *a = (item_answer){{.n_parts = 1, .add = tell_item}, row};
+    *a = (item_answer){{.n_parts = 1, .add = tell_item}, row, has_picture};
     serve_send_parts(r, state, &a->parts);
 }
 
@@ -107,6 +129,55 @@ static int read_labels(item_reader *x, const json_t *list, adah_index_item *item
     return 1;
 }
 
+/* Adds a text to the lines of `all`, of n bytes, unless it is blank or one of them. Returns the bytes added. */
+static size_t add_line(char *all, size_t n, const char *text) {
+    char *line = all + n + (n > 0);
+    const size_t width = strlen(text);
+    for (size_t i = 0; i < width; i++)
+        line[i] = text[i] == '\n' || text[i] == '\r' ? ' ' : text[i];
+    if (strspn(text, " \t\n\r") == width)
+        return 0;
+    for (size_t start = 0; start < n;) {
+        const char *line_end = memchr(all + start, '\n', n - start);
+        const size_t n_there = line_end ? (size_t)(line_end - all) - start : n - start;
+        if (n_there == width && !memcmp(all + start, line, width))
+            return 0;
+        start += n_there + 1;
+    }
+    if (n)
+        all[n] = '\n';
+    return width + (n > 0);
+}
+
+/* As lines of metadata.jsonl are read: each text a line, its line breaks blanks, without those that are blank or there already; one alone stays as
+ * it is. */
+static int read_texts(item_reader *x, const json_t *list, adah_index_item *item) {
+    const size_t n = json_array_size(list);
+    const char *text[ITEM_TEXTS_MAX];
+    size_t n_texts = 0, n_bytes = 0;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *value = json_array_get(list, i);
+        n_bytes += json_string_length(value) + 1;
+        if (!json_is_string(value) || n > ITEM_TEXTS_MAX || n_bytes > ITEM_TEXT_BYTES_MAX)
+            return refuse(x, 400, "text", "a string, or a list of at most 100, of at most 1 MiB");
+        if (json_string_length(value))
+            text[n_texts++] = json_string_value(value);
+    }
+    if (n_texts < 2) {
+        item->text = n_texts ? text[0] : "";
+        return 1;
+    }
+    char *all = serve_take_memory(x->r, n_bytes) ? serve_keep(x->r, malloc(n_bytes)) : NULL;
+    if (!all)
+        return x->r->answer.status ? 0 : serve_refuse_memory(x->r);
+    size_t end = 0;
+    for (size_t i = 0; i < n_texts; i++)
+        end += add_line(all, end, text[i]);
+    all[end] = '\0';
+    item->text = all;
+    return 1;
+}
+
 static int read_value(item_reader *x, const char *key, const json_t *value, new_item *to) {
     adah_index_item *item = &to->item;
     if (!strcmp(key, "id")) {
@@ -121,10 +192,12 @@ static int read_value(item_reader *x, const char *key, const json_t *value, new_
             return 0;
         if (serve_leads_out(x->r->server, item->file_name))
             return refuse(x, 400, key, "a path that no link leads out of the folder of pictures");
+    } else if (!strcmp(key, "text") && json_is_array(value)) {
+        return read_texts(x, value, item);
     } else if (!strcmp(key, "text")) {
         item->text = json_string_value(value);
         if (!item->text || json_string_length(value) > ITEM_TEXT_BYTES_MAX)
-            return refuse(x, 400, key, "a string of at most 1 MiB");
+            return refuse(x, 400, key, "a string, or a list of at most 100, of at most 1 MiB");
     } else if (!strcmp(key, "labels")) {
         return read_labels(x, value, item);
     } else if (!strcmp(key, "replace")) {

@@ -448,6 +448,13 @@ static void expect_thumbnail(const char *target) {
 }
 
 /* Files that begin as pictures and are something else do not leave the folder; what is whole does, as what it is. */
+static void expect_has_picture(const char *item, int expected, int line) {
+    json_t *json = ask(line, "GET", item, "", NULL, 0, 200, NULL);
+    http_check(json_is_boolean(json_object_get(json, "has_picture")) && json_is_true(json_object_get(json, "has_picture")) == expected, line,
+               "has_picture of %s", item);
+    drop(json);
+}
+
 static void check_files(void) {
     static const char path[] = "scenes/images/scene-00012.png", page[] = "\x89PNG\r\n\x1a\n<html><script>alert(1)</script></html>";
     size_t n;
@@ -473,6 +480,12 @@ static void check_files(void) {
         CHECK(r.status == 200 && r.n_body == n && !memcmp(r.body, picture, n), "the picture is back: %d", r.status);
         http_reply_free(&r);
     }
+    expect_has_picture("/v1/items/11", 1, __LINE__);
+    unlink(path);
+    drop(GET("/v1/items/11/picture", 404, NULL));
+    expect_has_picture("/v1/items/11", 0, __LINE__);
+    write_file(path, picture, n);
+    expect_has_picture("/v1/items/11", 1, __LINE__);
     free(with_more);
     free(picture);
 }
@@ -520,6 +533,27 @@ static void check_lies(void) {
 
 /* ---------------------------------------------------------------- writes */
 
+/* Several texts are lines, as in metadata, and have the code of these lines. Item 500 is there. */
+static void check_lists_of_texts(void) {
+    static const struct {
+        const char *list, *lines, *text;
+    } cases[] = {{"[\"red disc\", \"\", \"blue\\nstar\", \"  \", \"red disc\", \"red\"]", "red disc\\nblue star\\nred", "red disc\nblue star\nred"},
+                 {"[\"\", \"red\\ndisc\"]", "red\\ndisc", "red\ndisc"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char body[300];
+        snprintf(body, sizeof body, "{\"items\": [{\"id\": 500, \"text\": %s, \"replace\": true}]}", cases[i].list);
+        drop(ASK("POST", "/v1/items", WRITE, body, 201, NULL));
+        snprintf(body, sizeof body, "{\"text\": \"%s\"}", cases[i].lines);
+        json_t *item = GET("/v1/items/500", 200, NULL), *encoded = ASK("POST", "/v1/encode", JSON, body, 200, NULL);
+        const char *text = json_string_value(json_object_get(item, "text"));
+        CHECK(text && !strcmp(text, cases[i].text), "texts %s are \"%s\"", cases[i].list, text ? text : "-");
+        CHECK(json_equal(json_object_get(item, "text_code"), json_object_get(encoded, "code")), "the code of several texts");
+        drop(item);
+        drop(encoded);
+    }
+    drop(ASK("POST", "/v1/items", WRITE, "{\"items\": [{\"text\": []}]}", 422, "unknown_words"));
+}
+
 static void check_writes(void) {
     json_t *json = ASK("POST", "/v1/items", WRITE,
                        "{\"items\": [{\"text\": \"red disc\", \"labels\": [\"new\", \"red disc\"]}, {\"id\": 500, "
@@ -549,7 +583,10 @@ static void check_writes(void) {
     json = GET("/v1/items/500", 200, NULL);
     CHECK(!strcmp(json_string_value(json_object_get(json, "text")), "blue star"), "replaced");
     drop(json);
+    check_lists_of_texts();
     static const char *const bad[] = {"{}",
+                                      "{\"items\": [{\"text\": [\"red\", 3]}]}",
+                                      "{\"items\": [{\"text\": [[\"red\"]]}]}",
                                       "{\"items\": {}}",
                                       "{\"items\": []}",
                                       "{\"items\": [3]}",
