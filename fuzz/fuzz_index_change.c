@@ -90,7 +90,7 @@ static void change_number(run *r, int in_place) {
     size_t n_bytes = 0;
     if (!file_size(r) || adah_file_read(r->path, FILE_BYTES_MAX, &bytes, &n_bytes, NULL) != ADAH_OK)
         return;
-    if (n_bytes > ADAH_INDEX_FRONT_BYTES) {
+    if (n_bytes >= ADAH_INDEX_FRONT_BYTES + sizeof(uint64_t)) {
         const size_t at = ADAH_INDEX_FRONT_BYTES + next_of(r, (n_bytes - ADAH_INDEX_FRONT_BYTES) / 8) * 8;
         uint64_t number;
         memcpy(&number, bytes + at, sizeof number);
