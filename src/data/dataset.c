@@ -48,6 +48,11 @@ adah_code adah_dataset_fail(const adah_dataset *dataset, size_t line, adah_statu
     return adah_fail(status, ADAH_ERROR_FORMAT, "%s:%zu: %s", dataset->path, line, why);
 }
 
+adah_code adah_dataset_fail_utf8(const adah_dataset *dataset, size_t line, adah_status *status) {
+    return adah_dataset_fail(dataset, line, status,
+                             "invalid UTF-8; save the file as UTF-8, or convert what a spreadsheet wrote: iconv -f WINDOWS-1252 -t UTF-8");
+}
+
 adah_code adah_dataset_judge(adah_dataset *dataset, adah_code code, const adah_status *why) {
     if (code != ADAH_ERROR_FORMAT || dataset->strict)
         return code;

@@ -115,7 +115,7 @@ static adah_code read_fields(csv *c, size_t *next, adah_status *status) {
     UErrorCode error = U_ZERO_ERROR;
     u_strFromUTF8(NULL, 0, NULL, c->content, (int32_t)c->n_content, &error);
     if (error == U_INVALID_CHAR_FOUND)
-        return adah_dataset_fail(c->dataset, c->line, status, "invalid UTF-8; save the file as UTF-8");
+        return adah_dataset_fail_utf8(c->dataset, c->line, status);
     if (memchr(c->content, 0, c->n_content))
         return adah_dataset_fail(c->dataset, c->line, status, "a NUL byte");
     return ADAH_OK;

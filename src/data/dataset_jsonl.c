@@ -146,6 +146,8 @@ static adah_code add_line(adah_dataset *dataset, const char *bytes, size_t n_byt
     json_t *object = adah_json_load(bytes, n_bytes, JSON_REJECT_DUPLICATES, &error, &is_out_of_memory);
     if (is_out_of_memory)
         return adah_fail_memory(status, n_bytes);
+    if (!object && json_error_code(&error) == json_error_invalid_utf8)
+        return adah_dataset_fail_utf8(dataset, line, status);
     if (!object)
         return adah_dataset_fail(dataset, line, status, "broken JSON at byte %d: %s", error.position, error.text);
     adah_code code = add_object(dataset, object, line, status);

@@ -32,6 +32,9 @@ adah_code adah_dataset_judge(adah_dataset *dataset, adah_code code, const adah_s
 adah_code adah_dataset_fail(const adah_dataset *dataset, size_t line, adah_status *status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
+/* The same for a line that is not UTF-8; says how to convert it. */
+adah_code adah_dataset_fail_utf8(const adah_dataset *dataset, size_t line, adah_status *status);
+
 /* Tells of a key of a record or of a column: `name` counts as `key` though it is called otherwise (`key` as of metadata_keys.h), or
  * (ADAH_N_KEYS) is passed over. Cheap when told again. */
 adah_code adah_dataset_note_key(adah_dataset *dataset, int key, const char *name, size_t n_bytes, adah_status *status);

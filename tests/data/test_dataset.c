@@ -125,7 +125,7 @@ static const struct {
     {"{\"file_name\": \"x\", \"mask\": \"../m.png\"}", "mask \"../m.png\" has a part"},
     {"{\"file_name\": \"x\", \"mask\": true}", "mask is not a string"},
     {"{\"file_name\": \"x\", \"split\": 1}", "split is not a string"},
-    {"{\"file_name\": \"x\", \"text\": \"a\xff\x62\"}", "broken JSON"},
+    {"{\"file_name\": \"x\", \"text\": \"a\xff\x62\"}", "invalid UTF-8"},
     {"{\"file_name\": \"good.jpg\", \"split\": \"query\"}", "was seen before, in line 1, in another split"},
     {"{\"file_name\": \"x\", \"labels\": NaN, \"split\": nan}", "broken JSON"},
 };
@@ -256,6 +256,7 @@ static const struct {
     {"/x,,", "is absolute"},
     {"a/../../x,,", "has a part \"..\""},
     {"x,\xc3,", "invalid UTF-8"},
+    {"caf\xe9.jpg,,", "iconv -f WINDOWS-1252 -t UTF-8"},
     {"x,\xed\xa0\x80,", "invalid UTF-8"},
     {"x,,valid", "split \"valid\": expected"},
     {"good.jpg,,query", "was seen before, in line 2, in another split"},
