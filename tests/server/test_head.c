@@ -4,11 +4,16 @@
 #include "in_process.h"
 #include "origin.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define GOOD "GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
@@ -141,6 +146,40 @@ static void test_bad_heads(void **state) {
     stop(&f);
 }
 
+enum { WAIT_SECONDS = 120 /* for what must come */, FILES_MAX = 1024 };
+
+/* The server's end of the connection, which is in this process. -1: it has not been accepted yet. */
+static int server_end(int fd) {
+    struct sockaddr_in own = {0}, other;
+    socklen_t n = sizeof own;
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &n), 0);
+    for (int i = 0; i < FILES_MAX; i++) {
+        n = sizeof other;
+        if (getpeername(i, (struct sockaddr *)&other, &n) == 0 && other.sin_family == AF_INET && other.sin_port == own.sin_port &&
+            other.sin_addr.s_addr == own.sin_addr.s_addr)
+            return i;
+    }
+    return -1;
+}
+
+/* Until the server has read what was sent to it, so that what is sent next does not come together with it. */
+static void wait_until_read(int server_fd) {
+    const time_t end = time(NULL) + WAIT_SECONDS;
+    for (int n = 0; ioctl(server_fd, FIONREAD, &n) == 0 && n > 0; sched_yield())
+        assert_true(time(NULL) < end);
+}
+
+static int connect_at_once(const fixture *f, int *server_fd) {
+    const time_t end = time(NULL) + WAIT_SECONDS;
+    const int fd = http_connect(f->port), on = 1;
+    assert_true(fd >= 0 && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) == 0);
+    while ((*server_fd = server_end(fd)) < 0) {
+        assert_true(time(NULL) < end);
+        sched_yield();
+    }
+    return fd;
+}
+
 /* Good ones, in one piece, in every two pieces, byte by byte, and one behind the other on a connection. */
 static void test_good_heads(void **state) {
     static const char *const good[] = {
@@ -162,7 +201,8 @@ static void test_good_heads(void **state) {
     fixture f;
     prepare(&f);
     go(&f, "127.0.0.1");
-    const int fd = http_connect(f.port);
+    int server_fd;
+    const int fd = connect_at_once(&f, &server_fd);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         const size_t n = strlen(good[i]);
         for (size_t cut = 1; cut <= n + 1; cut++) { /* n: whole; n + 1: byte by byte */
@@ -170,6 +210,7 @@ static void test_good_heads(void **state) {
                 const size_t piece = cut > n ? 1 : at ? n - at : cut;
                 http_send(fd, good[i] + at, piece);
                 at += piece;
+                wait_until_read(server_fd);
             }
             http_reply r = http_receive(fd, 0);
             if (r.status != 200)
