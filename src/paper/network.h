@@ -31,7 +31,7 @@ typedef struct adah_side {
     adah_node *hidden_code;  /* Ĥ, NULL unless keep_hidden */
     adah_node *logits;       /* of the label classifier on H */
     adah_node *modality;     /* (B, 1) logit of H being an image's; NULL unless with_modality */
-    adah_kernel kernel;      /* of a rival with kernels */
+    adah_anchor_kernel kernel;      /* of a rival with kernels */
     adah_scale scale;        /* of f^I */
 } adah_side;
 

@@ -1,10 +1,11 @@
-/* (property) The losses against triple loops in double written straight from the equations, and their gradients against central
- * differences of those loops. Random codes keep every triplet away from the kink of its hinge, so that both see the
+/* (property) The losses against objective_plain.c, which writes the equations down in double, and their gradients against central
+ * differences of it. Random codes keep every triplet away from the kink of its hinge, so that both see the
  * same active triplets. */
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/random.h"
 #include "paper/objective.h"
+#include "paper/objective_plain.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -18,7 +19,7 @@
 enum { N_ARRAYS = 4, BATCH_MAX = 33, BANK_MAX = 9, COLUMNS_MAX = BATCH_MAX + BANK_MAX, BITS_MAX = 24, N_SAMPLES = 25 };
 enum { CODES_MAX = BATCH_MAX * BITS_MAX, BANK_CODES_MAX = BANK_MAX * BITS_MAX };
 #define STEP 1e-6
-#define KINK 2e-5 /* no triplet is nearer to its kink than this */
+#define KINK 2e-5 /* no triplet is nearer to its kink than this; a step changes each of its two distances by at most STEP */
 
 typedef struct batch {
     size_t n, q;
@@ -28,59 +29,70 @@ typedef struct batch {
     size_t m; /* codes in the bank */
     float similar[BATCH_MAX * COLUMNS_MAX];
     float codes[N_ARRAYS][CODES_MAX]; /* image, text, image hidden, text hidden */
-    double wide[N_ARRAYS][CODES_MAX]; /* the same, to move in small steps */
+    double wide[N_ARRAYS][CODES_MAX + BANK_CODES_MAX]; /* the same, to move in small steps, and behind them the bank's */
     float bank[2][BANK_CODES_MAX];
-    double wide_bank[2][BANK_CODES_MAX];
 } batch;
 
-/* Query and database of every term, as numbers of the arrays. */
-static const int of_term[ADAH_N_TERMS][2] = {
-    [ADAH_TERM_TEXT_TO_IMAGE] = {1, 0},        [ADAH_TERM_IMAGE_TO_TEXT] = {0, 1},
-    [ADAH_TERM_IMAGE_TO_IMAGE] = {0, 0},       [ADAH_TERM_TEXT_TO_TEXT] = {1, 1},
-    [ADAH_TERM_TEXT_TO_IMAGE_HIDDEN] = {1, 2}, [ADAH_TERM_IMAGE_TO_TEXT_HIDDEN] = {0, 3},
-};
-
-static double distance(const batch *b, const double *query, size_t i, const double *database, size_t j) {
-    double sum = 0;
-    for (size_t c = 0; c < b->q; c++)
-        sum += (query[i * b->q + c] - database[j * b->q + c]) * (query[i * b->q + c] - database[j * b->q + c]);
-    return sqrt(sum);
+/* The batch as objective_plain.h has it. */
+static adah_plain_batch plain_of(const batch *b) {
+    static double d[COLUMNS_MAX];
+    const size_t n_all = b->n + b->m; /* the bank holds attended codes alone */
+    return (adah_plain_batch){b->n, b->q, {b->wide[0], n_all}, {b->wide[1], n_all}, {b->wide[2], b->n}, {b->wide[3], b->n},
+                              b->similar, n_all, b->margin, b->mean_over_active, b->semi_hard, d};
 }
 
-/* F(A->B) by its definition; *kink becomes the least distance of a triplet from its kink when that is less. */
-static double brute_term(const batch *b, int term, double *kink) {
-    const int q_array = of_term[term][0], d_array = of_term[term][1], same_set = q_array == d_array;
-    const size_t columns = b->n + b->m, used = d_array < 2 ? columns : b->n; /* the bank holds attended codes alone */
-    static double d[BATCH_MAX][COLUMNS_MAX];
-    for (size_t i = 0; i < b->n; i++)
-        for (size_t j = 0; j < used; j++)
-            d[i][j] = j < b->n ? distance(b, b->wide[q_array], i, b->wide[d_array], j)
-                               : distance(b, b->wide[q_array], i, b->wide_bank[d_array], j - b->n);
-    double sum = 0, n_active = 0, n_valid = 0;
-    for (size_t i = 0; i < b->n; i++)
-        for (size_t j = 0; j < used; j++)
-            for (size_t k = 0; k < used; k++) {
-                const double gap = (double)b->similar[i * columns + j] - (double)b->similar[i * columns + k];
-                if (!(gap > 0) || (same_set && (i == j || i == k)))
-                    continue;
-                const double violation = b->margin * gap + d[i][j] - d[i][k];
-                const int on = violation > 0 && (!b->semi_hard || d[i][k] > d[i][j]);
-                n_valid++;
-                n_active += on;
-                sum += on ? violation : 0;
-                *kink = fmin(*kink, fabs(violation));
-                if (b->semi_hard)
-                    *kink = fmin(*kink, fabs(d[i][k] - d[i][j]));
-            }
-    const double n = b->mean_over_active ? n_active : n_valid;
-    return n > 0 ? sum / n : 0;
+/* Query and database of a term. */
+static void sides_of(const adah_plain_batch *p, int term, const adah_plain_codes **query, const adah_plain_codes **database) {
+    const adah_plain_codes *const of_term[ADAH_N_TERMS][2] = {
+        [ADAH_TERM_TEXT_TO_IMAGE] = {&p->text, &p->image},
+        [ADAH_TERM_IMAGE_TO_TEXT] = {&p->image, &p->text},
+        [ADAH_TERM_IMAGE_TO_IMAGE] = {&p->image, &p->image},
+        [ADAH_TERM_TEXT_TO_TEXT] = {&p->text, &p->text},
+        [ADAH_TERM_TEXT_TO_IMAGE_HIDDEN] = {&p->text, &p->image_hidden},
+        [ADAH_TERM_IMAGE_TO_TEXT_HIDDEN] = {&p->image, &p->text_hidden},
+    };
+    *query = of_term[term][0];
+    *database = of_term[term][1];
 }
 
-static double brute_objective(const batch *b, const float *weight, double *kink) {
+static double plain_term(const batch *b, int term) {
+    const adah_plain_batch p = plain_of(b);
+    const adah_plain_codes *query, *database;
+    sides_of(&p, term, &query, &database);
+    return adah_plain_ranking_loss(&p, query, database);
+}
+
+/* How near any triplet of a term is to its kink. */
+static double distance_to_kink(const batch *b, int term) {
+    const adah_plain_batch p = plain_of(b);
+    const adah_plain_codes *query, *database;
+    sides_of(&p, term, &query, &database);
+    static double d[COLUMNS_MAX];
+    double kink = INFINITY;
+    for (size_t i = 0; i < b->n; i++) {
+        const float *s = b->similar + i * (b->n + b->m);
+        for (size_t j = 0; j < database->n; j++) {
+            d[j] = 0;
+            for (size_t c = 0; c < b->q; c++)
+                d[j] += pow(query->h[i * b->q + c] - database->h[j * b->q + c], 2);
+            d[j] = sqrt(d[j]);
+        }
+        for (size_t j = 0; j < database->n; j++)
+            for (size_t k = 0; k < database->n; k++)
+                if (s[j] > s[k] && !(query == database && (i == j || i == k))) {
+                    kink = fmin(kink, fabs(b->margin * ((double)s[j] - (double)s[k]) + d[j] - d[k]));
+                    if (b->semi_hard)
+                        kink = fmin(kink, fabs(d[k] - d[j]));
+                }
+    }
+    return kink;
+}
+
+static double plain_objective(const batch *b, const float *weight) {
     double sum = 0;
     for (int t = 0; t < ADAH_N_TERMS; t++)
         if (weight[t] != 0)
-            sum += (double)weight[t] * brute_term(b, t, kink);
+            sum += (double)weight[t] * plain_term(b, t);
     return sum;
 }
 
@@ -93,7 +105,7 @@ static void draw_codes(batch *b, adah_random *r) {
     for (int a = 0; a < 2; a++)
         for (size_t i = 0; i < b->m * b->q; i++) {
             b->bank[a][i] = 1.98f * adah_random_uniform(r) - 0.99f;
-            b->wide_bank[a][i] = (double)b->bank[a][i];
+            b->wide[a][b->n * b->q + i] = (double)b->bank[a][i];
         }
 }
 
@@ -103,7 +115,7 @@ static void draw_smooth(batch *b, adah_random *r) {
         double kink = INFINITY;
         draw_codes(b, r);
         for (int t = 0; t < ADAH_N_TERMS; t++)
-            brute_term(b, t, &kink);
+            kink = fmin(kink, distance_to_kink(b, t));
         if (kink > KINK)
             return;
     }
@@ -144,15 +156,26 @@ static void assert_near(double x, double expected, double tolerance, const char 
 }
 
 static void check_losses(adah_objective *o, const batch *b, const float *weight) {
-    double loss[ADAH_N_TERMS], kink = INFINITY;
+    double loss[ADAH_N_TERMS];
     const adah_batch_codes codes = codes_of(b);
     for (int t = 0; t < ADAH_N_TERMS; t++)
         loss[t] = -5;
     adah_objective_evaluate(o, &codes, b->similar, weight, loss, NULL);
     for (int t = 0; t < ADAH_N_TERMS; t++) {
-        const double expected = weight[t] != 0 ? brute_term(b, t, &kink) : 0;
+        const double expected = weight[t] != 0 ? plain_term(b, t) : 0;
         assert_near(loss[t], expected, 1e-5 * (1 + fabs(expected)), adah_term_name[t]);
     }
+}
+
+/* F is the sum of its two parts, and these of their terms. */
+static void check_sums(const batch *b) {
+    const adah_plain_batch p = plain_of(b);
+    double retrieval = 0, adversarial = 0;
+    for (int t = 0; t < ADAH_N_TERMS; t++)
+        *(t < ADAH_TERM_TEXT_TO_IMAGE_HIDDEN ? &retrieval : &adversarial) += plain_term(b, t);
+    assert_near(adah_plain_retrieval_loss(&p), retrieval, 1e-12 * (1 + retrieval), "the retrieval loss");
+    assert_near(adah_plain_adversarial_loss(&p), adversarial, 1e-12 * (1 + adversarial), "the adversarial loss");
+    assert_near(adah_plain_objective(&p), retrieval + adversarial, 1e-12 * (1 + retrieval + adversarial), "F");
 }
 
 static void check_gradients(adah_objective *o, batch *b, const float *weight, adah_random *r) {
@@ -160,7 +183,7 @@ static void check_gradients(adah_objective *o, batch *b, const float *weight, ad
     for (int a = 0; a < N_ARRAYS; a++)
         for (size_t i = 0; i < b->n * b->q; i++)
             gradient[a][i] = 0.25f; /* the derivative is added to what is there */
-    double loss[ADAH_N_TERMS], kink = INFINITY;
+    double loss[ADAH_N_TERMS];
     const adah_batch_codes codes = codes_of(b);
     const adah_batch_gradients gradients = {gradient[0], gradient[1], gradient[2], gradient[3]};
     adah_objective_evaluate(o, &codes, b->similar, weight, loss, &gradients);
@@ -173,16 +196,15 @@ static void check_gradients(adah_objective *o, batch *b, const float *weight, ad
             const size_t i = b->n * b->q <= N_SAMPLES ? s : (size_t)adah_random_below(r, b->n * b->q);
             const double before = b->wide[a][i];
             b->wide[a][i] = before + STEP;
-            double expected = brute_objective(b, weight, &kink);
+            double expected = plain_objective(b, weight);
             b->wide[a][i] = before - STEP;
-            expected = (expected - brute_objective(b, weight, &kink)) / (2 * STEP);
+            expected = (expected - plain_objective(b, weight)) / (2 * STEP);
             b->wide[a][i] = before;
             const double found = (double)gradient[a][i] - 0.25;
             if (!(fabs(found - expected) <= 1e-3 * fmax(fabs(expected), 0.01 * largest) + 1e-7))
                 fail_msg("B %zu, q %zu: gradient of array %d [%zu] is %.8g, by differences %.8g", b->n, b->q, a, i,
                          found, expected);
         }
-    assert_true(kink > KINK / 4); /* no step reached a kink */
 }
 
 static const float weights[][ADAH_N_TERMS] = {
@@ -209,6 +231,7 @@ static void test_losses_and_gradients(void **state) {
                     b.margin = (double)(float)(p == ANYTHING ? 0.05 : mean ? 1.0 : 6.0);
                     draw_similar(&b, (pattern)p, &r);
                     draw_smooth(&b, &r);
+                    check_sums(&b);
                     adah_objective *o = objective_of(&b);
                     for (size_t w = 0; w < N_WEIGHTS; w++)
                         check_losses(o, &b, weights[w]);
