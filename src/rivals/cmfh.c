@@ -165,8 +165,6 @@ adah_code adah_rival_cmfh(const adah_rival_job *job, adah_status *status) {
         code = cmfh_function(&c.side[0], job->n_bits, job->image_function, status);
     if (code == ADAH_OK)
         code = cmfh_function(&c.side[1], job->n_bits, job->text_function, status);
-    for (size_t i = 0; job->unified && code == ADAH_OK && i < job->data->n * job->n_bits; i++)
-        job->unified[i] = (float)c.y[i];
     cmfh_free(&c);
     return code;
 }

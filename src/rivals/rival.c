@@ -11,7 +11,7 @@
 
 typedef struct rival_method {
     const char *name;
-    int has_unified, needs_labels;
+    int needs_labels;
     double norm; /* of the views */
     adah_code (*learn)(const adah_rival_job *job, adah_status *status);
 } rival_method;
@@ -19,11 +19,18 @@ typedef struct rival_method {
 /* cmfh and stmh depend on the scale of the views. Their authors chose the weights for normalised histograms and
  * topics (norm 0.15 and 0.37 on Wikipedia) and for bags of some ten words. */
 static const rival_method methods[] = {
-    {"cca", 0, 0, 1, adah_rival_cca},           {"cmfh", 1, 0, 0.2, adah_rival_cmfh},
-    {"scm-orth", 0, 1, 1, adah_rival_scm_orth}, {"scm-seq", 0, 1, 1, adah_rival_scm_seq},
-    {"stmh", 1, 0, 3, adah_rival_stmh},         {"seph-km", 1, 1, 1, adah_rival_seph_km},
-    {"seph-rnd", 1, 1, 1, adah_rival_seph_rnd},
+    {"cca", 0, 1, adah_rival_cca},           {"cmfh", 0, 0.2, adah_rival_cmfh},
+    {"scm-orth", 1, 1, adah_rival_scm_orth}, {"scm-seq", 1, 1, adah_rival_scm_seq},
+    {"stmh", 0, 3, adah_rival_stmh},         {"seph-km", 1, 1, adah_rival_seph_km},
+    {"seph-rnd", 1, 1, adah_rival_seph_rnd},
 };
+
+void adah_hash_function_free(adah_hash_function *f) {
+    adah_memory_free(f->anchor);
+    adah_memory_free(f->weight);
+    adah_memory_free(f->bias);
+    *f = (adah_hash_function){0};
+}
 
 static const rival_method *find(const char *name) {
     for (size_t i = 0; name && i < sizeof methods / sizeof *methods; i++)
@@ -35,11 +42,6 @@ static const rival_method *find(const char *name) {
 const char *adah_rival_names(void) { return "cca, cmfh, scm-orth, scm-seq, stmh, seph-km, seph-rnd"; }
 
 int adah_rival_is_shallow(const char *name) { return find(name) != NULL; }
-
-int adah_rival_has_unified(const char *name) {
-    const rival_method *method = find(name);
-    return method && method->has_unified;
-}
 
 adah_code adah_rival_tell(const adah_rival_job *job, const char *stage, size_t done, size_t total, double objective,
                           adah_status *status) {
@@ -73,7 +75,7 @@ static adah_code check_rows(const char *what, const float *rows, size_t n, size_
 }
 
 static adah_code check(const rival_method *method, const char *name, const adah_rival_data *data, size_t n_bits,
-                       const float *unified, adah_status *status) {
+                       adah_status *status) {
     if (!method)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "no shallow method \"%s\", expected one of %s",
                          name ? name : "", adah_rival_names());
@@ -89,8 +91,6 @@ static adah_code check(const rival_method *method, const char *name, const adah_
                          data->n_image, data->n_text, data->n_labels, INT_MAX);
     if (method->needs_labels && data->n_labels == 0)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s learns from labels, and the data have none", name);
-    if (unified && !method->has_unified)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s has no unified codes", name);
     ADAH_TRY(check_rows("image", data->image, data->n, data->n_image, status));
     return check_rows("text", data->text, data->n, data->n_text, status);
 }
@@ -98,18 +98,12 @@ static adah_code check(const rival_method *method, const char *name, const adah_
 adah_code adah_rival_learn(const char *name, const adah_rival_data *data, size_t n_bits, uint64_t seed,
                            adah_progress progress, adah_hash_function *image, adah_hash_function *text,
                            adah_status *status) {
-    return adah_rival_learn_unified(name, data, n_bits, seed, progress, image, text, NULL, status);
-}
-
-adah_code adah_rival_learn_unified(const char *name, const adah_rival_data *data, size_t n_bits, uint64_t seed,
-                                   adah_progress progress, adah_hash_function *image, adah_hash_function *text,
-                                   float *unified, adah_status *status) {
     const rival_method *method = find(name);
-    ADAH_TRY(check(method, name, data, n_bits, unified, status));
+    ADAH_TRY(check(method, name, data, n_bits, status));
     int n_threads;
     ADAH_TRY(adah_algebra_begin(&n_threads, status));
     adah_hash_function learned[2] = {{0}, {0}};
-    adah_rival_job job = {data, {0}, {0}, n_bits, seed, progress, &learned[0], &learned[1], unified};
+    adah_rival_job job = {data, {0}, {0}, n_bits, seed, progress, &learned[0], &learned[1]};
     adah_code code = adah_view_create(data->image, data->n, data->n_image, method->norm, &job.image, status);
     if (code == ADAH_OK)
         code = adah_view_create(data->text, data->n, data->n_text, method->norm, &job.text, status);

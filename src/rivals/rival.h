@@ -34,14 +34,9 @@ typedef struct adah_hash_function {
 } adah_hash_function;
 
 void adah_hash_function_free(adah_hash_function *function); /* zeroes it; fine on a zeroed one */
-/* h (n, n_bits) = H of the n rows of x (n, n_in). */
-adah_code adah_hash_function_apply(const adah_hash_function *function, const float *x, size_t n, float *h,
-                                   adah_status *status);
 
 const char *adah_rival_names(void); /* "cca, cmfh, scm-orth, scm-seq, stmh, seph-km, seph-rnd" */
 int adah_rival_is_shallow(const char *name);
-/* 1: the method learns one code for both sides of a training pair (cmfh, stmh, seph-km, seph-rnd). */
-int adah_rival_has_unified(const char *name);
 
 /* Learns both hash functions of n_bits bits (1..ADAH_BITS_MAX) from at least two pairs. Refused: an unknown name,
  * values that are not finite, and data from which the method cannot learn anything (views without correlation; seph
@@ -49,11 +44,5 @@ int adah_rival_has_unified(const char *name);
 adah_code adah_rival_learn(const char *name, const adah_rival_data *data, size_t n_bits, uint64_t seed,
                            adah_progress progress, adah_hash_function *image, adah_hash_function *text,
                            adah_status *status);
-
-/* The same, and the unified codes of the training pairs, (n, n_bits), by sign: where the papers search the training
- * set, these stand in the database. NULL unless adah_rival_has_unified. */
-adah_code adah_rival_learn_unified(const char *name, const adah_rival_data *data, size_t n_bits, uint64_t seed,
-                                   adah_progress progress, adah_hash_function *image, adah_hash_function *text,
-                                   float *unified, adah_status *status);
 
 #endif

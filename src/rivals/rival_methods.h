@@ -36,7 +36,6 @@ typedef struct adah_rival_job {
     uint64_t seed;
     adah_progress progress;
     adah_hash_function *image_function, *text_function; /* zeroed; the caller frees what a failed method leaves */
-    float *unified;                                     /* (n, n_bits) or NULL */
 } adah_rival_job;
 
 /* Tells the progress callback; ADAH_ERROR_CANCELLED when it asks to stop. */

@@ -8,14 +8,14 @@
 enum { MODALITY_HIDDEN = 50 };
 
 typedef struct kernel_pass {
-    const adah_kernel *kernel;
+    const adah_anchor_kernel *kernel;
     const float *x;
     float *y;
 } kernel_pass;
 
 static void kernel_item(void *context, size_t i) {
     const kernel_pass *pass = context;
-    const adah_kernel *k = pass->kernel;
+    const adah_anchor_kernel *k = pass->kernel;
     const float *x = pass->x + i * k->n_in;
     for (size_t j = 0; j < k->n_anchors; j++) {
         const float *anchor = k->anchor + j * k->n_in;
@@ -33,9 +33,9 @@ static void kernel_forward(void *context, const float *const *x, float *y) {
 }
 
 /* No gradient passes: methods with kernels learn in closed form. */
-const adah_operation adah_operation_kernel = {"kernel", kernel_forward, NULL, NULL};
+const adah_operation adah_operation_anchor_kernel = {"kernel", kernel_forward, NULL, NULL};
 
-static adah_node *kernel_node(adah_builder *b, const char *hash, const adah_parameter *anchor, adah_node *x, adah_kernel *kernel) {
+static adah_node *kernel_node(adah_builder *b, const char *hash, const adah_parameter *anchor, adah_node *x, adah_anchor_kernel *kernel) {
     const adah_shape s = adah_node_shape(x);
     const size_t n_in = adah_shape_count(s) / s.dim[0], n_anchors = anchor->shape.dim[0];
     adah_builder_parameter(b, hash, "anchor", ADAH_SHAPE2(n_anchors, n_in), ADAH_INIT_ZERO, ADAH_GROUP_HEAD);
@@ -43,13 +43,13 @@ static adah_node *kernel_node(adah_builder *b, const char *hash, const adah_para
         adah_builder_parameter(b, hash, "scale", ADAH_SHAPE1(1), ADAH_INIT_ZERO, ADAH_GROUP_HEAD);
     if (!scale)
         return NULL;
-    *kernel = (adah_kernel){s.dim[0], n_in, n_anchors, anchor->value, scale->value};
-    adah_operation op = adah_operation_kernel;
+    *kernel = (adah_anchor_kernel){s.dim[0], n_in, n_anchors, anchor->value, scale->value};
+    adah_operation op = adah_operation_anchor_kernel;
     op.context = kernel;
     return adah_graph_operation(b->graph, op, &x, 1, ADAH_SHAPE2(s.dim[0], n_anchors));
 }
 
-adah_node *adah_rival_network_code(adah_builder *b, const char *prefix, adah_node *x, size_t n_hidden, adah_kernel *kernel) {
+adah_node *adah_rival_network_code(adah_builder *b, const char *prefix, adah_node *x, size_t n_hidden, adah_anchor_kernel *kernel) {
     const size_t n_bits = (size_t)b->config->n_bits;
     const int is_acmr = !strcmp(b->config->method, "acmr");
     char hash[ADAH_PARAMETER_NAME_BYTES], name[ADAH_PARAMETER_NAME_BYTES];

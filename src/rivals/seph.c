@@ -18,9 +18,7 @@
  * sigma^2 the mean squared distance of two rows. All bits together descend by the bound K^T K / 4 on the Hessian
  * (Boehning, Lindsay 1988): one factorisation, and the loss never grows.
  *
- * The unified code of a pair is the more probable bit given both modalities: p_I p_T against (1 - p_I)(1 - p_T),
- * which is the sign of H_I + H_T. Of more than 5,000 pairs (the most the papers train on) a random 5,000 are learned
- * from. */
+ * Of more than 5,000 pairs (the most the papers train on) a random 5,000 are learned from. */
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "rivals/linear_algebra.h"
@@ -352,22 +350,6 @@ done:
 
 /* ---------------------------------------------------------------- the whole */
 
-/* unified = H_I + H_T of all pairs. */
-static adah_code unify(const adah_rival_job *job, adah_status *status) {
-    const adah_rival_data *data = job->data;
-    const size_t count = data->n * job->n_bits;
-    float *h = adah_memory_floats(count);
-    if (!h)
-        return adah_fail_memory(status, count * sizeof *h);
-    adah_code code = adah_hash_function_apply(job->image_function, data->image, data->n, job->unified, status);
-    if (code == ADAH_OK)
-        code = adah_hash_function_apply(job->text_function, data->text, data->n, h, status);
-    for (size_t i = 0; i < count && code == ADAH_OK; i++)
-        job->unified[i] += h[i];
-    adah_memory_free(h);
-    return code;
-}
-
 /* rows[chosen[i]] one after another, in place: chosen ascends. */
 static void keep_rows(double *rows, size_t n_columns, const size_t *chosen, size_t n) {
     for (size_t i = 0; i < n; i++)
@@ -405,8 +387,6 @@ static adah_code seph_learn(const adah_rival_job *job, int with_means, adah_stat
         code = learn_function(job, &job->image, n, y, with_means, STREAM_IMAGE, job->image_function, status);
     if (code == ADAH_OK)
         code = learn_function(job, &job->text, n, y, with_means, STREAM_TEXT, job->text_function, status);
-    if (code == ADAH_OK && job->unified)
-        code = unify(job, status);
 done:
     adah_memory_free(chosen);
     adah_memory_free(unit_label);

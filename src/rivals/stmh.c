@@ -287,8 +287,6 @@ adah_code adah_rival_stmh(const adah_rival_job *job, adah_status *status) {
     }
     if (code == ADAH_OK)
         code = stmh_functions(&s, status);
-    for (size_t i = 0; job->unified && code == ADAH_OK && i < s.n * s.q; i++)
-        job->unified[i] = (float)(2 * s.member[i] - 1);
     stmh_free(&s);
     return code;
 }

@@ -260,9 +260,9 @@ static void test_kernel(void **state) {
     for (int i = 0; i < M * D; i++)
         anchor[i] = adah_random_normal(&r);
     memcpy(x, anchor, D * sizeof *x); /* item 0 is anchor 0 */
-    adah_kernel kernel = {N, D, M, anchor, &scale};
+    adah_anchor_kernel kernel = {N, D, M, anchor, &scale};
     const float *const in[] = {x};
-    adah_operation_kernel.forward(&kernel, in, y);
+    adah_operation_anchor_kernel.forward(&kernel, in, y);
     assert_true(y[0] == 1);
     for (int i = 0; i < N; i++)
         for (int j = 0; j < M; j++) {
