@@ -14,6 +14,7 @@
 #                     bench/train.sh --help
 #   make bench-encode   the same for pictures to codes, beside PyTorch, ONNX Runtime and OpenVINO; see bench/encode.sh --help
 #                     all three with ARGUMENTS="--isa avx2": every program as on a processor without AVX-512
+#   make documents    write docs/reference/commands.md from the tables of the program
 #   make install      PREFIX=/usr/local, DESTDIR=
 #   make clean
 PREFIX ?= /usr/local
@@ -22,7 +23,7 @@ JOBS ?= $(shell nproc)
 CTEST = ctest --output-on-failure --parallel $(JOBS)
 
 .PHONY: all build demo fuzz check check-release check-sanitize check-clang results results-table bench-index bench-train bench-encode \
-        build-bench install clean
+        build-bench documents install clean
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
@@ -84,6 +85,9 @@ build-bench:
 	tools/install-packages.sh build
 	cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DADAH_BENCH=ON
 	cmake --build build --parallel $(JOBS)
+
+documents: build
+	build/adah --describe markdown >docs/reference/commands.md
 
 install: build
 	cmake -S . -B build -DCMAKE_INSTALL_PREFIX=$(PREFIX)

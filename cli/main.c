@@ -1,7 +1,7 @@
 /* main.c - the command adah: picks the command by its first argument.
  *
- * 'adah --describe man|bash|fish|zsh' is for the build: it prints the manual page or a completion, made from the
- * option tables of all commands. 'adah --decoder' is for adah serve alone, which starts its decoders so. */
+ * 'adah --describe man|markdown|bash|fish|zsh' is for the build: it prints the manual page, docs/reference/commands.md or a
+ * completion, made from the option tables of all commands. 'adah --decoder' is for adah serve alone, which starts its decoders so. */
 #define _GNU_SOURCE
 #include "options.h"
 #include "serve.h"
@@ -68,6 +68,14 @@ static void describe_man(void) {
            ".TP\n.IR FILE .checkpoint\nBeside a model in training: what\n.B \\-\\-resume\ngoes on from.\n");
 }
 
+static void describe_markdown(void) {
+    printf("# Commands\n\n"
+           "The help of every command. `make documents` writes this page; do not edit it.\n\n```\n");
+    print_overview(stdout);
+    printf("```\n");
+    describe_commands(CLI_DESCRIBE_MARKDOWN);
+}
+
 static void describe_bash(void) {
     printf("# bash completion for adah\n"
            "_adah() {\n"
@@ -131,13 +139,13 @@ static int describe(const char *kind) {
         const char *kind;
         void (*print)(void);
     } descriptions[] = {
-        {"man", describe_man}, {"bash", describe_bash}, {"fish", describe_fish}, {"zsh", describe_zsh}};
+        {"man", describe_man}, {"markdown", describe_markdown}, {"bash", describe_bash}, {"fish", describe_fish}, {"zsh", describe_zsh}};
     for (size_t i = 0; i < sizeof descriptions / sizeof *descriptions; i++)
         if (!strcmp(kind, descriptions[i].kind)) {
             descriptions[i].print();
             return CLI_OK;
         }
-    fprintf(stderr, "adah: --describe is \"%s\", expected man, bash, fish or zsh\n", kind);
+    fprintf(stderr, "adah: --describe is \"%s\", expected man, markdown, bash, fish or zsh\n", kind);
     return CLI_USAGE;
 }
 

@@ -1,5 +1,5 @@
-/* options.c - what comes from the option tables: parsing, usage errors, --help, the manual page's and the shell
- * completions' part of each command. */
+/* options.c - what comes from the option tables: parsing, usage errors, --help, and each command's part of the manual page, of
+ * docs/reference/commands.md and of the shell completions. */
 #include "options.h"
 
 #include <errno.h>
@@ -38,7 +38,7 @@ static void print_help(const cli_command *c, const cli_option *options, size_t n
         printf("\n%s", c->details);
 }
 
-/* ---------------------------------------------------------------- descriptions: manual page, shell completions */
+/* ---------------------------------------------------------------- descriptions: manual page, reference, shell completions */
 
 /* Characters that roff would take for its own or print as something else. */
 static void print_roff(const char *text, size_t n) {
@@ -91,6 +91,12 @@ static void describe_man(const cli_command *c, const cli_option *options, size_t
     }
     if (*c->details)
         print_roff_paragraphs(c->details);
+}
+
+static void describe_markdown(const cli_command *c, const cli_option *options, size_t n) {
+    printf("\n## adah %s\n\n```\n", c->name);
+    print_help(c, options, n);
+    printf("```\n");
 }
 
 static int is_folder(const cli_option *o) { return o->argument && !strcmp(o->argument, "DIR"); }
@@ -270,8 +276,8 @@ static int set_value(const cli_command *c, const cli_option *o, const char *text
 }
 
 int cli_parse(const cli_command *c, const cli_option *options, size_t n, int argc, char **argv, int *first_rest) {
-    void (*const describe[])(const cli_command *, const cli_option *, size_t) = {NULL, describe_man, describe_bash,
-                                                                                 describe_fish, describe_zsh};
+    void (*const describe[])(const cli_command *, const cli_option *, size_t) = {NULL, describe_man, describe_markdown,
+                                                                                 describe_bash, describe_fish, describe_zsh};
     if (cli_describing != CLI_RUN) {
         describe[cli_describing](c, options, n);
         return CLI_OK;

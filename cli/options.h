@@ -63,6 +63,7 @@ adah_code cli_model_open(const char *path, const char *precision, adah_model **m
 typedef enum cli_describe {
     CLI_RUN,
     CLI_DESCRIBE_MAN,
+    CLI_DESCRIBE_MARKDOWN,
     CLI_DESCRIBE_BASH,
     CLI_DESCRIBE_FISH,
     CLI_DESCRIBE_ZSH

@@ -13,6 +13,8 @@ for command in train encode index search eval attend synth info demo; do
 done
 
 "$ADAH" --describe man >adah.1
+"$ADAH" --describe markdown >commands.md
+check cmp commands.md "$(dirname "${BASH_SOURCE[0]}")/../../docs/reference/commands.md" # `make documents` writes it
 "$ADAH" --describe bash >adah.bash
 "$ADAH" --describe fish >adah.fish
 "$ADAH" --describe zsh >_adah

@@ -66,6 +66,24 @@ read -ra flags <<<"$(pkg-config --cflags --libs adah)"
 "${CC:-cc}" -std=c11 -Wall -Wextra -Werror -pedantic "$here/example.c" -o "$work/example" "${flags[@]}"
 runs "$work/example"
 
+# The program that README.md shows, with the photos that it speaks of.
+sed -n '/^```c$/,/^```$/{/^```/d;p}' "$here/../../README.md" >"$work/readme.c"
+"${CC:-cc}" -std=c11 -Wall -Wextra -Werror -pedantic "$work/readme.c" -o "$work/readme" "${flags[@]}"
+mkdir "$work/run"
+(
+    cd "$work/run"
+    "$prefix/bin/adah" synth --out photos --count 40 --side 16
+    sed -i '1,20s/"text": *"/&boat lake /' photos/metadata.jsonl
+    "$prefix/bin/adah" train --data photos --model photos.safetensors --bits 16 --epochs 1 --threads 1 --quiet --set n_side=16
+    "$prefix/bin/adah" index create --model photos.safetensors --data photos --index photos.adah --quiet
+    LD_LIBRARY_PATH=$lib "$work/readme" >found
+    [ "$(grep -cE '^[0-9]+ bits from record [0-9]+$' found)" = 10 ] && [ "$(wc -l <found)" = 10 ]
+    rm photos.adah
+    LD_LIBRARY_PATH=$lib "$work/readme" 2>told
+    grep -q 'photos.adah' told
+)
+rm -r "$work/run"
+
 cmake -S "$here" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_C_COMPILER="${CC:-cc}" >"$work/log" ||
     { cat "$work/log"; exit 1; }
 cmake --build "$work/build" >"$work/log" || { cat "$work/log"; exit 1; }
