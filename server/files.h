@@ -13,5 +13,6 @@ typedef struct serve_file {
 
 extern const serve_file serve_files[];
 extern const size_t serve_n_files;
+const serve_file *serve_file_find(const char *name); /* NULL: it was left out */
 
 #endif

@@ -2,9 +2,10 @@
  *
  * A request with items is read and checked whole and all codes are made before anything is written; then they are one
  * batch, which goes on in the lane of changes. */
+#include "body.h"
 #include "failure.h"
+#include "records.h"
 #include "repeat.h"
-#include "server.h"
 #include "stream.h"
 
 #include <stdio.h>
@@ -32,9 +33,8 @@ static adah_code tell_item(const serve_parts *parts, size_t part, serve_text *t,
     serve_text_plain(t, "{\"id\": ");
     serve_text_number(t, entry.id);
     serve_text_plain(t, ", ");
-    serve_add_entry(t, index, &entry);
-    serve_text_plain(t, a->has_picture ? ", \"has_picture\": true, \"image_code\": "
-                                       : ", \"has_picture\": false, \"image_code\": ");
+    serve_add_entry(t, index, &entry, a->has_picture);
+    serve_text_plain(t, ", \"image_code\": ");
     serve_text_hex(t, entry.image_code, n_bytes);
     serve_text_plain(t, ", \"text_code\": ");
     serve_text_hex(t, entry.text_code, n_bytes);
@@ -65,7 +65,7 @@ static int find_picture(serve_request *r, serve_state *state, uint64_t row, int 
 void serve_handle_item(serve_request *r, serve_state *state) {
     uint64_t row;
     int has_picture;
-    if (!serve_read_query(r, 0, 0) || !serve_find_row(r, state, r->item, &row) || !find_picture(r, state, row, &has_picture))
+    if (!serve_read_query(r) || !serve_find_row(r, state, r->item, &row) || !find_picture(r, state, row, &has_picture))
         return;
     item_answer *a = calloc(1, sizeof *a);
     if (!a) {
@@ -290,7 +290,7 @@ static int read_item(item_reader *x, json_t *object, new_item *to) {
 
 static int read_items(item_reader *x, batch *b) {
     serve_request *r = x->r;
-    if (!serve_read_query(r, 0, 0) || !serve_read_json(r))
+    if (!serve_read_query(r) || !serve_read_json(r))
         return 0;
     const json_t *list = json_object_get(r->json, "items");
     const size_t n = json_array_size(list);
@@ -392,9 +392,8 @@ void serve_handle_add(serve_request *r, serve_state *state) {
         serve_refuse_memory(r);
         return;
     }
-    if (!r->content_type || strncmp(r->content_type, "application/json", 16)) {
-        serve_refuse(r, 415, "unsupported_media_type", NULL, "Content-Type is \"%.100s\", expected application/json",
-                     r->content_type ? r->content_type : "");
+    if (!serve_body_is(r, "application/json")) {
+        serve_refuse_type(r, "");
         return;
     }
     if (!serve_repeat_begin(r, "POST") || !serve_repeat_is_new(r, state->index))
@@ -411,6 +410,6 @@ void serve_handle_add(serve_request *r, serve_state *state) {
 
 void serve_handle_delete(serve_request *r, serve_state *state) {
     batch b = {.n_deleted = 1, .deleted = r->item};
-    if (serve_read_query(r, 0, 0) && serve_repeat_begin(r, "DELETE"))
+    if (serve_read_query(r) && serve_repeat_begin(r, "DELETE"))
         write_batch(r, state, &b);
 }

@@ -9,7 +9,7 @@
  */
 #define _GNU_SOURCE
 #include "failure.h"
-#include "server.h"
+#include "records.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -204,6 +204,23 @@ int serve_read_picture(serve_request *r, const char *name, const char *field, co
 
 /* ---------------------------------------------------------------- decoding */
 
+int serve_check_picture(serve_request *r, const char *field, const uint8_t *bytes, size_t n_bytes, adah_picture_info *info) {
+    adah_status status;
+    const adah_code code = adah_picture_examine(bytes, n_bytes, info, &status);
+    if (code == ADAH_ERROR_FORMAT)
+        return serve_refuse_said(r, 415, "not_a_picture", field, &status);
+    if (code != ADAH_OK)
+        return serve_refuse_failed(r, &status);
+    if (info->excess)
+        return serve_refuse(r, 413, "too_large", field, "%s", info->excess);
+    const uint64_t n_max = r->server->options.pixels_max;
+    if (info->n_pixels > n_max)
+        return serve_refuse(r, 413, "too_large", field,
+                            "a picture of %zu x %zu pixels that decodes to %llu, expected at most %llu", info->n_width,
+                            info->n_height, (unsigned long long)info->n_pixels, (unsigned long long)n_max);
+    return !serve_is_large(info) || serve_needs_lane(r, r->lane < SERVE_PICTURES ? SERVE_SHOWN_LARGE : SERVE_LARGE);
+}
+
 int serve_decode_picture(serve_request *r, serve_decoding what, const uint8_t *bytes, size_t n_bytes,
                          const adah_picture_info *info, size_t n_side, const char *field, serve_decoded *decoded) {
     adah_status status;
@@ -313,7 +330,7 @@ void serve_handle_picture(serve_request *r, serve_state *state) {
     struct stat info;
     char etag[sizeof r->answer.etag];
     serve_answer *a = &r->answer;
-    if (!serve_read_query(r, 0, 0))
+    if (!serve_read_query(r))
         return;
     const int fd = open_item(r, state, &info);
     if (fd < 0)
@@ -336,7 +353,7 @@ void serve_handle_picture(serve_request *r, serve_state *state) {
 static void make_thumbnail(serve_request *r, const uint8_t *bytes, size_t n_bytes, const adah_picture_info *info) {
     serve_answer *a = &r->answer;
     serve_decoded decoded;
-    if (!serve_decode_picture(r, SERVE_JPEG, bytes, n_bytes, info, r->query.side, NULL, &decoded))
+    if (!serve_decode_picture(r, SERVE_JPEG, bytes, n_bytes, info, (size_t)r->query.side, NULL, &decoded))
         return;
     r->n_kept--; /* the answer has it now */
     a->status = 200;
@@ -352,12 +369,12 @@ void serve_handle_thumbnail(serve_request *r, serve_state *state) {
     const uint8_t *bytes;
     size_t n_bytes;
     adah_picture_info picture;
-    if (!serve_read_query(r, SERVE_SIDE, 0))
+    if (!serve_read_query(r))
         return;
     const int fd = open_item(r, state, &info);
     if (fd < 0)
         return;
-    version_of(&info, r->query.side, etag, sizeof etag);
+    version_of(&info, (size_t)r->query.side, etag, sizeof etag);
     r->answer.cache_control = "private, max-age=3600";
     if (!serve_is_unchanged(r, etag) && read_all(r, fd, NULL, &bytes, &n_bytes) &&
         serve_check_picture(r, NULL, bytes, n_bytes, &picture))

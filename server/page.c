@@ -13,46 +13,50 @@ int serve_is_unchanged(serve_request *r, const char *etag) {
     return 1;
 }
 
-static void send_file(serve_request *r, const char *name, const char *type) {
-    size_t i = 0;
-    while (i < serve_n_files && strcmp(serve_files[i].name, name))
-        i++;
-    if (i == serve_n_files) {
-        serve_refuse(r, 404, "not_found", NULL, "adah was built without the page's file %s", name);
+const serve_file *serve_file_find(const char *name) {
+    for (size_t i = 0; i < serve_n_files; i++)
+        if (!strcmp(serve_files[i].name, name))
+            return &serve_files[i];
+    return NULL;
+}
+
+static void send_file(serve_request *r, const serve_file *file, const char *type) {
+    serve_answer *a = &r->answer;
+    if (!file) {
+        serve_refuse(r, 404, "not_found", NULL, "this file of the page was left out when adah was built");
         return;
     }
-    serve_answer *a = &r->answer;
     a->cache_control = "no-cache"; /* it may be kept, but is asked for again: with its ETag */
     a->content_type = type;
     a->policy = "default-src 'self'; img-src 'self' blob: data:; base-uri 'none'; frame-ancestors 'none'";
-    if (serve_is_unchanged(r, serve_files[i].etag))
+    if (serve_is_unchanged(r, file->etag))
         return;
     a->status = 200;
-    a->bytes = serve_files[i].bytes;
-    a->n_bytes = serve_files[i].n_bytes;
+    a->bytes = file->bytes;
+    a->n_bytes = file->n_bytes;
 }
 
 void serve_handle_page(serve_request *r, serve_state *state) {
     (void)state;
-    send_file(r, "index.html", "text/html; charset=utf-8");
+    send_file(r, serve_file_find("index.html"), "text/html; charset=utf-8");
 }
 
 void serve_handle_script(serve_request *r, serve_state *state) {
     (void)state;
-    send_file(r, "app.js", "text/javascript; charset=utf-8");
+    send_file(r, serve_file_find("app.js"), "text/javascript; charset=utf-8");
 }
 
 void serve_handle_style(serve_request *r, serve_state *state) {
     (void)state;
-    send_file(r, "app.css", "text/css; charset=utf-8");
+    send_file(r, serve_file_find("app.css"), "text/css; charset=utf-8");
 }
 
 void serve_handle_icon(serve_request *r, serve_state *state) {
     (void)state;
-    send_file(r, "favicon.svg", "image/svg+xml");
+    send_file(r, serve_file_find("favicon.svg"), "image/svg+xml");
 }
 
 void serve_handle_openapi(serve_request *r, serve_state *state) {
     (void)state;
-    send_file(r, "openapi.json", "application/json");
+    send_file(r, r->server->openapi, "application/json");
 }

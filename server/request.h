@@ -5,56 +5,13 @@
 
 #include "budget.h"
 #include "json_text.h"
+#include "parameters.h"
 #include "service.h"
 #include "work.h"
 
 #include <jansson.h>
 
-/* What may be asked with; a bit each. The names are in request.c. */
-enum {
-    SERVE_TEXT = 1 << 0,
-    SERVE_ID = 1 << 1,
-    SERVE_IMAGE = 1 << 2,
-    SERVE_TO = 1 << 3,
-    SERVE_BY = 1 << 4,
-    SERVE_K = 1 << 5,
-    SERVE_RADIUS = 1 << 6,
-    SERVE_LABELS = 1 << 7,
-    SERVE_ONLY = 1 << 8,
-    SERVE_CUT_OFF = 1 << 9,
-    SERVE_RERANK = 1 << 10,
-    SERVE_EXPLAIN = 1 << 11,
-    SERVE_METHOD = 1 << 12,
-    SERVE_N = 1 << 13,
-    SERVE_SIDE = 1 << 14
-};
-
-enum {
-    SERVE_LABELS_MAX = 64,
-    SERVE_ONLY_MAX = 100000,
-    SERVE_TEXT_BYTES_MAX = 8192, /* of words to search by */
-    SERVE_FIELDS_MAX = 128,      /* parameters, parts */
-    SERVE_RERANK_MAX = 100000
-};
-
-/* The values that were given, or what holds without. */
-typedef struct serve_query {
-    unsigned given; /* bits */
-    const char *text;
-    uint64_t id;
-    const uint8_t *image;
-    size_t n_image_bytes;
-    adah_picture_info image_info;
-    adah_modality to, by;
-    size_t k, n_rerank, n, side;
-    uint32_t radius;
-    const char *label[SERVE_LABELS_MAX];
-    size_t n_labels;
-    uint64_t *only;
-    size_t n_only;
-    int cut_off, explain;
-    adah_search_method method;
-} serve_query;
+enum { SERVE_FIELDS_MAX = 128 /* parameters, parts */ };
 
 /* Of the URL, or a part of a form: UTF-8 and without NUL, both checked when it is used. */
 typedef struct serve_field {
@@ -92,6 +49,7 @@ typedef void (*serve_handler)(struct serve_request *r, serve_state *state);
 
 typedef struct serve_request {
     struct serve_server *server;
+    const struct serve_route *route; /* NULL: none fits */
     serve_lane lane;    /* it is handled in, by: */
     serve_handler handler;
     serve_handler next; /* NULL, or what goes on with it in another lane: the answer comes from there */
@@ -141,20 +99,5 @@ int serve_refuse_memory(serve_request *r);
 int serve_refuse_busy(serve_request *r, const char *message);
 /* Memory that the request takes beside its body. Returns 0 and answers when too much is taken. */
 int serve_take_memory(serve_request *r, size_t n_bytes);
-
-/* Fills r->query from the URL and, with_body, from the body: JSON, a form, or a picture as it is. allowed: bits.
- * Returns 0 when something is wrong and the answer says what. */
-int serve_read_query(serve_request *r, unsigned allowed, int with_body);
-/* Parses the body as a JSON object into r->json, and frees it. Returns 0 and answers when it is none. */
-int serve_read_json(serve_request *r);
-
-/* A picture that may be decoded: 0 and an answer when it is none, or is too large; 0 and none when it goes on in a later lane, as one that
- * came along and is large does. field: for the message. */
-int serve_check_picture(serve_request *r, const char *field, const uint8_t *bytes, size_t n_bytes, adah_picture_info *info);
-/* Decodes base64, strictly, into memory that is kept. Returns 0 and answers when it is none. */
-int serve_read_base64(serve_request *r, const char *field, const json_t *value, const uint8_t **bytes,
-                      size_t *n_bytes);
-/* 1: a whole number from low to high that fills the text. */
-int serve_parse_number(const char *text, uint64_t low, uint64_t high, uint64_t *number);
 
 #endif

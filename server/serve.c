@@ -8,6 +8,7 @@
 #include "failure.h"
 #include "http.h"
 #include "listen.h"
+#include "openapi.h"
 #include "origin.h"
 
 #include <errno.h>
@@ -268,7 +269,7 @@ adah_code serve_run(const serve_options *options, adah_status *status) {
         code = serve_decoders_create(&(serve_decoder_options){NULL, s.options.n_decoders, s.options.picture_bytes_max,
                                                               s.options.picture_seconds},
                                      &s.decoders, status);
-    if (code == ADAH_OK && (!(s.metrics = serve_metrics_create()) || !(s.seen = serve_seen_create())))
+    if (code == ADAH_OK && (!(s.metrics = serve_metrics_create()) || !(s.seen = serve_seen_create()) || !(s.openapi = serve_openapi_create())))
         code = serve_fail(status, ADAH_ERROR_MEMORY, "%s", "out of memory");
     if (code == ADAH_OK)
         code = serve(&s, listening, port, &signals, status);
@@ -278,6 +279,7 @@ adah_code serve_run(const serve_options *options, adah_status *status) {
     serve_metrics_free(s.metrics);
     serve_decoders_close(s.decoders);
     serve_seen_free(s.seen);
+    serve_openapi_free(s.openapi);
     if (s.images >= 0)
         close(s.images);
     free(s.images_path);

@@ -3,6 +3,7 @@
 #define ADAH_SERVER_SERVER_H
 
 #include "decoder.h"
+#include "files.h"
 #include "metrics.h"
 #include "request.h"
 #include "serve.h"
@@ -15,6 +16,7 @@ typedef struct serve_server {
     serve_metrics *metrics;
     serve_decoders *decoders;
     struct serve_seen *seen; /* files under `images` that were looked at */
+    serve_file *openapi; /* the description of the interface (openapi.h); NULL: none */
     int images;         /* folder of the pictures, open; -1: none */
     char *images_path;  /* the same, resolved */
     int is_loopback;    /* 1: only this machine can reach the address */
@@ -33,24 +35,22 @@ typedef struct serve_route {
     int takes_body;
     serve_handler handle;
     serve_lane lane; /* where it begins */
-    int needs_state; /* 1: 503 while nothing is loaded */
+    int needs_state;     /* 1: 503 while nothing is loaded */
+    unsigned parameters; /* where in parameters.def; 0: it takes none */
 } serve_route;
 
 extern const serve_route serve_routes[];
 extern const size_t serve_n_routes;
+/* Finds r->route and r->item. Returns 0 and answers when nothing is at that path, or not by that method. */
+int serve_find_route(serve_request *r, const char *method, const char *path);
+/* May the route be taken with this header; NULL: there is none? Returns 0 and answers when not. */
+int serve_check_right(serve_request *r, const char *authorization);
 
-/* handle_search.c */
+/* handle_search.c, handle_tags.c, handle_encode.c, handle_attention.c */
 void serve_handle_search(serve_request *r, serve_state *state);
-void serve_handle_search_body(serve_request *r, serve_state *state);
 void serve_handle_tags(serve_request *r, serve_state *state);
 void serve_handle_encode(serve_request *r, serve_state *state);
 void serve_handle_attention(serve_request *r, serve_state *state);
-/* "file_name": .., "text": .., "labels": [..] of a record, as part of an object */
-void serve_add_entry(serve_text *t, const adah_index *index, const adah_index_entry *entry);
-/* The row of the record with an id. Returns 0 and answers when there is none. */
-int serve_find_row(serve_request *r, const serve_state *state, uint64_t id, uint64_t *row);
-/* The record with an id, freed with adah_index_entry_free. Returns 0 and answers when there is none. */
-int serve_find_record(serve_request *r, const serve_state *state, uint64_t id, adah_index_entry *entry);
 
 /* handle_items.c */
 void serve_handle_item(serve_request *r, serve_state *state);
@@ -75,6 +75,9 @@ void serve_tell_missing_pictures(const serve_server *server, const adah_index *i
  */
 int serve_read_picture(serve_request *r, const char *name, const char *field, const uint8_t **bytes, size_t *n_bytes,
                        adah_picture_info *info);
+/* A picture that may be decoded: 0 and an answer when it is none, or is too large; 0 and none when it goes on in a later lane, as one that
+ * came along and is large does. field: for the message. */
+int serve_check_picture(serve_request *r, const char *field, const uint8_t *bytes, size_t n_bytes, adah_picture_info *info);
 /* Decodes what serve_check_picture has let pass, in a process apart; pixels and bytes are kept by the request. Returns 0 and answers when
  * it cannot. field: for the message. */
 int serve_decode_picture(serve_request *r, serve_decoding what, const uint8_t *bytes, size_t n_bytes,

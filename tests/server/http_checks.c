@@ -447,7 +447,6 @@ static void expect_thumbnail(const char *target) {
     http_reply_free(&r);
 }
 
-/* Files that begin as pictures and are something else do not leave the folder; what is whole does, as what it is. */
 static void expect_has_picture(const char *item, int expected, int line) {
     json_t *json = ask(line, "GET", item, "", NULL, 0, 200, NULL);
     http_check(json_is_boolean(json_object_get(json, "has_picture")) && json_is_true(json_object_get(json, "has_picture")) == expected, line,
@@ -455,6 +454,7 @@ static void expect_has_picture(const char *item, int expected, int line) {
     drop(json);
 }
 
+/* Files that begin as pictures and are something else do not leave the folder; what is whole does, as what it is. */
 static void check_files(void) {
     static const char path[] = "scenes/images/scene-00012.png", page[] = "\x89PNG\r\n\x1a\n<html><script>alert(1)</script></html>";
     size_t n;
@@ -842,6 +842,87 @@ static void check_slow(void) {
 
 /* ---------------------------------------------------------------- openapi.json and the routes */
 
+/* Asks with a value that the description forbids. The answer must name the parameter. */
+static void refuses_value(const char *method, const char *target, const char *type, const char *body, const char *name) {
+    http_reply r = http_ask(port, method, target, type, body, strlen(body));
+    json_t *json = r.status ? json_loadb(r.body, r.n_body, 0, NULL) : NULL;
+    const char *field = json_string_value(json_object_get(json_object_get(json, "error"), "field"));
+    CHECK(r.status == 400 && field && !strcmp(field, name), "%s %s %s: %d, field %s, expected 400, %s", method, target, body, r.status,
+          field ? field : "-", name);
+    json_decref(json);
+    http_reply_free(&r);
+}
+
+/* Values that the schema of a parameter forbids, as text. Returns how many. */
+static size_t forbidden_values(const json_t *schema, char values[3][32]) {
+    const char *type = json_string_value(json_object_get(schema, "type"));
+    const json_t *low = json_object_get(schema, "minimum"), *high = json_object_get(schema, "maximum");
+    size_t n = 0;
+    if (json_object_get(schema, "enum") || (type && strcmp(type, "string") && strcmp(type, "array")))
+        snprintf(values[n++], 32, "nonsense");
+    if (low)
+        snprintf(values[n++], 32, "%lld", (long long)json_integer_value(low) - 1);
+    if (high)
+        snprintf(values[n++], 32, "%lld", (long long)json_integer_value(high) + 1);
+    return n;
+}
+
+static const json_t *json_members(const json_t *operation) {
+    const json_t *json = json_object_get(json_object_get(json_object_get(operation, "requestBody"), "content"), "application/json");
+    return json_object_get(json_object_get(json, "schema"), "properties");
+}
+
+/* The limits, choices and types that are described are those that hold, in the URL and in JSON. Returns how many values were refused. */
+static size_t check_operation(const serve_route *route, const json_t *operation) {
+    json_t *members = json_deep_copy(json_members(operation)), *schema;
+    const json_t *one;
+    const char *name, *hole = strstr(route->path, "{id}");
+    char values[3][32], target[256], body[256];
+    size_t i, n = 0;
+    const int n_path = snprintf(target, sizeof target, hole ? "%.*s3%s" : "%.*s",
+                                hole ? (int)(hole - route->path) : (int)strlen(route->path), route->path, hole ? hole + 4 : "");
+    json_array_foreach(json_object_get(operation, "parameters"), i, one) {
+        name = json_string_value(json_object_get(one, "name"));
+        for (size_t k = forbidden_values(json_object_get(one, "schema"), values); k-- > 0; n++) {
+            snprintf(target + n_path, sizeof target - (size_t)n_path, "?%s=%s", name, values[k]);
+            refuses_value(route->method, target, members ? JSON : "", members ? "{}" : "", name);
+        }
+    }
+    target[n_path] = '\0';
+    json_object_foreach(members, name, schema) {
+        const int is_number = !strcmp(json_string_value(json_object_get(schema, "type")), "integer");
+        snprintf(values[0], sizeof values[0], "17"); /* is no string, no list, no truth */
+        for (size_t k = is_number ? forbidden_values(schema, values) : 1; k-- > 0; n++) {
+            snprintf(body, sizeof body, values[k][0] == 'n' ? "{\"%s\": \"%s\"}" : "{\"%s\": %s}", name, values[k]);
+            refuses_value(route->method, target, JSON, body, name);
+        }
+    }
+    json_decref(members);
+    return n;
+}
+
+/* A parameter is described where it is taken and nowhere else, and what is described holds. */
+static void check_parameters(const json_t *paths) {
+    size_t n = 0, n_operations = 0;
+    for (const serve_route *route = serve_routes; route < serve_routes + serve_n_routes; route++) {
+        const json_t *operation = json_object_get(json_object_get(paths, route->path), route->method[0] == 'G' ? "get" : "post"), *one;
+        if (!route->parameters)
+            continue;
+        n_operations++;
+        n += check_operation(route, operation);
+        for (const serve_parameter *p = serve_parameters; p < serve_parameters + SERVE_N_PARAMETERS; p++) {
+            char name[SERVE_NAME_BYTES];
+            int is_described = json_object_get(json_members(operation), serve_json_name(p, name)) != NULL;
+            size_t k;
+            json_array_foreach(json_object_get(operation, "parameters"), k, one)
+                is_described |= !strcmp(json_string_value(json_object_get(one, "name")), p->name);
+            const int is_taken = (p->where & route->parameters) && (route->takes_body || p->type != SERVE_TYPE_IDS);
+            CHECK(is_described == is_taken, "%s %s: %s is described: %d", route->method, route->path, p->name, is_described);
+        }
+    }
+    CHECK(n_operations == 6 && n >= 50, "%zu operations, %zu values refused", n_operations, n);
+}
+
 static void check_openapi(void) {
     json_t *api = GET("/openapi.json", 200, NULL), *paths = json_object_get(api, "paths"), *path, *operation;
     const char *name, *method;
@@ -868,6 +949,7 @@ static void check_openapi(void) {
         CHECK(json_object_get(json_object_get(paths, serve_routes[i].path), lower), "openapi.json lacks %s %s",
               serve_routes[i].method, serve_routes[i].path);
     }
+    check_parameters(paths);
     drop(api);
 }
 

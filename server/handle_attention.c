@@ -1,0 +1,73 @@
+/* handle_attention.c - where the model looks in a picture: the mask as numbers, or the picture with the rest of it darkened. */
+#include "failure.h"
+#include "query.h"
+
+#include <string.h>
+
+enum { OVERLAY_SIDE = 1024 /* of the picture that is shown */ };
+
+static void write_map(serve_text *t, const adah_attention_map *map) {
+    const size_t n = map->n_height * map->n_width;
+    serve_text_format(t, "{\"n_height\": %zu, \"n_width\": %zu, \"probability\": [", map->n_height, map->n_width);
+    for (size_t i = 0; i < n; i++)
+        serve_text_format(t, i ? ", %.6g" : "%.6g", (double)map->probability[i]);
+    serve_text_plain(t, "], \"mask\": [");
+    for (size_t i = 0; i < n; i++)
+        serve_text_plain(t, i ? (map->mask[i] ? ", 1" : ", 0") : (map->mask[i] ? "1" : "0"));
+    serve_text_plain(t, "]}\n");
+}
+
+static adah_code answer_with_map(serve_request *r, const adah_attention_map *map, adah_picture *shown, adah_status *status) {
+    serve_answer *a = &r->answer;
+    uint8_t *png;
+    if (!shown) {
+        write_map(&a->text, map);
+        return ADAH_OK;
+    }
+    adah_attend_draw(map, shown);
+    const adah_code code = adah_picture_png(shown, &png, &a->n_bytes, status);
+    if (code == ADAH_OK) {
+        a->bytes = png;
+        a->release = adah_free;
+        a->content_type = "image/png";
+    }
+    return code;
+}
+
+static void attend(serve_request *r, serve_state *state, const adah_picture *picture, adah_picture *shown) {
+    adah_encoder *encoder;
+    adah_attention_map map;
+    adah_status status;
+    if (serve_encoder_take(state, ADAH_IMAGE, &encoder, &status) != ADAH_OK) {
+        serve_refuse_failed(r, &status);
+        return;
+    }
+    adah_code code = adah_attend_picture(encoder, picture, &map, &status);
+    serve_encoder_give(state, ADAH_IMAGE, encoder);
+    if (code == ADAH_OK) {
+        code = answer_with_map(r, &map, shown, &status);
+        adah_attention_map_free(&map);
+    }
+    if (code == ADAH_OK)
+        r->answer.status = 200;
+    else
+        serve_refuse_encoding(r, &status);
+}
+
+void serve_handle_attention(serve_request *r, serve_state *state) {
+    if (!adah_model_has_attention(state->model)) {
+        serve_refuse(r, 409, "mismatch", NULL, "this model has no attention masks; train one with --attention");
+        return;
+    }
+    if (!serve_query_read(r, state))
+        return;
+    const serve_query *q = &r->query;
+    const int wants_png = r->accept && strstr(r->accept, "image/png");
+    serve_decoded square, shown;
+    if (!serve_decode_picture(r, SERVE_PIXELS, q->image.bytes, q->image.n_bytes, &q->image.info, adah_model_image_side(state->model),
+                              "image", &square) ||
+        (wants_png &&
+         !serve_decode_picture(r, SERVE_COPY, q->image.bytes, q->image.n_bytes, &q->image.info, OVERLAY_SIDE, "image", &shown)))
+        return;
+    attend(r, state, &square.picture, wants_png ? &shown.picture : NULL);
+}

@@ -1,0 +1,13 @@
+/* handle_encode.c - the code of a text or a picture. */
+#include "query.h"
+
+void serve_handle_encode(serve_request *r, serve_state *state) {
+    serve_asked a = {0};
+    if (!serve_query_read(r, state) || !serve_query_code(r, state, &a))
+        return;
+    const int n_bits = adah_model_bits(state->model);
+    serve_text_format(&r->answer.text, "{\"n_bits\": %d, \"code\": ", n_bits);
+    serve_text_hex(&r->answer.text, a.code, (size_t)n_bits / 8);
+    serve_text_plain(&r->answer.text, "}\n");
+    r->answer.status = 200;
+}

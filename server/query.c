@@ -1,0 +1,140 @@
+/* query.c - see query.h. */
+#include "query.h"
+#include "explain.h"
+#include "failure.h"
+#include "records.h"
+
+#include <string.h>
+
+_Static_assert(ADAH_IMAGE == 0 && ADAH_TEXT == 1, "`to` and `by` choose from image|text");
+_Static_assert(ADAH_SEARCH_AUTO == 0 && ADAH_SEARCH_SCAN == 1 && ADAH_SEARCH_TABLES == 2, "`method` chooses from auto|scan|tables");
+
+/* ---------------------------------------------------------------- what is given */
+
+int serve_query_read(serve_request *r, const serve_state *state) {
+    char names[SERVE_NAMES_BYTES];
+    if (!serve_read_query(r))
+        return 0;
+    const unsigned given = r->query.given & SERVE_ASKING;
+    if (given == 0 || (given & (given - 1)))
+        return serve_refuse(r, 400, "bad_value", NULL, "expected one of %s", serve_parameter_names(SERVE_ASKING, r->route->parameters, names));
+    if (given == SERVE_TEXT && !adah_model_takes_text(state->model))
+        return serve_refuse(r, 409, "mismatch", "text", "this model takes no words");
+    if (given == SERVE_IMAGE && !adah_model_takes_images(state->model))
+        return serve_refuse(r, 409, "mismatch", "image", "this model takes no pictures");
+    for (const serve_parameter *p = serve_parameters; p < serve_parameters + SERVE_N_PARAMETERS; p++) {
+        const int is_off = p->type == SERVE_TYPE_FLAG && !*(const serve_value_of_FLAG *)(const void *)((const char *)&r->query + p->offset);
+        if ((r->query.given & p->bit) && p->goes_with && !(p->goes_with & given) && !is_off)
+            return serve_refuse(r, 400, "bad_value", p->name, "%s goes with %s alone", p->name, serve_parameter_names(p->goes_with, r->route->parameters, names));
+    }
+    return 1;
+}
+
+/* ---------------------------------------------------------------- its code */
+
+int serve_refuse_encoding(serve_request *r, const adah_status *status) {
+    if (r->query.text && status->code == ADAH_ERROR_MISMATCH)
+        return serve_refuse_said(r, 422, "unknown_words", "text", status);
+    if (status->code == ADAH_ERROR_FORMAT || status->code == ADAH_ERROR_ARGUMENT)
+        return serve_refuse_said(r, r->query.text ? 400 : 422, r->query.text ? "bad_value" : "bad_picture",
+                            r->query.text ? "text" : "image", status);
+    return serve_refuse_failed(r, status);
+}
+
+static int code_of_record(serve_request *r, const serve_state *state, serve_asked *a) {
+    adah_index_entry entry;
+    if (!serve_find_record(r, state, r->query.id, &entry))
+        return 0;
+    const uint8_t *code = r->query.by == ADAH_IMAGE ? entry.image_code : entry.text_code;
+    const int has_code = code != NULL;
+    if (has_code)
+        memcpy(a->code, code, adah_index_bits(state->index) / 8);
+    adah_index_entry_free(&entry);
+    return has_code || serve_refuse(r, 409, "mismatch", "by", "that item has no code of its %s", serve_side_name(r->query.by));
+}
+
+static int encode(serve_request *r, serve_state *state, serve_asked *a) {
+    adah_status status;
+    adah_encoder *encoder;
+    const serve_query *q = &r->query;
+    const adah_modality of = q->text ? ADAH_TEXT : ADAH_IMAGE;
+    serve_decoded decoded;
+    if (!q->text && !serve_decode_picture(r, SERVE_PIXELS, q->image.bytes, q->image.n_bytes, &q->image.info,
+                                          adah_model_image_side(state->model), "image", &decoded))
+        return 0;
+    if (serve_encoder_take(state, of, &encoder, &status) != ADAH_OK)
+        return serve_refuse_failed(r, &status);
+    const adah_code code = q->text ? adah_encode_text(encoder, q->text, a->code, &status)
+                                   : adah_encode_picture(encoder, &decoded.picture, a->code, &status);
+    int is_good = code == ADAH_OK || serve_refuse_encoding(r, &status);
+    if (is_good && (q->rerank || q->explain)) {
+        memcpy(a->relaxed, adah_encoder_relaxed(encoder), (size_t)adah_model_bits(state->model) * sizeof(float));
+        a->with_relaxed = q->rerank != 0;
+    }
+    if (is_good && q->text)
+        a->n_unknown = adah_encoder_unknown_words(encoder);
+    if (is_good && q->explain)
+        is_good = serve_explain(r, state, encoder, a->relaxed, &a->words);
+    serve_encoder_give(state, of, encoder);
+    return is_good;
+}
+
+int serve_query_code(serve_request *r, serve_state *state, serve_asked *a) {
+    a->kind = r->query.text ? SERVE_QUERY_TEXT : r->query.given & SERVE_IMAGE ? SERVE_QUERY_IMAGE : SERVE_QUERY_ID;
+    return a->kind == SERVE_QUERY_ID ? code_of_record(r, state, a) : encode(r, state, a);
+}
+
+/* ---------------------------------------------------------------- searching */
+
+typedef struct label_filter {
+    uint32_t label[SERVE_STRINGS_MAX];
+    size_t n;
+} label_filter;
+
+static int has_label(void *context, const adah_index_entry *entry) {
+    const label_filter *f = context;
+    for (size_t i = 0; i < entry->n_labels; i++)
+        for (size_t k = 0; k < f->n; k++)
+            if (entry->label[i] == f->label[k])
+                return 1;
+    return 0;
+}
+
+static int find_labels(serve_request *r, const serve_state *state, label_filter *f) {
+    const size_t n = adah_index_label_count(state->index);
+    for (f->n = 0; f->n < r->query.label.n; f->n++) {
+        uint32_t i = 0;
+        for (; i < n; i++) {
+            const char *name = adah_index_label_name(state->index, i);
+            if (name && !strcmp(name, r->query.label.item[f->n]))
+                break;
+        }
+        if (i == n)
+            return serve_refuse(r, 400, "bad_value", "label", "label is \"%.100s\", which no item has",
+                                r->query.label.item[f->n]);
+        f->label[f->n] = i;
+    }
+    return 1;
+}
+
+int serve_query_search(serve_request *r, const serve_state *state, const serve_asked *a, adah_modality to, size_t k,
+                       adah_search_result *result) {
+    const serve_query *q = &r->query;
+    label_filter filter;
+    adah_status status;
+    adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
+    if (!find_labels(r, state, &filter))
+        return 0;
+    o.k = k;
+    o.radius = (uint32_t)q->radius;
+    o.method = (adah_search_method)q->method;
+    o.only = q->only.item;
+    o.n_only = q->only.n;
+    o.exclude = a->kind == SERVE_QUERY_ID ? q->id : ADAH_NO_ID;
+    o.accept = filter.n ? has_label : NULL;
+    o.context = &filter;
+    o.relaxed = a->with_relaxed ? a->relaxed : NULL;
+    o.n_rerank = (size_t)q->rerank;
+    o.cut_off = q->cut_off;
+    return adah_index_search(state->index, to, a->code, 1, &o, result, &status) == ADAH_OK || serve_refuse_failed(r, &status);
+}

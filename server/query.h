@@ -1,0 +1,26 @@
+/* query.h - what the model and the index are asked: with words, a picture or an item, as the parameters of the request say. */
+#ifndef ADAH_SERVER_QUERY_H
+#define ADAH_SERVER_QUERY_H
+
+#include "server.h"
+
+typedef struct serve_asked {
+    serve_query_kind kind;
+    uint8_t code[ADAH_BITS_MAX / 8];
+    float relaxed[ADAH_BITS_MAX]; /* with_relaxed: what the code is the signs of */
+    int with_relaxed;
+    size_t n_unknown;      /* words of a text that the model does not know */
+    serve_text words;      /* with the parameter explain: of the text, as a JSON list (explain.h); freed by who asks */
+} serve_asked;
+
+/* Reads the parameters, of which one of text, id and image must be there and the others go with it, and finds the code to ask with. *asked is
+ * zeroed at first. Returns 0 and answers when something is wrong, or when it goes on in another lane. */
+int serve_query_read(serve_request *r, const serve_state *state);
+int serve_query_code(serve_request *r, serve_state *state, serve_asked *asked);
+/* The text or picture cannot be encoded. Returns 0. */
+int serve_refuse_encoding(serve_request *r, const adah_status *status);
+/* Searches with the code, within what the parameters allow. Returns 0 and answers when it fails. */
+int serve_query_search(serve_request *r, const serve_state *state, const serve_asked *asked, adah_modality to, size_t k,
+                       adah_search_result *result);
+
+#endif
