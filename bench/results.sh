@@ -191,7 +191,7 @@ running=$(mktemp -d "$work/running-XXXXXX")
 trap 'rm -rf "$running"' EXIT
 
 # What was measured before, elsewhere perhaps: FILE, tab, the run on one line.
-known_runs=$docs/measured/results-runs.tsv
+known_runs=$docs/results-runs.tsv
 [ -f "$known_runs" ] || known_runs=/dev/null
 while IFS=$'\t' read -r file line; do
     [ -n "$line" ] && [ ! -s "$work/runs/$file" ] || continue
@@ -424,7 +424,7 @@ wait
 } | sort -u | while read -r file; do
     [ ! -s "$work/runs/$file" ] || printf '%s\t%s\n' "$file" "$("$table" --shorten "$work/runs/$file")"
 done >"$running/runs"
-mv "$running/runs" "$docs/measured/results-runs.tsv"
+mv "$running/runs" "$docs/results-runs.tsv"
 if [ -s "$running/failed" ]; then
     echo "results.sh: $(wc -l <"$running/failed") of ${#todo[@]} runs failed; the next call tries them again" >&2
     exit 1

@@ -188,7 +188,12 @@ static cell measure(const plan *p, const char *group, const char *data, int n_bi
     return c;
 }
 
-/* ---------------------------------------------------------------- lists of names, in the order of the plan */
+/* ---------------------------------------------------------------- lists of what was measured, in the order of the plan */
+
+/* A run of that group and data set (NULL: of any) that was made: what was not has no row and no column. */
+static int is_made(const run *r, const char *group, const char *data) {
+    return r->record && !strcmp(r->group, group) && (!data || !strcmp(r->data, data));
+}
 
 typedef struct list {
     const char *item[N_LIST_MAX];
@@ -206,15 +211,15 @@ static void list_add(list *l, const char *item) {
 static list list_data(const plan *p, const char *group) {
     list l = {{NULL}, 0};
     for (size_t i = 0; i < p->n_runs; i++)
-        if (!strcmp(p->runs[i].group, group))
+        if (is_made(&p->runs[i], group, NULL))
             list_add(&l, p->runs[i].data);
     return l;
 }
 
-static list list_rows(const plan *p, const char *group) {
+static list list_rows(const plan *p, const char *group, const char *data) {
     list l = {{NULL}, 0};
     for (size_t i = 0; i < p->n_runs; i++)
-        if (!strcmp(p->runs[i].group, group))
+        if (is_made(&p->runs[i], group, data))
             list_add(&l, p->runs[i].name);
     return l;
 }
@@ -225,11 +230,11 @@ typedef struct bit_list {
 } bit_list;
 
 /* Ascending. */
-static bit_list list_bits(const plan *p, const char *group) {
+static bit_list list_bits(const plan *p, const char *group, const char *data) {
     bit_list l = {{0}, 0};
     for (size_t i = 0; i < p->n_runs; i++) {
         size_t at = 0;
-        if (strcmp(p->runs[i].group, group))
+        if (!is_made(&p->runs[i], group, data))
             continue;
         while (at < l.n && l.item[at] < p->runs[i].n_bits)
             at++;
@@ -276,7 +281,7 @@ static void add_cell(adah_text *t, cell c, int bold) {
 
 /* The highest mean of a column; of columns that have a single row, none. */
 static double best_of(const plan *p, const char *group, const char *data, int n_bits, int figure) {
-    const list rows = list_rows(p, group);
+    const list rows = list_rows(p, group, data);
     double best = NAN;
     int n = 0;
     for (size_t i = 0; i < rows.n; i++) {
@@ -377,8 +382,8 @@ static void add_pairs(adah_text *t, const plan *p, const char *data, const bit_l
 }
 
 static void add_methods(adah_text *t, const plan *p, const char *data) {
-    const bit_list bits = list_bits(p, "methods");
-    const list rows = list_rows(p, "methods");
+    const bit_list bits = list_bits(p, "methods", data);
+    const list rows = list_rows(p, "methods", data);
     adah_text_add(t, "\n### %s\n\n![%s: mAP of every method, %d bits, as in the table](results-%s.svg)\n\n", data, data,
                   CHART_BITS, data);
     add_head(t, &bits, "I→T", "T→I");
@@ -400,10 +405,12 @@ static void add_methods(adah_text *t, const plan *p, const char *data) {
         }
 }
 
-/* Rows are settings, columns data sets. */
+/* Rows are settings, columns data sets. Nothing to compare yet: nothing. */
 static void add_study(adah_text *t, const plan *p, const char *group, const char *title) {
-    const list data = list_data(p, group), rows = list_rows(p, group);
-    const bit_list bits = list_bits(p, group);
+    const list data = list_data(p, group), rows = list_rows(p, group, NULL);
+    const bit_list bits = list_bits(p, group, NULL);
+    if (rows.n < 2)
+        return;
     adah_text_add(t, "\n### %s\n\n| |", title);
     for (size_t d = 0; d < data.n; d++)
         adah_text_add(t, " %s, I→T | T→I |", data.item[d]);
@@ -465,9 +472,10 @@ static void add_origin(adah_text *t, const plan *p) {
         seconds += value_of(record, SECONDS);
         n_cores = (int)json_integer_value(json_object_get(record, "cores"));
     }
-    adah_text_add(t, "# Results\n\nWritten by `make results` (`bench/results.sh`, where the rows and their options stand; `--help` tells how to "
-                     "run a part);\n`make results-table` writes it again from the runs that are there. Do not edit.\n\n");
-    adah_text_add(t, "**%d of %d runs are there**; \"-\" is a figure that is missing, \"(1 of 3)\" one whose seeds are not all there.\n\n", n_made,
+    adah_text_add(t, "# Results\n\nThis page is written by `make results` (`bench/results.sh` has the rows and their options, and its `--help` tells how "
+                     "to run a\npart). `make results-table` writes it again from the runs that were made. Do not edit it.\n\n");
+    adah_text_add(t, "**%d of %d runs have been made**; what is missing is left out or shown as \"-\", and \"(1 of 3)\" is a figure whose seeds are not\n"
+                     "all there.\n\n", n_made,
                   n_all);
     if (!n_made)
         return;
@@ -485,8 +493,9 @@ static void add_origin(adah_text *t, const plan *p) {
 /* Sizes and the checksum, which is the same for all runs of a data set. */
 static adah_code add_data(adah_text *t, const plan *p, adah_status *status) {
     const list data = list_data(p, "methods");
-    adah_text_add(t, "\n| data set | trained on | validation | database | queries | without a relevant item | split checksum |\n"
-                     "|---|---|---|---|---|---|---|\n");
+    if (data.n)
+        adah_text_add(t, "\n| data set | trained on | validation | database | queries | without a relevant item | split checksum |\n"
+                         "|---|---|---|---|---|---|---|\n");
     for (size_t d = 0; d < data.n; d++) {
         const run *first = NULL;
         for (size_t i = 0; i < p->n_runs; i++) {
@@ -510,8 +519,6 @@ static adah_code add_data(adah_text *t, const plan *p, adah_status *status) {
                           (long long)json_integer_value(json_object_get(evaluation, "n_queries")),
                           (long long)json_integer_value(json_object_get(evaluation, "n_queries_without_relevant")),
                           text_of(evaluation, "split_checksum"));
-        else
-            adah_text_add(t, "| %s | - | - | - | - | - | - |\n", data.item[d]);
     }
     return ADAH_OK;
 }
@@ -550,7 +557,7 @@ static double axis_end(const plan *p, const char *data, const list *rows) {
 }
 
 static void draw_chart(adah_text *t, const plan *p, const char *data) {
-    const list rows = list_rows(p, "methods");
+    const list rows = list_rows(p, "methods", data);
     const double end = axis_end(p, data, &rows), step = end > 0.5 ? 0.2 : 0.1, scale = (PANEL_WIDTH - VALUE_WIDTH) / end;
     const int width = NAME_WIDTH + 2 * PANEL_WIDTH + PANEL_GAP + 8, bottom = HEAD + (int)rows.n * ROW_HEIGHT;
     adah_text_add(t, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\">\n"
@@ -611,15 +618,19 @@ static adah_code write_document(const plan *p, const char *folder, adah_status *
         adah_text_free(&t);
         return code;
     }
-    adah_text_add(&t, "\n## Methods\n\nFinal figures: mAP@all of the `query` split ([measures](../guide/evaluate.md)), image to text (I→T) and text to image (T→I), mean ± sample "
-                      "standard\ndeviation over the seeds, the best of a column in bold. Every model looked at the queries once, when it was "
-                      "finished; epochs are chosen on a\nvalidation part of the training records. `adah` is the preset `default`, `adah-paper` "
-                      "the preset `paper`; the others are [the rivals](../method/rivals.md), on\nthe same features. Training: processor seconds (16 / 32 / 64 "
-                      "bits as the columns), without the backbone's feature maps, which are cached before.\n");
+    if (data.n)
+        adah_text_add(&t, "\n## Methods\n\nFinal figures: mAP@all of the `query` split ([measures](../guide/evaluate.md)), image to text (I→T) and text "
+                          "to image\n(T→I), mean ± sample standard deviation over the seeds, the best of a column in bold. Every model looked at the "
+                          "queries once,\nwhen it was finished; epochs are chosen on a validation part of the training records. `adah` is the preset "
+                          "`default`,\n`adah-paper` the preset `paper`; the others are [the rivals](../method/rivals.md), on the same features. "
+                          "Training: processor\nseconds (by code length, as the columns), without the backbone's feature maps, which are cached "
+                          "before.\n");
     for (size_t d = 0; d < data.n; d++)
         add_methods(&t, p, data.item[d]);
-    adah_text_add(&t, "\n## Choices\n\nFrom here on: **validation** mAP of the best epoch, %d bits, mean ± sample standard deviation over the seeds. These figures "
-                      "choose\nthe presets, so the queries have no part in them.\n", list_bits(p, "ablations").item[0]);
+    const bit_list bits = list_bits(p, "ablations", NULL);
+    if (bits.n)
+        adah_text_add(&t, "\n## Choices\n\nFrom here on: **validation** mAP of the best epoch, %d bits, mean ± sample standard deviation over the "
+                          "seeds. These figures\nchoose the presets, so the queries have no part in them.\n", bits.item[0]);
     add_study(&t, p, "ablations", "The paper's parts, preset `default`");
     add_study(&t, p, "ablations-paper", "The paper's parts, preset `paper`");
     add_study(&t, p, "grafts", "Parts the paper does not have, one changed alone");
