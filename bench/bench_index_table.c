@@ -107,10 +107,6 @@ static const json_t *find(const lines *all, const line *row, int k, int is_alone
 static void add_row(adah_text *t, const lines *all, const line *row) {
     const json_t *f = row->fields;
     adah_text_add(t, "| %s | %s %s |", text_of(f, "library"), text_of(f, "method"), text_of(f, "setting"));
-    if (json_object_get(f, "left_out")) {
-        adah_text_add(t, " left out: %s |\n", text_of(f, "left_out"));
-        return;
-    }
     adah_text_add(t, " %.2f | %.1f |", number_of(f, "build_seconds"),
                   number_of(f, "index_bytes") / number_of(f, "n"));
     for (int k = 1; k <= 100; k *= 10) {
@@ -153,9 +149,17 @@ static void add_set(adah_text *t, const lines *all, const line *set) {
     for (int k = 1; k <= 100; k *= 10)
         adah_text_add(t, " k = %d: alone, µs | together, µs | found, k-th |", k);
     adah_text_add(t, "\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
-    for (size_t i = 0; i < all->n; i++)
-        if (is_same_set(&all->item[i], set) && json_object_get(all->item[i].fields, "method") && is_first(all, i, 1))
-            add_row(t, all, &all->item[i]);
+    for (int is_left_out = 0; is_left_out < 2; is_left_out++)
+        for (size_t i = 0; i < all->n; i++) {
+            const json_t *f = all->item[i].fields;
+            if (!is_same_set(&all->item[i], set) || !json_object_get(f, "method") || !is_first(all, i, 1) ||
+                (json_object_get(f, "left_out") != NULL) != is_left_out)
+                continue;
+            if (is_left_out)
+                adah_text_add(t, "\nLeft out: %s of %s (%s).\n", text_of(f, "method"), text_of(f, "library"), text_of(f, "left_out"));
+            else
+                add_row(t, all, &all->item[i]);
+        }
 }
 
 /* ---------------------------------------------------------------- charts */
@@ -261,25 +265,24 @@ static adah_code write_chart(const lines *all, const line *first, const char *fo
 static void add_introduction(adah_text *t, const lines *all) {
     adah_text_add(
         t,
-        "# Searches beside FAISS's binary indexes\n\n"
-        "Written by `make bench-index` (`bench/index.sh`); edit nothing here. The older FAISS is Debian's libfaiss "
-        "by\n"
-        "its C++ interface, the newer one the package faiss-cpu through Python, which costs a query alone some\n"
-        "microseconds.\n\n"
-        "- **alone**: one query after another, the mean time of each. **together**: up to 1,000 queries in one "
-        "call,\n"
-        "  the time by their number (`of N`: fewer, where 1,000 would have taken too long). Of several passes the\n"
-        "  fastest; `!` where other work had more than a tenth of the machine all the same.\n"
-        "  All programs are allowed the same number of threads; FAISS's flat index uses one for one query.\n"
-        "- **found**: the share of the exact k distances that were found; **k-th**: the share of queries whose k-th\n"
-        "  distance is the exact one. Ids say nothing, since many codes are equally far.\n"
-        "- **bytes a code**: what resident memory grew by while the index was built (adah: the codes; its tables are pages of the mapped file, see docs/inside/index.md).\n"
-        "- uniform: every bit 0 or 1 alike, queries too. Others: drawn from a model's codes, every bit turned with\n"
-        "  probability 1/16, queries likewise. With -avx2 or -avx512 behind the name, the same with adah and the newer\n"
-        "  FAISS held to these instructions (`--isa`), as on a processor that has no more.\n"
-        "- `IndexBinaryIVF` has sqrt(n) lists; `IndexBinaryHash` log2(n) bits; `IndexBinaryMultiHash` up to four\n"
-        "  hashes of as many; `IndexBinaryHNSW` 32 neighbours, and is left out where building it takes too long.\n"
-        "- Charts: k = %d, of each method the fastest setting of both FAISS with at least %.0f%% found.\n\n"
+        "# Searches compared with FAISS's binary indexes\n\n"
+        "This page is written by `make bench-index` (`bench/index.sh`); do not edit it. The older FAISS is Debian's libfaiss by\n"
+        "its C++ interface. The newer one is the package faiss-cpu through Python, which costs a query alone some\n"
+        "microseconds. [The index](../inside/index.md) tells how adah searches.\n\n"
+        "- **alone**: one query after another, the mean time of each. **together**: up to 1,000 queries in one call, the time\n"
+        "  divided by their number (`of N`: fewer, where 1,000 would have taken too long). Of several passes the fastest is\n"
+        "  shown; `!` marks figures where other work had more than a tenth of the machine all the same. All programs may use\n"
+        "  the same number of threads; FAISS's flat index uses one thread for one query.\n"
+        "- **found**: the share of the exact k distances that were found; **k-th**: the share of queries whose k-th distance\n"
+        "  is the exact one. Ids are not compared, since many codes are equally far.\n"
+        "- **bytes a code**: by how much resident memory grew while the index was built. For adah these are the codes; its\n"
+        "  tables are pages of the mapped file.\n"
+        "- **uniform** codes have every bit 0 or 1 with equal probability, and so have their queries. Others are drawn from a\n"
+        "  model's codes, with every bit turned with probability 1/16, and so are their queries. With -avx2 or -avx512 after\n"
+        "  the name, adah and the newer FAISS were held to these instructions (`--isa`), as on a processor that has no more.\n"
+        "- `IndexBinaryIVF` has sqrt(n) lists, `IndexBinaryHash` log2(n) bits, `IndexBinaryMultiHash` up to four hashes of as\n"
+        "  many bits, and `IndexBinaryHNSW` 32 neighbours; it is left out where building it takes too long.\n"
+        "- The charts show k = %d, and of each method the fastest setting of both versions of FAISS that finds at least %.0f%%.\n\n"
         "Measured on:\n\n",
         CHART_K, CHART_RECALL * 100);
     const json_t *last = NULL;

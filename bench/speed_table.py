@@ -11,48 +11,52 @@ import json
 import statistics
 import sys
 
-HEAD = """# Speed beside PyTorch, ONNX Runtime and OpenVINO
+HEAD = """# Speed compared with PyTorch, ONNX Runtime and OpenVINO
 
-Written by `make bench-train` and `make bench-encode` (`bench/train.sh`, `bench/encode.sh`); edit nothing here.
-Every program has its turn in every round, on the same machine and the same number of threads, all in float32 unless told. A
-figure is the median over the rounds, the smallest and the largest behind it; **adah is** is the ratio of those medians, adah's
-over the other program's where more is better, with the smallest and the largest ratio of a round.
+This page is written by `make bench-train` and `make bench-encode` (`bench/train.sh`, `bench/encode.sh`); do not edit it.
+[The engine](../inside/engine.md) tells how adah became fast, and [the notebook](notebook-speed.md) has trials on other
+processors.
+
+Every program has its turn in every round, on the same machine and with the same number of threads, in float32 unless the row
+says otherwise. A figure is the median over the rounds, followed by the smallest and the largest. **adah is** is the ratio of
+those medians, adah's divided by the other program's where more is better, with the smallest and the largest ratio of a round.
 """
 
 TRAIN = """
 ## A training step
 
-The full method: a batch is gathered; forward, all losses, backward to E and D, Adam; forward, adversarial losses, backward to G,
-Adam. Made-up pairs, 3,000 words and 8 labels unless told, 32 bits; masks and adversary at work from the first step on.
+The full method: a batch is gathered; then forward, all losses, backward to E and D, Adam; then forward, adversarial losses,
+backward to G, Adam. Pairs are made up, with 3,000 words and 8 labels unless the case says otherwise, and 32 bits. Masks and the
+adversary are at work from the first step on.
 
 - **vgg16**: preset `paper` with VGG-16 fine-tuned at 224 pixels, its fully connected layers in D, batches of 32.
-- **frozen** (the main row of a frozen backbone): the same preset behind the maps of MobileNetV2 (1280 x 7 x 7) from the cache,
+- **frozen** (the main row of a frozen backbone): the same preset on the maps of MobileNetV2 (1280 x 7 x 7) from the cache,
   batches of 128.
-- **frozen-default**: those with the preset `default` and `--attention`, so with classifier, contrastive term, retrieval losses
-  in G's half, dropout and weight decay.
-- **small**: what `adah train` does with the scenes of `adah synth`: preset `default`, the small network from scratch at 64 pixels,
-  batches of 32; 106 words, 12 labels.
+- **frozen-default**: the same maps with the preset `default` and `--attention`, so with classifier, contrastive term, retrieval
+  losses in G's half-step, dropout and weight decay.
+- **small**: what `adah train` does with the scenes of `adah synth`: preset `default`, the small network from scratch at 64
+  pixels, batches of 32; 106 words, 12 labels.
 
 PyTorch does the same (`bench/bench_train_torch.py`), in the ways that were fastest with it: both halves of D in one pass, all
-ranking losses of a half step as one batch and their triplets counted by sorting in place of B x B x B comparisons, fused Adam, no
-derivatives for the side that rests. From equal parameters and an equal batch, without dropout, the losses of the first three
-steps were compared. Memory is the most that was resident; adah's has the copy of its best model in it.
+ranking losses of a half-step as one batch and their triplets counted by sorting in place of B x B x B comparisons, fused Adam,
+no derivatives for the side that rests. The losses of the first three steps were compared, from equal parameters and an equal
+batch, without dropout. Memory is the most that was resident; adah's includes the copy of its best model.
 """
 
 ENCODE = """
 ## Pictures to codes
 
-JPEG files to binary codes by the same network: backbone, average of its map, the hash layers of a model of adah's. **camera**:
-photos enlarged to 12 megapixels (quality 90, colours at half the resolution), SqueezeNet.
+JPEG files become binary codes by the same network: the backbone, the average of its map, the hash layers of a model of adah's.
+**camera** are photos enlarged to 12 megapixels (quality 90, colours at half the resolution), with SqueezeNet.
 
-- **from files**: adah: the whole command `adah encode`, with an empty cache of feature maps. The others: their own decoding
-  (the fastest of Pillow, OpenCV, simplejpeg and torchvision that are there, the first three with the JPEG decoder's own shrinking as far
-  as it leaves enough pixels), in threads beside the network; their start is not counted, nor is it in adah's row `without its start`.
-  Each chooses its batch by a short trial.
+- **from files**: of adah, the whole command `adah encode`, with an empty cache of feature maps. The others decode by their own
+  means (the fastest of Pillow, OpenCV, simplejpeg and torchvision that are installed, the first three with the JPEG decoder's
+  own shrinking as far as it leaves enough pixels), in threads next to the network. Their start is not counted, nor is it in
+  adah's row `without its start`. Each chooses its batch by a short trial.
 - **network alone**: from pixels in memory that adah decoded.
-- **equal bits**: the share of adah's code bits that the program's codes have from the same pixels; from its own decoding.
-- **held**: oneDNN's variable holds OpenVINO as well. ONNX Runtime has no such switch, so that its row is what it does with all that the
-  processor has; the decoders choose their instructions by themselves in all programs.
+- **equal bits**: the share of adah's code bits that the program's codes have from the same pixels, and from its own decoding.
+- **held**: oneDNN's variable holds OpenVINO as well. ONNX Runtime has no such switch, so its row is what it does with everything
+  that the processor has. The decoders choose their instructions by themselves in all programs.
 """
 
 
@@ -103,7 +107,7 @@ def train_tables(head, rows):
     yield f"\n### {head['run']}{held(head)}, batches of {first['batch']}, {first['threads']} threads\n\n{origin(head)}\n\n"
     for r in rows:
         if "relative_distance" in r:
-            yield f"Losses of {r['program']} from adah's, relative, a step each: " + ", ".join(f"{d:.1e}" for d in r["relative_distance"]) + ".\n"
+            yield f"Relative distance of {r['program']}'s losses from adah's, step by step: " + ", ".join(f"{d:.1e}" for d in r["relative_distance"]) + ".\n"
     yield "\n| program | | seconds a step | pairs a second | adah is, times as fast | memory, GB |\n|---|---|---|---|---|---|\n"
     for (program, setting), g in groups(timed, "program", "setting"):
         by = "" if program == "adah" else ratio(ours, g, "pairs_per_second")
@@ -140,8 +144,8 @@ def primitives_table(head, rows):
     bare = [r for r in rows if r["program"] == "bench_primitives"]
     step = [r for r in rows if r["program"] == "bench_layers" and not r["infer"]]
     plain, rounded = ([r for r in rows if r["program"] == "bench_layers" and r["infer"] and r["bf16"] == b] for b in (0, 1))
-    yield (f"\n## VGG-16's backbone beside bare oneDNN primitives{held(head)}\n\n{origin(head)} Batches of 32; forward and both gradients as adah runs "
-           f"them, beside the sum of the bare primitives of oneDNN {bare[0]['onednn']}, each measured alone (`bench_primitives`); and inference in "
+    yield (f"\n## VGG-16's backbone next to bare oneDNN primitives{held(head)}\n\n{origin(head)} Batches of 32; forward and both gradients as adah runs "
+           f"them, next to the sum of the bare primitives of oneDNN {bare[0]['onednn']}, each measured alone (`bench_primitives`); and inference in "
            "bfloat16.\n\n| | seconds | |\n|---|---|---|\n")
     for what, g, other in (("bare primitives, forward and backward", bare, None), ("adah, forward and backward", step, bare),
                            ("adah, inference", plain, None), ("adah, inference, bfloat16", rounded, plain)):
