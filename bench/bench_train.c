@@ -72,13 +72,13 @@ static const bench_case *find_case(const char *name) {
 static adah_settings configure(const bench_case *of) {
     adah_settings c;
     adah_status status = {0};
-    must(adah_settings_preset(of->preset, of->backbone, &c, &status), &status);
+    must(adah_backbone_preset(of->preset, of->backbone, &c, &status), &status);
     c.attention = 1;
     c.n_batch = of->n_batch;
     c.n_warmup_epochs = c.n_final_epochs = 0;
     c.feature_scale = 1;
     c.attention_init = 1; /* made-up features differ little: so the masks hide something all the same */
-    strcpy(c.schedule, "constant");
+    c.schedule = ADAH_SCHEDULE_CONSTANT;
     return c;
 }
 

@@ -6,6 +6,7 @@
  * connection. Every answer must be HTTP, and every error JSON; no line of the log may have control characters; every few inputs
  * /healthz must be answered on a connection of its own; and what was written to the index is undone. */
 #define _GNU_SOURCE
+#include "backbones/backbone.h"
 #include "paper/network.h"
 #include "base/file.h"
 #include "data/vocabulary.h"
@@ -58,7 +59,7 @@ static void make_model(void) {
     adah_vocabulary *vocabulary;
     adah_network *network;
     adah_model_state s = {.image = adah_input_pixels(16)};
-    FUZZ_MUST(adah_settings_preset("default", "small", &s.config, NULL) == ADAH_OK);
+    FUZZ_MUST(adah_backbone_preset("default", "small", &s.config, NULL) == ADAH_OK);
     FUZZ_MUST(adah_vocabulary_build(texts, 4, &vocabulary_options, &vocabulary, NULL) == ADAH_OK);
     s.config.n_bits = 16;
     s.config.n_side = 16;

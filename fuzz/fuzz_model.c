@@ -100,7 +100,7 @@ static void read_as_weights(const char *path) {
     if (adah_weights_open(path, &weights, NULL) != ADAH_OK)
         return;
     adah_weights_style(weights, &config);
-    n_seen += strlen(config.weights_style);
+    n_seen += (size_t)config.weights_style;
     const int is_safetensors = adah_safetensors_open(path, &file, NULL) == ADAH_OK;
     for (size_t i = 0; is_safetensors && i < adah_safetensors_count(file); i++) {
         const adah_safetensor *tensor = adah_safetensors_at(file, i);

@@ -5,6 +5,7 @@
 #ifndef ADAH_FUZZ_MODEL_MUTATOR_H
 #define ADAH_FUZZ_MODEL_MUTATOR_H
 
+#include "backbones/backbone.h"
 #include "base/memory.h"
 #include "data/vocabulary.h"
 #include "paper/network.h"
@@ -164,7 +165,7 @@ static void fit(json_t *header) {
     const size_t n_words = json_array_size(json_object_get(json_object_get(metadata, "vocabulary"), "words"));
     adah_settings config;
     adah_network_plan plan = {.n_batch = 1, .creating = 1, .only_checked = 1};
-    int is_good = config_text && image && text && adah_settings_parse(config_text, &config, NULL) == ADAH_OK &&
+    int is_good = config_text && image && text && adah_settings_parse(config_text, &config, NULL) == ADAH_OK && adah_backbone_check(&config, NULL) == ADAH_OK &&
                   adah_input_parse(image, &plan.image) && adah_input_parse(text, &plan.text);
     free(config_text);
     if (is_good && plan.text.kind == ADAH_INPUT_WORDS && n_words)
@@ -219,7 +220,7 @@ static void first_model(model_text *m, size_t i) {
     const int sizes[] = {16, 6, 7, 8};
     const char *const size_names[] = {"n_bits", "n_text_hidden", "n_text_feature", "n_image_hidden"};
     adah_settings config;
-    if (adah_settings_preset(first_models[i].preset, first_models[i].backbone, &config, NULL) != ADAH_OK ||
+    if (adah_backbone_preset(first_models[i].preset, first_models[i].backbone, &config, NULL) != ADAH_OK ||
         adah_settings_method(first_models[i].method, &config, NULL) != ADAH_OK)
         abort();
     for (int k = 0; k < 2; k++)

@@ -3,6 +3,7 @@
 #ifndef ADAH_TESTS_TINY_PAIRS_H
 #define ADAH_TESTS_TINY_PAIRS_H
 
+#include "backbones/backbone.h"
 #include "base/random.h"
 #include "input/pair_set.h"
 
@@ -80,7 +81,7 @@ static inline tiny_pairs *tiny_pairs_create(size_t n, int is_map, uint64_t seed)
 /* 16 bits and layers of a dozen. */
 static inline adah_settings tiny_config(void) {
     adah_settings c;
-    if (adah_settings_preset("paper", "small", &c, NULL) != ADAH_OK)
+    if (adah_backbone_preset("paper", "small", &c, NULL) != ADAH_OK)
         abort();
     c.n_bits = 16;
     c.n_text_hidden = 16;
@@ -92,8 +93,8 @@ static inline adah_settings tiny_config(void) {
     c.rate = 0.01f;
     c.rate_attention = 0.01f;
     c.finetune = 0;
-    strcpy(c.schedule, "constant");
-    strcpy(c.attention_start, "random");
+    c.schedule = ADAH_SCHEDULE_CONSTANT;
+    c.attention_start = ADAH_START_RANDOM;
     c.attention_init = 1;
     return c;
 }

@@ -224,8 +224,8 @@ typedef struct evaluation {
     const adah_dataset *database, *queries;
     const adah_codes *database_codes, *query_codes;
     const adah_evaluate_options *options;
-    const char *similarity;
-    const adah_vocabulary *vocabulary; /* NULL when similarity is "labels" */
+    adah_similarity similarity;
+    const adah_vocabulary *vocabulary; /* NULL unless relevance is by words */
     labels database_labels, query_labels;
     selection q, d;
     size_t n_left_out[2]; /* queries, and records of the database, that have no code */
@@ -367,7 +367,7 @@ static adah_code describe_data(const evaluation *e, json_t *object, adah_status 
         json_object_set_new(object, "queries_split_checksum", json_string(checksum));
     }
     json_object_set_new(object, "split", json_string(split_name(e->options->split)));
-    json_object_set_new(object, "relevance", json_string(e->similarity));
+    json_object_set_new(object, "relevance", json_string(adah_settings_text("similarity", (int)e->similarity)));
     json_object_set_new(object, "n_queries_in_database", json_integer((json_int_t)e->n_own));
     describe_left_out(e, object);
     return ADAH_OK;
@@ -376,7 +376,7 @@ static adah_code describe_data(const evaluation *e, json_t *object, adah_status 
 static adah_code run_evaluation(evaluation *e, json_t *object, adah_status *status) {
     size_t n_labels;
     const adah_split split = e->options->split;
-    const int same_set = e->queries == e->database, pairs = !strcmp(e->similarity, "pairs");
+    const int same_set = e->queries == e->database, pairs = e->similarity == ADAH_SIMILARITY_PAIRS;
     if (e->database_codes->n_bits != e->query_codes->n_bits)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "codes of %zu bits against codes of %zu bits", e->query_codes->n_bits,
                          e->database_codes->n_bits);
@@ -384,7 +384,7 @@ static adah_code run_evaluation(evaluation *e, json_t *object, adah_status *stat
                                     &e->database_labels.start, &n_labels, status));
     ADAH_TRY(adah_similarity_labels(e->queries, e->similarity, e->vocabulary, &e->query_labels.label, &e->query_labels.start,
                                     &n_labels, status));
-    if (!same_set && !strcmp(e->similarity, "labels"))
+    if (!same_set && e->similarity == ADAH_SIMILARITY_LABELS)
         ADAH_TRY(match_labels(e->queries, e->database, &e->query_labels, status));
     const part query_part = same_set || has_split(e->queries, split) ? PART_SPLIT : PART_ALL;
     ADAH_TRY(select_records(e->queries, e->query_codes, &e->query_labels, query_part, split, &e->q, status));
@@ -448,7 +448,7 @@ adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *cod
                     .database_codes = codes,
                     .query_codes = query_codes ? query_codes : codes,
                     .options = o,
-                    .similarity = "labels"};
+                    .similarity = ADAH_SIMILARITY_LABELS};
     return finish(&e, json_object(), json, status);
 }
 
@@ -487,20 +487,20 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
     if (code == ADAH_OK && queries != dataset)
         code = adah_encode_dataset(model, queries, &encode, progress, &query_codes, status);
     if (code == ADAH_OK) {
-        const char *trained = adah_model_similarity(model);
+        const adah_similarity trained = adah_model_similarity(model);
         evaluation e = {.database = dataset,
                         .queries = queries,
                         .database_codes = database_codes,
                         .query_codes = queries == dataset ? database_codes : &query_codes,
                         .options = o,
-                        .similarity = any_labels(queries) && any_labels(dataset) ? "labels"
-                                      : strcmp(trained, "labels")                ? trained
-                                      : model->vocabulary                        ? "words"
-                                                                                 : "pairs",
+                        .similarity = any_labels(queries) && any_labels(dataset) ? ADAH_SIMILARITY_LABELS
+                                      : trained != ADAH_SIMILARITY_LABELS        ? trained
+                                      : model->vocabulary                        ? ADAH_SIMILARITY_WORDS
+                                                                                 : ADAH_SIMILARITY_PAIRS,
                         .vocabulary = model->vocabulary};
         json_t *object = json_object();
         json_object_set_new(object, "model", json_string(model->state.id));
-        json_object_set_new(object, "preset", json_string(model->state.config.preset));
+        json_object_set_new(object, "preset", json_string(adah_settings_text("preset", (int)model->state.config.preset)));
         json_object_set_new(object, "method", json_string(model->state.config.method));
         json_object_set_new(object, "backbone", json_string(model->state.config.backbone));
         json_object_set_new(object, "seed", json_integer((json_int_t)model->state.config.seed));

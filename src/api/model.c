@@ -1,5 +1,6 @@
 /* model.c - opens a model file, checks that its parts fit together, describes it. */
 #include "api/model.h"
+#include "backbones/backbone.h"
 #include "base/memory.h"
 #include "paper/network.h"
 
@@ -62,6 +63,9 @@ static adah_code open_vocabulary(const char *path, adah_model *m, adah_status *s
 
 static adah_code open_model(const char *path, adah_model *m, adah_status *status) {
     ADAH_TRY(adah_model_state_read(path, &m->state, status));
+    adah_status fault = {0};
+    if (adah_backbone_check(&m->state.config, &fault) != ADAH_OK)
+        return adah_fail(status, fault.code, "%s: %s", path, fault.message);
     if (m->state.text.kind == ADAH_INPUT_WORDS)
         ADAH_TRY(open_vocabulary(path, m, status));
     ADAH_TRY(check_parameters(path, m, status));
@@ -92,7 +96,7 @@ void adah_model_close(adah_model *m) {
 adah_code adah_model_set_precision(adah_model *m, adah_precision precision, adah_status *status) {
     if (!adah_precision_supported(precision))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "this processor has no products of bfloat16");
-    adah_settings_set_precision(&m->state.config, precision);
+    m->state.config.precision = precision;
     return ADAH_OK;
 }
 

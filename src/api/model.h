@@ -12,6 +12,6 @@ struct adah_model {
 };
 
 /* What the model was trained to hold similar: "labels", "words" or "pairs". */
-static inline const char *adah_model_similarity(const adah_model *model) { return model->state.config.similarity; }
+static inline adah_similarity adah_model_similarity(const adah_model *model) { return model->state.config.similarity; }
 
 #endif

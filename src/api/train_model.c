@@ -50,14 +50,6 @@ static void job_free(job *j) {
 
 /* ---------------------------------------------------------------- options -> configuration */
 
-static adah_code copy_name(char *to, const char *option, const char *value, adah_status *status) {
-    if (strlen(value) >= ADAH_NAME_BYTES)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s \"%s\" is longer than %d characters", option, value,
-                         ADAH_NAME_BYTES - 1);
-    strcpy(to, value);
-    return ADAH_OK;
-}
-
 static int is_image_given(const job *j) { return j->arrays.image.input.kind != ADAH_INPUT_NONE; }
 static int is_text_given(const job *j) { return j->arrays.text.input.kind != ADAH_INPUT_NONE; }
 
@@ -77,7 +69,7 @@ static adah_code check_given(const job *j, adah_status *status) {
     if (!is_image_given(j) && none)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone none: %s has neither image.npy nor image.safetensors",
                          adah_dataset_folder(j->dataset));
-    if (is_text_given(j) && !strcmp(c->similarity, "words"))
+    if (is_text_given(j) && c->similarity == ADAH_SIMILARITY_WORDS)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "similarity \"words\": %s gives the texts as features; choose \"labels\" "
                          "or \"pairs\"", j->arrays.text.path);
     return ADAH_OK;
@@ -104,7 +96,7 @@ static adah_code configure(job *j, adah_status *status) {
     const adah_train_options *o = j->options;
     adah_settings *c = &j->state.config;
     const char *backbone = o->backbone ? o->backbone : is_image_given(j) ? "none" : "small";
-    ADAH_TRY(adah_settings_preset(o->preset ? o->preset : "default", backbone, c, status));
+    ADAH_TRY(adah_backbone_preset(o->preset ? o->preset : "default", backbone, c, status));
     ADAH_TRY(adah_settings_method(o->method ? o->method : "adah", c, status));
     if (adah_settings_is_rival(c) && (o->attention || (o->no_adversary && !c->adversary)))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is asked for, but the method %s has none",
@@ -115,20 +107,20 @@ static adah_code configure(job *j, adah_status *status) {
         c->n_epochs = o->n_epochs;
     c->seed = o->seed;
     if (o->finetune)
-        adah_settings_finetune(c);
+        adah_backbone_finetune(c);
     if (o->attention)
         c->attention = o->attention > 0;
     c->adversary &= !o->no_adversary;
     const char *similarity = o->similarity ? o->similarity : adah_dataset_label_count(dataset) ? "labels"
                              : is_text_given(j) ? "pairs" : "words";
-    ADAH_TRY(copy_name(c->similarity, "similarity", similarity, status));
+    ADAH_TRY(adah_settings_set_value(c, "similarity", similarity, status));
     if (o->language)
-        ADAH_TRY(copy_name(c->language, "language", o->language, status));
+        ADAH_TRY(adah_settings_set_value(c, "language", o->language, status));
     for (size_t i = 0; i < o->n_settings; i++)
         ADAH_TRY(adah_settings_set(c, o->settings[i], status));
     ADAH_TRY(check_masks(c, o, status));
-    ADAH_TRY(adah_settings_check(c, status));
-    if (!strcmp(c->similarity, "labels") && !adah_dataset_label_count(dataset))
+    ADAH_TRY(adah_backbone_check(c, status));
+    if (c->similarity == ADAH_SIMILARITY_LABELS && !adah_dataset_label_count(dataset))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: no record has labels; choose the similarity \"words\" or \"pairs\"",
                          adah_dataset_folder(dataset));
     return check_given(j, status);
@@ -354,7 +346,7 @@ static adah_code record_training(job *j, const char *history_text, adah_status *
                                j->fingerprint_text, "n_train", (json_int_t)j->n_train, "n_validation", (json_int_t)j->n_validation,
                                "n_records_bad", (json_int_t)adah_dataset_skipped(j->dataset, NULL), "n_images_unreadable",
                                (json_int_t)j->store.n_missing, "first_unreadable", j->store.missing, "similarity",
-                               j->state.config.similarity, "labels", labels,
+                               adah_settings_text("similarity", (int)j->state.config.similarity), "labels", labels,
                                "best_epoch", best_epoch(&j->state.config, history), "history", history);
     char *text = record ? json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     j->state.training = text ? adah_memory_text(text) : NULL;
@@ -372,17 +364,14 @@ static int already_done(job *j) {
     adah_model_state old = {0};
     if (adah_model_state_read(j->model_path, &old, NULL) != ADAH_OK)
         return 0;
-    char *mine = adah_settings_json(&j->state.config), *its = adah_settings_json(&old.config);
     json_t *record = json_loads(old.training, 0, NULL);
     const char *its_data = json_string_value(json_object_get(record, "data"));
-    const int same = mine && its && !strcmp(mine, its) && its_data && !strcmp(its_data, j->fingerprint_text);
+    const int same = !adah_settings_difference(&j->state.config, &old.config) && its_data && !strcmp(its_data, j->fingerprint_text);
     if (same) {
         j->state.training = old.training;
         old.training = NULL;
     }
     json_decref(record);
-    adah_memory_free(mine);
-    adah_memory_free(its);
     adah_model_state_free(&old);
     return same;
 }
@@ -396,7 +385,7 @@ static adah_code learn(job *j, adah_status *status) {
         .items = j->items,
         .n_train = j->n_train,
         .n_validation = j->n_validation,
-        .classify = strcmp(c->similarity, "pairs") != 0 && set->n_labels > 0 && set->n_labels <= CLASSIFIER_LABELS_MAX,
+        .classify = c->similarity != ADAH_SIMILARITY_PAIRS && set->n_labels > 0 && set->n_labels <= CLASSIFIER_LABELS_MAX,
         .checkpoint_path = j->checkpoint_path,
         .checkpoint_seconds = j->options->checkpoint_seconds,
         .resume = j->options->resume,

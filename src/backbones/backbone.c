@@ -7,14 +7,18 @@
 
 #define BACKBONE_PREFIX "image.backbone"
 
+/* The paper's D^I is that of a network that has fully connected layers, and learns as well. */
+#define PAPER_WITH_FC "pooling=flatten n_image_hidden=4096 dropout=0.5 finetune=1 n_batch=64"
+/* A VGG's activations and gradients take some 70 MB an image: it learns in batches of 64. */
 static const adah_backbone backbones[] = {
-    {"vgg16", 224, 32, 1, 0},
-    {"vgg19", 224, 32, 1, 0},
-    {"cnn_f", 224, 55, 1, 0},
-    {"squeezenet1_1", 224, 35, 0, 0},
-    {"mobilenet_v2", 224, 32, 0, 0},
-    {"small", 64, 16, 0, 1},
-    {"none", 224, 16, 0, 0}, /* images come as features; nobody is told to choose it */
+    {"vgg16", 224, 32, 1, 0, 64, "", PAPER_WITH_FC},
+    {"vgg19", 224, 32, 1, 0, 64, "", PAPER_WITH_FC},
+    {"cnn_f", 224, 55, 1, 0, 64, "", PAPER_WITH_FC},
+    {"squeezenet1_1", 224, 35, 0, 0, 0, "", ""},
+    {"mobilenet_v2", 224, 32, 0, 0, 0, "", ""},
+    {"small", 64, 16, 0, 1, 0, "finetune=1 attention=1 attention_threshold=1 n_image_hidden=512 contrastive_weight=0 n_batch=32 "
+     "n_epochs=25 n_final_epochs=0 rate=0.001 rate_backbone=0.001 weight_decay=0 dropout=0 word_pairs=0", ""},
+    {"none", 224, 16, 0, 0, 0, "", ""}, /* images come as features; nobody is told to choose it */
 };
 enum { N_BACKBONES = sizeof backbones / sizeof *backbones };
 
@@ -26,6 +30,49 @@ const adah_backbone *adah_backbone_find(const char *name) {
 }
 
 const char *adah_backbone_names(void) { return "vgg16, vgg19, cnn_f, squeezenet1_1, mobilenet_v2, small"; }
+
+adah_code adah_backbone_preset(const char *preset, const char *backbone_name, adah_settings *config, adah_status *status) {
+    const adah_backbone *backbone = adah_backbone_find(backbone_name);
+    if (!backbone)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown backbone \"%s\", expected one of %s", backbone_name,
+                         adah_backbone_names());
+    adah_settings c;
+    ADAH_TRY(adah_settings_preset(preset, &c, status));
+    strcpy(c.backbone, backbone->name);
+    c.n_side = backbone->n_side;
+    ADAH_TRY(adah_settings_change(&c, backbone->settings, status));
+    if (c.preset == ADAH_PRESET_PAPER)
+        ADAH_TRY(adah_settings_change(&c, backbone->settings_paper, status));
+    *config = c;
+    return ADAH_OK;
+}
+
+void adah_backbone_finetune(adah_settings *config) {
+    const adah_backbone *backbone = adah_backbone_find(config->backbone);
+    config->finetune = 1;
+    if (config->preset == ADAH_PRESET_DEFAULT && !adah_settings_is_rival(config)) { /* chosen on frozen features alone */
+        config->attention = 1;
+        config->weight_decay = config->dropout = 0;
+        config->word_pairs = 0;
+    }
+    if (backbone->n_batch_max && config->n_batch > backbone->n_batch_max)
+        config->n_batch = backbone->n_batch_max;
+}
+
+adah_code adah_backbone_check(const adah_settings *config, adah_status *status) {
+    ADAH_TRY(adah_settings_check(config, status));
+    const adah_backbone *backbone = adah_backbone_find(config->backbone);
+    if (!backbone)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone is \"%s\", expected one of %s", config->backbone,
+                         adah_backbone_names());
+    if (config->n_side < backbone->n_side_min)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_side is %d, %s needs at least %d", config->n_side, backbone->name,
+                         backbone->n_side_min);
+    if (config->pooling == ADAH_POOL_FLATTEN && !backbone->has_fc)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "pooling \"flatten\" needs a backbone with fully connected layers, %s has none",
+                         backbone->name);
+    return ADAH_OK;
+}
 
 static adah_node *convolution(adah_builder *b, const char *layer, adah_node *x, size_t n_out, int size, int stride,
                               int pad) {
@@ -207,9 +254,8 @@ void adah_backbone_normalise(const adah_settings *config, const uint8_t *rgb, si
     static const float caffe_mean[3] = {123, 117, 104}; /* of R, G, B */
     static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0.224f, 0.225f};
     const float own_mean[3] = {config->mean_red, config->mean_green, config->mean_blue};
-    const char *style = config->weights_style;
-    const int caffe = !strcmp(style, "caffe"), tensorflow = !strcmp(style, "tensorflow");
-    const int matconvnet = !strcmp(style, "matconvnet");
+    const int caffe = config->weights_style == ADAH_STYLE_CAFFE, tensorflow = config->weights_style == ADAH_STYLE_TENSORFLOW;
+    const int matconvnet = config->weights_style == ADAH_STYLE_MATCONVNET;
     const size_t n = n_side * n_side;
     float scale[3], shift[3], *red = x + (caffe ? 2 : 0) * n, *green = x + n, *blue = x + (caffe ? 0 : 2) * n;
     for (size_t c = 0; c < 3; c++) {

@@ -16,14 +16,23 @@
 
 typedef struct adah_backbone {
     const char *name;
-    int n_side;          /* the input it is meant for, pixels */
-    int n_side_min;
-    int has_fc;          /* comes with fully connected layers that D^I can start from: classifier.0, classifier.3 */
-    int from_scratch;    /* needs no weights */
+    int n_side, n_side_min;  /* the input it is meant for and the smallest, pixels */
+    int has_fc;              /* comes with fully connected layers that D^I can start from: classifier.0, classifier.3 */
+    int from_scratch;        /* needs no weights */
+    int n_batch_max;         /* while it learns; 0: any */
+    const char *settings;       /* what it changes of every preset */
+    const char *settings_paper; /* what it changes of the preset "paper" besides */
 } adah_backbone;
 
 const adah_backbone *adah_backbone_find(const char *name); /* NULL: unknown */
 const char *adah_backbone_names(void);                     /* "vgg16, vgg19, ..." for messages */
+
+/* The preset "default" or "paper" for one of the backbones or "none" (images given as features). */
+adah_code adah_backbone_preset(const char *preset, const char *backbone, adah_settings *config, adah_status *status);
+/* Lets the backbone learn. */
+void adah_backbone_finetune(adah_settings *config);
+/* adah_settings_check, and whether the backbone exists and takes these values. */
+adah_code adah_backbone_check(const adah_settings *config, adah_status *status);
 
 /* x: (B, 3, S, S) normalised pixels -> f: (B, C, H, W). */
 adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *x);

@@ -68,14 +68,14 @@ static adah_code check_identity(const char *path, const adah_safetensors *file, 
     const char *data = adah_safetensors_metadata(file, "data");
     if (!format || strcmp(format, "adah-checkpoint") || !config || !data)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not an adah checkpoint", path);
-    char *expected = adah_settings_json(c->config);
-    if (!expected)
-        return adah_fail_memory(status, 1);
-    const int same = !strcmp(expected, config);
-    adah_memory_free(expected);
-    if (!same)
-        return adah_fail(status, ADAH_ERROR_MISMATCH,
-                         "%s: made with other options; give the same options to resume, or train without --resume", path);
+    adah_settings its;
+    adah_status fault = {0};
+    if (adah_settings_parse(config, &its, &fault) != ADAH_OK)
+        return adah_fail(status, fault.code, "%s: %s", path, fault.message);
+    const char *different = adah_settings_difference(&its, c->config);
+    if (different)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: made with other options (%s differs); give the same options to resume, or "
+                         "train without --resume", path, different);
     if (strtoull(data, NULL, 16) != c->fingerprint)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: made from other data; the data set has changed since", path);
     return ADAH_OK;

@@ -27,15 +27,12 @@ static int encodes(const adah_parameter *p) {
            strcmp(p->name, "proxy");
 }
 
-/* The identity: what two models must share to give the same codes. */
-static adah_code identity_of(const adah_model_state *state, char id[33], adah_status *status) {
+/* The identity: what two models must share to give the same codes. The configuration is hashed as the file has it, so that a file
+ * that is older than some settings stays what it says it is. */
+static adah_code identity_of(const adah_model_state *state, const char *config, char id[33], adah_status *status) {
     XXH3_state_t *hash = XXH3_createState();
-    char *config = adah_settings_json(&state->config);
-    if (!hash || !config) {
-        XXH3_freeState(hash);
-        adah_memory_free(config);
+    if (!hash)
         return adah_fail_memory(status, 1024);
-    }
     XXH3_128bits_reset(hash);
     XXH3_128bits_update(hash, config, strlen(config));
     char image[ADAH_INPUT_TEXT_BYTES], text[ADAH_INPUT_TEXT_BYTES];
@@ -54,17 +51,14 @@ static adah_code identity_of(const adah_model_state *state, char id[33], adah_st
     const XXH128_hash_t sum = XXH3_128bits_digest(hash);
     snprintf(id, 33, "%016llx%016llx", (unsigned long long)sum.high64, (unsigned long long)sum.low64);
     XXH3_freeState(hash);
-    adah_memory_free(config);
     return ADAH_OK;
 }
 
 adah_code adah_model_state_write(const char *path, adah_model_state *state, adah_status *status) {
-    ADAH_TRY(identity_of(state, state->id, status));
     char *config = adah_settings_json(&state->config);
     adah_safetensors_item *items = adah_memory_zeroed(state->parameters.n, sizeof *items);
-    adah_code code = ADAH_OK;
-    if (!config || !items)
-        code = adah_fail_memory(status, state->parameters.n * sizeof *items);
+    adah_code code = config && items ? identity_of(state, config, state->id, status)
+                                     : adah_fail_memory(status, state->parameters.n * sizeof *items);
     size_t n_items = 0;
     for (size_t i = 0; code == ADAH_OK && i < state->parameters.n; i++) {
         const adah_parameter *p = state->parameters.item[i];
@@ -156,7 +150,7 @@ static adah_code read_state(const char *path, const adah_safetensors *file, adah
                             adah_status *status) {
     ADAH_TRY(read_metadata(path, file, state, status));
     ADAH_TRY(read_parameters(path, file, state, status));
-    ADAH_TRY(identity_of(state, state->id, status));
+    ADAH_TRY(identity_of(state, adah_safetensors_metadata(file, "config"), state->id, status));
     const char *said = adah_safetensors_metadata(file, "id");
     if (!said || strcmp(said, state->id))
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its contents have checksum %s, it says %s", path, state->id,

@@ -56,10 +56,10 @@ void adah_weights_style(const adah_weights *w, adah_settings *config) {
         memcpy(mean, adah_matconvnet_mean(w->matconvnet), sizeof mean);
     else
         is_matconvnet = said && sscanf(said, "RGB, 0..255 minus [%f,%f,%f]", &mean[0], &mean[1], &mean[2]) == 3;
-    strcpy(config->weights_style, is_matconvnet                                   ? "matconvnet"
-                                  : said && !strncmp(said, "BGR", 3)              ? "caffe"
-                                  : said && !strncmp(said, "RGB, x/127.5-1", 14) ? "tensorflow"
-                                                                                  : "torchvision");
+    config->weights_style = is_matconvnet                                   ? ADAH_STYLE_MATCONVNET
+                            : said && !strncmp(said, "BGR", 3)              ? ADAH_STYLE_CAFFE
+                            : said && !strncmp(said, "RGB, x/127.5-1", 14) ? ADAH_STYLE_TENSORFLOW
+                                                                            : ADAH_STYLE_TORCHVISION;
     if (is_matconvnet) {
         config->mean_red = mean[0];
         config->mean_green = mean[1];

@@ -55,12 +55,14 @@ static adah_code checksum(const adah_dataset *dataset, const adah_settings *conf
     XXH3_128bits_update(hash, &config->finetune, sizeof config->finetune);
     if (!config->finetune) {
         XXH3_128bits_update(hash, &config->feature_scale, sizeof config->feature_scale);
-        XXH3_128bits_update(hash, config->weights_style, strlen(config->weights_style) + 1);
+        const char *style = adah_settings_text("weights_style", (int)config->weights_style);
+        XXH3_128bits_update(hash, style, strlen(style) + 1);
         const float mean[3] = {config->mean_red, config->mean_green, config->mean_blue};
         XXH3_128bits_update(hash, mean, sizeof mean);
         XXH3_128bits_update(hash, config->backbone, strlen(config->backbone) + 1);
-        if (adah_settings_precision(config) != ADAH_FLOAT32)
-            XXH3_128bits_update(hash, config->precision, strlen(config->precision) + 1);
+        const char *precision = adah_settings_text("precision", (int)config->precision);
+        if (config->precision != ADAH_FLOAT32)
+            XXH3_128bits_update(hash, precision, strlen(precision) + 1);
         for (size_t i = 0; i < parameters->n; i++)
             if (parameters->item[i]->group & (ADAH_GROUP_BACKBONE | ADAH_GROUP_STATISTICS))
                 XXH3_128bits_update(hash, parameters->item[i]->value, parameters->item[i]->n * sizeof(float));

@@ -136,10 +136,10 @@ static adah_code own_labels(const adah_dataset *dataset, int pairs, lists *out, 
     return code;
 }
 
-adah_code adah_similarity_labels(const adah_dataset *dataset, const char *similarity, const adah_vocabulary *vocabulary,
+adah_code adah_similarity_labels(const adah_dataset *dataset, adah_similarity similarity, const adah_vocabulary *vocabulary,
                                  uint32_t **label, size_t **start, size_t *n_labels, adah_status *status) {
     lists l;
-    const int words = !strcmp(similarity, "words"), pairs = !strcmp(similarity, "pairs");
+    const int words = similarity == ADAH_SIMILARITY_WORDS, pairs = similarity == ADAH_SIMILARITY_PAIRS;
     if (words)
         ADAH_TRY(informative_words(dataset, vocabulary, &l, status));
     else
@@ -184,7 +184,7 @@ static adah_code set_texts(adah_pair_source *s, const adah_dataset *dataset, con
 }
 
 adah_code adah_pair_source_create(const adah_dataset *dataset, const adah_feature_arrays *arrays,
-                                  const adah_image_store *store, const adah_vocabulary *vocabulary, const char *similarity,
+                                  const adah_image_store *store, const adah_vocabulary *vocabulary, adah_similarity similarity,
                                   adah_pair_source *source, adah_status *status) {
     adah_pair_source s = {0};
     adah_code code = set_texts(&s, dataset, arrays, vocabulary, status);

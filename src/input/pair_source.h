@@ -21,13 +21,13 @@ enum { ADAH_INFORMATIVE_TEXTS_MIN = 5 };
 #define ADAH_INFORMATIVE_SHARE_MAX 0.1
 
 /* The labels of every record under a similarity, as label[start[i] .. start[i + 1] - 1]; adah_memory_free both. */
-adah_code adah_similarity_labels(const adah_dataset *dataset, const char *similarity, const adah_vocabulary *vocabulary,
+adah_code adah_similarity_labels(const adah_dataset *dataset, adah_similarity similarity, const adah_vocabulary *vocabulary,
                                  uint32_t **label, size_t **start, size_t *n_labels, adah_status *status);
 
 /* A side that is among the arrays is taken from there; else images come from the store and texts become words of the
  * vocabulary. Any of the three may be NULL; a side without a source is not in the set. */
 adah_code adah_pair_source_create(const adah_dataset *dataset, const adah_feature_arrays *arrays,
-                                  const adah_image_store *store, const adah_vocabulary *vocabulary, const char *similarity, adah_pair_source *source,
+                                  const adah_image_store *store, const adah_vocabulary *vocabulary, adah_similarity similarity, adah_pair_source *source,
                                   adah_status *status);
 void adah_pair_source_free(adah_pair_source *source);
 

@@ -104,7 +104,7 @@ static adah_code make_objectives(adah_batch_loss *l, adah_status *status) {
                                                 .n_bank_max = l->n_bank_max,
                                                 .margin = 2 * sqrtf(c->margin * (float)l->length[i]),
                                                 .mean_over_active = c->mean_over_active,
-                                                .semi_hard = !strcmp(c->mining, "semi-hard")};
+                                                .semi_hard = c->mining == ADAH_MINING_SEMI_HARD};
         ADAH_TRY(adah_objective_create(&options, &l->objective[i], status));
     }
     return ADAH_OK;

@@ -124,13 +124,14 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     r->n_batch = t->n_train < (size_t)c->n_batch ? t->n_train : (size_t)c->n_batch;
     if (r->n_batch < 2)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu training pairs, expected at least 2", t->n_train);
-    if (!adah_precision_supported(adah_settings_precision(c)))
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "precision is \"%s\", but this processor has no products of it", c->precision);
+    if (!adah_precision_supported(c->precision))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "precision is \"%s\", but this processor has no products of it",
+                         adah_settings_text("precision", (int)c->precision));
     r->n_all = t->n_train + t->n_validation;
     r->classify = t->classify && c->classifier_weight > 0;
     r->groups_head = ADAH_GROUP_HEAD | (c->finetune ? ADAH_GROUP_BACKBONE : 0);
     const int with_modality = adah_rival_has_adversary(c);
-    const int g_learns = c->attention && strcmp(c->attention_mask, "random") && (c->adversary || c->attention_retrieval_weight > 0);
+    const int g_learns = c->attention && c->attention_mask != ADAH_MASK_RANDOM && (c->adversary || c->attention_retrieval_weight > 0);
     r->groups_attention = with_modality || g_learns ? ADAH_GROUP_ATTENTION : 0;
     r->groups_kept = r->groups_head | r->groups_attention | ADAH_GROUP_BANK | (c->finetune ? ADAH_GROUP_STATISTICS : 0);
     r->optimiser = (adah_optimiser)ADAH_OPTIMISER_INIT;
@@ -204,7 +205,7 @@ static int n_final_epochs(const trainer *r) { return r->t->n_validation ? adah_s
 
 /* What the learning rates are multiplied by at this step. The final epochs start anew. */
 static float schedule(const trainer *r) {
-    if (strcmp(r->config->schedule, "cosine"))
+    if (r->config->schedule != ADAH_SCHEDULE_COSINE)
         return 1;
     const int first = is_final(r) ? r->config->n_epochs : 0, n = is_final(r) ? n_final_epochs(r) : r->config->n_epochs;
     const double share = (r->state.c.epoch - first + r->state.c.step / (double)n_steps(r)) / n;

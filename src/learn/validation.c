@@ -64,7 +64,7 @@ static adah_code map_of(adah_coded_set queries, adah_coded_set database, size_t 
 adah_code adah_training_validate(const adah_training *t, adah_parameters *parameters, double map[2], adah_status *status) {
     const size_t n_queries = t->n_validation < VALIDATION_QUERIES_MAX ? t->n_validation : VALIDATION_QUERIES_MAX;
     const size_t n_database = t->n_train < VALIDATION_DATABASE_MAX ? t->n_train : VALIDATION_DATABASE_MAX;
-    const int pairs_only = !strcmp(t->config->similarity, "pairs");
+    const int pairs_only = t->config->similarity == ADAH_SIMILARITY_PAIRS;
     coded_items queries = {0}, database = {0};
     adah_code code = code_items(t, parameters, t->items + t->n_train, n_queries, &queries, status);
     if (code == ADAH_OK && !pairs_only)

@@ -229,12 +229,6 @@ static adah_node *operation(adah_builder *b, const adah_item_operation *kind, ad
     return adah_graph_item_operation(b->graph, op, x, 1 + (x1 != NULL) + (x2 != NULL), shape);
 }
 
-static adah_mask_kind kind_of(const adah_settings *config) {
-    return !strcmp(config->attention_mask, "soft")     ? ADAH_MASK_SOFT
-           : !strcmp(config->attention_mask, "random") ? ADAH_MASK_RANDOM
-                                                       : ADAH_MASK_THRESHOLD;
-}
-
 static adah_mask_extent extent_of(const adah_builder *b, size_t n_batch, size_t n_channels, size_t n_positions,
                                   adah_pooling pooling, int has_padding) {
     return (adah_mask_extent){.n_batch = n_batch,
@@ -243,7 +237,7 @@ static adah_mask_extent extent_of(const adah_builder *b, size_t n_batch, size_t 
                               .pooling = pooling,
                               .threshold = b->config->attention_threshold,
                               .has_padding = has_padding,
-                              .kind = kind_of(b->config)};
+                              .kind = b->config->attention_mask};
 }
 
 /* From M (B, n_positions) to the two halves of f. presence: NULL without padding. */
@@ -326,7 +320,7 @@ void adah_attention_vector(adah_builder *b, const char *prefix, adah_node *f, ad
 }
 
 void adah_attention_start(const adah_settings *config, adah_parameter *w) {
-    const int energy = !strcmp(config->attention_start, "energy");
+    const int energy = config->attention_start == ADAH_START_ENERGY;
     const size_t n_out = w->shape.dim[0], n_in = w->n / n_out;
     for (size_t o = 0; o < n_out; o++)
         for (size_t i = 0; i < n_in; i++) {

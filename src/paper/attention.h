@@ -14,13 +14,6 @@
 
 #include "backbones/builder.h"
 
-/* How Z comes from P. The paper's, and two for its ablation. */
-typedef enum adah_mask_kind {
-    ADAH_MASK_THRESHOLD, /* Z = [P >= alpha] */
-    ADAH_MASK_SOFT,      /* Z = P / (2 alpha), at most 1: the ramp whose rounding the threshold is */
-    ADAH_MASK_RANDOM     /* half of the positions, drawn by the item's own largest P, which does not learn then */
-} adah_mask_kind;
-
 /* Extents of the plain operations; lives as long as the graph. */
 typedef struct adah_mask_extent {
     size_t n_batch, n_channels, n_positions; /* vectors: n_channels 1, n_positions D */
@@ -28,7 +21,9 @@ typedef struct adah_mask_extent {
     float threshold;        /* alpha is this / n_positions; 1 in the paper */
     int is_open;            /* 1: the mask keeps everything, whatever P says (the warm-up of a training) */
     int has_padding;        /* 1: the operations have one more input, the presence (B, n_positions) */
-    adah_mask_kind kind;
+    adah_mask_kind kind; /* ADAH_MASK_THRESHOLD, the paper's: Z = [P >= alpha]. For its ablation _SOFT: Z = P / (2 alpha), at most 1:
+                            the ramp whose rounding the threshold is; _RANDOM: half of the positions, drawn by the item's own
+                            largest P, which does not learn then */
 } adah_mask_extent;
 
 typedef struct adah_attention {

@@ -111,7 +111,7 @@ adah_code adah_network_create(const adah_network_plan *plan, const adah_settings
         adah_network_free(n);
         return adah_fail_memory(status, 1);
     }
-    adah_graph_set_precision(n->graph, adah_settings_precision(config));
+    adah_graph_set_precision(n->graph, config->precision);
     adah_graph_plan_again(n->graph, plan->moving_groups);
     adah_status fault = {0};
     adah_builder b = {n->graph, parameters, config, plan->creating, &fault, 0};

@@ -1,98 +1,67 @@
-/* settings.c - one table names every field of adah_settings with its type and range; presets, checks and JSON follow from it. */
+/* settings.c - one table, made of the rows of settings.def, names every field of adah_settings with its type and range; presets, checks
+ * and JSON follow from it. */
 #include "settings/settings.h"
-#include "backbones/backbone.h"
 #include "base/memory.h"
 
 #include <errno.h>
 #include <jansson.h>
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum field_type { FIELD_INT, FIELD_FLOAT, FIELD_TEXT, FIELD_U64, FIELD_POOLING } field_type;
+typedef enum field_type { FIELD_INT, FIELD_FLOAT, FIELD_SEED, FIELD_TEXT, FIELD_CHOICE } field_type;
+
+typedef struct choice {
+    int value;
+    const char *text;
+} choice;
 
 typedef struct field {
     const char *key;
     field_type type;
     size_t offset;
-    double low, high;     /* numbers: inclusive range */
-    const char *choices;  /* texts: "a|b|c"; NULL: anything */
+    double low, high;      /* of numbers, inclusive */
+    const choice *choices; /* up to one without a text */
 } field;
 
-#define INT(name, low, high) {#name, FIELD_INT, offsetof(adah_settings, name), low, high, NULL}
-#define FLOAT(name, low, high) {#name, FIELD_FLOAT, offsetof(adah_settings, name), low, high, NULL}
-#define TEXT(name, choices) {#name, FIELD_TEXT, offsetof(adah_settings, name), 0, 0, choices}
-
-#define SHALLOW_METHODS "cca|cmfh|scm-orth|scm-seq|stmh|seph-km|seph-rnd"
-#define METHODS "adah|dcmh|acmr|" SHALLOW_METHODS
+#define OF(value, text) {value, text},
+#define CHOICE(type, name, neutral, choices, group, sentence) \
+    static const choice choices_of_##name[] = {choices{0, NULL}}; \
+    _Static_assert(sizeof(type) == sizeof(int), "an enum is read and written as an int");
+#include "settings/settings.def"
 
 static const field fields[] = {
-    TEXT(preset, "default|paper"),
-    TEXT(method, METHODS),
-    INT(n_bits, ADAH_BITS_MIN, ADAH_BITS_MAX),
-    TEXT(backbone, NULL),
-    TEXT(weights_style, "torchvision|caffe|tensorflow|matconvnet"),
-    FLOAT(mean_red, 0, 255),
-    FLOAT(mean_green, 0, 255),
-    FLOAT(mean_blue, 0, 255),
-    INT(n_side, 16, 1024),
-    FLOAT(feature_scale, 0, ADAH_SCALE_MAX),
-    FLOAT(text_scale, 0, ADAH_SCALE_MAX),
-    INT(finetune, 0, 1),
-    INT(attention, 0, 1),
-    INT(adversary, 0, 1),
-    {"pooling", FIELD_POOLING, offsetof(adah_settings, pooling), 0, 0, "attended|all|flatten"},
-    FLOAT(attention_threshold, 0.001, 1000),
-    TEXT(attention_mask, "threshold|soft|random"),
-    TEXT(attention_start, "random|energy"),
-    FLOAT(attention_init, 0, 100),
-    INT(n_image_hidden, 1, 16384),
-    INT(n_text_hidden, 1, 16384),
-    INT(n_text_feature, 1, 16384),
-    FLOAT(margin, 0, 1),
-    INT(mean_over_active, 0, 1),
-    FLOAT(triplet_weight, 0, 1000),
-    TEXT(mining, "all|semi-hard"),
-    INT(graded_similarity, 0, 1),
-    FLOAT(adversarial_weight, 0, 1000),
-    FLOAT(attention_retrieval_weight, 0, 1000),
-    FLOAT(classifier_weight, 0, 1000),
-    FLOAT(proxy_weight, 0, 1000),
-    FLOAT(proxy_temperature, 0.001, 100),
-    FLOAT(contrastive_weight, 0, 1000),
-    FLOAT(contrastive_temperature, 0.001, 100),
-    FLOAT(quantisation_weight, 0, 1000),
-    FLOAT(balance_weight, 0, 1000),
-    INT(n_bank, 0, 1 << 20),
-    INT(nested_bits, 0, ADAH_BITS_MAX),
-    INT(n_batch, 2, 4096),
-    INT(n_epochs, 1, 100000),
-    INT(n_warmup_epochs, 0, 100000),
-    INT(n_final_epochs, 0, 100000),
-    INT(n_patience, 0, 100000),
-    FLOAT(rate, 0, 10),
-    FLOAT(rate_backbone, 0, 10),
-    FLOAT(rate_attention, 0, 10),
-    TEXT(schedule, "constant|cosine"),
-    FLOAT(weight_decay, 0, 10),
-    FLOAT(clip_norm, 0, 1e6),
-    FLOAT(dropout, 0, 0.95),
-    FLOAT(augment_crop, 0, 0.9),
-    INT(augment_flip, 0, 1),
-    TEXT(precision, "float32|bfloat16"),
-    FLOAT(validation_share, 0, 0.9),
-    TEXT(similarity, "labels|words|pairs"),
-    TEXT(language, NULL),
-    INT(n_words_max, 1, 1000000),
-    INT(n_documents_min, 1, 1000000),
-    INT(word_pairs, 0, 1),
-    {"seed", FIELD_U64, offsetof(adah_settings, seed), 0, 0, NULL},
+#define INT(name, neutral, low, high, group, sentence) {#name, FIELD_INT, offsetof(adah_settings, name), low, high, NULL},
+#define FLOAT(name, neutral, low, high, group, sentence) {#name, FIELD_FLOAT, offsetof(adah_settings, name), low, high, NULL},
+#define SEED(name, neutral, group, sentence) {#name, FIELD_SEED, offsetof(adah_settings, name), 0, 0, NULL},
+#define TEXT(name, neutral, group, sentence) {#name, FIELD_TEXT, offsetof(adah_settings, name), 0, 0, NULL},
+#define CHOICE(type, name, neutral, choices, group, sentence) \
+    {#name, FIELD_CHOICE, offsetof(adah_settings, name), 0, 0, choices_of_##name},
+#include "settings/settings.def"
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields };
 
-static const char *const pooling_name[] = {"attended", "all", "flatten"};
+const adah_settings adah_settings_neutral = {
+#define INT(name, neutral, low, high, group, sentence) .name = (neutral),
+#define FLOAT(name, neutral, low, high, group, sentence) .name = (float)(neutral),
+#define SEED(name, neutral, group, sentence) .name = (neutral),
+#define TEXT(name, neutral, group, sentence) .name = neutral,
+#define CHOICE(type, name, neutral, choices, group, sentence) .name = (neutral),
+#include "settings/settings.def"
+};
+
+/* What a preset changes of the neutral values. */
+static const char *const preset_changes[] = {
+    [ADAH_PRESET_DEFAULT] = "attention=0 attention_threshold=0.7 attention_init=0.1 attention_retrieval_weight=1 "
+                            "classifier_weight=20 contrastive_weight=15 n_epochs=30 n_warmup_epochs=5 n_final_epochs=15 rate=0.002 "
+                            "rate_attention=0.001 schedule=cosine weight_decay=1 dropout=0.2 word_pairs=1",
+    /* A faster attention module, with nothing but the ascent to hold it, tears the codes apart: rate_attention stays low. */
+    [ADAH_PRESET_PAPER] = "attention_init=0.1 n_warmup_epochs=5 n_final_epochs=10 schedule=cosine",
+};
+
+#define SHALLOW_METHODS "cca|cmfh|scm-orth|scm-seq|stmh|seph-km|seph-rnd"
+#define METHODS "adah|dcmh|acmr|" SHALLOW_METHODS
 
 /* Is `value` one of "a|b|c"? */
 static int is_choice(const char *choices, const char *value) {
@@ -109,9 +78,9 @@ int adah_settings_is_shallow(const adah_settings *config) { return is_choice(SHA
 
 /* A rival has no masks, and a shallow one no gradient to give a backbone. */
 static adah_code check_rival(const adah_settings *config, adah_status *status) {
-    if (strcmp(config->preset, "default"))
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "preset \"%s\" is for the method adah, not for %s", config->preset,
-                         config->method);
+    if (config->preset != ADAH_PRESET_DEFAULT)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "preset \"%s\" is for the method adah, not for %s",
+                         adah_settings_text("preset", (int)config->preset), config->method);
     if (config->attention)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "attention is 1, but the method %s has none", config->method);
     if (config->adversary && strcmp(config->method, "acmr"))
@@ -125,61 +94,68 @@ static adah_code check_rival(const adah_settings *config, adah_status *status) {
     return ADAH_OK;
 }
 
-adah_code adah_settings_check(const adah_settings *config, adah_status *status) {
-    for (int i = 0; i < N_FIELDS; i++) {
-        const field *f = &fields[i];
-        const char *at = (const char *)config + f->offset;
-        if (f->type == FIELD_INT && (*(const int *)at < f->low || *(const int *)at > f->high))
-            return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is %d, expected %.0f to %.0f", f->key, *(const int *)at,
-                             f->low, f->high);
-        if (f->type == FIELD_FLOAT) {
-            const float x = *(const float *)at;
-            if (!(x >= f->low && x <= f->high))
-                return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is %g, expected %g to %g", f->key, (double)x, f->low,
-                                 f->high);
-        }
-        if (f->type == FIELD_TEXT && f->choices && !is_choice(f->choices, at))
-            return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is \"%s\", expected one of %s", f->key, at, f->choices);
+static const field *find(const char *name, size_t n) {
+    for (int i = 0; i < N_FIELDS; i++)
+        if (strlen(fields[i].key) == n && !strncmp(fields[i].key, name, n))
+            return &fields[i];
+    return NULL;
+}
+
+static const void *place_of(const field *f, const adah_settings *config) { return (const char *)config + f->offset; }
+
+static int int_of(const field *f, const adah_settings *config) {
+    int value;
+    memcpy(&value, place_of(f, config), sizeof value);
+    return value;
+}
+
+static const char *text_of(const field *f, int value) {
+    for (const choice *c = f->choices; c->text; c++)
+        if (c->value == value)
+            return c->text;
+    return NULL;
+}
+
+const char *adah_settings_text(const char *name, int value) { return text_of(find(name, strlen(name)), value); }
+
+/* "a, b, c" */
+enum { CHOICES_BYTES = 128 };
+static const char *choices_text(const field *f, char text[CHOICES_BYTES]) {
+    int n = 0;
+    for (const choice *c = f->choices; c->text && n < CHOICES_BYTES; c++)
+        n += snprintf(text + n, (size_t)(CHOICES_BYTES - n), "%s%s", n ? ", " : "", c->text);
+    return text;
+}
+
+static adah_code check_field(const field *f, const adah_settings *config, adah_status *status) {
+    char choices[CHOICES_BYTES];
+    if (f->type == FIELD_INT && (int_of(f, config) < f->low || int_of(f, config) > f->high))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is %d, expected %.0f to %.0f", f->key, int_of(f, config), f->low, f->high);
+    if (f->type == FIELD_FLOAT) {
+        const float x = *(const float *)place_of(f, config);
+        if (!(x >= f->low && x <= f->high))
+            return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is %g, expected %g to %g", f->key, (double)x, f->low, f->high);
     }
+    if (f->type == FIELD_CHOICE && !text_of(f, int_of(f, config)))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is choice %d, expected one of %s", f->key, int_of(f, config),
+                         choices_text(f, choices));
+    return ADAH_OK;
+}
+
+adah_code adah_settings_check(const adah_settings *config, adah_status *status) {
+    for (int i = 0; i < N_FIELDS; i++)
+        ADAH_TRY(check_field(&fields[i], config, status));
     if (config->n_bits % 8)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_bits is %d, expected a multiple of 8", config->n_bits);
     if (config->nested_bits % 8 || config->nested_bits > config->n_bits)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "nested_bits is %d, expected a multiple of 8, at most the %d of n_bits",
                          config->nested_bits, config->n_bits);
-    const adah_backbone *backbone = adah_backbone_find(config->backbone);
-    if (!backbone)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone is \"%s\", expected one of %s", config->backbone,
-                         adah_backbone_names());
-    if (config->n_side < backbone->n_side_min)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_side is %d, %s needs at least %d", config->n_side,
-                         backbone->name, backbone->n_side_min);
-    if (config->pooling == ADAH_POOL_FLATTEN && !backbone->has_fc)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "pooling \"flatten\" needs vgg16, vgg19 or cnn_f, the backbone is %s",
-                         backbone->name);
     if (!config->finetune && (config->augment_crop > 0 || config->augment_flip))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "augment_crop and augment_flip need a backbone that learns "
                          "(finetune): a frozen one's feature maps are computed once");
+    if (!is_choice(METHODS, config->method))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "method is \"%s\", expected one of %s", config->method, METHODS);
     return adah_settings_is_rival(config) ? check_rival(config, status) : ADAH_OK;
-}
-
-void adah_settings_finetune(adah_settings *config) {
-    const adah_backbone *backbone = adah_backbone_find(config->backbone);
-    config->finetune = 1;
-    if (!strcmp(config->preset, "default") && !adah_settings_is_rival(config)) { /* chosen on frozen features alone */
-        config->attention = 1;
-        config->weight_decay = config->dropout = 0;
-        config->word_pairs = 0;
-    }
-    if (backbone->has_fc && config->n_batch > 64)
-        config->n_batch = 64;
-}
-
-adah_precision adah_settings_precision(const adah_settings *config) {
-    return strcmp(config->precision, "bfloat16") ? ADAH_FLOAT32 : ADAH_BFLOAT16;
-}
-
-void adah_settings_set_precision(adah_settings *config, adah_precision precision) {
-    strcpy(config->precision, precision == ADAH_BFLOAT16 ? "bfloat16" : "float32");
 }
 
 int adah_settings_final(const adah_settings *config) {
@@ -194,90 +170,120 @@ int adah_settings_warmup(const adah_settings *config) {
     return config->n_warmup_epochs < third ? config->n_warmup_epochs : third;
 }
 
-adah_code adah_settings_preset(const char *preset, const char *backbone_name, adah_settings *config, adah_status *status) {
-    const adah_backbone *backbone = adah_backbone_find(backbone_name);
-    if (!backbone)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown backbone \"%s\", expected one of %s", backbone_name,
-                         adah_backbone_names());
-    adah_settings c = {
-        .preset = "default",
-        .method = "adah",
-        .n_bits = 32,
-        .weights_style = "torchvision",
-        .n_side = backbone->n_side,
-        .finetune = backbone->from_scratch,
-        .attention = backbone->from_scratch,
-        .adversary = 1,
-        .pooling = ADAH_POOL_ATTENDED,
-        .attention_threshold = backbone->from_scratch ? 1 : 0.7f,
-        .attention_mask = "threshold",
-        .attention_start = "random",
-        .attention_init = 0.1f,
-        .n_image_hidden = backbone->from_scratch ? 512 : 2048,
-        .n_text_hidden = 512,
-        .n_text_feature = 512,
-        .margin = 0.25f,
-        .mean_over_active = 1,
-        .triplet_weight = 1,
-        .mining = "all",
-        .graded_similarity = 0,
-        .adversarial_weight = 1,
-        .attention_retrieval_weight = 1,
-        .classifier_weight = 20,
-        .proxy_weight = 0,
-        .proxy_temperature = 0.1f,
-        .contrastive_weight = backbone->from_scratch ? 0 : 15,
-        .contrastive_temperature = 0.2f,
-        .quantisation_weight = 0,
-        .balance_weight = 0,
-        .n_bank = 0,
-        .nested_bits = 0,
-        .n_batch = backbone->from_scratch ? 32 : 128,
-        .n_epochs = backbone->from_scratch ? 25 : 30,
-        .n_warmup_epochs = 5,
-        .n_final_epochs = backbone->from_scratch ? 0 : 15,
-        .n_patience = 0,
-        .rate = backbone->from_scratch ? 1e-3f : 2e-3f,
-        .rate_backbone = backbone->from_scratch ? 1e-3f : 1e-4f,
-        .rate_attention = 1e-3f,
-        .schedule = "cosine",
-        .weight_decay = backbone->from_scratch ? 0 : 1,
-        .clip_norm = 0,
-        .dropout = backbone->from_scratch ? 0 : 0.2f,
-        .augment_crop = 0,
-        .augment_flip = 0,
-        .precision = "float32",
-        .validation_share = 0.1f,
-        .similarity = "labels",
-        .language = "english",
-        .n_words_max = 4096,
-        .n_documents_min = 2,
-        .word_pairs = !backbone->from_scratch,
-        .seed = 0,
-    };
-    strcpy(c.backbone, backbone->name);
-    if (!strcmp(preset, "paper")) {
-        strcpy(c.preset, "paper");
-        c.attention = 1;
-        c.word_pairs = 0;
-        c.weight_decay = c.dropout = 0;
-        c.classifier_weight = 0;
-        c.contrastive_weight = 0;
-        c.attention_retrieval_weight = 0;
-        c.attention_threshold = 1;
-        c.rate = 1e-3f;
-        c.n_epochs = backbone->from_scratch ? 25 : 20;
-        c.n_final_epochs = backbone->from_scratch ? 0 : 10;
-        c.rate_attention = 2e-5f; /* a faster G, with nothing but the ascent to hold it, tears the codes apart */
-        if (backbone->has_fc) {
-            c.pooling = ADAH_POOL_FLATTEN;
-            c.n_image_hidden = 4096;
-            c.dropout = 0.5f;
-            adah_settings_finetune(&c);
-        }
-    } else if (strcmp(preset, "default")) {
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown preset \"%s\", expected \"default\" or \"paper\"", preset);
+/* ---------------------------------------------------------------- values by name */
+
+static adah_code unknown_setting(const char *setting, adah_status *status) {
+    char known[1800] = "";
+    for (int i = 0, n = 0; i < N_FIELDS && n < (int)sizeof known - ADAH_NAME_BYTES - 16; i++)
+        n += snprintf(known + n, sizeof known - (size_t)n, "%s%s", i ? ", " : "", fields[i].key);
+    return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": expected NAME=VALUE with NAME one of %s", setting, known);
+}
+
+/* Returns 0 when the value has the wrong type, or is none of the choices. */
+static int field_from_json(const field *f, const json_t *value, adah_settings *config) {
+    char *at = (char *)config + f->offset;
+    const char *text = json_string_value(value);
+    switch (f->type) {
+    case FIELD_INT: {
+        const json_int_t x = json_integer_value(value);
+        *(int *)at = x > INT32_MAX ? INT32_MAX : x < INT32_MIN ? INT32_MIN : (int)x;
+        return json_is_integer(value);
     }
+    case FIELD_FLOAT: *(float *)at = (float)json_number_value(value); return json_is_number(value);
+    case FIELD_SEED: *(uint64_t *)at = (uint64_t)json_integer_value(value); return json_is_integer(value);
+    case FIELD_TEXT:
+        if (!text || strlen(text) >= ADAH_NAME_BYTES)
+            return 0;
+        strcpy(at, text);
+        return 1;
+    case FIELD_CHOICE:
+        for (const choice *c = f->choices; text && c->text; c++)
+            if (!strcmp(c->text, text)) {
+                memcpy(at, &c->value, sizeof c->value);
+                return 1;
+            }
+        return 0;
+    }
+    return 0;
+}
+
+/* "value" is not ... */
+static const char *expected(const field *f, char choices[CHOICES_BYTES]) {
+    switch (f->type) {
+    case FIELD_INT:
+    case FIELD_SEED: return "an integer";
+    case FIELD_FLOAT: return "a number";
+    case FIELD_TEXT: return "a text of at most 31 characters";
+    case FIELD_CHOICE: return choices_text(f, choices);
+    }
+    return NULL;
+}
+
+static adah_code set_field(const field *f, const char *value, adah_settings *config, adah_status *status) {
+    char *end = NULL, choices[CHOICES_BYTES];
+    json_t *json = NULL;
+    errno = 0;
+    if (f->type == FIELD_SEED)
+        json = json_integer((json_int_t)strtoull(value, &end, 10));
+    else if (f->type == FIELD_INT)
+        json = json_integer(strtoll(value, &end, 10));
+    else if (f->type == FIELD_FLOAT)
+        json = json_real(strtod(value, &end));
+    else
+        json = json_string(value);
+    const int fits = f->type != FIELD_SEED || errno == 0; /* ints too large are met by the range */
+    const int good = json && fits && (!end || (end != value && !*end)) && field_from_json(f, json, config);
+    json_decref(json);
+    if (!good)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting %s: \"%s\", expected %s%s", f->key, value,
+                         f->type == FIELD_CHOICE ? "one of " : "", expected(f, choices));
+    return ADAH_OK;
+}
+
+adah_code adah_settings_set_value(adah_settings *config, const char *name, const char *value, adah_status *status) {
+    const field *f = find(name, strlen(name));
+    return f ? set_field(f, value, config, status) : unknown_setting(name, status);
+}
+
+adah_code adah_settings_set(adah_settings *config, const char *setting, adah_status *status) {
+    const char *equals = strchr(setting, '=');
+    const field *f = equals ? find(setting, (size_t)(equals - setting)) : NULL;
+    if (!f)
+        return unknown_setting(setting, status);
+    if (!strcmp(f->key, "preset"))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": a preset is a whole configuration, not one setting; choose "
+                         "it before the settings", setting);
+    if (!strcmp(f->key, "method"))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": a method brings its own values along; choose it before "
+                         "the settings", setting);
+    if (adah_settings_is_rival(config) && !strncmp(f->key, "attention", strlen("attention")))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": the method %s has no attention", setting, config->method);
+    return set_field(f, equals + 1, config, status);
+}
+
+adah_code adah_settings_change(adah_settings *config, const char *list, adah_status *status) {
+    while (*list) {
+        char name[ADAH_NAME_BYTES], value[ADAH_NAME_BYTES];
+        int n = 0;
+        if (sscanf(list, "%31[^= ]=%31s%n", name, value, &n) != 2)
+            return adah_fail(status, ADAH_ERROR_ARGUMENT, "\"%s\" is no list of settings NAME=VALUE", list);
+        ADAH_TRY(adah_settings_set_value(config, name, value, status));
+        list += n + (int)strspn(list + n, " ");
+    }
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- presets and methods */
+
+adah_code adah_settings_preset(const char *preset, adah_settings *config, adah_status *status) {
+    adah_settings c = adah_settings_neutral;
+    adah_status unknown;
+    if (adah_settings_set_value(&c, "preset", preset, &unknown) != ADAH_OK) {
+        char known[CHOICES_BYTES];
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown preset \"%s\", expected one of %s", preset,
+                         choices_text(find("preset", 6), known));
+    }
+    ADAH_TRY(adah_settings_change(&c, preset_changes[c.preset], status));
     *config = c;
     return ADAH_OK;
 }
@@ -322,72 +328,25 @@ adah_code adah_settings_method(const char *method, adah_settings *config, adah_s
     return ADAH_OK;
 }
 
-static int field_from_json(const field *f, const json_t *value, adah_settings *config);
-
-static adah_code unknown_setting(const char *setting, adah_status *status) {
-    char known[1800] = "";
-    for (int i = 0, n = 0; i < N_FIELDS && n < (int)sizeof known - ADAH_NAME_BYTES - 16; i++)
-        n += snprintf(known + n, sizeof known - (size_t)n, "%s%s", i ? ", " : "", fields[i].key);
-    return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": expected NAME=VALUE with NAME one of %s", setting, known);
-}
-
-adah_code adah_settings_set(adah_settings *config, const char *setting, adah_status *status) {
-    const char *equals = strchr(setting, '=');
-    const field *f = NULL;
-    for (int i = 0; equals && i < N_FIELDS; i++)
-        if (strlen(fields[i].key) == (size_t)(equals - setting) && !strncmp(fields[i].key, setting, strlen(fields[i].key)))
-            f = &fields[i];
-    if (!f)
-        return unknown_setting(setting, status);
-    if (f->offset == offsetof(adah_settings, preset))
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": a preset is a whole configuration, not one setting; choose "
-                         "it before the settings", setting);
-    if (f->offset == offsetof(adah_settings, method))
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": a method brings its own values along; choose it before "
-                         "the settings", setting);
-    if (adah_settings_is_rival(config) && !strncmp(f->key, "attention", strlen("attention")))
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": the method %s has no attention", setting, config->method);
-    const char *value = equals + 1;
-    char *end = NULL;
-    json_t *json = NULL;
-    errno = 0;
-    if (f->type == FIELD_U64)
-        json = json_integer((json_int_t)strtoull(value, &end, 10));
-    else if (f->type == FIELD_INT)
-        json = json_integer(strtoll(value, &end, 10));
-    else if (f->type == FIELD_FLOAT)
-        json = json_real(strtod(value, &end));
-    else
-        json = json_string(value);
-    const int fits = f->type != FIELD_U64 || errno == 0; /* ints too large are met by the range */
-    const int good = json && fits && (!end || (end != value && !*end)) && field_from_json(f, json, config);
-    json_decref(json);
-    if (!good)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting %s: \"%s\" is not %s", f->key, value,
-                         f->choices                                       ? f->choices
-                         : f->type == FIELD_INT || f->type == FIELD_U64   ? "an integer"
-                         : f->type == FIELD_FLOAT                         ? "a number"
-                                                                          : "a short text");
-    return ADAH_OK;
-}
+/* ---------------------------------------------------------------- JSON */
 
 static json_t *field_to_json(const field *f, const adah_settings *config) {
-    const char *at = (const char *)config + f->offset;
     switch (f->type) {
-    case FIELD_INT: return json_integer(*(const int *)at);
+    case FIELD_INT: return json_integer(int_of(f, config));
     case FIELD_FLOAT: {
         /* The shortest decimal that reads back as the same float. */
+        const float x = *(const float *)place_of(f, config);
         char text[32];
         for (int digits = 6; digits <= 9; digits++) {
-            snprintf(text, sizeof text, "%.*g", digits, (double)*(const float *)at);
-            if (strtof(text, NULL) == *(const float *)at)
+            snprintf(text, sizeof text, "%.*g", digits, (double)x);
+            if (strtof(text, NULL) == x)
                 break;
         }
         return json_real(strtod(text, NULL));
     }
-    case FIELD_TEXT: return json_string(at);
-    case FIELD_U64: return json_integer((json_int_t)*(const uint64_t *)at);
-    case FIELD_POOLING: return json_string(pooling_name[*(const adah_pooling *)at]);
+    case FIELD_SEED: return json_integer((json_int_t)*(const uint64_t *)place_of(f, config));
+    case FIELD_TEXT: return json_string(place_of(f, config));
+    case FIELD_CHOICE: return json_string(text_of(f, int_of(f, config)));
     }
     return NULL;
 }
@@ -403,32 +362,21 @@ char *adah_settings_json(const adah_settings *config) {
     return copy;
 }
 
-/* Returns 0 when the value has the wrong type. */
-static int field_from_json(const field *f, const json_t *value, adah_settings *config) {
-    char *at = (char *)config + f->offset;
-    const char *text = json_string_value(value);
-    switch (f->type) {
-    case FIELD_INT: {
-        const json_int_t x = json_integer_value(value);
-        *(int *)at = x > INT32_MAX ? INT32_MAX : x < INT32_MIN ? INT32_MIN : (int)x;
-        return json_is_integer(value);
+static adah_code read_object(json_t *object, adah_settings *config, adah_status *status) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(object, key, value) {
+        const field *f = find(key, strlen(key));
+        char choices[CHOICES_BYTES];
+        if (!f)
+            return adah_fail(status, ADAH_ERROR_FORMAT, "configuration: it has the setting \"%.64s\", which this version does not know; "
+                             "it was written by a newer adah", key);
+        if (!field_from_json(f, value, config))
+            return adah_fail(status, ADAH_ERROR_FORMAT, "configuration: \"%s\" is \"%.64s\", expected %s%s", key,
+                             json_is_string(value) ? json_string_value(value) : "of another type",
+                             f->type == FIELD_CHOICE ? "one of " : "", expected(f, choices));
     }
-    case FIELD_FLOAT: *(float *)at = (float)json_number_value(value); return json_is_number(value);
-    case FIELD_TEXT:
-        if (!text || strlen(text) >= ADAH_NAME_BYTES)
-            return 0;
-        strcpy(at, text);
-        return 1;
-    case FIELD_U64: *(uint64_t *)at = (uint64_t)json_integer_value(value); return json_is_integer(value);
-    case FIELD_POOLING:
-        for (int i = 0; text && i < 3; i++)
-            if (!strcmp(text, pooling_name[i])) {
-                *(adah_pooling *)at = (adah_pooling)i;
-                return 1;
-            }
-        return 0;
-    }
-    return 0;
+    return adah_settings_check(config, status);
 }
 
 adah_code adah_settings_parse(const char *json, adah_settings *config, adah_status *status) {
@@ -438,21 +386,22 @@ adah_code adah_settings_parse(const char *json, adah_settings *config, adah_stat
         json_decref(object);
         return adah_fail(status, ADAH_ERROR_FORMAT, "configuration is not a JSON object: %s", error.text);
     }
-    adah_settings c = {0};
-    adah_code code = ADAH_OK;
-    if (!json_object_get(object, "precision")) /* of a file older than this key */
-        json_object_set_new(object, "precision", json_string("float32"));
-    for (int i = 0; i < N_FIELDS && code == ADAH_OK; i++)
-        if (!field_from_json(&fields[i], json_object_get(object, fields[i].key), &c))
-            code = adah_fail(status, ADAH_ERROR_FORMAT, "configuration: \"%s\" is missing or of the wrong type",
-                             fields[i].key);
-    if (code == ADAH_OK && json_object_size(object) != N_FIELDS)
-        code = adah_fail(status, ADAH_ERROR_FORMAT, "configuration has %zu keys, expected %d (made by a newer version?)",
-                         json_object_size(object), N_FIELDS);
+    adah_settings c = adah_settings_neutral;
+    const adah_code code = read_object(object, &c, status);
     json_decref(object);
-    if (code == ADAH_OK)
-        code = adah_settings_check(&c, status);
     if (code == ADAH_OK)
         *config = c;
     return code;
+}
+
+const char *adah_settings_difference(const adah_settings *a, const adah_settings *b) {
+    const char *different = NULL;
+    for (int i = 0; i < N_FIELDS && !different; i++) {
+        json_t *x = field_to_json(&fields[i], a), *y = field_to_json(&fields[i], b);
+        if (!x || !json_equal(x, y))
+            different = fields[i].key;
+        json_decref(x);
+        json_decref(y);
+    }
+    return different;
 }

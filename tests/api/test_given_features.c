@@ -484,7 +484,7 @@ static void test_given_maps_teach_what_cached_maps_teach(void **state) {
     const adah_synth_options synth = {.n_scenes = N_SCENES, .n_side = SIDE, .query_share = 0.1, .seed = 3};
     assert_int_equal(adah_synth_write(scenes, &synth, NULL), ADAH_OK);
     adah_settings config;
-    assert_int_equal(adah_settings_preset("default", "small", &config, NULL), ADAH_OK);
+    assert_int_equal(adah_backbone_preset("default", "small", &config, NULL), ADAH_OK);
     config.n_side = SIDE;
     put_weights(weights, &config);
     options.settings = same;

@@ -23,7 +23,7 @@ static void assert_says(const adah_status *status, const char *word) {
 static adah_shape features_of(const char *backbone, size_t n_side, adah_parameters *p) {
     adah_settings config;
     adah_status status = {0};
-    assert_int_equal(adah_settings_preset("default", backbone, &config, NULL), ADAH_OK);
+    assert_int_equal(adah_backbone_preset("default", backbone, &config, NULL), ADAH_OK);
     const adah_network_plan plan = {.n_batch = 2,
                                     .image = adah_input_pixels(n_side),
                                     .features_only = 1,
@@ -203,7 +203,7 @@ static const double own_mean[3] = {120.5, 110.25, 100}; /* R, G, B */
 
 static void normalise(const char *style, const uint8_t rgb[12], float x[12]) {
     adah_settings config = {.mean_red = 120.5f, .mean_green = 110.25f, .mean_blue = 100};
-    strcpy(config.weights_style, style);
+    assert_int_equal(adah_settings_set_value(&config, "weights_style", style, NULL), ADAH_OK);
     adah_backbone_normalise(&config, rgb, 2, x);
 }
 
@@ -245,7 +245,7 @@ static void test_preprocessing_of_many(void **state) {
         rgb[i] = (uint8_t)(i * i / 7 + i);
     for (size_t s = 0; s < 4; s++) {
         adah_settings config = {.mean_red = 120.5f, .mean_green = 110.25f, .mean_blue = 100};
-        strcpy(config.weights_style, styles[s]);
+        assert_int_equal(adah_settings_set_value(&config, "weights_style", styles[s], NULL), ADAH_OK);
         adah_backbone_normalise(&config, rgb, SIDE, x);
         for (size_t i = 0; i < N; i++) {
             float one[3];
@@ -289,13 +289,13 @@ static adah_settings style_of(const char *preprocess) {
 
 static void test_style_of_a_file(void **state) {
     (void)state;
-    assert_string_equal(style_of(NULL).weights_style, "torchvision");
-    assert_string_equal(style_of("").weights_style, "torchvision");
-    assert_string_equal(style_of("RGB").weights_style, "torchvision");
-    assert_string_equal(style_of("BGR, 0..255 minus [104,117,123], no scale").weights_style, "caffe");
-    assert_string_equal(style_of("RGB, x/127.5-1").weights_style, "tensorflow");
+    assert_int_equal(style_of(NULL).weights_style, ADAH_STYLE_TORCHVISION);
+    assert_int_equal(style_of("").weights_style, ADAH_STYLE_TORCHVISION);
+    assert_int_equal(style_of("RGB").weights_style, ADAH_STYLE_TORCHVISION);
+    assert_int_equal(style_of("BGR, 0..255 minus [104,117,123], no scale").weights_style, ADAH_STYLE_CAFFE);
+    assert_int_equal(style_of("RGB, x/127.5-1").weights_style, ADAH_STYLE_TENSORFLOW);
     const adah_settings c = style_of("RGB, 0..255 minus [120.5, 110.25, 100]");
-    assert_string_equal(c.weights_style, "matconvnet");
+    assert_int_equal(c.weights_style, ADAH_STYLE_MATCONVNET);
     assert_true(c.mean_red == 120.5f && c.mean_green == 110.25f && c.mean_blue == 100);
 }
 
@@ -309,7 +309,7 @@ static const float numbers[12] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
 
 static toy toy_create(adah_pooling pooling) {
     toy t = {0};
-    assert_int_equal(adah_settings_preset("default", "vgg16", &t.config, NULL), ADAH_OK);
+    assert_int_equal(adah_backbone_preset("default", "vgg16", &t.config, NULL), ADAH_OK);
     t.config.pooling = pooling;
     assert_non_null(adah_parameters_add(&t.p, "image.backbone.features.0.weight", ADAH_SHAPE4(2, 3, 1, 2), 1));
     assert_non_null(adah_parameters_add(&t.p, "image.backbone.features.0.bias", ADAH_SHAPE1(2), 1));
@@ -416,7 +416,7 @@ static void test_flat_vgg_needs_its_side(void **state) {
     (void)state;
     toy t = {0};
     adah_status status = {0};
-    assert_int_equal(adah_settings_preset("paper", "vgg16", &t.config, NULL), ADAH_OK);
+    assert_int_equal(adah_backbone_preset("paper", "vgg16", &t.config, NULL), ADAH_OK);
     assert_non_null(adah_parameters_add(&t.p, "image.hashing.0.weight", ADAH_SHAPE2(1, 512), 2));
     static const float weights[25088];
     const adah_safetensors_item item = {"classifier.0.weight", "F32", {2, {1, 25088, 0, 0}}, weights, sizeof weights};

@@ -55,7 +55,7 @@ static void rig_create(rig *r, const subject *s, adah_backend backend, const cha
     adah_status status = {0};
     adah_weights *weights;
     *r = (rig){.graph = adah_graph_create(backend, ADAH_GRAPH_INFER)};
-    assert_int_equal(adah_settings_preset("default", s->name, &r->config, NULL), ADAH_OK);
+    assert_int_equal(adah_backbone_preset("default", s->name, &r->config, NULL), ADAH_OK);
     adah_builder b = {
         .graph = r->graph, .parameters = &r->parameters, .config = &r->config, .creating = 1, .status = &status};
     r->x = adah_graph_input(r->graph, ADAH_SHAPE4(1, 3, SIDE, SIDE));
@@ -67,7 +67,7 @@ static void rig_create(rig *r, const subject *s, adah_backend backend, const cha
         fail_msg("%s", status.message);
     assert_int_equal(adah_weights_open(weights_path, &weights, NULL), ADAH_OK);
     adah_weights_style(weights, &r->config);
-    assert_string_equal(r->config.weights_style, s->style);
+    assert_string_equal(adah_settings_text("weights_style", (int)r->config.weights_style), s->style);
     if (adah_backbone_load(&r->parameters, &r->config, weights, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     adah_weights_close(weights);
@@ -203,7 +203,7 @@ static void check_end_to_end(const subject *s, const char *photo, const char *ex
     float *x = malloc(N_PIXELS * sizeof *x);
     decode(ppm, rgb);
     adah_settings config = {0};
-    strcpy(config.weights_style, s->style);
+    assert_int_equal(adah_settings_set_value(&config, "weights_style", s->style, NULL), ADAH_OK);
     adah_backbone_normalise(&config, rgb, SIDE, x);
     adah_safetensors *file;
     assert_int_equal(adah_safetensors_open(golden, &file, NULL), ADAH_OK);

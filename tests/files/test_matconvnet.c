@@ -79,7 +79,7 @@ static void test_read(void **state) {
         assert_tensor(w, "classifier.3.weight", ADAH_SHAPE2(6, 5), numbers + 30);
         adah_settings c = {0};
         adah_weights_style(w, &c);
-        assert_string_equal(c.weights_style, "matconvnet");
+        assert_int_equal(c.weights_style, ADAH_STYLE_MATCONVNET);
         assert_true(c.mean_red == 101.5f && c.mean_green == 111.5f && c.mean_blue == 121.5f);
         adah_weights_close(w);
     }

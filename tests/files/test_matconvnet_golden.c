@@ -41,7 +41,7 @@ static int tear_down(void **state) {
 static adah_network *create(const char *backbone, adah_backend backend, size_t n_side, adah_settings *config, adah_parameters *p) {
     adah_network *net;
     adah_status status = {0};
-    assert_int_equal(adah_settings_preset("default", backbone, config, NULL), ADAH_OK);
+    assert_int_equal(adah_backbone_preset("default", backbone, config, NULL), ADAH_OK);
     config->feature_scale = 1;
     const adah_network_plan plan = {.backend = backend,
                                     .n_batch = 1,

@@ -36,8 +36,8 @@ static adah_pair_set vectors(void) {
 
 static adah_settings config_of(const char *style) {
     adah_settings c;
-    assert_int_equal(adah_settings_preset("default", "small", &c, NULL), ADAH_OK);
-    strcpy(c.weights_style, style);
+    assert_int_equal(adah_backbone_preset("default", "small", &c, NULL), ADAH_OK);
+    assert_int_equal(adah_settings_set_value(&c, "weights_style", style, NULL), ADAH_OK);
     return c;
 }
 

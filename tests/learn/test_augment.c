@@ -26,7 +26,7 @@ static int set_up(void **state) {
 
 static adah_settings config_of(float crop, int flip) {
     adah_settings c;
-    assert_int_equal(adah_settings_preset("default", "small", &c, NULL), ADAH_OK);
+    assert_int_equal(adah_backbone_preset("default", "small", &c, NULL), ADAH_OK);
     c.augment_crop = crop;
     c.augment_flip = flip;
     return c;

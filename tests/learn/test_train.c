@@ -366,7 +366,7 @@ static job *rich_job(void) {
     j->config.attention_retrieval_weight = 0.5f;
     j->config.weight_decay = 0.01f;
     j->config.clip_norm = 5;
-    strcpy(j->config.schedule, "cosine");
+    j->config.schedule = ADAH_SCHEDULE_COSINE;
     j->config.n_epochs = 3;
     j->training.classify = 1;
     return j;
@@ -758,7 +758,7 @@ static void test_schedule(void **state) {
         adah_parameters after[2] = {{0}, {0}};
         for (int longer = 0; longer < 2; longer++) {
             job *j = job_create(0);
-            strcpy(j->config.schedule, cosine ? "cosine" : "constant");
+            j->config.schedule = cosine ? ADAH_SCHEDULE_COSINE : ADAH_SCHEDULE_CONSTANT;
             j->config.n_batch = N_TRAIN; /* one step an epoch */
             j->config.n_epochs = longer ? 60 : 1;
             j->config.adversary = 0;
@@ -952,7 +952,7 @@ static void test_no_triplets(void **state) {
             j->pairs->label_start[i + 1] = i + 1;
         }
         j->pairs->set.n_labels = TINY_PAIRS_MAX;
-        strcpy(j->config.similarity, "pairs");
+        j->config.similarity = ADAH_SIMILARITY_PAIRS;
         result r = run_well(j);
         assert_true(in_epoch(&r, 1, "image_to_image") == 0);
         assert_true(alike ? in_epoch(&r, 1, "text_to_image") == 0 : in_epoch(&r, 1, "text_to_image") > 0);

@@ -1,6 +1,7 @@
 /* (fault) Everything around a training when the n-th allocation or the n-th write fails, for every n: an error that says so,
  * the old file as it was, nothing left behind. Leaks show under AddressSanitizer. */
 #define _GNU_SOURCE
+#include "backbones/backbone.h"
 #include "api/model.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -199,7 +200,7 @@ static adah_code train(const char *checkpoint_path, int resume, adah_status *sta
 static adah_code train_rival(const char *method, adah_status *status) {
     adah_parameters p = {0};
     adah_settings config;
-    assert_int_equal(adah_settings_preset("default", "small", &config, NULL), ADAH_OK);
+    assert_int_equal(adah_backbone_preset("default", "small", &config, NULL), ADAH_OK);
     assert_int_equal(adah_settings_method(method, &config, NULL), ADAH_OK);
     config.finetune = 0;
     config.n_batch = config.n_bits = config.n_image_hidden = config.n_text_hidden = 8;

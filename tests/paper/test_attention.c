@@ -571,11 +571,11 @@ static void test_start(void **state) {
     random_floats(w->value, NULL, C, &r);
     random_floats(v->value, NULL, D * D, &r);
     memcpy(before, v->value, sizeof before);
-    strcpy(config.attention_start, "random");
+    config.attention_start = ADAH_START_RANDOM;
     adah_attention_start(&config, v);
     for (size_t i = 0; i < D * D; i++)
         assert_near((double)v->value[i], 0.2 * (double)before[i], 1e-6, "random", i);
-    strcpy(config.attention_start, "energy");
+    config.attention_start = ADAH_START_ENERGY;
     adah_attention_start(&config, v);
     for (size_t i = 0; i < D * D; i++)
         assert_true(v->value[i] == (i % (D + 1) == 0 ? 0.2f : 0)); /* its own element */
@@ -588,7 +588,7 @@ static void test_start(void **state) {
     rig g;
     rig_start(&g, ADAH_BACKEND_ONEDNN, ADAH_SHAPE4(1, C, 4, 4));
     g.config.attention_init = 0.1f;
-    strcpy(g.config.attention_start, "energy");
+    g.config.attention_start = ADAH_START_ENERGY;
     adah_attention_image(&g.builder, "image", g.f, ADAH_POOL_ATTENDED, &g.attention);
     adah_node_keep(g.attention.mask);
     assert_int_equal(adah_graph_build(g.graph, NULL), ADAH_OK);

@@ -68,7 +68,7 @@ enum { N_CASES = sizeof cases / sizeof *cases };
 
 static adah_settings config_of(const network_case *c) {
     adah_settings config;
-    assert_int_equal(adah_settings_preset("default", "small", &config, NULL), ADAH_OK);
+    assert_int_equal(adah_backbone_preset("default", "small", &config, NULL), ADAH_OK);
     config.n_bits = Q;
     config.n_side = SIDE;
     config.feature_scale = 0.7f;
@@ -79,7 +79,7 @@ static adah_settings config_of(const network_case *c) {
     config.n_text_hidden = N_HIDDEN;
     config.n_text_feature = N_FEATURE;
     config.dropout = 0;
-    strcpy(config.attention_start, "random");
+    config.attention_start = ADAH_START_RANDOM;
     config.seed = c->seed;
     return config;
 }

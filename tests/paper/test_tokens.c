@@ -1,5 +1,6 @@
 /* (property) Token features: with padding anywhere among them the network gives what a map of the other tokens alone gives, codes and
  * gradients, on both sides and both backends. */
+#include "backbones/backbone.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/random.h"
@@ -23,7 +24,7 @@ static const struct {
 
 static adah_settings config_of(int kind) {
     adah_settings c;
-    assert_int_equal(adah_settings_preset("default", "none", &c, NULL), ADAH_OK);
+    assert_int_equal(adah_backbone_preset("default", "none", &c, NULL), ADAH_OK);
     c.n_bits = Q;
     c.n_image_hidden = 7;
     c.pooling = kinds[kind].pooling;

@@ -1,6 +1,7 @@
 /* (unit) Rivals on a few easy pairs: the deep ones learn in the loop of train.c, with their bank and their adversary, to the same
  * bits after an interruption; the shallow ones become parameters; all of them encode by the plain network. */
 #define _GNU_SOURCE
+#include "backbones/backbone.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "files/model_file.h"
@@ -36,7 +37,7 @@ static job *job_create(const char *method, int is_map) {
     job *j = calloc(1, sizeof *j);
     assert_non_null(j);
     j->pairs = tiny_pairs_create(N_TRAIN + N_VALIDATION, is_map, 1);
-    assert_int_equal(adah_settings_preset("default", "small", &j->config, NULL), ADAH_OK);
+    assert_int_equal(adah_backbone_preset("default", "small", &j->config, NULL), ADAH_OK);
     assert_int_equal(adah_settings_method(method, &j->config, NULL), ADAH_OK);
     j->config.finetune = 0;
     j->config.n_bits = 16;
@@ -46,7 +47,7 @@ static job *job_create(const char *method, int is_map) {
     j->config.n_epochs = 20;
     j->config.n_final_epochs = 2;
     j->config.rate = j->config.rate_attention = 0.005f;
-    assert_int_equal(adah_settings_check(&j->config, NULL), ADAH_OK);
+    assert_int_equal(adah_backbone_check(&j->config, NULL), ADAH_OK);
     j->training = (adah_training){.config = &j->config,
                                   .set = &j->pairs->set,
                                   .items = j->pairs->items,
