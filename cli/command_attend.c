@@ -6,10 +6,9 @@
 static int run(int argc, char **argv);
 
 const cli_command cli_attend = {
-    "attend", "Show where the model looks in an image.", "",
-    "Writes the image as PNG with what the attention mask leaves out darkened and the mask outlined.\n"
-    "The model must have been trained with masks: on frozen pre-trained or given features that takes\n"
-    "'adah train --attention'.\n"
+    "attend", "Show what the model attends to in an image.", "",
+    "This writes the image as PNG, with the mask outlined and everything that it leaves out darkened. The model must have been\n"
+    "trained with masks; on frozen pre-trained or given features that takes 'adah train --attention'.\n"
     "\n"
     "Example:\n"
     "  adah attend --model photos.safetensors --image my-cat.jpg --out my-cat-attended.png\n",
@@ -22,7 +21,7 @@ static int run(int argc, char **argv) {
         {"model", 0, CLI_TEXT, "FILE", "a trained model", &model_path, 1, 0, 0},
         {"image", 0, CLI_TEXT, "FILE", "the image", &image, 1, 0, 0},
         {"out", 0, CLI_TEXT, "FILE", "where to put the PNG", &out, 1, 0, 0},
-        {"side", 0, CLI_SIZE, "N", "longer side of the PNG at most, pixels (default 512)", &n_side_max, 0, 16, 8192},
+        {"side", 0, CLI_SIZE, "N", "longer side of the PNG in pixels, at most (default 512)", &n_side_max, 0, 16, 8192},
     };
     const int code = cli_parse_all(&cli_attend, options, sizeof options / sizeof *options, argc, argv);
     if (code >= 0)

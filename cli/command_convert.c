@@ -8,11 +8,11 @@
 static int run(int argc, char **argv);
 
 const cli_command cli_convert = {
-    "convert", "Turn a data set in its own files into a folder for adah.", "",
+    "convert", "Turn a published data set into a folder that adah reads.", "",
     "Formats:\n"
     "  openclipart  the 8,100 drawings of the package openclipart-svg, rendered (the default)\n"
-    "  mirflickr    MIRFLICKR-25K: the folder with im1.jpg, meta/tags and doc; annotations inside it, beside it or as second\n"
-    "               --from\n"
+    "  mirflickr    MIRFLICKR-25K: the folder with im1.jpg, meta/tags and doc; annotations inside it, next to it or as a\n"
+    "               second --from\n"
     "  nus-wide     NUS-WIDE: the folder with ImageList, ConceptsList, Groundtruth, NUS_WID_Tags and Flickr\n"
     "  iapr         IAPR TC-12: the folder with images, annotations_complete_eng and saiapr_tc-12\n"
     "  mat          .mat files with YAll, LAll and perhaps images or IAll and FAll, or with I_tr, T_tr, L_tr, I_te, T_te and L_te\n"
@@ -79,22 +79,22 @@ static int run(int argc, char **argv) {
     adah_convert_options o = ADAH_CONVERT_OPTIONS_INIT;
     size_t n_side = 0, n_concepts = 0;
     const cli_option options[] = {
-        {"format", 0, CLI_TEXT, "openclipart|mirflickr|nus-wide|iapr|mat|coco", "of the source (default openclipart)", &format,
+        {"format", 0, CLI_TEXT, "openclipart|mirflickr|nus-wide|iapr|mat|coco", "format of the source (default openclipart)", &format,
          0, 0, 0},
-        {"from", 0, CLI_LIST, "PATH", "folder or file to read, may be given again (default /usr/share/openclipart/svg)", &from,
+        {"from", 0, CLI_LIST, "PATH", "folder or file to read; may be repeated (default /usr/share/openclipart/svg)", &from,
          0, 0, 0},
         {"out", 0, CLI_TEXT, "DIR", "folder to write", &out, 1, 0, 0},
-        {"images", 0, CLI_TEXT, "DIR", "folder of the pictures, where they are not in their usual place", &o.images, 0, 0, 0},
-        {"without-pictures", 0, CLI_FLAG, NULL, "write the data set although none of its pictures is there", &o.without_pictures, 0, 0, 0},
-        {"query-share", 0, CLI_DOUBLE, "X", "of the pairs become queries (default 0.15)", &query_share, 0, 0.001, 0.9},
-        {"queries", 0, CLI_SIZE, "N", "so many pairs become queries, in place of a share", &o.n_queries, 0, 1, 1e9},
-        {"train", 0, CLI_SIZE, "N", "so many of the others are for training, the rest is only searched", &o.n_train, 0, 1, 1e9},
-        {"seed", 0, CLI_U64, "S", "of what is drawn (default 0)", &seed, 0, 0, 0},
-        {"concepts", 0, CLI_SIZE, "N", "nus-wide: so many of the most frequent ones are labels (default 21)", &n_concepts, 0, 1,
+        {"images", 0, CLI_TEXT, "DIR", "folder of the pictures, if they are not in their usual place", &o.images, 0, 0, 0},
+        {"without-pictures", 0, CLI_FLAG, NULL, "write the data set even if none of its pictures is there", &o.without_pictures, 0, 0, 0},
+        {"query-share", 0, CLI_DOUBLE, "X", "share of the pairs that become queries (default 0.15)", &query_share, 0, 0.001, 0.9},
+        {"queries", 0, CLI_SIZE, "N", "number of pairs that become queries, in place of a share", &o.n_queries, 0, 1, 1e9},
+        {"train", 0, CLI_SIZE, "N", "number of the others that are for training; the rest is only searched", &o.n_train, 0, 1, 1e9},
+        {"seed", 0, CLI_U64, "S", "seed of the split and the choice of drawings (default 0)", &seed, 0, 0, 0},
+        {"concepts", 0, CLI_SIZE, "N", "nus-wide: number of the most frequent concepts that become labels (default 21)", &n_concepts, 0, 1,
          1000},
-        {"side", 0, CLI_SIZE, "N", "openclipart: pixels (default 128)", &n_side, 0, 16, 1024},
-        {"limit", 0, CLI_SIZE, "N", "openclipart: at most so many drawings, chosen by seed", &drawings.n_limit, 0, 0, 0},
-        {"quiet", 'q', CLI_FLAG, NULL, "no progress", &quiet, 0, 0, 0},
+        {"side", 0, CLI_SIZE, "N", "openclipart: side of the pictures in pixels (default 128)", &n_side, 0, 16, 1024},
+        {"limit", 0, CLI_SIZE, "N", "openclipart: number of drawings, at most, chosen by the seed", &drawings.n_limit, 0, 0, 0},
+        {"quiet", 'q', CLI_FLAG, NULL, "do not show progress", &quiet, 0, 0, 0},
     };
     const int code = cli_parse_all(&cli_convert, options, sizeof options / sizeof *options, argc, argv);
     if (code >= 0)

@@ -10,9 +10,9 @@
 static int run(int argc, char **argv);
 
 const cli_command cli_demo = {
-    "demo", "Show the main job on real pictures: train, measure, search, report.", "",
-    "Uses the drawings of the package openclipart-svg; where it is not installed, generated scenes. Every step is printed\n"
-    "as the command that does it. Takes a few minutes; OUT/report.html shows the results as pictures.\n"
+    "demo", "Show everything once on real pictures: train, measure, search, report.", "",
+    "The demo uses the drawings of the package openclipart-svg, or generated scenes where it is not installed. It prints every\n"
+    "step as the command that does it, and takes a few minutes. OUT/report.html shows the results as pictures.\n"
     "\n"
     "Example:\n"
     "  adah demo --out demo-output\n",
@@ -112,10 +112,10 @@ static int run(int argc, char **argv) {
     const cli_option options[] = {
         {"out", 0, CLI_TEXT, "DIR", "folder for everything the demo makes (default adah-demo)", &out, 0, 0, 0},
         {"from", 0, CLI_TEXT, "DIR", "the drawings (default /usr/share/openclipart/svg)", &drawings, 0, 0, 0},
-        {"scenes", 0, CLI_FLAG, NULL, "generated scenes in place of drawings", &scenes, 0, 0, 0},
-        {"limit", 0, CLI_TEXT, "N", "at most so many pictures (default: all)", &limit, 0, 0, 0},
+        {"scenes", 0, CLI_FLAG, NULL, "use generated scenes in place of drawings", &scenes, 0, 0, 0},
+        {"limit", 0, CLI_TEXT, "N", "number of pictures, at most (default: all)", &limit, 0, 0, 0},
         {"epochs", 0, CLI_TEXT, "N", "passes over the training pairs", &epochs, 0, 0, 0},
-        {"seed", 0, CLI_TEXT, "S", "default 0", &seed, 0, 0, 0},
+        {"seed", 0, CLI_TEXT, "S", "seed of the random numbers (default 0)", &seed, 0, 0, 0},
     };
     const int parsed = cli_parse_all(&cli_demo, options, sizeof options / sizeof *options, argc, argv);
     if (parsed >= 0)

@@ -71,7 +71,7 @@ static int print_json(const adah_dataset *dataset, const adah_codes *codes, cons
     char *text = out ? json_dumps(out, JSON_INDENT(2)) : NULL;
     json_decref(out);
     if (!text)
-        return cli_fail(&(adah_status){.code = ADAH_ERROR_ARGUMENT, .message = "--json: PREFIX is not UTF-8, or memory is out"});
+        return cli_fail(&(adah_status){.code = ADAH_ERROR_ARGUMENT, .message = "--json: PREFIX is not UTF-8, or there is not enough memory"});
     puts(text);
     free(text);
     return CLI_OK;
@@ -87,15 +87,15 @@ static int run(int argc, char **argv) {
         {"data", 0, CLI_TEXT, "DIR", "the data set", &data, 1, 0, 0},
         {"out", 0, CLI_TEXT, "PREFIX", "where to put the three files", &out, 1, 0, 0},
         {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &o.strict, 0, 0, 0},
-        {"cache", 0, CLI_TEXT, "DIR", "where feature maps of a training are looked for (default ~/.cache/adah)", &o.cache_folder,
+        {"cache", 0, CLI_TEXT, "DIR", "where to look for the feature maps of a training (default ~/.cache/adah)", &o.cache_folder,
          0, 0, 0},
-        {"threads", 0, CLI_INT, "N", "default: one a core", &threads, 0, 0, 4096},
-        {"precision", 0, CLI_TEXT, "float32|bfloat16", "of the backbone's large products (default: as the model was\n"
-         "trained); bfloat16 is faster on AMD's Zen 5, slower on an Intel\n"
-         "Xeon (model 207), and may turn a few bits", &precision, 0, 0, 0},
-        {"profile", 0, CLI_FLAG, NULL, "tell records a second, where the time went and the peak of memory", &profiled, 0, 0, 0},
-        {"json", 0, CLI_FLAG, NULL, "for programs", &as_json, 0, 0, 0},
-        {"quiet", 'q', CLI_FLAG, NULL, "no progress", &quiet, 0, 0, 0},
+        {"threads", 0, CLI_INT, "N", "number of threads (default: one a core)", &threads, 0, 0, 4096},
+        {"precision", 0, CLI_TEXT, "float32|bfloat16", "precision of the backbone's large products (default: as the\n"
+         "model was trained); bfloat16 is faster on AMD's Zen 5, slower\n"
+         "on an Intel Xeon (model 207), and may turn a few bits", &precision, 0, 0, 0},
+        {"profile", 0, CLI_FLAG, NULL, "report records a second, how the time was divided, and peak memory", &profiled, 0, 0, 0},
+        {"json", 0, CLI_FLAG, NULL, "print the result as JSON", &as_json, 0, 0, 0},
+        {"quiet", 'q', CLI_FLAG, NULL, "do not show progress", &quiet, 0, 0, 0},
     };
     const int code = cli_parse_all(&cli_encode, options, sizeof options / sizeof *options, argc, argv);
     if (code >= 0)

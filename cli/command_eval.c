@@ -10,9 +10,9 @@ static int run(int argc, char **argv);
 
 const cli_command cli_eval = {
     "eval", "Measure retrieval: mean average precision and more, in all four directions.", "",
-    "Relevant is what shares a label with the query. The database is every record that is not of the split \"query\".\n"
-    "Several models (of other seeds, say) give each its figures, then their mean and sample standard deviation; with --json\n"
-    "as \"models\", \"mean\" and \"deviation\". docs/guide/evaluate.md has the formulas and every field of --json.\n"
+    "An item is relevant if it shares a label with the query. The database is every record that is not of the split \"query\".\n"
+    "Several models (for example of several seeds) are measured each, with mean and sample standard deviation; --json has\n"
+    "them as \"models\", \"mean\" and \"deviation\". docs/guide/evaluate.md has the formulas and every field of --json.\n"
     "With --codes no model is needed: PREFIX.image.npy, PREFIX.text.npy and PREFIX.ids as 'adah encode' writes them.\n"
     "\n"
     "Examples:\n"
@@ -211,23 +211,23 @@ static int run(int argc, char **argv) {
     adah_evaluate_options o = ADAH_EVALUATE_OPTIONS_INIT;
     adah_encode_options encode = ADAH_ENCODE_OPTIONS_INIT;
     const cli_option options[] = {
-        {"model", 0, CLI_LIST, "FILE", "a trained model; several: also mean and deviation", &model, 0, 0, 0},
+        {"model", 0, CLI_LIST, "FILE", "a trained model; may be repeated, to get mean and deviation", &model, 0, 0, 0},
         {"data", 0, CLI_TEXT, "DIR", "the data set", &data, 1, 0, 0},
         {"queries", 0, CLI_TEXT, "DIR", "take the queries from this data set instead", &queries, 0, 0, 0},
         {"split", 0, CLI_TEXT, "query|train|database", "which records are queries (default query)", &split, 0, 0, 0},
-        {"codes", 0, CLI_TEXT, "PREFIX", "codes in place of a model", &codes, 0, 0, 0},
+        {"codes", 0, CLI_TEXT, "PREFIX", "measure these codes in place of a model's", &codes, 0, 0, 0},
         {"query-codes", 0, CLI_TEXT, "PREFIX", "codes of the queries (default: the same)", &query_codes, 0, 0, 0},
         {"report", 0, CLI_TEXT, "FILE", "also write an HTML report with pictures, curves and attention masks", &report, 0, 0, 0},
         {"k", 'k', CLI_SIZE, "N", "cut of mAP@k and NDCG@k (default 50)", &o.n_cut, 0, 1, 1e9},
-        {"real", 0, CLI_FLAG, NULL, "also mAP of the codes before their signs are taken, by cosine", &o.real, 0, 0, 0},
+        {"real", 0, CLI_FLAG, NULL, "also measure the mAP of the codes before their signs are taken, by cosine", &o.real, 0, 0, 0},
         {"pairs", 0, CLI_FLAG, NULL,
-         "also mAP against one code a pair, which its image and its text vote for\n"
-         "(some papers' protocol; both sides of the database are known then)", &o.pairs, 0, 0, 0},
+         "also measure the mAP against one code a pair, for which its image and its text\n"
+         "vote (the protocol of some papers; both sides of the database are known then)", &o.pairs, 0, 0, 0},
         {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &encode.strict, 0, 0, 0},
-        {"cache", 0, CLI_TEXT, "DIR", "where feature maps of a training are looked for (default ~/.cache/adah)", &encode.cache_folder, 0, 0, 0},
-        {"threads", 0, CLI_INT, "N", "default: one a core", &threads, 0, 0, 4096},
+        {"cache", 0, CLI_TEXT, "DIR", "where to look for the feature maps of a training (default ~/.cache/adah)", &encode.cache_folder, 0, 0, 0},
+        {"threads", 0, CLI_INT, "N", "number of threads (default: one a core)", &threads, 0, 0, 4096},
         {"json", 0, CLI_FLAG, NULL, "print everything as JSON, curves included", &as_json, 0, 0, 0},
-        {"quiet", 'q', CLI_FLAG, NULL, "no progress", &quiet, 0, 0, 0},
+        {"quiet", 'q', CLI_FLAG, NULL, "do not show progress", &quiet, 0, 0, 0},
     };
     const int code = cli_parse_all(&cli_eval, options, sizeof options / sizeof *options, argc, argv);
     if (code >= 0)

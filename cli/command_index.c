@@ -21,12 +21,12 @@ const cli_command cli_index = {
     "  create   encode every record of --data and publish the index\n"
     "  add      encode --data and add it; a record whose file name is in the index replaces that one\n"
     "  delete   take records out, by --id, --ids or --file-name\n"
-    "  search   as 'adah search', which see\n"
-    "  stats    what is in it\n"
+    "  search   the same as 'adah search'\n"
+    "  stats    say what is in it\n"
     "  verify   read everything and check every checksum\n"
     "  compact  write it anew without what was deleted, with tables for quick search\n"
-    "  export   codes of one side to NumPy or FAISS: --format npy|faiss-flat|faiss-ivf --side image|text --out FILE\n"
-    "  import   codes from such files: --image-codes FILE, --text-codes FILE or both; --index is made when it is not there\n"
+    "  export   write the codes of one side for NumPy or FAISS: --format npy|faiss-flat|faiss-ivf --side image|text --out FILE\n"
+    "  import   add codes from such files: --image-codes FILE, --text-codes FILE or both; --index is made if it does not exist\n"
     "\n"
     "Examples:\n"
     "  adah index create --model photos.safetensors --data photos --index photos.adah\n"
@@ -314,21 +314,21 @@ static int run(int argc, char **argv) {
         {"force", 0, CLI_FLAG, NULL, "create: also replace an index of more than twice as many records, or\n"
          "another file", &o.force, 0, 0, 0},
         {"strict", 0, CLI_FLAG, NULL, "create, add: fail on the first bad record or unreadable image", &o.encode.strict, 0, 0, 0},
-        {"cache", 0, CLI_TEXT, "DIR", "create, add: where feature maps of a training are looked for (default ~/.cache/adah)", &o.encode.cache_folder, 0, 0, 0},
+        {"cache", 0, CLI_TEXT, "DIR", "create, add: where to look for the feature maps of a training (default ~/.cache/adah)", &o.encode.cache_folder, 0, 0, 0},
         {"id", 0, CLI_LIST, "N", "delete: the record with this id; may be repeated", &o.id, 0, 0, 0},
         {"ids", 0, CLI_TEXT, "FILE", "delete: records with the ids in this file, one a line; - for standard input", &o.ids, 0, 0, 0},
         {"file-name", 0, CLI_LIST, "NAME", "delete: records of this file name; may be repeated", &o.file_name, 0, 0, 0},
         {"side", 0, CLI_TEXT, "image|text", "export: which codes", &o.side, 0, 0, 0},
-        {"format", 0, CLI_TEXT, "npy|faiss-flat|faiss-ivf", "export: of the file (default npy)", &o.format, 0, 0, 0},
-        {"out", 0, CLI_TEXT, "FILE", "export: where to", &o.out, 0, 0, 0},
+        {"format", 0, CLI_TEXT, "npy|faiss-flat|faiss-ivf", "export: the format of the file (default npy)", &o.format, 0, 0, 0},
+        {"out", 0, CLI_TEXT, "FILE", "export: the file to write", &o.out, 0, 0, 0},
         {"image-codes", 0, CLI_TEXT, "FILE", "import: codes of images, NumPy or FAISS", &o.image_codes, 0, 0, 0},
         {"text-codes", 0, CLI_TEXT, "FILE", "import: codes of texts", &o.text_codes, 0, 0, 0},
-        {"threads", 0, CLI_INT, "N", "default: one a core", &o.threads, 0, 0, 4096},
-        {"precision", 0, CLI_TEXT, "float32|bfloat16", "create, add: of the backbone's large products, as in 'adah encode'", &o.precision,
+        {"threads", 0, CLI_INT, "N", "number of threads (default: one a core)", &o.threads, 0, 0, 4096},
+        {"precision", 0, CLI_TEXT, "float32|bfloat16", "create, add: precision of the backbone's large products, as in 'adah encode'", &o.precision,
          0, 0, 0},
-        {"quiet", 'q', CLI_FLAG, NULL, "no progress", &o.quiet, 0, 0, 0},
-        {"wait", 0, CLI_DOUBLE, "SECONDS", "add, delete, compact, import: while another process writes (default 10)", &wait_seconds, 0, 0, 0},
-        {"json", 0, CLI_FLAG, NULL, "stats: as a JSON object", &o.as_json, 0, 0, 0},
+        {"quiet", 'q', CLI_FLAG, NULL, "do not show progress", &o.quiet, 0, 0, 0},
+        {"wait", 0, CLI_DOUBLE, "SECONDS", "add, delete, compact, import: how long to wait while another process writes (default 10)", &wait_seconds, 0, 0, 0},
+        {"json", 0, CLI_FLAG, NULL, "stats: print a JSON object", &o.as_json, 0, 0, 0},
     };
     const int code = cli_parse(&cli_index, options, sizeof options / sizeof *options, argc, argv, &rest);
     if (code >= 0)

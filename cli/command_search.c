@@ -14,7 +14,7 @@ const cli_command cli_search = {
     "search", "Find images by words, words by image, or like by like.", "",
     "A text query answers with images and an image query with texts, unless --to says otherwise. --id asks with a record\n"
     "of the index and leaves that record out. Answers are exact: the nearest by Hamming distance, ties in order of id.\n"
-    "Words that the model does not know are passed over, and told on standard error.\n"
+    "Words that the model does not know are passed over and named on standard error.\n"
     "\n"
     "Examples:\n"
     "  adah search --model photos.safetensors --index photos.adah --text 'boat on a lake'\n"
@@ -22,7 +22,7 @@ const cli_command cli_search = {
     "  adah search --model photos.safetensors --index photos.adah --text dog --json\n"
     "  adah search --model photos.safetensors --index photos.adah --text dog --label park --cut-off\n"
     "  adah search --index photos.adah --id 17 --to image --radius 4 -k 1000\n"
-    "  adah search --model m.safetensors --index i.adah --data photos --record images/7.jpg   (models of given features too)\n",
+    "  adah search --model m.safetensors --index i.adah --data photos --record images/7.jpg\n",
     run, 0};
 
 /* What is searched by: one of text, image, record, id and code. */
@@ -309,18 +309,18 @@ static int run(int argc, char **argv) {
         {"image", 0, CLI_TEXT, "FILE", "query by image", &q.image, 0, 0, 0},
         {"record", 0, CLI_TEXT, "FILE_NAME", "query by a record of --data", &q.record, 0, 0, 0},
         {"data", 0, CLI_TEXT, "DIR", "the data set of --record", &q.data, 0, 0, 0},
-        {"id", 0, CLI_TEXT, "N", "query by a record of the index, needs no model", &q.id, 0, 0, 0},
-        {"code", 0, CLI_TEXT, "HEX", "query by a code, first byte first, needs no model", &q.code, 0, 0, 0},
-        {"by", 0, CLI_TEXT, "image|text", "which side of --record or --id (default: image)", &by, 0, 0, 0},
+        {"id", 0, CLI_TEXT, "N", "query by a record of the index; needs no model", &q.id, 0, 0, 0},
+        {"code", 0, CLI_TEXT, "HEX", "query by a code, first byte first; needs no model", &q.code, 0, 0, 0},
+        {"by", 0, CLI_TEXT, "image|text", "which side of --record or --id asks (default: image)", &by, 0, 0, 0},
         {"to", 0, CLI_TEXT, "image|text", "what to find (default: the other kind)", &to, 0, 0, 0},
-        {"k", 'k', CLI_SIZE, "N", "at most so many (default 10)", &l.options.k, 0, 1, 1e12},
-        {"radius", 0, CLI_INT, "N", "at most that far (default: any distance)", &radius, 0, 0, ADAH_BITS_MAX},
-        {"label", 0, CLI_LIST, "NAME", "only records with this label, or another --label", &l.labels, 0, 0, 0},
-        {"only", 0, CLI_TEXT, "FILE", "only records whose ids are in this file, one a line", &only, 0, 0, 0},
-        {"rerank", 0, CLI_SIZE, "N", "order the N nearest by how sure the query's bits are, then give the best k", &l.options.n_rerank, 0, 1, 1e9},
-        {"cut-off", 0, CLI_FLAG, NULL, "leave out what is too far to be an answer: none may remain", &l.options.cut_off, 0, 0, 0},
+        {"k", 'k', CLI_SIZE, "N", "number of answers, at most (default 10)", &l.options.k, 0, 1, 1e12},
+        {"radius", 0, CLI_INT, "N", "distance of answers, at most (default: any)", &radius, 0, 0, ADAH_BITS_MAX},
+        {"label", 0, CLI_LIST, "NAME", "search only records with this label; may be repeated: with any of them", &l.labels, 0, 0, 0},
+        {"only", 0, CLI_TEXT, "FILE", "search only records whose ids are in this file, one a line", &only, 0, 0, 0},
+        {"rerank", 0, CLI_SIZE, "N", "put the N nearest in order by how sure the query's bits are, then give the best k", &l.options.n_rerank, 0, 1, 1e9},
+        {"cut-off", 0, CLI_FLAG, NULL, "leave out what is too far to be an answer; there may be no answer then", &l.options.cut_off, 0, 0, 0},
         {"method", 0, CLI_TEXT, "auto|scan|tables", "how to search; the answer is the same (default auto)", &method, 0, 0, 0},
-        {"threads", 0, CLI_INT, "N", "default 1: enough for tens of millions of codes", &threads, 0, 0, 4096},
+        {"threads", 0, CLI_INT, "N", "number of threads (default 1, enough for tens of millions of codes)", &threads, 0, 0, 4096},
         {"json", 0, CLI_FLAG, NULL, "print a list of {id, distance, file_name, text, labels}", &as_json, 0, 0, 0},
     };
     int code = cli_parse_all(&cli_search, options, sizeof options / sizeof *options, argc, argv);

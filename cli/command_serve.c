@@ -12,9 +12,9 @@ const cli_command cli_serve = {"serve",
                                "",
                                "The page is at / and the API under /v1/; docs/guide/serve.md and /openapi.json describe "
                                "it. Without a token the index\n"
-                               "cannot be changed. An address that other machines can reach takes a token for reads "
+                               "cannot be changed. On an address that other machines can reach, reads need the token "
                                "as well, or --reads free.\n"
-                               "SIGHUP opens model and index anew, SIGTERM finishes what was begun and ends.\n"
+                               "SIGHUP opens model and index anew. SIGTERM finishes what was begun and ends.\n"
                                "\n"
                                "Examples:\n"
                                "  adah serve --model photos.safetensors --index photos.adah --images photos\n"
@@ -64,49 +64,55 @@ static int run(int argc, char **argv) {
     const cli_option options[] = {
         {"model", 0, CLI_TEXT, "FILE", "the model that made the index", &o.model, 1, 0, 0},
         {"index", 0, CLI_TEXT, "FILE", "the index", &o.index, 1, 0, 0},
-        {"images", 0, CLI_TEXT, "DIR", "folder of the pictures that the index names (its --data); nothing is\n"
-         "ever read outside it but what links in it lead to",
+        {"images", 0, CLI_TEXT, "DIR", "folder of the pictures that the index names (its --data); nothing outside\n"
+         "of it is read except what links in it lead to",
          &o.images, 0, 0, 0},
-        {"address", 0, CLI_TEXT, "ADDRESS", "to listen on (default 127.0.0.1: this machine alone)", &o.address, 0, 0,
+        {"address", 0, CLI_TEXT, "ADDRESS", "address to listen on (default 127.0.0.1: this machine alone)", &o.address, 0, 0,
          0},
-        {"port", 0, CLI_INT, "N", "default 8080; 0: any that is free", &o.port, 0, 0, 65535},
+        {"port", 0, CLI_INT, "N", "port to listen on (default 8080; 0: any that is free)", &o.port, 0, 0, 65535},
         {"token", 0, CLI_TEXT, "TOKEN",
-         "what changes of the index are let in by; other users see it in the list of processes", &o.token, 0, 0, 0},
-        {"token-file", 0, CLI_TEXT, "FILE", "the same, from the first line of a file", &token_file, 0, 0, 0},
+         "token that allows changes of the index; other users of the machine can see it in\n"
+         "the list of processes", &o.token, 0, 0, 0},
+        {"token-file", 0, CLI_TEXT, "FILE", "read the token from the first line of this file", &token_file, 0, 0, 0},
         {"reads", 0, CLI_TEXT, "free|token",
-         "who may search: everyone, or who has the token (default: everyone on this machine's own address, else who has the token)", &reads, 0,
+         "who may search: everyone, or whoever has the token (default: everyone on an\n"
+         "address of this machine, the token on any other)", &reads, 0,
          0, 0},
-        {"host", 0, CLI_LIST, "NAME", "a name it is asked by, as a proxy's; addresses and localhost are known; may be given again", &hosts,
+        {"host", 0, CLI_LIST, "NAME", "a name by which the server is asked, for example a proxy's; addresses and\n"
+         "localhost are known; may be repeated", &hosts,
          0, 0, 0},
-        {"tls-cert", 0, CLI_TEXT, "FILE", "serve HTTPS: the certificate, PEM", &o.tls_certificate, 0, 0, 0},
-        {"tls-key", 0, CLI_TEXT, "FILE", "and its key, PEM", &o.tls_key, 0, 0, 0},
+        {"tls-cert", 0, CLI_TEXT, "FILE", "serve HTTPS with this certificate, PEM", &o.tls_certificate, 0, 0, 0},
+        {"tls-key", 0, CLI_TEXT, "FILE", "the key of the certificate, PEM", &o.tls_key, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "requests of a kind that are worked on at once (default: one a core, at least 2)", &o.n_threads,
          0, 0, 1024},
-        {"max-body", 0, CLI_SIZE, "BYTES", "of a request (default 20971520)", &o.body_bytes_max, 0, 1024, 1 << 30},
-        {"memory", 0, CLI_SIZE, "BYTES", "of large requests and answers in all (default: 8 bodies, at least 268435456)",
+        {"max-body", 0, CLI_SIZE, "BYTES", "size of a request's body, at most (default 20971520)", &o.body_bytes_max, 0, 1024, 1 << 30},
+        {"memory", 0, CLI_SIZE, "BYTES", "memory of all large requests and answers together (default: 8 bodies, at least\n"
+         "268435456)",
          &o.memory_bytes_max, 0, 1 << 20, (size_t)1 << 40},
-        {"max-pixels", 0, CLI_U64, "N", "that a picture decodes to (default 50000000)", &o.pixels_max, 0, 1, 512 << 20},
+        {"max-pixels", 0, CLI_U64, "N", "pixels that a picture decodes to, at most (default 50000000)", &o.pixels_max, 0, 1, 512 << 20},
         {"decoders", 0, CLI_INT, "N",
-         "processes that decode the folder's pictures, and as many for those of requests (default: one a thread, at most 4)",
+         "processes that decode the folder's pictures, and as many for those of requests\n"
+         "(default: one a thread, at most 4)",
          &o.n_decoders, 0, 1, 256},
-        {"picture-memory", 0, CLI_U64, "BYTES", "that decoding a large picture may take (default 1342177280)",
+        {"picture-memory", 0, CLI_U64, "BYTES", "memory that decoding a large picture may take (default 1342177280)",
          &o.picture_bytes_max, 0, 160 << 20, (double)((uint64_t)1 << 40)},
-        {"picture-seconds", 0, CLI_INT, "SECONDS", "of processor time that decoding a picture may take (default 10)",
+        {"picture-seconds", 0, CLI_INT, "SECONDS", "processor time that decoding a picture may take (default 10)",
          &o.picture_seconds, 0, 1, 3600},
-        {"max-k", 0, CLI_SIZE, "N", "hits of a search (default 1000)", &o.k_max, 0, 1, 1e6},
-        {"max-connections", 0, CLI_INT, "N", "open at once (default 1000)", &o.n_connections_max, 0, 1, 100000},
+        {"max-k", 0, CLI_SIZE, "N", "hits of a search, at most (default 1000)", &o.k_max, 0, 1, 1e6},
+        {"max-connections", 0, CLI_INT, "N", "connections that are open at once, at most (default 1000)", &o.n_connections_max, 0, 1, 100000},
         {"max-connections-per-address", 0, CLI_INT, "N",
-         "of them, from an address other than this machine's (default 100; 0: no such limit, as for a proxy elsewhere)",
+         "connections of one address other than this machine's, at most (default 100;\n"
+         "0: no such limit, for example for a proxy on another machine)",
          &o.n_address_connections_max, 0, 0, 100000},
-        {"timeout", 0, CLI_INT, "SECONDS", "for a request to arrive, longer by its size (default 15)",
+        {"timeout", 0, CLI_INT, "SECONDS", "time for a request to arrive; large requests have more (default 15)",
          &o.timeout_seconds, 0, 1, 3600},
-        {"log", 0, CLI_TEXT, "text|json|none", "one line a request on stderr (default text)", &log, 0, 0, 0},
+        {"log", 0, CLI_TEXT, "text|json|none", "how to log one line a request on standard error (default text)", &log, 0, 0, 0},
     };
     const int code = cli_parse_all(&cli_serve, options, sizeof options / sizeof *options, argc, argv);
     if (code >= 0)
         return code;
     if (o.token && token_file) {
-        fprintf(stderr, "adah serve: --token and --token-file are two ways to say the same; give one\n");
+        fprintf(stderr, "adah serve: give either --token or --token-file\n");
         return CLI_USAGE;
     }
     if (!choose_log(log, &o.log) || !choose_reads(reads, &o.reads) || (token_file && !read_token(token_file, token, sizeof token)))

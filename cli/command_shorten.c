@@ -7,8 +7,8 @@ static int run(int argc, char **argv);
 
 const cli_command cli_shorten = {
     "shorten", "Make a model of shorter codes out of one trained for several lengths.", "",
-    "A model trained with --set nested_bits=16 has learned codes of 16, 32, ... bits as well: the first bits of its\n"
-    "long codes. This writes the model of one of them, for encode, index, search and eval.\n"
+    "A model that was trained with --set nested_bits=16 has also learned codes of 16, 32, ... bits: the first bits of its\n"
+    "long codes. This command writes a model of one of these lengths, for encode, index, search and eval.\n"
     "\n"
     "Example:\n"
     "  adah train --data photos --model long.safetensors --bits 64 --set nested_bits=16\n"

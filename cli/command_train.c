@@ -13,9 +13,9 @@ const cli_command cli_train = {
     "train", "Learn codes from a folder of images and texts.", "",
     "The folder holds metadata.jsonl, one record a line:\n"
     "  {\"file_name\": \"images/cat.jpg\", \"text\": \"a cat asleep\", \"labels\": [\"cat\"], \"split\": \"train\"}\n"
-    "labels and split may be missing; text may be a list of captions, of which each step draws one. Records of the split \"query\" are not learned from.\n"
-    "With image.npy or text.npy beside it (vectors, tokens, feature maps of another encoder; or .safetensors), those\n"
-    "are learned from in place of the pictures or the words.\n"
+    "labels and split may be missing. text may be a list of captions, of which each step draws one. Records of the split\n"
+    "\"query\" are not learned from. If image.npy or text.npy (or .safetensors) lie next to the metadata, with vectors, tokens\n"
+    "or feature maps of another encoder, training uses them in place of the pictures or the words.\n"
     "\n"
     "Examples:\n"
     "  adah train --data photos --model photos.safetensors\n"
@@ -57,44 +57,44 @@ static int run(int argc, char **argv) {
          ADAH_BITS_MAX},
         {"preset", 0, CLI_TEXT, "default|paper", "default: what measures best; paper: the method as published", &o.preset, 0, 0, 0},
         {"method", 0, CLI_TEXT, "adah|cca|cmfh|scm-orth|scm-seq|stmh|seph-km|seph-rnd|dcmh|acmr",
-         "adah (default), or a rival to compare with, on the same features; the\n"
-         "shallow ones, cca to seph-rnd, need a frozen backbone",
+         "adah (default), or a method to compare it with, on the same features; the\n"
+         "shallow methods, cca to seph-rnd, need a frozen backbone",
          &o.method, 0, 0, 0},
-        {"backbone", 0, CLI_TEXT, "small|squeezenet1_1|mobilenet_v2|vgg16|vgg19|cnn_f", "small (default) learns from scratch, the others need --weights",
+        {"backbone", 0, CLI_TEXT, "small|squeezenet1_1|mobilenet_v2|vgg16|vgg19|cnn_f", "network for pictures: small (default) learns from scratch, the others need --weights",
          &o.backbone, 0, 0, 0},
         {"weights", 0, CLI_TEXT, "FILE", "the backbone's pre-trained weights: safetensors with torchvision's names, or\n"
          "a .mat file of MatConvNet (vgg16, vgg19, cnn_f)", &o.weights, 0, 0, 0},
-        {"finetune", 0, CLI_FLAG, NULL, "let the backbone learn too; else it is frozen and its feature maps are cached",
+        {"finetune", 0, CLI_FLAG, NULL, "let the backbone learn too; otherwise it is frozen and its feature maps are cached",
          &o.finetune, 0, 0, 0},
         {"epochs", 0, CLI_INT, "N", "passes over the training pairs", &o.n_epochs, 0, 1, 100000},
-        {"seed", 0, CLI_U64, "S", "of all that is random (default 0)", &o.seed, 0, 0, 0},
+        {"seed", 0, CLI_U64, "S", "seed of the random numbers (default 0)", &o.seed, 0, 0, 0},
         {"attention", 0, CLI_FLAG, NULL,
-         "with attention masks; only --preset default on frozen pre-trained or given\n"
-         "features is without them unless told, because its codes are better so", &with, 0, 0, 0},
-        {"no-attention", 0, CLI_FLAG, NULL, "without attention masks", &without, 0, 0, 0},
-        {"no-adversary", 0, CLI_FLAG, NULL, "without the adversarial losses (adah, acmr)", &o.no_adversary, 0, 0, 0},
+         "use attention masks; they are on by default, except in --preset default on\n"
+         "frozen pre-trained or given features, where codes are better without", &with, 0, 0, 0},
+        {"no-attention", 0, CLI_FLAG, NULL, "do not use attention masks", &without, 0, 0, 0},
+        {"no-adversary", 0, CLI_FLAG, NULL, "leave out the adversarial losses (adah, acmr)", &o.no_adversary, 0, 0, 0},
         {"similarity", 0, CLI_TEXT, "labels|words|pairs",
-         "what makes two pairs similar: labels (shared), words (shared informative\n"
-         "words), pairs (nothing but being the same pair); default: labels when there\n"
-         "are any, else words",
+         "what makes two pairs similar: labels (they share one), words (they share\n"
+         "informative words), pairs (only a pair itself is similar); default: labels\n"
+         "if there are any, otherwise words",
          &o.similarity, 0, 0, 0},
-        {"language", 0, CLI_TEXT, "NAME", "of the texts, for stemming: english (default), german, ..., none", &o.language, 0, 0,
+        {"language", 0, CLI_TEXT, "NAME", "language of the texts, for stemming: english (default), german, ..., none", &o.language, 0, 0,
          0},
-        {"set", 0, CLI_LIST, "NAME=VALUE", "any other value of the configuration ('adah info' shows them)", &settings, 0, 0, 0},
-        {"resume", 0, CLI_FLAG, NULL, "go on from FILE.checkpoint when it is there", &o.resume, 0, 0, 0},
-        {"checkpoint-seconds", 0, CLI_DOUBLE, "S", "at least so long between checkpoints (default 15; 0: every epoch)",
+        {"set", 0, CLI_LIST, "NAME=VALUE", "set any other value of the configuration ('adah info --model' shows them)", &settings, 0, 0, 0},
+        {"resume", 0, CLI_FLAG, NULL, "go on from FILE.checkpoint if it exists", &o.resume, 0, 0, 0},
+        {"checkpoint-seconds", 0, CLI_DOUBLE, "S", "seconds between checkpoints, at least (default 15; 0: one every epoch)",
          &o.checkpoint_seconds, 0, 0, 0},
         {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &o.strict, 0, 0, 0},
         {"cache", 0, CLI_TEXT, "DIR", "where feature maps are kept (default ~/.cache/adah)", &o.cache_folder, 0, 0, 0},
-        {"threads", 0, CLI_INT, "N", "default: one a core", &threads, 0, 0, 4096},
+        {"threads", 0, CLI_INT, "N", "number of threads (default: one a core)", &threads, 0, 0, 4096},
         {"json", 0, CLI_FLAG, NULL, "print the training record as JSON", &json, 0, 0, 0},
-        {"quiet", 'q', CLI_FLAG, NULL, "no progress", &quiet, 0, 0, 0},
+        {"quiet", 'q', CLI_FLAG, NULL, "do not show progress", &quiet, 0, 0, 0},
     };
     const int code = cli_parse_all(&cli_train, options, sizeof options / sizeof *options, argc, argv);
     if (code >= 0)
         return code;
     if (with && without) {
-        fprintf(stderr, "adah train: give one of --attention and --no-attention\n");
+        fprintf(stderr, "adah train: give either --attention or --no-attention\n");
         return CLI_USAGE;
     }
     o.attention = with - without;

@@ -23,7 +23,7 @@ static void print_overview(FILE *out) {
             ADAH_VERSION);
     for (int i = 0; i < N_COMMANDS; i++)
         fprintf(out, "  %-9s %s\n", commands[i]->name, commands[i]->summary);
-    fprintf(out, "\n'adah COMMAND --help' tells more and gives examples.\n");
+    fprintf(out, "\n'adah COMMAND --help' describes a command and gives examples.\n");
 }
 
 /* ---------------------------------------------------------------- descriptions */
@@ -53,19 +53,19 @@ static void describe_man(void) {
     printf(".SH EXIT STATUS\n"
            ".TP\n.B %d\nSuccess.\n"
            ".TP\n.B %d\nFailure: a file is missing, damaged or does not fit; the message says which and why.\n"
-           ".TP\n.B %d\nUsage: an option, a value or a data set that cannot be worked with.\n"
+           ".TP\n.B %d\nWrong usage: an option or a value is wrong, or a data set cannot be used.\n"
            ".TP\n.B %d\nInterrupted; a training goes on with\n.BR \\-\\-resume .\n",
            CLI_OK, CLI_FAILED, CLI_USAGE, CLI_INTERRUPTED);
     printf(".SH ENVIRONMENT\n"
-           ".TP\n.B ADAH_CACHE\nFolder for feature maps that need not be computed twice, in place of\n"
+           ".TP\n.B ADAH_CACHE\nFolder for the feature maps of frozen backbones, in place of\n"
            ".IR $XDG_CACHE_HOME/adah \" or \" \\(ti/.cache/adah .\n"
-           ".TP\n.BR GOMP_SPINCOUNT \", \" OMP_WAIT_POLICY\nHow long threads that wait for one another spin; where neither is set, commands of long\n"
-           "work set the first to 1000, so that other work has the cores.\n"
+           ".TP\n.BR GOMP_SPINCOUNT \", \" OMP_WAIT_POLICY\nHow long threads that wait for one another spin. If neither is set, commands of long work\n"
+           "set the first to 1000, so that other programs can use the cores.\n"
            ".TP\n.B ONEDNN_MAX_CPU_ISA\nHolds all computing to older processors: SSE41, AVX2 or AVX512_CORE.\n"
            ".SH FILES\n"
            ".TP\n.IR DIR /metadata.jsonl \", \" DIR /metadata.csv\n"
            "A data set: one record a pair with file_name, text, and if known labels and split.\n"
-           ".TP\n.IR FILE .checkpoint\nBeside a model in training: what\n.B \\-\\-resume\ngoes on from.\n");
+           ".TP\n.IR FILE .checkpoint\nNext to a model in training: the state from which\n.B \\-\\-resume\ngoes on.\n");
 }
 
 static void describe_markdown(void) {

@@ -54,7 +54,7 @@ for name in squeezenet1_1 vgg16 vgg19 cnn_f; do
     stderr_has "backbone $name needs its pre-trained weights"
 done
 train 2 --attention --no-attention
-stderr_has 'one of --attention and --no-attention'
+stderr_has 'give either --attention or --no-attention'
 train 2 --no-attention --set attention_threshold=2
 stderr_has '"attention_threshold=2": there is no attention it could change'
 train 2 --no-attention --no-adversary
