@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -167,20 +168,26 @@ static answers answers_of(const file *index) {
     return all;
 }
 
-/* A change in place: the next read is refused or right, /readyz tells, and a good index is served again. */
-static void check_bad_in_place(const file *good, const answers *of_good, void (*spoil)(const void *), const void *context, int line) {
-    for (int with_question = 0; with_question < N_QUESTIONS; with_question++) {
-        put_over(good, 1); /* the same file, so that it is the one that the server has open */
-        wait_ready(200, "ready", line);
-        check_all(of_good, line);
-        spoil(context);
-        check_one(with_question, NULL, NULL, line);
-        wait_ready(503, "index", line);
-        check_all_refused(line);
-        http_reply r = http_ask(port, "DELETE", "/v1/items/1", "Authorization: Bearer " TOKEN "\r\n", NULL, 0);
-        http_check(r.status >= 400, line, "a change of a bad index: %d", r.status);
-        http_reply_free(&r);
-    }
+/* What is done to the file, with what. */
+typedef struct spoiling {
+    void (*spoil)(const void *context);
+    const void *context;
+    int line; /* where it is told */
+} spoiling;
+
+/* A change in place: the next read, of that question, is refused or right, /readyz tells, and a good index is served again. */
+static void check_bad_in_place(const file *good, const answers *of_good, int question, const spoiling *s) {
+    const int line = s->line;
+    put_over(good, 1); /* the same file, so that it is the one that the server has open */
+    wait_ready(200, "ready", line);
+    check_all(of_good, line);
+    s->spoil(s->context);
+    check_one(question, NULL, NULL, line);
+    wait_ready(503, "index", line);
+    check_all_refused(line);
+    http_reply r = http_ask(port, "DELETE", "/v1/items/1", "Authorization: Bearer " TOKEN "\r\n", NULL, 0);
+    http_check(r.status >= 400, line, "a change of a bad index: %d", r.status);
+    http_reply_free(&r);
     put_over(good, 1);
     wait_ready(200, "ready", line);
     check_all(of_good, line);
@@ -189,6 +196,25 @@ static void check_bad_in_place(const file *good, const answers *of_good, void (*
 static void spoil_by_cutting(const void *n_bytes) { cut_to(*(const size_t *)n_bytes); }
 static void spoil_by_copy(const void *f) { put_over(f, 1); }
 static void spoil_in_place(const void *f) { put_over(f, 0); }
+
+/* All of them with a question, by a process with a server and a folder of its own: mostly it waits until the server looks. */
+static pid_t start_bad_in_place(const file *good, const answers *of_good, int question, const spoiling *all, size_t n) {
+    char folder[32];
+    snprintf(folder, sizeof folder, "question-%d", question);
+    fflush(stdout);
+    const pid_t process = fork();
+    if (process)
+        return process;
+    http_n_checks = http_n_failed = 0;
+    if (mkdir(folder, 0777) != 0 || chdir(folder) != 0 || symlink("../model.safetensors", "model.safetensors") != 0)
+        exit(1);
+    put_instead(good);
+    const http_child child = serve();
+    for (size_t i = 0; i < n; i++)
+        check_bad_in_place(good, of_good, question, &all[i]);
+    CHECK(http_child_stop(child, SIGTERM) == 0, "the server ended by itself");
+    exit(http_end_checks());
+}
 
 /* Another program copies one index over the other while the questions go on. */
 static void check_many_copies(const file *one, const file *other, const answers *of_one, const answers *of_other) {
@@ -217,15 +243,17 @@ int main(void) {
                stranger = read_file("stranger.adah"), nothing = {(uint8_t *)(uintptr_t)"", 0};
     const answers of_one = answers_of(&one), of_other = answers_of(&other);
     const size_t half = one.n_bytes / 2, all_but_one = one.n_bytes - 1;
+    const spoiling spoilings[] = {{spoil_by_copy, &nothing, __LINE__},
+                                  {spoil_by_cutting, &half, __LINE__},
+                                  {spoil_by_cutting, &all_but_one, __LINE__},
+                                  {spoil_by_copy, &noise, __LINE__},
+                                  {spoil_in_place, &noise, __LINE__},
+                                  {spoil_by_copy, &stranger, __LINE__}};
+    pid_t process[N_QUESTIONS];
+    for (int i = 0; i < N_QUESTIONS; i++)
+        process[i] = start_bad_in_place(&one, &of_one, i, spoilings, sizeof spoilings / sizeof *spoilings);
     put_instead(&one);
     const http_child child = serve();
-
-    check_bad_in_place(&one, &of_one, spoil_by_copy, &nothing, __LINE__);
-    check_bad_in_place(&one, &of_one, spoil_by_cutting, &half, __LINE__);
-    check_bad_in_place(&one, &of_one, spoil_by_cutting, &all_but_one, __LINE__);
-    check_bad_in_place(&one, &of_one, spoil_by_copy, &noise, __LINE__);
-    check_bad_in_place(&one, &of_one, spoil_in_place, &noise, __LINE__);
-    check_bad_in_place(&one, &of_one, spoil_by_copy, &stranger, __LINE__);
 
     /* Another good index in its place: by a copy, and by another file. */
     put_over(&other, 1);
@@ -262,5 +290,9 @@ int main(void) {
 
     check_many_copies(&one, &other, &of_one, &of_other);
     CHECK(http_child_stop(child, SIGTERM) == 0, "the server ended by itself");
+    for (int i = 0; i < N_QUESTIONS; i++) {
+        int end = -1;
+        CHECK(process[i] > 0 && waitpid(process[i], &end, 0) == process[i] && end == 0, "question %d: its checks ended with %d", i, end);
+    }
     return http_end_checks();
 }
