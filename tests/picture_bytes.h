@@ -13,8 +13,16 @@ typedef struct picture_bytes {
     size_t n, n_bits; /* n_bits: of the last byte, when bits are written */
 } picture_bytes;
 
+/* Room for n bytes and one more: a power of two, so that what grows by single bytes is not copied for each. */
+static inline size_t room_for(size_t n) {
+    size_t room = 64;
+    while (room <= n)
+        room *= 2;
+    return room;
+}
 static inline void put_raw(picture_bytes *p, const void *from, size_t n) {
-    p->at = realloc(p->at, p->n + n + 1);
+    if (!p->at || room_for(p->n + n) != room_for(p->n))
+        p->at = realloc(p->at, room_for(p->n + n));
     if (!p->at)
         abort();
     if (n)
