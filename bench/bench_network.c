@@ -68,7 +68,7 @@ int main(int n_arguments, char **argument) {
     adah_parallel_for(n, 1, decode, &d);
     if (!adah_file_exists(argument[4]))
         must(adah_npy_write(argument[4], ADAH_NPY_UINT8, rgb, n, n_values, &status), &status);
-    const adah_pair_set set = {.n = n, .image = model.image, .image_rgb = rgb};
+    const adah_pair_set set = {.n = n, .image = {.shape = model.image, .rgb = rgb, .settings = &model.config}};
     size_t *items = must_have(adah_memory_zeroed(n, sizeof *items));
     float *codes = must_have(adah_memory_floats(n * q));
     for (size_t i = 0; i < n; i++)

@@ -95,12 +95,12 @@ static size_t draw_labels(const bench_case *of, adah_random *r, uint32_t *label)
 /* Everything of the set is drawn anew; what it borrows lives as long as the program. */
 static adah_pair_set draw_pairs(const bench_case *of, const adah_settings *c, size_t n) {
     adah_random r = adah_random_seeded(0, 1);
-    adah_pair_set set = {.n = n, .text = adah_input_words(of->n_words), .n_labels = (uint32_t)of->n_labels};
-    set.image =
+    adah_pair_set set = {.n = n, .text.shape = adah_input_words(of->n_words), .n_labels = (uint32_t)of->n_labels};
+    set.image.shape =
         c->finetune ? adah_input_pixels((size_t)c->n_side) : (adah_input_shape){ADAH_INPUT_MAP, {3, {1280, 7, 7, 0}}};
     const size_t n_drawn =
         c->finetune ? n : 2 * (size_t)c->n_batch; /* maps come again, as a cache file's pages take no memory */
-    const size_t n_values = n_drawn * adah_shape_count(set.image.item), n_of_text = of->n_words_of_text;
+    const size_t n_values = n_drawn * adah_shape_count(set.image.shape.item), n_of_text = of->n_words_of_text;
     uint8_t *rgb = c->finetune ? adah_memory_alloc(n_values) : NULL;
     float *map = c->finetune ? NULL : adah_memory_floats(n_values);
     uint32_t *word = adah_memory_zeroed(n * n_of_text, sizeof *word),
@@ -121,19 +121,18 @@ static adah_pair_set draw_pairs(const bench_case *of, const adah_settings *c, si
         word_start[i + 1] = (i + 1) * n_of_text;
         row[i] = i % n_drawn;
     }
-    set.image_rgb = rgb;
-    set.image_float = (adah_float_rows){map, row, 0};
-    set.word = word;
-    set.word_start = word_start;
-    set.label = label;
-    set.label_start = label_start;
+    set.image.rgb = rgb;
+    set.image.settings = c;
+    set.image.rows = (adah_float_rows){map, row, 0};
+    set.text.words.item = (adah_lists){.item = word, .start = word_start, .n = n};
+    set.labels = (adah_lists){.item = label, .start = label_start, .n = n};
     return set;
 }
 
 static void make_parameters(const adah_settings *c, const adah_pair_set *set, int classify,
                             adah_parameters *parameters) {
     const adah_network_plan plan = {
-        .n_batch = 1, .image = set->image, .text = set->text, .n_labels = classify ? set->n_labels : 0, .creating = 1};
+        .n_batch = 1, .image = set->image.shape, .text = set->text.shape, .n_labels = classify ? set->n_labels : 0, .creating = 1};
     adah_network *net = NULL;
     adah_status status = {0};
     must(adah_network_create(&plan, c, parameters, &net, &status), &status);
@@ -161,21 +160,21 @@ static void dump(const char *folder, const adah_settings *c, const adah_pair_set
         item[i] = (adah_safetensors_item){p->name, "F32", p->shape, p->value, p->n * sizeof(float)};
     }
     write_tensors(folder, "parameters.safetensors", item, parameters->n, c);
-    const size_t *dim = set->image.item.dim, n_image = set->n * adah_shape_count(set->image.item);
-    const size_t n_words = adah_shape_count(set->text.item);
+    const size_t *dim = set->image.shape.item.dim, n_image = set->n * adah_shape_count(set->image.shape.item);
+    const size_t n_words = adah_shape_count(set->text.shape.item);
     float *text = adah_memory_floats(set->n * n_words), *target = adah_memory_floats(set->n * set->n_labels);
     size_t *items = adah_memory_zeroed(set->n, sizeof *items);
     if (!text || !target || !items)
         exit(1);
     for (size_t i = 0; i < set->n; i++)
         items[i] = i;
-    adah_pair_set_texts(set, items, set->n, set->n, text);
+    adah_input_read(&set->text, items, set->n, set->n, text);
     adah_pair_set_targets(set, items, set->n, target);
     const adah_safetensors_item batch[] = {
-        set->image_rgb
-            ? (adah_safetensors_item){"image", "U8", ADAH_SHAPE4(set->n, dim[1], dim[2], 3), set->image_rgb, n_image}
+        set->image.rgb
+            ? (adah_safetensors_item){"image", "U8", ADAH_SHAPE4(set->n, dim[1], dim[2], 3), set->image.rgb, n_image}
             : (adah_safetensors_item){"image", "F32", ADAH_SHAPE4(set->n, dim[0], dim[1], dim[2]),
-                                      set->image_float.value, n_image * sizeof(float)},
+                                      set->image.rows.value, n_image * sizeof(float)},
         {"text", "F32", ADAH_SHAPE2(set->n, n_words), text, set->n * n_words * sizeof(float)},
         {"target", "F32", ADAH_SHAPE2(set->n, set->n_labels), target, set->n * set->n_labels * sizeof(float)},
     };

@@ -29,7 +29,7 @@ typedef struct tiny_pairs {
 
 /* A vector: its class's centre and noise. A map: two positions show the class, the others noise. */
 static inline void tiny_image(tiny_pairs *t, size_t i, size_t class, int is_map, adah_random *r) {
-    const size_t n = adah_shape_count(t->set.image.item);
+    const size_t n = adah_shape_count(t->set.image.shape.item);
     float *x = t->image + i * n;
     for (size_t k = 0; k < n; k++)
         x[k] = 0.4f * adah_random_uniform(r);
@@ -52,14 +52,12 @@ static inline tiny_pairs *tiny_pairs_create(size_t n, int is_map, uint64_t seed)
         abort();
     t->set =
         (adah_pair_set){.n = n,
-                        .image = {is_map ? ADAH_INPUT_MAP : ADAH_INPUT_VECTOR,
-                                  is_map ? (adah_shape){3, {TINY_CHANNELS, 3, 3, 0}} : ADAH_SHAPE1(TINY_VECTOR)},
-                        .image_float = {.value = t->image},
-                        .word = t->word,
-                        .word_start = t->word_start,
-                        .text = {ADAH_INPUT_WORDS, ADAH_SHAPE1(TINY_WORDS)},
-                        .label = t->label,
-                        .label_start = t->label_start,
+                        .image = {.shape = {is_map ? ADAH_INPUT_MAP : ADAH_INPUT_VECTOR,
+                                            is_map ? (adah_shape){3, {TINY_CHANNELS, 3, 3, 0}} : ADAH_SHAPE1(TINY_VECTOR)},
+                                  .rows = {.value = t->image}},
+                        .text = {.shape = {ADAH_INPUT_WORDS, ADAH_SHAPE1(TINY_WORDS)},
+                                 .words.item = {.item = t->word, .start = t->word_start, .n = n}},
+                        .labels = {.item = t->label, .start = t->label_start, .n = n},
                         .n_labels = TINY_CLASSES};
     for (size_t i = 0; i < n; i++) {
         const size_t class = i % TINY_CLASSES;

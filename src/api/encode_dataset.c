@@ -32,20 +32,6 @@ adah_code adah_codes_allocate(adah_codes *c, size_t n, size_t n_bits, int with_r
     return adah_fail_memory(status, n * (n_bits / 8 * 2 + sizeof *c->record + (with_real ? 2 * n_bits * sizeof(float) : 0)));
 }
 
-/* The arrays that the model takes, values checked. */
-static adah_code open_arrays(const adah_model *model, const adah_dataset *dataset, adah_feature_arrays *arrays,
-                             adah_status *status) {
-    ADAH_TRY(adah_feature_arrays_open_for(&model->state, dataset, arrays, status));
-    const adah_feature_array *const side[2] = {&arrays->image, &arrays->text};
-    adah_code code = ADAH_OK;
-    for (int m = 0; m < 2 && code == ADAH_OK; m++)
-        if (side[m]->path)
-            code = adah_feature_array_check(side[m], dataset, 0, adah_dataset_count(dataset), status);
-    if (code != ADAH_OK)
-        adah_feature_arrays_close(arrays);
-    return code;
-}
-
 static uint64_t peak_bytes(void) {
     struct rusage usage;
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
@@ -62,18 +48,12 @@ adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *datas
     static const adah_encode_options defaults = ADAH_ENCODE_OPTIONS_INIT;
     const adah_encode_options *o = options ? options : &defaults;
     const double start = adah_clock_seconds();
-    adah_feature_arrays arrays;
-    ADAH_TRY(open_arrays(model, dataset, &arrays, status));
-    adah_image_store store = {0};
+    adah_model_inputs inputs;
+    ADAH_TRY(adah_model_inputs_open(&model->state, model->vocabulary, dataset, o->cache_folder, o->strict, &inputs, status));
     adah_stage_times times = {0};
     size_t n_threads = 1;
-    adah_code code = ADAH_OK;
-    if (model->state.image.kind == ADAH_INPUT_PIXELS)
-        code = adah_image_store_find(dataset, &model->state.config, (adah_parameters *)&model->state.parameters, o->cache_folder,
-                                     o->strict, &store, status);
-    const adah_encode_source source = {model, dataset, &arrays, &store, o->strict, 0};
-    if (code == ADAH_OK)
-        code = adah_encode_stream(&source, o->keep_real, progress, codes, &times, &n_threads, status);
+    const adah_encode_source source = {model, dataset, &inputs, 0};
+    adah_code code = adah_encode_stream(&source, o->keep_real, progress, codes, &times, &n_threads, status);
     if (code == ADAH_OK && codes->n == 0) {
         code = adah_fail(status, ADAH_ERROR_IO, "%s: none of the %zu records has an image that can be read; the first: %.*s",
                          adah_dataset_folder(dataset), adah_dataset_count(dataset), adah_reasons_first(codes->reasons), codes->reasons);
@@ -81,8 +61,7 @@ adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *datas
     }
     if (code == ADAH_OK && o->profile)
         write_profile(adah_dataset_count(dataset), n_threads, adah_clock_seconds() - start, &times, o->profile);
-    adah_image_store_close(&store);
-    adah_feature_arrays_close(&arrays);
+    adah_model_inputs_close(&inputs);
     return code;
 }
 

@@ -3,17 +3,13 @@
 #define ADAH_API_ENCODE_STREAM_H
 
 #include "api/model.h"
-#include "input/feature_array.h"
-#include "input/image_store.h"
-#include "input/picture_worker.h"
+#include "input/model_inputs.h"
 
 typedef struct adah_encode_source {
     const adah_model *model;
     const adah_dataset *dataset;
-    const adah_feature_arrays *arrays; /* what the model takes in place of pictures or words */
-    const adah_image_store *store;     /* pictures read before; n 0: there is none, they are read from their files */
-    int strict;                        /* the first unreadable picture is an error */
-    size_t n_batch;                    /* pictures a network takes at once; 0: what is fastest */
+    const adah_model_inputs *inputs; /* those of the data set for the model */
+    size_t n_batch;                  /* pictures a network takes at once; 0: what is fastest */
 } adah_encode_source;
 
 /* Codes of all records with an image; with keep_real also what they are the signs of. *times and *n_threads may be

@@ -3,31 +3,29 @@
  * Light networks run on one thread, since a second one makes a picture no sooner (medians from file to code, three runs in turn on
  * two cores of a Zen 5: SqueezeNet 5.4 to 6.1 ms with one thread, 5.9 to 7.1 with two; MobileNetV2 6.5 to 7.8 and 7.4 to
  * 8.2), and codes are then those of adah_encode_dataset to the bit. */
-#include "api/encode_stream.h"
+#include "api/model.h"
 #include "backbones/backbone.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "codes/codes.h"
 #include "data/image.h"
+#include "input/feature_array.h"
+#include "input/input_worker.h"
 
 #include <string.h>
 
 struct adah_encoder {
     const adah_model *model;
-    adah_network *image, *text;
-    uint8_t *rgb; /* one decoded image */
+    adah_input_worker *side[2]; /* by modality; NULL: not needed yet */
     float relaxed[ADAH_BITS_MAX]; /* what the last code is the signs of */
     size_t n_unknown; /* words of the last text that are not in the vocabulary */
 };
 
 adah_code adah_encoder_create(const adah_model *model, adah_encoder **encoder, adah_status *status) {
     adah_encoder *e = adah_memory_zeroed(1, sizeof *e);
-    const size_t n_side = (size_t)model->state.config.n_side;
-    if (!e || !(e->rgb = adah_memory_alloc(n_side * n_side * 3))) {
-        adah_encoder_close(e);
-        return adah_fail_memory(status, n_side * n_side * 3);
-    }
+    if (!e)
+        return adah_fail_memory(status, sizeof *e);
     e->model = model;
     *encoder = e;
     return ADAH_OK;
@@ -36,17 +34,14 @@ adah_code adah_encoder_create(const adah_model *model, adah_encoder **encoder, a
 void adah_encoder_close(adah_encoder *e) {
     if (!e)
         return;
-    adah_network_free(e->image);
-    adah_network_free(e->text);
-    adah_memory_free(e->rgb);
+    adah_input_worker_free(e->side[ADAH_IMAGE]);
+    adah_input_worker_free(e->side[ADAH_TEXT]);
     adah_memory_free(e);
 }
 
-/* Inference only reads the parameters. */
-static adah_parameters *parameters_of(const adah_encoder *e) { return (adah_parameters *)&e->model->state.parameters; }
-
-static adah_code make_network(adah_encoder *e, adah_modality modality, adah_network **network, adah_status *status) {
-    if (*network)
+/* Makes what the side is encoded with; inference only reads the parameters. */
+static adah_code prepare(adah_encoder *e, adah_modality modality, adah_status *status) {
+    if (e->side[modality])
         return ADAH_OK;
     const adah_model_state *s = &e->model->state;
     const adah_network_plan plan = {.n_batch = 1,
@@ -55,44 +50,49 @@ static adah_code make_network(adah_encoder *e, adah_modality modality, adah_netw
     const int n_threads = adah_parallel_threads();
     if (adah_picture_batch(&s->parameters, ~0u) == 1)
         adah_parallel_set_threads(1);
-    const adah_code code = adah_network_create(&plan, &s->config, parameters_of(e), network, status);
+    const adah_code code = adah_input_worker_create(&plan, &s->config, (adah_parameters *)&s->parameters, modality == ADAH_IMAGE,
+                                                    &e->side[modality], status);
     adah_parallel_set_threads(n_threads);
     return code;
 }
 
-static void pack(adah_encoder *e, adah_side *side, uint8_t *code) {
+static float *input_of(adah_encoder *e, adah_modality modality) {
+    return adah_node_value(adah_input_worker_side(e->side[modality], modality)->input);
+}
+
+/* The code of what stands at the side's input. */
+static adah_code encode_input(adah_encoder *e, adah_modality modality, uint8_t *code, adah_status *status) {
     const size_t n_bits = (size_t)e->model->state.config.n_bits;
-    memcpy(e->relaxed, adah_node_value(side->code), n_bits * sizeof *e->relaxed);
+    ADAH_TRY(adah_input_worker_forward(e->side[modality], status));
+    memcpy(e->relaxed, adah_node_value(adah_input_worker_side(e->side[modality], modality)->code), n_bits * sizeof *e->relaxed);
     adah_codes_pack(e->relaxed, 1, n_bits, code);
+    return ADAH_OK;
 }
 
 const float *adah_encoder_relaxed(const adah_encoder *e) { return e->relaxed; }
 size_t adah_encoder_unknown_words(const adah_encoder *e) { return e->n_unknown; }
 
 adah_code adah_encode_text(adah_encoder *e, const char *text, uint8_t *code, adah_status *status) {
-    uint32_t *ids;
-    size_t n_ids;
+    size_t n_known;
     char input[ADAH_INPUT_TEXT_BYTES];
     if (e->model->state.text.kind != ADAH_INPUT_WORDS)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes texts given as \"%s\", not as words",
                          adah_input_text(e->model->state.text, input));
-    ADAH_TRY(make_network(e, ADAH_TEXT, &e->text, status));
-    ADAH_TRY(adah_vocabulary_lookup(e->model->vocabulary, text, &ids, &n_ids, &e->n_unknown, status));
-    adah_text_bag(ids, n_ids, e->model->state.text.item.dim[0], adah_node_value(e->text->text.input));
-    adah_memory_free(ids);
-    if (n_ids == 0)
+    ADAH_TRY(prepare(e, ADAH_TEXT, status));
+    ADAH_TRY(adah_input_read_text(e->model->vocabulary, text, input_of(e, ADAH_TEXT), &n_known, &e->n_unknown, status));
+    if (n_known == 0)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "\"%.200s\": %s", text,
                          e->n_unknown ? "none of its words is in the model's vocabulary" : adah_vocabulary_why_none(text));
-    ADAH_TRY(adah_graph_forward(e->text->graph, status));
-    pack(e, &e->text->text, code);
-    return ADAH_OK;
+    return encode_input(e, ADAH_TEXT, code, status);
 }
 
-/* The network's forward pass on e->rgb. */
-static adah_code run_image(adah_encoder *e, adah_status *status) {
-    const adah_settings *c = &e->model->state.config;
-    adah_backbone_normalise(c, e->rgb, (size_t)c->n_side, adah_node_value(e->image->image.input));
-    return adah_graph_forward(e->image->graph, status);
+static size_t side_of(const adah_encoder *e) { return (size_t)e->model->state.config.n_side; }
+/* Room for a picture, once the side is prepared. */
+static uint8_t *rgb_of(const adah_encoder *e) { return e->side[ADAH_IMAGE]->rgb; }
+
+/* Puts the picture that was read to the input. */
+static void take_pixels(adah_encoder *e) {
+    adah_backbone_normalise(&e->model->state.config, rgb_of(e), side_of(e), input_of(e, ADAH_IMAGE));
 }
 
 static adah_code prepare_image(adah_encoder *e, adah_status *status) {
@@ -100,56 +100,49 @@ static adah_code prepare_image(adah_encoder *e, adah_status *status) {
     if (e->model->state.image.kind != ADAH_INPUT_PIXELS)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes images given as \"%s\", not as pictures",
                          adah_input_text(e->model->state.image, input));
-    return make_network(e, ADAH_IMAGE, &e->image, status);
+    return prepare(e, ADAH_IMAGE, status);
 }
 
 adah_code adah_encode_image_file(adah_encoder *e, const char *path, uint8_t *code, adah_status *status) {
     ADAH_TRY(prepare_image(e, status));
-    ADAH_TRY(adah_image_load(path, (size_t)e->model->state.config.n_side, e->rgb, status));
-    ADAH_TRY(run_image(e, status));
-    pack(e, &e->image->image, code);
-    return ADAH_OK;
+    ADAH_TRY(adah_image_load(path, side_of(e), rgb_of(e), status));
+    take_pixels(e);
+    return encode_input(e, ADAH_IMAGE, code, status);
 }
 
 adah_code adah_encode_image_bytes(adah_encoder *e, const uint8_t *bytes, size_t n_bytes, uint8_t *code,
                                   adah_status *status) {
     ADAH_TRY(prepare_image(e, status));
-    ADAH_TRY(adah_image_decode(bytes, n_bytes, "image", (size_t)e->model->state.config.n_side, e->rgb, status));
-    ADAH_TRY(run_image(e, status));
-    pack(e, &e->image->image, code);
-    return ADAH_OK;
+    ADAH_TRY(adah_image_decode(bytes, n_bytes, "image", side_of(e), rgb_of(e), status));
+    take_pixels(e);
+    return encode_input(e, ADAH_IMAGE, code, status);
 }
 
 static adah_code take_picture(adah_encoder *e, const adah_picture *picture, adah_status *status) {
-    const size_t n_side = (size_t)e->model->state.config.n_side;
+    const size_t n_side = side_of(e);
     if (picture->n_width != n_side || picture->n_height != n_side)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "a picture of %zu x %zu pixels, expected %zu x %zu", picture->n_width,
                          picture->n_height, n_side, n_side);
-    memcpy(e->rgb, picture->rgb, n_side * n_side * 3);
+    memcpy(rgb_of(e), picture->rgb, n_side * n_side * 3);
     return ADAH_OK;
 }
 
 adah_code adah_encode_picture(adah_encoder *e, const adah_picture *picture, uint8_t *code, adah_status *status) {
     ADAH_TRY(prepare_image(e, status));
     ADAH_TRY(take_picture(e, picture, status));
-    ADAH_TRY(run_image(e, status));
-    pack(e, &e->image->image, code);
-    return ADAH_OK;
+    take_pixels(e);
+    return encode_input(e, ADAH_IMAGE, code, status);
 }
 
 /* From the record's row of an array. */
 static adah_code encode_row(adah_encoder *e, const adah_feature_array *array, const adah_dataset *dataset, size_t record,
                             adah_modality modality, uint8_t *code, adah_status *status) {
-    adah_network **network = modality == ADAH_IMAGE ? &e->image : &e->text;
+    int is_there;
     ADAH_TRY(adah_feature_array_check(array, dataset, record, 1, status));
-    ADAH_TRY(make_network(e, modality, network, status));
-    adah_side *side = modality == ADAH_IMAGE ? &(*network)->image : &(*network)->text;
-    adah_float_item(&array->rows, array->input, record, adah_node_value(side->input));
-    const adah_file_map map = adah_feature_array_map(array);
-    ADAH_TRY(adah_file_check_map(&map, ADAH_OK, status));
-    ADAH_TRY(adah_graph_forward((*network)->graph, status));
-    pack(e, side, code);
-    return ADAH_OK;
+    ADAH_TRY(prepare(e, modality, status));
+    ADAH_TRY(adah_input_worker_fill(e->side[modality], &array->source, modality, record, 0, &is_there, status));
+    ADAH_TRY(adah_input_check(&array->source, ADAH_OK, status));
+    return encode_input(e, modality, code, status);
 }
 
 adah_code adah_encode_record(adah_encoder *e, const adah_dataset *dataset, size_t record, adah_modality modality,
@@ -177,7 +170,7 @@ adah_code adah_encode_record(adah_encoder *e, const adah_dataset *dataset, size_
 
 static adah_code prepare_attention(adah_encoder *e, adah_status *status) {
     ADAH_TRY(prepare_image(e, status));
-    if (e->image->image.attention.mask)
+    if (e->side[ADAH_IMAGE]->network->image.attention.mask)
         return ADAH_OK;
     if (adah_settings_is_rival(&e->model->state.config))
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this model is of the method %s, which has no attention",
@@ -185,10 +178,11 @@ static adah_code prepare_attention(adah_encoder *e, adah_status *status) {
     return adah_fail(status, ADAH_ERROR_MISMATCH, "this model was trained without attention masks; train one with attention");
 }
 
-/* Of the picture in e->rgb. */
+/* Of the picture that was read. */
 static adah_code attend(adah_encoder *e, adah_attention_map *map, adah_status *status) {
-    const adah_side *side = &e->image->image;
-    ADAH_TRY(run_image(e, status));
+    const adah_side *side = &e->side[ADAH_IMAGE]->network->image;
+    take_pixels(e);
+    ADAH_TRY(adah_input_worker_forward(e->side[ADAH_IMAGE], status));
     const adah_shape f = adah_node_shape(side->feature);
     const size_t n = f.dim[2] * f.dim[3];
     adah_attention_map m = {f.dim[2], f.dim[3], adah_memory_floats(n), adah_memory_alloc(n)};
@@ -205,7 +199,7 @@ static adah_code attend(adah_encoder *e, adah_attention_map *map, adah_status *s
 
 adah_code adah_attend_image(adah_encoder *e, const char *path, adah_attention_map *map, adah_status *status) {
     ADAH_TRY(prepare_attention(e, status));
-    ADAH_TRY(adah_image_load(path, (size_t)e->model->state.config.n_side, e->rgb, status));
+    ADAH_TRY(adah_image_load(path, side_of(e), rgb_of(e), status));
     return attend(e, map, status);
 }
 

@@ -11,40 +11,27 @@
 #include "data/string_table.h"
 #include "eval/measures.h"
 #include "eval/measures_real.h"
-#include "input/pair_source.h"
+#include "input/similarity_labels.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Labels of the records of a data set, as numbers of one common dictionary. */
-typedef struct labels {
-    uint32_t *label;
-    size_t *start;
-} labels;
 
 /* Some records of a data set with their codes and labels, side by side. */
 typedef struct selection {
     size_t n;
     uint8_t *code[2];
     float *real[2]; /* NULL: not wanted */
-    uint32_t *label;
-    size_t *start;
+    adah_lists labels;
     size_t *record;
 } selection;
-
-static void labels_free(labels *l) {
-    adah_memory_free(l->label);
-    adah_memory_free(l->start);
-}
 
 static void selection_free(selection *s) {
     adah_memory_free(s->code[0]);
     adah_memory_free(s->code[1]);
     adah_memory_free(s->real[0]);
     adah_memory_free(s->real[1]);
-    adah_memory_free(s->label);
-    adah_memory_free(s->start);
+    adah_lists_free(&s->labels);
     adah_memory_free(s->record);
 }
 
@@ -54,7 +41,7 @@ static int ascending(const void *a, const void *b) {
 }
 
 /* Renames the labels of `queries` to the numbers the same names have in `database`; unknown names get numbers behind. */
-static adah_code match_labels(const adah_dataset *queries, const adah_dataset *database, labels *l, adah_status *status) {
+static adah_code match_labels(const adah_dataset *queries, const adah_dataset *database, adah_lists *l, adah_status *status) {
     const size_t n = adah_dataset_label_count(queries), n_database = adah_dataset_label_count(database);
     adah_string_table names = {0};
     uint32_t *renamed = adah_memory_zeroed(n, sizeof *renamed);
@@ -70,9 +57,9 @@ static adah_code match_labels(const adah_dataset *queries, const adah_dataset *d
     }
     for (size_t i = 0; i < adah_dataset_count(queries) && code == ADAH_OK; i++) {
         for (size_t k = l->start[i]; k < l->start[i + 1]; k++)
-            l->label[k] = renamed[l->label[k]];
-        if (l->start[i + 1] > l->start[i])
-            qsort(l->label + l->start[i], l->start[i + 1] - l->start[i], sizeof *l->label, ascending);
+            l->item[k] = renamed[l->item[k]];
+        if (adah_list_length(l, i))
+            qsort(l->item + l->start[i], adah_list_length(l, i), sizeof *l->item, ascending);
     }
     adah_string_table_free(&names);
     adah_memory_free(renamed);
@@ -92,31 +79,24 @@ static int belongs(const adah_record *r, part which, adah_split split) {
     return which == PART_ALL || (which == PART_SPLIT ? r->split == split : r->split != ADAH_SPLIT_QUERY);
 }
 
-static adah_code select_records(const adah_dataset *dataset, const adah_codes *codes, const labels *l, part which,
+static adah_code select_records(const adah_dataset *dataset, const adah_codes *codes, const adah_lists *labels, part which,
                                 adah_split split, selection *out, adah_status *status) {
     const size_t code_bytes = codes->n_bits / 8;
-    size_t n = 0, n_labels = 0;
+    size_t n = 0;
     for (size_t i = 0; i < codes->n; i++)
-        if (belongs(adah_dataset_record(dataset, codes->record[i]), which, split)) {
-            n++;
-            n_labels += l->start[codes->record[i] + 1] - l->start[codes->record[i]];
-        }
-    *out = (selection){n, {adah_memory_alloc(n * code_bytes), adah_memory_alloc(n * code_bytes)}, {NULL, NULL},
-                       adah_memory_zeroed(n_labels, sizeof(uint32_t)), adah_memory_zeroed(n + 1, sizeof(size_t)),
-                       adah_memory_zeroed(n, sizeof(size_t))};
-    if (!out->code[0] || !out->code[1] || !out->label || !out->start || !out->record)
+        n += (size_t)belongs(adah_dataset_record(dataset, codes->record[i]), which, split);
+    *out = (selection){.n = n, .code = {adah_memory_alloc(n * code_bytes), adah_memory_alloc(n * code_bytes)},
+                       .record = adah_memory_zeroed(n, sizeof(size_t))};
+    if (!out->code[0] || !out->code[1] || !out->record)
         return adah_fail_memory(status, n * code_bytes);
     for (size_t i = 0, k = 0; i < codes->n; i++) {
-        const size_t record = codes->record[i], m = l->start[record + 1] - l->start[record];
-        if (!belongs(adah_dataset_record(dataset, record), which, split))
+        if (!belongs(adah_dataset_record(dataset, codes->record[i]), which, split))
             continue;
         memcpy(out->code[0] + k * code_bytes, codes->image + i * code_bytes, code_bytes);
         memcpy(out->code[1] + k * code_bytes, codes->text + i * code_bytes, code_bytes);
-        memcpy(out->label + out->start[k], l->label + l->start[record], m * sizeof *out->label);
-        out->start[k + 1] = out->start[k] + m;
-        out->record[k++] = record;
+        out->record[k++] = codes->record[i];
     }
-    return ADAH_OK;
+    return adah_lists_select(labels, out->record, n, &out->labels, status);
 }
 
 static json_t *numbers(const double *x, size_t n) {
@@ -160,8 +140,8 @@ static adah_code select_real(const adah_codes *codes, selection *s, adah_status 
 
 static adah_code measure_real(const selection *queries, const selection *database, int from, int to, size_t n_bits,
                               const size_t *own, json_t *object, adah_status *status) {
-    const adah_real_set q = {queries->n, queries->real[from], queries->label, queries->start};
-    const adah_real_set d = {database->n, database->real[to], database->label, database->start};
+    const adah_real_set q = {queries->n, queries->real[from], queries->labels.item, queries->labels.start};
+    const adah_real_set d = {database->n, database->real[to], database->labels.item, database->labels.start};
     adah_measures_real m;
     ADAH_TRY(adah_measures_real_compute(q, d, n_bits, own, &m, status));
     json_object_set_new(object, "map_real", json_real(m.map));
@@ -180,8 +160,8 @@ static adah_code measure_pairs(const selection *queries, const selection *databa
     if (result == ADAH_OK)
         adah_codes_pack(sum, database->n, n_bits, code);
     for (int from = 0; from < 2 && result == ADAH_OK; from++) {
-        const adah_coded_set q = {queries->n, queries->code[from], queries->label, queries->start};
-        const adah_coded_set d = {database->n, code, database->label, database->start};
+        const adah_coded_set q = {queries->n, queries->code[from], queries->labels.item, queries->labels.start};
+        const adah_coded_set d = {database->n, code, database->labels.item, database->labels.start};
         adah_measures m;
         result = adah_measures_compute(q, d, n_bits, options, &m, status);
         if (result != ADAH_OK)
@@ -199,8 +179,8 @@ static adah_code measure(const selection *queries, const selection *database, si
                          const adah_measures_options *options, json_t *object, adah_status *status) {
     for (int from = 0; from < 2; from++)
         for (int to = 0; to < 2; to++) {
-            const adah_coded_set q = {queries->n, queries->code[from], queries->label, queries->start};
-            const adah_coded_set d = {database->n, database->code[to], database->label, database->start};
+            const adah_coded_set q = {queries->n, queries->code[from], queries->labels.item, queries->labels.start};
+            const adah_coded_set d = {database->n, database->code[to], database->labels.item, database->labels.start};
             adah_measures m;
             ADAH_TRY(adah_measures_compute(q, d, n_bits, options, &m, status));
             char key[64];
@@ -226,7 +206,7 @@ typedef struct evaluation {
     const adah_evaluate_options *options;
     adah_similarity similarity;
     const adah_vocabulary *vocabulary; /* NULL unless relevance is by words */
-    labels database_labels, query_labels;
+    adah_lists database_labels, query_labels; /* numbers of one common dictionary */
     selection q, d;
     size_t n_left_out[2]; /* queries, and records of the database, that have no code */
     size_t *own;  /* by query: where it is in the database itself, SIZE_MAX: it is not */
@@ -380,10 +360,8 @@ static adah_code run_evaluation(evaluation *e, json_t *object, adah_status *stat
     if (e->database_codes->n_bits != e->query_codes->n_bits)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "codes of %zu bits against codes of %zu bits", e->query_codes->n_bits,
                          e->database_codes->n_bits);
-    ADAH_TRY(adah_similarity_labels(e->database, e->similarity, e->vocabulary, &e->database_labels.label,
-                                    &e->database_labels.start, &n_labels, status));
-    ADAH_TRY(adah_similarity_labels(e->queries, e->similarity, e->vocabulary, &e->query_labels.label, &e->query_labels.start,
-                                    &n_labels, status));
+    ADAH_TRY(adah_similarity_labels(e->database, e->similarity, e->vocabulary, &e->database_labels, &n_labels, status));
+    ADAH_TRY(adah_similarity_labels(e->queries, e->similarity, e->vocabulary, &e->query_labels, &n_labels, status));
     if (!same_set && e->similarity == ADAH_SIMILARITY_LABELS)
         ADAH_TRY(match_labels(e->queries, e->database, &e->query_labels, status));
     const part query_part = same_set || has_split(e->queries, split) ? PART_SPLIT : PART_ALL;
@@ -426,8 +404,8 @@ static adah_code finish(evaluation *e, json_t *object, char **json, adah_status 
             code = adah_fail_memory(status, 1);
     }
     json_decref(object);
-    labels_free(&e->database_labels);
-    labels_free(&e->query_labels);
+    adah_lists_free(&e->database_labels);
+    adah_lists_free(&e->query_labels);
     selection_free(&e->q);
     selection_free(&e->d);
     adah_memory_free(e->own);

@@ -1,14 +1,14 @@
 /* train_model.c - adah_train: from a data set to a model file.
  *
  * Options become a configuration; the train records' texts a vocabulary; images feature maps or pixels (image_store.h),
- * unless either is given as features (feature_array.h);
+ * unless either is given as features (feature_array.h): model_inputs.h chooses;
  * a seeded part of the pairs is cut off for validation; learn/train.c does the learning. */
 #include "backbones/backbone.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/reasons.h"
 #include "files/model_file.h"
-#include "input/pair_source.h"
+#include "input/pair_set.h"
 #include "learn/train.h"
 
 #include <jansson.h>
@@ -28,10 +28,9 @@ typedef struct job {
     char *checkpoint_path;
     adah_progress progress;
     adah_model_state state; /* the model in the making */
-    adah_feature_arrays arrays;  /* what the data set gives in place of pictures or words */
+    adah_model_inputs inputs;    /* its arrays: what the data set gives in place of pictures or words */
     adah_vocabulary *vocabulary; /* NULL: texts are given as features */
-    adah_image_store store;
-    adah_pair_source source;
+    adah_pair_set set;
     size_t *items; /* training pairs, then validation pairs */
     size_t n_train, n_validation;
     uint64_t fingerprint;
@@ -42,16 +41,15 @@ static void job_free(job *j) {
     adah_memory_free(j->checkpoint_path);
     adah_model_state_free(&j->state);
     adah_vocabulary_free(j->vocabulary);
-    adah_pair_source_free(&j->source);
-    adah_image_store_close(&j->store);
-    adah_feature_arrays_close(&j->arrays);
+    adah_pair_set_free(&j->set);
+    adah_model_inputs_close(&j->inputs);
     adah_memory_free(j->items);
 }
 
 /* ---------------------------------------------------------------- options -> configuration */
 
-static int is_image_given(const job *j) { return j->arrays.image.input.kind != ADAH_INPUT_NONE; }
-static int is_text_given(const job *j) { return j->arrays.text.input.kind != ADAH_INPUT_NONE; }
+static int is_image_given(const job *j) { return j->inputs.arrays.image.source.shape.kind != ADAH_INPUT_NONE; }
+static int is_text_given(const job *j) { return j->inputs.arrays.text.source.shape.kind != ADAH_INPUT_NONE; }
 
 /* Given features and what only pictures or words have do not go together. */
 static adah_code check_given(const job *j, adah_status *status) {
@@ -59,19 +57,19 @@ static adah_code check_given(const job *j, adah_status *status) {
     const int none = !strcmp(c->backbone, "none");
     if (is_image_given(j) && !none)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s: %s gives the images as features, which take no backbone",
-                         c->backbone, j->arrays.image.path);
+                         c->backbone, j->inputs.arrays.image.path);
     if (is_image_given(j) && j->options->weights)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "weights %s: %s gives the images as features, which take no backbone",
-                         j->options->weights, j->arrays.image.path);
+                         j->options->weights, j->inputs.arrays.image.path);
     if (is_image_given(j) && c->finetune)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "finetune: %s gives the images as features; there is no backbone to "
-                         "fine-tune", j->arrays.image.path);
+                         "fine-tune", j->inputs.arrays.image.path);
     if (!is_image_given(j) && none)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone none: %s has neither image.npy nor image.safetensors",
                          adah_dataset_folder(j->dataset));
     if (is_text_given(j) && c->similarity == ADAH_SIMILARITY_WORDS)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "similarity \"words\": %s gives the texts as features; choose \"labels\" "
-                         "or \"pairs\"", j->arrays.text.path);
+                         "or \"pairs\"", j->inputs.arrays.text.path);
     return ADAH_OK;
 }
 
@@ -128,20 +126,20 @@ static adah_code configure(job *j, adah_status *status) {
 
 /* Given features of any magnitude are brought to a mean square of 1, once for the array. *scale not 0: chosen already. */
 static adah_code choose_scale(const job *j, adah_feature_array *array, float *scale, adah_status *status) {
-    if (array->input.kind == ADAH_INPUT_NONE)
+    if (array->source.shape.kind == ADAH_INPUT_NONE)
         return ADAH_OK;
     if (*scale == 0)
         *scale = adah_feature_array_measure(array, j->dataset);
     if (!(*scale <= ADAH_SCALE_MAX))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: values of magnitude %g, expected at least %g", array->path,
                          1 / (double)*scale, 1.0 / ADAH_SCALE_MAX);
-    array->rows.scale = *scale;
+    array->source.rows.scale = *scale;
     return ADAH_OK;
 }
 
 static adah_code scale_given(job *j, adah_status *status) {
-    ADAH_TRY(choose_scale(j, &j->arrays.image, &j->state.config.feature_scale, status));
-    return choose_scale(j, &j->arrays.text, &j->state.config.text_scale, status);
+    ADAH_TRY(choose_scale(j, &j->inputs.arrays.image, &j->state.config.feature_scale, status));
+    return choose_scale(j, &j->inputs.arrays.text, &j->state.config.text_scale, status);
 }
 
 /* ---------------------------------------------------------------- words, parameters, images */
@@ -149,7 +147,7 @@ static adah_code scale_given(job *j, adah_status *status) {
 static adah_code make_vocabulary(job *j, adah_status *status) {
     const adah_settings *c = &j->state.config;
     if (is_text_given(j)) {
-        j->state.text = j->arrays.text.input;
+        j->state.text = j->inputs.arrays.text.source.shape;
         j->state.vocabulary = adah_memory_text("");
         return j->state.vocabulary ? ADAH_OK : adah_fail_memory(status, 1);
     }
@@ -192,7 +190,7 @@ static adah_code make_network(job *j, adah_input_shape image, adah_status *statu
 /* The parameters, and those of the backbone from its file. */
 static adah_code make_parameters(job *j, adah_status *status) {
     if (is_image_given(j))
-        return make_network(j, j->arrays.image.input, status);
+        return make_network(j, j->inputs.arrays.image.source.shape, status);
     adah_settings *c = &j->state.config;
     adah_weights *weights = NULL;
     const adah_backbone *backbone = adah_backbone_find(c->backbone);
@@ -235,14 +233,14 @@ static adah_code split(job *j, adah_status *status) {
     for (size_t i = 0; i < n && code == ADAH_OK; i++)
         if (adah_dataset_record(j->dataset, i)->split == ADAH_SPLIT_TRAIN) {
             n_train_records++;
-            if (adah_pair_set_has_image(&j->source.set, i))
+            if (adah_input_is_there(&j->set.image, i))
                 usable[n_usable++] = i;
         }
     if (code == ADAH_OK && n_usable < 2)
         code = adah_fail(status, ADAH_ERROR_ARGUMENT,
                          "%s: %zu of %zu train records have a readable image, expected at least 2%s%.*s",
                          adah_dataset_folder(j->dataset), n_usable, n_train_records,
-                         j->store.n_missing ? "; the first fault: " : "", adah_reasons_first(j->store.missing), j->store.missing);
+                         j->inputs.store.n_missing ? "; the first fault: " : "", adah_reasons_first(j->inputs.store.missing), j->inputs.store.missing);
     if (code == ADAH_OK) {
         adah_random r = adah_random_seeded(c->seed, STREAM_VALIDATION);
         adah_random_permutation(&r, n_usable, order);
@@ -269,8 +267,12 @@ static uint64_t size_of(const adah_dataset *dataset, const char *name) {
 
 /* The features given for an item, as they stand in the array. */
 static void hash_given(XXH3_state_t *hash, const adah_feature_array *array, size_t item) {
-    const size_t n = adah_shape_count(array->input.item);
-    XXH3_64bits_update(hash, array->rows.value + array->rows.row[item] * n, n * sizeof(float));
+    const size_t n = adah_shape_count(array->source.shape.item);
+    XXH3_64bits_update(hash, array->source.rows.value + array->source.rows.row[item] * n, n * sizeof(float));
+}
+
+static void hash_list(XXH3_state_t *hash, const adah_lists *lists, size_t i) {
+    XXH3_64bits_update(hash, adah_list(lists, i), adah_list_length(lists, i) * sizeof *lists->item);
 }
 
 /* A checksum of what is learned from: file names and sizes, words, given features, labels, the cut. Not of what the images decode to: that may
@@ -280,7 +282,7 @@ static adah_code fingerprint(job *j, adah_status *status) {
     if (!hash)
         return adah_fail_memory(status, 1024);
     XXH3_64bits_reset(hash);
-    const adah_pair_set *set = &j->source.set;
+    const adah_word_lists *words = &j->set.text.words;
     for (size_t i = 0; i < j->n_train + j->n_validation; i++) {
         const size_t item = j->items[i];
         const char *name = adah_dataset_record(j->dataset, item)->file_name;
@@ -288,24 +290,20 @@ static adah_code fingerprint(job *j, adah_status *status) {
         const uint64_t n_bytes = is_image_given(j) ? 0 : size_of(j->dataset, name);
         XXH3_64bits_update(hash, &n_bytes, sizeof n_bytes);
         if (is_image_given(j))
-            hash_given(hash, &j->arrays.image, item);
+            hash_given(hash, &j->inputs.arrays.image, item);
         if (is_text_given(j))
-            hash_given(hash, &j->arrays.text, item);
+            hash_given(hash, &j->inputs.arrays.text, item);
         else
-            XXH3_64bits_update(hash, set->word + set->word_start[item],
-                               (set->word_start[item + 1] - set->word_start[item]) * sizeof *set->word);
-        if (set->text_first && set->text_first[item + 1] > set->text_first[item]) { /* one of them is drawn */
-            const size_t first = set->text_first[item], n_texts = set->text_first[item + 1] - first;
-            const size_t from = set->text_start[first], n_words = set->text_start[first + n_texts] - from;
-            for (size_t t = 0; t < n_texts; t++) {
-                const uint64_t n_own = set->text_start[first + t + 1] - set->text_start[first + t];
+            hash_list(hash, &words->item, item);
+        if (words->first && words->first[item + 1] > words->first[item]) { /* one of them is drawn */
+            for (size_t t = words->first[item]; t < words->first[item + 1]; t++) {
+                const uint64_t n_own = adah_list_length(&words->text, t);
                 XXH3_64bits_update(hash, &n_own, sizeof n_own);
             }
-            if (n_words)
-                XXH3_64bits_update(hash, set->text_word + from, n_words * sizeof *set->text_word);
+            for (size_t t = words->first[item]; t < words->first[item + 1]; t++)
+                hash_list(hash, &words->text, t);
         }
-        XXH3_64bits_update(hash, set->label + set->label_start[item],
-                           (set->label_start[item + 1] - set->label_start[item]) * sizeof *set->label);
+        hash_list(hash, &j->set.labels, item);
     }
     XXH3_64bits_update(hash, j->state.vocabulary, strlen(j->state.vocabulary));
     j->fingerprint = XXH3_64bits_digest(hash);
@@ -345,7 +343,7 @@ static adah_code record_training(job *j, const char *history_text, adah_status *
     json_t *record = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:O?, s:o?}", "adah_version", ADAH_VERSION, "data",
                                j->fingerprint_text, "n_train", (json_int_t)j->n_train, "n_validation", (json_int_t)j->n_validation,
                                "n_records_bad", (json_int_t)adah_dataset_skipped(j->dataset, NULL), "n_images_unreadable",
-                               (json_int_t)j->store.n_missing, "first_unreadable", j->store.missing, "similarity",
+                               (json_int_t)j->inputs.store.n_missing, "first_unreadable", j->inputs.store.missing, "similarity",
                                adah_settings_text("similarity", (int)j->state.config.similarity), "labels", labels,
                                "best_epoch", best_epoch(&j->state.config, history), "history", history);
     char *text = record ? json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
@@ -378,7 +376,7 @@ static int already_done(job *j) {
 
 static adah_code learn(job *j, adah_status *status) {
     const adah_settings *c = &j->state.config;
-    const adah_pair_set *set = &j->source.set;
+    const adah_pair_set *set = &j->set;
     const adah_training training = {
         .config = c,
         .set = set,
@@ -412,19 +410,19 @@ static adah_code run(job *j, adah_status *status) {
     if (!j->checkpoint_path)
         return adah_fail_memory(status, strlen(j->model_path));
     ADAH_TRY(adah_file_check_place(j->model_path, ADAH_FILE_SAFETENSORS, status));
-    ADAH_TRY(adah_feature_arrays_open(j->dataset, &j->arrays, status));
+    ADAH_TRY(adah_feature_arrays_open(j->dataset, &j->inputs.arrays, status));
     ADAH_TRY(configure(j, status));
     ADAH_TRY(scale_given(j, status));
     ADAH_TRY(make_vocabulary(j, status));
     ADAH_TRY(make_parameters(j, status));
     if (!is_image_given(j))
         ADAH_TRY(adah_image_store_open(j->dataset, &j->state.config, &j->state.parameters, j->options->cache_folder,
-                                       j->options->strict, j->progress, &j->store, status));
-    ADAH_TRY(adah_pair_source_create(j->dataset, &j->arrays, &j->store, j->vocabulary, j->state.config.similarity, &j->source,
-                                     status));
+                                       j->options->strict, j->progress, &j->inputs.store, status));
+    ADAH_TRY(adah_model_inputs_choose(&j->state.config, j->vocabulary, j->dataset, j->options->strict, &j->inputs, status));
+    ADAH_TRY(adah_pair_set_create(j->dataset, &j->inputs, j->state.config.similarity, &j->set, status));
     ADAH_TRY(split(j, status));
     ADAH_TRY(fingerprint(j, status));
-    ADAH_TRY(adah_pair_set_check(&j->source.set, status)); /* it is of what is there */
+    ADAH_TRY(adah_pair_set_check(&j->set, status)); /* it is of what is there */
     return already_done(j) ? ADAH_OK : learn(j, status);
 }
 
@@ -432,7 +430,7 @@ adah_code adah_train(const adah_dataset *dataset, const char *model_path, const 
                      adah_progress progress, char **report, adah_status *status) {
     static const adah_train_options defaults = ADAH_TRAIN_OPTIONS_INIT;
     job j = {.dataset = dataset, .options = options ? options : &defaults, .model_path = model_path, .progress = progress,
-             .store = {.missing = ""}};
+             .inputs = {.store = {.missing = ""}}};
     const adah_code code = run(&j, status);
     if (code == ADAH_OK && report) {
         *report = j.state.training;

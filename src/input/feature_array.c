@@ -32,7 +32,8 @@ static adah_code open_npy(adah_feature_array *a, adah_modality side, adah_shape 
     ADAH_TRY(adah_npy_open_array(a->path, ADAH_NPY_FLOAT, 2, n_dims_max[side], &a->npy, status));
     shape->n_dims = a->npy.n_dims;
     memcpy(shape->dim, a->npy.dim, sizeof shape->dim);
-    a->rows.value = a->npy.items;
+    a->source.rows.value = a->npy.items;
+    a->source.file = a->npy.map;
     return ADAH_OK;
 }
 
@@ -56,18 +57,15 @@ static adah_code open_tensor(adah_feature_array *a, adah_modality side, adah_sha
     shape->n_dims = t->n_dims;
     memcpy(shape->dim, t->dim, (size_t)t->n_dims * sizeof *t->dim);
     if (!strcmp(t->type, "F32") && (uintptr_t)t->bytes % sizeof(float) == 0) {
-        a->rows.value = (const float *)(const void *)t->bytes;
+        a->source.rows.value = (const float *)(const void *)t->bytes;
+        a->source.file = *adah_safetensors_map(a->tensors);
         return ADAH_OK;
     }
     a->converted = adah_memory_floats(adah_shape_count(*shape));
     if (!a->converted)
         return adah_fail_memory(status, adah_shape_count(*shape) * sizeof(float));
-    a->rows.value = a->converted;
+    a->source.rows.value = a->converted;
     return adah_safetensors_read(a->tensors, t->name, *shape, a->converted, status);
-}
-
-adah_file_map adah_feature_array_map(const adah_feature_array *a) {
-    return a->tensors && !a->converted ? *adah_safetensors_map(a->tensors) : a->npy.map;
 }
 
 /* ---------------------------------------------------------------- one array */
@@ -103,7 +101,7 @@ static adah_code check_shape(const adah_feature_array *a, const adah_dataset *da
     if (shape.dim[0] != n)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %zu rows, expected %zu, one for each record of the metadata "
                          "(%zu of them bad)", a->path, shape.dim[0], n, n_bad);
-    if (!adah_input_fits(a->input))
+    if (!adah_input_fits(a->source.shape))
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: shape %s, expected rows of 1 to 2^30 values", a->path,
                          adah_shape_text(shape, text));
     return ADAH_OK;
@@ -117,8 +115,8 @@ static adah_code open_array(const adah_dataset *dataset, adah_modality side, ada
     if (!a->path)
         return ADAH_OK;
     ADAH_TRY(is_npy ? open_npy(a, side, &shape, status) : open_tensor(a, side, &shape, status));
-    a->input = (adah_input_shape){kind[shape.n_dims], {shape.n_dims - 1, {0}}};
-    memcpy(a->input.item.dim, shape.dim + 1, (size_t)a->input.item.n_dims * sizeof *shape.dim);
+    a->source.shape = (adah_input_shape){kind[shape.n_dims], {shape.n_dims - 1, {0}}};
+    memcpy(a->source.shape.item.dim, shape.dim + 1, (size_t)a->source.shape.item.n_dims * sizeof *shape.dim);
     ADAH_TRY(check_shape(a, dataset, shape, status));
     const size_t n = adah_dataset_count(dataset);
     a->row = adah_memory_zeroed(n, sizeof *a->row);
@@ -126,14 +124,14 @@ static adah_code open_array(const adah_dataset *dataset, adah_modality side, ada
         return adah_fail_memory(status, n * sizeof *a->row);
     for (size_t i = 0; i < n; i++)
         a->row[i] = adah_dataset_record(dataset, i)->row;
-    a->rows.row = a->row;
+    a->source.rows.row = a->row;
     return ADAH_OK;
 }
 
 /* ---------------------------------------------------------------- values */
 
 static const float *item_of(const adah_feature_array *a, size_t record) {
-    return a->rows.value + a->row[record] * adah_shape_count(a->input.item);
+    return a->source.rows.value + a->row[record] * adah_shape_count(a->source.shape.item);
 }
 
 typedef struct check_pass {
@@ -145,7 +143,7 @@ typedef struct check_pass {
 static void check_item(void *context, size_t i) {
     const check_pass *pass = context;
     const float *x = item_of(pass->array, pass->first + i);
-    const size_t n = adah_shape_count(pass->array->input.item);
+    const size_t n = adah_shape_count(pass->array->source.shape.item);
     int n_bad = 0;
 #pragma omp simd reduction(+ : n_bad)
     for (size_t k = 0; k < n; k++)
@@ -162,21 +160,20 @@ adah_code adah_feature_array_check(const adah_feature_array *array, const adah_d
     const uint8_t *bad = memchr(pass.is_bad, 1, n);
     const size_t record = bad ? first + (size_t)(bad - pass.is_bad) : 0;
     adah_memory_free(pass.is_bad);
-    const adah_file_map map = adah_feature_array_map(array);
-    ADAH_TRY(adah_file_check_map(&map, ADAH_OK, status));
+    ADAH_TRY(adah_input_check(&array->source, ADAH_OK, status));
     if (!bad)
         return ADAH_OK;
     const float *x = item_of(array, record);
     size_t k = 0;
-    while (k + 1 < adah_shape_count(array->input.item) && fabsf(x[k]) <= FLT_MAX) /* another program may have changed it since */
+    while (k + 1 < adah_shape_count(array->source.shape.item) && fabsf(x[k]) <= FLT_MAX) /* another program may have changed it since */
         k++;
     return adah_fail(status, ADAH_ERROR_FORMAT, "%s: row %zu (%s), value %zu is %g, expected finite values", array->path,
                      array->row[record], adah_dataset_record(dataset, record)->file_name, k, (double)x[k]);
 }
 
 float adah_feature_array_measure(const adah_feature_array *array, const adah_dataset *dataset) {
-    const size_t n = adah_shape_count(array->input.item);
-    const size_t n_part = array->input.kind == ADAH_INPUT_TOKENS ? array->input.item.dim[1] : n; /* a token, or all */
+    const size_t n = adah_shape_count(array->source.shape.item);
+    const size_t n_part = array->source.shape.kind == ADAH_INPUT_TOKENS ? array->source.shape.item.dim[1] : n; /* a token, or all */
     double sum = 0, count = 0;
     for (size_t i = 0; i < adah_dataset_count(dataset); i++) {
         if (adah_dataset_record(dataset, i)->split != ADAH_SPLIT_TRAIN)
@@ -187,7 +184,7 @@ float adah_feature_array_measure(const adah_feature_array *array, const adah_dat
             for (size_t k = start; k < start + n_part; k++)
                 part += (double)x[k] * x[k];
             sum += part;
-            if (part > 0 || array->input.kind != ADAH_INPUT_TOKENS)
+            if (part > 0 || array->source.shape.kind != ADAH_INPUT_TOKENS)
                 count += (double)n_part;
         }
     }
@@ -226,14 +223,14 @@ adah_code adah_feature_arrays_open_for(const adah_model_state *model, const adah
         if (!is_given(wanted[m]))
             continue;
         code = open_array(dataset, (adah_modality)m, side[m], status);
-        side[m]->rows.scale = scale[m];
+        side[m]->source.rows.scale = scale[m];
         if (code == ADAH_OK && !side[m]->path)
             code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s: neither %s.npy nor %s.safetensors is there; the model takes %ss "
                              "given as \"%s\"", adah_dataset_folder(dataset), side_name[m], side_name[m], side_name[m],
                              adah_input_text(wanted[m], expected));
-        else if (code == ADAH_OK && !adah_input_equal(side[m]->input, wanted[m]))
+        else if (code == ADAH_OK && !adah_input_equal(side[m]->source.shape, wanted[m]))
             code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %ss given as \"%s\", the model expects \"%s\"", side[m]->path,
-                             side_name[m], adah_input_text(side[m]->input, found), adah_input_text(wanted[m], expected));
+                             side_name[m], adah_input_text(side[m]->source.shape, found), adah_input_text(wanted[m], expected));
     }
     if (code != ADAH_OK)
         adah_feature_arrays_close(&a);

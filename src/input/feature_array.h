@@ -11,13 +11,12 @@
 #include "base/npy.h"
 #include "files/model_file.h"
 #include "files/safetensors.h"
-#include "input/pair_set.h"
+#include "input/input_source.h"
 
 typedef struct adah_feature_array {
-    adah_input_shape input; /* kind NONE: the data set has no such file */
-    adah_float_rows rows;  /* item i is that of record i */
+    adah_input_source source; /* item i is that of record i; kind NONE: the data set has no such file */
     char *path;
-    size_t *row;           /* where rows.row points */
+    size_t *row;           /* where source.rows.row points */
     adah_npy npy;          /* one of the three holds the values */
     adah_safetensors *tensors;
     float *converted;
@@ -35,9 +34,6 @@ adah_code adah_feature_arrays_open(const adah_dataset *dataset, adah_feature_arr
 adah_code adah_feature_arrays_open_for(const adah_model_state *model, const adah_dataset *dataset, adah_feature_arrays *arrays,
                                        adah_status *status);
 void adah_feature_arrays_close(adah_feature_arrays *arrays); /* zeroes it; fine on a zeroed one */
-
-/* The map that the values lie in, zeroed when they are in memory. Who reads them asks it afterwards (adah_file_check_map). */
-adah_file_map adah_feature_array_map(const adah_feature_array *array);
 
 /* Every value of these records finite? */
 adah_code adah_feature_array_check(const adah_feature_array *array, const adah_dataset *dataset, size_t first, size_t n,

@@ -8,8 +8,7 @@
 #include "backbones/backbone.h"
 #include "base/memory.h"
 #include "base/reasons.h"
-#include "data/image.h"
-#include "input/picture_worker.h"
+#include "input/input_worker.h"
 #include "input/worker_team.h"
 
 #include <math.h>
@@ -103,88 +102,65 @@ static adah_code features_network(const adah_settings *config, adah_parameters *
 }
 
 typedef struct making {
-    const adah_dataset *dataset;
     const adah_settings *config;
     adah_parameters *parameters;
-    int strict;
+    adah_input_source source; /* the picture files */
     size_t n, n_batch, item_bytes;
     uint8_t *has_image;
-    adah_reasons missing;
     adah_file_writer *writer;
-    XXH3_state_t *hash;    /* of all that is put behind the header */
+    XXH3_state_t *hash;       /* of all that is put behind the header */
 } making;
-
-/* One thread's. */
-typedef struct maker {
-    adah_picture_worker *worker; /* its network is the frozen backbone; none: pixels are stored */
-    adah_reasons missing;        /* of the pictures that were made last */
-} maker;
 
 static adah_code put(making *m, const void *bytes, size_t n_bytes, adah_status *status) {
     XXH3_64bits_update(m->hash, bytes, n_bytes);
     return adah_file_put(m->writer, bytes, n_bytes, status);
 }
 
-static adah_code open_maker(void *context, void **worker, adah_status *status) {
+/* Its network is the frozen backbone; none: pixels are stored. */
+static adah_code open_worker(void *context, void **worker, adah_status *status) {
     const making *m = context;
-    const size_t n_side = (size_t)m->config->n_side;
     const adah_network_plan plan = features_plan(m->config, m->n_batch);
-    maker *k = adah_memory_zeroed(1, sizeof *k);
-    if (!k)
-        return adah_fail_memory(status, sizeof *k);
-    const adah_code code = adah_picture_worker_create(m->config->finetune ? NULL : &plan, m->config, m->parameters, n_side,
-                                                      &k->worker, status);
-    if (code != ADAH_OK)
-        adah_memory_free(k);
-    else
-        *worker = k;
-    return code;
+    adah_input_worker *w;
+    ADAH_TRY(adah_input_worker_create(m->config->finetune ? NULL : &plan, m->config, m->parameters, 1, &w, status));
+    *worker = w;
+    return ADAH_OK;
 }
 
-static void close_maker(void *context, void *worker) {
+static void close_worker(void *context, void *worker) {
     (void)context;
-    maker *k = worker;
-    adah_picture_worker_free(k->worker);
-    adah_memory_free(k);
+    adah_input_worker_free(worker);
 }
 
 /* What is stored of the pictures that were made last. */
-static uint8_t *items_of(const maker *k) {
-    adah_network *net = k->worker->network;
-    return net ? (uint8_t *)adah_node_value(net->image.feature) : k->worker->rgb;
+static uint8_t *items_of(const adah_input_worker *w) {
+    return w->network ? (uint8_t *)adah_node_value(w->network->image.feature) : w->rgb;
 }
 
 static adah_code make_items(void *context, void *worker, size_t first, size_t n, adah_status *status) {
     making *m = context;
-    maker *k = worker;
+    adah_input_worker *w = worker;
     size_t n_readable = 0;
-    k->missing = (adah_reasons){0};
     for (size_t i = 0; i < n; i++) {
-        adah_status fault = {0};
-        m->has_image[first + i] =
-            adah_picture_worker_read(k->worker, m->dataset, first + i, (size_t)m->config->n_side, &fault) == ADAH_OK;
+        int is_there;
+        if (w->network)
+            ADAH_TRY(adah_input_worker_fill(w, &m->source, ADAH_IMAGE, first + i, i, &is_there, status));
+        else
+            ADAH_TRY(adah_picture_files_read(m->source.pictures, first + i, w->rgb, &w->times, &is_there, status));
+        m->has_image[first + i] = (uint8_t)is_there;
         n_readable += m->has_image[first + i];
-        if (!m->has_image[first + i] && (m->strict || fault.code == ADAH_ERROR_MEMORY))
-            return adah_fail(status, fault.code, "%s", fault.message);
-        if (!m->has_image[first + i])
-            adah_reasons_add(&k->missing, first + i, fault.message);
-        else if (m->has_image[first + i] && k->worker->network)
-            adah_picture_worker_normalise(k->worker, m->config, k->worker->rgb, i);
     }
-    if (n_readable && k->worker->network)
-        ADAH_TRY(adah_picture_worker_forward(k->worker, status));
+    if (n_readable && w->network)
+        ADAH_TRY(adah_input_worker_forward(w, status));
     for (size_t i = 0; i < n; i++)
         if (!m->has_image[first + i])
-            memset(items_of(k) + i * m->item_bytes, 0, m->item_bytes);
+            memset(items_of(w) + i * m->item_bytes, 0, m->item_bytes);
     return ADAH_OK;
 }
 
 static adah_code put_items(void *context, void *worker, size_t first, size_t n, adah_status *status) {
     making *m = context;
-    const maker *k = worker;
-    for (size_t i = 0; i < k->missing.n; i++) /* no more than a few have a message */
-        adah_reasons_add(&m->missing, i < ADAH_REASONS ? k->missing.place[i] : first + n, i < ADAH_REASONS ? k->missing.text[i] : "");
-    return put(m, items_of(k), n * m->item_bytes, status);
+    (void)first;
+    return put(m, items_of(worker), n * m->item_bytes, status);
 }
 
 static adah_code write_store(making *m, adah_progress progress, adah_status *status) {
@@ -193,16 +169,17 @@ static adah_code write_store(making *m, adah_progress progress, adah_status *sta
                                .n_piece = m->n_batch,
                                .stage = m->config->finetune ? "reading images" : "computing feature maps",
                                .context = m,
-                               .open = open_maker,
+                               .open = open_worker,
                                .work = make_items,
                                .deliver = put_items,
-                               .close = close_maker};
+                               .close = close_worker};
     memcpy(header.magic, store_magic, sizeof header.magic);
     ADAH_TRY(adah_file_put(m->writer, &header, sizeof header, status));
     ADAH_TRY(adah_team_run(&job, progress, status));
     char reasons[ADAH_REASONS_BYTES];
-    adah_reasons_join(&m->missing, reasons);
-    header.n_missing = m->missing.n;
+    const adah_reasons *missing = adah_picture_files_unreadable(m->source.pictures);
+    adah_reasons_join(missing, reasons);
+    header.n_missing = missing->n;
     ADAH_TRY(put(m, m->has_image, m->n, status));
     ADAH_TRY(put(m, reasons, strlen(reasons) + 1, status));
     header.sum = XXH3_64bits_digest(m->hash);
@@ -212,10 +189,13 @@ static adah_code write_store(making *m, adah_progress progress, adah_status *sta
 static adah_code make_store(const adah_dataset *dataset, const adah_settings *config, adah_parameters *parameters,
                             const char *path, size_t item_bytes, int strict, adah_progress progress, adah_status *status) {
     const size_t n = adah_dataset_count(dataset);
-    making m = {.dataset = dataset, .config = config, .parameters = parameters, .strict = strict, .n = n, .item_bytes = item_bytes,
+    making m = {.config = config, .parameters = parameters, .n = n, .item_bytes = item_bytes,
+                .source = {.shape = adah_input_pixels((size_t)config->n_side), .settings = config},
                 .has_image = adah_memory_zeroed(n, 1), .hash = XXH3_createState()};
     m.n_batch = config->finetune ? 1 : adah_picture_batch(parameters, ADAH_GROUP_BACKBONE);
-    adah_code code = m.has_image && m.hash ? adah_image_start(status) : adah_fail_memory(status, n);
+    adah_code code = m.has_image && m.hash ? ADAH_OK : adah_fail_memory(status, n);
+    if (code == ADAH_OK)
+        code = adah_picture_files_open(dataset, (size_t)config->n_side, strict, &m.source.pictures, status);
     if (code == ADAH_OK)
         XXH3_64bits_reset(m.hash);
     if (code == ADAH_OK)
@@ -228,6 +208,7 @@ static adah_code make_store(const adah_dataset *dataset, const adah_settings *co
             adah_file_abort(m.writer);
     }
     XXH3_freeState(m.hash);
+    adah_picture_files_close(m.source.pictures);
     adah_memory_free(m.has_image);
     return code;
 }
@@ -237,14 +218,20 @@ static adah_code make_store(const adah_dataset *dataset, const adah_settings *co
 /* The first readable train images, normalised: x (n, 3, S, S). */
 static adah_code load_sample(const adah_dataset *dataset, const adah_settings *config, float *x, size_t *n, adah_status *status) {
     const size_t n_side = (size_t)config->n_side;
-    adah_picture_worker *worker;
-    ADAH_TRY(adah_picture_worker_create(NULL, config, NULL, n_side, &worker, status));
-    for (size_t i = 0; i < adah_dataset_count(dataset) && *n < SAMPLE_IMAGES; i++)
-        if (adah_dataset_record(dataset, i)->split == ADAH_SPLIT_TRAIN &&
-            adah_picture_worker_read(worker, dataset, i, n_side, NULL) == ADAH_OK)
-            adah_backbone_normalise(config, worker->rgb, n_side, x + (*n)++ * n_side * n_side * 3);
-    adah_picture_worker_free(worker);
-    return ADAH_OK;
+    adah_stage_times times = {0};
+    adah_picture_files *files = NULL;
+    uint8_t *rgb = adah_memory_alloc(n_side * n_side * 3);
+    adah_code code = rgb ? adah_picture_files_open(dataset, n_side, 0, &files, status) : adah_fail_memory(status, n_side * n_side * 3);
+    for (size_t i = 0; i < adah_dataset_count(dataset) && *n < SAMPLE_IMAGES && code == ADAH_OK; i++) {
+        int is_read = 0;
+        if (adah_dataset_record(dataset, i)->split == ADAH_SPLIT_TRAIN)
+            code = adah_picture_files_read(files, i, rgb, &times, &is_read, status);
+        if (code == ADAH_OK && is_read)
+            adah_backbone_normalise(config, rgb, n_side, x + (*n)++ * n_side * n_side * 3);
+    }
+    adah_picture_files_close(files);
+    adah_memory_free(rgb);
+    return code;
 }
 
 static adah_code measure_rms(const adah_settings *config, adah_parameters *parameters, const float *x, size_t n, float *rms,
@@ -272,7 +259,7 @@ adah_code adah_image_measure_features(const adah_dataset *dataset, adah_settings
     const size_t n_pixels = (size_t)(config->n_side * config->n_side);
     float *x = adah_memory_floats(SAMPLE_IMAGES * n_pixels * 3), rms = 0;
     size_t n = 0;
-    adah_code code = x ? adah_image_start(status) : adah_fail_memory(status, SAMPLE_IMAGES * n_pixels * 12);
+    adah_code code = x ? ADAH_OK : adah_fail_memory(status, SAMPLE_IMAGES * n_pixels * 12);
     if (code == ADAH_OK)
         code = load_sample(dataset, config, x, &n, status);
     if (code == ADAH_OK && n)
@@ -288,20 +275,20 @@ adah_code adah_image_measure_features(const adah_dataset *dataset, adah_settings
 /* What is stored of an image. */
 static adah_code set_item(const adah_settings *config, adah_parameters *parameters, adah_image_store *s, adah_status *status) {
     const size_t n_side = (size_t)config->n_side;
-    s->input = config->finetune ? ADAH_INPUT_PIXELS : ADAH_INPUT_MAP;
-    s->item = (adah_shape){3, {3, n_side, n_side, 0}};
+    s->source.settings = config;
+    s->source.shape = adah_input_pixels(n_side);
     if (config->finetune)
         return ADAH_OK;
     adah_network *net;
     ADAH_TRY(features_network(config, parameters, 1, &net, status));
     const adah_shape f = adah_node_shape(net->image.feature);
-    s->item = (adah_shape){3, {f.dim[1], f.dim[2], f.dim[3], 0}};
+    s->source.shape = (adah_input_shape){ADAH_INPUT_MAP, {3, {f.dim[1], f.dim[2], f.dim[3], 0}}};
     adah_network_free(net);
     return ADAH_OK;
 }
 
 static size_t item_bytes(const adah_image_store *s) {
-    return adah_shape_count(s->item) * (s->input == ADAH_INPUT_MAP ? sizeof(float) : 1);
+    return adah_shape_count(s->source.shape.item) * (s->source.shape.kind == ADAH_INPUT_MAP ? sizeof(float) : 1);
 }
 
 /* Maps the file, checks it and points into it. */
@@ -319,12 +306,13 @@ static adah_code map_store(const char *path, size_t n, adah_image_store *s, adah
     s->n = n;
     s->n_missing = header.n_missing;
     const uint8_t *items = s->map.bytes + sizeof header;
-    if (s->input == ADAH_INPUT_MAP)
-        s->rows.value = (const float *)(const void *)items;
+    if (s->source.shape.kind == ADAH_INPUT_MAP)
+        s->source.rows.value = (const float *)(const void *)items;
     else
-        s->rgb = items;
-    s->has_image = items + n * item_bytes(s);
-    s->missing = (const char *)s->has_image + n;
+        s->source.rgb = items;
+    s->source.is_there = items + n * item_bytes(s);
+    s->source.file = s->map;
+    s->missing = (const char *)s->source.is_there + n;
     return ADAH_OK;
 }
 

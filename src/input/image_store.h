@@ -5,23 +5,19 @@
 #ifndef ADAH_INPUT_IMAGE_STORE_H
 #define ADAH_INPUT_IMAGE_STORE_H
 
-#include "base/file.h"
-#include "input/pair_set.h"
+#include "input/input_source.h"
+#include "paper/network.h"
 
 typedef struct adah_image_store {
+    adah_input_source source;  /* PIXELS (3, S, S) or MAP (C, H, W); what could not be read is not there */
     adah_file_map map;
     char *path;
     size_t n;
-    adah_input_kind input;     /* PIXELS or MAP */
-    adah_shape item;           /* (3, S, S) or (C, H, W) */
-    const uint8_t *rgb;        /* PIXELS: n * S * S * 3 */
-    adah_float_rows rows;      /* MAP: n * C * H * W */
-    const uint8_t *has_image;  /* n; 0 where the image could not be read */
     size_t n_missing;
     const char *missing;       /* why the first few could not be read, a line each; "" when none */
 } adah_image_store;
 
-/* parameters: with the backbone's weights loaded. folder NULL: the default cache folder. strict: the first unreadable image
+/* config is borrowed as long as the store is open. parameters: with the backbone's weights loaded. folder NULL: the default cache folder. strict: the first unreadable image
  * is an error. */
 adah_code adah_image_store_open(const adah_dataset *dataset, const adah_settings *config, adah_parameters *parameters,
                                 const char *folder, int strict, adah_progress progress, adah_image_store *store,

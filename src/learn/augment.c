@@ -37,7 +37,7 @@ void adah_augment_picture(const adah_settings *config, const uint8_t *rgb, size_
 }
 
 typedef struct augment_pass {
-    const adah_pair_set *set;
+    const adah_input_source *images;
     const adah_settings *config;
     const size_t *items;
     uint64_t stream;
@@ -47,14 +47,14 @@ typedef struct augment_pass {
 
 static void augment_item(void *context, size_t i) {
     const augment_pass *a = context;
-    const size_t n = adah_shape_count(a->set->image.item), n_side = a->set->image.item.dim[1];
+    const size_t n = adah_shape_count(a->images->shape.item), n_side = a->images->shape.item.dim[1];
     adah_random random = adah_random_seeded(a->config->seed, adah_random_mix(a->stream, a->items[i]));
-    adah_augment_picture(a->config, a->set->image_rgb + a->items[i] * n, n_side, &random, a->room + i * n);
+    adah_augment_picture(a->config, a->images->rgb + a->items[i] * n, n_side, &random, a->room + i * n);
     adah_backbone_normalise(a->config, a->room + i * n, n_side, a->x + i * n);
 }
 
-void adah_augment_images(const adah_pair_set *set, const adah_settings *config, const size_t *items, size_t n, uint64_t stream,
+void adah_augment_images(const adah_input_source *images, const adah_settings *config, const size_t *items, size_t n, uint64_t stream,
                          uint8_t *room, float *x) {
-    augment_pass pass = {set, config, items, stream, room, x};
+    augment_pass pass = {images, config, items, stream, room, x};
     adah_parallel_for(n, 1, augment_item, &pass);
 }

@@ -3,7 +3,7 @@
 #define ADAH_LEARN_AUGMENT_H
 
 #include "base/random.h"
-#include "input/pair_set.h"
+#include "input/input_source.h"
 
 static inline int adah_augment_wanted(const adah_settings *config) { return config->augment_crop > 0 || config->augment_flip; }
 
@@ -11,9 +11,9 @@ static inline int adah_augment_wanted(const adah_settings *config) { return conf
  * at a uniform place is scaled to S x S by bilinear interpolation; with augment_flip every second one is mirrored. */
 void adah_augment_picture(const adah_settings *config, const uint8_t *rgb, size_t n_side, adah_random *random, uint8_t *out);
 
-/* The pictures (PIXELS) of the n items as adah_pair_set_images writes them, each changed by numbers of (seed, stream, item)
+/* The pictures (PIXELS) of the n items as adah_input_read writes them, each changed by numbers of (seed, stream, item)
  * alone. x: (n, 3, S, S); room: n * S * S * 3 bytes to work in. Parallel. */
-void adah_augment_images(const adah_pair_set *set, const adah_settings *config, const size_t *items, size_t n, uint64_t stream,
+void adah_augment_images(const adah_input_source *images, const adah_settings *config, const size_t *items, size_t n, uint64_t stream,
                          uint8_t *room, float *x);
 
 #endif

@@ -138,13 +138,13 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     r->optimiser.weight_decay = c->weight_decay;
     r->optimiser.clip_norm = c->clip_norm;
     r->state.c.best_epoch = -1;
-    if (adah_augment_wanted(c) && t->set->image.kind != ADAH_INPUT_PIXELS)
+    if (adah_augment_wanted(c) && t->set->image.shape.kind != ADAH_INPUT_PIXELS)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "augment_crop and augment_flip need pictures: these images "
                          "are given as vectors or feature maps");
     const adah_network_plan plan = {.mode = ADAH_GRAPH_TRAIN,
                                     .n_batch = r->n_batch,
-                                    .image = t->set->image,
-                                    .text = t->set->text,
+                                    .image = t->set->image.shape,
+                                    .text = t->set->text.shape,
                                     .n_labels = r->classify ? t->set->n_labels : 0,
                                     .keep_hidden = c->attention && c->adversary,
                                     .with_modality = with_modality,
@@ -158,8 +158,8 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     ADAH_TRY(adah_parameters_train(parameters, r->groups_head | r->groups_attention, status));
     r->order = adah_memory_zeroed(r->n_all, sizeof *r->order);
     ADAH_TRY(make_batches(r, status));
-    if (adah_augment_wanted(c) && !(r->pictures = adah_memory_zeroed(r->n_batch, adah_shape_count(t->set->image.item))))
-        return adah_fail_memory(status, r->n_batch * adah_shape_count(t->set->image.item));
+    if (adah_augment_wanted(c) && !(r->pictures = adah_memory_zeroed(r->n_batch, adah_shape_count(t->set->image.shape.item))))
+        return adah_fail_memory(status, r->n_batch * adah_shape_count(t->set->image.shape.item));
     r->best = adah_memory_zeroed(parameters->n, sizeof *r->best);
     r->history = adah_memory_text("");
     if (!r->order || !r->best || !r->history)
@@ -285,11 +285,11 @@ static void load(trainer *r, size_t step, batch *b) {
         b->items[i] = r->t->items[r->order[step * n + i]];
     const uint64_t number = (uint64_t)r->state.c.epoch * (r->n_all / n) + step;
     if (r->pictures) {
-        adah_augment_images(set, r->config, b->items, n, adah_random_mix(STREAM_AUGMENT, number), r->pictures, b->image);
+        adah_augment_images(&set->image, r->config, b->items, n, adah_random_mix(STREAM_AUGMENT, number), r->pictures, b->image);
     } else {
-        adah_pair_set_images(set, r->config, b->items, n, n, b->image);
+        adah_input_read(&set->image, b->items, n, n, b->image);
     }
-    adah_pair_set_draw_texts(set, b->items, n, n, r->config->seed, adah_random_mix(STREAM_TEXTS, number), b->text);
+    adah_input_draw(&set->text, b->items, n, n, r->config->seed, adah_random_mix(STREAM_TEXTS, number), b->text);
 }
 
 /* The loader: alone, beside the threads that compute. */

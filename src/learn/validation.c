@@ -11,43 +11,33 @@ enum { VALIDATION_DATABASE_MAX = 2000, VALIDATION_QUERIES_MAX = 1000 };
 typedef struct coded_items {
     adah_coded_set image, text;
     uint8_t *codes[2];
-    uint32_t *label;
-    size_t *label_start;
+    adah_lists labels;
 } coded_items;
 
 static void coded_items_free(coded_items *c) {
     adah_memory_free(c->codes[0]);
     adah_memory_free(c->codes[1]);
-    adah_memory_free(c->label);
-    adah_memory_free(c->label_start);
+    adah_lists_free(&c->labels);
 }
 
 static adah_code code_items(const adah_training *t, adah_parameters *parameters, const size_t *items, size_t n, coded_items *out,
                             adah_status *status) {
     const adah_pair_set *set = t->set;
     const size_t q = (size_t)t->config->n_bits;
-    size_t n_labels = 0;
-    for (size_t i = 0; i < n; i++)
-        n_labels += set->label_start[items[i] + 1] - set->label_start[items[i]];
     float *h[2] = {adah_memory_floats(n * q), adah_memory_floats(n * q)};
     for (int m = 0; m < 2; m++)
         out->codes[m] = adah_memory_alloc(n * q / 8);
-    out->label = adah_memory_zeroed(n_labels, sizeof *out->label);
-    out->label_start = adah_memory_zeroed(n + 1, sizeof *out->label_start);
     adah_code code = ADAH_OK;
-    if (!h[0] || !h[1] || !out->codes[0] || !out->codes[1] || !out->label || !out->label_start)
+    if (!h[0] || !h[1] || !out->codes[0] || !out->codes[1])
         code = adah_fail_memory(status, n * q * sizeof(float));
     if (code == ADAH_OK)
         code = adah_pair_set_encode(set, t->config, parameters, items, n, h[0], h[1], (adah_progress){0}, status);
-    for (size_t i = 0; code == ADAH_OK && i < n; i++) {
-        const size_t start = set->label_start[items[i]], m = set->label_start[items[i] + 1] - start;
-        memcpy(out->label + out->label_start[i], set->label + start, m * sizeof *out->label);
-        out->label_start[i + 1] = out->label_start[i] + m;
-    }
+    if (code == ADAH_OK)
+        code = adah_lists_select(&set->labels, items, n, &out->labels, status);
     for (int m = 0; code == ADAH_OK && m < 2; m++)
         adah_codes_pack(h[m], n, q, out->codes[m]);
-    out->image = (adah_coded_set){n, out->codes[0], out->label, out->label_start};
-    out->text = (adah_coded_set){n, out->codes[1], out->label, out->label_start};
+    out->image = (adah_coded_set){n, out->codes[0], out->labels.item, out->labels.start};
+    out->text = (adah_coded_set){n, out->codes[1], out->labels.item, out->labels.start};
     adah_memory_free(h[0]);
     adah_memory_free(h[1]);
     return code;

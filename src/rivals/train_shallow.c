@@ -39,17 +39,15 @@ static size_t channels_of(adah_input_shape input) { return input.item.dim[input.
 
 /* One side of the training pairs, averaged over positions: out (n_train, channels). */
 static adah_code gather(const adah_training *t, int is_text, float *out, adah_status *status) {
-    const adah_input_shape input = is_text ? t->set->text : t->set->image;
+    const adah_input_source *source = is_text ? &t->set->text : &t->set->image;
+    const adah_input_shape input = source->shape;
     const size_t n_floats = adah_shape_count(input.item), n_channels = channels_of(input);
     float *x = adah_memory_floats(CHUNK * n_floats);
     if (!x)
         return adah_fail_memory(status, CHUNK * n_floats * sizeof *x);
     for (size_t done = 0; done < t->n_train; done += CHUNK) {
         const size_t n = t->n_train - done < CHUNK ? t->n_train - done : CHUNK;
-        if (is_text)
-            adah_pair_set_texts(t->set, t->items + done, n, n, x);
-        else
-            adah_pair_set_images(t->set, t->config, t->items + done, n, n, x);
+        adah_input_read(source, t->items + done, n, n, x);
         pooling p = {x, n_channels, n_floats / n_channels, input.kind == ADAH_INPUT_TOKENS, out + done * n_channels};
         adah_parallel_for(n, 4, pool_item, &p);
     }
@@ -60,8 +58,8 @@ static adah_code gather(const adah_training *t, int is_text, float *out, adah_st
 static void gather_labels(const adah_training *t, uint8_t *label) {
     const adah_pair_set *set = t->set;
     for (size_t i = 0; i < t->n_train; i++)
-        for (size_t l = set->label_start[t->items[i]]; l < set->label_start[t->items[i] + 1]; l++)
-            label[i * set->n_labels + set->label[l]] = 1;
+        for (size_t l = 0; l < adah_list_length(&set->labels, t->items[i]); l++)
+            label[i * set->n_labels + adah_list(&set->labels, t->items[i])[l]] = 1;
 }
 
 static adah_code add(adah_parameters *p, const char *prefix, const char *suffix, adah_shape shape, const float *value,
@@ -122,7 +120,7 @@ static adah_code learn(const adah_training *t, adah_rival_data *data, float *ima
 /* Learns from the training pairs of t. */
 static adah_code learn_all(const adah_training *t, adah_parameters *parameters, adah_status *status) {
     const adah_pair_set *set = t->set;
-    adah_rival_data data = {.n = t->n_train, .n_image = channels_of(set->image), .n_text = channels_of(set->text),
+    adah_rival_data data = {.n = t->n_train, .n_image = channels_of(set->image.shape), .n_text = channels_of(set->text.shape),
                             .n_labels = t->classify ? set->n_labels : 0};
     float *image = adah_memory_floats(data.n * data.n_image), *text = adah_memory_floats(data.n * data.n_text);
     uint8_t *label = adah_memory_zeroed(data.n, data.n_labels);

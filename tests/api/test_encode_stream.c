@@ -195,13 +195,14 @@ static void a_picture_has_one_code_at_any_place(void **state) {
 static void batches_give_the_same_codes(void **state) {
     (void)state;
     adah_codes one = encode(tuned, dataset, no_cache, 2);
-    const adah_feature_arrays arrays = {0};
-    const adah_image_store store = {0};
     for (size_t n_batch = 3; n_batch <= 16; n_batch += 13) {
-        const adah_encode_source source = {tuned, dataset, &arrays, &store, 1, n_batch};
+        adah_model_inputs inputs;
         adah_codes some;
         adah_status status;
+        check(adah_model_inputs_open(&tuned->state, tuned->vocabulary, dataset, no_cache, 1, &inputs, &status), &status);
+        const adah_encode_source source = {tuned, dataset, &inputs, n_batch};
         check(adah_encode_stream(&source, 1, (adah_progress){0}, &some, NULL, NULL, &status), &status);
+        adah_model_inputs_close(&inputs);
         expect_same(&one, &some);
         adah_codes_free(&some);
     }

@@ -78,12 +78,12 @@ static void expect_refused(adah_code code, const char *file, const char *said) {
 static void assert_rows(const adah_feature_array *a, adah_input_kind kind, adah_shape item) {
     static const size_t row[3] = {0, 2, 3};
     const size_t n = adah_shape_count(item);
-    assert_int_equal(a->input.kind, kind);
-    assert_true(adah_shape_equal(a->input.item, item));
+    assert_int_equal(a->source.shape.kind, kind);
+    assert_true(adah_shape_equal(a->source.shape.item, item));
     for (size_t i = 0; i < 3; i++) {
-        assert_int_equal(a->rows.row[i], row[i]);
+        assert_int_equal(a->source.rows.row[i], row[i]);
         assert_int_equal(adah_dataset_record(dataset, i)->row, row[i]);
-        assert_memory_equal(a->rows.value + a->rows.row[i] * n, values + row[i] * n, n * sizeof(float));
+        assert_memory_equal(a->source.rows.value + a->source.rows.row[i] * n, values + row[i] * n, n * sizeof(float));
     }
 }
 
@@ -117,8 +117,8 @@ static void test_cut_off_while_open(void **state) {
 static void test_shapes(void **state) {
     (void)state;
     adah_feature_arrays a = open_arrays(); /* none there is fine */
-    assert_int_equal(a.image.input.kind, ADAH_INPUT_NONE);
-    assert_int_equal(a.text.input.kind, ADAH_INPUT_NONE);
+    assert_int_equal(a.image.source.shape.kind, ADAH_INPUT_NONE);
+    assert_int_equal(a.text.source.shape.kind, ADAH_INPUT_NONE);
     adah_feature_arrays_close(&a);
     put("image.npy", ADAH_SHAPE4(N, 4, 3, 2));
     put("text.npy", ADAH_SHAPE2(N, 24));
@@ -171,7 +171,7 @@ static void test_tensors(void **state) {
         put_tensors("image.safetensors", &half, 1);
         a = open_arrays();
         for (size_t i = 0; i < N * 2; i++)
-            assert_true(a.image.rows.value[i] == 1);
+            assert_true(a.image.source.rows.value[i] == 1);
         adah_feature_arrays_close(&a);
     }
 }
@@ -258,10 +258,12 @@ static void test_what_a_model_takes(void **state) {
     assert_non_null(strstr(status.message, "\"vector 24\", the model expects \"tokens 4 6\""));
     put("image.npy", (adah_shape){3, {N, 4, 6, 0}});
     assert_int_equal(adah_feature_arrays_open_for(&model, dataset, &a, &status), ADAH_OK);
-    assert_true(a.image.rows.scale == 0.5f);
+    assert_true(a.image.source.rows.scale == 0.5f);
     assert_null(a.text.path);
     float x[24]; /* (P, C) to (C, P), scaled */
-    adah_float_item(&a.image.rows, a.image.input, 1, x);
+    int is_there = 0;
+    assert_int_equal(adah_input_read_item(&a.image.source, 1, x, &is_there, NULL), ADAH_OK);
+    assert_true(is_there);
     for (size_t p = 0; p < 4; p++)
         for (size_t c = 0; c < 6; c++)
             assert_true(x[c * 4 + p] == values[2 * 24 + p * 6 + c] / 2);

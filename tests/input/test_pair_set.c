@@ -15,22 +15,18 @@
 #include <cmocka.h>
 
 /* Five pairs by hand. */
-static const uint32_t word[] = {0, 2, 5, 3, 0, 1, 2, 3, 4, 5, 5};
-static const size_t word_start[] = {0, 3, 4, 4, 10, 11}; /* pair 2 has none */
-static const uint32_t label[] = {1, 0, 1, 2, 2, 3};
-static const size_t label_start[] = {0, 1, 4, 4, 5, 6}; /* pair 2 has none */
+static uint32_t word[] = {0, 2, 5, 3, 0, 1, 2, 3, 4, 5, 5};
+static size_t word_start[] = {0, 3, 4, 4, 10, 11}; /* pair 2 has none */
+static uint32_t label[] = {1, 0, 1, 2, 2, 3};
+static size_t label_start[] = {0, 1, 4, 4, 5, 6}; /* pair 2 has none */
 static const float image_float[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
 static const uint8_t has_image[] = {1, 0, 1, 1, 1};
 
 static adah_pair_set vectors(void) {
     return (adah_pair_set){.n = 5,
-                           .image = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(2)},
-                           .image_float = {.value = image_float},
-                           .word = word,
-                           .word_start = word_start,
-                           .text = {ADAH_INPUT_WORDS, ADAH_SHAPE1(6)},
-                           .label = label,
-                           .label_start = label_start,
+                           .image = {.shape = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(2)}, .rows = {.value = image_float}},
+                           .text = {.shape = {ADAH_INPUT_WORDS, ADAH_SHAPE1(6)}, .words.item = {.item = word, .start = word_start, .n = 5}},
+                           .labels = {.item = label, .start = label_start, .n = 5},
                            .n_labels = 4};
 }
 
@@ -56,15 +52,14 @@ static void fill(float *x, size_t n) {
 static void test_images(void **state) {
     (void)state;
     adah_pair_set set = vectors();
-    const adah_settings config = config_of("torchvision");
     const size_t items[] = {4, 1, 4};
     float x[12];
     fill(x, 12);
-    adah_pair_set_images(&set, &config, items, 3, 5, x);
+    adah_input_read(&set.image, items, 3, 5, x);
     assert_floats(x, (const float[]){9, 10, 3, 4, 9, 10, 0, 0, 0, 0, -99, -99}, 12);
-    set.has_image = has_image;
+    set.image.is_there = has_image;
     fill(x, 12);
-    adah_pair_set_images(&set, &config, items, 3, 3, x);
+    adah_input_read(&set.image, items, 3, 3, x);
     assert_floats(x, (const float[]){9, 10, 0, 0, 9, 10, -99, -99}, 8);
 }
 
@@ -74,18 +69,17 @@ static void test_given_features(void **state) {
     static const float value[] = {0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15}; /* two items of 3 tokens of 2 channels */
     static const size_t row[] = {1, 0};
     adah_pair_set set = vectors();
-    const adah_settings config = config_of("torchvision");
     const size_t items[] = {0, 1};
     float x[20];
-    set.text = (adah_input_shape){ADAH_INPUT_TOKENS, ADAH_SHAPE2(3, 2)};
-    set.text_float = (adah_float_rows){value, row, 2};
+    set.text.shape = (adah_input_shape){ADAH_INPUT_TOKENS, ADAH_SHAPE2(3, 2)};
+    set.text.rows = (adah_float_rows){value, row, 2};
     fill(x, 20);
-    adah_pair_set_texts(&set, items, 2, 3, x);
+    adah_input_read(&set.text, items, 2, 3, x);
     assert_floats(x, (const float[]){20, 24, 28, 22, 26, 30, 0, 4, 8, 2, 6, 10, 0, 0, 0, 0, 0, 0, -99, -99}, 20);
-    set.image = (adah_input_shape){ADAH_INPUT_MAP, {3, {2, 3, 1, 0}}};
-    set.image_float = (adah_float_rows){value, NULL, 0};
+    set.image.shape = (adah_input_shape){ADAH_INPUT_MAP, {3, {2, 3, 1, 0}}};
+    set.image.rows = (adah_float_rows){value, NULL, 0};
     fill(x, 20);
-    adah_pair_set_images(&set, &config, items + 1, 1, 2, x);
+    adah_input_read(&set.image, items + 1, 1, 2, x);
     assert_floats(x, (const float[]){10, 11, 12, 13, 14, 15, 0, 0, 0, 0, 0, 0, -99, -99}, 14);
 }
 
@@ -98,15 +92,16 @@ static void test_pixels(void **state) {
         rgb[i] = (uint8_t)adah_random_below(&r, 256);
     adah_pair_set set = vectors();
     set.n = 2;
-    set.image = adah_input_pixels(3);
-    set.image_rgb = rgb;
+    set.image.shape = adah_input_pixels(3);
+    set.image.rgb = rgb;
     for (int s = 0; s < 2; s++) {
         const adah_settings config = config_of(styles[s]);
+        set.image.settings = &config;
         const size_t items[] = {1, 0};
         float x[81], expected[81] = {0};
         adah_backbone_normalise(&config, rgb + 27, 3, expected);
         adah_backbone_normalise(&config, rgb, 3, expected + 27);
-        adah_pair_set_images(&set, &config, items, 2, 3, x);
+        adah_input_read(&set.image, items, 2, 3, x);
         assert_memory_equal(x, expected, sizeof x);
     }
 }
@@ -115,18 +110,17 @@ static void test_pixels(void **state) {
 static void test_draws_texts(void **state) {
     (void)state;
     adah_pair_set set = vectors();
-    static const uint32_t text_word[] = {0, 1, 1, 2, 5};
-    static const size_t text_start[] = {0, 1, 3, 5}, text_first[] = {0, 0, 0, 3, 3, 3};
+    static uint32_t text_word[] = {0, 1, 1, 2, 5};
+    static size_t text_start[] = {0, 1, 3, 5}, text_first[] = {0, 0, 0, 3, 3, 3};
     const size_t items[] = {2, 3};
     float all[12], x[12], again[12];
     size_t n_seen[3] = {0};
-    set.text_word = text_word;
-    set.text_start = text_start;
-    set.text_first = text_first;
-    adah_pair_set_texts(&set, items, 2, 2, all);
+    set.text.words.text = (adah_lists){.item = text_word, .start = text_start, .n = 3};
+    set.text.words.first = text_first;
+    adah_input_read(&set.text, items, 2, 2, all);
     for (uint64_t stream = 0; stream < 60; stream++) {
-        adah_pair_set_draw_texts(&set, items, 2, 2, 7, stream, x);
-        adah_pair_set_draw_texts(&set, items, 2, 2, 7, stream, again);
+        adah_input_draw(&set.text, items, 2, 2, 7, stream, x);
+        adah_input_draw(&set.text, items, 2, 2, 7, stream, again);
         assert_memory_equal(x, again, sizeof x);
         assert_memory_equal(x + 6, all + 6, 6 * sizeof *x);
         size_t n_found = 0;
@@ -150,7 +144,7 @@ static void test_bags_of_words(void **state) {
     const float third = 1 / sqrtf(3), sixth = 1 / sqrtf(6);
     float x[36];
     fill(x, 36);
-    adah_pair_set_texts(&set, items, 4, 5, x);
+    adah_input_read(&set.text, items, 4, 5, x);
     assert_floats(x, (const float[]){sixth, sixth, sixth, sixth, sixth, sixth, /* 3 */
                                      0,     0,     0,     0,     0,     0,     /* 2 */
                                      third, 0,     third, 0,     0,     third, /* 0 */
@@ -203,7 +197,7 @@ static void test_similarity_of_random_labels(void **state) {
                 labels[start[i + 1]++] = l;
     }
     adah_random_permutation(&r, N, items);
-    const adah_pair_set set = {.n = N, .label = labels, .label_start = start, .n_labels = LABELS};
+    const adah_pair_set set = {.n = N, .labels = {.item = labels, .start = start, .n = N}, .n_labels = LABELS};
     adah_pair_set_similarity(&set, items, N, items, N, 0, s);
     adah_pair_set_similarity(&set, items, N, items, N, 1, graded);
     for (size_t i = 0; i < N; i++)
@@ -265,23 +259,20 @@ static void test_encode(void **state) {
     config.n_bits = Q;
     config.n_text_hidden = config.n_text_feature = 20;
     const adah_pair_set set = {.n = N,
-                               .image = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(D)},
-                               .image_float = {.value = images},
-                               .word = words,
-                               .word_start = starts,
-                               .text = {ADAH_INPUT_WORDS, ADAH_SHAPE1(6)},
-                               .label_start = starts};
+                               .image = {.shape = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(D)}, .rows = {.value = images}},
+                               .text = {.shape = {ADAH_INPUT_WORDS, ADAH_SHAPE1(6)},
+                                        .words.item = {.item = words, .start = starts, .n = N}}};
     adah_parameters p = {0};
     adah_network *net;
-    const adah_network_plan plan = {.n_batch = 1, .image = set.image, .text = set.text, .creating = 1};
+    const adah_network_plan plan = {.n_batch = 1, .image = set.image.shape, .text = set.text.shape, .creating = 1};
     assert_int_equal(adah_network_create(&plan, &config, &p, &net, NULL), ADAH_OK);
     counted c = {0, 0};
     const adah_progress progress = {count, &c};
     assert_int_equal(adah_pair_set_encode(&set, &config, &p, items, M, codes[0], codes[1], progress, NULL), ADAH_OK);
     assert_true(c.calls >= 3);
     for (size_t i = 0; i < M; i++) {
-        adah_pair_set_images(&set, &config, items + i, 1, 1, adah_node_value(net->image.input));
-        adah_pair_set_texts(&set, items + i, 1, 1, adah_node_value(net->text.input));
+        adah_input_read(&set.image, items + i, 1, 1, adah_node_value(net->image.input));
+        adah_input_read(&set.text, items + i, 1, 1, adah_node_value(net->text.input));
         assert_int_equal(adah_graph_forward(net->graph, NULL), ADAH_OK);
         assert_floats(codes[0] + i * Q, adah_node_value(net->image.code), Q);
         assert_floats(codes[1] + i * Q, adah_node_value(net->text.code), Q);

@@ -104,26 +104,25 @@ static void test_crop(void **state) {
 static void test_batches(void **state) {
     (void)state;
     const adah_settings c = config_of(0.4f, 1);
-    const adah_pair_set set = {
-        .n = N, .image = adah_input_pixels(SIDE), .image_rgb = picture};
+    const adah_input_source pictures = {.shape = adah_input_pixels(SIDE), .rgb = picture, .settings = &c};
     const size_t items[N] = {3, 1, 5, 0, 2, 4};
     static uint8_t room[N * N_BYTES];
     static float x[N * N_BYTES], y[N * N_BYTES], one[N_BYTES];
     adah_parallel_set_threads(1);
-    adah_augment_images(&set, &c, items, N, 7, room, x);
+    adah_augment_images(&pictures, &c, items, N, 7, room, x);
     adah_parallel_set_threads(3);
-    adah_augment_images(&set, &c, items, N, 7, room, y);
+    adah_augment_images(&pictures, &c, items, N, 7, room, y);
     assert_memory_equal(x, y, sizeof x);
     for (size_t i = 0; i < N; i++) {
         uint8_t out[N_BYTES];
         adah_random r = adah_random_seeded(c.seed, adah_random_mix(7, items[i]));
-        adah_augment_images(&set, &c, items + i, 1, 7, room, one);
+        adah_augment_images(&pictures, &c, items + i, 1, 7, room, one);
         assert_memory_equal(one, x + i * N_BYTES, sizeof one);
         adah_augment_picture(&c, picture + items[i] * N_BYTES, SIDE, &r, out);
         adah_backbone_normalise(&c, out, SIDE, one);
         assert_memory_equal(one, x + i * N_BYTES, sizeof one);
     }
-    adah_augment_images(&set, &c, items, N, 8, room, y);
+    adah_augment_images(&pictures, &c, items, N, 8, room, y);
     for (size_t i = 0; i < N; i++)
         assert_memory_not_equal(x + i * N_BYTES, y + i * N_BYTES, N_BYTES * sizeof *x);
 }

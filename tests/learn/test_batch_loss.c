@@ -30,8 +30,8 @@ typedef struct bench {
 /* A network after a forward pass on the pairs from `start`. */
 static void look_at(bench *b, size_t start) {
     const size_t *items = b->pairs->items + start;
-    adah_pair_set_images(&b->pairs->set, &b->config, items, N_BATCH, N_BATCH, adah_node_value(b->net->image.input));
-    adah_pair_set_texts(&b->pairs->set, items, N_BATCH, N_BATCH, adah_node_value(b->net->text.input));
+    adah_input_read(&b->pairs->set.image, items, N_BATCH, N_BATCH, adah_node_value(b->net->image.input));
+    adah_input_read(&b->pairs->set.text, items, N_BATCH, N_BATCH, adah_node_value(b->net->text.input));
     adah_batch_loss_begin(b->loss, items, b->n_remembered);
     assert_int_equal(adah_graph_forward(b->net->graph, NULL), ADAH_OK);
     adah_graph_clear_gradients(b->net->graph);
@@ -42,8 +42,8 @@ static void bench_create(bench *b, void (*configure)(adah_settings *c)) {
     configure(&b->config);
     const adah_network_plan plan = {.mode = ADAH_GRAPH_TRAIN,
                                     .n_batch = N_BATCH,
-                                    .image = b->pairs->set.image,
-                                    .text = b->pairs->set.text,
+                                    .image = b->pairs->set.image.shape,
+                                    .text = b->pairs->set.text.shape,
                                     .keep_hidden = 1,
                                     .creating = 1};
     assert_int_equal(adah_network_create(&plan, &b->config, &b->parameters, &b->net, NULL), ADAH_OK);

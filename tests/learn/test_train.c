@@ -124,8 +124,8 @@ static adah_parameters untrained(const job *j) {
     adah_parameters p = {0};
     adah_network *net;
     const adah_network_plan plan = {.n_batch = 1,
-                                    .image = j->pairs->set.image,
-                                    .text = j->pairs->set.text,
+                                    .image = j->pairs->set.image.shape,
+                                    .text = j->pairs->set.text.shape,
                                     .n_labels = j->training.classify ? TINY_CLASSES : 0,
                                     .creating = 1};
     assert_int_equal(adah_network_create(&plan, &j->config, &p, &net, NULL), ADAH_OK);
@@ -146,7 +146,7 @@ static void moved(const job *j, const adah_parameters *now, unsigned group, int 
         const int differs = memcmp(p->value, q->value, p->n * sizeof(float)) != 0;
         *any |= differs;
         /* One bias for all positions moves no mask. */
-        *every &= differs || (j->pairs->set.image.kind == ADAH_INPUT_MAP && !strcmp(p->name, "image.attention.bias"));
+        *every &= differs || (j->pairs->set.image.shape.kind == ADAH_INPUT_MAP && !strcmp(p->name, "image.attention.bias"));
     }
     adah_parameters_free(&start);
 }

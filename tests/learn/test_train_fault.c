@@ -45,8 +45,8 @@ static adah_network_plan plan_of(adah_backend backend) {
     return (adah_network_plan){.backend = backend,
                                .mode = ADAH_GRAPH_TRAIN,
                                .n_batch = 4,
-                               .image = pairs->set.image,
-                               .text = pairs->set.text,
+                               .image = pairs->set.image.shape,
+                               .text = pairs->set.text.shape,
                                .n_labels = TINY_CLASSES,
                                .keep_hidden = 1,
                                .creating = 1};

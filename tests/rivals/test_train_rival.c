@@ -266,7 +266,7 @@ static void test_codes_of_shallow_rivals(void **state) {
             job *j = job_create(m ? "seph-rnd" : "cca", 1);
             const size_t item = 6, n_in = TINY_CHANNELS, n_positions = TINY_POSITIONS, n_present = tokens ? 5 : n_positions;
             if (tokens) {
-                j->pairs->set.image = (adah_input_shape){ADAH_INPUT_TOKENS, ADAH_SHAPE2(n_positions, n_in)};
+                j->pairs->set.image.shape = (adah_input_shape){ADAH_INPUT_TOKENS, ADAH_SHAPE2(n_positions, n_in)};
                 for (size_t i = 0; i < N_TRAIN + N_VALIDATION; i += 2)
                     memset(j->pairs->image + (i * n_positions + n_present) * n_in, 0, (n_positions - n_present) * n_in * sizeof(float));
             }
@@ -312,8 +312,8 @@ static void test_model_files(void **state) {
     for (int m = 0; m < 4; m++) {
         job *j = job_create(methods[m], 0);
         run_well(j);
-        adah_model_state s = {.config = j->config, .parameters = j->parameters, .image = j->pairs->set.image,
-                              .text = j->pairs->set.text,
+        adah_model_state s = {.config = j->config, .parameters = j->parameters, .image = j->pairs->set.image.shape,
+                              .text = j->pairs->set.text.shape,
                               .vocabulary = adah_memory_text("{}"), .training = adah_memory_text("{}")};
         adah_model_state back;
         assert_int_equal(adah_model_state_write(path, &s, NULL), ADAH_OK);

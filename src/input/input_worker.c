@@ -1,0 +1,80 @@
+/* input_worker.c - an item is read, normalised and run, each under its clock.
+ *
+ * Light networks take one picture at a time: its activations then stay in the cache of a core. Heavy ones read so
+ * many weights for each picture that several should share them. Pictures a second of the networks alone, two workers
+ * of one thread on two cores of a Zen 5 (AVX-512), by the size of the batch:
+ *
+ *                          1    2    4    8   16   32
+ *     SqueezeNet         750  670  640  590  535  495   pictures a second
+ *     MobileNetV2        485  500  470  430  405  395
+ *     VGG-16              15       32   33   34         (33 with one network of 16 or 32 on both threads)
+ *     CNN-F, paper's D   147      211  245  330  370    (heavy by its fully connected layers)
+ *
+ * With 8 instead of 16 pictures of a heavy one, the activations of VGG take half the memory a thread. */
+#include "input/input_worker.h"
+#include "backbones/backbone.h"
+#include "base/clock.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+enum { HEAVY_BATCH = 8 };
+static const size_t heavy_bytes = (size_t)32 << 20;
+
+size_t adah_picture_batch(const adah_parameters *parameters, unsigned groups) {
+    size_t n_bytes = 0;
+    for (size_t i = 0; i < parameters->n; i++) {
+        const adah_parameter *p = parameters->item[i];
+        if (!strncmp(p->name, "image.", 6) && p->group & groups)
+            n_bytes += p->n * sizeof(float);
+    }
+    return n_bytes > heavy_bytes ? HEAVY_BATCH : 1;
+}
+
+adah_code adah_input_worker_create(const adah_network_plan *plan, const adah_settings *config, adah_parameters *parameters,
+                                   int with_pictures, adah_input_worker **worker, adah_status *status) {
+    adah_input_worker *w = adah_memory_zeroed(1, sizeof *w);
+    const size_t n_bytes = (size_t)config->n_side * (size_t)config->n_side * 3;
+    if (!w || (with_pictures && !(w->rgb = adah_memory_alloc(n_bytes)))) {
+        adah_input_worker_free(w);
+        return adah_fail_memory(status, n_bytes);
+    }
+    const adah_code code = plan ? adah_network_create(plan, config, parameters, &w->network, status) : ADAH_OK;
+    if (code != ADAH_OK)
+        adah_input_worker_free(w);
+    else
+        *worker = w;
+    return code;
+}
+
+void adah_input_worker_free(adah_input_worker *w) {
+    if (!w)
+        return;
+    adah_network_free(w->network);
+    adah_memory_free(w->rgb);
+    adah_memory_free(w);
+}
+
+adah_code adah_input_worker_fill(adah_input_worker *w, const adah_input_source *source, adah_modality modality, size_t item,
+                                 size_t slot, int *is_there, adah_status *status) {
+    const size_t n_floats = adah_shape_count(source->shape.item);
+    float *x = adah_node_value(adah_input_worker_side(w, modality)->input) + slot * n_floats;
+    if (source->pictures)
+        ADAH_TRY(adah_picture_files_read(source->pictures, item, w->rgb, &w->times, is_there, status));
+    const double start = adah_clock_seconds();
+    if (!source->pictures)
+        ADAH_TRY(adah_input_read_item(source, item, x, is_there, status));
+    else if (*is_there)
+        adah_backbone_normalise(source->settings, w->rgb, source->shape.item.dim[1], x);
+    else
+        memset(x, 0, n_floats * sizeof *x);
+    adah_stage_time_add(&w->times.normalise, start);
+    return ADAH_OK;
+}
+
+adah_code adah_input_worker_forward(adah_input_worker *w, adah_status *status) {
+    const double start = adah_clock_seconds();
+    const adah_code code = adah_graph_forward(w->network->graph, status);
+    adah_stage_time_add(&w->times.network, start);
+    return code;
+}
