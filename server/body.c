@@ -69,7 +69,7 @@ int serve_read_base64(serve_request *r, const char *field, const json_t *value, 
     size_t n = json_string_length(value), n_out = 0;
     if (!text || n == 0 || n % 4)
         return serve_refuse(r, 400, "bad_value", field,
-                            "%s is no base64: expected a string of a length that is a multiple of 4", field);
+                            "%s is not base64: expected a string of a length that is a multiple of 4", field);
     uint8_t *out = serve_keep(r, malloc(n / 4 * 3));
     if (!out)
         return serve_refuse_memory(r);
@@ -79,7 +79,7 @@ int serve_read_base64(serve_request *r, const char *field, const json_t *value, 
     for (size_t i = 0; i < n; i++) {
         const int digit = digit_of(text[i]);
         if (digit < 0)
-            return serve_refuse(r, 400, "bad_value", field, "%s is no base64: byte %zu is no digit of it", field, i);
+            return serve_refuse(r, 400, "bad_value", field, "%s is not base64: byte %zu is not one of its digits", field, i);
         bits = bits << 6 | (uint32_t)digit;
         if (i % 4 == 3) {
             out[n_out++] = (uint8_t)(bits >> 16);
@@ -89,7 +89,7 @@ int serve_read_base64(serve_request *r, const char *field, const json_t *value, 
     }
     if (n_padding && (bits & (n_padding == 1 ? 3 : 15)))
         return serve_refuse(r, 400, "bad_value", field,
-                            "%s is no base64: its last digit has bits that belong to no byte", field);
+                            "%s is not base64: its last digit has bits that belong to no byte", field);
     if (n_padding == 1)
         out[n_out++] = (uint8_t)(bits >> 10);
     if (n_padding)
@@ -102,7 +102,7 @@ int serve_read_base64(serve_request *r, const char *field, const json_t *value, 
 /* ---------------------------------------------------------------- forms */
 
 static int refuse_form(serve_request *r, const char *what) {
-    return serve_refuse(r, 400, "bad_form", NULL, "the body is no multipart/form-data: %s", what);
+    return serve_refuse(r, 400, "bad_form", NULL, "the body is not multipart/form-data: %s", what);
 }
 
 /* The value of a parameter of a header, in `value`. */

@@ -344,7 +344,7 @@ static adah_code explain(const serve_decoders *d, outcome o, int how, int is_lar
     if (o == NO_MEMORY)
         return serve_fail(status, ADAH_ERROR_MEMORY, "out of memory");
     if (o == LIED)
-        snprintf(status->message, sizeof status->message, "the process that decoded it answered nonsense, and was ended");
+        snprintf(status->message, sizeof status->message, "the process that decoded it gave a wrong answer, and was ended");
     else if (o == LATE || signal == SIGPROF || signal == SIGXCPU)
         snprintf(status->message, sizeof status->message, "decoding takes more than %d s", d->options.seconds);
     else

@@ -320,7 +320,7 @@ static const char *check_file(serve_request *r, int fd, const struct stat *info)
             return NULL;
     }
     if (!l.type)
-        serve_refuse(r, 415, "not_a_picture", NULL, "the file of this item is not a picture, or is a broken one");
+        serve_refuse(r, 415, "not_a_picture", NULL, "the file of this item is not a picture, or is damaged");
     return l.type;
 }
 

@@ -126,7 +126,7 @@ static int check_head(exchange *x, struct MHD_Connection *c, const char *method,
         return serve_refuse(r, 400, "bad_url", NULL, "the URL is broken: bad %%-escapes, or too many parameters");
     if (head.host && !serve_is_own_host(&s->options, s->is_loopback, head.host))
         return serve_refuse(r, 421, "unknown_host", NULL,
-                            "this server is not asked by the name %.200s; where it should be, start it with --host %.200s", head.host,
+                            "this server does not answer to the name %.200s; if it should, start it with --host %.200s", head.host,
                             head.host);
     tell_of_proxy(s, c);
     if (!serve_find_route(r, x->method, x->path) || !check_origin(x, c, head.host) ||

@@ -90,7 +90,7 @@ int serve_check_right(serve_request *r, const char *authorization) {
         return serve_refuse(r, 403, "forbidden", NULL,
                             "this server was started without a token, and takes no changes");
     if (!authorization || strncasecmp(authorization, scheme, sizeof scheme - 1))
-        return serve_refuse(r, 401, "no_token", NULL, "this takes the header Authorization: Bearer TOKEN");
+        return serve_refuse(r, 401, "no_token", NULL, "this request needs the header Authorization: Bearer TOKEN");
     return is_token(authorization + sizeof scheme - 1, s->options.token) ||
            serve_refuse(r, 401, "wrong_token", NULL, "the token is not that of this server");
 }

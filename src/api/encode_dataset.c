@@ -129,7 +129,7 @@ static adah_code match_ids(const char *path, char *text, const adah_dataset *dat
         const named key = {p, 0};
         const named *found = bsearch(&key, all, n, sizeof *all, by_name);
         if (line >= codes->n)
-            code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s: more lines than the %zu codes beside it", path, codes->n);
+            code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s: more lines than the %zu codes that it belongs to", path, codes->n);
         else if (!found)
             code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s:%zu: \"%.200s\" is not in %s", path, line + 1, p,
                              adah_dataset_folder(dataset));
@@ -138,7 +138,7 @@ static adah_code match_ids(const char *path, char *text, const adah_dataset *dat
         p = end ? end + 1 : p + strlen(p);
     }
     if (code == ADAH_OK && line != codes->n)
-        code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %zu lines, expected %zu as codes beside it", path, line, codes->n);
+        code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %zu lines, expected %zu, as many as the codes that it belongs to", path, line, codes->n);
     adah_memory_free(all);
     return code;
 }

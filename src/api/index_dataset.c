@@ -112,7 +112,7 @@ static adah_code check_replaces(const char *path, uint64_t n, adah_status *statu
     if (opened != ADAH_OK && opened != ADAH_ERROR_FORMAT)
         return adah_fail(status, opened, "%s", fault.message);
     if (opened == ADAH_ERROR_FORMAT && !begins_as_index(path))
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: a file that is no adah index is there, which stays as it is ('adah index create --force' replaces it)", path);
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: the file that is there is not an adah index, and stays as it is ('adah index create --force' replaces it)", path);
     if (n < n_there - n_there / 2)
         return adah_fail(status, ADAH_ERROR_MISMATCH,
                          "%s: the index there has %" PRIu64 " records, the new one would have %" PRIu64

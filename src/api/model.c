@@ -95,7 +95,7 @@ void adah_model_close(adah_model *m) {
 
 adah_code adah_model_set_precision(adah_model *m, adah_precision precision, adah_status *status) {
     if (!adah_precision_supported(precision))
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "this processor has no products of bfloat16");
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "this processor cannot multiply bfloat16");
     m->state.config.precision = precision;
     return ADAH_OK;
 }

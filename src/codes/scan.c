@@ -601,7 +601,7 @@ static adah_code check(const adah_code_run *runs, size_t n_runs, size_t n_bits, 
     uint64_t end = 0;
     for (size_t r = 0; r < n_runs; r++) {
         if (runs[r].first < end || runs[r].n > UINT64_MAX - runs[r].first)
-            return adah_fail(status, ADAH_ERROR_ARGUMENT, "run %zu of codes does not lie behind the one before it",
+            return adah_fail(status, ADAH_ERROR_ARGUMENT, "run %zu of codes does not lie after the one before it",
                              r);
         end = runs[r].first + runs[r].n;
     }

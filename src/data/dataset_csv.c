@@ -91,7 +91,7 @@ static adah_code read_fields(csv *c, size_t *next, adah_status *status) {
             i = behind_blanks(c, i);
             if (!at_line_end(c, i) && c->bytes[i] != c->separator)
                 return adah_dataset_fail(c->dataset, c->line, status,
-                                         "field %zu: expected a comma or the line's end behind the closing quote",
+                                         "field %zu: expected a comma or the end of the line after the closing quote",
                                          c->n_fields + 1);
         } else {
             size_t start = i;

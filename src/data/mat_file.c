@@ -153,7 +153,7 @@ static double number_at(const void *data, enum matio_types type, size_t i) {
 
 static adah_code fail_number(const adah_mat_file *file, const char *name, size_t row, size_t column,
                              adah_status *status) {
-    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s(%zu, %zu) is no finite number", file->path, name, row + 1,
+    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s(%zu, %zu) is not a finite number", file->path, name, row + 1,
                      column + 1);
 }
 
@@ -207,7 +207,7 @@ adah_code adah_mat_file_read_matrix(adah_mat_file *file, const char *name, float
     float *values = NULL;
     adah_code code = ADAH_OK;
     if (shape.n_dimensions != 2 || !holds_numbers(variable))
-        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s is no matrix of real numbers", file->path, name);
+        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s is not a matrix of real numbers", file->path, name);
     else if (!(values = adah_memory_zeroed(shape.dimension[0] * shape.dimension[1], sizeof *values)))
         code = adah_fail_memory(status, shape.dimension[0] * shape.dimension[1] * sizeof *values);
     else if (variable->class_type == MAT_C_SPARSE)
@@ -309,14 +309,14 @@ adah_code adah_mat_file_read_strings(adah_mat_file *file, const char *name, adah
     const char **strings = adah_memory_zeroed(n_cells, sizeof *strings);
     adah_code code = strings ? ADAH_OK : adah_fail_memory(status, n_cells * sizeof *strings);
     if (code == ADAH_OK && n_cells == 0)
-        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s is no cell array of strings", file->path, name);
+        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s is not a cell array of strings", file->path, name);
     for (size_t i = 0; i < n_cells && code == ADAH_OK; i++) {
         const matvar_t *cell = ((matvar_t **)variable->data)[i];
         if (cell && cell->class_type == MAT_C_CELL && cell->nbytes == sizeof cell && cell->data)
             cell = *(matvar_t **)cell->data; /* {{'im1.jpg'}, ...} */
         char text[STRING_BYTES_MAX];
         if (!cell || !copy_string(cell, text))
-            code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s{%zu} is no string", file->path, name, i + 1);
+            code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s{%zu} is not a string", file->path, name, i + 1);
         else if (!(strings[i] = adah_arena_text(arena, text, strlen(text))))
             code = adah_fail_memory(status, strlen(text) + 1);
     }

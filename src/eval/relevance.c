@@ -19,7 +19,7 @@ adah_code adah_labels_check(size_t n, const uint32_t *label, const size_t *label
         for (size_t j = start + 1; j < end; j++)
             if (label[j] <= label[j - 1])
                 return adah_fail(status, ADAH_ERROR_ARGUMENT,
-                                 "measures: label %u behind %u at item %zu of the %s, expected ascending labels",
+                                 "measures: label %u after %u at item %zu of the %s, expected ascending labels",
                                  label[j], label[j - 1], i, name);
     }
     return ADAH_OK;

@@ -298,14 +298,14 @@ adah_code adah_safetensors_read(const adah_safetensors *f, const char *name, ada
 /* Adds `entry` (which it takes over, NULL: memory is out) under a new name. */
 static adah_code add_entry(json_t *object, const char *path, const char *name, json_t *entry, adah_status *status) {
     if (!entry)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: name or text '%s' is not UTF-8, or memory is out", path,
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: name or text '%s' is not UTF-8, or there is not enough memory", path,
                          name);
     if (json_object_get(object, name)) {
         json_decref(entry);
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: name '%s' is given twice", path, name);
     }
     if (json_object_set_new(object, name, entry) != 0)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: name '%s' is not UTF-8, or memory is out", path, name);
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: name '%s' is not UTF-8, or there is not enough memory", path, name);
     return ADAH_OK;
 }
 

@@ -148,13 +148,13 @@ static adah_code read_ids(const char *path, adah_faiss_codes *c, adah_status *st
             code = adah_fail(status, ADAH_ERROR_FORMAT, "%s:%zu: \"%.30s\", expected an id", ids_path, n + 1, p);
         else if (n == c->n)
             code =
-                adah_fail(status, ADAH_ERROR_MISMATCH, "%s: more lines than the %zu codes beside it", ids_path, c->n);
+                adah_fail(status, ADAH_ERROR_MISMATCH, "%s: more lines than the %zu codes that it belongs to", ids_path, c->n);
         else
             c->ids[n++] = id;
         p = *end ? end + 1 : end;
     }
     if (code == ADAH_OK && n != c->n)
-        code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %zu ids beside %zu codes", ids_path, n, c->n);
+        code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %zu ids for %zu codes", ids_path, n, c->n);
     adah_memory_free(text);
     adah_memory_free(ids_path);
     return code;

@@ -181,7 +181,7 @@ static adah_code read_header(adah_collection *c, uint64_t n_bytes, adah_status *
     if (n_bytes < ADAH_INDEX_FRONT_BYTES && (n_bytes < sizeof *h || h->version == ADAH_INDEX_VERSION))
         return adah_index_fail_damaged(c->path, status, "it ends after %llu bytes, inside the header", (ull)n_bytes);
     if (h->version && !(h->version & 0xffffff) && h->version >> 24 <= ADAH_INDEX_VERSION)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: an index of a machine with another order of bytes", c->path);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: an index of a machine with another byte order", c->path);
     if (h->version > ADAH_INDEX_VERSION)
         return adah_fail(status, ADAH_ERROR_FORMAT,
                          "%s: an index of a newer version: %u, this library reads version %d", c->path, h->version,
@@ -244,7 +244,7 @@ static adah_code read_marks(const adah_collection *c, adah_index_mark mark[ADAH_
         if (memcmp(mark, again, sizeof again) == 0)
             return ADAH_OK;
     }
-    return adah_fail(status, ADAH_ERROR_IO, "%s: its marks are being written all the time", c->path);
+    return adah_fail(status, ADAH_ERROR_IO, "%s: its marks are written again and again while it is opened", c->path);
 }
 
 /* The newest of the marks that are whole. *other_is_damaged: that one may have been newer. */

@@ -97,7 +97,7 @@ static adah_code lock_file(const char *path, int *fd, adah_status *status) {
         if (code != ADAH_OK)
             return code;
     }
-    return adah_fail(status, ADAH_ERROR_IO, "%s: is being replaced all the time", path);
+    return adah_fail(status, ADAH_ERROR_IO, "%s: it is replaced again and again while it is opened", path);
 }
 
 static adah_code sync_file(adah_index_writer *w, adah_status *status) {
@@ -346,7 +346,7 @@ static adah_code write_batch(adah_index_writer *w, adah_index_mark *mark, adah_s
     const uint8_t *bytes;
     size_t n_bytes;
     if (w->batch_is_broken)
-        return adah_fail(status, ADAH_ERROR_MEMORY, "%s: memory ran out while this batch was made", w->path);
+        return adah_fail(status, ADAH_ERROR_MEMORY, "%s: there was not enough memory for this batch", w->path);
     ADAH_TRY(check_name(w, status));
     ADAH_TRY(adah_index_check(w->state, status)); /* nothing goes behind a hole, or into another file */
     if (!w->segment)

@@ -77,7 +77,7 @@ adah_code adah_multi_index_view(const uint8_t *image, size_t n_image_bytes, size
                                 adah_multi_index *view, adah_status *status) {
     adah_multi_index_header header;
     if (n_image_bytes < sizeof header || (uintptr_t)image % sizeof(uint64_t))
-        return adah_fail(status, ADAH_ERROR_FORMAT, "search tables: %zu bytes are no tables", n_image_bytes);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "search tables: %zu bytes are not tables", n_image_bytes);
     memcpy(&header, image, sizeof header);
     if (memcmp(header.magic, adah_multi_index_magic, sizeof header.magic) != 0)
         return adah_fail(status, ADAH_ERROR_FORMAT, "search tables: made by another version, or damaged");

@@ -125,7 +125,7 @@ static adah_code trainer_create(const adah_training *t, adah_parameters *paramet
     if (r->n_batch < 2)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu training pairs, expected at least 2", t->n_train);
     if (!adah_precision_supported(c->precision))
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "precision is \"%s\", but this processor has no products of it",
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "precision is \"%s\", but this processor cannot multiply it",
                          adah_settings_text("precision", (int)c->precision));
     r->n_all = t->n_train + t->n_validation;
     r->classify = t->classify && c->classifier_weight > 0;

@@ -266,7 +266,7 @@ adah_code adah_settings_change(adah_settings *config, const char *list, adah_sta
         char name[ADAH_NAME_BYTES], value[ADAH_NAME_BYTES];
         int n = 0;
         if (sscanf(list, "%31[^= ]=%31s%n", name, value, &n) != 2)
-            return adah_fail(status, ADAH_ERROR_ARGUMENT, "\"%s\" is no list of settings NAME=VALUE", list);
+            return adah_fail(status, ADAH_ERROR_ARGUMENT, "\"%s\" is not a list of settings NAME=VALUE", list);
         ADAH_TRY(adah_settings_set_value(config, name, value, status));
         list += n + (int)strspn(list + n, " ");
     }

@@ -104,7 +104,7 @@ expect 0 index create --model model.safetensors --data off --index scenes.adah
 expect 0 index create --model model.safetensors --data off --index empty.adah
 for file in model.safetensors codes.ids; do
     expect 1 index create --model model.safetensors --data off --index "$file"
-    stderr_has "$file: a file that is no adah index is there.*--force"
+    stderr_has "$file: the file that is there is not an adah index.*--force"
     same "$file"
 done
 

@@ -250,7 +250,7 @@ static const struct {
 } bad_csv[] = {
     {"x", "1 fields, expected 3"},
     {"x,y,z,v", "4 fields, expected 3"},
-    {"\"x\"y,,", "behind the closing quote"},
+    {"\"x\"y,,", "after the closing quote"},
     {"\"x,,", "the closing quote is missing"},
     {",,", "is empty"},
     {"/x,,", "is absolute"},

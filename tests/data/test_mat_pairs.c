@@ -354,10 +354,10 @@ static void does_not_fit(void **state) {
     memcpy(bad, words, sizeof bad);
     bad[6] = (double)NAN;
     put_pair("YAll", 4, 2, bad, MAT_FT_MAT73);
-    assert_fails(1, ADAH_ERROR_FORMAT, "a.mat: YAll(3, 2) is no finite number");
+    assert_fails(1, ADAH_ERROR_FORMAT, "a.mat: YAll(3, 2) is not a finite number");
     bad[6] = 1e300;
     put_pair("YAll", 4, 2, bad, MAT_FT_MAT5);
-    assert_fails(1, ADAH_ERROR_FORMAT, "a.mat: YAll(3, 2) is no finite number");
+    assert_fails(1, ADAH_ERROR_FORMAT, "a.mat: YAll(3, 2) is not a finite number");
     mat_t *mat = mat_create(path, MAT_FT_MAT5);
     mat_put_doubles(mat, "YAll", 4, 2, words);
     bad[6] = 2;
@@ -368,7 +368,7 @@ static void does_not_fit(void **state) {
     put_labels(mat);
     mat_put(mat, "YAll", MAT_C_CHAR, MAT_T_UTF8, 2, (const size_t[]){4, 1}, "abcd", MAT_COMPRESSION_NONE);
     Mat_Close(mat);
-    assert_fails(1, ADAH_ERROR_FORMAT, "a.mat: YAll is no matrix of real numbers");
+    assert_fails(1, ADAH_ERROR_FORMAT, "a.mat: YAll is not a matrix of real numbers");
     /* Pictures of another count, of other channels, of another type; names that are too few. */
     static const uint8_t bytes[96] = {0};
     static const struct {
@@ -414,7 +414,7 @@ static void does_not_fit(void **state) {
     mat = mat_create(other, MAT_FT_MAT5);
     mat_put_doubles(mat, "FAll", 4, 2, words);
     Mat_Close(mat);
-    assert_fails(2, ADAH_ERROR_FORMAT, "b.mat: FAll is no cell array of strings");
+    assert_fails(2, ADAH_ERROR_FORMAT, "b.mat: FAll is not a cell array of strings");
 }
 
 static void write_cut(const char *bytes, size_t n_bytes) {

@@ -283,7 +283,7 @@ static void test_other_files_are_told_apart(void **state) {
     file f = make_history(13, 3, 2);
     adah_index_header *h = (adah_index_header *)(void *)f.bytes;
     h->version = __builtin_bswap32(ADAH_INDEX_VERSION);
-    assert_fails_with(&f, "another order of bytes");
+    assert_fails_with(&f, "another byte order");
     h->version = ADAH_INDEX_VERSION + 1;
     assert_fails_with(&f, "newer version");
     h->version = 1;

@@ -225,7 +225,7 @@ static void test_foreign_files_and_other_versions(void **state) {
         {2, ADAH_INDEX_FRONT_BYTES - 1, "inside the header"},
         {3, n, "newer version: 3, this library reads version 2"},
         {1, n, "an index of version 1, this library reads version 2: make it anew"},
-        {0x02000000, n, "another order of bytes"},
+        {0x02000000, n, "another byte order"},
         {0, n, "damaged"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -173,7 +173,7 @@ static void test_random_shapes(void **state) {
 static void test_bf16(void **state) {
     (void)state;
     if (!adah_precision_supported(ADAH_BFLOAT16)) {
-        printf("SKIPPED: this processor has no products of bfloat16\n");
+        printf("SKIPPED: this processor cannot multiply bfloat16\n");
         return;
     }
     static const shape shapes[] = {{2, 32, 16, 5, 9, 1, 1, 1, 1, 1, 0, ADAH_BFLOAT16},

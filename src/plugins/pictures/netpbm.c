@@ -62,7 +62,7 @@ static adah_code read_text_row(adah_raster *r, size_t y, uint8_t *rgb, adah_stat
                     return fail(r->name, digit ? "found a byte that is neither 0 nor 1" : "truncated", status);
                 sample[c] = digit == '0'; /* 1 is black */
             } else if (!take_number(r, r->value_max, &sample[c])) {
-                return fail(r->name, r->at < r->n_bytes ? "found a value that is none, or too large" : "truncated", status);
+                return fail(r->name, r->at < r->n_bytes ? "found a value that is not a number, or is too large" : "truncated", status);
             }
         }
         put_pixel(r, sample, rgb + 3 * x);
