@@ -4,15 +4,9 @@
 
 #include <stdatomic.h>
 
-static const adah_hamming_kernel *const all_kernels[] = {
-#if defined(__x86_64__)
-    &adah_hamming_avx512,
-    &adah_hamming_avx2,
-#elif defined(__aarch64__)
-    &adah_hamming_neon,
-#endif
-    &adah_hamming_scalar,
-};
+#define REFERENCE(name) &adah_hamming_##name,
+#define NAME(name) #name,
+static const adah_hamming_kernel *const all_kernels[] = {ADAH_HAMMING_KERNELS(REFERENCE)};
 
 enum { N_ALL_KERNELS = sizeof all_kernels / sizeof *all_kernels };
 
@@ -34,17 +28,9 @@ const adah_hamming_kernel *adah_hamming_chosen(void) {
     return k;
 }
 
-/* The kernels stand best first, and a machine that runs one runs all slower ones: the names are a tail. */
+/* A machine that runs one kernel runs all that follow: the names are a tail. */
 const char *const *adah_hamming_kernels(size_t *n) {
-    static const char *const names[] = {
-#if defined(__x86_64__)
-        "avx512",
-        "avx2",
-#elif defined(__aarch64__)
-        "neon",
-#endif
-        "scalar",
-    };
+    static const char *const names[] = {ADAH_HAMMING_KERNELS(NAME)};
     const adah_hamming_kernel *best = best_kernel();
     size_t first = 0;
     while (all_kernels[first] != best)

@@ -40,13 +40,17 @@ typedef struct adah_hamming_kernel {
 
 const adah_hamming_kernel *adah_hamming_chosen(void); /* the best one, or what adah_hamming_use chose */
 
-extern const adah_hamming_kernel adah_hamming_scalar;
+/* The kernels of this architecture, best first: a machine that runs one of them runs all that follow, and the last one runs everywhere.
+ * To add a kernel, add its name here and a file hamming_NAME.c that defines adah_hamming_NAME. */
 #if defined(__x86_64__)
-extern const adah_hamming_kernel adah_hamming_avx2;
-extern const adah_hamming_kernel adah_hamming_avx512;
+#define ADAH_HAMMING_KERNELS(KERNEL) KERNEL(avx512) KERNEL(avx2) KERNEL(scalar)
 #elif defined(__aarch64__)
-extern const adah_hamming_kernel adah_hamming_neon;
+#define ADAH_HAMMING_KERNELS(KERNEL) KERNEL(neon) KERNEL(scalar)
+#else
+#define ADAH_HAMMING_KERNELS(KERNEL) KERNEL(scalar)
 #endif
+#define ADAH_HAMMING_DECLARE(name) extern const adah_hamming_kernel adah_hamming_##name;
+ADAH_HAMMING_KERNELS(ADAH_HAMMING_DECLARE)
 
 /* Bits set in x, by adding neighbouring fields in parallel: no instruction beyond the baseline. */
 static inline unsigned adah_bits_set(uint64_t x) {
