@@ -114,7 +114,7 @@ const inView = new IntersectionObserver(
     { rootMargin: "400px" },
 );
 
-// Where a picture cannot be had, `instead` stands.
+// Where a picture is not available, `instead` takes its place.
 function itemImage(item, side, instead, { eager, alt = item.text || fileName(item) } = {}) {
     const image = make("img", { alt, decoding: "async", loading: eager ? "eager" : "lazy" });
     image.addEventListener("error", () => image.replaceWith(instead()));
@@ -210,7 +210,7 @@ async function show({ again = false, typed = false } = {}) {
         if (!state.kind) return showStart(signal);
         $("start").hidden = true;
         if (state.kind === "picture" && !pictures.has(state.picture))
-            throw new ApiError(410, "gone", "the picture is no longer at hand, please choose it again");
+            throw new ApiError(410, "gone", "It was given before the page was loaded. Please choose it again.");
         if (state.kind === "id") itemUrl(state.id); // refuses what is no id before anything is asked
         const query = keyOf(state, ["kind", state.kind, "by"]);
         const is_new = query !== shown.query || again;
@@ -233,7 +233,7 @@ async function start(signal) {
     info = await askJson("v1/info", { signal });
     const { model, index } = info;
     $("holdings").textContent = plural(index.n_records, "item", "items");
-    $("holdings").title = `codes of ${model.n_bits} bits, model ${model.id}`;
+    $("holdings").title = `The codes have ${model.n_bits} bits. The model ${model.id} made them.`;
     $("choose").hidden = !model.takes_images;
     $("words").disabled = !model.takes_text;
     if (!model.takes_text) $("words").placeholder = "A picture";
@@ -280,7 +280,7 @@ function tellError(error) {
     shown = { query: "", answer: "" };
     if ([404, 410, 422].includes(error.status)) $("query").hidden = true;
     if (!(error instanceof ApiError)) {
-        tell("Something went wrong in this page", String(error?.message ?? error), retry());
+        tell("Something went wrong on this page", String(error?.message ?? error), retry());
         throw error;
     }
     if (error.status === 401) {
@@ -288,18 +288,18 @@ function tellError(error) {
         for (const id of ["start", "query", "options"]) $(id).hidden = true;
         $("results").replaceChildren();
         $("token-message").textContent = sessionStorage.getItem("adah-token")
-            ? "The token was not accepted." : "Whoever runs it can tell you one.";
+            ? "The token was not accepted." : "Ask the person who runs this archive for one.";
         $("token").hidden = false;
         $("token-value").focus();
     } else if (error.status === 0)
         tell("The server does not answer", "It may have been stopped, or the network is down.", retry());
     else if (error.status === 503) tell("The server is not ready", sentence(error.message), retry());
     else if (error.status === 422 && state?.kind === "q")
-        tell("None of these words is known here",
-             "The model has not learned them. Try plainer or more common words, one or two are enough.",
+        tell("The model knows none of these words",
+             "Try plainer or more common words. One or two are enough.",
              button("See examples", () => go({ q: "" }), "solid"));
     else if (error.status === 404) tell("There is no such item", sentence(error.message));
-    else if (error.status === 410) tell("This picture was given before the page was loaded", sentence(error.message));
+    else if (error.status === 410) tell("This picture is no longer here", sentence(error.message));
     else tell("That did not work", sentence(error.message), error.status >= 500 ? retry() : null);
 }
 
@@ -318,8 +318,9 @@ async function showStart(signal) {
     $("start").replaceChildren(
         make("h1", {}, "Find pictures by words, and words by pictures"),
         make("p", { class: "lead" }, `This archive holds ${plural(index.n_records, "item", "items")}. Ask with ${ways}, and see `
-            + `what is near in meaning: each picture and text has a code of ${model.n_bits} bits, and what is alike differs in few.`
-            + (model.takes_images ? " A picture can be chosen, dropped anywhere on this page, or pasted." : "")),
+            + `what is close in meaning. Every picture and every text has a code of ${model.n_bits} bits, and the codes of things that `
+            + "mean the same differ in few of them."
+            + (model.takes_images ? " You can choose a picture, drop it anywhere on this page, or paste it." : "")),
         examples,
     );
     if (!model.takes_text) return;
@@ -356,7 +357,7 @@ async function showQuery(state, signal) {
     if (state.kind === "picture") {
         const picture = pictures.get(state.picture);
         side.append(make("h1", { id: "query-title" }, "Your picture"));
-        const frame = make("div", { class: "frame" }, make("img", { src: picture.url, alt: "The picture you search by" }));
+        const frame = make("div", { class: "frame" }, make("img", { src: picture.url, alt: "The picture you search with" }));
         figure.append(frame);
         tags = { body: picture.blob, parameters: new URLSearchParams({ n: 10 }) };
         if (masked) showMask(frame, figure, picture.blob, signal);
@@ -372,7 +373,7 @@ async function showQuery(state, signal) {
         }
         if (item[`${other}_code`] && item[`${state.by}_code`])
             actions.append(make("a", { class: "plain", "data-go": true, href: links.item(state.id, other) },
-                                `Search by its ${other === "image" ? "picture" : "text"} instead`));
+                                `Search with its ${other === "image" ? "picture" : "text"} instead`));
         side.append(actions, make("p", { class: "soft" }, item.file_name || `Item ${item.id}`));
         if (item.image_code) tags = { body: { id: Number(state.id), n: 10 } };
     }
@@ -386,7 +387,7 @@ async function showTags(side, request, signal) {
     side.append(place);
     const { tags } = await askJson("v1/tags", { ...request, signal }).catch(() => ({ tags: [] }));
     if (!tags.length) return;
-    place.append(make("h2", {}, "Words that go with it"), make("ul", { class: "words" }, ...tags.map(({ word, weight }) =>
+    place.append(make("h2", {}, "Words that fit it"), make("ul", { class: "words" }, ...tags.map(({ word, weight }) =>
         make("li", {}, make("a", { href: links.words(word), "data-go": true }, word, bar(weight))))));
 }
 
@@ -428,20 +429,20 @@ async function showMask(frame, figure, blob, signal) {
                        make("label", { class: "hidden-label", for: "mask" }, "From the picture to the mask"),
                        slider,
                        make("span", { "aria-hidden": "true" }, "Mask")),
-                  make("figcaption", { class: "soft" }, `The model looks at ${Math.round(share * 100)} % of it.`));
+                  make("figcaption", { class: "soft" }, `The model looks at ${Math.round(share * 100)} % of this picture.`));
 }
 
-// How much each word of the query carried.
+// How much each word of the query counts.
 function showWords(words) {
     const panel = $("query");
     panel.hidden = words.length < 2 && words.every((each) => each.known);
     const largest = Math.max(...words.map((each) => each.weight || 0), 1e-9);
     const list = make("ul", { class: "words" }, ...words.map(({ word, known, weight }) => make("li", {}, known
-        ? make("span", { title: `without it the query changes by ${Math.round(weight * 100)} %` }, word, bar(weight / largest),
+        ? make("span", { title: `Without this word the query changes by ${Math.round(weight * 100)} %.` }, word, bar(weight / largest),
                make("span", { class: "hidden-label" }, `, weight ${Math.round(weight * 100)} %`))
-        : make("span", { class: "unknown" }, make("s", {}, word), make("small", {}, "not in the vocabulary")))));
+        : make("span", { class: "unknown" }, make("s", {}, word), make("small", {}, "unknown to the model")))));
     panel.replaceChildren(make("div", { class: "facts weights" },
-                               make("h2", { id: "query-title" }, "What each word carried"), list));
+                               make("h2", { id: "query-title" }, "How much each word counts"), list));
 }
 
 // ---------------------------------------------------------------- what is found
@@ -470,16 +471,16 @@ function showAnswer(state, answer) {
     const what = state.to === "image" ? ["picture", "pictures"] : ["text", "texts"];
     if (!hits.length) {
         const why = state.cut ? "Nothing here is close enough to be an answer."
-            : state.labels.length ? "Nothing under these labels." : "Try other words, or another picture.";
-        tell(`No ${what[1]} found`, why,
+            : state.labels.length ? "Nothing here has one of these labels." : "Try other words, or another picture.";
+        tell(`No ${what[1]} were found`, why,
              state.cut ? button("Show the nearest anyway", () => go({ cut: false }), "solid") : null,
-             state.labels.length ? button("Look under all labels", () => go({ labels: [] }), "solid") : null);
-        $("found").textContent = `No ${what[1]} found`;
+             state.labels.length ? button("Search under all labels", () => go({ labels: [] }), "solid") : null);
+        $("found").textContent = `No ${what[1]} were found`;
         return;
     }
     const is_all = hits.length < state.k;
-    $("found").textContent = `${is_all ? "" : "Nearest "}${plural(hits.length, ...what)}`;
-    $("found").title = `found in ${took_ms.toPrecision(2)} ms`;
+    $("found").textContent = is_all ? plural(hits.length, ...what) : `The nearest ${plural(hits.length, ...what)}`;
+    $("found").title = `The search took ${took_ms.toPrecision(2)} ms.`;
     $("results").className = state.to === "image" ? "grid" : "list";
     const cards = hits.slice(n_kept).map((hit, i) => (state.to === "image" ? card : line)(hit, n_kept + i < 8));
     if (n_kept) $("results").append(...cards);
@@ -494,7 +495,7 @@ const chips = (labels) => (labels?.length
 
 function distance(hit) {
     const { n_bits } = info.model;
-    return make("p", { class: "distance", title: "The fuller the bar, the nearer" }, bar(1 - hit.distance / n_bits),
+    return make("p", { class: "distance", title: "A fuller bar means a nearer result." }, bar(1 - hit.distance / n_bits),
                 make("span", {}, `${hit.distance} of ${n_bits} bits differ`));
 }
 

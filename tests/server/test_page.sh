@@ -142,12 +142,12 @@ type_in '#words' ' plus zzqx'
 is 'location.search === "?q=red+plus+zzqx"'
 is "document.querySelector('#results .main') && $picture_loaded"
 is "history.length === $n_history + 1"
-is 'document.querySelector("#found").textContent === "Nearest 24 pictures"'
+is 'document.querySelector("#found").textContent === "The nearest 24 pictures"'
 is 'document.querySelector("#results .distance").textContent.match(/^[0-9]+ of 16 bits differ$/)'
 is 'document.querySelector("#results .chips li")'
 is '[...document.querySelectorAll("#results .main img")].every((i) => i.alt.length > 2)'
 is 'document.querySelectorAll("#query .words li").length === 3'
-is 'document.querySelector("#query .unknown").textContent === "zzqxnot in the vocabulary"'
+is 'document.querySelector("#query .unknown").textContent === "zzqxunknown to the model"'
 shoot words
 readable words
 
@@ -222,7 +222,7 @@ is 'document.querySelector("#notice").textContent.includes("choose it again")'
 
 # What fails is told in plain words.
 go "$url?q=zzqx"
-is 'document.querySelector("#notice h2")?.textContent === "None of these words is known here"'
+is 'document.querySelector("#notice h2")?.textContent === "The model knows none of these words"'
 shoot unknown
 readable unknown
 go "$url?id=99999999"
