@@ -3,7 +3,8 @@
 #   - a relative link in a document leads to a file or folder that git knows, and its #anchor to a heading of that document;
 #   - a link whose text is a name in code signs, [`adah_codes_pack`](../src/codes/codes.c), leads to a file that defines the name;
 #   - a path in code signs, `src/paper/attention.c`, exists (NAME stands for any name), and so do every docs/....md that a file of the source
-#     names and every test that docs/method/equations.md names.
+#     names and every test that docs/method/equations.md names;
+#   - README.md has fewer than 120 lines.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 n_faults=0 n_links=0 n_names=0 n_paths=0
@@ -54,6 +55,7 @@ done < <(grep -rohE --with-filename '\bdocs/[a-z/-]+\.md' src include cli server
 while read -r name; do
     compgen -G "tests/*/$name.*" >/dev/null || fault "docs/method/equations.md: there is no test $name"
 done < <(grep -oE '\btest_[a-z_]+' docs/method/equations.md | sort -u)
+[ "$(wc -l <README.md)" -lt 120 ] || fault "README.md has 120 lines or more"
 if [ "$n_links" -eq 0 ] || [ "$n_names" -eq 0 ] || [ "$n_paths" -eq 0 ]; then fault "no links, names or paths found: is this the source tree?"; fi
 echo "$n_links links, $n_names names, $n_paths paths, $n_faults faults"
 [ "$n_faults" -eq 0 ]
