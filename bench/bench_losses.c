@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/random.h"
-#include "learn/further_losses.h"
+#include "learn/terms.h"
 #include "paper/objective.h"
 #include "stopwatch.h"
 

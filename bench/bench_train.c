@@ -248,18 +248,19 @@ int main(int n_arguments, char **argument) {
                                     .classify = classify,
                                     .checkpoint_seconds = 1e9,
                                     .progress = {mark, &marks}};
-    char *history = NULL;
+    adah_history history = {0};
     adah_status status = {0};
     must(items ? adah_train_parameters(&training, &parameters, &history, &status) : adah_fail_memory(&status, 1),
          &status);
     if (folder) {
-        char *path = adah_file_join(folder, "losses.json");
-        must(adah_file_publish(path, history, strlen(history), &status), &status);
+        char *path = adah_file_join(folder, "losses.json"), *losses = adah_history_json(&history);
+        must(adah_file_publish(path, losses, strlen(losses), &status), &status);
         adah_memory_free(path);
+        adah_memory_free(losses);
     } else {
         print_times(name, &c, n_warm, &marks);
     }
-    adah_memory_free(history);
+    adah_history_free(&history);
     adah_memory_free(items);
     adah_parameters_free(&parameters);
     return 0;

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "data/vocabulary.h"
 #include "paper/network.h"
+#include "settings/method.h"
 #include "mutate.h"
 
 #include <stdio.h>
@@ -179,7 +180,7 @@ static void fit(json_t *header) {
     json_object_set_new(metadata, "text", json_string(adah_input_text(plan.text, said)));
     adah_parameters parameters = {0};
     adah_network *network;
-    if (adah_settings_is_shallow(&config))
+    if (adah_method_find(config.method)->closed_form)
         keep_anchors(header, &parameters);
     if (adah_network_create(&plan, &config, &parameters, &network, NULL) == ADAH_OK) {
         json_t *kept = json_incref(metadata);

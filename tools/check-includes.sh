@@ -3,8 +3,8 @@
 # twice.
 #
 #   base <- plugins, nn, codes;  codes <- index, eval;  plugins <- data
-#   nn <- settings <- files <- backbones <- paper, rivals <- input <- learn <- api
-#   learn also sees codes and eval/measures.h: it validates while it trains; programs and server use adah.h alone
+#   nn <- settings <- files <- backbones <- paper <- input <- rivals <- learn <- api
+#   src/methods.c, the table, sees what its rows name; programs and server use adah.h alone
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 n_faults=0
@@ -24,15 +24,16 @@ declare -A may=(
     [settings]="base nn settings"
     [files]="base nn plugins settings files"
     [backbones]="base nn settings files backbones paper/attention.h"
-    [paper]="base nn settings backbones paper rivals/rival_network.h"
-    [rivals]="base nn plugins settings backbones rivals learn"
+    [paper]="base nn settings backbones paper"
     [input]="base nn data settings files backbones paper input"
-    [learn]="base nn codes eval/measures.h settings files backbones paper rivals input learn"
+    [rivals]="base nn plugins settings backbones paper/network.h input/pair_set.h rivals"
+    [learn]="base nn settings files backbones paper input rivals learn"
+    [methods.c]="settings/method.h paper/network.h learn/batch_loss.h"
     [api]="base nn codes index eval data settings files backbones paper rivals input learn api"
 )
 
 n_includes=0
-for file in src/*/*.[ch] src/*/*/*.[ch]; do
+for file in src/*.[ch] src/*/*.[ch] src/*/*/*.[ch]; do
     module=${file#src/}
     module=${module%%/*}
     if [ -z "${may[$module]-}" ]; then

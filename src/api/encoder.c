@@ -12,6 +12,7 @@
 #include "data/image.h"
 #include "input/feature_array.h"
 #include "input/input_worker.h"
+#include "settings/method.h"
 
 #include <string.h>
 
@@ -172,7 +173,7 @@ static adah_code prepare_attention(adah_encoder *e, adah_status *status) {
     ADAH_TRY(prepare_image(e, status));
     if (e->side[ADAH_IMAGE]->network->image.attention.mask)
         return ADAH_OK;
-    if (adah_settings_is_rival(&e->model->state.config))
+    if (!adah_method_find(e->model->state.config.method)->has_attention)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this model is of the method %s, which has no attention",
                          e->model->state.config.method);
     return adah_fail(status, ADAH_ERROR_MISMATCH, "this model was trained without attention masks; train one with attention");

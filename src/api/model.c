@@ -108,7 +108,7 @@ size_t adah_model_image_side(const adah_model *model) { return (size_t)model->st
 int adah_model_takes_images(const adah_model *m) { return m->state.image.kind == ADAH_INPUT_PIXELS; }
 int adah_model_takes_text(const adah_model *m) { return m->state.text.kind == ADAH_INPUT_WORDS; }
 int adah_model_has_attention(const adah_model *m) {
-    return m->state.config.attention && !adah_settings_is_rival(&m->state.config) && adah_model_takes_images(m);
+    return m->state.config.attention && adah_model_takes_images(m);
 }
 
 adah_code adah_model_words(const adah_model *m, const char *text, adah_text_word **words, size_t *n, adah_status *status) {

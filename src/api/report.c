@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "codes/codes.h"
 #include "eval/chart.h"
+#include "settings/method.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -140,7 +141,7 @@ static void add_facts(report *r) {
     add_fact(r, "preset", "preset");
     add_seeds(r);
     adah_text_add(&r->html, "; attention %s; adversary %s.</p>\n", c->attention ? "on" : "off",
-                  c->adversary && (c->attention || adah_settings_is_rival(c)) ? "on" : "off");
+                  c->adversary && (c->attention || !adah_method_find(c->method)->has_attention) ? "on" : "off");
     if (r->models)
         adah_text_add(&r->html, "<p>Figures are means over the models &plusmn; the sample standard deviation; pictures, masks "
                       "and losses are those of the first model.</p>\n");

@@ -1,9 +1,10 @@
 /* shorten_model.c - a shorter model out of one that was trained for several lengths: the first bits of its codes. */
 #include "api/model.h"
+#include "settings/method.h"
 
-/* Was this length trained? Rivals do not heed nested_bits. */
+/* Was this length trained? */
 static int is_trained(const adah_settings *c, int n_bits) {
-    if (adah_settings_is_rival(c))
+    if (!adah_method_find(c->method)->has_shorter_codes)
         return 0;
     for (int bits = c->nested_bits; c->nested_bits && bits < c->n_bits; bits *= 2)
         if (bits == n_bits)

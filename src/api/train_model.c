@@ -3,6 +3,7 @@
  * Options become a configuration; the train records' texts a vocabulary; images feature maps or pixels (image_store.h),
  * unless either is given as features (feature_array.h): model_inputs.h chooses;
  * a seeded part of the pairs is cut off for validation; learn/train.c does the learning. */
+#include "api/validate.h"
 #include "backbones/backbone.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -10,6 +11,7 @@
 #include "files/model_file.h"
 #include "input/pair_set.h"
 #include "learn/train.h"
+#include "settings/method.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -76,7 +78,7 @@ static adah_code check_given(const job *j, adah_status *status) {
 /* What masks alone have does nothing without them. */
 static adah_code check_masks(const adah_settings *c, const adah_train_options *o, adah_status *status) {
     static const char *const of_masks[] = {"attention_", "adversar", "rate_attention=", "n_warmup_epochs="};
-    if (c->attention || adah_settings_is_rival(c))
+    if (c->attention || !adah_method_find(c->method)->has_attention)
         return ADAH_OK;
     if (o->no_adversary)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "no adversary is asked for, but without attention there is none; ask for attention, "
@@ -96,7 +98,7 @@ static adah_code configure(job *j, adah_status *status) {
     const char *backbone = o->backbone ? o->backbone : is_image_given(j) ? "none" : "small";
     ADAH_TRY(adah_backbone_preset(o->preset ? o->preset : "default", backbone, c, status));
     ADAH_TRY(adah_settings_method(o->method ? o->method : "adah", c, status));
-    if (adah_settings_is_rival(c) && (o->attention || (o->no_adversary && !c->adversary)))
+    if (!adah_method_find(c->method)->has_attention && (o->attention || (o->no_adversary && !c->adversary)))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is asked for, but the method %s has none",
                          o->attention > 0 ? "attention" : o->attention ? "no attention" : "no adversary", c->method);
     if (o->n_bits)
@@ -174,13 +176,13 @@ static adah_code make_vocabulary(job *j, adah_status *status) {
     return j->state.vocabulary ? ADAH_OK : adah_fail_memory(status, 1);
 }
 
-/* Makes every parameter of the model, seeded; of a shallow rival the backbone's, for it adds its own when it has learned. */
+/* Makes every parameter of the model, seeded; of a method in closed form the backbone's, for it adds its own when it has learned. */
 static adah_code make_network(job *j, adah_input_shape image, adah_status *status) {
     j->state.image = image;
-    const int shallow = adah_settings_is_shallow(&j->state.config);
+    const int is_closed_form = adah_method_find(j->state.config.method)->closed_form != NULL;
     const adah_input_shape none = {.kind = ADAH_INPUT_NONE};
-    const adah_network_plan plan = {.n_batch = 1, .image = image, .text = shallow ? none : j->state.text,
-                                    .features_only = shallow, .creating = 1};
+    const adah_network_plan plan = {.n_batch = 1, .image = image, .text = is_closed_form ? none : j->state.text,
+                                    .features_only = is_closed_form, .creating = 1};
     adah_network *net = NULL;
     const adah_code code = adah_network_create(&plan, &j->state.config, &j->state.parameters, &net, status);
     adah_network_free(net);
@@ -314,38 +316,21 @@ static adah_code fingerprint(job *j, adah_status *status) {
 
 /* ---------------------------------------------------------------- the record of the training */
 
-/* As training chose it: the best behind the warm-up, the first of equals; without validation the last. The final epochs, which
- * none validates, go on from it. */
-static json_t *best_epoch(const adah_settings *config, json_t *history) {
-    json_t *best = NULL, *entry;
-    double best_map = -1;
-    size_t i;
-    json_array_foreach(history, i, entry) {
-        json_t *map = json_object_get(entry, "validation_map_image_to_text");
-        if (!map && json_object_get(best, "validation_map_image_to_text"))
-            break;
-        const double sum =
-            map ? json_real_value(map) + json_real_value(json_object_get(entry, "validation_map_text_to_image")) : 0;
-        const int in_warmup = json_integer_value(json_object_get(entry, "epoch")) <= adah_settings_warmup(config);
-        if (!map || (!in_warmup && sum > best_map)) {
-            best = entry;
-            best_map = sum;
-        }
-    }
-    return json_object_get(best, "epoch");
-}
-
-static adah_code record_training(job *j, const char *history_text, adah_status *status) {
-    json_t *history = json_loads(history_text, 0, NULL);
+static adah_code record_training(job *j, const adah_history *history, adah_status *status) {
+    char *history_text = adah_history_json(history);
+    if (!history_text)
+        return adah_fail_memory(status, history->n * sizeof *history->epoch);
+    json_t *epochs = json_loads(history_text, 0, NULL);
+    adah_memory_free(history_text);
     json_t *labels = json_array();
     for (uint32_t i = 0; i < adah_dataset_label_count(j->dataset); i++)
         json_array_append_new(labels, json_string(adah_dataset_label_name(j->dataset, i)));
-    json_t *record = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:O?, s:o?}", "adah_version", ADAH_VERSION, "data",
+    json_t *record = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:I, s:o?}", "adah_version", ADAH_VERSION, "data",
                                j->fingerprint_text, "n_train", (json_int_t)j->n_train, "n_validation", (json_int_t)j->n_validation,
                                "n_records_bad", (json_int_t)adah_dataset_skipped(j->dataset, NULL), "n_images_unreadable",
                                (json_int_t)j->inputs.store.n_missing, "first_unreadable", j->inputs.store.missing, "similarity",
                                adah_settings_text("similarity", (int)j->state.config.similarity), "labels", labels,
-                               "best_epoch", best_epoch(&j->state.config, history), "history", history);
+                               "best_epoch", (json_int_t)history->n_best, "history", epochs);
     char *text = record ? json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     j->state.training = text ? adah_memory_text(text) : NULL;
     free(text);
@@ -383,6 +368,7 @@ static adah_code learn(job *j, adah_status *status) {
         .items = j->items,
         .n_train = j->n_train,
         .n_validation = j->n_validation,
+        .validate = adah_validate,
         .classify = c->similarity != ADAH_SIMILARITY_PAIRS && set->n_labels > 0 && set->n_labels <= CLASSIFIER_LABELS_MAX,
         .checkpoint_path = j->checkpoint_path,
         .checkpoint_seconds = j->options->checkpoint_seconds,
@@ -390,14 +376,12 @@ static adah_code learn(job *j, adah_status *status) {
         .fingerprint = j->fingerprint,
         .progress = j->progress,
     };
-    char *history = NULL;
-    adah_code (*const train)(const adah_training *, adah_parameters *, char **, adah_status *) =
-        adah_settings_is_shallow(c) ? adah_train_shallow : adah_train_parameters;
-    ADAH_TRY(train(&training, &j->state.parameters, &history, status));
+    adah_history history;
+    ADAH_TRY(adah_train_parameters(&training, &j->state.parameters, &history, status));
     adah_code code = adah_pair_set_check(set, status);
     if (code == ADAH_OK)
-        code = record_training(j, history, status);
-    adah_memory_free(history);
+        code = record_training(j, &history, status);
+    adah_history_free(&history);
     if (code == ADAH_OK)
         code = adah_model_state_write(j->model_path, &j->state, status);
     if (code == ADAH_OK)

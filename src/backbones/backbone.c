@@ -1,5 +1,6 @@
 /* backbone.c - the networks as lists of layers, their preprocessing and their weight files. */
 #include "backbones/backbone.h"
+#include "settings/method.h"
 #include "base/processor.h"
 
 #include <stdio.h>
@@ -50,7 +51,7 @@ adah_code adah_backbone_preset(const char *preset, const char *backbone_name, ad
 void adah_backbone_finetune(adah_settings *config) {
     const adah_backbone *backbone = adah_backbone_find(config->backbone);
     config->finetune = 1;
-    if (config->preset == ADAH_PRESET_DEFAULT && !adah_settings_is_rival(config)) { /* chosen on frozen features alone */
+    if (config->preset == ADAH_PRESET_DEFAULT && adah_method_find(config->method)->has_attention) { /* chosen on frozen features alone */
         config->attention = 1;
         config->weight_decay = config->dropout = 0;
         config->word_pairs = 0;

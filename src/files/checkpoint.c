@@ -25,7 +25,7 @@ static uint64_t add_to_sum(uint64_t sum, const char *name, const void *bytes, si
 }
 
 adah_code adah_checkpoint_write(const char *path, const adah_checkpoint *c, adah_status *status) {
-    const size_t n = c->parameters->n * N_KINDS + 1;
+    const size_t n = c->parameters->n * N_KINDS + 2;
     adah_safetensors_item *items = adah_memory_zeroed(n, sizeof *items);
     char *names = adah_memory_zeroed(n, NAME_BYTES);
     char *config = adah_settings_json(c->config);
@@ -43,17 +43,18 @@ adah_code adah_checkpoint_write(const char *path, const adah_checkpoint *c, adah
             items[n_items++] = (adah_safetensors_item){name, "F32", p->shape, array_of(c, i, kind), p->n * sizeof(float)};
         }
     if (code == ADAH_OK) {
-        items[n_items++] = (adah_safetensors_item){"counters", "F64", ADAH_SHAPE1(ADAH_N_COUNTERS), c->counters,
-                                                   ADAH_N_COUNTERS * sizeof(double)};
+        items[n_items++] = (adah_safetensors_item){"place", "F64", ADAH_SHAPE1(c->n_place), c->place, c->n_place * sizeof(double)};
+        if (c->n_history)
+            items[n_items++] = (adah_safetensors_item){"history", "F64", ADAH_SHAPE1(c->n_history), c->history,
+                                                       c->n_history * sizeof(double)};
         char fingerprint[32], sum_text[32];
-        uint64_t sum = XXH3_64bits(c->history, strlen(c->history));
+        uint64_t sum = 0;
         for (size_t i = 0; i < n_items; i++)
             sum = add_to_sum(sum, items[i].name, items[i].data, items[i].n_bytes);
         snprintf(fingerprint, sizeof fingerprint, "%016llx", (unsigned long long)c->fingerprint);
         snprintf(sum_text, sizeof sum_text, "%016llx", (unsigned long long)sum);
-        const char *const metadata[] = {"format", "adah-checkpoint", "config", config, "data", fingerprint,
-                                        "history", c->history, "sum", sum_text};
-        code = adah_safetensors_write(path, items, n_items, metadata, 5, status);
+        const char *const metadata[] = {"format", "adah-checkpoint", "config", config, "data", fingerprint, "sum", sum_text};
+        code = adah_safetensors_write(path, items, n_items, metadata, 4, status);
     }
     adah_memory_free(items);
     adah_memory_free(names);
@@ -82,20 +83,38 @@ static adah_code check_identity(const char *path, const adah_safetensors *file, 
 }
 
 static adah_code check_sum(const char *path, const adah_safetensors *file, adah_status *status) {
-    const char *history = adah_safetensors_metadata(file, "history"), *said = adah_safetensors_metadata(file, "sum");
-    uint64_t sum = history ? XXH3_64bits(history, strlen(history)) : 0;
+    const char *said = adah_safetensors_metadata(file, "sum");
+    uint64_t sum = 0;
     for (size_t i = 0; i < adah_safetensors_count(file); i++) {
         const adah_safetensor *t = adah_safetensors_at(file, i);
         sum = add_to_sum(sum, t->name, t->bytes, t->n_bytes);
     }
     ADAH_TRY(adah_file_check_map(adah_safetensors_map(file), ADAH_OK, status));
-    if (!history || !said || strtoull(said, NULL, 16) != sum)
+    if (!said || strtoull(said, NULL, 16) != sum)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its contents do not match its checksum; train without "
                          "--resume", path);
     return ADAH_OK;
 }
 
+static adah_code read_numbers(const char *path, const adah_safetensors *file, adah_checkpoint *c, adah_status *status) {
+    const adah_safetensor *place = adah_safetensors_find(file, "place"), *history = adah_safetensors_find(file, "history");
+    if (!place || place->n_bytes != c->n_place * sizeof(double))
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: it does not say where the training stands", path);
+    const size_t n = history ? history->n_bytes / sizeof(double) : 0;
+    double *copy = adah_memory_zeroed(n, sizeof *copy);
+    if (!copy)
+        return adah_fail_memory(status, n * sizeof *copy);
+    memcpy(c->place, place->bytes, place->n_bytes);
+    if (n)
+        memcpy(copy, history->bytes, n * sizeof *copy);
+    c->history = copy;
+    c->n_history = n;
+    return ADAH_OK;
+}
+
 adah_code adah_checkpoint_read(const char *path, adah_checkpoint *c, adah_status *status) {
+    double *const before = c->history;
+    const size_t n_before = c->n_history;
     adah_safetensors *file;
     ADAH_TRY(adah_safetensors_open(path, &file, status));
     adah_code code = check_identity(path, file, c, status);
@@ -111,21 +130,14 @@ adah_code adah_checkpoint_read(const char *path, adah_checkpoint *c, adah_status
             code = adah_safetensors_read(file, name, p->shape, array_of(c, i, kind), status);
             p->version++;
         }
-    const adah_safetensor *counters = adah_safetensors_find(file, "counters");
-    const char *history = adah_safetensors_metadata(file, "history");
-    if (code == ADAH_OK && (!counters || counters->n_bytes != ADAH_N_COUNTERS * sizeof(double) || !history))
-        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: no counters or history", path);
-    if (code == ADAH_OK) {
-        char *copy = adah_memory_text(history);
-        if (!copy) {
-            code = adah_fail_memory(status, strlen(history));
-        } else {
-            memcpy(c->counters, counters->bytes, counters->n_bytes);
-            adah_memory_free(c->history);
-            c->history = copy;
-        }
-    }
+    if (code == ADAH_OK)
+        code = read_numbers(path, file, c, status);
     code = adah_file_check_map(adah_safetensors_map(file), code, status);
+    if (code != ADAH_OK && c->history != before) {
+        adah_memory_free(c->history);
+        c->history = before;
+        c->n_history = n_before;
+    }
     adah_safetensors_close(file);
     return code;
 }

@@ -1,4 +1,4 @@
-/* batch_loss.c - gathers codes, similarities and derivatives round objective.c and further_losses.c.
+/* batch_loss.c - gathers codes, similarities and derivatives for objective.c and the terms of terms.h.
  *
  * A shorter code is the first bits of the longer one (nested_bits): its losses see a copy of those columns, and their
  * derivatives are added back. Every length counts the same.
@@ -7,12 +7,10 @@
  * items. It lives in parameters that no optimiser moves, so that a checkpoint holds it. */
 #include "learn/batch_loss.h"
 #include "base/memory.h"
-#include "learn/further_losses.h"
+#include "learn/terms.h"
 
 #include <math.h>
 #include <string.h>
-
-const char *const adah_further_name[ADAH_N_FURTHER] = {"classifier", "proxy", "contrastive", "quantisation", "balance"};
 
 enum { LENGTHS_MAX = 8, N_CODES = 4 }; /* 16 ... 1024 bits; image, text, image hidden, text hidden */
 
@@ -20,6 +18,7 @@ struct adah_batch_loss {
     const adah_settings *config;
     const adah_pair_set *set;
     size_t n_batch, n_bank_max, n_bank, n_labels; /* n_bank: filled, for this batch */
+    uint64_t n_remembered;                        /* batches, before this one */
     size_t n_lengths, length[LENGTHS_MAX];        /* ascending; the last is q */
     adah_objective *objective[LENGTHS_MAX];
     adah_parameter *proxy, *bank_code[2], *bank_item; /* items are kept as floats, exact to 2^24 */
@@ -135,6 +134,7 @@ adah_code adah_batch_loss_create(const adah_settings *config, const adah_pair_se
 /* ---------------------------------------------------------------- one batch */
 
 void adah_batch_loss_begin(adah_batch_loss *l, const size_t *items, uint64_t n_remembered) {
+    l->n_remembered = n_remembered;
     const uint64_t filled = n_remembered * l->n_batch;
     l->n_bank = filled < l->n_bank_max ? (size_t)filled : l->n_bank_max;
     memcpy(l->others, items, l->n_batch * sizeof *items);
@@ -206,55 +206,44 @@ static void ranking_losses(adah_batch_loss *l, size_t which, const code_view *v,
     adah_objective_evaluate(l->objective[which], &codes, l->similarity, weight, loss, &gradients);
 }
 
-/* The further terms that look at codes of any length; share: what this length counts. */
-static void further_losses(adah_batch_loss *l, const code_view *v, size_t bits, float share, double further[ADAH_N_FURTHER]) {
+/* The terms beside the six: those that look at codes of any length, or (of_labels) those that are tied to the full one. share:
+ * what this length counts. Losses are added, each in its place behind the six; returns their weighted sum. */
+static double extra_losses(adah_batch_loss *l, adah_network *net, const code_view *v, size_t bits, float share, int of_labels,
+                           double *loss) {
     const adah_settings *c = l->config;
-    const size_t n = l->n_batch;
-    for (int m = 0; m < 2; m++) {
-        float *h = v->value[m], *g = v->gradient[m];
-        if (c->contrastive_weight > 0)
-            further[ADAH_FURTHER_CONTRASTIVE] +=
-                adah_contrastive_loss(h, v->value[!m], v->bank[!m], l->n_bank, l->similarity, n, bits,
-                                      c->contrastive_temperature, share * c->contrastive_weight, g, v->gradient[!m], l->scratch);
-        if (c->quantisation_weight > 0)
-            further[ADAH_FURTHER_QUANTISATION] += adah_quantisation_loss(h, n, bits, share * c->quantisation_weight, g);
-        if (c->balance_weight > 0)
-            further[ADAH_FURTHER_BALANCE] += adah_balance_loss(h, n, bits, share * c->balance_weight, g);
-    }
-}
-
-/* Those that are tied to the full length. */
-static void label_losses(adah_batch_loss *l, adah_network *net, const code_view *v, double further[ADAH_N_FURTHER]) {
-    const adah_settings *c = l->config;
-    adah_side *const side[2] = {&net->image, &net->text};
-    for (int m = 0; m < 2; m++) {
-        if (side[m]->logits)
-            further[ADAH_FURTHER_CLASSIFIER] +=
-                adah_classifier_loss(adah_node_value(side[m]->logits), l->target, l->n_batch, l->n_labels, c->classifier_weight,
-                                     adah_node_gradient(side[m]->logits));
-        if (l->proxy)
-            further[ADAH_FURTHER_PROXY] +=
-                adah_proxy_loss(v->value[m], l->proxy->value, l->target, l->n_batch, (size_t)c->n_bits, l->n_labels,
-                                c->proxy_temperature, c->proxy_weight, v->gradient[m], l->proxy->gradient, l->scratch);
-    }
-}
-
-/* The weighted sum of the terms of one length. */
-static double sum_of_terms(const adah_settings *c, const float weight[ADAH_N_TERMS], float share, const adah_losses *losses) {
-    const float further[ADAH_N_FURTHER] = {[ADAH_FURTHER_CLASSIFIER] = c->classifier_weight,
-                                           [ADAH_FURTHER_PROXY] = c->proxy_weight,
-                                           [ADAH_FURTHER_CONTRASTIVE] = share * c->contrastive_weight,
-                                           [ADAH_FURTHER_QUANTISATION] = share * c->quantisation_weight,
-                                           [ADAH_FURTHER_BALANCE] = share * c->balance_weight};
+    adah_node *const logits[2] = {net->image.logits, net->text.logits};
     double sum = 0;
-    for (int t = 0; t < ADAH_N_TERMS; t++)
-        sum += weight[t] * losses->term[t];
-    for (int t = 0; t < ADAH_N_FURTHER; t++)
-        sum += further[t] * losses->further[t];
+    for (int m = 0; m < 2; m++) {
+        const adah_term_view view = {.config = c,
+                                     .n_batch = l->n_batch,
+                                     .n_bits = bits,
+                                     .n_labels = l->n_labels,
+                                     .code = v->value[m],
+                                     .other = v->value[!m],
+                                     .gradient = v->gradient[m],
+                                     .other_gradient = v->gradient[!m],
+                                     .bank = v->bank[!m],
+                                     .n_bank = l->n_bank,
+                                     .similarity = l->similarity,
+                                     .target = l->target,
+                                     .logits = logits[m] ? adah_node_value(logits[m]) : NULL,
+                                     .logits_gradient = logits[m] ? adah_node_gradient(logits[m]) : NULL,
+                                     .proxy = l->proxy,
+                                     .scratch = l->scratch};
+        for (int t = 0; adah_extra_terms[t]; t++) {
+            const adah_extra_term *term = adah_extra_terms[t];
+            const float weight = (of_labels ? 1 : share) * term->weight(c);
+            if (term->of_labels != of_labels || weight == 0 || (of_labels && !l->n_labels))
+                continue;
+            const double x = term->evaluate(&view, weight);
+            loss[ADAH_N_TERMS + t] += x;
+            sum += weight * x;
+        }
+    }
     return sum;
 }
 
-double adah_batch_loss_head(adah_batch_loss *l, adah_network *net, float hidden, adah_losses *losses) {
+double adah_batch_loss_head(adah_batch_loss *l, adah_network *net, float hidden, double loss[ADAH_LOSSES_MAX]) {
     const float share = 1 / (float)l->n_lengths, t = share * l->config->triplet_weight, h = t * hidden;
     const float weight[ADAH_N_TERMS] = {t, t, t, t, h, h};
     const code_view full = view_of(l, net);
@@ -263,14 +252,15 @@ double adah_batch_loss_head(adah_batch_loss *l, adah_network *net, float hidden,
         const size_t bits = l->length[i];
         const int is_full = i + 1 == l->n_lengths;
         const code_view v = is_full ? full : prefix_of(l, &full, bits);
-        *losses = (adah_losses){{0}, {0}};
-        ranking_losses(l, i, &v, weight, losses->term);
-        further_losses(l, &v, bits, share, losses->further);
+        memset(loss, 0, ADAH_LOSSES_MAX * sizeof *loss);
+        ranking_losses(l, i, &v, weight, loss);
+        for (int term = 0; term < ADAH_N_TERMS; term++)
+            sum += weight[term] * loss[term];
+        sum += extra_losses(l, net, &v, bits, share, 0, loss);
         if (is_full)
-            label_losses(l, net, &full, losses->further);
+            sum += extra_losses(l, net, &full, bits, share, 1, loss);
         else
             add_prefix_gradients(l, &v, bits, &full);
-        sum += sum_of_terms(l->config, weight, share, losses);
     }
     return sum;
 }
@@ -282,13 +272,67 @@ void adah_batch_loss_attention(adah_batch_loss *l, adah_network *net, float retr
     ranking_losses(l, l->n_lengths - 1, &full, weight, loss);
 }
 
-void adah_batch_loss_remember(adah_batch_loss *l, adah_network *net, uint64_t n_remembered) {
+void adah_batch_loss_remember(adah_batch_loss *l, adah_network *net) {
     if (!l->n_bank_max)
         return;
-    const size_t q = (size_t)l->config->n_bits, start = (size_t)(n_remembered * l->n_batch % l->n_bank_max);
+    const size_t q = (size_t)l->config->n_bits, start = (size_t)(l->n_remembered * l->n_batch % l->n_bank_max);
     const code_view v = view_of(l, net);
     for (int m = 0; m < 2; m++)
         memcpy(l->bank_code[m]->value + start * q, v.value[m], l->n_batch * q * sizeof(float));
     for (size_t i = 0; i < l->n_batch; i++)
         l->bank_item->value[start + i] = (float)l->others[i];
 }
+
+/* ---------------------------------------------------------------- as method.h has it */
+
+static const adah_loss_name *loss_name(int i) {
+    if (i < ADAH_N_TERMS)
+        return &adah_term_name[i];
+    int t = 0;
+    while (t < i - ADAH_N_TERMS && adah_extra_terms[t])
+        t++;
+    return adah_extra_terms[t] ? &adah_extra_terms[t]->name : NULL;
+}
+
+static adah_code loss_create(const adah_loss_plan *plan, adah_parameters *parameters, void **loss, adah_status *status) {
+    adah_batch_loss *l;
+    ADAH_TRY(adah_batch_loss_create(plan->config, plan->set, plan->n_batch, plan->n_labels, parameters, &l, status));
+    *loss = l;
+    return ADAH_OK;
+}
+
+static void loss_free(void *loss) { adah_batch_loss_free(loss); }
+
+static int has_step_2(const adah_settings *c) {
+    return c->attention && c->attention_mask != ADAH_MASK_RANDOM && (c->adversary || c->attention_retrieval_weight > 0);
+}
+
+static void loss_begin(void *loss, const size_t *items, const size_t *places, uint64_t n_steps) {
+    (void)places;
+    adah_batch_loss_begin(loss, items, n_steps);
+}
+
+/* F, the six terms, and the terms beside them. */
+static void step_1(void *loss, adah_network *net, int with_adversary, double *sums) {
+    adah_batch_loss *l = loss;
+    double now[ADAH_LOSSES_MAX];
+    adah_batch_loss_head(l, net, with_adversary ? l->config->adversarial_weight : 0, now);
+    adah_batch_loss_remember(l, net);
+    for (int i = 0; i < ADAH_LOSSES_MAX; i++)
+        sums[i] += now[i];
+}
+
+/* What descends with the weight -1 climbs. With attention_retrieval_weight the mask also descends the cross-modal retrieval loss
+ * of what it attends. */
+static void step_2(void *loss, adah_network *net) {
+    adah_batch_loss *l = loss;
+    adah_batch_loss_attention(l, net, l->config->attention_retrieval_weight, l->config->adversary ? -1 : 0);
+}
+
+const adah_loss adah_loss_of_adah = {.name = loss_name,
+                                     .create = loss_create,
+                                     .free = loss_free,
+                                     .has_step_2 = has_step_2,
+                                     .begin = loss_begin,
+                                     .step_1 = step_1,
+                                     .step_2 = step_2};

@@ -1,65 +1,9 @@
-/* network.c - E, then G, then D, for the image and for the text: the forward pass of the paper. A rival has a backbone in
- * common with it and rival_network.c behind.
- *
- *     pixels (B,3,S,S) --E^I--> f (B,C,H,W) --G^I--> Z (B,H*W), f̆, f̂ --D^I--> H^I, Ĥ^I (B,q)
- *     words  (B,V)     --E^T--> f (B,D)     --G^T--> Z (B,D),   f̆, f̂ --D^T--> H^T, Ĥ^T (B,q)
- *
- * Either side may also be given features of another encoder: vectors (B,D) go where words go, maps (B,C,H,W) and tokens
- * (B,C,P,1) where f^I is. */
+/* network.c - one graph with an image side and a text side. Each side has an input, of pixels a backbone, and behind that what the
+ * method builds: the paper's modules (forward.c) or a rival's. */
 #include "paper/network.h"
 #include "backbones/backbone.h"
 #include "base/memory.h"
-#include "paper/hashing.h"
-
-#include <string.h>
-
-/* G and D behind a feature vector. */
-static void vector_half(adah_builder *b, const char *prefix, int with_hidden, adah_side *side) {
-    adah_node *attended = side->feature;
-    if (b->config->attention) {
-        adah_attention_vector(b, prefix, side->feature, &side->attention);
-        attended = side->attention.attended;
-    }
-    side->code = adah_hashing_vector(b, prefix, attended);
-    if (with_hidden)
-        side->hidden_code = adah_hashing_vector(b, prefix, side->attention.unattended);
-}
-
-/* A rival's code of f in place of G and D, and what its adversary makes of that. */
-static void plain_half(adah_builder *b, const char *prefix, adah_input_kind kind, int with_modality, adah_side *side) {
-    const int n_hidden = strcmp(prefix, "image") ? b->config->n_text_hidden : b->config->n_image_hidden;
-    adah_node *f = side->feature;
-    if (kind == ADAH_INPUT_TOKENS)
-        f = adah_attention_token_mean(b, f, &side->attention);
-    side->code = adah_rival_network_code(b, prefix, f, (size_t)n_hidden, &side->kernel);
-    if (with_modality)
-        side->modality = adah_rival_network_modality(b, side->code);
-}
-
-/* The map without a mask: its average over all positions, or flat. */
-static adah_node *whole_map(adah_builder *b, adah_node *f) {
-    if (!f || b->config->pooling == ADAH_POOL_FLATTEN)
-        return f;
-    return adah_graph_average_all(b->graph, f);
-}
-
-/* G and D behind a feature map. */
-static void map_half(adah_builder *b, const char *prefix, adah_input_kind kind, int with_hidden, adah_side *side) {
-    const adah_settings *c = b->config;
-    adah_node *attended;
-    if (kind == ADAH_INPUT_TOKENS) {
-        if (c->attention)
-            adah_attention_tokens(b, prefix, side->feature, &side->attention);
-        attended = c->attention ? side->attention.attended : adah_attention_token_mean(b, side->feature, &side->attention);
-    } else {
-        if (c->attention)
-            adah_attention_image(b, prefix, side->feature, c->pooling, &side->attention);
-        attended = c->attention ? side->attention.attended : whole_map(b, side->feature);
-    }
-    side->code = adah_hashing_image(b, prefix, attended);
-    if (with_hidden)
-        side->hidden_code = adah_hashing_image(b, prefix, side->attention.unattended);
-}
+#include "settings/method.h"
 
 static adah_shape batch_shape(size_t n_batch, adah_input_shape input) {
     const size_t *dim = input.item.dim;
@@ -70,22 +14,12 @@ static adah_shape batch_shape(size_t n_batch, adah_input_shape input) {
 
 static void make_side(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_input_shape input,
                       adah_side *side) {
-    const adah_settings *c = b->config;
-    side->input = adah_graph_input(b->graph, batch_shape(plan->n_batch, input));
-    if (!adah_settings_is_rival(c) && (input.kind == ADAH_INPUT_VECTOR || input.kind == ADAH_INPUT_WORDS)) {
-        side->feature = adah_feature_vector(b, prefix, side->input, (size_t)c->n_text_hidden, (size_t)c->n_text_feature);
-        vector_half(b, prefix, plan->keep_hidden, side);
-        return;
-    }
-    side->feature = side->input;
+    side->kind = input.kind;
+    side->input = side->feature = adah_graph_input(b->graph, batch_shape(plan->n_batch, input));
     if (input.kind == ADAH_INPUT_PIXELS)
-        side->feature = adah_feature_scale(b, adah_backbone_features(b, c->backbone, side->input), &side->scale);
-    if (plan->features_only)
-        return;
-    if (adah_settings_is_rival(c))
-        plain_half(b, prefix, input.kind, plan->with_modality, side);
-    else
-        map_half(b, prefix, input.kind, plan->keep_hidden, side);
+        side->feature = adah_feature_scale(b, adah_backbone_features(b, b->config->backbone, side->input), &side->scale);
+    if (!plan->features_only)
+        adah_method_find(b->config->method)->build(b, prefix, plan, side);
 }
 
 static void keep_outputs(adah_builder *b, const adah_network_plan *plan, adah_side *side) {
@@ -94,7 +28,7 @@ static void keep_outputs(adah_builder *b, const adah_network_plan *plan, adah_si
     adah_node_keep(side->code);
     adah_node_keep(side->hidden_code);
     adah_node_keep(side->logits);
-    adah_node_keep(side->modality);
+    adah_node_keep(side->adversary);
     adah_node_keep(side->attention.mask);
     adah_node_keep(side->attention.probability);
     if (plan->features_only)
@@ -112,7 +46,7 @@ adah_code adah_network_create(const adah_network_plan *plan, const adah_settings
         return adah_fail_memory(status, 1);
     }
     adah_graph_set_precision(n->graph, config->precision);
-    adah_graph_plan_again(n->graph, plan->moving_groups);
+    adah_graph_plan_again(n->graph, plan->groups_between);
     adah_status fault = {0};
     adah_builder b = {n->graph, parameters, config, plan->creating, &fault, 0};
     if (plan->image.kind != ADAH_INPUT_NONE) {
@@ -138,5 +72,7 @@ void adah_network_free(adah_network *n) {
     if (!n)
         return;
     adah_graph_free(n->graph);
+    adah_memory_free(n->image.own);
+    adah_memory_free(n->text.own);
     adah_memory_free(n);
 }

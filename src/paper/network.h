@@ -1,11 +1,10 @@
-/* network.h - the whole network of the paper on one graph: E, G, D of either modality. Read network.c first. */
+/* network.h - a whole network on one graph: E, G, D of either modality, or what a rival has in place of G and D. */
 #ifndef ADAH_PAPER_NETWORK_H
 #define ADAH_PAPER_NETWORK_H
 
 #include "nn/graph/graph.h"
 #include "paper/attention.h"
 #include "paper/feature.h"
-#include "rivals/rival_network.h"
 #include "settings/settings.h"
 #include "settings/input_shape.h"
 
@@ -15,23 +14,23 @@ typedef struct adah_network_plan {
     size_t n_batch;
     adah_input_shape image, text; /* kind NONE: not on the graph */
     size_t n_labels;        /* outputs of the label classifier, training only; 0: none */
-    int keep_hidden;        /* Ĥ wanted (training with the adversary) */
-    int with_modality;      /* outputs of acmr's modality classifier wanted (training) */
+    int with_adversary;     /* training with the adversary: Ĥ wanted, or the output of a rival's adversary */
     int features_only;      /* stop behind E^I (computing feature maps once) */
-    unsigned moving_groups; /* training: those that move between a forward and its repetition; 0: none is repeated */
+    unsigned groups_between; /* training: those that move between a forward pass and its repetition; 0: none is repeated */
     int creating;           /* missing parameters are made (a new model); else they are a fault */
     int only_checked;       /* 1: the network is not to be run: it has no memory for values */
 } adah_network_plan;
 
 typedef struct adah_side {
+    adah_input_kind kind;    /* what it is given as */
     adah_node *input;        /* (B, item); of tokens (B, C, P, 1) */
     adah_node *feature;      /* f */
     adah_attention attention; /* its nodes are NULL without attention */
     adah_node *code;         /* H (B, q) */
-    adah_node *hidden_code;  /* Ĥ, NULL unless keep_hidden */
+    adah_node *hidden_code;  /* Ĥ, NULL unless with_adversary */
     adah_node *logits;       /* of the label classifier on H */
-    adah_node *modality;     /* (B, 1) logit of H being an image's; NULL unless with_modality */
-    adah_anchor_kernel kernel;      /* of a rival with kernels */
+    adah_node *adversary;    /* what a rival's adversary says of H; NULL unless with_adversary */
+    void *own;               /* of the method: adah_memory_free frees it with the network */
     adah_scale scale;        /* of f^I */
 } adah_side;
 
@@ -44,5 +43,8 @@ typedef struct adah_network {
 adah_code adah_network_create(const adah_network_plan *plan, const adah_settings *config, adah_parameters *parameters,
                               adah_network **network, adah_status *status);
 void adah_network_free(adah_network *network);
+
+/* E^T, G and D of one side: what the method adah builds (method.h). */
+void adah_paper_build(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_side *side);
 
 #endif

@@ -20,9 +20,14 @@
 #include <math.h>
 #include <string.h>
 
-const char *const adah_term_name[ADAH_N_TERMS] = {"text_to_image",         "image_to_text",
-                                                  "image_to_image",        "text_to_text",
-                                                  "text_to_image_hidden", "image_to_text_hidden"};
+const adah_loss_name adah_term_name[ADAH_N_TERMS] = {
+    {.key = "text_to_image", .label = "T>I", .title = "F(T→I)"},
+    {.key = "image_to_text", .label = "I>T", .title = "F(I→T)"},
+    {.key = "image_to_image", .label = "I>I", .title = "F(I→I)"},
+    {.key = "text_to_text", .label = "T>T", .title = "F(T→T)"},
+    {.key = "text_to_image_hidden", .label = "T>Î", .title = "F(T→Î)"},
+    {.key = "image_to_text_hidden", .label = "I>T̂", .title = "F(I→T̂)"},
+};
 
 enum { WORTH_A_THREAD = 1 << 17 /* so many subtractions */ };
 

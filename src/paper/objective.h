@@ -7,6 +7,7 @@
 #define ADAH_PAPER_OBJECTIVE_H
 
 #include "base/status.h"
+#include "settings/method.h"
 
 /* The six ranking losses, query -> database; _HIDDEN: the database side is the unattended code. */
 typedef enum adah_term {
@@ -18,7 +19,7 @@ typedef enum adah_term {
     ADAH_TERM_IMAGE_TO_TEXT_HIDDEN, /* F(I->T̂) */
     ADAH_N_TERMS
 } adah_term;
-extern const char *const adah_term_name[ADAH_N_TERMS];
+extern const adah_loss_name adah_term_name[ADAH_N_TERMS];
 
 typedef struct adah_batch_codes {
     const float *image, *text;               /* H^I, H^T */

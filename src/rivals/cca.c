@@ -10,12 +10,12 @@
  * are at most min(d, e) pairs, and further bits repeat the pairs from the strongest on. */
 #include "base/memory.h"
 #include "rivals/linear_algebra.h"
-#include "rivals/rival_methods.h"
+#include "rivals/rival.h"
 
 /* In units of the squared norm of a view, which is 1: the directions that hold less than this are noise. */
 static const double ridge = 1e-6;
 
-adah_code adah_rival_cca(const adah_rival_job *job, adah_status *status) {
+static adah_code cca_learn(const adah_rival_job *job, adah_status *status) {
     /* a: the view of more dimensions */
     const int image_first = job->image.n_in >= job->text.n_in;
     const adah_view *a = image_first ? &job->image : &job->text, *b = image_first ? &job->text : &job->image;
@@ -62,3 +62,5 @@ done:
     adah_memory_free(factor_b);
     return code;
 }
+
+ADAH_SHALLOW_RIVAL(cca, "cca", "canonical correlation analysis, by sign", 0, 1, cca_learn);

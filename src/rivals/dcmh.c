@@ -1,8 +1,14 @@
-/* dcmh.c - likelihood row by row, each row of the batch against all; quantisation; balance. */
+/* dcmh.c - likelihood row by row, each row of the batch against all; quantisation; balance. Then the method: its settings,
+ * network and step 1, in which both networks descend at once, each against what is remembered of the other. */
 #include "rivals/dcmh.h"
+#include "base/memory.h"
 #include "base/parallel.h"
+#include "input/pair_set.h"
+#include "rivals/rival_network.h"
+#include "settings/method.h"
 
 #include <math.h>
+#include <string.h>
 
 typedef struct likelihood_pass {
     const adah_dcmh_side *side;
@@ -68,3 +74,104 @@ void adah_dcmh_evaluate(const adah_dcmh_side *side, double loss[ADAH_DCMH_N_LOSS
     loss[ADAH_DCMH_QUANTISATION] += quantisation(side, gradient);
     loss[ADAH_DCMH_BALANCE] += balance(side, gradient);
 }
+
+/* ---------------------------------------------------------------- the method */
+
+typedef struct dcmh_loss {
+    adah_loss_plan plan;
+    const size_t *places;
+    float *similarity;        /* (B, n_items) */
+    float *scratch;           /* B */
+    adah_parameter *code[2];  /* of every pair when it was last seen, (n_items, q); 0 before */
+} dcmh_loss;
+
+static const adah_loss_name *loss_name(int i) {
+    static const adah_loss_name name[ADAH_DCMH_N_LOSSES] = {{"similarity", "similarity", "similarity", 0},
+                                                            {"quantisation", "quantisation", "quantisation", 0},
+                                                            {"balance", "balance", "bit balance", 0}};
+    return i < ADAH_DCMH_N_LOSSES ? &name[i] : NULL;
+}
+
+static void loss_free(void *loss) {
+    dcmh_loss *l = loss;
+    if (!l)
+        return;
+    adah_memory_free(l->similarity);
+    adah_memory_free(l->scratch);
+    adah_memory_free(l);
+}
+
+/* Codes remembered are parameters that no optimiser moves, so that a checkpoint holds them. */
+static adah_code make_bank(dcmh_loss *l, adah_parameters *parameters, adah_status *status) {
+    static const char *const name[2] = {"bank.image", "bank.text"};
+    const adah_shape shape = ADAH_SHAPE2(l->plan.n_items, (size_t)l->plan.config->n_bits);
+    for (int m = 0; m < 2; m++) {
+        l->code[m] = adah_parameters_add(parameters, name[m], shape, ADAH_GROUP_BANK);
+        if (!l->code[m])
+            return adah_fail_memory(status, adah_shape_count(shape) * sizeof(float));
+    }
+    return ADAH_OK;
+}
+
+static adah_code loss_create(const adah_loss_plan *plan, adah_parameters *parameters, void **loss, adah_status *status) {
+    dcmh_loss *l = adah_memory_zeroed(1, sizeof *l);
+    if (!l)
+        return adah_fail_memory(status, sizeof *l);
+    l->plan = *plan;
+    l->similarity = adah_memory_floats(plan->n_batch * plan->n_items);
+    l->scratch = adah_memory_floats(plan->n_batch);
+    const adah_code code = l->similarity && l->scratch ? make_bank(l, parameters, status)
+                                                       : adah_fail_memory(status, plan->n_batch * plan->n_items * sizeof(float));
+    if (code != ADAH_OK)
+        loss_free(l);
+    else
+        *loss = l;
+    return code;
+}
+
+static void loss_begin(void *loss, const size_t *items, const size_t *places, uint64_t n_steps) {
+    (void)n_steps;
+    dcmh_loss *l = loss;
+    l->places = places;
+    adah_pair_set_similarity(l->plan.set, items, l->plan.n_batch, l->plan.items, l->plan.n_items, 0, l->similarity);
+}
+
+static void step_1(void *loss, adah_network *net, int with_adversary, double *sums) {
+    (void)with_adversary;
+    dcmh_loss *l = loss;
+    const adah_settings *c = l->plan.config;
+    adah_node *const node[2] = {net->image.code, net->text.code};
+    const size_t q = (size_t)c->n_bits;
+    for (int m = 0; m < 2; m++)
+        for (size_t i = 0; i < l->plan.n_batch; i++)
+            memcpy(l->code[m]->value + l->places[i] * q, adah_node_value(node[m]) + i * q, q * sizeof(float));
+    for (int m = 0; m < 2; m++) {
+        const adah_dcmh_side side = {.n = l->plan.n_items,
+                                     .n_batch = l->plan.n_batch,
+                                     .n_bits = q,
+                                     .own = l->code[m]->value,
+                                     .other = l->code[!m]->value,
+                                     .row = l->places,
+                                     .similar = l->similarity,
+                                     .gamma = c->quantisation_weight,
+                                     .eta = c->balance_weight,
+                                     .row_loss = l->scratch};
+        adah_dcmh_evaluate(&side, sums, adah_node_gradient(node[m]));
+    }
+}
+
+/* Open values by measurement: docs/method/rivals.md. */
+static const char settings[] = ADAH_RIVAL_SETTINGS
+    " n_image_hidden=4096 n_text_hidden=4096 classifier_weight=0 quantisation_weight=1 rate=0.0003";
+
+static void build(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_side *side) {
+    (void)plan;
+    adah_node *x = adah_graph_relu(b->graph, adah_rival_hidden(b, prefix, side, ADAH_INIT_HE));
+    side->code = adah_rival_code(b, prefix, adah_graph_dropout(b->graph, x, b->config->dropout), ADAH_INIT_GLOROT);
+}
+
+static const adah_loss dcmh = {
+    .name = loss_name, .create = loss_create, .free = loss_free, .begin = loss_begin, .step_1 = step_1};
+
+const adah_method adah_method_dcmh = {
+    .name = "dcmh", .summary = "deep cross-modal hashing", .settings = settings, .build = build, .loss = &dcmh};

@@ -1,4 +1,4 @@
-/* rival.h - the shallow methods that the paper compares with, on vectors of both modalities.
+/* rival.h - what the shallow rivals have in common: methods in closed form, on vectors of both modalities.
  *
  *   cca       canonical correlation analysis, by sign             Hotelling, Biometrika 1936
  *   cmfh      collective matrix factorisation hashing             Ding, Guo, Zhou, CVPR 2014
@@ -13,7 +13,10 @@
 #ifndef ADAH_RIVALS_RIVAL_H
 #define ADAH_RIVALS_RIVAL_H
 
-#include "base/status.h"
+#include "base/random.h"
+#include "rivals/rival_network.h"
+#include "rivals/rival_view.h"
+#include "settings/method.h"
 
 /* n pairs, row by row; row i of all three is pair i. cca, cmfh and stmh look at no label. */
 typedef struct adah_rival_data {
@@ -23,26 +26,35 @@ typedef struct adah_rival_data {
     const uint8_t *label; /* (n, n_labels) 0/1; NULL: n_labels is 0 */
 } adah_rival_data;
 
-/* How a method encodes anything new, for one modality: H = W k(x) + b, code = sign(H), sign(0) = +1. n_anchors 0:
- * k(x) = x; else k_j(x) = exp(-|x - anchor_j|^2 * kernel_scale). Centring and scaling are inside W and b. */
-typedef struct adah_hash_function {
-    size_t n_in, n_anchors, n_bits;
-    float kernel_scale;
-    float *anchor; /* (n_anchors, n_in); NULL: none */
-    float *weight; /* (n_bits, n_anchors or n_in) */
-    float *bias;   /* n_bits */
-} adah_hash_function;
+/* What the `learn` of a method's closed form gets, and where it puts what it has learned. */
+typedef struct adah_rival_job {
+    const adah_rival_data *data;
+    adah_view image, text;
+    size_t n_bits;
+    uint64_t seed;
+    adah_progress progress;
+    adah_hash_function *image_function, *text_function; /* zeroed; the caller frees what a failed method leaves */
+} adah_rival_job;
 
-void adah_hash_function_free(adah_hash_function *function); /* zeroes it; fine on a zeroed one */
+/* Learns both hash functions of n_bits bits (1..ADAH_BITS_MAX) from at least two pairs. Refused: values that are not finite, and
+ * data from which the method cannot learn anything (views without correlation; seph and scm without labels that tell pairs
+ * apart). Progress: the stages of the method; `detail` is its objective. */
+adah_code adah_rival_learn(const adah_method *method, const adah_rival_data *data, size_t n_bits, uint64_t seed,
+                           adah_progress progress, adah_hash_function *image, adah_hash_function *text, adah_status *status);
 
-const char *adah_rival_names(void); /* "cca, cmfh, scm-orth, scm-seq, stmh, seph-km, seph-rnd" */
-int adah_rival_is_shallow(const char *name);
+/* For the methods. Tells the progress callback; ADAH_ERROR_CANCELLED when it asks to stop. */
+adah_code adah_rival_tell(const adah_rival_job *job, const char *stage, size_t done, size_t total, double objective,
+                          adah_status *status);
+/* The rows of the labels divided by their norm, (n, n_labels); a row without labels stays 0. NULL: memory is out. */
+double *adah_rival_unit_labels(const adah_rival_data *data);
 
-/* Learns both hash functions of n_bits bits (1..ADAH_BITS_MAX) from at least two pairs. Refused: an unknown name,
- * values that are not finite, and data from which the method cannot learn anything (views without correlation; seph
- * and scm without labels that tell pairs apart). Progress: the stages of the method; `detail` is its objective. */
-adah_code adah_rival_learn(const char *name, const adah_rival_data *data, size_t n_bits, uint64_t seed,
-                           adah_progress progress, adah_hash_function *image, adah_hash_function *text,
-                           adah_status *status);
+/* The row of a method: its name in C and to users, what it is, the two values of adah_closed_form, and its `learn`. */
+#define ADAH_SHALLOW_RIVAL(row, method, what, labels, view_norm, function)                                          \
+    static const adah_closed_form row##_closed_form = {.needs_labels = labels, .norm = view_norm, .learn = function}; \
+    const adah_method adah_method_##row = {.name = method,                                                          \
+                                           .summary = what,                                                         \
+                                           .settings = ADAH_RIVAL_SETTINGS " finetune=0",                           \
+                                           .build = adah_rival_build_shallow,                                       \
+                                           .closed_form = &row##_closed_form}
 
 #endif

@@ -9,24 +9,29 @@
 #ifndef ADAH_RIVALS_RIVAL_NETWORK_H
 #define ADAH_RIVALS_RIVAL_NETWORK_H
 
-#include "backbones/builder.h"
+#include "paper/network.h"
 
-/* Context of the kernel's operation; lives as long as the graph. Points into the parameters. */
+/* What all rivals change of the preset default; `settings` of their rows (method.h). */
+#define ADAH_RIVAL_SETTINGS                                                                                               \
+    "attention=0 adversary=0 pooling=all contrastive_weight=0 weight_decay=0 dropout=0 rate=0.001 n_epochs=30 n_final_epochs=15"
+
+/* x of one side, (B, D). */
+adah_node *adah_rival_input(adah_builder *b, adah_side *side);
+/* V x + c with the parameters "<prefix>.hidden.weight" and ".bias"; prefix: "image" or "text". */
+adah_node *adah_rival_hidden(adah_builder *b, const char *prefix, adah_side *side, adah_init init);
+/* W x + b with "<prefix>.hash.weight" and ".bias": (B, q). */
+adah_node *adah_rival_code(adah_builder *b, const char *prefix, adah_node *x, adah_init init);
+
+/* `build` of the shallow ones (method.h). Where the parameters have a "<prefix>.hash.anchor" (m, D), there is a kernel, with
+ * its scale in "<prefix>.hash.scale" (1). */
+void adah_rival_build_shallow(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_side *side);
+
+/* The kernel itself, for the tests: x (B, n_in) -> (B, n_anchors). Points into the parameters. */
 typedef struct adah_anchor_kernel {
     size_t n_batch, n_in, n_anchors;
     const float *anchor; /* (n_anchors, n_in) */
     const float *scale;  /* s, one number */
 } adah_anchor_kernel;
-
-/* x: (B, C, H, W) or (B, D) -> H: (B, q). Parameters: "<prefix>.hash.weight" and ".bias"; deep rivals "<prefix>.hidden.weight"
- * (n_hidden, D) and ".bias". Where the parameters have a "<prefix>.hash.anchor" (m, D), there is a kernel, with its scale in
- * "<prefix>.hash.scale" (1). prefix: "image" or "text". */
-adah_node *adah_rival_network_code(adah_builder *b, const char *prefix, adah_node *x, size_t n_hidden, adah_anchor_kernel *kernel);
-
-/* The modality classifier on H: (B, 1), positive where it takes H for an image's. The same weights for both sides. */
-adah_node *adah_rival_network_modality(adah_builder *b, adah_node *code);
-
-/* The kernel itself, for the tests: x (B, n_in) -> (B, n_anchors). Context: adah_anchor_kernel. */
-extern const adah_operation adah_operation_anchor_kernel;
+extern const adah_operation adah_operation_anchor_kernel; /* context: adah_anchor_kernel */
 
 #endif

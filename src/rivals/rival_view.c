@@ -1,12 +1,19 @@
 /* rival_view.c - one modality as the methods see it, and the way back from its coordinates to raw rows. */
 #include "base/memory.h"
 #include "rivals/linear_algebra.h"
-#include "rivals/rival_methods.h"
+#include "rivals/rival_view.h"
 
 #include <math.h>
 #include <string.h>
 
 static const double constant = 1e-20; /* variance over squared norm below which all rows are equal but for rounding */
+
+void adah_hash_function_free(adah_hash_function *f) {
+    adah_memory_free(f->anchor);
+    adah_memory_free(f->weight);
+    adah_memory_free(f->bias);
+    *f = (adah_hash_function){0};
+}
 
 adah_code adah_view_create(const float *rows, size_t n, size_t n_in, double norm, adah_view *view,
                            adah_status *status) {

@@ -15,7 +15,7 @@
  * are noise). */
 #include "base/memory.h"
 #include "rivals/linear_algebra.h"
-#include "rivals/rival_methods.h"
+#include "rivals/rival.h"
 
 #include <math.h>
 #include <string.h>
@@ -145,6 +145,9 @@ static adah_code scm_learn(const adah_rival_job *job, int sequential, adah_statu
     return code;
 }
 
-adah_code adah_rival_scm_orth(const adah_rival_job *job, adah_status *status) { return scm_learn(job, 0, status); }
+static adah_code scm_learn_orth(const adah_rival_job *job, adah_status *status) { return scm_learn(job, 0, status); }
 
-adah_code adah_rival_scm_seq(const adah_rival_job *job, adah_status *status) { return scm_learn(job, 1, status); }
+static adah_code scm_learn_seq(const adah_rival_job *job, adah_status *status) { return scm_learn(job, 1, status); }
+
+ADAH_SHALLOW_RIVAL(scm_orth, "scm-orth", "semantic correlation maximisation, all bits at once", 1, 1, scm_learn_orth);
+ADAH_SHALLOW_RIVAL(scm_seq, "scm-seq", "semantic correlation maximisation, bit after bit", 1, 1, scm_learn_seq);

@@ -22,7 +22,8 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "rivals/linear_algebra.h"
-#include "rivals/rival_methods.h"
+#include "rivals/rival.h"
+#include "rivals/seph.h"
 
 #include <math.h>
 #include <string.h>
@@ -394,6 +395,9 @@ done:
     return code;
 }
 
-adah_code adah_rival_seph_km(const adah_rival_job *job, adah_status *status) { return seph_learn(job, 1, status); }
+static adah_code seph_learn_km(const adah_rival_job *job, adah_status *status) { return seph_learn(job, 1, status); }
 
-adah_code adah_rival_seph_rnd(const adah_rival_job *job, adah_status *status) { return seph_learn(job, 0, status); }
+static adah_code seph_learn_rnd(const adah_rival_job *job, adah_status *status) { return seph_learn(job, 0, status); }
+
+ADAH_SHALLOW_RIVAL(seph_km, "seph-km", "semantics-preserving hashing, anchors by k-means", 1, 1, seph_learn_km);
+ADAH_SHALLOW_RIVAL(seph_rnd, "seph-rnd", "semantics-preserving hashing, anchors drawn at random", 1, 1, seph_learn_rnd);

@@ -15,7 +15,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "rivals/linear_algebra.h"
-#include "rivals/rival_methods.h"
+#include "rivals/rival.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -270,7 +270,7 @@ static adah_code stmh_functions(stmh *s, adah_status *status) {
     return adah_view_linear(&s->job->text, q, s->topic, s->values, s->job->text_function, status);
 }
 
-adah_code adah_rival_stmh(const adah_rival_job *job, adah_status *status) {
+static adah_code stmh_learn(const adah_rival_job *job, adah_status *status) {
     stmh s = {.job = job, .n = job->data->n, .q = job->n_bits, .d = job->image.n_in, .e = job->text.n_in};
     adah_code code = stmh_create(&s, status);
     for (size_t i = 0; i < N_ROUNDS && code == ADAH_OK; i++) {
@@ -290,3 +290,6 @@ adah_code adah_rival_stmh(const adah_rival_job *job, adah_status *status) {
     stmh_free(&s);
     return code;
 }
+
+/* The objective depends on the scale of the views. Its authors chose the weights for bags of some ten words. */
+ADAH_SHALLOW_RIVAL(stmh, "stmh", "semantic topic multimodal hashing", 0, 3, stmh_learn);

@@ -2,6 +2,7 @@
  * and JSON follow from it. */
 #include "settings/settings.h"
 #include "base/memory.h"
+#include "settings/method.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -60,35 +61,24 @@ static const char *const preset_changes[] = {
     [ADAH_PRESET_PAPER] = "attention_init=0.1 n_warmup_epochs=5 n_final_epochs=10 schedule=cosine",
 };
 
-#define SHALLOW_METHODS "cca|cmfh|scm-orth|scm-seq|stmh|seph-km|seph-rnd"
-#define METHODS "adah|dcmh|acmr|" SHALLOW_METHODS
-
-/* Is `value` one of "a|b|c"? */
-static int is_choice(const char *choices, const char *value) {
-    const size_t n = strlen(value);
-    for (const char *p = choices; p; p = strchr(p, '|') ? strchr(p, '|') + 1 : NULL)
-        if (n && !strchr(value, '|') && !strncmp(p, value, n) && (p[n] == '|' || p[n] == '\0'))
-            return 1;
-    return 0;
-}
-
-int adah_settings_is_rival(const adah_settings *config) { return strcmp(config->method, "adah") != 0; }
-
-int adah_settings_is_shallow(const adah_settings *config) { return is_choice(SHALLOW_METHODS, config->method); }
-
-/* A rival has no masks, and a shallow one no gradient to give a backbone. */
-static adah_code check_rival(const adah_settings *config, adah_status *status) {
-    if (config->preset != ADAH_PRESET_DEFAULT)
+/* What a method has not cannot be asked for. */
+static adah_code check_method(const adah_settings *config, adah_status *status) {
+    char names[ADAH_METHOD_NAMES_BYTES];
+    const adah_method *method = adah_method_find(config->method);
+    if (!method)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "method is \"%s\", expected one of %s", config->method,
+                         adah_method_names(names));
+    if (config->preset != ADAH_PRESET_DEFAULT && !method->has_attention)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "preset \"%s\" is for the method adah, not for %s",
                          adah_settings_text("preset", (int)config->preset), config->method);
-    if (config->attention)
+    if (config->attention && !method->has_attention)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "attention is 1, but the method %s has none", config->method);
-    if (config->adversary && strcmp(config->method, "acmr"))
+    if (config->adversary && !method->has_adversary)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "adversary is 1, but the method %s has none", config->method);
-    if (config->pooling != ADAH_POOL_ALL)
+    if (config->pooling != ADAH_POOL_ALL && !method->has_attention)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "pooling is not \"all\": the method %s averages a map over all its "
                          "positions", config->method);
-    if (config->finetune && adah_settings_is_shallow(config))
+    if (config->finetune && method->closed_form)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "finetune is 1, but the method %s learns from frozen features",
                          config->method);
     return ADAH_OK;
@@ -153,9 +143,7 @@ adah_code adah_settings_check(const adah_settings *config, adah_status *status) 
     if (!config->finetune && (config->augment_crop > 0 || config->augment_flip))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "augment_crop and augment_flip need a backbone that learns "
                          "(finetune): a frozen one's feature maps are computed once");
-    if (!is_choice(METHODS, config->method))
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "method is \"%s\", expected one of %s", config->method, METHODS);
-    return adah_settings_is_rival(config) ? check_rival(config, status) : ADAH_OK;
+    return check_method(config, status);
 }
 
 int adah_settings_final(const adah_settings *config) {
@@ -256,7 +244,7 @@ adah_code adah_settings_set(adah_settings *config, const char *setting, adah_sta
     if (!strcmp(f->key, "method"))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": a method brings its own values along; choose it before "
                          "the settings", setting);
-    if (adah_settings_is_rival(config) && !strncmp(f->key, "attention", strlen("attention")))
+    if (!adah_method_find(config->method)->has_attention && !strncmp(f->key, "attention", strlen("attention")))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": the method %s has no attention", setting, config->method);
     return set_field(f, equals + 1, config, status);
 }
@@ -288,42 +276,15 @@ adah_code adah_settings_preset(const char *preset, adah_settings *config, adah_s
     return ADAH_OK;
 }
 
-/* Open values by measurement: docs/method/rivals.md. */
-static void set_dcmh(adah_settings *c) {
-    c->n_image_hidden = 4096;
-    c->n_text_hidden = 4096;
-    c->classifier_weight = 0;
-    c->quantisation_weight = 1;
-    c->rate = 3e-4f;
-}
-
-static void set_acmr(adah_settings *c) {
-    c->adversary = 1;
-    c->n_image_hidden = 2000;
-    c->n_text_hidden = 500;
-    c->classifier_weight = 5;
-    c->adversarial_weight = 0.1f;
-}
-
-adah_code adah_settings_method(const char *method, adah_settings *config, adah_status *status) {
-    if (!is_choice(METHODS, method))
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown method \"%s\", expected one of %s", method, METHODS);
+adah_code adah_settings_method(const char *name, adah_settings *config, adah_status *status) {
+    char names[ADAH_METHOD_NAMES_BYTES];
+    const adah_method *method = adah_method_find(name);
+    if (!method)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown method \"%s\", expected one of %s", name, adah_method_names(names));
     adah_settings c = *config;
-    strcpy(c.method, method);
-    if (adah_settings_is_rival(&c)) {
-        c.attention = c.adversary = 0;
-        c.pooling = ADAH_POOL_ALL;
-        c.contrastive_weight = c.weight_decay = c.dropout = 0;
-        c.rate = 1e-3f;
-        c.n_epochs = 30;
-        c.n_final_epochs = 15;
-        c.finetune &= !adah_settings_is_shallow(&c);
-        if (!strcmp(method, "dcmh"))
-            set_dcmh(&c);
-        if (!strcmp(method, "acmr"))
-            set_acmr(&c);
-        ADAH_TRY(check_rival(&c, status));
-    }
+    strcpy(c.method, method->name);
+    ADAH_TRY(adah_settings_change(&c, method->settings, status));
+    ADAH_TRY(check_method(&c, status));
     *config = c;
     return ADAH_OK;
 }

@@ -28,11 +28,8 @@ extern const adah_settings adah_settings_neutral; /* what a model means that was
 
 /* "default" or "paper", with no backbone. */
 adah_code adah_settings_preset(const char *preset, adah_settings *config, adah_status *status);
-/* The values a rival wants, over those of the preset "default"; nothing changes for "adah". */
+/* What a method (method.h) changes of the preset "default"; nothing for "adah". */
 adah_code adah_settings_method(const char *method, adah_settings *config, adah_status *status);
-/* Is the method another than adah; and does it learn in closed form from frozen features, without epochs? */
-int adah_settings_is_rival(const adah_settings *config);
-int adah_settings_is_shallow(const adah_settings *config);
 /* Refuses values that make no sense, naming the setting, the value and what was expected. Whether the backbone exists and takes them
  * is for adah_backbone_check. */
 adah_code adah_settings_check(const adah_settings *config, adah_status *status);

@@ -421,11 +421,11 @@ static void test_a_checkpoint_is_no_model(void **state) {
     (void)state;
     adah_model_state s = make_state();
     assert_int_equal(adah_parameters_train(&s.parameters, 7, NULL), ADAH_OK);
-    double counters[ADAH_N_COUNTERS] = {0};
+    double place[4] = {0};
     float **best = calloc(s.parameters.n, sizeof *best);
     for (size_t i = 0; i < s.parameters.n; i++)
         best[i] = s.parameters.item[i]->value;
-    adah_checkpoint checkpoint = {&s.config, 1, &s.parameters, 7, best, counters, s.training};
+    adah_checkpoint checkpoint = {&s.config, 1, &s.parameters, 7, best, place, 4, NULL, 0};
     assert_int_equal(adah_checkpoint_write(path, &checkpoint, NULL), ADAH_OK);
     assert_refused(path, ADAH_ERROR_FORMAT, "checkpoint of a training");
     /* Nor is a model a checkpoint. */

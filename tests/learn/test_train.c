@@ -1,11 +1,13 @@
 /* (unit) Training in turns on a few easy pairs: it learns; each step moves what it should and nothing else; the same bits
  * again and after any interruption; and what cannot go on is refused with the reason. */
 #define _GNU_SOURCE
+#include "api/validate.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "codes/codes.h"
 #include "eval/measures.h"
 #include "files/checkpoint.h"
+#include "learn/timetable.h"
 #include "learn/train.h"
 #include "paper/objective.h"
 
@@ -23,6 +25,7 @@
 #include "data_folder.h"
 #include "tiny_pairs.h"
 
+enum { N_PLACE = sizeof(adah_place) / sizeof(double) }; /* what a checkpoint says of where the training stands */
 enum { N_TRAIN = 80, N_VALIDATION = 24 }; /* five steps an epoch */
 
 static temporary_folder folder;
@@ -70,6 +73,7 @@ static job *job_create(int is_map) {
                                   .items = j->pairs->items,
                                   .n_train = N_TRAIN,
                                   .n_validation = N_VALIDATION,
+                                  .validate = adah_validate,
                                   .checkpoint_seconds = 1e9,
                                   .fingerprint = 5};
     return j;
@@ -87,9 +91,18 @@ typedef struct result {
     char *history;
 } result;
 
+/* Trains r->parameters as they are. */
+static void go_on(const job *j, result *r) {
+    adah_history history;
+    r->code = adah_train_parameters(&j->training, &r->parameters, &history, &r->status);
+    if (r->code == ADAH_OK)
+        assert_non_null(r->history = adah_history_json(&history));
+    adah_history_free(&history);
+}
+
 static result run(const job *j) {
     result r = {.code = ADAH_OK};
-    r.code = adah_train_parameters(&j->training, &r.parameters, &r.history, &r.status);
+    go_on(j, &r);
     return r;
 }
 
@@ -207,7 +220,7 @@ static void test_history(void **state) {
         assert_true(number(entry, "epoch") == (double)(i + 1));
         for (int t = 0; t < ADAH_N_TERMS; t++) {
             const int on = t < ADAH_TERM_TEXT_TO_IMAGE_HIDDEN || (int)i >= j->config.n_warmup_epochs;
-            assert_true(on ? number(entry, adah_term_name[t]) > 0 : number(entry, adah_term_name[t]) == 0);
+            assert_true(on ? number(entry, adah_term_name[t].key) > 0 : number(entry, adah_term_name[t].key) == 0);
         }
         assert_true(number(entry, "classifier") > 0 && number(entry, "quantisation") > 0);
         const double image = number(entry, "attended_image"), text = number(entry, "attended_text");
@@ -239,9 +252,9 @@ static void check_learning(int is_map, int attention, int adversary, int classif
     j->training.classify = classify;
     result r = run_well(j);
     for (int t = 0; t < ADAH_TERM_TEXT_TO_IMAGE_HIDDEN; t++) {
-        const double first = in_epoch(&r, 1, adah_term_name[t]), last = in_epoch(&r, 12, adah_term_name[t]);
+        const double first = in_epoch(&r, 1, adah_term_name[t].key), last = in_epoch(&r, 12, adah_term_name[t].key);
         if (!(last < 0.5 * first))
-            fail_msg("%s: %g in the first epoch, %g in the last", adah_term_name[t], first, last);
+            fail_msg("%s: %g in the first epoch, %g in the last", adah_term_name[t].key, first, last);
     }
     if (classify)
         assert_true(in_epoch(&r, 12, "classifier") < 0.5 * in_epoch(&r, 1, "classifier"));
@@ -321,7 +334,8 @@ static void test_same_seed_same_bits(void **state) {
             result_free(&again);
             /* From parameters made beforehand, as adah_train does. */
             again = (result){.parameters = untrained(j)};
-            assert_int_equal(adah_train_parameters(&j->training, &again.parameters, &again.history, NULL), ADAH_OK);
+            go_on(j, &again);
+            assert_int_equal(again.code, ADAH_OK);
             assert_same(&first, &again);
             result_free(&again);
             j->config.seed++;
@@ -657,8 +671,8 @@ static char *sum_of(char *bytes, size_t n) {
 
 /* Makes the checksum right again after the counters were overwritten: each tensor's own is in it by exclusive or. */
 static void reseal(char *bytes, size_t n, const double *before, const double *after) {
-    const size_t n_bytes = ADAH_N_COUNTERS * sizeof(double);
-    const XXH64_hash_t seed = XXH3_64bits("counters", 8);
+    const size_t n_bytes = N_PLACE * sizeof(double);
+    const XXH64_hash_t seed = XXH3_64bits("place", 5);
     char digits[17] = "";
     memcpy(digits, sum_of(bytes, n), 16);
     const unsigned long long sum = strtoull(digits, NULL, 16) ^ XXH3_64bits_withSeed(before, n_bytes, seed) ^
@@ -676,11 +690,11 @@ static void test_checkpoints_of_nonsense(void **state) {
     size_t n;
     char *bytes = data_folder_read(folder.path, "model.checkpoint", &n), *at = NULL;
     const double expected[3] = {1, 2, 7}; /* epoch 1, step 2, 7 updates of E and D, 2 of G */
-    for (size_t i = tensors_start(bytes, n); i + ADAH_N_COUNTERS * sizeof(double) <= n && !at; i += 4)
+    for (size_t i = tensors_start(bytes, n); i + N_PLACE * sizeof(double) <= n && !at; i += 4)
         if (!memcmp(bytes + i, expected, sizeof expected))
             at = bytes + i;
     assert_non_null(at);
-    double good[ADAH_N_COUNTERS], changed[ADAH_N_COUNTERS];
+    double good[N_PLACE], changed[N_PLACE];
     memcpy(good, at, sizeof good);
     static const double bad[] = {-1, 5, 1e18, -1e300, 0.5, (double)NAN, (double)INFINITY};
     for (size_t c = 0; c < 4; c++) /* 5 updates there may be */
@@ -806,7 +820,8 @@ static void test_step_2_climbs(void **state) {
         memset(p.item[i]->moment2, 0, p.item[i]->n * sizeof(float));
     }
     result climbed = {.parameters = p};
-    assert_int_equal(adah_train_parameters(&j->training, &climbed.parameters, &climbed.history, NULL), ADAH_OK);
+    go_on(j, &climbed);
+    assert_int_equal(climbed.code, ADAH_OK);
     const double first = hidden_loss(&climbed, 1), last = hidden_loss(&climbed, 20);
     if (!(last > 1.02 * first))
         fail_msg("adversarial loss %g, after climbing %g", first, last);
@@ -879,7 +894,7 @@ static void test_attention_rests_in_warm_up(void **state) {
             result r = {.code = ADAH_OK};
             group_watcher w = {j, head ? ADAH_GROUP_HEAD : ADAH_GROUP_ATTENTION, head ? 0 : 10, 0, &r.parameters};
             j->training.progress = (adah_progress){watch_group, &w};
-            r.code = adah_train_parameters(&j->training, &r.parameters, &r.history, &r.status);
+            go_on(j, &r);
             assert_int_equal(r.code, ADAH_OK);
             assert_int_equal(w.n_moving, head ? 30 : 20);
             result_free(&r);

@@ -4,6 +4,7 @@
 #include "backbones/backbone.h"
 #include "api/model.h"
 #include "base/file.h"
+#include "api/validate.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "data/vocabulary.h"
@@ -48,7 +49,7 @@ static adah_network_plan plan_of(adah_backend backend) {
                                .image = pairs->set.image.shape,
                                .text = pairs->set.text.shape,
                                .n_labels = TINY_CLASSES,
-                               .keep_hidden = 1,
+                               .with_adversary = 1,
                                .creating = 1};
 }
 
@@ -184,14 +185,15 @@ static adah_code train(const char *checkpoint_path, int resume, adah_status *sta
                                     .items = pairs->items,
                                     .n_train = 16,
                                     .n_validation = 8,
+                                    .validate = adah_validate,
                                     .classify = 1,
                                     .checkpoint_path = checkpoint_path,
                                     .resume = resume,
                                     .progress = {cancel, NULL}};
-    char *history = NULL;
+    adah_history history;
     const adah_code code = adah_train_parameters(&training, &p, &history, status);
-    assert_true((code == ADAH_OK) == (history != NULL));
-    adah_memory_free(history);
+    assert_true((code == ADAH_OK) == (history.epoch != NULL));
+    adah_history_free(&history);
     adah_parameters_free(&p);
     return code;
 }
@@ -210,12 +212,12 @@ static adah_code train_rival(const char *method, adah_status *status) {
                                     .items = pairs->items,
                                     .n_train = 16,
                                     .n_validation = 8,
+                                    .validate = adah_validate,
                                     .classify = 1};
-    char *history = NULL;
-    const adah_code code = adah_settings_is_shallow(&config) ? adah_train_shallow(&training, &p, &history, status)
-                                                           : adah_train_parameters(&training, &p, &history, status);
-    assert_true((code == ADAH_OK) == (history != NULL));
-    adah_memory_free(history);
+    adah_history history;
+    const adah_code code = adah_train_parameters(&training, &p, &history, status);
+    assert_true((code == ADAH_OK) == (history.epoch != NULL));
+    adah_history_free(&history);
     adah_parameters_free(&p);
     return code;
 }
@@ -290,7 +292,7 @@ static void test_allocations_of_model_files(void **state) {
     check_allocations("opening a model", open_model, 0, 100);
 }
 
-static adah_checkpoint checkpoint_of(double counters[ADAH_N_COUNTERS], float **best, char *history) {
+static adah_checkpoint checkpoint_of(double place[3], float **best, double *history, size_t n_history) {
     for (size_t i = 0; i < model_state.parameters.n; i++)
         best[i] = model_state.parameters.item[i]->value;
     return (adah_checkpoint){.config = &model_state.config,
@@ -298,28 +300,31 @@ static adah_checkpoint checkpoint_of(double counters[ADAH_N_COUNTERS], float **b
                              .parameters = &model_state.parameters,
                              .groups = ADAH_GROUP_HEAD | ADAH_GROUP_ATTENTION,
                              .best = best,
-                             .counters = counters,
-                             .history = history};
+                             .place = place,
+                             .n_place = 3,
+                             .history = history,
+                             .n_history = n_history};
 }
 
 static adah_code write_checkpoint(adah_status *status) {
     float *best[64];
-    double counters[ADAH_N_COUNTERS] = {1, 2, 3};
-    const adah_checkpoint c = checkpoint_of(counters, best, (char[]){"{}"});
+    double place[3] = {1, 2, 3}, history[2] = {4, 5};
+    const adah_checkpoint c = checkpoint_of(place, best, history, 2);
     return adah_checkpoint_write(path, &c, status);
 }
 
 static adah_code read_checkpoint(adah_status *status) {
     float *best[64];
-    double counters[ADAH_N_COUNTERS] = {0};
-    char *before = malloc(8);
-    assert_non_null(before);
-    strcpy(before, "before");
-    adah_checkpoint c = checkpoint_of(counters, best, before);
+    double place[3] = {0}, before[1] = {6};
+    adah_checkpoint c = checkpoint_of(place, best, before, 1);
     const adah_code code = adah_checkpoint_read(path, &c, status);
-    assert_string_equal(c.history, code == ADAH_OK ? "{}" : "before");
-    assert_true(counters[1] == (code == ADAH_OK ? 2 : 0));
-    free(c.history);
+    if (code == ADAH_OK) {
+        assert_true(c.n_history == 2 && c.history[0] == 4 && c.history[1] == 5);
+        adah_memory_free(c.history);
+    } else {
+        assert_true(c.n_history == 1 && c.history == before);
+    }
+    assert_true(place[1] == (code == ADAH_OK ? 2 : 0));
     return code;
 }
 

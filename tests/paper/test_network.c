@@ -94,7 +94,7 @@ static adah_network_plan plan_of(const network_case *c, adah_backend backend) {
                                .image = {c->image, item},
                                .text = adah_input_words(N_WORDS),
                                .n_labels = c->classify ? N_LABELS : 0,
-                               .keep_hidden = c->hidden,
+                               .with_adversary = c->hidden,
                                .creating = 1};
 }
 

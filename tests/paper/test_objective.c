@@ -163,7 +163,7 @@ static void check_losses(adah_objective *o, const batch *b, const float *weight)
     adah_objective_evaluate(o, &codes, b->similar, weight, loss, NULL);
     for (int t = 0; t < ADAH_N_TERMS; t++) {
         const double expected = weight[t] != 0 ? plain_term(b, t) : 0;
-        assert_near(loss[t], expected, 1e-5 * (1 + fabs(expected)), adah_term_name[t]);
+        assert_near(loss[t], expected, 1e-5 * (1 + fabs(expected)), adah_term_name[t].key);
     }
 }
 
@@ -306,7 +306,7 @@ static void test_equal_codes(void **state) {
     adah_objective_evaluate(o, &codes, b.similar, weight, loss, &gradients);
     adah_objective_free(o);
     for (int t = 0; t < ADAH_N_TERMS; t++)
-        assert_near(loss[t], 2.5, 1e-6, adah_term_name[t]);
+        assert_near(loss[t], 2.5, 1e-6, adah_term_name[t].key);
     for (int a = 0; a < N_ARRAYS; a++)
         for (size_t i = 0; i < b.n * b.q; i++)
             assert_true(gradient[a][i] == 0);

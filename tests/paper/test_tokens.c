@@ -43,7 +43,7 @@ static adah_network *network_of(int kind, int backend, adah_input_shape input, a
                                     .image = input,
                                     .text = input,
                                     .n_labels = N_LABELS,
-                                    .keep_hidden = config.adversary,
+                                    .with_adversary = config.adversary,
                                     .creating = 1};
     adah_network *net;
     adah_status status;

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "rivals/linear_algebra.h"
-#include "rivals/rival_methods.h"
+#include "rivals/seph.h"
 #include "codes/codes.h"
 #include "eval/measures.h"
 #include "two_views.h"
@@ -27,7 +27,7 @@ typedef struct learned {
 static learned learn(const char *name, const adah_rival_data *data, size_t n_bits, uint64_t seed) {
     learned l = {{0}, {0}};
     adah_status status = {0};
-    if (adah_rival_learn(name, data, n_bits, seed, silent, &l.image, &l.text, &status) != ADAH_OK)
+    if (adah_rival_learn(adah_method_find(name), data, n_bits, seed, silent, &l.image, &l.text, &status) != ADAH_OK)
         fail_msg("%s: %s", name, status.message);
     return l;
 }
@@ -230,7 +230,7 @@ static void objectives_descend(void **state) {
         for (uint64_t seed = 0; seed < 3; seed++) {
             descent d = {"", 0, 0, 0};
             learned l = {{0}, {0}};
-            assert_int_equal(adah_rival_learn(expected[i].name, &set.data, 16, seed, (adah_progress){watch, &d},
+            assert_int_equal(adah_rival_learn(adah_method_find(expected[i].name), &set.data, 16, seed, (adah_progress){watch, &d},
                                               &l.image, &l.text, NULL),
                              ADAH_OK);
             assert_int_equal(d.n_stages, expected[i].n_stages);
@@ -300,9 +300,8 @@ static void all_methods_retrieve(void **state) {
     for (size_t m = 0; m < TWO_VIEWS_METHODS; m++) {
         const char *name = two_views_methods[m];
         learned l;
-        assert_true(adah_rival_is_shallow(name));
-        assert_non_null(strstr(adah_rival_names(), name));
-        assert_int_equal(adah_rival_learn(name, &set.data, 16, 7, silent, &l.image, &l.text, NULL), ADAH_OK);
+        assert_non_null(adah_method_find(name)->closed_form);
+        assert_int_equal(adah_rival_learn(adah_method_find(name), &set.data, 16, 7, silent, &l.image, &l.text, NULL), ADAH_OK);
         float *image = encode(&l.image, set.image, 300), *text = encode(&l.text, set.text, 300);
         float *image_query = encode(&l.image, queries.image, 100), *text_query = encode(&l.text, queries.text, 100);
         double to_text = mean_precision(image_query, &queries, text, &set, 16);
@@ -380,7 +379,7 @@ static void assert_refused(const char *name, const adah_rival_data *data, size_t
                            const char *words) {
     adah_hash_function image = {0}, text = {0};
     adah_status status = {0};
-    assert_int_equal(adah_rival_learn(name, data, n_bits, 0, silent, &image, &text, &status), code);
+    assert_int_equal(adah_rival_learn(adah_method_find(name), data, n_bits, 0, silent, &image, &text, &status), code);
     if (!strstr(status.message, words))
         fail_msg("\"%s\" does not say \"%s\"", status.message, words);
     assert_null(image.weight);
@@ -396,7 +395,6 @@ static int stop(void *user, const adah_progress_event *event) {
 static void refusals(void **state) {
     (void)state;
     two_views_make(&set, 40, 1, 1);
-    assert_refused("svm", &set.data, 16, ADAH_ERROR_ARGUMENT, "no shallow method \"svm\"");
     assert_refused("cca", &set.data, 0, ADAH_ERROR_ARGUMENT, "0 bits");
     assert_refused("cca", &set.data, ADAH_BITS_MAX + 1, ADAH_ERROR_ARGUMENT, "expected 1 to 1024");
     adah_rival_data one = set.data;
@@ -419,7 +417,7 @@ static void refusals(void **state) {
     two_views_make(&set, 40, 1, 1);
     for (size_t m = 0; m < TWO_VIEWS_METHODS; m++) {
         adah_status status;
-        assert_int_equal(adah_rival_learn(two_views_methods[m], &set.data, 16, 0, (adah_progress){stop, NULL}, &image,
+        assert_int_equal(adah_rival_learn(adah_method_find(two_views_methods[m]), &set.data, 16, 0, (adah_progress){stop, NULL}, &image,
                                           &text, &status),
                          ADAH_ERROR_CANCELLED);
         assert_null(image.weight);

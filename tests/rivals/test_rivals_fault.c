@@ -15,7 +15,7 @@ static two_views set;
 
 static adah_code learn(const char *name, adah_status *status) {
     adah_hash_function image = {0}, text = {0};
-    adah_code code = adah_rival_learn(name, &set.data, N_BITS, 1, (adah_progress){NULL, NULL}, &image, &text, status);
+    adah_code code = adah_rival_learn(adah_method_find(name), &set.data, N_BITS, 1, (adah_progress){NULL, NULL}, &image, &text, status);
     assert_int_equal(image.weight != NULL, code == ADAH_OK);
     assert_int_equal(text.weight != NULL, code == ADAH_OK);
     adah_hash_function_free(&image);

@@ -2,6 +2,7 @@
  * bits after an interruption; the shallow ones become parameters; all of them encode by the plain network. */
 #define _GNU_SOURCE
 #include "backbones/backbone.h"
+#include "api/validate.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "files/model_file.h"
@@ -53,6 +54,7 @@ static job *job_create(const char *method, int is_map) {
                                   .items = j->pairs->items,
                                   .n_train = N_TRAIN,
                                   .n_validation = N_VALIDATION,
+                                  .validate = adah_validate,
                                   .classify = 1,
                                   .checkpoint_seconds = 1e9};
     return j;
@@ -66,8 +68,12 @@ static void job_free(job *j) {
 }
 
 static adah_code run(job *j, adah_status *status) {
-    return adah_settings_is_shallow(&j->config) ? adah_train_shallow(&j->training, &j->parameters, &j->history, status)
-                                              : adah_train_parameters(&j->training, &j->parameters, &j->history, status);
+    adah_history history;
+    const adah_code code = adah_train_parameters(&j->training, &j->parameters, &history, status);
+    if (code == ADAH_OK)
+        assert_non_null(j->history = adah_history_json(&history));
+    adah_history_free(&history);
+    return code;
 }
 
 static void run_well(job *j) {

@@ -3,6 +3,7 @@
 #include "backbones/backbone.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "settings/method.h"
 #include "settings/settings.h"
 
 #include <jansson.h>
@@ -132,14 +133,14 @@ static void test_methods(void **state) {
         adah_settings c = plain;
         assert_int_equal(adah_settings_method("adah", &c, NULL), ADAH_OK);
         assert_same(&c, &plain);
-        assert_false(adah_settings_is_rival(&c) || adah_settings_is_shallow(&c));
+        assert_true(adah_method_find(c.method)->has_attention);
         for (size_t m = 0; m < N_RIVALS; m++) {
             adah_status status = {0};
             c = plain;
             assert_int_equal(adah_settings_method(rivals[m], &c, NULL), ADAH_OK);
             assert_string_equal(c.method, rivals[m]);
-            assert_true(adah_settings_is_rival(&c));
-            assert_int_equal(adah_settings_is_shallow(&c), m >= N_DEEP);
+            assert_false(adah_method_find(c.method)->has_attention);
+            assert_int_equal(adah_method_find(c.method)->closed_form != NULL, m >= N_DEEP);
             assert_int_equal(c.attention, 0);
             assert_int_equal(c.adversary, !strcmp(rivals[m], "acmr"));
             assert_true(m < N_DEEP || c.finetune == 0);

@@ -1,7 +1,8 @@
-/* (property) The further terms against loops in double written straight from their formulas, and their gradients against central
+/* (property) The terms beside the six against loops in double written straight from their formulas, and their gradients against central
  * differences of those loops. */
 #include "base/random.h"
-#include "learn/further_losses.h"
+#include "learn/terms.h"
+#include "nn/graph/cross_entropy.h"
 
 #include <math.h>
 #include <setjmp.h>

@@ -1,11 +1,10 @@
-/* train_shallow.c - a shallow rival on the training pairs: maps averaged, bags of words, labels as a matrix of 0 and 1; what it
- * learns becomes parameters of the plain network (rival_network.h). */
+/* closed_form.c - a method in closed form on the training pairs: maps averaged, bags of words, labels as a matrix of 0 and 1; what
+ * it learns becomes parameters of the network (rival_network.h). */
+#include "learn/closed_form.h"
 #include "base/memory.h"
 #include "base/parallel.h"
-#include "learn/train.h"
 #include "rivals/rival.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { CHUNK = 64 };
@@ -83,17 +82,15 @@ static adah_code add_function(adah_parameters *p, const char *prefix, const adah
 }
 
 /* One entry, of the only epoch there is. */
-static adah_code write_history(const adah_training *t, adah_parameters *parameters, char **history, adah_status *status) {
-    char text[256] = "[{\"epoch\":1,\"loss\":{}}]";
-    if (t->n_validation) {
-        double map[2];
-        ADAH_TRY(adah_training_validate(t, parameters, map, status));
-        snprintf(text, sizeof text,
-                 "[{\"epoch\":1,\"loss\":{},\"validation_map_image_to_text\":%.6g,\"validation_map_text_to_image\":%.6g}]", map[0],
-                 map[1]);
-    }
-    *history = adah_memory_text(text);
-    return *history ? ADAH_OK : adah_fail_memory(status, sizeof text);
+static adah_code tell_history(const adah_training *t, adah_parameters *parameters, adah_history *history, adah_status *status) {
+    adah_epoch epoch = {.number = 1, .is_validated = t->n_validation > 0};
+    double map[2] = {0, 0};
+    int is_best;
+    if (t->n_validation)
+        ADAH_TRY(t->validate(t, parameters, map, status));
+    epoch.map_image_to_text = map[0];
+    epoch.map_text_to_image = map[1];
+    return adah_history_add(history, &epoch, &is_best, status);
 }
 
 static adah_code learn(const adah_training *t, adah_rival_data *data, float *image, float *text, uint8_t *label,
@@ -106,7 +103,7 @@ static adah_code learn(const adah_training *t, adah_rival_data *data, float *ima
     data->image = image;
     data->text = text;
     data->label = label;
-    adah_code code = adah_rival_learn(t->config->method, data, (size_t)t->config->n_bits, t->config->seed, t->progress,
+    adah_code code = adah_rival_learn(adah_method_find(t->config->method), data, (size_t)t->config->n_bits, t->config->seed, t->progress,
                                       &function[0], &function[1], status);
     if (code == ADAH_OK)
         code = add_function(parameters, "image.hash", &function[0], status);
@@ -133,28 +130,24 @@ static adah_code learn_all(const adah_training *t, adah_parameters *parameters, 
 }
 
 /* Validated on a trial that did not see the validation pairs; what is kept has seen them all. */
-static adah_code try_then_learn(const adah_training *t, adah_parameters *parameters, char **history, adah_status *status) {
+static adah_code try_then_learn(const adah_training *t, adah_parameters *parameters, adah_history *history, adah_status *status) {
     adah_parameters trial = {0};
     adah_code code = learn_all(t, &trial, status);
     if (code == ADAH_OK)
-        code = write_history(t, &trial, history, status);
+        code = tell_history(t, &trial, history, status);
     adah_parameters_free(&trial);
     if (code != ADAH_OK)
         return code;
     adah_training all = *t;
     all.n_train = t->n_train + t->n_validation;
     all.n_validation = 0;
-    code = learn_all(&all, parameters, status);
-    if (code != ADAH_OK) {
-        adah_memory_free(*history);
-        *history = NULL;
-    }
-    return code;
+    return learn_all(&all, parameters, status);
 }
 
-adah_code adah_train_shallow(const adah_training *t, adah_parameters *parameters, char **history, adah_status *status) {
+adah_code adah_closed_form_train(const adah_training *t, adah_parameters *parameters, adah_history *history,
+                                 adah_status *status) {
     if (t->n_validation && t->config->n_final_epochs)
         return try_then_learn(t, parameters, history, status);
     ADAH_TRY(learn_all(t, parameters, status));
-    return write_history(t, parameters, history, status);
+    return tell_history(t, parameters, history, status);
 }

@@ -1,8 +1,8 @@
-/* validation.c - codes of validation and training pairs, and their mAP. */
+/* validate.c - codes of validation and training pairs, and their mAP. */
+#include "api/validate.h"
 #include "base/memory.h"
 #include "codes/codes.h"
 #include "eval/measures.h"
-#include "learn/train.h"
 
 #include <string.h>
 
@@ -51,7 +51,7 @@ static adah_code map_of(adah_coded_set queries, adah_coded_set database, size_t 
     return ADAH_OK;
 }
 
-adah_code adah_training_validate(const adah_training *t, adah_parameters *parameters, double map[2], adah_status *status) {
+adah_code adah_validate(const adah_training *t, adah_parameters *parameters, double map[2], adah_status *status) {
     const size_t n_queries = t->n_validation < VALIDATION_QUERIES_MAX ? t->n_validation : VALIDATION_QUERIES_MAX;
     const size_t n_database = t->n_train < VALIDATION_DATABASE_MAX ? t->n_train : VALIDATION_DATABASE_MAX;
     const int pairs_only = t->config->similarity == ADAH_SIMILARITY_PAIRS;

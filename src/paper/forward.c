@@ -1,0 +1,55 @@
+/* forward.c - E, then G, then D, for the image and for the text: the forward pass of the paper.
+ *
+ *     pixels (B,3,S,S) --E^I--> f (B,C,H,W) --G^I--> Z (B,H*W), f̆, f̂ --D^I--> H^I, Ĥ^I (B,q)
+ *     words  (B,V)     --E^T--> f (B,D)     --G^T--> Z (B,D),   f̆, f̂ --D^T--> H^T, Ĥ^T (B,q)
+ *
+ * Either side may also be given features of another encoder: vectors (B,D) go where words go, maps (B,C,H,W) and tokens
+ * (B,C,P,1) where f^I is. E^I is the backbone, which network.c puts before this. */
+#include "paper/hashing.h"
+#include "paper/network.h"
+
+/* E^T, G and D. */
+static void vector_side(adah_builder *b, const char *prefix, int with_hidden, adah_side *side) {
+    const adah_settings *c = b->config;
+    side->feature = adah_feature_vector(b, prefix, side->input, (size_t)c->n_text_hidden, (size_t)c->n_text_feature);
+    adah_node *attended = side->feature;
+    if (c->attention) {
+        adah_attention_vector(b, prefix, side->feature, &side->attention);
+        attended = side->attention.attended;
+    }
+    side->code = adah_hashing_vector(b, prefix, attended);
+    if (with_hidden)
+        side->hidden_code = adah_hashing_vector(b, prefix, side->attention.unattended);
+}
+
+/* The map without a mask: its average over all positions, or flat. */
+static adah_node *whole_map(adah_builder *b, adah_node *f) {
+    if (!f || b->config->pooling == ADAH_POOL_FLATTEN)
+        return f;
+    return adah_graph_average_all(b->graph, f);
+}
+
+/* G and D of a feature map. */
+static void map_side(adah_builder *b, const char *prefix, int with_hidden, adah_side *side) {
+    const adah_settings *c = b->config;
+    adah_node *attended;
+    if (side->kind == ADAH_INPUT_TOKENS) {
+        if (c->attention)
+            adah_attention_tokens(b, prefix, side->feature, &side->attention);
+        attended = c->attention ? side->attention.attended : adah_attention_token_mean(b, side->feature, &side->attention);
+    } else {
+        if (c->attention)
+            adah_attention_image(b, prefix, side->feature, c->pooling, &side->attention);
+        attended = c->attention ? side->attention.attended : whole_map(b, side->feature);
+    }
+    side->code = adah_hashing_image(b, prefix, attended);
+    if (with_hidden)
+        side->hidden_code = adah_hashing_image(b, prefix, side->attention.unattended);
+}
+
+void adah_paper_build(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_side *side) {
+    if (side->kind == ADAH_INPUT_VECTOR || side->kind == ADAH_INPUT_WORDS)
+        vector_side(b, prefix, plan->with_adversary, side);
+    else
+        map_side(b, prefix, plan->with_adversary, side);
+}
