@@ -26,6 +26,7 @@
 #include <cmocka.h>
 
 #include "data_folder.h"
+#include "rewritten_model.h"
 
 enum { D = 5, FILE_MAX = 1 << 16 };
 
@@ -327,35 +328,7 @@ static void test_flipped_bytes(void **state) {
 
 /* ---------------------------------------------------------------- files of other kinds */
 
-/* The file again with one metadata value changed; value NULL: without it. */
-static void rewrite(const char *key, const char *value) {
-    static const char *const keys[] = {"format", "version", "id",         "config",
-                                       "image",  "text",    "vocabulary", "training"};
-    const char *metadata[16];
-    adah_safetensors_item items[32];
-    adah_safetensors *file;
-    size_t n = 0, n_known = 0;
-    assert_int_equal(adah_safetensors_open(path, &file, NULL), ADAH_OK);
-    for (size_t i = 0; i < 8; i++) {
-        const char *now = strcmp(keys[i], key) ? adah_safetensors_metadata(file, keys[i]) : value;
-        assert_non_null(adah_safetensors_metadata(file, keys[i]));
-        n_known += !strcmp(keys[i], key);
-        if (now) {
-            metadata[2 * n] = keys[i];
-            metadata[2 * n++ + 1] = now;
-        }
-    }
-    assert_int_equal(n_known, 1);
-    const size_t n_items = adah_safetensors_count(file);
-    assert_true(n_items <= 32);
-    for (size_t i = 0; i < n_items; i++) {
-        const adah_safetensor *t = adah_safetensors_at(file, i);
-        items[i] = (adah_safetensors_item){t->name, t->type, {t->n_dims, {0}}, t->bytes, t->n_bytes};
-        memcpy(items[i].shape.dim, t->dim, (size_t)t->n_dims * sizeof *t->dim);
-    }
-    assert_int_equal(adah_safetensors_write(other_path, items, n_items, metadata, n, NULL), ADAH_OK);
-    adah_safetensors_close(file);
-}
+static void rewrite(const char *key, const char *value) { rewritten_model(path, other_path, key, value, NULL); }
 
 static void refuse_rewritten(const char *key, const char *value, adah_code code, const char *word) {
     rewrite(key, value);
