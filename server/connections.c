@@ -1,6 +1,7 @@
 /* connections.c - see connections.h. */
 #define _GNU_SOURCE
 #include "connections.h"
+#include "request.h"
 
 #include <arpa/inet.h>
 #include <linux/sockios.h>
@@ -11,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { BYTES_PER_SECOND = 16 << 10 /* what a body or an answer may take longer for */ };
@@ -36,12 +36,6 @@ void serve_connections_free(serve_connections *all) {
     if (all)
         pthread_mutex_destroy(&all->lock);
     free(all);
-}
-
-uint64_t serve_nanoseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 /* ---------------------------------------------------------------- phases */

@@ -51,6 +51,4 @@ void serve_connections_watch(serve_connections *all);
 /* Ends the connection on which nothing has been asked for the longest time. */
 void serve_connections_end_idle(serve_connections *all);
 
-uint64_t serve_nanoseconds(void); /* of a clock that is never set */
-
 #endif

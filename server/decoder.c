@@ -230,11 +230,7 @@ uint64_t serve_decoders_running(serve_decoders *d) { return atomic_load(&d->n_ru
 
 typedef enum outcome { DONE, DIED, LATE, LIED, NO_MEMORY } outcome;
 
-static int64_t milliseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
+static int64_t milliseconds(void) { return (int64_t)(serve_nanoseconds() / 1000000); }
 
 static outcome wait_for(int fd, short events, int64_t until) {
     for (;;) {

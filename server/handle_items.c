@@ -4,6 +4,7 @@
  * batch, which goes on in the lane of changes. */
 #include "body.h"
 #include "failure.h"
+#include "image_folder.h"
 #include "records.h"
 #include "repeat.h"
 #include "stream.h"

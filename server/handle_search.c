@@ -1,18 +1,11 @@
 /* handle_search.c - searches, and their answer: a beginning, the hits one after another as they leave, an end. */
-#define _GNU_SOURCE
 #include "failure.h"
+#include "image_folder.h"
 #include "query.h"
 #include "records.h"
 #include "stream.h"
 
 #include <stdlib.h>
-#include <time.h>
-
-static double milliseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
-}
 
 typedef struct search_answer {
     serve_parts parts; /* first */
@@ -60,7 +53,7 @@ static adah_code add_part(const serve_parts *parts, size_t part, serve_text *t, 
 }
 
 static void answer_search(serve_request *r, serve_state *state, serve_asked *a) {
-    const double start = milliseconds();
+    const uint64_t start = serve_nanoseconds();
     const serve_query *q = &r->query;
     adah_search_result result = {0};
     if (!serve_query_code(r, state, a))
@@ -93,7 +86,7 @@ static void answer_search(serve_request *r, serve_state *state, serve_asked *a) 
         serve_text_plain(t, ", \"words\": ");
         serve_text_bytes(t, a->words.bytes, a->words.n_bytes);
     }
-    serve_text_format(t, "}, \"to\": \"%s\", \"took_ms\": %.3f, \"hits\": [", serve_side_name(to), milliseconds() - start);
+    serve_text_format(t, "}, \"to\": \"%s\", \"took_ms\": %.3f, \"hits\": [", serve_side_name(to), (double)(serve_nanoseconds() - start) * 1e-6);
     serve_send_parts(r, state, &s->parts);
 }
 

@@ -117,10 +117,14 @@ int serve_refuse_busy(serve_request *r, const char *message) {
     return 0;
 }
 
-uint64_t serve_slow_before(const serve_request *r) {
+uint64_t serve_nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)(now.tv_sec + r->server->options.timeout_seconds - 1) * 1000000000u + (uint64_t)now.tv_nsec;
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t serve_slow_before(const serve_request *r) {
+    return serve_nanoseconds() + (uint64_t)(r->server->options.timeout_seconds - 1) * 1000000000u;
 }
 
 int serve_take_memory(serve_request *r, size_t n_bytes) {

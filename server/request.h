@@ -76,6 +76,8 @@ int serve_go_on(serve_request *r, serve_lane lane, serve_handler next);
 /* 1: the request is in that lane, or a later one. Else 0, and its handler is called there anew. */
 int serve_needs_lane(serve_request *r, serve_lane lane);
 
+uint64_t serve_nanoseconds(void); /* of a clock that is never set */
+
 /* Before the handler is called, at first or anew: nothing is asked or answered yet. */
 void serve_request_begin(serve_request *r);
 /* The time before which a body that is still coming should have a deadline, or it may be ended for another. */

@@ -7,6 +7,7 @@
 #include "serve.h"
 #include "failure.h"
 #include "http.h"
+#include "image_folder.h"
 #include "listen.h"
 #include "openapi.h"
 #include "origin.h"

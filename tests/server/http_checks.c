@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "../picture_bytes.h"
 #include "failure.h"
+#include "image_folder.h"
 #include "http_count.h"
 #include "server.h"
 
