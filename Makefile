@@ -14,7 +14,7 @@
 #                     bench/train.sh --help
 #   make bench-encode   the same for pictures to codes, beside PyTorch, ONNX Runtime and OpenVINO; see bench/encode.sh --help
 #                     all three with ARGUMENTS="--isa avx2": every program as on a processor without AVX-512
-#   make documents    write docs/reference/commands.md from the tables of the program
+#   make documents    write docs/reference/commands.md and settings.md from the tables of the program
 #   make install      PREFIX=/usr/local, DESTDIR=
 #   make clean
 PREFIX ?= /usr/local
@@ -86,8 +86,11 @@ build-bench:
 	cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DADAH_BENCH=ON
 	cmake --build build --parallel $(JOBS)
 
-documents: build
+documents:
+	cmake -S . -B build -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=ON
+	cmake --build build --parallel $(JOBS) --target adah-cli test_settings_document
 	build/adah --describe markdown >docs/reference/commands.md
+	build/test_settings_document --print >docs/reference/settings.md
 
 install: build
 	cmake -S . -B build -DCMAKE_INSTALL_PREFIX=$(PREFIX)

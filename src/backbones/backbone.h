@@ -1,13 +1,5 @@
-/* backbone.h - E^I for pictures: the convolutional parts of known networks, and how their input is prepared.
- *
- *     vgg16, vgg19      Simonyan, Zisserman 2015; f (512, 7, 7) at 224
- *     cnn_f             Chatfield et al. 2014, the fast one; f (256, 6, 6) at 224
- *     squeezenet1_1     Iandola et al. 2016, v1.1; f (512, 13, 13) at 224
- *     mobilenet_v2      Sandler et al. 2018, 1.0, normalisation folded into the weights; f (1280, 7, 7) at 224
- *     small             five convolutions with batch normalisation, for training from scratch; f (128, 8, 8) at 64
- *     none              the images are given as features: no network, no pixels
- *
- * Parameters are named as torchvision names them, behind "image.backbone.". */
+/* backbone.h - E^I for pictures: the convolutional parts of known networks, each in a file of its own, and how their input is
+ * prepared. Parameters have the names that torchvision gives them, after "image.backbone.". */
 #ifndef ADAH_BACKBONES_BACKBONE_H
 #define ADAH_BACKBONES_BACKBONE_H
 
@@ -20,12 +12,15 @@ typedef struct adah_backbone {
     int has_fc;              /* comes with fully connected layers that D^I can start from: classifier.0, classifier.3 */
     int from_scratch;        /* needs no weights */
     int n_batch_max;         /* while it learns; 0: any */
-    const char *settings;       /* what it changes of every preset */
-    const char *settings_paper; /* what it changes of the preset "paper" besides */
+    const char *settings;       /* what it changes of every preset: adah_settings_change; NULL: nothing */
+    const char *settings_paper; /* what it changes of the preset "paper" as well */
+    adah_node *(*features)(adah_builder *b, adah_node *x); /* x: (B, 3, S, S) normalised pixels -> f: (B, C, H, W); NULL: "none" */
+    adah_node *(*logits)(adah_builder *b, adah_node *f);   /* its own classifier, for the golden test: (B, 1000); NULL: it has none */
 } adah_backbone;
 
-const adah_backbone *adah_backbone_find(const char *name); /* NULL: unknown */
-const char *adah_backbone_names(void);                     /* "vgg16, vgg19, ..." for messages */
+const adah_backbone *adah_backbone_at(int i);              /* by place, from 0; NULL: there are no more */
+const adah_backbone *adah_backbone_find(const char *name); /* by name, or "none": images come as features; NULL: unknown */
+const char *adah_backbone_names(void);                     /* "small, ..." for messages */
 
 /* The preset "default" or "paper" for one of the backbones or "none" (images given as features). */
 adah_code adah_backbone_preset(const char *preset, const char *backbone, adah_settings *config, adah_status *status);
@@ -34,10 +29,8 @@ void adah_backbone_finetune(adah_settings *config);
 /* adah_settings_check, and whether the backbone exists and takes these values. */
 adah_code adah_backbone_check(const adah_settings *config, adah_status *status);
 
-/* x: (B, 3, S, S) normalised pixels -> f: (B, C, H, W). */
+/* The features of a backbone by name; a fault of the builder where it has none. */
 adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *x);
-/* The network's own classifier, for the golden test: f -> logits (B, 1000). */
-adah_node *adah_backbone_logits(adah_builder *b, const char *name, adah_node *f);
 
 /* Styles: "torchvision": RGB, (x / 255 - mean) / deviation of ImageNet; "caffe": BGR, x - (104, 117, 123);
  * "tensorflow": RGB, x / 127.5 - 1; "matconvnet": RGB, x - (mean_red, mean_green, mean_blue).

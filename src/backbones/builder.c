@@ -1,6 +1,5 @@
 /* builder.c - finds or makes parameters for the modules. */
 #include "backbones/builder.h"
-#include "paper/attention.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -37,10 +36,8 @@ adah_parameter *adah_builder_parameter(adah_builder *b, const char *prefix, cons
     adah_random r = adah_random_seeded(b->config->seed, XXH3_64bits(name, strlen(name)));
     if (init == ADAH_INIT_HE)
         adah_parameter_init_he(p, &r);
-    else if (init == ADAH_INIT_GLOROT || init == ADAH_INIT_ATTENTION)
+    else if (init == ADAH_INIT_GLOROT)
         adah_parameter_init_glorot(p, &r);
-    if (init == ADAH_INIT_ATTENTION)
-        adah_attention_start(b->config, p);
     if (init == ADAH_INIT_ONE || init == ADAH_INIT_STATISTICS)
         for (size_t i = init == ADAH_INIT_ONE ? 0 : p->n / 2; i < p->n; i++)
             p->value[i] = 1;

@@ -12,7 +12,6 @@
 typedef enum adah_init {
     ADAH_INIT_HE,
     ADAH_INIT_GLOROT,
-    ADAH_INIT_ATTENTION,
     ADAH_INIT_ZERO,
     ADAH_INIT_ONE,
     ADAH_INIT_STATISTICS /* (2, C): mean 0, variance 1 */

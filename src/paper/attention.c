@@ -262,12 +262,20 @@ static void split(adah_builder *b, adah_node *f, adah_node *m, adah_node *presen
     }
 }
 
-/* M of a map: one weight a channel. */
-static adah_node *map_logits(adah_builder *b, const char *prefix, adah_node *f) {
+/* M: of a map one weight a channel, of a vector a fully connected layer. New weights get their start. */
+static adah_node *logits(adah_builder *b, const char *prefix, adah_node *f) {
     const adah_window point = {.size_h = 1, .size_w = 1, .stride_h = 1, .stride_w = 1};
-    char name[ADAH_PARAMETER_NAME_BYTES];
+    const adah_shape s = adah_node_shape(f);
+    char name[ADAH_PARAMETER_NAME_BYTES], weight[ADAH_PARAMETER_NAME_BYTES];
     adah_builder_name(name, prefix, "attention");
-    return adah_builder_convolution(b, name, f, 1, point, 1, ADAH_INIT_ATTENTION, ADAH_GROUP_ATTENTION);
+    adah_builder_name(weight, name, "weight");
+    const int is_new = !adah_parameters_find(b->parameters, weight);
+    adah_node *m = s.n_dims == 4 ? adah_builder_convolution(b, name, f, 1, point, 1, ADAH_INIT_GLOROT, ADAH_GROUP_ATTENTION)
+                                 : adah_builder_linear(b, name, f, s.dim[1], ADAH_INIT_GLOROT, ADAH_GROUP_ATTENTION);
+    adah_parameter *w = is_new ? adah_parameters_find(b->parameters, weight) : NULL;
+    if (w)
+        adah_attention_start(b->config, w);
+    return m;
 }
 
 void adah_attention_image(adah_builder *b, const char *prefix, adah_node *f, adah_pooling pooling, adah_attention *out) {
@@ -276,7 +284,7 @@ void adah_attention_image(adah_builder *b, const char *prefix, adah_node *f, ada
         return;
     const adah_shape s = adah_node_shape(f);
     out->extent = extent_of(b, s.dim[0], s.dim[1], s.dim[2] * s.dim[3], pooling, 0);
-    split(b, f, map_logits(b, prefix, f), NULL, out);
+    split(b, f, logits(b, prefix, f), NULL, out);
 }
 
 /* Sets the extent; gives where there are tokens (B, P). */
@@ -294,7 +302,7 @@ void adah_attention_tokens(adah_builder *b, const char *prefix, adah_node *f, ad
     const adah_pooling pooling = b->config->pooling == ADAH_POOL_ALL ? ADAH_POOL_ALL : ADAH_POOL_ATTENDED;
     adah_node *presence = token_presence(b, f, pooling, out);
     if (presence)
-        split(b, f, map_logits(b, prefix, f), presence, out);
+        split(b, f, logits(b, prefix, f), presence, out);
 }
 
 adah_node *adah_attention_token_mean(adah_builder *b, adah_node *f, adah_attention *out) {
@@ -313,10 +321,7 @@ void adah_attention_vector(adah_builder *b, const char *prefix, adah_node *f, ad
         return;
     const adah_shape s = adah_node_shape(f);
     out->extent = extent_of(b, s.dim[0], 1, s.dim[1], ADAH_POOL_FLATTEN, 0);
-    char name[ADAH_PARAMETER_NAME_BYTES];
-    adah_builder_name(name, prefix, "attention");
-    adah_node *m = adah_builder_linear(b, name, f, s.dim[1], ADAH_INIT_ATTENTION, ADAH_GROUP_ATTENTION);
-    split(b, f, m, NULL, out);
+    split(b, f, logits(b, prefix, f), NULL, out);
 }
 
 void adah_attention_start(const adah_settings *config, adah_parameter *w) {

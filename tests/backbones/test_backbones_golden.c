@@ -60,7 +60,7 @@ static void rig_create(rig *r, const subject *s, adah_backend backend, const cha
         .graph = r->graph, .parameters = &r->parameters, .config = &r->config, .creating = 1, .status = &status};
     r->x = adah_graph_input(r->graph, ADAH_SHAPE4(1, 3, SIDE, SIDE));
     r->f = adah_backbone_features(&b, s->name, r->x);
-    r->logits = adah_backbone_logits(&b, s->name, r->f);
+    r->logits = adah_backbone_find(s->name)->logits(&b, r->f);
     adah_node_keep(r->f);
     adah_node_keep(r->logits);
     if (adah_graph_build(r->graph, &status) != ADAH_OK || b.failed)

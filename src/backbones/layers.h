@@ -1,0 +1,20 @@
+/* layers.h - what the networks of this folder are made of. The prefix of their parameters is "image.backbone". */
+#ifndef ADAH_BACKBONES_LAYERS_H
+#define ADAH_BACKBONES_LAYERS_H
+
+#include "backbones/backbone.h"
+
+#define ADAH_BACKBONE_PREFIX "image.backbone"
+
+/* A convolution of size x size and its ReLU, or a max pool. */
+adah_node *adah_backbone_convolution(adah_builder *b, const char *layer, adah_node *x, size_t n_out, int size, int stride, int pad);
+adah_node *adah_backbone_max_pool(adah_builder *b, adah_node *x, int size, int stride, int ceil_mode);
+/* The classifier of three fully connected layers, of which D^I can take the first two (has_fc). */
+adah_node *adah_backbone_fc_logits(adah_builder *b, adah_node *f);
+
+/* The paper's D^I is that of a network that has these layers, and learns as well. The activations and gradients of a VGG take some
+ * 70 MB an image: it learns in batches of 64. */
+enum { ADAH_BACKBONE_FC_BATCH = 64 };
+#define ADAH_BACKBONE_FC_PAPER "pooling=flatten n_image_hidden=4096 dropout=0.5 finetune=1 n_batch=64"
+
+#endif
