@@ -8,6 +8,9 @@
 #include <string.h>
 #include <xxhash.h>
 
+#define FORMAT_NAME "adah-checkpoint"
+#define FORMAT_VERSION "2" /* the first had none; its history was a text */
+
 enum { N_KINDS = 4, NAME_BYTES = 160 };
 static const char *const kind_name[N_KINDS] = {"value", "moment1", "moment2", "best"};
 
@@ -53,8 +56,9 @@ adah_code adah_checkpoint_write(const char *path, const adah_checkpoint *c, adah
             sum = add_to_sum(sum, items[i].name, items[i].data, items[i].n_bytes);
         snprintf(fingerprint, sizeof fingerprint, "%016llx", (unsigned long long)c->fingerprint);
         snprintf(sum_text, sizeof sum_text, "%016llx", (unsigned long long)sum);
-        const char *const metadata[] = {"format", "adah-checkpoint", "config", config, "data", fingerprint, "sum", sum_text};
-        code = adah_safetensors_write(path, items, n_items, metadata, 4, status);
+        const char *const metadata[] = {"format", FORMAT_NAME, "version", FORMAT_VERSION, "config", config,
+                                        "data", fingerprint, "sum", sum_text};
+        code = adah_safetensors_write(path, items, n_items, metadata, 5, status);
     }
     adah_memory_free(items);
     adah_memory_free(names);
@@ -67,8 +71,12 @@ static adah_code check_identity(const char *path, const adah_safetensors *file, 
     const char *format = adah_safetensors_metadata(file, "format");
     const char *config = adah_safetensors_metadata(file, "config");
     const char *data = adah_safetensors_metadata(file, "data");
-    if (!format || strcmp(format, "adah-checkpoint") || !config || !data)
+    const char *version = adah_safetensors_metadata(file, "version");
+    if (!format || strcmp(format, FORMAT_NAME) || !config || !data)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: not an adah checkpoint", path);
+    if (!version || strcmp(version, FORMAT_VERSION))
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: a checkpoint of another version of adah; finish the training with that version, "
+                         "or train without --resume", path);
     adah_settings its;
     adah_status fault = {0};
     if (adah_settings_parse(config, &its, &fault) != ADAH_OK)

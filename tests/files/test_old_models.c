@@ -170,28 +170,26 @@ static void test_missing_and_unknown_settings(void **state) {
 
 static adah_code resume(const adah_settings *config, adah_status *status) {
     adah_parameters none = {0};
-    double counters[ADAH_N_COUNTERS];
-    adah_checkpoint c = {.config = config, .fingerprint = 7, .parameters = &none, .counters = counters};
+    double place;
+    adah_checkpoint c = {.config = config, .fingerprint = 7, .parameters = &none, .place = &place, .n_place = 1};
     const adah_code code = adah_checkpoint_read(other_path, &c, status);
     adah_memory_free(c.history);
     return code;
 }
 
-static void put_checkpoint(const char *config) {
-    const double counters[ADAH_N_COUNTERS] = {0};
-    const adah_safetensors_item item = {"counters", "F64", ADAH_SHAPE1(ADAH_N_COUNTERS), counters, sizeof counters};
+static void put_checkpoint(const char *version, const char *config) {
+    const double place = 5;
+    const adah_safetensors_item item = {"place", "F64", ADAH_SHAPE1(1), &place, sizeof place};
     char sum[32];
-    snprintf(sum, sizeof sum, "%016llx",
-             (unsigned long long)(XXH3_64bits("[]", 2) ^
-                                  XXH3_64bits_withSeed(counters, sizeof counters, XXH3_64bits("counters", 8))));
-    const char *const metadata[] = {"format", "adah-checkpoint", "config", config, "data", "7", "history", "[]", "sum", sum};
+    snprintf(sum, sizeof sum, "%016llx", (unsigned long long)XXH3_64bits_withSeed(&place, sizeof place, XXH3_64bits("place", 5)));
+    const char *const metadata[] = {"format", "adah-checkpoint", "version", version, "config", config, "data", "7", "sum", sum};
     assert_int_equal(adah_safetensors_write(other_path, &item, 1, metadata, 5, NULL), ADAH_OK);
 }
 
 static void expect_resume(const adah_settings *wanted, json_t *config, adah_code code, const char *says) {
     adah_status status = {0};
     char *text = json_dumps(config, JSON_COMPACT);
-    put_checkpoint(text);
+    put_checkpoint("2", text);
     free(text);
     assert_int_equal(resume(wanted, &status), code);
     if (!strstr(status.message, says))
@@ -231,6 +229,11 @@ static void test_checkpoints(void **state) {
     json_decref(without);
     json_decref(neutral);
     json_decref(config);
+
+    adah_status status = {0};
+    put_checkpoint("1", "{}");
+    assert_int_equal(resume(&wanted, &status), ADAH_ERROR_FORMAT);
+    assert_non_null(strstr(status.message, "another version of adah"));
 }
 
 int main(void) {
