@@ -3,7 +3,8 @@
 // The address says what is asked: ?q=words, ?id=17&by=image or ?picture=NAME, and how: to, cut, label, k. Every change
 // goes through go(), which changes the address, and show(), which reads it; so links, back and forward work. A picture
 // given by hand has no address: its bytes stay in `pictures` as long as the page does. Addresses of the interface are
-// relative, so that the page also works behind a proxy, in a folder.
+// relative, so that the page also works behind a proxy, in a folder. It is one file, because every file of the page is one more
+// request of the browser before anything is seen.
 
 const N_FIRST = 24; // a multiple of most numbers of columns
 const TYPING_PAUSE_MS = 220;

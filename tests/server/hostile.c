@@ -7,6 +7,8 @@
  * every 200 ms: a search must have its answer of the beginning within the time allowed, a thumbnail must come, bad requests
  * must be refused as JSON with their status. At the end the server must stop by itself with exit code 0 (leaks make it another).
  *
+ * One file, because attackers, good client and judge share what is going on in this one process.
+ *
  * HOSTILE_SECONDS, HOSTILE_SEED, HOSTILE_PATIENCE (ms, of a good answer), HOSTILE_BOMBERS (threads that send bombs),
  * HOSTILE_MEGABYTES (that the server may have resident; 0: any).
  */

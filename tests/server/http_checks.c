@@ -1,5 +1,6 @@
 /* http_checks.c - adah serve over real sockets: every route, every refusal, tokens, limits, reload and stop. Started
- * by test_serve.sh in a folder with scenes, two models and an index; prints what failed. */
+ * by test_serve.sh in a folder with scenes, two models and an index; prints what failed. One file, because most checks ask one
+ * server after another, and each knows what those before it have changed. */
 #define _GNU_SOURCE
 #include "../picture_bytes.h"
 #include "failure.h"
