@@ -1,10 +1,10 @@
 /* convert.c - data sets of the field as folders with metadata.jsonl.
  *
- * A reader of the format finds all records (field_set.h); here they get a split where they have none, and the folder
+ * A reader of the format finds all records (published_set.h); here they get a split where they have none, and the folder
  * is written: link or pictures, vectors, and the metadata last, so that what is half-written is no data set. */
 #include "base/file.h"
 #include "base/memory.h"
-#include "data/field_set.h"
+#include "data/published_set.h"
 
 #include <string.h>
 
@@ -12,7 +12,7 @@ static const double default_query_share = 0.15;
 
 static const struct {
     const char *name;
-    adah_code (*read)(const adah_field_source *source, adah_field_set *set, adah_status *status);
+    adah_code (*read)(const adah_published_source *source, adah_published_set *set, adah_status *status);
     size_t n_sources_max;
     int may_lack_pictures; /* 1: vectors and texts alone are usual */
 } formats[] = {{"mirflickr", adah_read_mirflickr, 2, 0},
@@ -26,22 +26,22 @@ enum { N_FORMATS = sizeof formats / sizeof *formats };
 
 /* Marks n_chosen of n, seeded. */
 static adah_code draw(size_t n, size_t n_chosen, uint64_t seed, uint8_t *is_chosen, adah_status *status) {
-    return adah_picture_set_draw_queries(n, (double)n_chosen / (double)n, seed, is_chosen, status);
+    return adah_dataset_draw_queries(n, (double)n_chosen / (double)n, seed, is_chosen, status);
 }
 
-static adah_code draw_split(adah_field_set *set, const adah_convert_options *o, uint8_t *is_chosen,
+static adah_code draw_split(adah_published_set *set, const adah_convert_options *o, uint8_t *is_chosen,
                             adah_status *status) {
     const size_t n = set->n_records;
     const double share = o->query_share > 0 ? o->query_share : default_query_share;
     ADAH_TRY(o->n_queries ? draw(n, o->n_queries, o->seed, is_chosen, status)
-                          : adah_picture_set_draw_queries(n, share, o->seed, is_chosen, status));
+                          : adah_dataset_draw_queries(n, share, o->seed, is_chosen, status));
     for (size_t i = 0; i < n; i++)
         set->record[i].split = is_chosen[i] ? ADAH_SPLIT_QUERY : ADAH_SPLIT_TRAIN;
     return ADAH_OK;
 }
 
 /* Leaves n_train of the training records; the others are database alone. */
-static adah_code thin_training(adah_field_set *set, const adah_convert_options *o, uint8_t *is_chosen,
+static adah_code thin_training(adah_published_set *set, const adah_convert_options *o, uint8_t *is_chosen,
                                adah_status *status) {
     size_t n = 0, k = 0;
     for (size_t i = 0; i < set->n_records; i++)
@@ -57,7 +57,7 @@ static adah_code thin_training(adah_field_set *set, const adah_convert_options *
     return ADAH_OK;
 }
 
-static adah_code split(adah_field_set *set, const adah_convert_options *o, adah_status *status) {
+static adah_code split(adah_published_set *set, const adah_convert_options *o, adah_status *status) {
     if (o->n_queries >= set->n_records)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu queries wanted, there are %zu records", o->n_queries,
                          set->n_records);
@@ -75,7 +75,7 @@ static adah_code split(adah_field_set *set, const adah_convert_options *o, adah_
 
 /* ---------------------------------------------------------------- folder */
 
-static adah_code describe(const adah_field_set *set, adah_picture_set *to, size_t i, size_t *n_missing,
+static adah_code describe(const adah_published_set *set, adah_dataset_writer *to, size_t i, size_t *n_missing,
                           adah_status *status) {
     const adah_record *record = &set->record[i];
     const char **label = adah_memory_zeroed(record->n_labels, sizeof *label);
@@ -83,54 +83,54 @@ static adah_code describe(const adah_field_set *set, adah_picture_set *to, size_
         return adah_fail_memory(status, record->n_labels * sizeof *label);
     for (size_t k = 0; k < record->n_labels; k++)
         label[k] = set->labels.text[record->label[k]];
-    const adah_picture_record described = {.file_name = record->file_name,
+    const adah_written_record described = {.file_name = record->file_name,
                                            .text = record->text,
                                            .n_texts = record->n_texts,
                                            .label = label,
                                            .n_labels = record->n_labels,
                                            .split = record->split};
-    adah_code code = adah_picture_set_describe(to, &described, status);
+    adah_code code = adah_dataset_writer_put_record(to, &described, status);
     adah_memory_free(label);
-    const int is_there = adah_picture_set_has(to, record->file_name);
+    const int is_there = adah_dataset_writer_has(to, record->file_name);
     *n_missing += is_there == 0;
     return is_there < 0 ? adah_fail_memory(status, strlen(record->file_name)) : code;
 }
 
-static adah_code fill(const adah_field_set *set, adah_picture_set *to, adah_progress progress, size_t *n_missing,
+static adah_code fill(const adah_published_set *set, adah_dataset_writer *to, adah_progress progress, size_t *n_missing,
                       adah_status *status) {
     static const char *const name[] = {[ADAH_IMAGE] = "image.npy", [ADAH_TEXT] = "text.npy"};
     if (set->pictures)
-        ADAH_TRY(adah_picture_set_link(to, "images", set->pictures, status));
+        ADAH_TRY(adah_dataset_writer_link(to, "images", set->pictures, status));
     if (set->write_pictures)
         ADAH_TRY(set->write_pictures(set->reader, to, progress, status));
     for (int side = 0; side < 2; side++)
         if (set->vector[side])
-            ADAH_TRY(adah_picture_set_write_vectors(to, name[side], set->vector[side], set->n_records,
+            ADAH_TRY(adah_dataset_writer_put_vectors(to, name[side], set->vector[side], set->n_records,
                                                     set->n_columns[side], status));
     for (size_t i = 0; i < set->n_records; i++) {
         if (i % 4096 == 0)
-            ADAH_TRY(adah_field_report(progress, "writing metadata", i, set->n_records, status));
+            ADAH_TRY(adah_published_report(progress, "writing metadata", i, set->n_records, status));
         ADAH_TRY(describe(set, to, i, n_missing, status));
     }
     return ADAH_OK;
 }
 
-static adah_code publish(const adah_field_set *set, const char *folder, adah_progress progress, size_t *n_missing,
+static adah_code publish(const adah_published_set *set, const char *folder, adah_progress progress, size_t *n_missing,
                          adah_status *status) {
     static const char *const with_pictures[] = {"images", NULL}, *const without[] = {NULL};
-    adah_picture_set *to;
-    ADAH_TRY(adah_picture_set_create(folder, set->write_pictures ? with_pictures : without, &to, status));
+    adah_dataset_writer *to;
+    ADAH_TRY(adah_dataset_writer_create(folder, set->write_pictures ? with_pictures : without, &to, status));
     adah_code code = fill(set, to, progress, n_missing, status);
     if (code == ADAH_OK)
-        return adah_picture_set_commit(to, status);
-    adah_picture_set_abort(to);
+        return adah_dataset_writer_commit(to, status);
+    adah_dataset_writer_abort(to);
     return code;
 }
 
 /* ---------------------------------------------------------------- all of it */
 
 /* A folder that is not there, or the wrong one, must not end in a data set without a picture. */
-static adah_code check_pictures(const adah_field_set *set, int may_lack_pictures, adah_status *status) {
+static adah_code check_pictures(const adah_published_set *set, int may_lack_pictures, adah_status *status) {
     static const char prefix[] = "images/";
     if (set->write_pictures || set->vector[ADAH_IMAGE] || (may_lack_pictures && !set->pictures))
         return ADAH_OK;
@@ -148,7 +148,7 @@ static adah_code check_pictures(const adah_field_set *set, int may_lack_pictures
                      strncmp(first, prefix, strlen(prefix)) ? first : first + strlen(prefix));
 }
 
-static adah_code convert(size_t format, const adah_field_source *source, const char *folder, adah_field_set *set,
+static adah_code convert(size_t format, const adah_published_source *source, const char *folder, adah_published_set *set,
                          adah_convert_result *result, adah_status *status) {
     ADAH_TRY(formats[format].read(source, set, status));
     if (set->n_records == 0)
@@ -190,9 +190,9 @@ adah_code adah_convert(const char *format, const char *const *source, size_t n_s
                          options->query_share);
     if (options->n_concepts < 1)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "0 concepts, expected at least 1");
-    const adah_field_source from = {source, n_sources, options, progress};
-    adah_field_set set = {0};
+    const adah_published_source from = {source, n_sources, options, progress};
+    adah_published_set set = {0};
     const adah_code code = convert(k, &from, folder, &set, result, status);
-    adah_field_set_free(&set);
+    adah_published_set_free(&set);
     return code;
 }

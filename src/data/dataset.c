@@ -53,7 +53,7 @@ adah_code adah_dataset_fail_utf8(const adah_dataset *dataset, size_t line, adah_
                              "invalid UTF-8; save the file as UTF-8, or convert what a spreadsheet wrote: iconv -f WINDOWS-1252 -t UTF-8");
 }
 
-adah_code adah_dataset_judge(adah_dataset *dataset, adah_code code, const adah_status *why) {
+adah_code adah_dataset_skip_bad(adah_dataset *dataset, adah_code code, const adah_status *why) {
     if (code != ADAH_ERROR_FORMAT || dataset->strict)
         return code;
     adah_reasons_add(&dataset->skipped, dataset->skipped.n, why->message);

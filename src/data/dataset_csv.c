@@ -274,7 +274,7 @@ adah_code adah_dataset_read_csv(adah_dataset *dataset, const char *bytes, size_t
         adah_code bad = read_fields(&c, &next, &why);
         if (bad == ADAH_OK)
             bad = add_record(&c, &why);
-        code = adah_dataset_judge(dataset, bad, &why);
+        code = adah_dataset_skip_bad(dataset, bad, &why);
         if (code != ADAH_OK)
             adah_fail(status, code, "%s", why.message);
         else

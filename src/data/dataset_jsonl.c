@@ -170,7 +170,7 @@ adah_code adah_dataset_read_jsonl(adah_dataset *dataset, const char *bytes, size
         if (!is_blank(bytes + start, end - start)) {
             adah_status why = {0};
             adah_code code = add_line(dataset, bytes + start, end - start, line, &why);
-            if (adah_dataset_judge(dataset, code, &why) != ADAH_OK)
+            if (adah_dataset_skip_bad(dataset, code, &why) != ADAH_OK)
                 return adah_fail(status, code, "%s", why.message);
         }
         start = end + 1;

@@ -27,7 +27,7 @@ const char *adah_dataset_path_fault(adah_raw_text path);
 adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *record, adah_status *status);
 /* What becomes of a record whose reading or adding ended with `code`: a bad one is counted and ADAH_OK returned,
  * unless the data set is strict. Any other code is passed on. */
-adah_code adah_dataset_judge(adah_dataset *dataset, adah_code code, const adah_status *why);
+adah_code adah_dataset_skip_bad(adah_dataset *dataset, adah_code code, const adah_status *why);
 /* ADAH_ERROR_FORMAT with "path:line: " before the message. */
 adah_code adah_dataset_fail(const adah_dataset *dataset, size_t line, adah_status *status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

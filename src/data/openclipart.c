@@ -16,7 +16,7 @@
 #include "base/random.h"
 #include "base/status.h"
 #include "data/image.h"
-#include "data/picture_set.h"
+#include "data/dataset_writer.h"
 #include "data/string_table.h"
 #include "data/svg_words.h"
 
@@ -68,7 +68,7 @@ typedef struct conversion {
     const char *svg_folder;
     const adah_openclipart_options *options;
     adah_progress progress;
-    adah_picture_set *set;
+    adah_dataset_writer *set;
     struct sb_stemmer *stemmer;
     adah_arena arena;
     drawing *drawing;
@@ -511,7 +511,7 @@ static void draw_clip(void *context, size_t index) {
     if (!rgb)
         adah_fail_memory(status, n_side * n_side * 3);
     else if (adah_image_render_svg(bytes, n_bytes, d->path, n_side, rgb, status) == ADAH_OK &&
-             adah_picture_set_write(c->set, name, rgb, n_side, n_side, 3, status) == ADAH_OK)
+             adah_dataset_writer_put_picture(c->set, name, rgb, n_side, n_side, 3, status) == ADAH_OK)
         item->is_drawn = 1;
     adah_memory_free(rgb);
     adah_memory_free(bytes);
@@ -525,14 +525,14 @@ static adah_code describe_clip(const conversion *c, size_t i, int is_query, adah
     for (size_t k = 0; k < item->n_labels; k++)
         label[k] = c->label_name[item->label[k]];
     const adah_split split = is_query ? ADAH_SPLIT_QUERY : ADAH_SPLIT_TRAIN;
-    adah_picture_record record = {.file_name = name,
+    adah_written_record record = {.file_name = name,
                                   .text = item->text,
                                   .label = label,
                                   .n_labels = item->n_labels,
                                   .split = split,
                                   .extra_key = "source",
                                   .extra = c->drawing[item->first].path};
-    return adah_picture_set_describe(c->set, &record, status);
+    return adah_dataset_writer_put_record(c->set, &record, status);
 }
 
 static adah_code describe_clips(conversion *c, adah_status *status) {
@@ -545,7 +545,7 @@ static adah_code describe_clips(conversion *c, adah_status *status) {
     if (!is_query)
         return adah_fail_memory(status, n_drawn);
     adah_code code =
-        adah_picture_set_draw_queries(n_drawn, c->options->query_share, c->options->seed, is_query, status);
+        adah_dataset_draw_queries(n_drawn, c->options->query_share, c->options->seed, is_query, status);
     for (size_t i = 0, k = 0; i < c->n_clips && code == ADAH_OK; i++)
         if (c->clip[i].is_drawn)
             code = describe_clip(c, i, is_query[k++], status);
@@ -564,16 +564,16 @@ static adah_code convert(conversion *c, const char *folder, adah_status *status)
     if (!c->stemmer)
         return adah_fail(status, ADAH_ERROR_MEMORY, "out of memory in libstemmer");
     ADAH_TRY(list_drawings(c, status));
-    ADAH_TRY(adah_picture_set_create(folder, inside, &c->set, status));
+    ADAH_TRY(adah_dataset_writer_create(folder, inside, &c->set, status));
     ADAH_TRY(for_all(c, "reading", c->n_drawings, read_drawing, status));
     ADAH_TRY(make_clips(c, status));
     ADAH_TRY(write_texts(c, status));
     ADAH_TRY(choose_clips(c, status));
     ADAH_TRY(for_all(c, "drawing", c->n_clips, draw_clip, status));
     ADAH_TRY(describe_clips(c, status));
-    adah_picture_set *set = c->set;
+    adah_dataset_writer *set = c->set;
     c->set = NULL;
-    return adah_picture_set_commit(set, status);
+    return adah_dataset_writer_commit(set, status);
 }
 
 adah_code adah_openclipart_convert(const char *svg_folder, const char *folder,
@@ -597,7 +597,7 @@ adah_code adah_openclipart_convert(const char *svg_folder, const char *folder,
     c->options = options;
     c->progress = progress;
     adah_code code = convert(c, folder, status);
-    adah_picture_set_abort(c->set);
+    adah_dataset_writer_abort(c->set);
     sb_stemmer_delete(c->stemmer);
     for (size_t i = 0; i < c->n_drawings; i++)
         adah_svg_free_words(&c->drawing[i].words);

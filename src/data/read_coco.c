@@ -13,7 +13,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "data/dataset_reader.h"
-#include "data/field_set.h"
+#include "data/published_set.h"
 #include "data/foreign_json.h"
 
 #include <jansson.h>
@@ -46,8 +46,8 @@ typedef struct category {
 } category;
 
 typedef struct reading {
-    const adah_field_source *source;
-    adah_field_set *set;
+    const adah_published_source *source;
+    adah_published_set *set;
     picture *picture;
     mark *caption, *instance;
     category *category;
@@ -116,7 +116,7 @@ static adah_code read_list(reading *r, cursor *c, const char *key, element_funct
         if (c->offset - c->reported >= REPORT_BYTES) {
             c->reported = c->offset;
             adah_file_release(&c->map, c->offset, &c->n_released);
-            ADAH_TRY(adah_field_report(r->source->progress, "reading annotations", c->offset, c->n_bytes, status));
+            ADAH_TRY(adah_published_report(r->source->progress, "reading annotations", c->offset, c->n_bytes, status));
         }
     } while (take(c, ','));
     return take(c, ']') ? ADAH_OK : fail_at(c, status, "\",\" or \"]\"");
@@ -290,7 +290,7 @@ static adah_code find_labels(reading *r, uint32_t id, const char *path, uint32_t
                              "%s: an instance of image %s is of category %s, expected one of \"categories\"",
                              path, r->picture_ids.text[id], r->category_ids.text[r->instance[i].category]);
         ADAH_TRY(
-            adah_field_set_name_label(r->set, r->category[k].name, strlen(r->category[k].name), &number, status));
+            adah_published_set_name_label(r->set, r->category[k].name, strlen(r->category[k].name), &number, status));
         while (j < *n_labels && (*label)[j] != number)
             j++;
         if (j == *n_labels)
@@ -300,7 +300,7 @@ static adah_code find_labels(reading *r, uint32_t id, const char *path, uint32_t
 }
 
 /* Whether set->pictures/folder/name is there; -1: memory. */
-static int is_there(const adah_field_set *set, const char *folder, const char *name) {
+static int is_there(const adah_published_set *set, const char *folder, const char *name) {
     char inside[PATH_BYTES];
     const int n = snprintf(inside, sizeof inside, "%s%s%s", folder, *folder ? "/" : "", name);
     char *path = n > 0 && (size_t)n < sizeof inside ? adah_file_join(set->pictures, inside) : adah_memory_text("");
@@ -311,7 +311,7 @@ static int is_there(const adah_field_set *set, const char *folder, const char *n
 
 /* Where a picture lies in the folder of the pictures: as it is named, in a folder named as its part or images, or by the last part of
  * its name in any of them; as the part's folder says where it is nowhere. */
-static adah_code place_picture(const adah_field_set *set, const picture *p, const char *part, int has_folder, adah_text *place, adah_status *status) {
+static adah_code place_picture(const adah_published_set *set, const picture *p, const char *part, int has_folder, adah_text *place, adah_status *status) {
     char named[PATH_BYTES];
     snprintf(named, sizeof named, "%s", p->name);
     for (char *c = named; *c; c++)
@@ -375,11 +375,11 @@ static adah_code add_picture(reading *r, const picture *p, const char *part, int
     } else if (code == ADAH_OK) {
         code = place_picture(r->set, p, part, has_folder, &name, status);
         if (code == ADAH_OK)
-            code = adah_field_set_add(r->set, name.bytes, text.bytes, text.n_bytes, status);
+            code = adah_published_set_add(r->set, name.bytes, text.bytes, text.n_bytes, status);
         if (code == ADAH_OK) {
             r->set->record[r->set->n_records - 1].split = split;
             r->set->record[r->set->n_records - 1].n_texts = n_texts;
-            code = adah_field_set_label(r->set, label, n_labels, status);
+            code = adah_published_set_label(r->set, label, n_labels, status);
         }
     }
     adah_memory_free(label);
@@ -398,7 +398,7 @@ static adah_code name_file(const char *folder, const char *prefix, const char *p
 }
 
 /* Whether the pictures lie in a folder that is named as the part; -1: memory. */
-static int has_folder(const adah_field_set *set, const char *part) {
+static int has_folder(const adah_published_set *set, const char *part) {
     char *path = set->pictures ? adah_file_join(set->pictures, part) : NULL;
     if (set->pictures && !path)
         return -1;
@@ -470,10 +470,10 @@ static adah_code read_parts(reading *r, const char *folder, adah_status *status)
     return code;
 }
 
-adah_code adah_read_coco(const adah_field_source *source, adah_field_set *set, adah_status *status) {
+adah_code adah_read_coco(const adah_published_source *source, adah_published_set *set, adah_status *status) {
     static const char *const pictures[] = {"", NULL};
     reading r = {.source = source, .set = set};
-    ADAH_TRY(adah_field_set_find_pictures(set, source, source->path[0], pictures, status));
+    ADAH_TRY(adah_published_set_find_pictures(set, source, source->path[0], pictures, status));
     char *folder = adah_file_join(source->path[0], "annotations");
     if (!folder)
         return adah_fail_memory(status, strlen(source->path[0]) + 16);

@@ -10,7 +10,7 @@
 #define _GNU_SOURCE
 #include "base/file.h"
 #include "base/memory.h"
-#include "data/field_set.h"
+#include "data/published_set.h"
 #include "data/text_lines.h"
 
 #include <stdio.h>
@@ -31,9 +31,9 @@ typedef struct word {
 } word;
 
 typedef struct reading {
-    const adah_field_source *source;
+    const adah_published_source *source;
     const char *root;
-    adah_field_set *set;
+    adah_published_set *set;
     word *word; /* of wlist.txt, by label */
     size_t n_words, word_capacity;
     region *region; /* of the folder being read, by picture, then label */
@@ -120,7 +120,7 @@ static adah_code name_label(reading *r, size_t number, uint32_t *label, adah_sta
     char name[NAME_BYTES];
     snprintf(name, sizeof name, "class-%zu", number);
     const char *chosen = found ? found->name : name;
-    return adah_field_set_name_label(r->set, chosen, strlen(chosen), label, status);
+    return adah_published_set_name_label(r->set, chosen, strlen(chosen), label, status);
 }
 
 /* The labels of a picture, each once; more than LABELS_MAX are an error. */
@@ -176,9 +176,9 @@ static adah_code add_picture(reading *r, const char *folder, const char *name, s
         r->set->n_left_out++;
     } else if (code == ADAH_OK) {
         snprintf(inside, sizeof inside, "images/%.*s/%zu.jpg", NAME_BYTES, folder, picture);
-        code = adah_field_set_add(r->set, inside, text, n_text, status);
+        code = adah_published_set_add(r->set, inside, text, n_text, status);
         if (code == ADAH_OK)
-            code = adah_field_set_label(r->set, label, n_labels, status);
+            code = adah_published_set_label(r->set, label, n_labels, status);
     }
     adah_memory_free(bytes);
     adah_memory_free(path);
@@ -217,16 +217,16 @@ static adah_code read_all(reading *r, adah_status *status) {
     for (size_t i = 0; i < list.n && code == ADAH_OK; i++) {
         const char *folder = adah_folder_list_name(&list, i);
         size_t number;
-        code = adah_field_report(r->source->progress, "reading descriptions", i, list.n, status);
+        code = adah_published_report(r->source->progress, "reading descriptions", i, list.n, status);
         if (code == ADAH_OK && strlen(folder) < NAME_BYTES &&
             adah_text_number(folder, strlen(folder), NUMBER_MAX, &number))
             code = read_folder(r, folder, status);
     }
     adah_folder_list_close(&list);
-    return code == ADAH_OK ? adah_field_set_find_pictures(r->set, r->source, r->root, pictures, status) : code;
+    return code == ADAH_OK ? adah_published_set_find_pictures(r->set, r->source, r->root, pictures, status) : code;
 }
 
-adah_code adah_read_iapr(const adah_field_source *source, adah_field_set *set, adah_status *status) {
+adah_code adah_read_iapr(const adah_published_source *source, adah_published_set *set, adah_status *status) {
     reading r = {.source = source, .root = source->path[0], .set = set};
     const adah_code code = read_all(&r, status);
     adah_memory_free(r.word);

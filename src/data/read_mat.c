@@ -11,7 +11,7 @@
  * matrix n x classes of zeros and ones, or n numbers of classes. They have no names and become "class-1", ... */
 #include "base/memory.h"
 #include "base/parallel.h"
-#include "data/field_set.h"
+#include "data/published_set.h"
 #include "data/mat_file.h"
 
 #include <math.h>
@@ -31,8 +31,8 @@ typedef struct variable {
 } variable;
 
 typedef struct reading {
-    const adah_field_source *source;
-    adah_field_set *set;
+    const adah_published_source *source;
+    adah_published_set *set;
     adah_mat_file **file;
 } reading;
 
@@ -128,7 +128,7 @@ static adah_code find_labels(reading *r, const variable *v, size_t n, size_t rec
             continue;
         }
         snprintf(name, sizeof name, "class-%zu", class);
-        ADAH_TRY(adah_field_set_name_label(r->set, name, strlen(name), &label[(*n_labels)++], status));
+        ADAH_TRY(adah_published_set_name_label(r->set, name, strlen(name), &label[(*n_labels)++], status));
     }
     return ADAH_OK;
 }
@@ -147,11 +147,11 @@ static adah_code add_records(reading *r, const variable *labels, size_t n, const
             snprintf(name, sizeof name, "images/%.4095s", file_names[i]);
         else
             snprintf(name, sizeof name, "%s%05zu%s", form, r->set->n_records + 1, *form ? ".png" : "");
-        code = adah_field_set_add(r->set, name, "", 0, status);
+        code = adah_published_set_add(r->set, name, "", 0, status);
         if (code == ADAH_OK)
             code = find_labels(r, labels, n, i, label, &n_labels, status);
         if (code == ADAH_OK)
-            code = adah_field_set_label(r->set, label, n_labels, status);
+            code = adah_published_set_label(r->set, label, n_labels, status);
         if (code == ADAH_OK)
             r->set->record[r->set->n_records - 1].split = split;
     }
@@ -212,7 +212,7 @@ typedef struct pixels {
 
 /* One block of pictures being written. */
 typedef struct block {
-    const adah_picture_set *set;
+    const adah_dataset_writer *set;
     const uint8_t *bytes;
     size_t first, n_height, n_width;
     size_t stride[4]; /* of picture, channel, y, x */
@@ -254,7 +254,7 @@ static void write_picture(void *context, size_t i) {
         for (size_t x = 0; x < b->n_width; x++)
             for (size_t c = 0; c < 3; c++)
                 *to++ = b->bytes[i * b->stride[0] + c * b->stride[1] + y * b->stride[2] + x * b->stride[3]];
-    adah_picture_set_write(b->set, name, rgb, b->n_width, b->n_height, 3, status);
+    adah_dataset_writer_put_picture(b->set, name, rgb, b->n_width, b->n_height, 3, status);
     adah_memory_free(rgb);
 }
 
@@ -275,7 +275,7 @@ static adah_code write_block(const pixels *p, block *b, size_t count, uint8_t *b
 }
 
 /* In blocks, since all pictures may be more than the memory. */
-static adah_code write_pixels(const pixels *p, const adah_picture_set *set, adah_progress progress,
+static adah_code write_pixels(const pixels *p, const adah_dataset_writer *set, adah_progress progress,
                               adah_status *status) {
     const size_t n_bytes = p->n_height * p->n_width * 3;
     size_t n_block = n_bytes < BLOCK_BYTES ? BLOCK_BYTES / n_bytes : 1;
@@ -291,7 +291,7 @@ static adah_code write_pixels(const pixels *p, const adah_picture_set *set, adah
                    .n_height = p->n_height,
                    .n_width = p->n_width,
                    .result = result};
-        code = adah_field_report(progress, "writing pictures", first, p->n, status);
+        code = adah_published_report(progress, "writing pictures", first, p->n, status);
         if (code == ADAH_OK)
             code = write_block(p, &b, count, bytes, status);
     }
@@ -317,7 +317,7 @@ static void close_files(void *reader) {
     adah_memory_free(k);
 }
 
-static adah_code write_kept(void *reader, const adah_picture_set *set, adah_progress progress, adah_status *status) {
+static adah_code write_kept(void *reader, const adah_dataset_writer *set, adah_progress progress, adah_status *status) {
     return write_pixels(&((keeping *)reader)->pixels, set, progress, status);
 }
 
@@ -377,7 +377,7 @@ static adah_code read_deep(reading *r, keeping *k, adah_status *status) {
     if (images.file && !has_pixels)
         ADAH_TRY(read_vectors(r, &images, ADAH_IMAGE, n, status));
     if (r->source->options->images)
-        ADAH_TRY(adah_field_set_find_pictures(r->set, r->source, "", nowhere, status));
+        ADAH_TRY(adah_published_set_find_pictures(r->set, r->source, "", nowhere, status));
     const char **names = NULL;
     if (!has_pixels)
         ADAH_TRY(read_file_names(r, &file_names, n, &names, status));
@@ -389,7 +389,7 @@ static adah_code read_deep(reading *r, keeping *k, adah_status *status) {
     return code;
 }
 
-adah_code adah_read_mat(const adah_field_source *source, adah_field_set *set, adah_status *status) {
+adah_code adah_read_mat(const adah_published_source *source, adah_published_set *set, adah_status *status) {
     keeping *k = adah_memory_zeroed(1, sizeof *k);
     adah_mat_file **files = adah_memory_zeroed(source->n_paths, sizeof *files);
     if (!k || !files) {

@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "data/field_set.h"
+#include "data/published_set.h"
 #include "data/text_lines.h"
 
 #include <stdio.h>
@@ -20,9 +20,9 @@
 enum { PICTURES_MAX = 1000000, COMMON_USES = 20 };
 
 typedef struct reading {
-    const adah_field_source *source;
+    const adah_published_source *source;
     const char *root;
-    adah_field_set *set;
+    adah_published_set *set;
     adah_string_table tags; /* common ones */
     size_t n_pictures;
     adah_string_table classes; /* names of files, numbered as the labels */
@@ -125,7 +125,7 @@ static adah_code read_classes(reading *r, const char *folder, adah_status *statu
         uint32_t label;
         if (!is_class(name))
             continue;
-        code = adah_field_set_name_label(r->set, name, strlen(name) - 4, &label, status);
+        code = adah_published_set_name_label(r->set, name, strlen(name) - 4, &label, status);
         if (code == ADAH_OK && label != r->classes.n)
             code = adah_fail(status, ADAH_ERROR_FORMAT, "%s/%s: a class of that name was seen before", folder, name);
         if (code == ADAH_OK && adah_string_table_add(&r->classes, name, strlen(name)) == ADAH_STRING_NONE)
@@ -170,9 +170,9 @@ static adah_code add_picture(reading *r, size_t picture, uint32_t *label, adah_s
     } else if (code == ADAH_OK) {
         char name[64];
         snprintf(name, sizeof name, "images/im%zu.jpg", picture);
-        code = adah_field_set_add(r->set, name, text.bytes, text.n_bytes, status);
+        code = adah_published_set_add(r->set, name, text.bytes, text.n_bytes, status);
         if (code == ADAH_OK)
-            code = adah_field_set_label(r->set, label, n_labels, status);
+            code = adah_published_set_label(r->set, label, n_labels, status);
     }
     adah_text_free(&text);
     return code;
@@ -187,13 +187,13 @@ static adah_code read_all(reading *r, adah_status *status) {
     adah_code code = read_classes(r, annotations, status);
     adah_memory_free(annotations);
     ADAH_TRY(code);
-    ADAH_TRY(adah_field_set_find_pictures(r->set, r->source, r->root, pictures, status));
+    ADAH_TRY(adah_published_set_find_pictures(r->set, r->source, r->root, pictures, status));
     uint32_t *label = adah_memory_zeroed(r->classes.n, sizeof *label);
     if (!label)
         return adah_fail_memory(status, r->classes.n * sizeof *label);
     for (size_t i = 1; i <= r->n_pictures && code == ADAH_OK; i++) {
         if (i % 256 == 1)
-            code = adah_field_report(r->source->progress, "reading tags", i - 1, r->n_pictures, status);
+            code = adah_published_report(r->source->progress, "reading tags", i - 1, r->n_pictures, status);
         if (code == ADAH_OK)
             code = add_picture(r, i, label, status);
     }
@@ -201,7 +201,7 @@ static adah_code read_all(reading *r, adah_status *status) {
     return code;
 }
 
-adah_code adah_read_mirflickr(const adah_field_source *source, adah_field_set *set, adah_status *status) {
+adah_code adah_read_mirflickr(const adah_published_source *source, adah_published_set *set, adah_status *status) {
     reading r = {.source = source, .root = source->path[0], .set = set};
     const adah_code code = read_all(&r, status);
     adah_string_table_free(&r.tags);

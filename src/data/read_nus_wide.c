@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "data/field_set.h"
+#include "data/published_set.h"
 #include "data/text_lines.h"
 
 #include <stdio.h>
@@ -23,9 +23,9 @@
 enum { NAME_BYTES = 512 };
 
 typedef struct reading {
-    const adah_field_source *source;
+    const adah_published_source *source;
     const char *root;
-    adah_field_set *set;
+    adah_published_set *set;
     adah_string_table pictures, concepts, words;
     uint8_t *has;    /* concepts.n x pictures.n */
     size_t *n_uses;  /* [concepts.n] */
@@ -111,7 +111,7 @@ static adah_code choose_concepts(reading *r, adah_status *status) {
             n_before += r->n_uses[j] > r->n_uses[k] || (r->n_uses[j] == r->n_uses[k] && j < k);
         r->label[k] = ADAH_STRING_NONE;
         if (n_before < n_wanted && r->n_uses[k])
-            ADAH_TRY(adah_field_set_name_label(r->set, r->concepts.text[k], strlen(r->concepts.text[k]), &r->label[k],
+            ADAH_TRY(adah_published_set_name_label(r->set, r->concepts.text[k], strlen(r->concepts.text[k]), &r->label[k],
                                                status));
     }
     return ADAH_OK;
@@ -125,7 +125,7 @@ static adah_code read_concepts(reading *r, adah_status *status) {
     if (!r->has || !r->n_uses || !r->label)
         return adah_fail_memory(status, r->concepts.n * (r->pictures.n + 16));
     for (size_t k = 0; k < r->concepts.n; k++) {
-        ADAH_TRY(adah_field_report(r->source->progress, "reading labels", k, r->concepts.n, status));
+        ADAH_TRY(adah_published_report(r->source->progress, "reading labels", k, r->concepts.n, status));
         ADAH_TRY(read_concept(r, k, status));
     }
     return choose_concepts(r, status);
@@ -191,9 +191,9 @@ static adah_code add_picture(reading *r, size_t i, const adah_text *text, uint32
     }
     char name[NAME_BYTES + 16];
     snprintf(name, sizeof name, "images/%s", r->pictures.text[i]);
-    ADAH_TRY(adah_field_set_add(r->set, name, text->bytes, text->n_bytes, status));
+    ADAH_TRY(adah_published_set_add(r->set, name, text->bytes, text->n_bytes, status));
     r->set->record[r->set->n_records - 1].split = split_of(r, r->pictures.text[i]);
-    return adah_field_set_label(r->set, label, n_labels, status);
+    return adah_published_set_label(r->set, label, n_labels, status);
 }
 
 static adah_code add_pictures(reading *r, adah_status *status) {
@@ -205,7 +205,7 @@ static adah_code add_pictures(reading *r, adah_status *status) {
     size_t n = 0;
     for (; code == ADAH_OK && n < r->pictures.n && adah_text_lines_next(&lines); n++) {
         if (n % 4096 == 0)
-            code = adah_field_report(r->source->progress, "reading tags", n, r->pictures.n, status);
+            code = adah_published_report(r->source->progress, "reading tags", n, r->pictures.n, status);
         text.n_bytes = 0;
         if (code == ADAH_OK)
             code = read_tags(r, &lines, &text, status);
@@ -226,11 +226,11 @@ static adah_code read_all(reading *r, adah_status *status) {
     ADAH_TRY(read_lists(r, status));
     ADAH_TRY(read_concepts(r, status));
     ADAH_TRY(read_names(r, "NUS_WID_Tags/TagList1k.txt", 0, &r->words, status));
-    ADAH_TRY(adah_field_set_find_pictures(r->set, r->source, r->root, pictures, status));
+    ADAH_TRY(adah_published_set_find_pictures(r->set, r->source, r->root, pictures, status));
     return add_pictures(r, status);
 }
 
-adah_code adah_read_nus_wide(const adah_field_source *source, adah_field_set *set, adah_status *status) {
+adah_code adah_read_nus_wide(const adah_published_source *source, adah_published_set *set, adah_status *status) {
     reading r = {.source = source, .root = source->path[0], .set = set};
     const adah_code code = read_all(&r, status);
     adah_string_table *const tables[] = {&r.pictures, &r.concepts, &r.words, &r.train, &r.test};

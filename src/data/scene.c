@@ -16,7 +16,7 @@
 #include "base/parallel.h"
 #include "base/random.h"
 #include "base/status.h"
-#include "data/picture_set.h"
+#include "data/dataset_writer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -364,7 +364,7 @@ typedef struct drawn {
 
 typedef struct writing {
     const adah_synth_options *options;
-    const adah_picture_set *set;
+    const adah_dataset_writer *set;
     size_t first; /* of the chunk */
     drawn *result;
 } writing;
@@ -380,9 +380,9 @@ static adah_code write_pictures(const writing *w, const scene *s, uint8_t *pixel
         pixels[k] = level <= 0 ? 0 : level >= 255 ? 255 : (uint8_t)level;
     }
     name_file(name, sizeof name, "images", i);
-    ADAH_TRY(adah_picture_set_write(w->set, name, pixels, s->n_side, s->n_side, 3, status));
+    ADAH_TRY(adah_dataset_writer_put_picture(w->set, name, pixels, s->n_side, s->n_side, 3, status));
     name_file(name, sizeof name, "masks", i);
-    return adah_picture_set_write(w->set, name, s->mask, s->n_side, s->n_side, 1, status);
+    return adah_dataset_writer_put_picture(w->set, name, s->mask, s->n_side, s->n_side, 1, status);
 }
 
 static void make_scene(void *context, size_t index) {
@@ -414,7 +414,7 @@ static void make_scene(void *context, size_t index) {
     adah_memory_free(pixels);
 }
 
-static adah_code describe_scene(adah_picture_set *set, const drawn *d, size_t i, int is_query, adah_status *status) {
+static adah_code describe_scene(adah_dataset_writer *set, const drawn *d, size_t i, int is_query, adah_status *status) {
     char file_name[64], mask[64], label[N_OBJECTS_MAX][32];
     const char *labels[N_OBJECTS_MAX];
     name_file(file_name, sizeof file_name, "images", i);
@@ -424,18 +424,18 @@ static adah_code describe_scene(adah_picture_set *set, const drawn *d, size_t i,
         labels[k] = label[k];
     }
     const adah_split split = is_query ? ADAH_SPLIT_QUERY : ADAH_SPLIT_TRAIN;
-    adah_picture_record record = {.file_name = file_name,
+    adah_written_record record = {.file_name = file_name,
                                   .text = d->caption,
                                   .label = labels,
                                   .n_labels = d->n_objects,
                                   .split = split,
                                   .extra_key = "mask",
                                   .extra = mask};
-    return adah_picture_set_describe(set, &record, status);
+    return adah_dataset_writer_put_record(set, &record, status);
 }
 
 /* Draws in chunks on all threads; the metadata is written in order by this one. */
-static adah_code write_scenes(adah_picture_set *set, const adah_synth_options *options, const uint8_t *is_query,
+static adah_code write_scenes(adah_dataset_writer *set, const adah_synth_options *options, const uint8_t *is_query,
                               drawn *result, adah_status *status) {
     for (size_t first = 0; first < options->n_scenes; first += CHUNK) {
         size_t n = options->n_scenes - first < CHUNK ? options->n_scenes - first : CHUNK;
@@ -464,19 +464,19 @@ adah_code adah_synth_write(const char *folder, const adah_synth_options *options
                          SIDE_MIN, SIDE_MAX);
     uint8_t *is_query = adah_memory_zeroed(options->n_scenes, 1);
     drawn *result = adah_memory_zeroed(CHUNK, sizeof *result);
-    adah_picture_set *set = NULL;
+    adah_dataset_writer *set = NULL;
     adah_code code = is_query && result ? ADAH_OK : adah_fail_memory(status, CHUNK * sizeof *result);
     if (code == ADAH_OK)
         code =
-            adah_picture_set_draw_queries(options->n_scenes, options->query_share, options->seed, is_query, status);
+            adah_dataset_draw_queries(options->n_scenes, options->query_share, options->seed, is_query, status);
     if (code == ADAH_OK)
-        code = adah_picture_set_create(folder, inside, &set, status);
+        code = adah_dataset_writer_create(folder, inside, &set, status);
     if (code == ADAH_OK) {
         code = write_scenes(set, options, is_query, result, status);
         if (code == ADAH_OK)
-            code = adah_picture_set_commit(set, status);
+            code = adah_dataset_writer_commit(set, status);
         else
-            adah_picture_set_abort(set);
+            adah_dataset_writer_abort(set);
     }
     adah_memory_free(is_query);
     adah_memory_free(result);

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "data_folder.h"
-#include "field_sets.h"
+#include "published_sets.h"
 
 static temporary_folder folder;
 

@@ -12,7 +12,7 @@
 #include "data/image.h"
 #include "data_folder.h"
 #include "fail_allocations.h"
-#include "field_sets.h"
+#include "published_sets.h"
 
 static temporary_folder folder;
 

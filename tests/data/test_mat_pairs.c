@@ -10,7 +10,7 @@
 #include "data/image.h"
 #include "data/mat_file.h"
 #include "data_folder.h"
-#include "field_sets.h"
+#include "published_sets.h"
 
 #include <math.h>
 

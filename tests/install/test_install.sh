@@ -42,7 +42,7 @@ if [ -e "$lib/libadah-pictures.so" ]; then
     LD_LIBRARY_PATH=$work/links "$prefix/bin/adah" synth --out "$work/scenes" --count 10
 fi
 
-# What takes long to load waits in companions. OpenBLAS comes with the first shallow learning; a broken companion (which hides
+# What takes long to load waits in plugins. OpenBLAS comes with the first shallow learning; a broken plugin (which hides
 # one that the system may have) is told.
 if [ -e "$lib/libadah-algebra.so" ]; then
     ! readelf -d "$lib/libadah.so" | grep -E 'NEEDED.*(blas|lapack|matio|vips|rsvg)' || exit 1

@@ -1,7 +1,7 @@
 /* algebra.h - the functions of BLAS and LAPACK that the library calls, through OpenBLAS and LAPACKE.
  *
  * Loading OpenBLAS takes longer (4 ms) than the rest of the command's start, and only the learning of a shallow
- * method needs it. So the shared library leaves it to a companion, libadah-algebra.so, and loads it with the first
+ * method needs it. So the shared library leaves it to a plugin, libadah-algebra.so, and loads it with the first
  * learning (algebra_load.c). Programs that link everything take the table directly (algebra_linked.c).
  *
  * Matrices of doubles, row by row; a stride counts the doubles from row to row. */
@@ -13,7 +13,7 @@
 enum { ADAH_ALGEBRA_NO_MEMORY = -9999 }; /* an answer of dsyevr; those of LAPACK itself are small */
 
 typedef struct adah_algebra {
-    const char *version;  /* ADAH_VERSION: the companion fits the library */
+    const char *version;  /* ADAH_VERSION: the plugin fits the library */
     int (*threads)(void); /* of OpenBLAS */
     void (*set_threads)(int n);
     /* c (m, n) = alpha a b + beta c, with a (m, k) and b (k, n), transposed: stored as (k, m), (n, k). */
@@ -32,7 +32,7 @@ typedef struct adah_algebra {
 
 adah_code adah_algebra_get(const adah_algebra **algebra, adah_status *status);
 
-/* The table itself, algebra_table.c; what algebra_load.c asks the companion for. */
+/* The table itself, algebra_table.c; what algebra_load.c asks the plugin for. */
 __attribute__((visibility("default"))) extern const adah_algebra adah_algebra_table;
 
 #endif

@@ -1,5 +1,5 @@
-/* algebra_load.c - the table of the shared library, from its companion libadah-algebra.so. */
-#include "base/companion.h"
+/* algebra_load.c - the table of the shared library, from its plugin libadah-algebra.so. */
+#include "base/plugin.h"
 #include "plugins/algebra/algebra.h"
 
 #include <pthread.h>
@@ -10,7 +10,7 @@ static adah_status fault;
 
 static void load(void) {
     const void *table;
-    if (adah_companion_load("libadah-algebra.so", "adah_algebra_table", &table, &fault) == ADAH_OK)
+    if (adah_plugin_load("libadah-algebra.so", "adah_algebra_table", &table, &fault) == ADAH_OK)
         found = table;
 }
 

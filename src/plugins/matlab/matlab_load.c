@@ -1,5 +1,5 @@
-/* matlab_load.c - the table of the shared library, from its companion libadah-matlab.so. */
-#include "base/companion.h"
+/* matlab_load.c - the table of the shared library, from its plugin libadah-matlab.so. */
+#include "base/plugin.h"
 #include "plugins/matlab/matlab.h"
 
 #include <pthread.h>
@@ -10,7 +10,7 @@ static adah_status fault;
 
 static void load(void) {
     const void *table;
-    if (adah_companion_load("libadah-matlab.so", "adah_matlab_table", &table, &fault) != ADAH_OK)
+    if (adah_plugin_load("libadah-matlab.so", "adah_matlab_table", &table, &fault) != ADAH_OK)
         return;
     found = table;
     found->start();

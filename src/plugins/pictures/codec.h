@@ -1,7 +1,7 @@
 /* codec.h - pictures to pixels and back: what needs libvips and librsvg, apart from all else.
  *
  * Those two bring a hundred libraries with them, whose loading takes longer (25 ms) than a search of a million codes by
- * words. So the shared library leaves them to a companion, libadah-pictures.so, and loads it when the first picture is
+ * words. So the shared library leaves them to a plugin, libadah-pictures.so, and loads it when the first picture is
  * met that jpeg.h leaves to them (codec_load.c). Programs that link everything take the table directly (codec_linked.c). */
 #ifndef ADAH_PLUGINS_PICTURES_CODEC_H
 #define ADAH_PLUGINS_PICTURES_CODEC_H
@@ -11,7 +11,7 @@
 typedef enum adah_picture_format { ADAH_PICTURE_PNG, ADAH_PICTURE_JPEG } adah_picture_format;
 
 typedef struct adah_picture_codec {
-    const char *version; /* ADAH_VERSION: the companion fits the library */
+    const char *version; /* ADAH_VERSION: the plugin fits the library */
     /* Once for the process. The other functions are thread-safe after it. */
     adah_code (*start)(adah_status *status);
     /* Decodes, turns upright, shrinks or enlarges to n_side x n_side pixels; with keeps_aspect shrinks so that the longer side
@@ -34,7 +34,7 @@ adah_code adah_picture_codec_get(const adah_picture_codec **codec, adah_status *
 adah_code adah_render_svg(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, int n_seconds, uint8_t *rgb,
                           adah_status *status);
 
-/* The table itself, codec_vips.c; what codec_load.c asks the companion for. */
+/* The table itself, codec_vips.c; what codec_load.c asks the plugin for. */
 __attribute__((visibility("default"))) extern const adah_picture_codec adah_pictures;
 
 #endif

@@ -1,5 +1,5 @@
-/* codec_load.c - the codec of the shared library, from its companion libadah-pictures.so. */
-#include "base/companion.h"
+/* codec_load.c - the codec of the shared library, from its plugin libadah-pictures.so. */
+#include "base/plugin.h"
 #include "plugins/pictures/codec.h"
 
 #include <pthread.h>
@@ -10,7 +10,7 @@ static adah_status fault;
 
 static void load(void) {
     const void *table;
-    if (adah_companion_load("libadah-pictures.so", "adah_pictures", &table, &fault) == ADAH_OK)
+    if (adah_plugin_load("libadah-pictures.so", "adah_pictures", &table, &fault) == ADAH_OK)
         found = table;
 }
 

@@ -1,6 +1,6 @@
 /* jpeg.h - plain JPEG pictures by libjpeg-turbo alone: the pixels that codec_vips.c gives, in a fraction of its time.
  *
- * Thread-safe, and needs no companion. */
+ * Thread-safe, and needs no plugin. */
 #ifndef ADAH_PLUGINS_PICTURES_JPEG_H
 #define ADAH_PLUGINS_PICTURES_JPEG_H
 

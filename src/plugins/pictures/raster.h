@@ -1,5 +1,5 @@
 /* raster.h - pictures that lie in their files row by row, BMP and the formats of Netpbm, which libvips leaves to programs that are not meant
- * for foreign files. Thread-safe; a companion is needed only where a picture has to be enlarged. */
+ * for foreign files. Thread-safe; a plugin is needed only where a picture has to be enlarged. */
 #ifndef ADAH_PLUGINS_PICTURES_RASTER_H
 #define ADAH_PLUGINS_PICTURES_RASTER_H
 

@@ -1,7 +1,7 @@
-/* field_sets.h - small data sets in the layouts of the field, quirks included, for tests of the readers.
+/* published_sets.h - small data sets in the layouts of the field, quirks included, for tests of the readers.
  * Include it behind data_folder.h. */
-#ifndef ADAH_TESTS_FIELD_SETS_H
-#define ADAH_TESTS_FIELD_SETS_H
+#ifndef ADAH_TESTS_PUBLISHED_SETS_H
+#define ADAH_TESTS_PUBLISHED_SETS_H
 
 #include <adah/adah.h>
 #include <matio.h>

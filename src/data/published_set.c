@@ -1,6 +1,6 @@
-/* field_set.c - records in an arena, and what several readers need. */
+/* published_set.c - records in an arena, and what several readers need. */
 #define _GNU_SOURCE
-#include "data/field_set.h"
+#include "data/published_set.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/dataset_reader.h"
@@ -38,7 +38,7 @@ static char *copy_utf8(adah_arena *arena, const char *text, size_t n_bytes) {
     return copy;
 }
 
-adah_code adah_field_set_add(adah_field_set *set, const char *file_name, const char *text, size_t n_text,
+adah_code adah_published_set_add(adah_published_set *set, const char *file_name, const char *text, size_t n_text,
                              adah_status *status) {
     if (!adah_memory_grow((void **)&set->record, &set->capacity, set->n_records, sizeof *set->record))
         return adah_fail_memory(status, 2 * set->capacity * sizeof *set->record);
@@ -61,7 +61,7 @@ adah_code adah_field_set_add(adah_field_set *set, const char *file_name, const c
     return ADAH_OK;
 }
 
-adah_code adah_field_set_label(adah_field_set *set, const uint32_t *label, size_t n_labels, adah_status *status) {
+adah_code adah_published_set_label(adah_published_set *set, const uint32_t *label, size_t n_labels, adah_status *status) {
     uint32_t *copy = adah_arena_alloc(&set->arena, n_labels * sizeof *label, sizeof *label);
     if (!copy)
         return adah_fail_memory(status, n_labels * sizeof *label);
@@ -72,14 +72,14 @@ adah_code adah_field_set_label(adah_field_set *set, const uint32_t *label, size_
     return ADAH_OK;
 }
 
-adah_code adah_field_set_name_label(adah_field_set *set, const char *name, size_t n_bytes, uint32_t *label,
+adah_code adah_published_set_name_label(adah_published_set *set, const char *name, size_t n_bytes, uint32_t *label,
                                     adah_status *status) {
     const char *utf8 = copy_utf8(&set->arena, name, n_bytes);
     *label = utf8 ? adah_string_table_add(&set->labels, utf8, strlen(utf8)) : ADAH_STRING_NONE;
     return *label == ADAH_STRING_NONE ? adah_fail_memory(status, n_bytes + 1) : ADAH_OK;
 }
 
-void adah_field_set_free(adah_field_set *set) {
+void adah_published_set_free(adah_published_set *set) {
     if (set->close_reader)
         set->close_reader(set->reader);
     for (int side = 0; side < 2; side++)
@@ -88,10 +88,10 @@ void adah_field_set_free(adah_field_set *set) {
     adah_string_table_free(&set->labels);
     adah_string_table_free(&set->file_names);
     adah_arena_free(&set->arena);
-    *set = (adah_field_set){0};
+    *set = (adah_published_set){0};
 }
 
-adah_code adah_field_set_find_pictures(adah_field_set *set, const adah_field_source *source, const char *root,
+adah_code adah_published_set_find_pictures(adah_published_set *set, const adah_published_source *source, const char *root,
                                        const char *const *names, adah_status *status) {
     char *path = NULL;
     if (source->options->images)
@@ -111,7 +111,7 @@ adah_code adah_field_set_find_pictures(adah_field_set *set, const adah_field_sou
     return set->pictures ? ADAH_OK : adah_fail_memory(status, strlen(root) + 16);
 }
 
-adah_code adah_field_report(adah_progress progress, const char *stage, size_t done, size_t total,
+adah_code adah_published_report(adah_progress progress, const char *stage, size_t done, size_t total,
                             adah_status *status) {
     const adah_progress_event event = {.stage = stage, .done = done, .total = total, .detail = ""};
     if (progress.function && progress.function(progress.user, &event) != 0)

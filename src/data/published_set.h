@@ -1,23 +1,23 @@
-/* field_set.h - a data set of the field in its own files: what a reader finds, before convert.c writes it as a folder
+/* published_set.h - a data set as others publish it, in files of its own: what a reader finds, before convert.c writes it as a folder
  * with metadata.jsonl. Readers take the format as it is published and apply the field's usual choice of records. */
-#ifndef ADAH_DATA_FIELD_SET_H
-#define ADAH_DATA_FIELD_SET_H
+#ifndef ADAH_DATA_PUBLISHED_SET_H
+#define ADAH_DATA_PUBLISHED_SET_H
 
-#include "data/picture_set.h"
+#include "data/dataset_writer.h"
 #include "data/string_table.h"
 
 struct dirent;
 
 /* Where to read. */
-typedef struct adah_field_source {
+typedef struct adah_published_source {
     const char *const *path; /* what the user named: a folder, or files */
     size_t n_paths;          /* at least 1 */
     const adah_convert_options *options;
     adah_progress progress;
-} adah_field_source;
+} adah_published_source;
 
 /* What was found. Zero-initialise. */
-typedef struct adah_field_set {
+typedef struct adah_published_set {
     adah_arena arena; /* holds all texts and label lists */
     adah_string_table labels, file_names;
     adah_record *record;
@@ -28,38 +28,38 @@ typedef struct adah_field_set {
     float *vector[2];     /* by modality, n_records x n_columns[]; row r is of record r; NULL: none */
     size_t n_columns[2];
     /* Writes pictures that lie inside the source, as PNG files under images; NULL: there are none. */
-    adah_code (*write_pictures)(void *reader, const adah_picture_set *set, adah_progress progress,
+    adah_code (*write_pictures)(void *reader, const adah_dataset_writer *set, adah_progress progress,
                                 adah_status *status);
     void *reader; /* what write_pictures needs, or NULL */
     void (*close_reader)(void *reader);
-} adah_field_set;
+} adah_published_set;
 
-/* The readers. On failure *set holds what was read so far; adah_field_set_free in any case. */
-adah_code adah_read_mirflickr(const adah_field_source *source, adah_field_set *set, adah_status *status);
-adah_code adah_read_nus_wide(const adah_field_source *source, adah_field_set *set, adah_status *status);
-adah_code adah_read_iapr(const adah_field_source *source, adah_field_set *set, adah_status *status);
-adah_code adah_read_mat(const adah_field_source *source, adah_field_set *set, adah_status *status);
-adah_code adah_read_coco(const adah_field_source *source, adah_field_set *set, adah_status *status);
+/* The readers. On failure *set holds what was read so far; adah_published_set_free in any case. */
+adah_code adah_read_mirflickr(const adah_published_source *source, adah_published_set *set, adah_status *status);
+adah_code adah_read_nus_wide(const adah_published_source *source, adah_published_set *set, adah_status *status);
+adah_code adah_read_iapr(const adah_published_source *source, adah_published_set *set, adah_status *status);
+adah_code adah_read_mat(const adah_published_source *source, adah_published_set *set, adah_status *status);
+adah_code adah_read_coco(const adah_published_source *source, adah_published_set *set, adah_status *status);
 
 /* Adds a record with no label yet and split TRAIN. The texts become the set's: as they are when they are UTF-8, else
  * read as Latin-1 (IAPR TC-12 is Latin-1, and so are a few tags of Flickr). n_text is in bytes. ADAH_ERROR_FORMAT:
  * the file name leads out of the folder or was seen before. */
-adah_code adah_field_set_add(adah_field_set *set, const char *file_name, const char *text, size_t n_text,
+adah_code adah_published_set_add(adah_published_set *set, const char *file_name, const char *text, size_t n_text,
                              adah_status *status);
 /* (A reader may set n_texts of the last record: of several texts, a line each; and its split.)
  * Gives the last record its labels, numbers of set->labels. */
-adah_code adah_field_set_label(adah_field_set *set, const uint32_t *label, size_t n_labels, adah_status *status);
+adah_code adah_published_set_label(adah_published_set *set, const uint32_t *label, size_t n_labels, adah_status *status);
 /* The number of a label by its name (Latin-1 or UTF-8), added when new. */
-adah_code adah_field_set_name_label(adah_field_set *set, const char *name, size_t n_bytes, uint32_t *label,
+adah_code adah_published_set_name_label(adah_published_set *set, const char *name, size_t n_bytes, uint32_t *label,
                                     adah_status *status);
-void adah_field_set_free(adah_field_set *set);
+void adah_published_set_free(adah_published_set *set);
 
 /* For readers: the folder of the pictures: options->images, or the first that is there of root/name (names up to
  * NULL). */
-adah_code adah_field_set_find_pictures(adah_field_set *set, const adah_field_source *source, const char *root,
+adah_code adah_published_set_find_pictures(adah_published_set *set, const adah_published_source *source, const char *root,
                                        const char *const *names, adah_status *status);
 /* Tells the progress; ADAH_ERROR_CANCELLED when the caller wants no more. */
-adah_code adah_field_report(adah_progress progress, const char *stage, size_t done, size_t total,
+adah_code adah_published_report(adah_progress progress, const char *stage, size_t done, size_t total,
                             adah_status *status);
 
 /* Names in folder/name (in the folder itself when name is ""), numbers inside them compared as numbers; those that

@@ -1,6 +1,6 @@
-/* picture_set.c - PNG files and one JSON object a line, dumped by jansson. */
+/* dataset_writer.c - PNG files and one JSON object a line, dumped by jansson. */
 #define _GNU_SOURCE
-#include "data/picture_set.h"
+#include "data/dataset_writer.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/npy.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-struct adah_picture_set {
+struct adah_dataset_writer {
     char *folder;
     adah_file_writer *metadata;
 };
@@ -37,7 +37,7 @@ static adah_code refuse_existing(const char *path, adah_status *status) {
                      path);
 }
 
-static adah_code open_metadata(adah_picture_set *set, adah_status *status) {
+static adah_code open_metadata(adah_dataset_writer *set, adah_status *status) {
     char *path = adah_file_join(set->folder, "metadata.jsonl");
     if (!path)
         return adah_fail_memory(status, strlen(set->folder) + 16);
@@ -46,27 +46,27 @@ static adah_code open_metadata(adah_picture_set *set, adah_status *status) {
     return code;
 }
 
-adah_code adah_picture_set_create(const char *folder, const char *const *inside, adah_picture_set **out,
+adah_code adah_dataset_writer_create(const char *folder, const char *const *inside, adah_dataset_writer **out,
                                   adah_status *status) {
     ADAH_TRY(with_path(folder, "metadata.jsonl", refuse_existing, status));
     ADAH_TRY(with_path(folder, "metadata.csv", refuse_existing, status));
     ADAH_TRY(adah_file_make_folder(folder, status));
     for (; *inside; inside++)
         ADAH_TRY(with_path(folder, *inside, adah_file_make_folder, status));
-    adah_picture_set *set = adah_memory_zeroed(1, sizeof *set);
+    adah_dataset_writer *set = adah_memory_zeroed(1, sizeof *set);
     if (!set)
         return adah_fail_memory(status, sizeof *set);
     set->folder = adah_memory_text(folder);
     adah_code code = set->folder ? open_metadata(set, status) : adah_fail_memory(status, strlen(folder) + 1);
     if (code != ADAH_OK) {
-        adah_picture_set_abort(set);
+        adah_dataset_writer_abort(set);
         return code;
     }
     *out = set;
     return ADAH_OK;
 }
 
-adah_code adah_picture_set_write(const adah_picture_set *set, const char *name, const uint8_t *pixels, size_t n_width,
+adah_code adah_dataset_writer_put_picture(const adah_dataset_writer *set, const char *name, const uint8_t *pixels, size_t n_width,
                                  size_t n_height, size_t n_channels, adah_status *status) {
     char *path = adah_file_join(set->folder, name);
     if (!path)
@@ -76,7 +76,7 @@ adah_code adah_picture_set_write(const adah_picture_set *set, const char *name, 
     return code;
 }
 
-adah_code adah_picture_set_write_vectors(const adah_picture_set *set, const char *name, const float *values, size_t n_rows,
+adah_code adah_dataset_writer_put_vectors(const adah_dataset_writer *set, const char *name, const float *values, size_t n_rows,
                                          size_t n_columns, adah_status *status) {
     char *path = adah_file_join(set->folder, name);
     if (!path)
@@ -86,14 +86,14 @@ adah_code adah_picture_set_write_vectors(const adah_picture_set *set, const char
     return code;
 }
 
-int adah_picture_set_has(const adah_picture_set *set, const char *name) {
+int adah_dataset_writer_has(const adah_dataset_writer *set, const char *name) {
     char *path = adah_file_join(set->folder, name);
     const int found = path ? adah_file_exists(path) : -1;
     adah_memory_free(path);
     return found;
 }
 
-adah_code adah_picture_set_link(const adah_picture_set *set, const char *name, const char *target, adah_status *status) {
+adah_code adah_dataset_writer_link(const adah_dataset_writer *set, const char *name, const char *target, adah_status *status) {
     char real[PATH_MAX], there[PATH_MAX];
     if (!realpath(target, real))
         return adah_fail(status, ADAH_ERROR_IO, "%s: %s", target, strerror(errno));
@@ -110,7 +110,7 @@ adah_code adah_picture_set_link(const adah_picture_set *set, const char *name, c
 }
 
 /* The text, or the list of its lines; NULL: memory, or not UTF-8. */
-static json_t *texts_of(const adah_picture_record *record) {
+static json_t *texts_of(const adah_written_record *record) {
     if (record->n_texts < 2)
         return json_string(record->text);
     json_t *list = json_array();
@@ -125,7 +125,7 @@ static json_t *texts_of(const adah_picture_record *record) {
     return list;
 }
 
-adah_code adah_picture_set_describe(adah_picture_set *set, const adah_picture_record *record, adah_status *status) {
+adah_code adah_dataset_writer_put_record(adah_dataset_writer *set, const adah_written_record *record, adah_status *status) {
     json_t *labels = json_array();
     static const char *const split_name[] = {
         [ADAH_SPLIT_TRAIN] = "train", [ADAH_SPLIT_QUERY] = "query", [ADAH_SPLIT_DATABASE] = "database"};
@@ -144,14 +144,14 @@ adah_code adah_picture_set_describe(adah_picture_set *set, const adah_picture_re
     return code == ADAH_OK ? adah_file_put(set->metadata, "\n", 1, status) : code;
 }
 
-adah_code adah_picture_set_commit(adah_picture_set *set, adah_status *status) {
+adah_code adah_dataset_writer_commit(adah_dataset_writer *set, adah_status *status) {
     adah_code code = adah_file_commit(set->metadata, status);
     set->metadata = NULL;
-    adah_picture_set_abort(set);
+    adah_dataset_writer_abort(set);
     return code;
 }
 
-void adah_picture_set_abort(adah_picture_set *set) {
+void adah_dataset_writer_abort(adah_dataset_writer *set) {
     if (!set)
         return;
     adah_file_abort(set->metadata);
@@ -159,7 +159,7 @@ void adah_picture_set_abort(adah_picture_set *set) {
     adah_memory_free(set);
 }
 
-adah_code adah_picture_set_draw_queries(size_t n, double share, uint64_t seed, uint8_t *is_query,
+adah_code adah_dataset_draw_queries(size_t n, double share, uint64_t seed, uint8_t *is_query,
                                         adah_status *status) {
     if (!(share >= 0 && share < 1))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "query share %g, expected at least 0 and less than 1", share);

@@ -1,4 +1,4 @@
-/* (golden) test_field_golden.c - real files of the field: the Wikipedia benchmark and MIRFLICKR-25K's tags and labels, against
+/* (golden) test_published_golden.c - real files of the field: the Wikipedia benchmark and MIRFLICKR-25K's tags and labels, against
  * figures that an independent reader (scipy) gave. */
 #define _GNU_SOURCE
 #include <setjmp.h>

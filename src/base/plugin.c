@@ -1,7 +1,7 @@
-/* companion.c - a companion lies beside libadah.so; where that is a link, beside what it leads to; else wherever the loader
+/* plugin.c - a plugin lies beside libadah.so; where that is a link, beside what it leads to; else wherever the loader
  * finds it. */
 #define _GNU_SOURCE
-#include "base/companion.h"
+#include "base/plugin.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -19,10 +19,10 @@ static void *load_beside(const char *library, const char *name) {
     return dlopen(path, RTLD_NOW | RTLD_LOCAL);
 }
 
-adah_code adah_companion_load(const char *name, const char *symbol, const void **table, adah_status *status) {
+adah_code adah_plugin_load(const char *name, const char *symbol, const void **table, adah_status *status) {
     Dl_info self = {0};
     char real[PATH_MAX];
-    dladdr((void *)(uintptr_t)&adah_companion_load, &self);
+    dladdr((void *)(uintptr_t)&adah_plugin_load, &self);
     void *library = load_beside(self.dli_fname, name);
     if (!library && self.dli_fname && realpath(self.dli_fname, real))
         library = load_beside(real, name);
