@@ -79,12 +79,11 @@ static void write_gauge(serve_text *t, const char *name, const char *type, const
     serve_text_format(t, "%s %.17g\n", name, value);
 }
 
-static const char *route_name(size_t i) { return i < serve_n_routes ? serve_routes[i].path : "other"; }
-static const char *route_method(size_t i) {
-    return i == serve_n_routes                ? ""
-           : serve_routes[i].method[0] == 'G' ? "GET "
-           : serve_routes[i].method[0] == 'P' ? "POST "
-                                              : "DELETE ";
+/* As in "GET /v1/search". */
+static const char *route_name(size_t i, char name[64]) {
+    if (i < serve_n_routes)
+        snprintf(name, 64, "%s %s", serve_routes[i].method, serve_routes[i].path);
+    return i < serve_n_routes ? name : "other";
 }
 
 static unsigned long long count_of(route_counts *c) {
@@ -95,6 +94,7 @@ static unsigned long long count_of(route_counts *c) {
 }
 
 static void write_requests(serve_metrics *m, serve_text *t) {
+    char name[64];
     write_head(t, "adah_requests_total", "counter", "Requests by route and status of the answer.");
     for (size_t i = 0; i <= serve_n_routes; i++)
         for (size_t s = 0; s <= N_STATUSES; s++) {
@@ -103,27 +103,23 @@ static void write_requests(serve_metrics *m, serve_text *t) {
             if (s < N_STATUSES)
                 snprintf(status, sizeof status, "%u", statuses[s]);
             if (n)
-                serve_text_format(t, "adah_requests_total{route=\"%s%s\",status=\"%s\"} %llu\n", route_method(i),
-                                  route_name(i), status, n);
+                serve_text_format(t, "adah_requests_total{route=\"%s\",status=\"%s\"} %llu\n", route_name(i, name), status, n);
         }
-    write_head(t, "adah_request_seconds", "histogram",
-               "Time from the request's first line until its answer had left.");
+    write_head(t, "adah_request_seconds", "histogram", "Time from the request's first line until its answer had left.");
     for (size_t i = 0; i <= serve_n_routes; i++) {
         route_counts *c = &m->route[i];
+        const char *route = route_name(i, name);
         unsigned long long n = 0;
         if (!count_of(c))
             continue;
         for (size_t b = 0; b < N_BOUNDS; b++) {
             n += get(&c->bucket[b]);
-            serve_text_format(t, "adah_request_seconds_bucket{route=\"%s%s\",le=\"%g\"} %llu\n", route_method(i),
-                              route_name(i), bounds[b], n);
+            serve_text_format(t, "adah_request_seconds_bucket{route=\"%s\",le=\"%g\"} %llu\n", route, bounds[b], n);
         }
         n += get(&c->bucket[N_BOUNDS]);
-        serve_text_format(t, "adah_request_seconds_bucket{route=\"%s%s\",le=\"+Inf\"} %llu\n", route_method(i),
-                          route_name(i), n);
-        serve_text_format(t, "adah_request_seconds_sum{route=\"%s%s\"} %.9f\n", route_method(i), route_name(i),
-                          (double)get(&c->nanoseconds) * 1e-9);
-        serve_text_format(t, "adah_request_seconds_count{route=\"%s%s\"} %llu\n", route_method(i), route_name(i), n);
+        serve_text_format(t, "adah_request_seconds_bucket{route=\"%s\",le=\"+Inf\"} %llu\n", route, n);
+        serve_text_format(t, "adah_request_seconds_sum{route=\"%s\"} %.9f\n", route, (double)get(&c->nanoseconds) * 1e-9);
+        serve_text_format(t, "adah_request_seconds_count{route=\"%s\"} %llu\n", route, n);
     }
 }
 

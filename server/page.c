@@ -36,24 +36,18 @@ static void send_file(serve_request *r, const serve_file *file, const char *type
     a->n_bytes = file->n_bytes;
 }
 
-void serve_handle_page(serve_request *r, serve_state *state) {
+void serve_handle_file(serve_request *r, serve_state *state) {
+    static const struct {
+        const char *path, *name, *type;
+    } files[] = {{"/", "index.html", "text/html; charset=utf-8"},
+                 {"/app.js", "app.js", "text/javascript; charset=utf-8"},
+                 {"/app.css", "app.css", "text/css; charset=utf-8"},
+                 {"/favicon.svg", "favicon.svg", "image/svg+xml"}};
+    size_t i = 0;
     (void)state;
-    send_file(r, serve_file_find("index.html"), "text/html; charset=utf-8");
-}
-
-void serve_handle_script(serve_request *r, serve_state *state) {
-    (void)state;
-    send_file(r, serve_file_find("app.js"), "text/javascript; charset=utf-8");
-}
-
-void serve_handle_style(serve_request *r, serve_state *state) {
-    (void)state;
-    send_file(r, serve_file_find("app.css"), "text/css; charset=utf-8");
-}
-
-void serve_handle_icon(serve_request *r, serve_state *state) {
-    (void)state;
-    send_file(r, serve_file_find("favicon.svg"), "image/svg+xml");
+    while (strcmp(files[i].path, r->route->path))
+        i++;
+    send_file(r, serve_file_find(files[i].name), files[i].type);
 }
 
 void serve_handle_openapi(serve_request *r, serve_state *state) {

@@ -5,10 +5,10 @@
 #include <strings.h>
 
 const serve_route serve_routes[] = {
-    {"GET", "/", SERVE_FREE, 0, serve_handle_page, SERVE_AT_ONCE, 0, 0},
-    {"GET", "/app.js", SERVE_FREE, 0, serve_handle_script, SERVE_AT_ONCE, 0, 0},
-    {"GET", "/app.css", SERVE_FREE, 0, serve_handle_style, SERVE_AT_ONCE, 0, 0},
-    {"GET", "/favicon.svg", SERVE_FREE, 0, serve_handle_icon, SERVE_AT_ONCE, 0, 0},
+    {"GET", "/", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
+    {"GET", "/app.js", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
+    {"GET", "/app.css", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
+    {"GET", "/favicon.svg", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
     {"GET", "/openapi.json", SERVE_READ, 0, serve_handle_openapi, SERVE_AT_ONCE, 0, 0},
     {"GET", "/healthz", SERVE_FREE, 0, serve_handle_health, SERVE_AT_ONCE, 0, 0},
     {"GET", "/readyz", SERVE_FREE, 0, serve_handle_ready, SERVE_AT_ONCE, 0, 0},

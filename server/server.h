@@ -83,10 +83,7 @@ void serve_handle_info(serve_request *r, serve_state *state);
 void serve_handle_reload(serve_request *r, serve_state *state);
 
 /* page.c */
-void serve_handle_page(serve_request *r, serve_state *state);
-void serve_handle_script(serve_request *r, serve_state *state);
-void serve_handle_style(serve_request *r, serve_state *state);
-void serve_handle_icon(serve_request *r, serve_state *state);
+void serve_handle_file(serve_request *r, serve_state *state);
 void serve_handle_openapi(serve_request *r, serve_state *state);
 
 /* 1: the client has this version already; then the answer is 304. Sets the answer's ETag. */
