@@ -1,5 +1,6 @@
 /* (unit) Models of features that another encoder computed, through the public functions: vectors, tokens and maps are learned from,
- * encoded, searched and evaluated; what does not fit is refused; maps given in a file teach what cached maps teach. */
+ * encoded, searched and evaluated; what does not fit is refused; maps given in a file teach what cached maps teach, and two threads
+ * learn what one learns. */
 #define _GNU_SOURCE
 #include "backbones/backbone.h"
 #include "base/memory.h"
@@ -522,6 +523,52 @@ static void test_given_maps_teach_what_cached_maps_teach(void **state) {
     adah_model_state_free(&from_file);
 }
 
+/* Without a backbone that learns, and with several texts a record: enough of both that both threads have work. */
+static void test_two_threads_learn_what_one_learns(void **state) {
+    enum { N_MANY = 160, N_CHANNELS = 256, N_TEXTS = 4, N_WORDS = 8, LINE_BYTES = 600 };
+    static const int n_threads[] = {1, 2};
+    (void)state;
+    adah_random r = adah_random_seeded(7, 1);
+    float *values = malloc(N_MANY * N_CHANNELS * sizeof *values);
+    char *all = malloc(N_MANY * LINE_BYTES), *first = NULL;
+    size_t n = 0, n_first = 0;
+    assert_true(values && all);
+    for (size_t i = 0; i < N_MANY * N_CHANNELS; i++)
+        values[i] = adah_random_uniform(&r) + (i % N_CHANNELS % N_CLASSES == i / N_CHANNELS % N_CLASSES);
+    for (size_t i = 0; i < N_MANY; i++) {
+        n += (size_t)snprintf(all + n, LINE_BYTES, "{\"file_name\": \"r%zu\", \"labels\": [\"c%zu\"], \"text\": [", i, i % N_CLASSES);
+        for (int t = 0; t < N_TEXTS; t++) {
+            n += (size_t)snprintf(all + n, LINE_BYTES, t ? ", \"text %d" : "\"text %d", t);
+            for (int w = 0; w < N_WORDS; w++)
+                n += (size_t)snprintf(all + n, LINE_BYTES, " w%zux%zu", i % N_CLASSES, (size_t)adah_random_below(&r, 200));
+            n += (size_t)snprintf(all + n, LINE_BYTES, "\"");
+        }
+        n += (size_t)snprintf(all + n, LINE_BYTES, "]}\n");
+    }
+    data_folder_put(folder.path, "metadata.jsonl", all);
+    array_file_write(folder.path, "image.npy", "<f4", ADAH_SHAPE2(N_MANY, N_CHANNELS), values);
+    free(values);
+    free(all);
+    options.n_settings = 0;
+    options.n_epochs = 1;
+    adah_dataset *dataset = open_data(folder.path);
+    for (size_t i = 0; i < sizeof n_threads / sizeof *n_threads; i++) {
+        size_t n_bytes;
+        adah_parallel_set_threads(n_threads[i]);
+        train(dataset, model_path);
+        char *bytes = data_folder_read(folder.path, "model", &n_bytes);
+        if (first && (n_bytes != n_first || memcmp(bytes, first, n_bytes) != 0))
+            fail_msg("%d threads learn something else than one", n_threads[i]);
+        if (first)
+            free(bytes);
+        else
+            first = bytes, n_first = n_bytes;
+    }
+    adah_parallel_set_threads(1);
+    free(first);
+    adah_dataset_close(dataset);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_every_shape, set_up, tear_down),
@@ -530,6 +577,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_arrays_that_are_cut_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_cache_that_is_cut_off, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_two_threads_learn_what_one_learns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_given_maps_teach_what_cached_maps_teach, set_up, tear_down),
     };
     if (access("/dev/shm", W_OK) == 0)
