@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int run(int argc, char **argv);
 
@@ -45,21 +46,35 @@ static void print_summary(const char *report, const char *model_path, const adah
     json_decref(r);
 }
 
+/* The methods, for --help. */
+typedef struct method_texts {
+    char names[256], help[1536];
+} method_texts;
+
+static method_texts describe_methods(void) {
+    method_texts t = {"", "the default, adah, or a method to compare it with, on the same features:"};
+    const char *name, *what;
+    int n = 0, n_help = (int)strlen(t.help);
+    for (size_t i = 0; (name = adah_train_method(i, &what)) && n < (int)sizeof t.names && n_help < (int)sizeof t.help; i++) {
+        n += snprintf(t.names + n, sizeof t.names - (size_t)n, "%s%s", i ? "|" : "", name);
+        n_help += snprintf(t.help + n_help, sizeof t.help - (size_t)n_help, "%s\n%s: %s", i ? ";" : "", name, what);
+    }
+    return t;
+}
+
 static int run(int argc, char **argv) {
     const char *data = NULL, *model = NULL;
     int json = 0, quiet = 0, threads = 0, with = 0, without = 0;
     cli_list settings = {{0}, 0};
     adah_train_options o = ADAH_TRAIN_OPTIONS_INIT;
+    const method_texts methods = describe_methods();
     const cli_option options[] = {
         {"data", 0, CLI_TEXT, "DIR", "folder with metadata.jsonl or metadata.csv and the images", &data, 1, 0, 0},
         {"model", 0, CLI_TEXT, "FILE", "where to put the model (safetensors)", &model, 1, 0, 0},
         {"bits", 0, CLI_INT, "N", "length of the codes, a multiple of 8 (default 32)", &o.n_bits, 0, ADAH_BITS_MIN,
          ADAH_BITS_MAX},
         {"preset", 0, CLI_TEXT, "default|paper", "default: what measures best; paper: the method as published", &o.preset, 0, 0, 0},
-        {"method", 0, CLI_TEXT, "adah|cca|cmfh|scm-orth|scm-seq|stmh|seph-km|seph-rnd|dcmh|acmr",
-         "adah (default), or a method to compare it with, on the same features; the\n"
-         "shallow methods, cca to seph-rnd, need a frozen backbone",
-         &o.method, 0, 0, 0},
+        {"method", 0, CLI_TEXT, methods.names, methods.help, &o.method, 0, 0, 0},
         {"backbone", 0, CLI_TEXT, "small|squeezenet1_1|mobilenet_v2|vgg16|vgg19|cnn_f", "network for pictures: small (default) learns from scratch, the others need --weights",
          &o.backbone, 0, 0, 0},
         {"weights", 0, CLI_TEXT, "FILE", "the backbone's pre-trained weights: safetensors with torchvision's names, or\n"

@@ -10,8 +10,7 @@ ADAH_BEGIN
 
 typedef struct adah_train_options {
     const char *preset;      /* "default" (what measures best) or "paper" (the method as published) */
-    const char *method;      /* "adah", or a rival to compare with: "cca", "cmfh", "scm-orth", "scm-seq", "stmh", "seph-km",
-                                "seph-rnd" (shallow), "dcmh", "acmr" (deep); NULL: adah */
+    const char *method;      /* one of adah_train_method: "adah", or one to compare it with; NULL: adah */
     const char *backbone;    /* "small" (learns from scratch), "squeezenet1_1", "mobilenet_v2", "vgg16", "vgg19", "cnn_f"; NULL:
                                 small, or "none" where the data set gives its images as features, which take no other */
     const char *weights;     /* of the backbone, safetensors or MatConvNet's .mat; needed by all but "small" */
@@ -40,6 +39,10 @@ typedef struct adah_train_options {
  * *report (adah_free; may be NULL): the training record as JSON, the same that adah_model_json holds under "training". */
 adah_code adah_train(const adah_dataset *dataset, const char *model_path, const adah_train_options *options,
                      adah_progress progress, char **report, adah_status *status);
+
+/* The methods there are: the name of the i-th, from 0, and what it is in a few words (summary may be NULL). NULL: there are
+ * fewer. The first is adah. */
+const char *adah_train_method(size_t i, const char **summary);
 
 /* ---------------------------------------------------------------- models and encoding */
 

@@ -258,19 +258,9 @@ static void add_history(report *r, double *numbers) {
     json_t *record = json_loads(r->model->state.training, 0, NULL);
     const json_t *history = json_object_get(record, "history");
     adah_chart loss = {.title = "Loss of each term", .x_name = "epoch", .y_name = "loss"};
-    static const char *const term[][2] = {{"F(T\xE2\x86\x92I)", "text_to_image"},
-                                          {"F(I\xE2\x86\x92T)", "image_to_text"},
-                                          {"F(I\xE2\x86\x92I)", "image_to_image"},
-                                          {"F(T\xE2\x86\x92T)", "text_to_text"},
-                                          {"F(T\xE2\x86\x92\xC3\x8E)", "text_to_image_hidden"},
-                                          {"F(I\xE2\x86\x92T\xCC\x82)", "image_to_text_hidden"},
-                                          {"label classifier", "classifier"},
-                                          {"similarity", "similarity"}, /* of the rivals */
-                                          {"structure", "structure"},
-                                          {"label classifier", "labels"},
-                                          {"modality classifier", "modality"}};
-    for (size_t i = 0; i < sizeof term / sizeof *term; i++)
-        add_history_line(&loss, history, term[i][0], term[i][1], numbers);
+    const adah_loss *of_method = adah_method_find(r->model->state.config.method)->loss;
+    for (int i = 0; of_method && of_method->name(i) && loss.n_lines < ADAH_CHART_LINES_MAX; i++)
+        add_history_line(&loss, history, of_method->name(i)->title, of_method->name(i)->key, numbers);
     if (loss.n_lines)
         adah_chart_draw(&loss, &r->html);
     adah_chart map = {.title = "Validation mAP", .x_name = "epoch", .y_name = "mAP", .y_low = 0, .y_high = 1};

@@ -423,3 +423,12 @@ adah_code adah_train(const adah_dataset *dataset, const char *model_path, const 
     job_free(&j);
     return code;
 }
+
+const char *adah_train_method(size_t i, const char **summary) {
+    const adah_method *const *m = adah_methods;
+    while (*m && i-- > 0)
+        m++;
+    if (*m && summary)
+        *summary = (*m)->summary;
+    return *m ? (*m)->name : NULL;
+}

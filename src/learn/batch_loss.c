@@ -230,9 +230,9 @@ static double extra_losses(adah_batch_loss *l, adah_network *net, const code_vie
                                      .logits_gradient = logits[m] ? adah_node_gradient(logits[m]) : NULL,
                                      .proxy = l->proxy,
                                      .scratch = l->scratch};
-        for (int t = 0; adah_extra_terms[t]; t++) {
-            const adah_extra_term *term = adah_extra_terms[t];
-            const float weight = (of_labels ? 1 : share) * term->weight(c);
+        const adah_extra_term *term;
+        for (int t = 0; (term = adah_extra_term_at(t)); t++) {
+            const float weight = (of_labels ? 1 : share) * adah_extra_term_weight(c, t);
             if (term->of_labels != of_labels || weight == 0 || (of_labels && !l->n_labels))
                 continue;
             const double x = term->evaluate(&view, weight);
@@ -288,10 +288,8 @@ void adah_batch_loss_remember(adah_batch_loss *l, adah_network *net) {
 static const adah_loss_name *loss_name(int i) {
     if (i < ADAH_N_TERMS)
         return &adah_term_name[i];
-    int t = 0;
-    while (t < i - ADAH_N_TERMS && adah_extra_terms[t])
-        t++;
-    return adah_extra_terms[t] ? &adah_extra_terms[t]->name : NULL;
+    const adah_extra_term *term = adah_extra_term_at(i - ADAH_N_TERMS);
+    return term ? &term->name : NULL;
 }
 
 static adah_code loss_create(const adah_loss_plan *plan, adah_parameters *parameters, void **loss, adah_status *status) {

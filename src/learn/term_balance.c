@@ -16,10 +16,8 @@ double adah_balance_loss(const float *h, size_t n_batch, size_t n_bits, float we
     return loss;
 }
 
-static float weight_of(const adah_settings *config) { return config->balance_weight; }
-
 static double evaluate(const adah_term_view *v, float weight) {
     return adah_balance_loss(v->code, v->n_batch, v->n_bits, weight, v->gradient);
 }
 
-const adah_extra_term adah_term_balance = {{"balance", "balance", "bit balance", 1}, weight_of, 0, evaluate};
+const adah_extra_term adah_term_balance = {{"balance", "balance", "bit balance", 1}, 0, evaluate};

@@ -2,10 +2,8 @@
 #include "learn/terms.h"
 #include "nn/graph/cross_entropy.h"
 
-static float weight_of(const adah_settings *config) { return config->classifier_weight; }
-
 static double evaluate(const adah_term_view *v, float weight) {
     return v->logits ? adah_classifier_loss(v->logits, v->target, v->n_batch, v->n_labels, weight, v->logits_gradient) : 0;
 }
 
-const adah_extra_term adah_term_classifier = {{"classifier", "classifier", "label classifier", 1}, weight_of, 1, evaluate};
+const adah_extra_term adah_term_classifier = {{"classifier", "classifier", "label classifier", 1}, 1, evaluate};

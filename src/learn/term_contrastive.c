@@ -72,11 +72,9 @@ double adah_contrastive_loss(const float *query, const float *others, const floa
     return loss;
 }
 
-static float weight_of(const adah_settings *config) { return config->contrastive_weight; }
-
 static double evaluate(const adah_term_view *v, float weight) {
     return adah_contrastive_loss(v->code, v->other, v->bank, v->n_bank, v->similarity, v->n_batch, v->n_bits,
                                  v->config->contrastive_temperature, weight, v->gradient, v->other_gradient, v->scratch);
 }
 
-const adah_extra_term adah_term_contrastive = {{"contrastive", "contrastive", "contrastive", 1}, weight_of, 0, evaluate};
+const adah_extra_term adah_term_contrastive = {{"contrastive", "contrastive", "contrastive", 1}, 0, evaluate};

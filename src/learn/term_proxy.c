@@ -39,11 +39,9 @@ double adah_proxy_loss(const float *h, const float *proxy, const float *target, 
     return loss;
 }
 
-static float weight_of(const adah_settings *config) { return config->proxy_weight; }
-
 static double evaluate(const adah_term_view *v, float weight) {
     return adah_proxy_loss(v->code, v->proxy->value, v->target, v->n_batch, v->n_bits, v->n_labels, v->config->proxy_temperature,
                            weight, v->gradient, v->proxy->gradient, v->scratch);
 }
 
-const adah_extra_term adah_term_proxy = {{"proxy", "proxy", "label proxies", 1}, weight_of, 1, evaluate};
+const adah_extra_term adah_term_proxy = {{"proxy", "proxy", "label proxies", 1}, 1, evaluate};

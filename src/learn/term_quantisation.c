@@ -13,10 +13,8 @@ double adah_quantisation_loss(const float *h, size_t n_batch, size_t n_bits, flo
     return loss / (double)n;
 }
 
-static float weight_of(const adah_settings *config) { return config->quantisation_weight; }
-
 static double evaluate(const adah_term_view *v, float weight) {
     return adah_quantisation_loss(v->code, v->n_batch, v->n_bits, weight, v->gradient);
 }
 
-const adah_extra_term adah_term_quantisation = {{"quantisation", "quantisation", "quantisation", 1}, weight_of, 0, evaluate};
+const adah_extra_term adah_term_quantisation = {{"quantisation", "quantisation", "quantisation", 1}, 0, evaluate};

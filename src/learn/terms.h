@@ -1,7 +1,6 @@
-/* terms.h - loss terms beside the paper's six, each a file of its own with its weight as a setting: term_NAME.c.
+/* terms.h - loss terms that the paper does not have, each a file of its own, term_NAME.c, and a row in settings.def.
  *
- * To add one, write its file, which defines adah_term_NAME, and put a row WEIGHT(NAME, ...) for its weight into
- * settings.def. */
+ * To add one, write its file, which defines adah_term_NAME, and the row WEIGHT(NAME, ...) of its weight. */
 #ifndef ADAH_LEARN_TERMS_H
 #define ADAH_LEARN_TERMS_H
 
@@ -27,12 +26,13 @@ typedef struct adah_term_view {
 
 typedef struct adah_extra_term {
     adah_loss_name name;
-    float (*weight)(const adah_settings *config);
     int of_labels;                        /* looks at labels, not at the bits of a code: counts at the full length alone */
     double (*evaluate)(const adah_term_view *view, float weight); /* the loss; adds weight * its derivatives */
 } adah_extra_term;
 
-extern const adah_extra_term *const adah_extra_terms[]; /* terms.c; ends with NULL */
+/* The i-th row WEIGHT and its value; NULL: there are fewer. */
+const adah_extra_term *adah_extra_term_at(int i);
+float adah_extra_term_weight(const adah_settings *config, int i);
 
 /* ---- the terms themselves, on plain arrays. h (B, q); each returns the loss and adds weight * its derivative to the gradients,
  * which may be NULL. ---- */

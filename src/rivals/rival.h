@@ -52,7 +52,7 @@ double *adah_rival_unit_labels(const adah_rival_data *data);
 #define ADAH_SHALLOW_RIVAL(row, method, what, labels, view_norm, function)                                          \
     static const adah_closed_form row##_closed_form = {.needs_labels = labels, .norm = view_norm, .learn = function}; \
     const adah_method adah_method_##row = {.name = method,                                                          \
-                                           .summary = what,                                                         \
+                                           .summary = what " (needs a frozen backbone)",                           \
                                            .settings = ADAH_RIVAL_SETTINGS " finetune=0",                           \
                                            .build = adah_rival_build_shallow,                                       \
                                            .closed_form = &row##_closed_form}
