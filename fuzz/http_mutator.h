@@ -4,6 +4,7 @@
 #ifndef ADAH_FUZZ_HTTP_MUTATOR_H
 #define ADAH_FUZZ_HTTP_MUTATOR_H
 
+#include "../tests/base64.h"
 #include "mutate.h"
 #include "tiny_picture.h"
 
@@ -89,11 +90,9 @@ __attribute__((format(printf, 2, 3))) static void put_format(stream *s, const ch
 }
 
 static void put_base64(stream *s, const uint8_t *bytes, size_t n) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < n; i += 3) {
-        const uint32_t bits = (uint32_t)bytes[i] << 16 | (i + 1 < n ? (uint32_t)bytes[i + 1] << 8 : 0) | (i + 2 < n ? bytes[i + 2] : 0);
-        const char four[4] = {digits[bits >> 18], digits[bits >> 12 & 63], i + 1 < n ? digits[bits >> 6 & 63] : '=',
-                              i + 2 < n ? digits[bits & 63] : '='};
+        char four[4];
+        base64_digits(bytes + i, n - i, four);
         put(s, four, 4);
     }
 }

@@ -13,6 +13,7 @@
  * HOSTILE_MEGABYTES (that the server may have resident; 0: any).
  */
 #define _GNU_SOURCE
+#include "../base64.h"
 #include "http_count.h"
 #include "lies.h"
 
@@ -135,13 +136,11 @@ __attribute__((format(printf, 2, 3))) static void put_format(bytes *b, const cha
 }
 
 static void put_base64(bytes *b, const uint8_t *p, size_t n) {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < n; i += 3) {
-        const unsigned x = (unsigned)p[i] << 16 | (i + 1 < n ? p[i + 1] * 256u : 0) | (i + 2 < n ? p[i + 2] : 0u);
-        put_byte(b, (unsigned char)digits[x >> 18]);
-        put_byte(b, (unsigned char)digits[x >> 12 & 63]);
-        put_byte(b, i + 1 < n ? (unsigned char)digits[x >> 6 & 63] : '=');
-        put_byte(b, i + 2 < n ? (unsigned char)digits[x & 63] : '=');
+        char four[4];
+        base64_digits(p + i, n - i, four);
+        for (int k = 0; k < 4; k++)
+            put_byte(b, (unsigned char)four[k]);
     }
 }
 
