@@ -68,17 +68,20 @@ static int run(int argc, char **argv) {
     cli_list settings = {{0}, 0};
     adah_train_options o = ADAH_TRAIN_OPTIONS_INIT;
     const method_texts methods = describe_methods();
+    char names[3][ADAH_CHOICES_BYTES];
     const cli_option options[] = {
         {"data", 0, CLI_TEXT, "DIR", "folder with metadata.jsonl or metadata.csv and the images", &data, 1, 0, 0},
         {"model", 0, CLI_TEXT, "FILE", "where to put the model (safetensors)", &model, 1, 0, 0},
         {"bits", 0, CLI_INT, "N", "length of the codes, a multiple of 8 (default 32)", &o.n_bits, 0, ADAH_BITS_MIN,
          ADAH_BITS_MAX},
-        {"preset", 0, CLI_TEXT, "default|paper", "default: what measures best; paper: the method as published", &o.preset, 0, 0, 0},
+        {"preset", 0, CLI_TEXT, adah_setting_choices("preset", names[0]), "default: what measures best; paper: the method as published",
+         &o.preset, 0, 0, 0},
         {"method", 0, CLI_TEXT, methods.names, methods.help, &o.method, 0, 0, 0},
-        {"backbone", 0, CLI_TEXT, "small|squeezenet1_1|mobilenet_v2|vgg16|vgg19|cnn_f", "network for pictures: small (default) learns from scratch, the others need --weights",
+        {"backbone", 0, CLI_TEXT, adah_setting_choices("backbone", names[1]),
+         "network for pictures: small (default) learns from scratch, the others need --weights",
          &o.backbone, 0, 0, 0},
         {"weights", 0, CLI_TEXT, "FILE", "the backbone's pre-trained weights: safetensors with torchvision's names, or\n"
-         "a .mat file of MatConvNet (vgg16, vgg19, cnn_f)", &o.weights, 0, 0, 0},
+         "a .mat file of MatConvNet", &o.weights, 0, 0, 0},
         {"finetune", 0, CLI_FLAG, NULL, "let the backbone learn too; otherwise it is frozen and its feature maps are cached",
          &o.finetune, 0, 0, 0},
         {"epochs", 0, CLI_INT, "N", "passes over the training pairs", &o.n_epochs, 0, 1, 100000},
@@ -88,7 +91,7 @@ static int run(int argc, char **argv) {
          "frozen pre-trained or given features, where codes are better without", &with, 0, 0, 0},
         {"no-attention", 0, CLI_FLAG, NULL, "do not use attention masks", &without, 0, 0, 0},
         {"no-adversary", 0, CLI_FLAG, NULL, "leave out the adversarial losses (adah, acmr)", &o.no_adversary, 0, 0, 0},
-        {"similarity", 0, CLI_TEXT, "labels|words|pairs",
+        {"similarity", 0, CLI_TEXT, adah_setting_choices("similarity", names[2]),
          "what makes two pairs similar: labels (they share one), words (they share\n"
          "informative words), pairs (only a pair itself is similar); default: labels\n"
          "if there are any, otherwise words",

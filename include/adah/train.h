@@ -11,8 +11,8 @@ ADAH_BEGIN
 typedef struct adah_train_options {
     const char *preset;      /* "default" (what measures best) or "paper" (the method as published) */
     const char *method;      /* one of adah_train_method: "adah", or one to compare it with; NULL: adah */
-    const char *backbone;    /* "small" (learns from scratch), "squeezenet1_1", "mobilenet_v2", "vgg16", "vgg19", "cnn_f"; NULL:
-                                small, or "none" where the data set gives its images as features, which take no other */
+    const char *backbone;    /* "small" (learns from scratch) or a network with weights (adah_setting_choices); NULL: small, or "none"
+                                where the data set gives its images as features, which take no other */
     const char *weights;     /* of the backbone, safetensors or MatConvNet's .mat; needed by all but "small" */
     int n_bits;              /* 0: the preset's */
     int n_epochs;            /* 0: the preset's */
@@ -33,6 +33,11 @@ typedef struct adah_train_options {
 } adah_train_options;
 #define ADAH_TRAIN_OPTIONS_INIT \
     {"default", NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 15.0, NULL}
+
+/* The values of a setting that is a choice, "method", "backbone", "similarity", ..., as "a|b|c"; NULL: it is no choice. text: at least
+ * ADAH_CHOICES_BYTES. */
+enum { ADAH_CHOICES_BYTES = 256 };
+const char *adah_setting_choices(const char *setting, char text[ADAH_CHOICES_BYTES]);
 
 /* Learns a model from the train records of a data set and publishes it at model_path, atomically. While it runs,
  * model_path.checkpoint holds the work done; cancelled or killed training resumes from there to the same bits.

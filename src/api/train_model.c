@@ -91,6 +91,12 @@ static adah_code check_masks(const adah_settings *c, const adah_train_options *o
     return ADAH_OK;
 }
 
+const char *adah_setting_choices(const char *setting, char text[ADAH_CHOICES_BYTES]) {
+    if (!strcmp(setting, "method"))
+        return adah_method_names(text);
+    return strcmp(setting, "backbone") ? adah_settings_choices(setting, text) : adah_backbone_names();
+}
+
 static adah_code configure(job *j, adah_status *status) {
     const adah_dataset *dataset = j->dataset;
     const adah_train_options *o = j->options;

@@ -27,8 +27,8 @@ const adah_backbone *adah_backbone_find(const char *name) {
     return NULL;
 }
 
-#define ROW(name) ", " #name
-const char *adah_backbone_names(void) { return &BACKBONES(ROW)[2]; }
+#define ROW(name) "|" #name
+const char *adah_backbone_names(void) { return &BACKBONES(ROW)[1]; }
 #undef ROW
 
 adah_code adah_backbone_preset(const char *preset, const char *backbone_name, adah_settings *config, adah_status *status) {

@@ -20,7 +20,7 @@ typedef struct adah_backbone {
 
 const adah_backbone *adah_backbone_at(int i);              /* by place, from 0; NULL: there are no more */
 const adah_backbone *adah_backbone_find(const char *name); /* by name, or "none": images come as features; NULL: unknown */
-const char *adah_backbone_names(void);                     /* "small, ..." for messages */
+const char *adah_backbone_names(void);                     /* "small|..." */
 
 /* The preset "default" or "paper" for one of the backbones or "none" (images given as features). */
 adah_code adah_backbone_preset(const char *preset, const char *backbone, adah_settings *config, adah_status *status);

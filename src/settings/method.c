@@ -11,9 +11,9 @@ const adah_method *adah_method_find(const char *name) {
     return NULL;
 }
 
-const char *adah_method_names(char text[ADAH_METHOD_NAMES_BYTES]) {
+const char *adah_method_names(char text[ADAH_CHOICES_BYTES]) {
     int n = 0;
-    for (const adah_method *const *m = adah_methods; *m && n < ADAH_METHOD_NAMES_BYTES; m++)
-        n += snprintf(text + n, (size_t)(ADAH_METHOD_NAMES_BYTES - n), "%s%s", n ? "|" : "", (*m)->name);
+    for (const adah_method *const *m = adah_methods; *m && n < ADAH_CHOICES_BYTES; m++)
+        n += snprintf(text + n, (size_t)(ADAH_CHOICES_BYTES - n), "%s%s", n ? "|" : "", (*m)->name);
     return text;
 }

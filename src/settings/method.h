@@ -73,8 +73,6 @@ typedef struct adah_method {
 extern const adah_method *const adah_methods[]; /* src/methods.c; ends with NULL */
 
 const adah_method *adah_method_find(const char *name); /* NULL: unknown */
-/* "adah|dcmh|..." with '|' between them. text: at least ADAH_METHOD_NAMES_BYTES; returns text. */
-enum { ADAH_METHOD_NAMES_BYTES = 256 };
-const char *adah_method_names(char text[ADAH_METHOD_NAMES_BYTES]);
+const char *adah_method_names(char text[ADAH_CHOICES_BYTES]); /* "adah|dcmh|..."; returns text */
 
 #endif

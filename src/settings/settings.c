@@ -63,7 +63,7 @@ static const char *const preset_changes[] = {
 
 /* What a method has not cannot be asked for. */
 static adah_code check_method(const adah_settings *config, adah_status *status) {
-    char names[ADAH_METHOD_NAMES_BYTES];
+    char names[ADAH_CHOICES_BYTES];
     const adah_method *method = adah_method_find(config->method);
     if (!method)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "method is \"%s\", expected one of %s", config->method,
@@ -108,17 +108,20 @@ static const char *text_of(const field *f, int value) {
 
 const char *adah_settings_text(const char *name, int value) { return text_of(find(name, strlen(name)), value); }
 
-/* "a, b, c" */
-enum { CHOICES_BYTES = 128 };
-static const char *choices_text(const field *f, char text[CHOICES_BYTES]) {
+static const char *choices_text(const field *f, char text[ADAH_CHOICES_BYTES]) {
     int n = 0;
-    for (const choice *c = f->choices; c->text && n < CHOICES_BYTES; c++)
-        n += snprintf(text + n, (size_t)(CHOICES_BYTES - n), "%s%s", n ? ", " : "", c->text);
+    for (const choice *c = f->choices; c->text && n < ADAH_CHOICES_BYTES; c++)
+        n += snprintf(text + n, (size_t)(ADAH_CHOICES_BYTES - n), "%s%s", n ? "|" : "", c->text);
     return text;
 }
 
+const char *adah_settings_choices(const char *name, char text[ADAH_CHOICES_BYTES]) {
+    const field *f = find(name, strlen(name));
+    return f && f->choices ? choices_text(f, text) : NULL;
+}
+
 static adah_code check_field(const field *f, const adah_settings *config, adah_status *status) {
-    char choices[CHOICES_BYTES];
+    char choices[ADAH_CHOICES_BYTES];
     if (f->type == FIELD_INT && (int_of(f, config) < f->low || int_of(f, config) > f->high))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is %d, expected %.0f to %.0f", f->key, int_of(f, config), f->low, f->high);
     if (f->type == FIELD_FLOAT) {
@@ -196,7 +199,7 @@ static int field_from_json(const field *f, const json_t *value, adah_settings *c
 }
 
 /* "value" is not ... */
-static const char *expected(const field *f, char choices[CHOICES_BYTES]) {
+static const char *expected(const field *f, char choices[ADAH_CHOICES_BYTES]) {
     switch (f->type) {
     case FIELD_INT:
     case FIELD_SEED: return "an integer";
@@ -208,7 +211,7 @@ static const char *expected(const field *f, char choices[CHOICES_BYTES]) {
 }
 
 static adah_code set_field(const field *f, const char *value, adah_settings *config, adah_status *status) {
-    char *end = NULL, choices[CHOICES_BYTES];
+    char *end = NULL, choices[ADAH_CHOICES_BYTES];
     json_t *json = NULL;
     errno = 0;
     if (f->type == FIELD_SEED)
@@ -267,9 +270,9 @@ adah_code adah_settings_preset(const char *preset, adah_settings *config, adah_s
     adah_settings c = adah_settings_neutral;
     adah_status unknown;
     if (adah_settings_set_value(&c, "preset", preset, &unknown) != ADAH_OK) {
-        char known[CHOICES_BYTES];
+        char known[ADAH_CHOICES_BYTES];
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown preset \"%s\", expected one of %s", preset,
-                         choices_text(find("preset", 6), known));
+                         adah_settings_choices("preset", known));
     }
     ADAH_TRY(adah_settings_change(&c, preset_changes[c.preset], status));
     *config = c;
@@ -277,7 +280,7 @@ adah_code adah_settings_preset(const char *preset, adah_settings *config, adah_s
 }
 
 adah_code adah_settings_method(const char *name, adah_settings *config, adah_status *status) {
-    char names[ADAH_METHOD_NAMES_BYTES];
+    char names[ADAH_CHOICES_BYTES];
     const adah_method *method = adah_method_find(name);
     if (!method)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown method \"%s\", expected one of %s", name, adah_method_names(names));
@@ -328,7 +331,7 @@ static adah_code read_object(json_t *object, adah_settings *config, adah_status 
     json_t *value;
     json_object_foreach(object, key, value) {
         const field *f = find(key, strlen(key));
-        char choices[CHOICES_BYTES];
+        char choices[ADAH_CHOICES_BYTES];
         if (!f)
             return adah_fail(status, ADAH_ERROR_FORMAT, "configuration: it has the setting \"%.64s\", which this version does not know; "
                              "it was written by a newer adah", key);

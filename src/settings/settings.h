@@ -46,6 +46,8 @@ adah_code adah_settings_set_value(adah_settings *config, const char *name, const
 adah_code adah_settings_change(adah_settings *config, const char *list, adah_status *status);
 /* The text of a value of a choice: adah_settings_text("similarity", ADAH_SIMILARITY_WORDS) is "words". */
 const char *adah_settings_text(const char *name, int value);
+/* All of them, "a|b|c"; NULL: it is no choice. */
+const char *adah_settings_choices(const char *name, char text[ADAH_CHOICES_BYTES]);
 
 char *adah_settings_json(const adah_settings *config); /* adah_memory_free; NULL: memory */
 /* A missing key has its neutral value; an unknown one, as a newer version may write, is refused by its name. */

@@ -1,5 +1,6 @@
 /* (unit) The configuration: presets, settings by name, ranges, and JSON that comes back to the bit. The keys are taken from
  * the JSON itself, so that a new one is tested without being listed here. */
+#define _GNU_SOURCE
 #include "backbones/backbone.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -558,6 +559,30 @@ static void test_unknown_name_lists_all(void **state) {
     json_decref(object);
 }
 
+/* Help, completions and messages ask for the choices there are; every one of them is taken. */
+static void test_choices(void **state) {
+    (void)state;
+    static const char *const names[] = {"preset", "similarity", "pooling", "precision", "backbone", "method"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char room[ADAH_CHOICES_BYTES], text[ADAH_CHOICES_BYTES], *rest;
+        size_t n = 0;
+        snprintf(text, sizeof text, "%s", adah_setting_choices(names[i], room));
+        for (char *choice = strtok_r(text, "|", &rest); choice; choice = strtok_r(NULL, "|", &rest), n++) {
+            adah_settings c = preset("default", "small");
+            adah_status status = {0};
+            if (!strcmp(names[i], "backbone") ? adah_backbone_preset("default", choice, &c, &status)
+                : !strcmp(names[i], "method") ? adah_settings_method(choice, &c, &status)
+                                              : adah_settings_set_value(&c, names[i], choice, &status))
+                fail_msg("%s", status.message);
+        }
+        assert_true(n >= 2);
+    }
+    char room[ADAH_CHOICES_BYTES];
+    assert_null(adah_setting_choices("n_bits", room));
+    assert_null(adah_setting_choices("language", room));
+    assert_null(adah_setting_choices("nonsense", room));
+}
+
 static void test_seeds(void **state) {
     (void)state;
     static const uint64_t seeds[] = {0, 1, INT64_MAX, (uint64_t)INT64_MAX + 1, UINT64_MAX};
@@ -593,6 +618,7 @@ int main(void) {
         cmocka_unit_test(test_refused_settings),
         cmocka_unit_test(test_unknown_name_lists_all),
         cmocka_unit_test(test_seeds),
+        cmocka_unit_test(test_choices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

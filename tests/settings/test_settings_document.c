@@ -19,16 +19,14 @@ static const char *const group_name[N_GROUPS] = {"The model", "The objective", "
 typedef struct row {
     group group;
     const char *name, *sentence;
-    double low, high;    /* the same: no range */
-    const char *choices; /* ", a, b"; NULL: none */
+    double low, high; /* the same: no range */
 } row;
 
-#define OF(value, text) ", " text
-#define INT(name, neutral, low, high, group, sentence) {group, #name, sentence, low, high, NULL},
+#define INT(name, neutral, low, high, group, sentence) {group, #name, sentence, low, high},
 #define FLOAT INT
-#define TEXT(name, neutral, group, sentence) {group, #name, sentence, 0, 0, NULL},
+#define TEXT(name, neutral, group, sentence) {group, #name, sentence, 0, 0},
 #define SEED TEXT
-#define CHOICE(type, name, neutral, choices, group, sentence) {group, #name, sentence, 0, 0, choices},
+#define CHOICE(type, name, neutral, choices, group, sentence) {group, #name, sentence, 0, 0},
 static const row rows[] = {
 #include "settings/settings.def"
 };
@@ -58,12 +56,16 @@ static void add_value(const adah_settings *config, const char *name) {
 
 static void add_row(const row *r, const adah_settings *const config[], int n) {
     add("| `%s` |", r->name);
-    if (r->choices)
-        add(" %s |", r->choices + 2);
+    char room[ADAH_CHOICES_BYTES];
+    const char *choices = adah_setting_choices(r->name, room);
+    if (choices)
+        for (const char *c = choices; *c; c += strcspn(c, "|"), c += *c == '|')
+            add("%s %.*s", c == choices ? "" : ",", (int)strcspn(c, "|"), c);
     else if (r->low < r->high)
-        add(" %.10g to %.10g |", r->low, r->high);
+        add(" %.10g to %.10g", r->low, r->high);
     else
-        add(" %s |", strcmp(r->name, "seed") ? "a name" : "any whole number");
+        add(" %s", strcmp(r->name, "seed") ? "a name" : "any whole number");
+    add(" |");
     for (int i = 0; i < n; i++)
         add_value(config[i], r->name);
     add(" %s |\n", r->sentence);
