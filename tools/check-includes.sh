@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# check-includes.sh - keeps the house in order: which module may include which, who may see oneDNN and OpenBLAS, no file name
-# twice.
+# check-includes.sh - keeps the house in order: which module may include which, no files in a circle, who may see oneDNN and OpenBLAS,
+# no file name twice.
 #
 #   base <- plugins, nn, codes;  codes <- index, eval;  plugins <- data
 #   nn <- settings <- files <- backbones <- paper <- input <- rivals <- learn <- api
@@ -49,6 +49,27 @@ for file in src/*.[ch] src/*/*.[ch] src/*/*/*.[ch]; do
     done < <(sed -n 's/^#include "\(.*\)"$/\1/p' "$file")
 done
 [ "$n_includes" -gt 0 ] || fault "no includes found: is this the source tree?"
+
+# Files do not include each other in a circle. A .c and its .h count as one, and so do headers without a .c of their own whose names go
+# on from that of another (graph_internal.h: graph).
+owner_of() {
+    local unit=$1
+    while [ ! -f "$unit.c" ] && [[ ${unit##*/} == *_* ]] && [ -f "${unit%_*}.h" ]; do
+        unit=${unit%_*}
+    done
+    echo "$unit"
+}
+declare -A owner
+while IFS= read -r file; do
+    unit=${file%.?}
+    owner[$unit]=$(owner_of "$unit")
+done < <(find src -name '*.[ch]')
+circles=$(grep -rHoP '^#include "\K.*(?=\.h"$)' src --include='*.[ch]' | while IFS=: read -r file header; do
+    from=${owner[${file%.?}]} to=${owner[src/$header]-}
+    [ -z "$to" ] || [ "$from" = "$to" ] || echo "$from $to"
+done | tsort 2>&1 >/dev/null) || true
+[ -z "$circles" ] || fault "files that include each other in a circle:
+$circles"
 
 for file in cli/*.[ch] server/*.[ch]; do
     folder=${file%%/*}

@@ -1,6 +1,6 @@
 /* backbone.c - the table of networks, what they want of the settings, and their weight files. To add a network, write its file and
  * name it in BACKBONES. */
-#include "backbones/layers.h"
+#include "backbones/backbone.h"
 #include "settings/method.h"
 
 #include <stdio.h>

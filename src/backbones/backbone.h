@@ -6,6 +6,8 @@
 #include "backbones/builder.h"
 #include "files/weights.h"
 
+#define ADAH_BACKBONE_PREFIX "image.backbone" /* of the parameters */
+
 typedef struct adah_backbone {
     const char *name;
     int n_side, n_side_min;  /* the input it is meant for and the smallest, pixels */

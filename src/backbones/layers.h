@@ -1,10 +1,8 @@
-/* layers.h - what the networks of this folder are made of. The prefix of their parameters is "image.backbone". */
+/* layers.h - what the networks of this folder are made of. */
 #ifndef ADAH_BACKBONES_LAYERS_H
 #define ADAH_BACKBONES_LAYERS_H
 
 #include "backbones/backbone.h"
-
-#define ADAH_BACKBONE_PREFIX "image.backbone"
 
 /* A convolution of size x size and its ReLU, or a max pool. */
 adah_node *adah_backbone_convolution(adah_builder *b, const char *layer, adah_node *x, size_t n_out, int size, int stride, int pad);

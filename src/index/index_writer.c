@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "index/index_builder.h"
-#include "index/notes.h"
+#include "index/index_notes.h"
 #include "index/number_set.h"
 #include "index/segment_writer.h"
 

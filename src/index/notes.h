@@ -3,7 +3,7 @@
 #ifndef ADAH_INDEX_NOTES_H
 #define ADAH_INDEX_NOTES_H
 
-#include "index/index_state.h"
+#include "base/status.h"
 
 enum { ADAH_NOTE_NAME_BYTES_MAX = 255, ADAH_NOTE_BYTES_MAX = 1 << 16 };
 
@@ -22,8 +22,5 @@ typedef struct adah_note {
 int adah_notes_add(adah_notes *notes, const adah_note *note); /* 0: memory is out */
 /* The note at *at, which moves on to the next. 0: there is none; -1: damaged. */
 int adah_notes_next(const uint8_t *bytes, size_t n_bytes, size_t *at, adah_note *note);
-/* Adds the newest ADAH_INDEX_NOTES_KEPT notes of a state, oldest first. */
-adah_code adah_notes_collect(const adah_index *index, adah_notes *notes, adah_status *status);
-adah_code adah_notes_verify(const adah_segment *segment, adah_status *status);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "index/index_format.h"
 #include "index/multi_index.h"
+#include "index/notes.h"
 
 /* The codes of one modality; all zero when there are none. */
 typedef struct adah_code_set {
@@ -66,6 +67,10 @@ adah_code adah_segment_find_whole(const adah_segment_expected *expected, int fd,
 adah_code adah_segment_check_sums(const adah_segment *segment, int fd, uint64_t at, adah_status *status);
 /* Everything: sums, the gaps, ids, records (with labels below n_labels), codes' records, tables. */
 adah_code adah_segment_verify(const adah_segment *segment, int fd, uint64_t at, size_t n_labels, adah_status *status);
+
+/* Calls `take` with each note: of a copy, which lives until this returns. take: 0: memory is out. */
+adah_code adah_segment_each_note(const adah_segment *segment, int (*take)(void *context, const adah_note *note), void *context,
+                                 adah_status *status);
 
 /* The record's id; UINT64_MAX: damaged. */
 uint64_t adah_segment_id(const adah_segment *segment, uint64_t record);

@@ -19,7 +19,6 @@
 #include "base/parallel.h"
 #include "nn/graph/arena.h"
 #include "nn/graph/graph_internal.h"
-#include "nn/winograd/winograd.h"
 
 #include <limits.h>
 #include <stdarg.h>
@@ -57,8 +56,6 @@ adah_graph *adah_graph_create(adah_backend backend, adah_graph_mode mode) {
 }
 
 void adah_graph_set_precision(adah_graph *g, adah_precision precision) { g->precision = precision; }
-
-int adah_precision_supported(adah_precision precision) { return precision == ADAH_FLOAT32 || adah_winograd_has_bf16(); }
 
 static void free_node(adah_node *node) {
     if (node->state && node->kernel && node->kernel->release)

@@ -6,12 +6,9 @@
 #ifndef ADAH_PLUGINS_PICTURES_HEAD_H
 #define ADAH_PLUGINS_PICTURES_HEAD_H
 
-#include "base/status.h"
+#include "plugins/pictures/head_size.h"
 
-enum {
-    ADAH_PICTURE_SIDE_MAX = 65536, /* pixels along any side: whole rows are held in memory many times over */
-    ADAH_JPEG_SCANS_MAX = 100      /* encoders make about ten; each takes a decoder a pass over the whole picture */
-};
+enum { ADAH_JPEG_SCANS_MAX = 100 /* encoders make about ten; each takes a decoder a pass over the whole picture */ };
 
 /* Beyond it nothing is decoded. */
 #define ADAH_PICTURE_PIXELS_MAX ((uint64_t)512 << 20)
@@ -27,9 +24,6 @@ typedef struct adah_bytes {
 const char *adah_head_jpeg(adah_bytes file, adah_picture_info *info); /* head.c */
 const char *adah_head_tiff(adah_bytes file, adah_picture_info *info);
 const char *adah_head_heif(adah_bytes file, adah_picture_info *info);
-
-/* Takes n_width x n_height pixels of n_pixel_bytes each into account. Returns NULL, or that they are too many along a side or none. */
-const char *adah_head_add(adah_picture_info *info, uint64_t n_width, uint64_t n_height, uint64_t n_pixel_bytes);
 
 static inline uint64_t adah_big(const uint8_t *p, size_t n) {
     uint64_t value = 0;

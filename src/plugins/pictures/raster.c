@@ -2,7 +2,7 @@
  * to be enlarged is small, at least in one direction: it is handed to the codec as an uncompressed TIFF file. */
 #include "plugins/pictures/raster.h"
 #include "base/memory.h"
-#include "plugins/pictures/head.h"
+#include "plugins/pictures/head_size.h"
 #include "plugins/pictures/shrink.h"
 
 #include <stdio.h>
