@@ -12,11 +12,5 @@ static adah_node *features(adah_builder *b, adah_node *x) {
     return adah_backbone_max_pool(b, adah_backbone_convolution(b, "features.12", x, 256, 3, 1, 1), 3, 2, 1);
 }
 
-const adah_backbone adah_backbone_cnn_f = {.name = "cnn_f",
-                                           .n_side = 224,
-                                           .n_side_min = 55,
-                                           .has_fc = 1,
-                                           .n_batch_max = ADAH_BACKBONE_FC_BATCH,
-                                           .settings_paper = ADAH_BACKBONE_FC_PAPER,
-                                           .features = features,
-                                           .logits = adah_backbone_fc_logits};
+const adah_backbone adah_backbone_cnn_f = {
+    .name = "cnn_f", .n_side = 224, .n_side_min = 55, .features = features, ADAH_BACKBONE_WITH_FC};

@@ -26,20 +26,7 @@ static adah_node *features19(adah_builder *b, adah_node *x) {
     return features(b, x, widths, sizeof widths / sizeof *widths);
 }
 
-const adah_backbone adah_backbone_vgg16 = {.name = "vgg16",
-                                           .n_side = 224,
-                                           .n_side_min = 32,
-                                           .has_fc = 1,
-                                           .n_batch_max = ADAH_BACKBONE_FC_BATCH,
-                                           .settings_paper = ADAH_BACKBONE_FC_PAPER,
-                                           .features = features16,
-                                           .logits = adah_backbone_fc_logits};
-
-const adah_backbone adah_backbone_vgg19 = {.name = "vgg19",
-                                           .n_side = 224,
-                                           .n_side_min = 32,
-                                           .has_fc = 1,
-                                           .n_batch_max = ADAH_BACKBONE_FC_BATCH,
-                                           .settings_paper = ADAH_BACKBONE_FC_PAPER,
-                                           .features = features19,
-                                           .logits = adah_backbone_fc_logits};
+const adah_backbone adah_backbone_vgg16 = {
+    .name = "vgg16", .n_side = 224, .n_side_min = 32, .features = features16, ADAH_BACKBONE_WITH_FC};
+const adah_backbone adah_backbone_vgg19 = {
+    .name = "vgg19", .n_side = 224, .n_side_min = 32, .features = features19, ADAH_BACKBONE_WITH_FC};

@@ -14,13 +14,14 @@
 enum { N_KINDS = 4, NAME_BYTES = 160 };
 static const char *const kind_name[N_KINDS] = {"value", "moment1", "moment2", "best"};
 
+/* NULL: it is not trained, or it has none, as statistics have no moments. */
 static float *array_of(const adah_checkpoint *c, size_t i, int kind) {
     const adah_parameter *p = c->parameters->item[i];
+    if (!(p->group & c->groups))
+        return NULL;
     float *const arrays[N_KINDS] = {p->value, p->moment1, p->moment2, c->best[i]};
     return arrays[kind];
 }
-
-static int is_trained(const adah_checkpoint *c, size_t i) { return (c->parameters->item[i]->group & c->groups) != 0; }
 
 /* A checksum of all tensors that does not depend on their order. */
 static uint64_t add_to_sum(uint64_t sum, const char *name, const void *bytes, size_t n_bytes) {
@@ -37,10 +38,10 @@ adah_code adah_checkpoint_write(const char *path, const adah_checkpoint *c, adah
         code = adah_fail_memory(status, n * NAME_BYTES);
     size_t n_items = 0;
     for (size_t i = 0; code == ADAH_OK && i < c->parameters->n; i++)
-        for (int kind = 0; is_trained(c, i) && kind < N_KINDS; kind++) {
-            if (!array_of(c, i, kind))
-                continue; /* statistics have no moments */
+        for (int kind = 0; kind < N_KINDS; kind++) {
             const adah_parameter *p = c->parameters->item[i];
+            if (!array_of(c, i, kind))
+                continue;
             char *name = names + n_items * NAME_BYTES;
             snprintf(name, NAME_BYTES, "%s/%s", kind_name[kind], p->name);
             items[n_items++] = (adah_safetensors_item){name, "F32", p->shape, array_of(c, i, kind), p->n * sizeof(float)};
@@ -115,24 +116,27 @@ static adah_code read_numbers(const char *path, const adah_safetensors *file, ad
     memcpy(c->place, place->bytes, place->n_bytes);
     if (n)
         memcpy(copy, history->bytes, n * sizeof *copy);
+    const adah_code code = adah_file_check_map(adah_safetensors_map(file), ADAH_OK, status);
+    if (code != ADAH_OK) {
+        adah_memory_free(copy);
+        return code;
+    }
     c->history = copy;
     c->n_history = n;
     return ADAH_OK;
 }
 
 adah_code adah_checkpoint_read(const char *path, adah_checkpoint *c, adah_status *status) {
-    double *const before = c->history;
-    const size_t n_before = c->n_history;
     adah_safetensors *file;
     ADAH_TRY(adah_safetensors_open(path, &file, status));
     adah_code code = check_identity(path, file, c, status);
     if (code == ADAH_OK)
         code = check_sum(path, file, status);
     for (size_t i = 0; code == ADAH_OK && i < c->parameters->n; i++)
-        for (int kind = 0; is_trained(c, i) && code == ADAH_OK && kind < N_KINDS; kind++) {
+        for (int kind = 0; code == ADAH_OK && kind < N_KINDS; kind++) {
+            adah_parameter *p = c->parameters->item[i];
             if (!array_of(c, i, kind))
                 continue;
-            adah_parameter *p = c->parameters->item[i];
             char name[NAME_BYTES];
             snprintf(name, sizeof name, "%s/%s", kind_name[kind], p->name);
             code = adah_safetensors_read(file, name, p->shape, array_of(c, i, kind), status);
@@ -140,12 +144,6 @@ adah_code adah_checkpoint_read(const char *path, adah_checkpoint *c, adah_status
         }
     if (code == ADAH_OK)
         code = read_numbers(path, file, c, status);
-    code = adah_file_check_map(adah_safetensors_map(file), code, status);
-    if (code != ADAH_OK && c->history != before) {
-        adah_memory_free(c->history);
-        c->history = before;
-        c->n_history = n_before;
-    }
     adah_safetensors_close(file);
     return code;
 }

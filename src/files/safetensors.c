@@ -222,18 +222,9 @@ const adah_safetensor *adah_safetensors_at(const adah_safetensors *f, size_t i) 
 }
 
 const adah_safetensor *adah_safetensors_find(const adah_safetensors *f, const char *name) {
-    size_t begin = 0, end = f->n;
-    while (begin < end) {
-        size_t middle = begin + (end - begin) / 2;
-        int order = strcmp(name, f->by_name[middle]->name);
-        if (order == 0)
-            return f->by_name[middle];
-        if (order < 0)
-            end = middle;
-        else
-            begin = middle + 1;
-    }
-    return NULL;
+    const adah_safetensor wanted = {.name = name}, *key = &wanted;
+    const adah_safetensor *const *found = f->n ? bsearch(&key, f->by_name, f->n, sizeof key, compare_names) : NULL;
+    return found ? *found : NULL;
 }
 
 const char *adah_safetensors_metadata(const adah_safetensors *f, const char *key) {

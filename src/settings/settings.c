@@ -226,7 +226,7 @@ static adah_code set_field(const field *f, const char *value, adah_settings *con
     const int good = json && fits && (!end || (end != value && !*end)) && field_from_json(f, json, config);
     json_decref(json);
     if (!good)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting %s: \"%s\", expected %s%s", f->key, value,
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is \"%s\", expected %s%s", f->key, value,
                          f->type == FIELD_CHOICE ? "one of " : "", expected(f, choices));
     return ADAH_OK;
 }
@@ -268,12 +268,7 @@ adah_code adah_settings_change(adah_settings *config, const char *list, adah_sta
 
 adah_code adah_settings_preset(const char *preset, adah_settings *config, adah_status *status) {
     adah_settings c = adah_settings_neutral;
-    adah_status unknown;
-    if (adah_settings_set_value(&c, "preset", preset, &unknown) != ADAH_OK) {
-        char known[ADAH_CHOICES_BYTES];
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "unknown preset \"%s\", expected one of %s", preset,
-                         adah_settings_choices("preset", known));
-    }
+    ADAH_TRY(adah_settings_set_value(&c, "preset", preset, status));
     ADAH_TRY(adah_settings_change(&c, preset_changes[c.preset], status));
     *config = c;
     return ADAH_OK;
