@@ -197,6 +197,33 @@ static void test_known_names(void **state) {
     assert_null(adah_backbone_find(""));
 }
 
+/* What is told to choose from is the table; "none" is known, but is for images that are given as features. */
+static void test_table(void **state) {
+    (void)state;
+    size_t n_names = 0;
+    for (int i = 0; adah_backbone_at(i); i++) {
+        const adah_backbone *b = adah_backbone_at(i);
+        const char *at = strstr(adah_backbone_names(), b->name);
+        assert_ptr_equal(adah_backbone_find(b->name), b);
+        assert_true(at && (at == adah_backbone_names() || at[-1] == '|') && strchr("|", at[strlen(b->name)]));
+        assert_non_null(b->features);
+        assert_int_equal(b->logits == NULL, b->from_scratch);
+        n_names += strlen(b->name) + 1;
+    }
+    assert_int_equal(strlen(adah_backbone_names()) + 1, n_names);
+    assert_non_null(adah_backbone_find("none"));
+
+    adah_settings config;
+    adah_parameters p = {0};
+    adah_network *net;
+    adah_status status = {0};
+    assert_int_equal(adah_backbone_preset("default", "none", &config, NULL), ADAH_OK);
+    const adah_network_plan plan = {.n_batch = 1, .image = adah_input_pixels(32), .features_only = 1, .creating = 1};
+    assert_int_equal(adah_network_create(&plan, &config, &p, &net, &status), ADAH_ERROR_MISMATCH);
+    assert_says(&status, "\"none\" takes no pictures");
+    adah_parameters_free(&p);
+}
+
 /* ---------------------------------------------------------------- preprocessing */
 
 static const double own_mean[3] = {120.5, 110.25, 100}; /* R, G, B */
@@ -434,6 +461,7 @@ int main(void) {
         cmocka_unit_test(test_squeezenet),
         cmocka_unit_test(test_mobilenet),
         cmocka_unit_test(test_small),
+        cmocka_unit_test(test_table),
         cmocka_unit_test(test_known_names),
         cmocka_unit_test(test_styles_of_preprocessing),
         cmocka_unit_test(test_preprocessing_of_many),
