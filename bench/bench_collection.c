@@ -59,7 +59,8 @@ static double resident_mib(void) {
 static int search_once(const char *path, const char *what) {
     adah_index *index;
     adah_search_result result;
-    adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
+    adah_search_options o;
+    adah_search_options_init(&o);
     uint8_t query[ADAH_BITS_MAX / 8];
     adah_random r = adah_random_seeded(9, 9);
     for (size_t i = 0; i < sizeof query; i++)

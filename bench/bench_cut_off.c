@@ -68,7 +68,8 @@ static void measure(const adah_dataset *dataset, const adah_codes *codes, adah_m
             continue;
         n++;
         for (q.is_absent = 0; q.is_absent < 2; q.is_absent++) {
-            adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
+            adah_search_options o;
+            adah_search_options_init(&o);
             adah_search_result r;
             adah_index *index = build(path, &q, to);
             o.k = K;

@@ -27,7 +27,8 @@ static void check(adah_code code) {
 static void measure_set(const adah_model *model, const adah_dataset *dataset) {
     adah_encode_profile p;
     adah_codes codes;
-    adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
+    adah_encode_options o;
+    adah_encode_options_init(&o);
     o.cache_folder = "/dev/null/none";
     o.profile = &p;
     check(adah_encode_dataset(model, dataset, &o, (adah_progress){0}, &codes, &status));

@@ -69,7 +69,8 @@ static void *build(const uint8_t *codes, size_t n, size_t n_bits) {
 static int search(void *index, size_t setting, const uint8_t *queries, size_t n_queries, size_t k,
                   int32_t *distances) {
     const collection *c = index;
-    adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
+    adah_search_options o;
+    adah_search_options_init(&o);
     adah_search_result *results = adah_memory_zeroed(n_queries, sizeof *results);
     o.k = k;
     o.method = (adah_search_method)setting;

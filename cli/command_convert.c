@@ -75,8 +75,10 @@ static int run(int argc, char **argv) {
     double query_share = 0;
     uint64_t seed = 0;
     int quiet = 0;
-    adah_openclipart_options drawings = ADAH_OPENCLIPART_OPTIONS_INIT;
-    adah_convert_options o = ADAH_CONVERT_OPTIONS_INIT;
+    adah_openclipart_options drawings;
+    adah_openclipart_options_init(&drawings);
+    adah_convert_options o;
+    adah_convert_options_init(&o);
     size_t n_side = 0, n_concepts = 0;
     const cli_option options[] = {
         {"format", 0, CLI_TEXT, "openclipart|mirflickr|nus-wide|iapr|mat|coco", "format of the source (default openclipart)", &format,

@@ -81,7 +81,8 @@ static int run(int argc, char **argv) {
     const char *data = NULL, *model_path = NULL, *out = NULL, *precision = NULL;
     int quiet = 0, threads = 0, profiled = 0, as_json = 0;
     adah_encode_profile profile;
-    adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
+    adah_encode_options o;
+    adah_encode_options_init(&o);
     const cli_option options[] = {
         {"model", 0, CLI_TEXT, "FILE", "a trained model", &model_path, 1, 0, 0},
         {"data", 0, CLI_TEXT, "DIR", "the data set", &data, 1, 0, 0},
@@ -106,7 +107,7 @@ static int run(int argc, char **argv) {
     adah_dataset *dataset = NULL;
     adah_model *model = NULL;
     adah_codes codes = {0};
-    const adah_dataset_options dataset_options = {o.strict};
+    const adah_dataset_options dataset_options = {sizeof dataset_options, o.strict};
     const adah_progress progress = cli_progress_begin(quiet);
     adah_code done = cli_model_open(model_path, precision, &model, &status);
     if (done == ADAH_OK)

@@ -147,7 +147,7 @@ typedef struct sets {
 } sets;
 
 static adah_code open_sets(sets *s, const char *data, const char *queries, int strict, adah_status *status) {
-    const adah_dataset_options options = {strict};
+    const adah_dataset_options options = {sizeof options, strict};
     const adah_code code = adah_dataset_open(data, &options, &s->data, status);
     return code == ADAH_OK && queries ? adah_dataset_open(queries, &options, &s->queries, status) : code;
 }
@@ -208,8 +208,10 @@ static int run(int argc, char **argv) {
                *split = "query";
     int as_json = 0, quiet = 0, threads = 0;
     cli_list model = {{NULL}, 0};
-    adah_evaluate_options o = ADAH_EVALUATE_OPTIONS_INIT;
-    adah_encode_options encode = ADAH_ENCODE_OPTIONS_INIT;
+    adah_evaluate_options o;
+    adah_evaluate_options_init(&o);
+    adah_encode_options encode;
+    adah_encode_options_init(&encode);
     const cli_option options[] = {
         {"model", 0, CLI_LIST, "FILE", "a trained model; may be repeated, to get mean and deviation", &model, 0, 0, 0},
         {"data", 0, CLI_TEXT, "DIR", "the data set", &data, 1, 0, 0},
@@ -266,7 +268,8 @@ static int run(int argc, char **argv) {
                      : evaluate_models(&s, &model, &o, &encode, progress, &json, &status);
     cli_progress_end();
     if (done == ADAH_OK && report) {
-        adah_report_options report_options = ADAH_REPORT_OPTIONS_INIT;
+        adah_report_options report_options;
+        adah_report_options_init(&report_options);
         report_options.codes = &s.codes;
         done = adah_report_write(s.model, s.data, json, &report_options, &encode, report, &status);
     }

@@ -72,7 +72,7 @@ static int create_or_add(const index_options *o, int is_add) {
     if (!o->model || !o->data)
         return missing(is_add ? "add" : "create", o->model ? "data DIR" : "model FILE");
     const adah_progress progress = cli_progress_begin(o->quiet);
-    const adah_dataset_options dataset_options = {o->encode.strict};
+    const adah_dataset_options dataset_options = {sizeof dataset_options, o->encode.strict};
     adah_code done = cli_model_open(o->model, o->precision, &model, &status);
     if (done == ADAH_OK)
         done = adah_dataset_open(o->data, &dataset_options, &dataset, &status);
@@ -302,7 +302,8 @@ static const struct {
 enum { N_ACTIONS = sizeof actions / sizeof *actions };
 
 static int run(int argc, char **argv) {
-    index_options o = {.encode = ADAH_ENCODE_OPTIONS_INIT};
+    index_options o = {0};
+    adah_encode_options_init(&o.encode);
     int rest = argc;
     double wait_seconds = 10;
     if (argc > 1 && !strcmp(argv[1], "search"))

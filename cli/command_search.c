@@ -300,7 +300,8 @@ static int check_query(const query *q, const char *model, const char *by, const 
 static int run(int argc, char **argv) {
     const char *model_path = NULL, *index_path = NULL, *by = NULL, *to = NULL, *method = "auto", *only = NULL;
     query q = {0};
-    limits l = {.options = ADAH_SEARCH_OPTIONS_INIT};
+    limits l = {0};
+    adah_search_options_init(&l.options);
     int as_json = 0, radius = -1, threads = 1; /* waking others takes longer than scanning millions of codes */
     const cli_option options[] = {
         {"model", 0, CLI_TEXT, "FILE", "the model that made the index", &model_path, 0, 0, 0},

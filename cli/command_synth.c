@@ -16,7 +16,8 @@ const cli_command cli_synth = {
 
 static int run(int argc, char **argv) {
     const char *out = NULL;
-    adah_synth_options o = ADAH_SYNTH_OPTIONS_INIT;
+    adah_synth_options o;
+    adah_synth_options_init(&o);
     const cli_option options[] = {
         {"out", 0, CLI_TEXT, "DIR", "folder to write", &out, 1, 0, 0},
         {"count", 0, CLI_SIZE, "N", "number of scenes (default 2400)", &o.n_scenes, 0, 10, 1e6},

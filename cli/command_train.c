@@ -66,7 +66,8 @@ static int run(int argc, char **argv) {
     const char *data = NULL, *model = NULL;
     int json = 0, quiet = 0, threads = 0, with = 0, without = 0;
     cli_list settings = {{0}, 0};
-    adah_train_options o = ADAH_TRAIN_OPTIONS_INIT;
+    adah_train_options o;
+    adah_train_options_init(&o);
     const method_texts methods = describe_methods();
     char names[3][ADAH_CHOICES_BYTES];
     const cli_option options[] = {
@@ -121,7 +122,7 @@ static int run(int argc, char **argv) {
     o.n_settings = settings.n;
     adah_status status;
     adah_dataset *dataset;
-    const adah_dataset_options dataset_options = {o.strict};
+    const adah_dataset_options dataset_options = {sizeof dataset_options, o.strict};
     if (adah_dataset_open(data, &dataset_options, &dataset, &status) != ADAH_OK)
         return cli_fail(&status);
     char *report = NULL;

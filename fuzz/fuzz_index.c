@@ -30,7 +30,8 @@ static void search(const adah_index *index, adah_modality to, const adah_search_
 static void look_at(const adah_index *index) {
     static const uint64_t only[] = {0, 2, 7};
     for (int i = 0; i < 12; i++) {
-        adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
+        adah_search_options o;
+        adah_search_options_init(&o);
         o.method = (adah_search_method)(i / 2 % 3);
         o.exclude = 1;
         o.only = i >= 10 ? only : NULL;

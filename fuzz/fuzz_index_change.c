@@ -179,7 +179,8 @@ static void search(run *r, const adah_index *x) {
     static const uint8_t query[2][N_BITS / 8] = {{1, 2, 3}, {255, 3, 7, 9}};
     const unsigned how = next(r);
     adah_search_result results[2];
-    adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
+    adah_search_options o;
+    adah_search_options_init(&o);
     const uint64_t only[] = {0, 1, 5};
     o.k = how & 1 ? 3 : SIZE_MAX;
     o.method = (adah_search_method)(how / 2 % 3);

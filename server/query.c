@@ -122,7 +122,8 @@ int serve_query_search(serve_request *r, const serve_state *state, const serve_a
     const serve_query *q = &r->query;
     label_filter filter;
     adah_status status;
-    adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
+    adah_search_options o;
+    adah_search_options_init(&o);
     if (!find_labels(r, state, &filter))
         return 0;
     o.k = k;

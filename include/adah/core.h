@@ -86,6 +86,25 @@ typedef struct adah_progress {
     void *user;
 } adah_progress;
 
+/* ---------------------------------------------------------------- options */
+
+/* Every struct of options begins with its own size, so that programs and libraries of different versions understand each other: fill it with
+ * its function adah_..._options_init, then change what should differ. A function takes NULL for the defaults, and refuses a size that it
+ * does not know (ADAH_ERROR_ARGUMENT): one that was not filled, or that of a newer version of this header. */
+typedef enum adah_options_kind {
+    ADAH_OPTIONS_DATASET = 0,
+    ADAH_OPTIONS_SYNTH,
+    ADAH_OPTIONS_OPENCLIPART,
+    ADAH_OPTIONS_CONVERT,
+    ADAH_OPTIONS_TRAIN,
+    ADAH_OPTIONS_ENCODE,
+    ADAH_OPTIONS_SEARCH,
+    ADAH_OPTIONS_EVALUATE,
+    ADAH_OPTIONS_REPORT
+} adah_options_kind;
+/* What those functions call. size: that of the struct in the caller's header. */
+void adah_options_init(adah_options_kind kind, void *options, size_t size);
+
 /* Releases memory that a function of the library handed over. */
 void adah_free(void *p);
 

@@ -25,9 +25,12 @@ typedef struct adah_record {
 } adah_record;
 
 typedef struct adah_dataset_options {
+    size_t size; /* of this struct */
     int strict; /* 0: a bad record is left out and counted; 1: the first one is an error */
 } adah_dataset_options;
-#define ADAH_DATASET_OPTIONS_INIT {0}
+static inline void adah_dataset_options_init(adah_dataset_options *options) {
+    adah_options_init(ADAH_OPTIONS_DATASET, options, sizeof *options);
+}
 
 /* Opens a folder with metadata.jsonl or metadata.csv: one record a pair with file_name, text, labels and
  * optional split. text is a string or a list of strings; records of one file_name are one record of several texts. Images, and features in arrays beside the metadata (docs/reference/data-format.md), are not looked at yet. Refused always: a metadata file that is missing or has no good
@@ -60,23 +63,29 @@ adah_code adah_dataset_records_checksum(const adah_dataset *dataset, const size_
 /* Writes generated scenes as a data set: coloured, textured shapes on cluttered grounds, captions with noise
  * words, several labels a scene, and the true object mask of every image under masks/. */
 typedef struct adah_synth_options {
+    size_t size; /* of this struct */
     size_t n_scenes;     /* 2400 */
     size_t n_side;       /* pixels, 64 */
     double query_share;  /* of the scenes become queries, 0.15 */
     uint64_t seed;       /* 0 */
 } adah_synth_options;
-#define ADAH_SYNTH_OPTIONS_INIT {2400, 64, 0.15, 0}
+static inline void adah_synth_options_init(adah_synth_options *options) {
+    adah_options_init(ADAH_OPTIONS_SYNTH, options, sizeof *options);
+}
 adah_code adah_synth_write(const char *folder, const adah_synth_options *options, adah_status *status);
 
 /* Turns the drawings of the package openclipart-svg (folder: /usr/share/openclipart/svg) into a data set of
  * PNG images of n_side pixels with words and labels. */
 typedef struct adah_openclipart_options {
+    size_t size; /* of this struct */
     size_t n_side;       /* pixels, 128 */
     double query_share;  /* 0.15 */
     uint64_t seed;       /* 0 */
     size_t n_limit;      /* at most this many drawings, chosen by seed; 0: all */
 } adah_openclipart_options;
-#define ADAH_OPENCLIPART_OPTIONS_INIT {128, 0.15, 0, 0}
+static inline void adah_openclipart_options_init(adah_openclipart_options *options) {
+    adah_options_init(ADAH_OPTIONS_OPENCLIPART, options, sizeof *options);
+}
 
 adah_code adah_openclipart_convert(const char *svg_folder, const char *folder, const adah_openclipart_options *options,
                                    adah_progress progress, adah_status *status);
@@ -84,6 +93,7 @@ adah_code adah_openclipart_convert(const char *svg_folder, const char *folder, c
 /* ---------------------------------------------------------------- data sets of the field in their own files */
 
 typedef struct adah_convert_options {
+    size_t size; /* of this struct */
     const char *images;   /* folder of the pictures; NULL: where the format has them */
     size_t n_concepts;    /* NUS-WIDE: the most frequent ones become labels; 21 */
     double query_share;   /* of the records become queries; 0: the format's own split, else 0.15 */
@@ -92,7 +102,9 @@ typedef struct adah_convert_options {
     uint64_t seed;        /* of a split that is drawn */
     int without_pictures; /* 1: a data set is written although none of its pictures is there */
 } adah_convert_options;
-#define ADAH_CONVERT_OPTIONS_INIT {NULL, 21, 0, 0, 0, 0, 0}
+static inline void adah_convert_options_init(adah_convert_options *options) {
+    adah_options_init(ADAH_OPTIONS_CONVERT, options, sizeof *options);
+}
 
 /* What became of it. */
 typedef struct adah_convert_result {

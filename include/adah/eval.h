@@ -9,6 +9,7 @@ ADAH_BEGIN
 /* ---------------------------------------------------------------- evaluation */
 
 typedef struct adah_evaluate_options {
+    size_t size; /* of this struct */
     const adah_dataset *queries; /* NULL: queries come from the same data set */
     adah_split split;            /* which records are queries; QUERY. With TRAIN a query is left out of its own results */
     size_t n_cut;                /* k of AP@k and NDCG@k; 0: 50 */
@@ -17,7 +18,9 @@ typedef struct adah_evaluate_options {
                                     real-valued codes added up; `codes` must hold them */
     const adah_codes *codes;     /* adah_evaluate: those of `dataset`, when the model has encoded it before; NULL: not yet */
 } adah_evaluate_options;
-#define ADAH_EVALUATE_OPTIONS_INIT {NULL, ADAH_SPLIT_QUERY, 0, 0, 0, NULL}
+static inline void adah_evaluate_options_init(adah_evaluate_options *options) {
+    adah_options_init(ADAH_OPTIONS_EVALUATE, options, sizeof *options);
+}
 
 /* Measures of docs/guide/evaluate.md in the four directions, as a JSON object (adah_free). Database: the train and database
  * records of `dataset`. With other `queries`: their records of `split`, or all where none is of that split; labels are
@@ -37,6 +40,7 @@ adah_code adah_evaluate_mean(const char *const *evaluations, size_t n, char **js
 /* ---------------------------------------------------------------- report */
 
 typedef struct adah_report_options {
+    size_t size; /* of this struct */
     const char *title;               /* NULL: "adah" */
     const char *const *text_queries; /* words to show answers for; NULL: texts of some query records */
     size_t n_text_queries;
@@ -44,7 +48,9 @@ typedef struct adah_report_options {
     size_t n_results;                /* answers to each; 6 */
     const adah_codes *codes;         /* of `dataset` by `model`, when it was encoded before; NULL: not yet */
 } adah_report_options;
-#define ADAH_REPORT_OPTIONS_INIT {NULL, NULL, 0, 6, 6, NULL}
+static inline void adah_report_options_init(adah_report_options *options) {
+    adah_options_init(ADAH_OPTIONS_REPORT, options, sizeof *options);
+}
 
 /* Writes one HTML file that needs nothing else: the mAP table, precision-recall, precision and loss curves, queries with their
  * answers as pictures and distances, attention masks. evaluation: what adah_evaluate gave for this model and data set, or

@@ -98,6 +98,7 @@ typedef enum adah_search_method {
 
 #define ADAH_NO_ID UINT64_MAX
 typedef struct adah_search_options {
+    size_t size; /* of this struct */
     size_t k;                  /* at most so many hits; SIZE_MAX: all within the radius */
     uint32_t radius;           /* hits have a distance of at most that */
     adah_search_method method;
@@ -114,7 +115,9 @@ typedef struct adah_search_options {
     int cut_off;               /* 1: hits that are too far to be answers, by the query's distances to the whole
                                   collection, are left out: none may remain (docs/inside/index.md) */
 } adah_search_options;
-#define ADAH_SEARCH_OPTIONS_INIT {10, UINT32_MAX, ADAH_SEARCH_AUTO, NULL, 0, ADAH_NO_ID, NULL, NULL, NULL, 0, 0}
+static inline void adah_search_options_init(adah_search_options *options) {
+    adah_options_init(ADAH_OPTIONS_SEARCH, options, sizeof *options);
+}
 
 typedef struct adah_search_result {
     adah_search_hit *hits; /* by (distance, id), or (score, distance, id) with `relaxed` */

@@ -9,6 +9,7 @@ ADAH_BEGIN
 /* ---------------------------------------------------------------- training */
 
 typedef struct adah_train_options {
+    size_t size; /* of this struct */
     const char *preset;      /* "default" (what measures best) or "paper" (the method as published) */
     const char *method;      /* one of adah_train_method: "adah", or one to compare it with; NULL: adah */
     const char *backbone;    /* "small" (learns from scratch) or a network with weights (adah_setting_choices); NULL: small, or "none"
@@ -31,8 +32,9 @@ typedef struct adah_train_options {
     const char *cache_folder; /* for feature maps and decoded images; NULL: $ADAH_CACHE, else $XDG_CACHE_HOME/adah,
                                  else ~/.cache/adah */
 } adah_train_options;
-#define ADAH_TRAIN_OPTIONS_INIT \
-    {"default", NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, NULL, NULL, NULL, 0, 0, 0, 15.0, NULL}
+static inline void adah_train_options_init(adah_train_options *options) {
+    adah_options_init(ADAH_OPTIONS_TRAIN, options, sizeof *options);
+}
 
 /* The values of a setting that is a choice, "method", "backbone", "similarity", ..., as "a|b|c"; NULL: it is no choice. text: at least
  * ADAH_CHOICES_BYTES. */
@@ -149,12 +151,15 @@ typedef struct adah_encode_profile {
     uint64_t peak_bytes;      /* the most memory the process has had, up to now */
 } adah_encode_profile;
 typedef struct adah_encode_options {
+    size_t size; /* of this struct */
     int strict;
     const char *cache_folder; /* as in adah_train_options: feature maps that a training left there are used; encoding leaves none */
     int keep_real;            /* 1: the codes before their signs are taken are handed over too */
     adah_encode_profile *profile; /* filled when all went well; NULL: not wanted */
 } adah_encode_options;
-#define ADAH_ENCODE_OPTIONS_INIT {0, NULL, 0, NULL}
+static inline void adah_encode_options_init(adah_encode_options *options) {
+    adah_options_init(ADAH_OPTIONS_ENCODE, options, sizeof *options);
+}
 /* Each thread takes records, one after another, from their files to their codes, so that memory does not grow with the data set,
  * but for the codes. A picture has the same code at any place in any data set and with any number of threads. */
 adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *dataset, const adah_encode_options *options,

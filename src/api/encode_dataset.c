@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/npy.h"
 #include "base/reasons.h"
 
@@ -45,22 +46,22 @@ static void write_profile(size_t n, size_t n_threads, double seconds, const adah
 
 adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *dataset, const adah_encode_options *options,
                               adah_progress progress, adah_codes *codes, adah_status *status) {
-    static const adah_encode_options defaults = ADAH_ENCODE_OPTIONS_INIT;
-    const adah_encode_options *o = options ? options : &defaults;
+    adah_encode_options o;
+    ADAH_TRY(adah_options_take(ADAH_OPTIONS_ENCODE, options, &o, status));
     const double start = adah_clock_seconds();
     adah_model_inputs inputs;
-    ADAH_TRY(adah_model_inputs_open(&model->state, model->vocabulary, dataset, o->cache_folder, o->strict, &inputs, status));
+    ADAH_TRY(adah_model_inputs_open(&model->state, model->vocabulary, dataset, o.cache_folder, o.strict, &inputs, status));
     adah_stage_times times = {0};
     size_t n_threads = 1;
     const adah_encode_source source = {model, dataset, &inputs, 0};
-    adah_code code = adah_encode_stream(&source, o->keep_real, progress, codes, &times, &n_threads, status);
+    adah_code code = adah_encode_stream(&source, o.keep_real, progress, codes, &times, &n_threads, status);
     if (code == ADAH_OK && codes->n == 0) {
         code = adah_fail(status, ADAH_ERROR_IO, "%s: none of the %zu records has an image that can be read; the first: %.*s",
                          adah_dataset_folder(dataset), adah_dataset_count(dataset), adah_reasons_first(codes->reasons), codes->reasons);
         adah_codes_free(codes);
     }
-    if (code == ADAH_OK && o->profile)
-        write_profile(adah_dataset_count(dataset), n_threads, adah_clock_seconds() - start, &times, o->profile);
+    if (code == ADAH_OK && o.profile)
+        write_profile(adah_dataset_count(dataset), n_threads, adah_clock_seconds() - start, &times, o.profile);
     adah_model_inputs_close(&inputs);
     return code;
 }

@@ -6,6 +6,7 @@
 #include "api/model.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/reasons.h"
 #include "codes/codes.h"
 #include "data/string_table.h"
@@ -414,18 +415,17 @@ static adah_code finish(evaluation *e, json_t *object, char **json, adah_status 
 
 #define SIGNS_ALONE "real-valued codes are asked for, but the codes given are signs alone"
 
-static const adah_evaluate_options evaluate_defaults = ADAH_EVALUATE_OPTIONS_INIT;
-
 adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *codes, const adah_codes *query_codes,
                               const adah_evaluate_options *options, char **json, adah_status *status) {
-    const adah_evaluate_options *o = options ? options : &evaluate_defaults;
-    if ((o->real || o->pairs) && (!codes->image_real || (query_codes && !query_codes->image_real)))
+    adah_evaluate_options o;
+    ADAH_TRY(adah_options_take(ADAH_OPTIONS_EVALUATE, options, &o, status));
+    if ((o.real || o.pairs) && (!codes->image_real || (query_codes && !query_codes->image_real)))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, SIGNS_ALONE);
     evaluation e = {.database = dataset,
-                    .queries = o->queries ? o->queries : dataset,
+                    .queries = o.queries ? o.queries : dataset,
                     .database_codes = codes,
                     .query_codes = query_codes ? query_codes : codes,
-                    .options = o,
+                    .options = &o,
                     .similarity = ADAH_SIMILARITY_LABELS};
     return finish(&e, json_object(), json, status);
 }
@@ -447,14 +447,14 @@ static int any_labels(const adah_dataset *dataset) { return adah_dataset_label_c
 adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, const adah_evaluate_options *options,
                         const adah_encode_options *encode_options, adah_progress progress, char **json,
                         adah_status *status) {
-    const adah_evaluate_options *o = options ? options : &evaluate_defaults;
-    const adah_dataset *queries = o->queries ? o->queries : dataset;
-    const adah_codes *database_codes = o->codes;
-    adah_encode_options encode = ADAH_ENCODE_OPTIONS_INIT;
+    adah_evaluate_options o;
+    adah_encode_options encode;
+    ADAH_TRY(adah_options_take(ADAH_OPTIONS_EVALUATE, options, &o, status));
+    ADAH_TRY(adah_options_take(ADAH_OPTIONS_ENCODE, encode_options, &encode, status));
+    const adah_dataset *queries = o.queries ? o.queries : dataset;
+    const adah_codes *database_codes = o.codes;
     adah_codes codes = {0}, query_codes = {0};
-    if (encode_options)
-        encode = *encode_options;
-    encode.keep_real = o->real || o->pairs;
+    encode.keep_real = o.real || o.pairs;
     if (encode.keep_real && database_codes && !database_codes->image_real)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, SIGNS_ALONE);
     adah_code code = ADAH_OK;
@@ -470,7 +470,7 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
                         .queries = queries,
                         .database_codes = database_codes,
                         .query_codes = queries == dataset ? database_codes : &query_codes,
-                        .options = o,
+                        .options = &o,
                         .similarity = any_labels(queries) && any_labels(dataset) ? ADAH_SIMILARITY_LABELS
                                       : trained != ADAH_SIMILARITY_LABELS        ? trained
                                       : model->vocabulary                        ? ADAH_SIMILARITY_WORDS
@@ -484,7 +484,7 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
         json_object_set_new(object, "seed", json_integer((json_int_t)model->state.config.seed));
         const size_t n_unreadable = database_codes->n_skipped + query_codes.n_skipped;
         json_object_set_new(object, "n_images_unreadable", json_integer((json_int_t)n_unreadable));
-        code = measure_masks(model, queries, o->split, object, status);
+        code = measure_masks(model, queries, o.split, object, status);
         if (code == ADAH_OK)
             code = finish(&e, object, json, status);
         else

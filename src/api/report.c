@@ -3,6 +3,7 @@
 #include "api/overlay.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/text.h"
 #include "codes/codes.h"
 #include "eval/chart.h"
@@ -444,8 +445,9 @@ static adah_code compose(report *r, adah_status *status) {
 adah_code adah_report_write(const adah_model *model, const adah_dataset *dataset, const char *evaluation,
                             const adah_report_options *options, const adah_encode_options *encode_options,
                             const char *html_path, adah_status *status) {
-    static const adah_report_options defaults = ADAH_REPORT_OPTIONS_INIT;
-    report r = {.model = model, .dataset = dataset, .options = options ? options : &defaults};
+    adah_report_options o;
+    ADAH_TRY(adah_options_take(ADAH_OPTIONS_REPORT, options, &o, status));
+    report r = {.model = model, .dataset = dataset, .options = &o};
     json_t *json = json_loads(evaluation, 0, NULL);
     if (!json_is_object(json)) {
         json_decref(json);

@@ -7,6 +7,7 @@
 #include "backbones/backbone.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/reasons.h"
 #include "files/model_file.h"
 #include "input/pair_set.h"
@@ -418,8 +419,9 @@ static adah_code run(job *j, adah_status *status) {
 
 adah_code adah_train(const adah_dataset *dataset, const char *model_path, const adah_train_options *options,
                      adah_progress progress, char **report, adah_status *status) {
-    static const adah_train_options defaults = ADAH_TRAIN_OPTIONS_INIT;
-    job j = {.dataset = dataset, .options = options ? options : &defaults, .model_path = model_path, .progress = progress,
+    adah_train_options o;
+    ADAH_TRY(adah_options_take(ADAH_OPTIONS_TRAIN, options, &o, status));
+    job j = {.dataset = dataset, .options = &o, .model_path = model_path, .progress = progress,
              .inputs = {.store = {.missing = ""}}};
     const adah_code code = run(&j, status);
     if (code == ADAH_OK && report) {

@@ -4,6 +4,7 @@
  * is written: link or pictures, vectors, and the metadata last, so that what is half-written is no data set. */
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "data/published_set.h"
 
 #include <string.h>
@@ -171,9 +172,9 @@ static adah_code convert(size_t format, const adah_published_source *source, con
 adah_code adah_convert(const char *format, const char *const *source, size_t n_sources, const char *folder,
                        const adah_convert_options *options, adah_progress progress, adah_convert_result *result,
                        adah_status *status) {
-    const adah_convert_options defaults = ADAH_CONVERT_OPTIONS_INIT;
-    if (!options)
-        options = &defaults;
+    adah_convert_options full;
+    ADAH_TRY(adah_options_take(ADAH_OPTIONS_CONVERT, options, &full, status));
+    options = &full;
     if (!format || !source || !folder || n_sources < 1)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "adah_convert: format, source and folder must not be NULL");
     size_t k = 0;

@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/foreign_file.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/reasons.h"
 #include "base/text.h"
 #include "data/dataset_reader.h"
@@ -352,12 +353,14 @@ static adah_code make_notes(adah_dataset *dataset, adah_status *status) {
 
 adah_code adah_dataset_open(const char *folder, const adah_dataset_options *options, adah_dataset **out,
                             adah_status *status) {
+    adah_dataset_options full;
     if (!folder || !out)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "adah_dataset_open: folder and dataset must not be NULL");
+    ADAH_TRY(adah_options_take(ADAH_OPTIONS_DATASET, options, &full, status));
     adah_dataset *dataset = adah_memory_zeroed(1, sizeof *dataset);
     if (!dataset)
         return adah_fail_memory(status, sizeof *dataset);
-    dataset->strict = options && options->strict;
+    dataset->strict = full.strict;
     dataset->folder = adah_memory_text(folder);
     int found = 0;
     adah_code code = dataset->folder ? ADAH_OK : adah_fail_memory(status, strlen(folder) + 1);

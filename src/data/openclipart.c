@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/parallel.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -579,9 +580,9 @@ static adah_code convert(conversion *c, const char *folder, adah_status *status)
 adah_code adah_openclipart_convert(const char *svg_folder, const char *folder,
                                    const adah_openclipart_options *options, adah_progress progress,
                                    adah_status *status) {
-    const adah_openclipart_options defaults = ADAH_OPENCLIPART_OPTIONS_INIT;
-    if (!options)
-        options = &defaults;
+    adah_openclipart_options full;
+    ADAH_TRY(adah_options_take(ADAH_OPTIONS_OPENCLIPART, options, &full, status));
+    options = &full;
     if (!svg_folder || !folder)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "adah_openclipart_convert: the folders must not be NULL");
     if (options->n_side < SIDE_MIN || options->n_side > SIDE_MAX)

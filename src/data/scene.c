@@ -13,6 +13,7 @@
  * a seed gives the same pixels on every machine and for any number of threads. Objects are antialiased with 4 x 4
  * samples a pixel; the mask holds 255 where an object covers at least half of the pixel. */
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/parallel.h"
 #include "base/random.h"
 #include "base/status.h"
@@ -451,10 +452,10 @@ static adah_code write_scenes(adah_dataset_writer *set, const adah_synth_options
 }
 
 adah_code adah_synth_write(const char *folder, const adah_synth_options *options, adah_status *status) {
-    const adah_synth_options defaults = ADAH_SYNTH_OPTIONS_INIT;
+    adah_synth_options full;
     static const char *const inside[] = {"images", "masks", NULL};
-    if (!options)
-        options = &defaults;
+    ADAH_TRY(adah_options_take(ADAH_OPTIONS_SYNTH, options, &full, status));
+    options = &full;
     if (!folder)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "adah_synth_write: folder must not be NULL");
     if (options->n_scenes < 1 || options->n_scenes > SCENES_MAX)

@@ -5,6 +5,7 @@
  * together. A hit's position (in all runs, one after another) becomes its row and id. Where ids do not ascend with
  * the positions, both give every code as near as the k-th, and the order of the ids decides here. */
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/parallel.h"
 #include "codes/scan.h"
 #include "index/cut_off.h"
@@ -422,8 +423,8 @@ static adah_code run_search(search *s, size_t k, adah_search_result *results, ad
 
 adah_code adah_index_search(const adah_index *index, adah_modality to, const uint8_t *codes, size_t n_queries,
                             const adah_search_options *options, adah_search_result *results, adah_status *status) {
-    static const adah_search_options defaults = ADAH_SEARCH_OPTIONS_INIT;
-    adah_search_options o = options ? *options : defaults;
+    adah_search_options o;
+    ADAH_TRY(adah_options_take(ADAH_OPTIONS_SEARCH, options, &o, status));
     if (to != ADAH_IMAGE && to != ADAH_TEXT)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "modality %d: expected image (0) or text (1)", (int)to);
     if (o.method != ADAH_SEARCH_AUTO && o.method != ADAH_SEARCH_SCAN && o.method != ADAH_SEARCH_TABLES)

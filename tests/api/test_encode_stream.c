@@ -40,7 +40,8 @@ static adah_dataset *open_dataset(const char *path) {
 
 static adah_model *train(const char *path, const char *weights) {
     static const char *const learning[] = {"n_side=32"}, *const still[] = {"n_side=32", "finetune=0"};
-    adah_train_options o = ADAH_TRAIN_OPTIONS_INIT;
+    adah_train_options o;
+    adah_train_options_init(&o);
     adah_model *model;
     adah_status status;
     o.n_bits = 8 * CODE_BYTES;
@@ -57,7 +58,8 @@ static adah_model *train(const char *path, const char *weights) {
 static int start(void **state) {
     (void)state;
     adah_status status;
-    adah_synth_options o = ADAH_SYNTH_OPTIONS_INIT;
+    adah_synth_options o;
+    adah_synth_options_init(&o);
     folder = temporary_folder_create();
     TEMPORARY_PATH(folder, "scenes", scenes);
     TEMPORARY_PATH(folder, "cache", cache);
@@ -84,7 +86,8 @@ static int end(void **state) {
 }
 
 static adah_codes encode(const adah_model *model, const adah_dataset *d, const char *cache_folder, int n_threads) {
-    adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
+    adah_encode_options o;
+    adah_encode_options_init(&o);
     adah_codes codes;
     adah_status status;
     o.cache_folder = cache_folder;
@@ -232,7 +235,8 @@ static void unreadable_pictures_are_left_out(void **state) {
         assert_non_null(strstr(some.reasons, adah_dataset_record(part, 4)->file_name));
         adah_codes_free(&some);
         /* The first one is what a strict encoding fails with, whichever thread meets one first. */
-        adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
+        adah_encode_options o;
+        adah_encode_options_init(&o);
         adah_status status;
         o.strict = 1;
         o.cache_folder = no_cache;
@@ -244,7 +248,8 @@ static void unreadable_pictures_are_left_out(void **state) {
     memset(bad, 1, sizeof bad);
     part = make_part("none-readable", 0, N, bad);
     /* Nothing at all is an error that tells why, not an empty result. */
-    adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
+    adah_encode_options o;
+    adah_encode_options_init(&o);
     adah_codes none;
     adah_status status;
     o.cache_folder = no_cache;
@@ -274,7 +279,8 @@ static void tells_and_stops(void **state) {
     (void)state;
     for (int n_threads = 1; n_threads <= 4; n_threads += 3) {
         adah_encode_profile p;
-        adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
+        adah_encode_options o;
+        adah_encode_options_init(&o);
         adah_codes codes = {0};
         listener l = {0};
         o.cache_folder = no_cache;
@@ -307,7 +313,8 @@ static void tells_and_stops(void **state) {
 }
 
 static adah_code encode_all(adah_status *status) {
-    adah_encode_options o = ADAH_ENCODE_OPTIONS_INIT;
+    adah_encode_options o;
+    adah_encode_options_init(&o);
     adah_codes codes;
     o.cache_folder = no_cache;
     const adah_code code = adah_encode_dataset(frozen, dataset, &o, (adah_progress){0}, &codes, status);

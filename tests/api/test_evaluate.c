@@ -76,10 +76,10 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static json_t *evaluate(const adah_codes *of_queries, adah_evaluate_options options) {
+static json_t *evaluate(const adah_codes *of_queries, const adah_evaluate_options *options) {
     char *text = NULL;
     adah_status status = {0};
-    if (adah_evaluate_codes(database, &database_codes, of_queries, &options, &text, &status) != ADAH_OK)
+    if (adah_evaluate_codes(database, &database_codes, of_queries, options, &text, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     json_t *json = json_loads(text, 0, NULL);
     assert_true(json_is_object(json));
@@ -102,7 +102,7 @@ static long long count_at(const json_t *o, const char *key) {
 static void one_set(void **state) {
     (void)state;
     /* The query ranks d c b a: dog at 2 and 3. */
-    json_t *json = evaluate(NULL, (adah_evaluate_options)ADAH_EVALUATE_OPTIONS_INIT);
+    json_t *json = evaluate(NULL, NULL);
     static const char *const map[] = {"map_image_to_text", "map_text_to_image", "map_image_to_image", "map_text_to_text"};
     for (int i = 0; i < 4; i++)
         ASSERT_CLOSE(real_at(json, map[i]), (1.0 / 2 + 2.0 / 3) / 2);
@@ -129,14 +129,15 @@ static void codes_of_pairs(void **state) {
         text[i] = wanted[i / Q] >> (i % Q) & 1 ? 2.0f : -2.0f;
         image[i] = -text[i] / 4;
     }
-    adah_evaluate_options options = ADAH_EVALUATE_OPTIONS_INIT;
+    adah_evaluate_options options;
+    adah_evaluate_options_init(&options);
     options.pairs = 1;
     char *json_text = NULL;
     assert_int_equal(adah_evaluate_codes(database, &database_codes, NULL, &options, &json_text, NULL), ADAH_ERROR_ARGUMENT);
     const adah_codes signs = database_codes;
     database_codes.image_real = image;
     database_codes.text_real = text;
-    json_t *json = evaluate(NULL, options);
+    json_t *json = evaluate(NULL, &options);
     database_codes = signs;
     ASSERT_CLOSE(real_at(json, "map_image_to_pair"), 1.0);
     ASSERT_CLOSE(real_at(json, "map_text_to_pair"), 1.0);
@@ -147,9 +148,10 @@ static void codes_of_pairs(void **state) {
 
 static void a_training_record_is_no_answer_to_itself(void **state) {
     (void)state;
-    adah_evaluate_options options = ADAH_EVALUATE_OPTIONS_INIT;
+    adah_evaluate_options options;
+    adah_evaluate_options_init(&options);
     options.split = ADAH_SPLIT_TRAIN;
-    json_t *json = evaluate(NULL, options);
+    json_t *json = evaluate(NULL, &options);
     /* a: b c d, cat at 2. b: a c d (a and c tie), dog at 2. c: b d a (b and d tie), cat and dog at 1 and 3. d: none. */
     ASSERT_CLOSE(real_at(json, "map_image_to_text"), (1.0 / 2 + 1.0 / 2 + (1 + 2.0 / 3) / 2) / 3);
     assert_int_equal(count_at(json, "n_queries"), 3);
@@ -161,7 +163,7 @@ static void a_training_record_is_no_answer_to_itself(void **state) {
     const adah_codes forward = database_codes;
     database_codes.image = database_codes.text = turned;
     database_codes.record = record;
-    json_t *again = evaluate(NULL, options);
+    json_t *again = evaluate(NULL, &options);
     database_codes = forward;
     /* b: c before a now, dog at 1. c: d before b, so 2 and 3. */
     ASSERT_CLOSE(real_at(again, "map_image_to_text"), (1.0 / 2 + 1 + (1.0 / 2 + 2.0 / 3) / 2) / 3);
@@ -172,9 +174,10 @@ static void a_training_record_is_no_answer_to_itself(void **state) {
 
 static void queries_of_another_set(void **state) {
     (void)state;
-    adah_evaluate_options options = ADAH_EVALUATE_OPTIONS_INIT;
+    adah_evaluate_options options;
+    adah_evaluate_options_init(&options);
     options.queries = queries;
-    json_t *json = evaluate(&query_codes, options);
+    json_t *json = evaluate(&query_codes, &options);
     /* x: nothing has its label. e: a b c d, dog at 2 and 3. a: without itself b c d, cat at 2. b: a b c d, cat at 1 and 3. */
     ASSERT_CLOSE(real_at(json, "map_image_to_text"), ((1.0 / 2 + 2.0 / 3) / 2 + 1.0 / 2 + (1 + 2.0 / 3) / 2) / 3);
     assert_int_equal(count_at(json, "n_queries"), 3);
@@ -190,7 +193,8 @@ static void queries_of_another_set(void **state) {
 
 static void every_allocation_may_fail(void **state) {
     (void)state;
-    adah_evaluate_options options = ADAH_EVALUATE_OPTIONS_INIT;
+    adah_evaluate_options options;
+    adah_evaluate_options_init(&options);
     options.queries = queries;
     for (uint64_t n = 1;; n++) {
         char *text = NULL;

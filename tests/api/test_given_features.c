@@ -36,7 +36,7 @@ static int set_up(void **state) {
     (void)state;
     folder = temporary_folder_create();
     TEMPORARY_PATH(folder, "model", model_path);
-    options = (adah_train_options)ADAH_TRAIN_OPTIONS_INIT;
+    adah_train_options_init(&options);
     options.n_bits = N_BITS;
     options.n_epochs = 25;
     options.settings = settings;
@@ -440,7 +440,7 @@ static void test_a_cache_that_is_cut_off(void **state) {
     char scenes[512], cache[512], name[256], path[800];
     TEMPORARY_PATH(folder, "scenes", scenes);
     TEMPORARY_PATH(folder, "cache", cache);
-    const adah_synth_options synth = {.n_scenes = 60, .n_side = 16, .query_share = 0.1, .seed = 3};
+    const adah_synth_options synth = {.size = sizeof synth, .n_scenes = 60, .n_side = 16, .query_share = 0.1, .seed = 3};
     assert_int_equal(adah_synth_write(scenes, &synth, NULL), ADAH_OK);
     options.settings = small;
     options.n_settings = sizeof small / sizeof *small;
@@ -462,7 +462,8 @@ static void test_a_cache_that_is_cut_off(void **state) {
     assert_int_not_equal(access(model_path, F_OK), 0);
     train(dataset, model_path);
     adah_model *model = open_model();
-    adah_encode_options encoding = ADAH_ENCODE_OPTIONS_INIT;
+    adah_encode_options encoding;
+    adah_encode_options_init(&encoding);
     encoding.cache_folder = cache;
     adah_codes codes;
     cut_stage = "encoding texts";
@@ -482,7 +483,7 @@ static void test_given_maps_teach_what_cached_maps_teach(void **state) {
     TEMPORARY_PATH(folder, "given", given);
     TEMPORARY_PATH(folder, "cache", cache);
     TEMPORARY_PATH(folder, "weights", weights);
-    const adah_synth_options synth = {.n_scenes = N_SCENES, .n_side = SIDE, .query_share = 0.1, .seed = 3};
+    const adah_synth_options synth = {.size = sizeof synth, .n_scenes = N_SCENES, .n_side = SIDE, .query_share = 0.1, .seed = 3};
     assert_int_equal(adah_synth_write(scenes, &synth, NULL), ADAH_OK);
     adah_settings config;
     assert_int_equal(adah_backbone_preset("default", "small", &config, NULL), ADAH_OK);

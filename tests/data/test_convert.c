@@ -40,7 +40,7 @@ static adah_code convert(const char *format, const char *from, const char *to, c
 }
 
 static adah_dataset *open_set(const char *name) {
-    const adah_dataset_options strict = {1};
+    const adah_dataset_options strict = {sizeof strict, 1};
     adah_dataset *dataset;
     adah_status status;
     if (adah_dataset_open(inside(name), &strict, &dataset, &status) != ADAH_OK)
@@ -150,7 +150,8 @@ static void nus_wide(void **state) {
     (void)state;
     put_nus_wide(inside("nus"));
     put_nus_wide_split(inside("nus"));
-    adah_convert_options options = ADAH_CONVERT_OPTIONS_INIT;
+    adah_convert_options options;
+    adah_convert_options_init(&options);
     options.n_concepts = 2;
     adah_convert_result result;
     assert_int_equal(convert("nus-wide", "nus", "set", &options, &result, NULL), ADAH_OK);
@@ -224,10 +225,11 @@ static void nus_wide_faults(void **state) {
     data_folder_put(root, "ImageList/Imagelist.txt", "a\\1.jpg\n..\\..\\2.jpg\nc\\3.jpg\nd\\4.jpg\ne\\5.jpg\n");
     assert_fails("nus-wide", "nus", NULL, ADAH_ERROR_FORMAT, "picture \"images/../../2.jpg\" has a part \"..\"");
     put_nus_wide(root);
-    adah_convert_options options = ADAH_CONVERT_OPTIONS_INIT;
+    adah_convert_options options;
+    adah_convert_options_init(&options);
     options.n_concepts = 0;
     assert_fails("nus-wide", "nus", &options, ADAH_ERROR_ARGUMENT, "0 concepts");
-    options = (adah_convert_options)ADAH_CONVERT_OPTIONS_INIT;
+    adah_convert_options_init(&options);
     options.images = inside("nowhere");
     assert_fails("nus-wide", "nus", &options, ADAH_ERROR_IO, "nowhere");
 }
@@ -283,7 +285,8 @@ static void coco(void **state) {
 
     /* A folder with the pictures of all parts together. */
     data_folder_put(inside("flat"), "1.jpg", "");
-    adah_convert_options options = ADAH_CONVERT_OPTIONS_INIT;
+    adah_convert_options options;
+    adah_convert_options_init(&options);
     options.images = inside("flat");
     assert_int_equal(convert("coco", "coco", "other", &options, &result, NULL), ADAH_OK);
     assert_int_equal(result.n_missing, 1);
@@ -409,7 +412,8 @@ static void splits(void **state) {
         char name[32];
         size_t n[3];
         snprintf(name, sizeof name, "split%zu", i);
-        adah_convert_options options = ADAH_CONVERT_OPTIONS_INIT;
+        adah_convert_options options;
+        adah_convert_options_init(&options);
         options.query_share = cases[i].share;
         options.n_queries = cases[i].n_queries;
         options.n_train = cases[i].n_train;
@@ -419,7 +423,8 @@ static void splits(void **state) {
         assert_memory_equal(n, cases[i].wanted, sizeof n);
     }
     /* The seed decides. */
-    adah_convert_options options = ADAH_CONVERT_OPTIONS_INIT;
+    adah_convert_options options;
+    adah_convert_options_init(&options);
     options.without_pictures = 1;
     assert_int_equal(convert("mirflickr", "m", "same", &options, NULL, NULL), ADAH_OK);
     options.seed = 1;
@@ -432,11 +437,11 @@ static void splits(void **state) {
     assert_string_not_equal(first, other);
     free(first), free(same), free(other);
 
-    options = (adah_convert_options){.n_concepts = 21, .without_pictures = 1, .n_queries = 200};
+    options = (adah_convert_options){.size = sizeof options, .n_concepts = 21, .without_pictures = 1, .n_queries = 200};
     assert_fails("mirflickr", "m", &options, ADAH_ERROR_ARGUMENT, "200 queries wanted, there are 200 records");
-    options = (adah_convert_options){.n_concepts = 21, .without_pictures = 1, .n_queries = 100, .n_train = 101};
+    options = (adah_convert_options){.size = sizeof options, .n_concepts = 21, .without_pictures = 1, .n_queries = 100, .n_train = 101};
     assert_fails("mirflickr", "m", &options, ADAH_ERROR_ARGUMENT, "101 training records wanted, there are 100");
-    options = (adah_convert_options){.n_concepts = 21, .without_pictures = 1, .query_share = 1};
+    options = (adah_convert_options){.size = sizeof options, .n_concepts = 21, .without_pictures = 1, .query_share = 1};
     assert_fails("mirflickr", "m", &options, ADAH_ERROR_ARGUMENT, "query share 1");
 }
 

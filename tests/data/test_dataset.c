@@ -35,7 +35,7 @@ static adah_dataset *open_good(void) {
 static void assert_refused(int strict, adah_code code, const char *words) {
     adah_dataset *dataset = NULL;
     adah_status status = {0};
-    adah_dataset_options options = {.strict = strict};
+    adah_dataset_options options = {sizeof options, strict};
     assert_int_equal(adah_dataset_open(folder.path, &options, &dataset, &status), code);
     assert_int_equal(status.code, code);
     assert_null(dataset);
@@ -467,7 +467,7 @@ static void reads_shared_sets(void **state) {
         if (!data_folder_shared(sets[i].name, path))
             skip();
         adah_dataset *dataset = NULL;
-        adah_dataset_options options = {.strict = 1};
+        adah_dataset_options options = {sizeof options, 1};
         assert_int_equal(adah_dataset_open(path, &options, &dataset, NULL), ADAH_OK);
         assert_int_equal(adah_dataset_count(dataset), sets[i].n_records);
         assert_int_equal(adah_dataset_label_count(dataset), sets[i].n_labels);

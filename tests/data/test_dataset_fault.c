@@ -214,7 +214,7 @@ static adah_code check_set(const char *name, adah_code code) {
 }
 
 static adah_code write_scenes(adah_status *status) {
-    adah_synth_options options = {3, 16, 0.3, 1};
+    adah_synth_options options = {sizeof options, 3, 16, 0.3, 1};
     return check_set("scenes", adah_synth_write(inside("scenes"), &options, status));
 }
 
@@ -237,7 +237,7 @@ static void scenes(void **state) {
 static adah_code convert_drawings(adah_status *status) {
     static char from[512];
     snprintf(from, sizeof from, "%s", inside("svg"));
-    adah_openclipart_options options = {16, 0.3, 1, 3};
+    adah_openclipart_options options = {sizeof options, 16, 0.3, 1, 3};
     return check_set("clips",
                      adah_openclipart_convert(from, inside("clips"), &options, (adah_progress){NULL, NULL}, status));
 }

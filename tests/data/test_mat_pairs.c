@@ -481,7 +481,7 @@ static void damaged_sparse(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
-    options = (adah_convert_options)ADAH_CONVERT_OPTIONS_INIT;
+    adah_convert_options_init(&options);
     const struct CMUnitTest tests[] = {
         TEST(words_and_labels),
         TEST(sparse_and_transposed),

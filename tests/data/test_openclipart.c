@@ -132,11 +132,11 @@ static void labels_and_words(void **state) {
     put_drawing("animals/animal_12.svg", "Animals", "", "");
 
     adah_status status = {0};
-    adah_openclipart_options options = {.n_side = 32, .query_share = 0.25, .seed = 3};
+    adah_openclipart_options options = {.size = sizeof options, .n_side = 32, .query_share = 0.25, .seed = 3};
     if (convert("set", &options, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     adah_dataset *dataset;
-    adah_dataset_options strict = {1};
+    adah_dataset_options strict = {sizeof strict, 1};
     assert_int_equal(adah_dataset_open(inside("set"), &strict, &dataset, NULL), ADAH_OK);
     char *metadata = data_folder_read(inside("set"), "metadata.jsonl", &n);
     assert_int_equal(adah_dataset_label_count(dataset), 2);
@@ -189,10 +189,11 @@ static void refuses(void **state) {
     put_drawing("one.svg", "One", "", "");
     assert_int_equal(convert("none", NULL, &status), ADAH_ERROR_FORMAT);
     assert_non_null(strstr(status.message, "a label that at least 20 share"));
-    adah_openclipart_options options = ADAH_OPENCLIPART_OPTIONS_INIT;
+    adah_openclipart_options options;
+    adah_openclipart_options_init(&options);
     options.n_side = 4;
     assert_int_equal(convert("set", &options, &status), ADAH_ERROR_ARGUMENT);
-    options = (adah_openclipart_options)ADAH_OPENCLIPART_OPTIONS_INIT;
+    adah_openclipart_options_init(&options);
     options.query_share = 1;
     assert_int_equal(convert("set", &options, &status), ADAH_ERROR_ARGUMENT);
     assert_int_equal(adah_openclipart_convert(NULL, "x", NULL, (adah_progress){NULL, NULL}, &status),

@@ -106,7 +106,8 @@ static void mirflickr_tags(void **state) {
         !data_folder_shared("data/mirflickr-tags/mirflickr25k-lall.mat", labels))
         skip();
     const char *const source[] = {words, labels};
-    adah_convert_options options = ADAH_CONVERT_OPTIONS_INIT;
+    adah_convert_options options;
+    adah_convert_options_init(&options);
     options.n_queries = 2000;
     options.n_train = 10000;
     adah_convert_result result;

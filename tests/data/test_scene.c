@@ -37,7 +37,8 @@ static const char *inside(const char *name) {
 }
 
 static void write_scenes(const char *name, size_t n_scenes, uint64_t seed) {
-    adah_synth_options options = ADAH_SYNTH_OPTIONS_INIT;
+    adah_synth_options options;
+    adah_synth_options_init(&options);
     options.n_scenes = n_scenes;
     options.seed = seed;
     adah_status status = {0};
@@ -100,7 +101,7 @@ static void opens_as_data_set(void **state) {
     (void)state;
     write_scenes("set", 200, 1);
     adah_dataset *dataset;
-    adah_dataset_options strict = {1};
+    adah_dataset_options strict = {sizeof strict, 1};
     assert_int_equal(adah_dataset_open(inside("set"), &strict, &dataset, NULL), ADAH_OK);
     assert_int_equal(adah_dataset_count(dataset), 200);
     assert_int_equal(adah_dataset_label_count(dataset), 12);
@@ -198,17 +199,18 @@ static void captions_tell_the_truth(void **state) {
 static void refuses_bad_arguments(void **state) {
     (void)state;
     adah_status status;
-    adah_synth_options options = ADAH_SYNTH_OPTIONS_INIT;
+    adah_synth_options options;
+    adah_synth_options_init(&options);
     options.n_scenes = 0;
     assert_int_equal(adah_synth_write(inside("x"), &options, &status), ADAH_ERROR_ARGUMENT);
     assert_string_equal(status.message, "0 scenes, expected 1..1000000");
-    options = (adah_synth_options)ADAH_SYNTH_OPTIONS_INIT;
+    adah_synth_options_init(&options);
     options.n_side = 8;
     assert_int_equal(adah_synth_write(inside("x"), &options, &status), ADAH_ERROR_ARGUMENT);
     assert_string_equal(status.message, "scenes of 8 pixels a side, expected 16..1024");
     const double shares[] = {-0.1, 1, 7, NAN};
     for (size_t i = 0; i < 4; i++) {
-        options = (adah_synth_options)ADAH_SYNTH_OPTIONS_INIT;
+        adah_synth_options_init(&options);
         options.query_share = shares[i];
         assert_int_equal(adah_synth_write(inside("x"), &options, &status), ADAH_ERROR_ARGUMENT);
     }
@@ -216,7 +218,7 @@ static void refuses_bad_arguments(void **state) {
     assert_int_equal(temporary_folder_count(&folder), 0);
 
     data_folder_put(folder.path, "file", "");
-    options = (adah_synth_options)ADAH_SYNTH_OPTIONS_INIT;
+    adah_synth_options_init(&options);
     assert_int_equal(adah_synth_write(inside("file/set"), &options, &status), ADAH_ERROR_IO);
 
     /* one scene cannot be a query: something must be left to train on */

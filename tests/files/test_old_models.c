@@ -68,7 +68,8 @@ static void expect_old_codes(const char *file, size_t i, const char *id) {
     adah_model *model;
     adah_dataset *dataset;
     adah_status status = {0};
-    adah_encode_options options = ADAH_ENCODE_OPTIONS_INIT;
+    adah_encode_options options;
+    adah_encode_options_init(&options);
     adah_codes codes;
     char data[512];
     snprintf(data, sizeof data, OLD_MODELS "%s", models[i].data);

@@ -183,7 +183,8 @@ static void search(const adah_index *x, const valid *v, uint64_t *s) {
     uint8_t query[HISTORY_CODE_BYTES];
     adah_status status = {.code = ADAH_OK};
     adah_search_result result = {NULL, 0};
-    adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
+    adah_search_options o;
+    adah_search_options_init(&o);
     const int to = (int)history_random(s, 2), with_accept = history_random(s, 2) == 0;
     size_t n = 0;
     for (size_t i = 0; i < sizeof query; i++)

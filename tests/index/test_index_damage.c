@@ -156,7 +156,8 @@ static int use(void) {
     }
     const uint64_t only[] = {0, 3, UINT64_MAX - 1};
     for (int i = 0; i < 12; i++) {
-        adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
+        adah_search_options o;
+        adah_search_options_init(&o);
         adah_search_result r = {NULL, 0};
         o.method = (adah_search_method)(i / 2 % 3);
         o.exclude = i < 6 ? 1 : ADAH_NO_ID;

@@ -179,7 +179,8 @@ static void test_every_allocation_of_the_reader(void **state) {
     const uint8_t code[8] = {0};
     const uint64_t only[] = {1, 2, 3, 50, 60, 77, 99};
     const float relaxed[64] = {0.5F};
-    const adah_search_options o = {.k = 3,
+    const adah_search_options o = {.size = sizeof o,
+                                   .k = 3,
                                    .radius = 32,
                                    .only = only,
                                    .n_only = 7,

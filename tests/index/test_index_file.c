@@ -113,7 +113,8 @@ static void test_records_come_back(void **state) {
 
 static void expect_hits(const adah_index *x, adah_modality to, size_t k, const adah_search_hit *expected, size_t n) {
     static const uint8_t zero[2] = {0, 0};
-    adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
+    adah_search_options o;
+    adah_search_options_init(&o);
     adah_search_result r;
     o.k = k;
     assert_int_equal(adah_index_search(x, to, zero, 1, &o, &r, NULL), ADAH_OK);
@@ -143,7 +144,7 @@ static void test_search_gives_records(void **state) {
     const uint8_t zero[2] = {0, 0};
     assert_int_equal(adah_index_search(x, (adah_modality)2, zero, 1, NULL, &r, &status), ADAH_ERROR_ARGUMENT);
     assert_non_null(strstr(status.message, "modality 2"));
-    const adah_search_options bad = {.k = 1, .method = (adah_search_method)3};
+    const adah_search_options bad = {.size = sizeof bad, .k = 1, .method = (adah_search_method)3};
     assert_int_equal(adah_index_search(x, ADAH_IMAGE, zero, 1, &bad, &r, &status), ADAH_ERROR_ARGUMENT);
     assert_non_null(strstr(status.message, "search method 3"));
     adah_index_close(x);

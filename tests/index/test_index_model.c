@@ -160,7 +160,8 @@ static void check_search(const adah_index *x, const model *m, adah_random *r) {
     uint64_t only[30];
     adah_search_hit expected[IDS];
     adah_search_result result[N_QUERIES];
-    adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
+    adah_search_options o;
+    adah_search_options_init(&o);
     const size_t n_queries = adah_random_below(r, 2) ? N_QUERIES : 1;
     const int side = (int)adah_random_below(r, 2);
     for (size_t i = 0; i < n_queries; i++)
@@ -278,7 +279,8 @@ static void test_rerank(void **state) {
         relaxed[i] = 2 * adah_random_uniform(&r) - 1;
         query[i / 8] |= (uint8_t)((relaxed[i] >= 0) << i % 8);
     }
-    adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
+    adah_search_options o;
+    adah_search_options_init(&o);
     adah_search_result plain, ranked;
     o.k = 40;
     OK(adah_index_search(x, ADAH_IMAGE, query, 1, &o, &plain, &status));

@@ -88,7 +88,8 @@ static void check_search(const history *h, const adah_index *x, uint64_t *s) {
     uint8_t query[2][HISTORY_CODE_BYTES];
     uint64_t only[4];
     const int to = (int)history_random(s, 2);
-    adah_search_options o = ADAH_SEARCH_OPTIONS_INIT;
+    adah_search_options o;
+    adah_search_options_init(&o);
     adah_search_result results[2] = {{NULL, 0}, {NULL, 0}};
     adah_status status = {0};
     for (int i = 0; i < 2 * HISTORY_CODE_BYTES; i++)

@@ -23,7 +23,8 @@ static int search(const adah_model *model, const char *text) {
     adah_index *index = NULL;
     adah_encoder *encoder = NULL;
     uint8_t query[ADAH_BITS_MAX / 8];
-    adah_search_options options = ADAH_SEARCH_OPTIONS_INIT;
+    adah_search_options options;
+    adah_search_options_init(&options);
     adah_search_result found = {NULL, 0};
     options.k = 3;
     adah_code code = adah_index_open("scenes.adah", &index, &status);
@@ -53,7 +54,8 @@ static int search(const adah_model *model, const char *text) {
 static int use(const adah_dataset *dataset) {
     adah_status status;
     const char *const settings[] = {"n_side=16"};
-    adah_train_options options = ADAH_TRAIN_OPTIONS_INIT;
+    adah_train_options options;
+    adah_train_options_init(&options);
     options.n_epochs = 1;
     options.n_bits = 16;
     options.settings = settings;
@@ -89,7 +91,8 @@ static int use(const adah_dataset *dataset) {
 
 int main(void) {
     adah_status status;
-    adah_synth_options scenes = ADAH_SYNTH_OPTIONS_INIT;
+    adah_synth_options scenes;
+    adah_synth_options_init(&scenes);
     scenes.n_scenes = 40;
     scenes.n_side = 16;
     adah_set_threads(1);

@@ -11,7 +11,7 @@ case $ADAH_LIBRARY in
 esac
 shown=$(nm -D --defined-only "$ADAH_LIBRARY" | awk '$2 ~ /[A-Z]/ { print $3 }' | sort)
 # Without comments and preprocessor lines, every name before a parenthesis that is no function type.
-declared=$(cat "$headers"/*.h | sed -z 's:/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/::g' | sed -e 's://.*$::' -e '/^#/d' |
+declared=$(cat "$headers"/*.h | sed -z 's:/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/::g' | sed -e 's://.*$::' -e '/^#/d' -e '/^static inline /d' |
     grep -oE '\badah_[a-z0-9_]+\(' | tr -d '(' | sort -u)
 diff <(echo "$declared") <(echo "$shown") || {
     echo "FAILED: < is declared but not in the library, > is in the library but not declared"
