@@ -33,23 +33,7 @@ static int fail_usage(const char *message) {
     return CLI_USAGE;
 }
 
-static int convert_drawings(const char *from, const char *out, const adah_openclipart_options *o, int quiet) {
-    adah_status status;
-    const adah_progress progress = cli_progress_begin(quiet);
-    const adah_code done = adah_openclipart_convert(from, out, o, progress, &status);
-    cli_progress_end();
-    if (done != ADAH_OK)
-        return cli_fail(&status);
-    adah_dataset *dataset;
-    if (adah_dataset_open(out, NULL, &dataset, &status) != ADAH_OK)
-        return cli_fail(&status);
-    printf("%s: %zu drawings, %zu labels\n", out, adah_dataset_count(dataset), adah_dataset_label_count(dataset));
-    adah_dataset_close(dataset);
-    return CLI_OK;
-}
-
-static int convert_field(const char *format, const cli_list *from, const char *out, const adah_convert_options *o,
-                         int quiet) {
+static int convert(const char *format, const cli_list *from, const char *out, const adah_convert_options *o, int is_drawn, int quiet) {
     adah_status status;
     adah_convert_result r;
     const adah_progress progress = cli_progress_begin(quiet);
@@ -57,6 +41,10 @@ static int convert_field(const char *format, const cli_list *from, const char *o
     cli_progress_end();
     if (done != ADAH_OK)
         return cli_fail(&status);
+    if (is_drawn) {
+        printf("%s: %zu drawings, %zu labels\n", out, r.n_records, r.n_labels);
+        return CLI_OK;
+    }
     printf("%s: %zu pairs, %zu labels\n", out, r.n_records, r.n_labels);
     if (r.n_left_out)
         printf("left out: %zu without a label or a text\n", r.n_left_out);
@@ -72,11 +60,7 @@ static int convert_field(const char *format, const cli_list *from, const char *o
 static int run(int argc, char **argv) {
     const char *format = "openclipart", *out = NULL;
     cli_list from = {{NULL}, 0};
-    double query_share = 0;
-    uint64_t seed = 0;
     int quiet = 0;
-    adah_openclipart_options drawings;
-    adah_openclipart_options_init(&drawings);
     adah_convert_options o;
     adah_convert_options_init(&o);
     size_t n_side = 0, n_concepts = 0;
@@ -88,37 +72,33 @@ static int run(int argc, char **argv) {
         {"out", 0, CLI_TEXT, "DIR", "folder to write", &out, 1, 0, 0},
         {"images", 0, CLI_TEXT, "DIR", "folder of the pictures, if they are not in their usual place", &o.images, 0, 0, 0},
         {"without-pictures", 0, CLI_FLAG, NULL, "write the data set even if none of its pictures is there", &o.without_pictures, 0, 0, 0},
-        {"query-share", 0, CLI_DOUBLE, "X", "share of the pairs that become queries (default 0.15)", &query_share, 0, 0.001, 0.9},
+        {"query-share", 0, CLI_DOUBLE, "X", "share of the pairs that become queries (default 0.15)", &o.query_share, 0, 0.001, 0.9},
         {"queries", 0, CLI_SIZE, "N", "number of pairs that become queries, in place of a share", &o.n_queries, 0, 1, 1e9},
         {"train", 0, CLI_SIZE, "N", "number of the others that are for training; the rest is only searched", &o.n_train, 0, 1, 1e9},
-        {"seed", 0, CLI_U64, "S", "seed of the split and the choice of drawings (default 0)", &seed, 0, 0, 0},
+        {"seed", 0, CLI_U64, "S", "seed of the split and the choice of drawings (default 0)", &o.seed, 0, 0, 0},
         {"concepts", 0, CLI_SIZE, "N", "nus-wide: number of the most frequent concepts that become labels (default 21)", &n_concepts, 0, 1,
          1000},
         {"side", 0, CLI_SIZE, "N", "openclipart: side of the pictures in pixels (default 128)", &n_side, 0, 16, 1024},
-        {"limit", 0, CLI_SIZE, "N", "openclipart: number of drawings, at most, chosen by the seed", &drawings.n_limit, 0, 0, 0},
+        {"limit", 0, CLI_SIZE, "N", "openclipart: number of drawings, at most, chosen by the seed", &o.n_limit, 0, 0, 0},
         {"quiet", 'q', CLI_FLAG, NULL, "do not show progress", &quiet, 0, 0, 0},
     };
     const int code = cli_parse_all(&cli_convert, options, sizeof options / sizeof *options, argc, argv);
     if (code >= 0)
         return code;
-    if (o.n_queries && query_share > 0)
+    const int is_drawn = strcmp(format, "openclipart") == 0;
+    if (o.n_queries && o.query_share > 0)
         return fail_usage("give either --queries or --query-share");
     if (n_concepts && strcmp(format, "nus-wide") != 0)
         return fail_usage("--concepts is for --format nus-wide");
-    if (strcmp(format, "openclipart") == 0) {
-        if (o.n_queries || o.n_train || o.images || o.without_pictures || from.n > 1)
-            return fail_usage("--queries, --train, --images, --without-pictures and a second --from are not for drawings");
-        drawings.n_side = n_side ? n_side : drawings.n_side;
-        drawings.query_share = query_share > 0 ? query_share : drawings.query_share;
-        drawings.seed = seed;
-        return convert_drawings(from.n ? from.item[0] : "/usr/share/openclipart/svg", out, &drawings, quiet);
-    }
-    if (n_side || drawings.n_limit)
+    if (is_drawn && (o.n_queries || o.n_train || o.images || o.without_pictures || from.n > 1))
+        return fail_usage("--queries, --train, --images, --without-pictures and a second --from are not for drawings");
+    if (!is_drawn && (n_side || o.n_limit))
         return fail_usage("--side and --limit are for --format openclipart");
+    if (is_drawn && from.n == 0)
+        from.item[from.n++] = "/usr/share/openclipart/svg";
     if (from.n == 0)
         return fail_usage("--from PATH is needed");
     o.n_concepts = n_concepts ? n_concepts : o.n_concepts;
-    o.query_share = query_share;
-    o.seed = seed;
-    return convert_field(format, &from, out, &o, quiet);
+    o.n_side = n_side ? n_side : o.n_side;
+    return convert(format, &from, out, &o, is_drawn, quiet);
 }

@@ -94,7 +94,6 @@ typedef struct adah_progress {
 typedef enum adah_options_kind {
     ADAH_OPTIONS_DATASET = 0,
     ADAH_OPTIONS_SYNTH,
-    ADAH_OPTIONS_OPENCLIPART,
     ADAH_OPTIONS_CONVERT,
     ADAH_OPTIONS_TRAIN,
     ADAH_OPTIONS_ENCODE,

@@ -74,28 +74,14 @@ static inline void adah_synth_options_init(adah_synth_options *options) {
 }
 adah_code adah_synth_write(const char *folder, const adah_synth_options *options, adah_status *status);
 
-/* Turns the drawings of the package openclipart-svg (folder: /usr/share/openclipart/svg) into a data set of
- * PNG images of n_side pixels with words and labels. */
-typedef struct adah_openclipart_options {
-    size_t size; /* of this struct */
-    size_t n_side;       /* pixels, 128 */
-    double query_share;  /* 0.15 */
-    uint64_t seed;       /* 0 */
-    size_t n_limit;      /* at most this many drawings, chosen by seed; 0: all */
-} adah_openclipart_options;
-static inline void adah_openclipart_options_init(adah_openclipart_options *options) {
-    adah_options_init(ADAH_OPTIONS_OPENCLIPART, options, sizeof *options);
-}
-
-adah_code adah_openclipart_convert(const char *svg_folder, const char *folder, const adah_openclipart_options *options,
-                                   adah_progress progress, adah_status *status);
-
 /* ---------------------------------------------------------------- data sets of the field in their own files */
 
 typedef struct adah_convert_options {
     size_t size; /* of this struct */
     const char *images;   /* folder of the pictures; NULL: where the format has them */
-    size_t n_concepts;    /* NUS-WIDE: the most frequent ones become labels; 21 */
+    size_t n_concepts;    /* "nus-wide": the most frequent ones become labels; 21 */
+    size_t n_side;        /* "openclipart": pixels a side; 128 */
+    size_t n_limit;       /* "openclipart": at most so many drawings, chosen by seed; 0: all */
     double query_share;   /* of the records become queries; 0: the format's own split, else 0.15 */
     size_t n_queries;     /* so many do, in place of a share; 0: the share */
     size_t n_train;       /* so many of the others are for training, the rest is database alone; 0: all are */
@@ -109,15 +95,17 @@ static inline void adah_convert_options_init(adah_convert_options *options) {
 /* What became of it. */
 typedef struct adah_convert_result {
     size_t n_records, n_labels;
-    size_t n_left_out;        /* records without a label or a text, which the field leaves out */
+    size_t n_left_out;        /* records without a label or a text, which the field leaves out; drawings that cannot be drawn */
     size_t n_missing;         /* records whose picture is not there; all, where there is no folder of pictures */
     size_t n_image_values, n_text_values; /* numbers a record in image.npy and text.npy; 0: there is no such file */
 } adah_convert_result;
 
 /* Writes a data set of the field as a folder with metadata.jsonl, which comes last. Pictures are not copied: images/ is a link
- * to their folder; those that lie inside a .mat file become PNG files. Vectors become image.npy and text.npy (float32, row r
- * for record r). ADAH_ERROR_IO: pictures should be there, and none of them is. format: "mirflickr", "nus-wide", "iapr", "mat", "coco"; source: its folder (n_sources 1; of "mirflickr" the
- * folder of annotations may be second), of "mat" its files. docs/reference/data-format.md has the layouts. *result may be NULL. */
+ * to their folder; those that lie inside a .mat file, and drawings, become PNG files. Vectors become image.npy and text.npy (float32, row r
+ * for record r). ADAH_ERROR_IO: pictures should be there, and none of them is. format: "mirflickr", "nus-wide", "iapr", "mat", "coco",
+ * "openclipart"; source: its folder (n_sources 1; of "mirflickr" the folder of annotations may be second; of "openclipart" that of the
+ * package openclipart-svg, /usr/share/openclipart/svg), of "mat" its files. docs/reference/data-format.md has the layouts. *result may be
+ * NULL. Generated scenes have no source, and a function of their own: adah_synth_write. */
 adah_code adah_convert(const char *format, const char *const *source, size_t n_sources, const char *folder,
                        const adah_convert_options *options, adah_progress progress, adah_convert_result *result,
                        adah_status *status);

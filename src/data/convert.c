@@ -1,26 +1,30 @@
 /* convert.c - data sets of the field as folders with metadata.jsonl.
  *
  * A reader of the format finds all records (published_set.h); here they get a split where they have none, and the folder
- * is written: link or pictures, vectors, and the metadata last, so that what is half-written is no data set. */
+ * is written: link or pictures, vectors, and the metadata last, so that what is half-written is no data set. A format whose records are known
+ * only when their pictures are made writes the folder itself. */
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/options.h"
 #include "data/published_set.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const double default_query_share = 0.15;
 
 static const struct {
     const char *name;
-    adah_code (*read)(const adah_published_source *source, adah_published_set *set, adah_status *status);
     size_t n_sources_max;
+    adah_code (*read)(const adah_published_source *source, adah_published_set *set, adah_status *status);
     int may_lack_pictures; /* 1: vectors and texts alone are usual */
-} formats[] = {{"mirflickr", adah_read_mirflickr, 2, 0},
-               {"nus-wide", adah_read_nus_wide, 1, 0},
-               {"iapr", adah_read_iapr, 1, 0},
-               {"mat", adah_read_mat, 64, 1},
-               {"coco", adah_read_coco, 1, 0}};
+    adah_code (*write)(const adah_published_source *source, const char *folder, adah_convert_result *result, adah_status *status);
+} formats[] = {{"mirflickr", 2, adah_read_mirflickr, 0, NULL},
+               {"nus-wide", 1, adah_read_nus_wide, 0, NULL},
+               {"iapr", 1, adah_read_iapr, 0, NULL},
+               {"mat", 64, adah_read_mat, 1, NULL},
+               {"coco", 1, adah_read_coco, 0, NULL},
+               {"openclipart", 1, NULL, 0, adah_write_openclipart}};
 enum { N_FORMATS = sizeof formats / sizeof *formats };
 
 /* ---------------------------------------------------------------- split */
@@ -30,12 +34,13 @@ static adah_code draw(size_t n, size_t n_chosen, uint64_t seed, uint8_t *is_chos
     return adah_dataset_draw_queries(n, (double)n_chosen / (double)n, seed, is_chosen, status);
 }
 
+static double share_of(const adah_convert_options *o) { return o->query_share > 0 ? o->query_share : default_query_share; }
+
 static adah_code draw_split(adah_published_set *set, const adah_convert_options *o, uint8_t *is_chosen,
                             adah_status *status) {
     const size_t n = set->n_records;
-    const double share = o->query_share > 0 ? o->query_share : default_query_share;
     ADAH_TRY(o->n_queries ? draw(n, o->n_queries, o->seed, is_chosen, status)
-                          : adah_dataset_draw_queries(n, share, o->seed, is_chosen, status));
+                          : adah_dataset_draw_queries(n, share_of(o), o->seed, is_chosen, status));
     for (size_t i = 0; i < n; i++)
         set->record[i].split = is_chosen[i] ? ADAH_SPLIT_QUERY : ADAH_SPLIT_TRAIN;
     return ADAH_OK;
@@ -151,6 +156,8 @@ static adah_code check_pictures(const adah_published_set *set, int may_lack_pict
 
 static adah_code convert(size_t format, const adah_published_source *source, const char *folder, adah_published_set *set,
                          adah_convert_result *result, adah_status *status) {
+    if (formats[format].write)
+        return formats[format].write(source, folder, result, status);
     ADAH_TRY(formats[format].read(source, set, status));
     if (set->n_records == 0)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: none of the %zu records has a label and a text",
@@ -158,15 +165,20 @@ static adah_code convert(size_t format, const adah_published_source *source, con
     if (!source->options->without_pictures)
         ADAH_TRY(check_pictures(set, formats[format].may_lack_pictures, status));
     ADAH_TRY(split(set, source->options, status));
-    adah_convert_result done = {.n_records = set->n_records,
-                                .n_labels = set->labels.n,
-                                .n_left_out = set->n_left_out,
-                                .n_image_values = set->n_columns[ADAH_IMAGE],
-                                .n_text_values = set->n_columns[ADAH_TEXT]};
-    ADAH_TRY(publish(set, folder, source->progress, &done.n_missing, status));
-    if (result)
-        *result = done;
-    return ADAH_OK;
+    *result = (adah_convert_result){.n_records = set->n_records,
+                                    .n_labels = set->labels.n,
+                                    .n_left_out = set->n_left_out,
+                                    .n_image_values = set->n_columns[ADAH_IMAGE],
+                                    .n_text_values = set->n_columns[ADAH_TEXT]};
+    return publish(set, folder, source->progress, &result->n_missing, status);
+}
+
+static adah_code fail_unknown(const char *format, adah_status *status) {
+    char names[256] = "";
+    size_t n = 0;
+    for (size_t k = 0; k < N_FORMATS; k++)
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", k == 0 ? "" : k + 1 < N_FORMATS ? ", " : " or ", formats[k].name);
+    return adah_fail(status, ADAH_ERROR_ARGUMENT, "format \"%s\": expected %s", format, names);
 }
 
 adah_code adah_convert(const char *format, const char *const *source, size_t n_sources, const char *folder,
@@ -181,8 +193,7 @@ adah_code adah_convert(const char *format, const char *const *source, size_t n_s
     while (k < N_FORMATS && strcmp(formats[k].name, format) != 0)
         k++;
     if (k == N_FORMATS)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT,
-                         "format \"%s\": expected mirflickr, nus-wide, iapr, mat or coco", format);
+        return fail_unknown(format, status);
     if (n_sources > formats[k].n_sources_max)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu sources, expected at most %zu of format %s", n_sources,
                          formats[k].n_sources_max, format);
@@ -191,9 +202,14 @@ adah_code adah_convert(const char *format, const char *const *source, size_t n_s
                          options->query_share);
     if (options->n_concepts < 1)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "0 concepts, expected at least 1");
+    if (formats[k].write)
+        full.query_share = share_of(&full);
     const adah_published_source from = {source, n_sources, options, progress};
     adah_published_set set = {0};
-    const adah_code code = convert(k, &from, folder, &set, result, status);
+    adah_convert_result done;
+    const adah_code code = convert(k, &from, folder, &set, &done, status);
     adah_published_set_free(&set);
+    if (code == ADAH_OK && result)
+        *result = done;
     return code;
 }

@@ -12,13 +12,10 @@
 #define _GNU_SOURCE
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/options.h"
 #include "base/parallel.h"
 #include "base/random.h"
-#include "base/status.h"
+#include "data/published_set.h"
 #include "data/image.h"
-#include "data/dataset_writer.h"
-#include "data/string_table.h"
 #include "data/svg_words.h"
 
 #include <fts.h>
@@ -67,7 +64,7 @@ typedef struct clip {
 
 typedef struct conversion {
     const char *svg_folder;
-    const adah_openclipart_options *options;
+    const adah_convert_options *options;
     adah_progress progress;
     adah_dataset_writer *set;
     struct sb_stemmer *stemmer;
@@ -83,6 +80,7 @@ typedef struct conversion {
     adah_string_table titles;
     size_t *title_uses; /* [titles.n] */
     size_t title_capacity;
+    adah_convert_result done;
     size_t first; /* of the chunk being worked on */
     adah_status result[CHUNK];
 } conversion;
@@ -542,9 +540,16 @@ static adah_code describe_clips(conversion *c, adah_status *status) {
         n_drawn += (size_t)c->clip[i].is_drawn;
     if (n_drawn == 0)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: no drawing could be drawn", c->svg_folder);
-    uint8_t *is_query = adah_memory_zeroed(n_drawn, 1);
+    uint8_t *is_query = adah_memory_zeroed(n_drawn + c->labels.n, 1);
     if (!is_query)
-        return adah_fail_memory(status, n_drawn);
+        return adah_fail_memory(status, n_drawn + c->labels.n);
+    uint8_t *is_used = is_query + n_drawn; /* by label */
+    for (size_t i = 0; i < c->n_clips; i++)
+        for (size_t k = 0; k < c->clip[i].n_labels && c->clip[i].is_drawn; k++)
+            is_used[c->clip[i].label[k]] = 1;
+    c->done = (adah_convert_result){.n_records = n_drawn, .n_left_out = c->n_clips - n_drawn};
+    for (size_t i = 0; i < c->labels.n; i++)
+        c->done.n_labels += is_used[i];
     adah_code code =
         adah_dataset_draw_queries(n_drawn, c->options->query_share, c->options->seed, is_query, status);
     for (size_t i = 0, k = 0; i < c->n_clips && code == ADAH_OK; i++)
@@ -577,27 +582,22 @@ static adah_code convert(conversion *c, const char *folder, adah_status *status)
     return adah_dataset_writer_commit(set, status);
 }
 
-adah_code adah_openclipart_convert(const char *svg_folder, const char *folder,
-                                   const adah_openclipart_options *options, adah_progress progress,
-                                   adah_status *status) {
-    adah_openclipart_options full;
-    ADAH_TRY(adah_options_take(ADAH_OPTIONS_OPENCLIPART, options, &full, status));
-    options = &full;
-    if (!svg_folder || !folder)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "adah_openclipart_convert: the folders must not be NULL");
-    if (options->n_side < SIDE_MIN || options->n_side > SIDE_MAX)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "pictures of %zu pixels a side, expected %d..%d",
-                         options->n_side, SIDE_MIN, SIDE_MAX);
-    if (!(options->query_share >= 0 && options->query_share < 1))
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "query share %g, expected at least 0 and less than 1",
-                         options->query_share);
+adah_code adah_write_openclipart(const adah_published_source *source, const char *folder, adah_convert_result *result, adah_status *status) {
+    const adah_convert_options *o = source->options;
+    if (o->n_side < SIDE_MIN || o->n_side > SIDE_MAX)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "pictures of %zu pixels a side, expected %d..%d", o->n_side, SIDE_MIN, SIDE_MAX);
+    if (o->n_queries || o->n_train || o->images || o->without_pictures)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT,
+                         "n_queries, n_train, images and without_pictures are not for drawings, which all become pictures to learn from or to ask with");
     conversion *c = adah_memory_zeroed(1, sizeof *c);
     if (!c)
         return adah_fail_memory(status, sizeof *c);
-    c->svg_folder = svg_folder;
-    c->options = options;
-    c->progress = progress;
+    c->svg_folder = source->path[0];
+    c->options = o;
+    c->progress = source->progress;
     adah_code code = convert(c, folder, status);
+    if (code == ADAH_OK)
+        *result = c->done;
     adah_dataset_writer_abort(c->set);
     sb_stemmer_delete(c->stemmer);
     for (size_t i = 0; i < c->n_drawings; i++)

@@ -41,6 +41,9 @@ adah_code adah_read_iapr(const adah_published_source *source, adah_published_set
 adah_code adah_read_mat(const adah_published_source *source, adah_published_set *set, adah_status *status);
 adah_code adah_read_coco(const adah_published_source *source, adah_published_set *set, adah_status *status);
 
+/* Renders drawings, which show only then what can be a record: it writes the folder itself. */
+adah_code adah_write_openclipart(const adah_published_source *source, const char *folder, adah_convert_result *result, adah_status *status);
+
 /* Adds a record with no label yet and split TRAIN. The texts become the set's: as they are when they are UTF-8, else
  * read as Latin-1 (IAPR TC-12 is Latin-1, and so are a few tags of Flickr). n_text is in bytes. ADAH_ERROR_FORMAT:
  * the file name leads out of the folder or was seen before. */

@@ -237,9 +237,9 @@ static void scenes(void **state) {
 static adah_code convert_drawings(adah_status *status) {
     static char from[512];
     snprintf(from, sizeof from, "%s", inside("svg"));
-    adah_openclipart_options options = {sizeof options, 16, 0.3, 1, 3};
-    return check_set("clips",
-                     adah_openclipart_convert(from, inside("clips"), &options, (adah_progress){NULL, NULL}, status));
+    const adah_convert_options options = {.size = sizeof options, .n_concepts = 1, .n_side = 16, .query_share = 0.3, .seed = 1, .n_limit = 3};
+    const char *const source = from;
+    return check_set("clips", adah_convert("openclipart", &source, 1, inside("clips"), &options, (adah_progress){NULL, NULL}, NULL, status));
 }
 
 static void drawings(void **state) {

@@ -58,8 +58,11 @@ static int count_calls(void *user, const adah_progress_event *event) {
     return --*n == 0;
 }
 
-static adah_code convert(const char *to, const adah_openclipart_options *options, adah_status *status) {
-    return adah_openclipart_convert(inside("svg"), inside(to), options, (adah_progress){NULL, NULL}, status);
+static adah_convert_result result;
+
+static adah_code convert(const char *to, const adah_convert_options *options, adah_status *status) {
+    const char *const from = inside("svg");
+    return adah_convert("openclipart", &from, 1, inside(to), options, (adah_progress){NULL, NULL}, &result, status);
 }
 
 /* The record that came from that file; NULL when it was left out. */
@@ -132,7 +135,7 @@ static void labels_and_words(void **state) {
     put_drawing("animals/animal_12.svg", "Animals", "", "");
 
     adah_status status = {0};
-    adah_openclipart_options options = {.size = sizeof options, .n_side = 32, .query_share = 0.25, .seed = 3};
+    adah_convert_options options = {.size = sizeof options, .n_concepts = 21, .n_side = 32, .query_share = 0.25, .seed = 3};
     if (convert("set", &options, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     adah_dataset *dataset;
@@ -153,6 +156,9 @@ static void labels_and_words(void **state) {
     for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
         assert_null(find(dataset, metadata, left_out[i]));
     assert_int_equal(adah_dataset_count(dataset), 24 + 22 + 3);
+    assert_int_equal(result.n_records, 24 + 22 + 3);
+    assert_int_equal(result.n_labels, 2);
+    assert_int_equal(result.n_left_out, 1); /* the blank page shows nothing */
     size_t n_queries = 0;
     for (size_t i = 0; i < adah_dataset_count(dataset); i++)
         n_queries += adah_dataset_record(dataset, i)->split == ADAH_SPLIT_QUERY;
@@ -175,6 +181,7 @@ static void labels_and_words(void **state) {
     assert_int_equal(convert("few", &options, NULL), ADAH_OK);
     assert_int_equal(adah_dataset_open(inside("few"), &strict, &dataset, NULL), ADAH_OK);
     assert_in_range(adah_dataset_count(dataset), 9, 10); /* the blank page may be among the ten */
+    assert_int_equal(result.n_records, adah_dataset_count(dataset));
     adah_dataset_close(dataset);
 }
 
@@ -189,15 +196,17 @@ static void refuses(void **state) {
     put_drawing("one.svg", "One", "", "");
     assert_int_equal(convert("none", NULL, &status), ADAH_ERROR_FORMAT);
     assert_non_null(strstr(status.message, "a label that at least 20 share"));
-    adah_openclipart_options options;
-    adah_openclipart_options_init(&options);
+    adah_convert_options options;
+    adah_convert_options_init(&options);
     options.n_side = 4;
     assert_int_equal(convert("set", &options, &status), ADAH_ERROR_ARGUMENT);
-    adah_openclipart_options_init(&options);
+    adah_convert_options_init(&options);
     options.query_share = 1;
     assert_int_equal(convert("set", &options, &status), ADAH_ERROR_ARGUMENT);
-    assert_int_equal(adah_openclipart_convert(NULL, "x", NULL, (adah_progress){NULL, NULL}, &status),
-                     ADAH_ERROR_ARGUMENT);
+    adah_convert_options_init(&options);
+    options.n_queries = 3;
+    assert_int_equal(convert("set", &options, &status), ADAH_ERROR_ARGUMENT);
+    assert_non_null(strstr(status.message, "not for drawings"));
     put_collection();
     data_folder_put(folder.path, "photos/metadata.jsonl", "{}");
     assert_int_equal(convert("photos", NULL, &status), ADAH_ERROR_ARGUMENT);
@@ -208,7 +217,8 @@ static void refuses(void **state) {
     for (;; n++) {
         int left = n;
         adah_progress progress = {count_calls, &left};
-        adah_code code = adah_openclipart_convert(inside("svg"), inside("stopped"), NULL, progress, &status);
+        const char *const from = inside("svg");
+        adah_code code = adah_convert("openclipart", &from, 1, inside("stopped"), NULL, progress, NULL, &status);
         if (code == ADAH_OK)
             break;
         n_reports++;
