@@ -137,7 +137,7 @@ static adah_code delete_named(adah_index_writer *w, const cli_list *names, uint6
     for (uint64_t row = 0; names->n && row < adah_index_rows(index) && done == ADAH_OK; row++) {
         adah_index_entry entry;
         done = adah_index_record(index, row, &entry, status);
-        if (done == ADAH_ERROR_MISMATCH) {
+        if (done == ADAH_ERROR_NOT_FOUND) {
             done = ADAH_OK; /* deleted before */
             continue;
         }
@@ -153,7 +153,7 @@ static adah_code delete_named(adah_index_writer *w, const cli_list *names, uint6
     for (size_t i = 0; i < names->n && done == ADAH_OK; i++)
         if (!found[i]) {
             snprintf(status->message, sizeof status->message, "--file-name is \"%.400s\", which no record has", names->item[i]);
-            done = status->code = ADAH_ERROR_MISMATCH;
+            done = status->code = ADAH_ERROR_NOT_FOUND;
         }
     return done;
 }

@@ -149,7 +149,7 @@ static adah_code code_of_id(const adah_index *index, const query *q, uint8_t *co
     if (done != ADAH_OK)
         return done;
     if (!is_there)
-        return fail(status, ADAH_ERROR_MISMATCH, "there is no record with the id %.30s", q->id);
+        return fail(status, ADAH_ERROR_NOT_FOUND, "there is no record with the id %.30s", q->id);
     const uint8_t *stored = q->by == ADAH_TEXT ? entry.text_code : entry.image_code;
     const int is_stored = stored != NULL;
     if (is_stored)

@@ -28,7 +28,7 @@ int serve_explain(serve_request *r, const serve_state *state, adah_encoder *enco
             if (words[j].first == i)
                 memset(without + words[j].offset, '|', words[j].n_bytes);
         const adah_code done = words[i].is_known ? adah_encode_text(encoder, without, code, &status) : ADAH_OK;
-        if (done == ADAH_ERROR_MISMATCH) /* nothing is left */
+        if (done == ADAH_ERROR_NO_KNOWN_WORD) /* nothing is left */
             weight = 1;
         else if (done == ADAH_OK && words[i].is_known)
             for (size_t b = 0; b < n_bits; b++)

@@ -72,45 +72,55 @@ int serve_refuse_said(serve_request *r, unsigned status, const char *code, const
 
 typedef struct failure {
     unsigned status;
-    const char *code;
+    const char *code, *field;
     int retry_after;
 } failure;
 
+static const failure internal = {500, "internal", NULL, 0};
+
+static const failure by_code[] = {
+    [ADAH_ERROR_ARGUMENT] = {400, "bad_value", NULL, 0},
+    [ADAH_ERROR_FORMAT] = {500, "damaged", NULL, 0},
+    [ADAH_ERROR_MISMATCH] = {409, "mismatch", NULL, 0},
+    [ADAH_ERROR_MEMORY] = {500, "out_of_memory", NULL, 0},
+    [ADAH_ERROR_UNCERTAIN] = {500, "outcome_unknown", NULL, 0},
+    [ADAH_ERROR_BUSY] = {503, "busy", NULL, 1}, /* another process writes */
+    [ADAH_ERROR_NOT_FOUND] = {404, "not_found", "id", 0},
+    [ADAH_ERROR_EXISTS] = {409, "id_taken", "id", 0},
+    [ADAH_ERROR_NO_KNOWN_WORD] = {422, "unknown_words", "text", 0},
+    [ADAH_ERROR_CORRUPT] = {500, "damaged", NULL, 0},
+};
+
+/* Of a call of the system, about files of the server's own. */
 static failure of_system(int error) {
     switch (error) {
-    case EWOULDBLOCK: return (failure){503, "busy", 1}; /* another process writes */
     case ENOSPC:
     case EDQUOT:
-    case EFBIG: return (failure){507, "no_space", 0};
+    case EFBIG: return (failure){507, "no_space", NULL, 0};
     case EACCES:
     case EPERM:
-    case EROFS: return (failure){500, "no_permission", 0};
+    case EROFS: return (failure){500, "no_permission", NULL, 0};
     case ENOENT:
-    case ENOTDIR: return (failure){500, "missing_file", 0};
+    case ENOTDIR: return (failure){500, "missing_file", NULL, 0};
     case EMFILE:
     case ENFILE:
-    case ENOMEM: return (failure){503, "out_of_resources", 1};
-    case 0: return (failure){500, "internal", 0};
-    default: return (failure){500, "disk_error", 0};
+    case ENOMEM: return (failure){503, "out_of_resources", NULL, 1};
+    default: return (failure){500, "disk_error", NULL, 0};
     }
 }
 
 static failure choose(const adah_status *status) {
-    switch (status->code) {
-    case ADAH_ERROR_MISMATCH: return (failure){409, "mismatch", 0};
-    case ADAH_ERROR_MEMORY: return (failure){500, "out_of_memory", 0};
-    case ADAH_ERROR_FORMAT: return (failure){500, "damaged", 0};
-    case ADAH_ERROR_IO: return of_system(status->system_error);
-    case ADAH_ERROR_UNCERTAIN: return (failure){500, "outcome_unknown", 0};
-    default: return (failure){500, "internal", 0};
-    }
+    const size_t code = (size_t)status->code;
+    if (status->system_error && (code == ADAH_ERROR_IO || code == ADAH_ERROR_NOT_FOUND))
+        return of_system(status->system_error);
+    return code < sizeof by_code / sizeof *by_code && by_code[code].status ? by_code[code] : internal;
 }
 
 int serve_refuse_failed(serve_request *r, const adah_status *status) {
     const failure f = choose(status);
     if (f.status >= 500 && !f.retry_after && r->server->options.log != SERVE_LOG_NONE)
         fprintf(stderr, "adah: %s\n", status->message);
-    serve_refuse_said(r, f.status, f.code, NULL, status);
+    serve_refuse_said(r, f.status, f.code, f.field, status);
     r->answer.retry_after = f.retry_after;
     return 0;
 }

@@ -51,7 +51,7 @@ static void attend(serve_request *r, serve_state *state, const adah_picture *pic
     if (code == ADAH_OK)
         r->answer.status = 200;
     else
-        serve_refuse_encoding(r, &status);
+        serve_refuse_failed(r, &status);
 }
 
 void serve_handle_attention(serve_request *r, serve_state *state) {

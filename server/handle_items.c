@@ -264,9 +264,9 @@ static int make_text_code(item_reader *x, new_item *to) {
     const adah_code code = adah_encode_text(x->encoder, to->item.text, to->code[ADAH_TEXT], &status);
     if (code == ADAH_OK)
         to->item.text_code = to->code[ADAH_TEXT];
-    else if (code == ADAH_ERROR_MISMATCH && !to->item.image_code)
+    else if (code == ADAH_ERROR_NO_KNOWN_WORD && !to->item.image_code)
         return serve_refuse(x->r, 422, "unknown_words", field(x, "text"), "%s: %s", field(x, "text"), serve_say(x->r, &status, said));
-    else if (code != ADAH_ERROR_MISMATCH)
+    else if (code != ADAH_ERROR_NO_KNOWN_WORD)
         return serve_refuse_failed(x->r, &status);
     return 1;
 }
@@ -365,20 +365,11 @@ static adah_code change(void *context, adah_index_writer *writer, adah_status *s
 /* Answers. In the lane of changes. */
 static void write_batch(serve_request *r, serve_state *state, batch *b) {
     adah_status status;
-    serve_write_outcome outcome;
     b->r = r;
-    const adah_code code = serve_service_write(r->server->service, state->model, change, b, &outcome, &status);
+    const adah_code code = serve_service_write(r->server->service, state->model, change, b, &status);
     if (code == ADAH_OK)
         r->answer.status = success(b);
-    else if (code == ADAH_ERROR_CANCELLED)
-        return; /* it is answered */
-    else if (code == ADAH_ERROR_MISMATCH && !outcome.is_other_model && (b->n_deleted || b->items[b->n_written].replaces))
-        serve_refuse_said(r, 404, "not_found", "id", &status);
-    else if (code == ADAH_ERROR_MISMATCH && !outcome.is_other_model)
-        serve_refuse_said(r, 409, "id_taken", "id", &status);
-    else if (code == ADAH_ERROR_ARGUMENT)
-        serve_refuse_said(r, 400, "bad_value", NULL, &status);
-    else
+    else if (code != ADAH_ERROR_CANCELLED) /* then it is answered */
         serve_refuse_failed(r, &status);
 }
 

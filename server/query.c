@@ -32,15 +32,6 @@ int serve_query_read(serve_request *r, const serve_state *state) {
 
 /* ---------------------------------------------------------------- its code */
 
-int serve_refuse_encoding(serve_request *r, const adah_status *status) {
-    if (r->query.text && status->code == ADAH_ERROR_MISMATCH)
-        return serve_refuse_said(r, 422, "unknown_words", "text", status);
-    if (status->code == ADAH_ERROR_FORMAT || status->code == ADAH_ERROR_ARGUMENT)
-        return serve_refuse_said(r, r->query.text ? 400 : 422, r->query.text ? "bad_value" : "bad_picture",
-                            r->query.text ? "text" : "image", status);
-    return serve_refuse_failed(r, status);
-}
-
 static int code_of_record(serve_request *r, const serve_state *state, serve_asked *a) {
     adah_index_entry entry;
     if (!serve_find_record(r, state, r->query.id, &entry))
@@ -66,7 +57,7 @@ static int encode(serve_request *r, serve_state *state, serve_asked *a) {
         return serve_refuse_failed(r, &status);
     const adah_code code = q->text ? adah_encode_text(encoder, q->text, a->code, &status)
                                    : adah_encode_picture(encoder, &decoded.picture, a->code, &status);
-    int is_good = code == ADAH_OK || serve_refuse_encoding(r, &status);
+    int is_good = code == ADAH_OK || serve_refuse_failed(r, &status);
     if (is_good && (q->rerank || q->explain)) {
         memcpy(a->relaxed, adah_encoder_relaxed(encoder), (size_t)adah_model_bits(state->model) * sizeof(float));
         a->with_relaxed = q->rerank != 0;

@@ -17,8 +17,6 @@ typedef struct serve_asked {
  * zeroed at first. Returns 0 and answers when something is wrong, or when it goes on in another lane. */
 int serve_query_read(serve_request *r, const serve_state *state);
 int serve_query_code(serve_request *r, serve_state *state, serve_asked *asked);
-/* The text or picture cannot be encoded. Returns 0. */
-int serve_refuse_encoding(serve_request *r, const adah_status *status);
 /* Searches with the code, within what the parameters allow. Returns 0 and answers when it fails. */
 int serve_query_search(serve_request *r, const serve_state *state, const serve_asked *asked, adah_modality to, size_t k,
                        adah_search_result *result);

@@ -237,18 +237,14 @@ int serve_service_has_problem(serve_service *s, adah_status *problem) {
 
 /* ---------------------------------------------------------------- writes */
 
-adah_code serve_service_write(serve_service *s, const adah_model *model, serve_change change, void *context,
-                              serve_write_outcome *outcome, adah_status *status) {
+adah_code serve_service_write(serve_service *s, const adah_model *model, serve_change change, void *context, adah_status *status) {
     adah_index_writer *writer = NULL;
     serve_state *state = calloc(1, sizeof *state);
-    *outcome = (serve_write_outcome){0};
     pthread_mutex_lock(&s->changing);
     adah_code code = state ? adah_index_writer_open(s->index_path, &writer, status) : fail_memory(status);
     const adah_model *present = s->state->model;
-    if (code == ADAH_OK) {
+    if (code == ADAH_OK)
         code = adah_index_check_model(adah_index_writer_state(writer), model, status);
-        outcome->is_other_model = code != ADAH_OK;
-    }
     const int is_of_present = code == ADAH_OK && (model == present || adah_index_check_model(adah_index_writer_state(writer), present, status) == ADAH_OK);
     if (code == ADAH_OK)
         code = change(context, writer, status);

@@ -34,7 +34,7 @@ uint64_t serve_service_reloads(serve_service *service); /* loads after the first
 serve_state *serve_state_take(serve_service *service); /* NULL: not loaded yet */
 serve_state *serve_state_keep(serve_service *service, serve_state *state); /* once more; returns it */
 void serve_state_drop(serve_service *service, serve_state *state);
-/* Is all that was read of the state to be trusted? ADAH_ERROR_FORMAT: another program has changed its file in place. */
+/* Is all that was read of the state to be trusted? ADAH_ERROR_CORRUPT: another program has changed its file in place. */
 adah_code serve_state_check(const serve_state *state, adah_status *status);
 
 /* An encoder of the state's model, for this thread until it is given back. One of pictures takes texts, too; those of texts are kept apart,
@@ -43,14 +43,9 @@ adah_code serve_encoder_take(serve_state *state, adah_modality of, adah_encoder 
 void serve_encoder_give(serve_state *state, adah_modality of, adah_encoder *encoder);
 
 /* Calls `change` with a writer of the index, commits, and makes the outcome the present state: all or nothing, one
- * after another. `model`: what the codes were made by. ADAH_ERROR_MISMATCH with *is_other_model 1: it is no longer
- * that of the index. Whatever `change` fails with is returned and nothing is written; once the commit
+ * after another. `model`: what the codes were made by. ADAH_ERROR_MISMATCH: it is no longer that of the index. Whatever `change` fails with is returned and nothing is written; once the commit
  * is on disk nothing fails any more. */
 typedef adah_code (*serve_change)(void *context, adah_index_writer *writer, adah_status *status);
-typedef struct serve_write_outcome {
-    int is_other_model;
-} serve_write_outcome;
-adah_code serve_service_write(serve_service *service, const adah_model *model, serve_change change, void *context,
-                              serve_write_outcome *outcome, adah_status *status);
+adah_code serve_service_write(serve_service *service, const adah_model *model, serve_change change, void *context, adah_status *status);
 
 #endif

@@ -29,20 +29,25 @@ ADAH_BEGIN
 
 typedef enum adah_code {
     ADAH_OK = 0,
-    ADAH_ERROR_ARGUMENT,  /* a value the caller gave is out of range */
-    ADAH_ERROR_IO,        /* the operating system refused: missing file, no permission, disk full */
-    ADAH_ERROR_FORMAT,    /* a file is damaged, foreign or of a newer version */
-    ADAH_ERROR_MISMATCH,  /* two things do not belong together: model and index, weights and network */
-    ADAH_ERROR_MEMORY,    /* out of memory */
-    ADAH_ERROR_CANCELLED, /* the progress callback asked to stop */
-    ADAH_ERROR_INTERNAL,  /* a fault of the library itself */
-    ADAH_ERROR_UNCERTAIN  /* the disk failed such that nobody knows whether a change is on it (adah_index_writer_commit) */
+    ADAH_ERROR_ARGUMENT,      /* a value the caller gave is out of range: give another */
+    ADAH_ERROR_IO,            /* the operating system refused: no permission, disk full; system_error says which */
+    ADAH_ERROR_FORMAT,        /* a file of another kind, of a newer version, or with contents that are not as described: give another */
+    ADAH_ERROR_MISMATCH,      /* two things do not belong together: model and index, weights and network */
+    ADAH_ERROR_MEMORY,        /* out of memory */
+    ADAH_ERROR_CANCELLED,     /* the progress callback asked to stop */
+    ADAH_ERROR_INTERNAL,      /* a fault of the library itself */
+    ADAH_ERROR_UNCERTAIN,     /* the disk failed such that nobody knows whether a change is on it (adah_index_writer_commit) */
+    ADAH_ERROR_BUSY,          /* another writer has the index: try again later (adah_set_patience) */
+    ADAH_ERROR_NOT_FOUND,     /* there is no such file, record or label */
+    ADAH_ERROR_EXISTS,        /* an id is taken, or a file is there that is not replaced: choose another */
+    ADAH_ERROR_NO_KNOWN_WORD, /* the model knows no word of a text: ask in other words */
+    ADAH_ERROR_CORRUPT        /* a file of ours, or of arrays or weights, is damaged, or was changed while it was used: restore it or make it anew */
 } adah_code;
 
 typedef struct adah_status {
     adah_code code;
     char message[2048];
-    int system_error; /* with ADAH_ERROR_IO and _UNCERTAIN: errno of the call that was refused; 0: none was */
+    int system_error; /* with ADAH_ERROR_IO, _NOT_FOUND and _UNCERTAIN: errno of the call that was refused; 0: none was */
 } adah_status;
 
 const char *adah_code_name(adah_code code);

@@ -102,7 +102,7 @@ typedef struct adah_convert_result {
 
 /* Writes a data set of the field as a folder with metadata.jsonl, which comes last. Pictures are not copied: images/ is a link
  * to their folder; those that lie inside a .mat file, and drawings, become PNG files. Vectors become image.npy and text.npy (float32, row r
- * for record r). ADAH_ERROR_IO: pictures should be there, and none of them is. format: "mirflickr", "nus-wide", "iapr", "mat", "coco",
+ * for record r). ADAH_ERROR_NOT_FOUND: pictures should be there, and none of them is. format: "mirflickr", "nus-wide", "iapr", "mat", "coco",
  * "openclipart"; source: its folder (n_sources 1; of "mirflickr" the folder of annotations may be second; of "openclipart" that of the
  * package openclipart-svg, /usr/share/openclipart/svg), of "mat" its files. docs/reference/data-format.md has the layouts. *result may be
  * NULL. Generated scenes have no source, and a function of their own: adah_synth_write. */

@@ -19,7 +19,7 @@ typedef struct adah_index_add_counts {
     uint64_t n_texts_unknown;         /* as in adah_codes */
 } adah_index_add_counts;
 /* Publishes an index of all records of a data set: both codes, file name, text, labels of each. Ids: 0, 1, 2, ... Counts: may be
- * NULL. A file that is there is replaced only by what can take its place, unless `replace` is 1: ADAH_ERROR_MISMATCH when it is
+ * NULL. A file that is there is replaced only by what can take its place, unless `replace` is 1: ADAH_ERROR_EXISTS when it is
  * no adah index, or one of more than twice as many records. Data of which no image can be read replace nothing. */
 adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset, const char *index_path, int replace,
                             const adah_encode_options *options, adah_progress progress, adah_index_add_counts *counts,
@@ -46,20 +46,20 @@ void adah_index_entry_free(adah_index_entry *entry); /* fine on a zeroed one */
 
 /* Any program may change the file while it is open. Appending, as writers do, changes no state, and neither does putting another
  * file in its place: a state goes on with the old one. When the file is cut off or overwritten in place, functions that
- * return an adah_code report ADAH_ERROR_FORMAT instead of a result that could be wrong; adah_index_latest then opens what is there
+ * return an adah_code report ADAH_ERROR_CORRUPT instead of a result that could be wrong; adah_index_latest then opens what is there
  * now, with all its checksums looked at. Only bytes that change while the headers stay are not noticed by the function that
  * reads them, but by the next adah_index_latest. */
 
-/* Opens an index in time that does not grow with its records. ADAH_ERROR_FORMAT says which: not an adah index, of another
- * version, of a machine with another byte order, or damaged. Contents beyond the headers are checked when they are used. */
+/* Opens an index in time that does not grow with its records. ADAH_ERROR_FORMAT: not an adah index, of another
+ * version or of a machine with another byte order; ADAH_ERROR_CORRUPT: damaged. Contents beyond the headers are checked when they are used. */
 adah_code adah_index_open(const char *path, adah_index **index, adah_status *status);
 void adah_index_close(adah_index *index); /* drops one reference */
 adah_index *adah_index_share(adah_index *index); /* one reference more, to be closed like any; returns index. Any thread. */
 /* The newest state of the collection that `index` is a state of: what this or another process has committed since. *latest is
  * closed like any index, and may be `index` itself, once more referenced. When the file has another inode, or was changed in place,
- * the state of what is there now; ADAH_ERROR_IO, ADAH_ERROR_FORMAT: that is no good index. Any thread. */
+ * the state of what is there now; any error: that is no good index. Any thread. */
 adah_code adah_index_latest(adah_index *index, adah_index **latest, adah_status *status);
-/* Is the file still the one that was opened, up to where this state ends? ADAH_ERROR_FORMAT: it was cut off or overwritten in
+/* Is the file still the one that was opened, up to where this state ends? ADAH_ERROR_CORRUPT: it was cut off or overwritten in
  * place, and what was read since the last check may be wrong. A system call. Any thread. */
 adah_code adah_index_check(const adah_index *index, adah_status *status);
 uint64_t adah_index_count(const adah_index *index); /* records that are not deleted */
@@ -69,7 +69,7 @@ const uint8_t *adah_index_model_identity(const adah_index *index); /* 16 bytes: 
 size_t adah_index_label_count(const adah_index *index);
 /* NULL: out of range, or its place in the file is damaged. */
 const char *adah_index_label_name(const adah_index *index, uint32_t label);
-/* The record in a row; *entry is freed with adah_index_entry_free. ADAH_ERROR_MISMATCH: it is deleted. */
+/* The record in a row; *entry is freed with adah_index_entry_free. ADAH_ERROR_NOT_FOUND: it is deleted. */
 adah_code adah_index_record(const adah_index *index, uint64_t row, adah_index_entry *entry, adah_status *status);
 /* The row of the record with this id; 0: there is none, or the file was changed, which adah_index_check tells. */
 int adah_index_find(const adah_index *index, uint64_t id, uint64_t *row);
@@ -126,7 +126,7 @@ typedef struct adah_search_result {
 
 /* Exact search among the codes of modality `to` for n_queries codes at once: the same hits for every method, number of threads
  * and history of the file. results: n_queries, each freed with adah_search_result_free. options NULL: the 10 nearest.
- * ADAH_ERROR_MISMATCH: no record has such a code. ADAH_ERROR_FORMAT: damaged, or another program has changed the file. */
+ * ADAH_ERROR_MISMATCH: no record has such a code. ADAH_ERROR_CORRUPT: damaged, or another program has changed the file. */
 adah_code adah_index_search(const adah_index *index, adah_modality to, const uint8_t *codes, size_t n_queries,
                             const adah_search_options *options, adah_search_result *results, adah_status *status);
 void adah_search_result_free(adah_search_result *result);
@@ -147,7 +147,7 @@ typedef struct adah_index_writer adah_index_writer;
 
 /* How long opening an index for writing waits in this process while another writer has it; at first not at all. */
 void adah_set_patience(double seconds);
-/* Opens an index for writing. ADAH_ERROR_IO with system_error EWOULDBLOCK: another writer has it. ADAH_ERROR_CANCELLED: a signal came while
+/* Opens an index for writing. ADAH_ERROR_BUSY: another writer has it. ADAH_ERROR_CANCELLED: a signal came while
  * it waited for that one. */
 adah_code adah_index_writer_open(const char *path, adah_index_writer **writer, adah_status *status);
 /* Publishes an empty index, over any file at `path`, and opens it. model NULL: codes of an unknown model, of n_bits bits. */
@@ -157,12 +157,12 @@ adah_code adah_index_writer_create(const char *path, const adah_model *model, si
 void adah_index_writer_close(adah_index_writer *writer);
 /* The state after the last commit; closed with the writer. */
 adah_index *adah_index_writer_state(const adah_index_writer *writer);
-/* *id: may be NULL. ADAH_ERROR_MISMATCH: the id is taken; nothing was added. */
+/* *id: may be NULL. ADAH_ERROR_EXISTS: the id is taken; nothing was added. */
 adah_code adah_index_writer_add(adah_index_writer *writer, const adah_index_item *item, uint64_t *id, adah_status *status);
 /* Many codes without more, with the next free ids from *first_id on. image_codes, text_codes: n codes each, one may be NULL. */
 adah_code adah_index_writer_add_codes(adah_index_writer *writer, size_t n, const uint8_t *image_codes, const uint8_t *text_codes,
                                       uint64_t *first_id, adah_status *status);
-/* Of a record that is there. ADAH_ERROR_MISMATCH: there is none with this id. */
+/* Of a record that is there. ADAH_ERROR_NOT_FOUND: there is none with this id. */
 adah_code adah_index_writer_replace(adah_index_writer *writer, const adah_index_item *item, adah_status *status);
 adah_code adah_index_writer_delete(adah_index_writer *writer, uint64_t id, adah_status *status);
 /* Keeps a note with the batch: at most 65,536 bytes under a name of 1 to 255, such as the answer to a request, by which it can be told from

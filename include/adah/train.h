@@ -90,7 +90,7 @@ adah_code adah_model_set_precision(adah_model *model, adah_precision precision, 
 typedef struct adah_encoder adah_encoder;
 adah_code adah_encoder_create(const adah_model *model, adah_encoder **encoder, adah_status *status);
 void adah_encoder_close(adah_encoder *encoder);
-/* code: adah_model_bits / 8 bytes. ADAH_ERROR_MISMATCH: a text without any word of the vocabulary; a text or picture for a
+/* code: adah_model_bits / 8 bytes. ADAH_ERROR_NO_KNOWN_WORD: a text without any word of the vocabulary; ADAH_ERROR_MISMATCH: a text or picture for a
  * model that learned from features given as arrays. */
 adah_code adah_encode_text(adah_encoder *encoder, const char *text, uint8_t *code, adah_status *status);
 adah_code adah_encode_image_file(adah_encoder *encoder, const char *path, uint8_t *code, adah_status *status);

@@ -82,7 +82,7 @@ adah_code adah_encode_text(adah_encoder *e, const char *text, uint8_t *code, ada
     ADAH_TRY(prepare(e, ADAH_TEXT, status));
     ADAH_TRY(adah_input_read_text(e->model->vocabulary, text, input_of(e, ADAH_TEXT), &n_known, &e->n_unknown, status));
     if (n_known == 0)
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "\"%.200s\": %s", text,
+        return adah_fail(status, ADAH_ERROR_NO_KNOWN_WORD, "\"%.200s\": %s", text,
                          e->n_unknown ? "none of its words is in the model's vocabulary" : adah_vocabulary_why_none(text));
     return encode_input(e, ADAH_TEXT, code, status);
 }

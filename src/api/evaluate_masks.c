@@ -51,7 +51,7 @@ static adah_code score_record(scoring *s, const adah_record *record, uint64_t se
     adah_status fault = {0};
     adah_code code = adah_attend_image(s->encoder, path, &map, &fault);
     adah_memory_free(path);
-    if (code == ADAH_ERROR_IO || code == ADAH_ERROR_FORMAT)
+    if (adah_is_unreadable(code))
         return ADAH_OK; /* an unreadable image, counted where the codes were made */
     if (code != ADAH_OK)
         return adah_fail(status, code, "%s", fault.message);
@@ -59,7 +59,7 @@ static adah_code score_record(scoring *s, const adah_record *record, uint64_t se
     if (code == ADAH_OK)
         code = score_map(s, &map, seed, &fault);
     adah_attention_map_free(&map);
-    if (code == ADAH_ERROR_IO || code == ADAH_ERROR_FORMAT)
+    if (adah_is_unreadable(code))
         return ADAH_OK; /* a mask that cannot be read is left out; n_images tells how many were scored */
     return code == ADAH_OK ? ADAH_OK : adah_fail(status, code, "%s", fault.message);
 }

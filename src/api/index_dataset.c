@@ -109,12 +109,12 @@ static adah_code check_replaces(const char *path, uint64_t n, adah_status *statu
     const adah_code opened = adah_index_open(path, &there, &fault);
     const uint64_t n_there = opened == ADAH_OK ? adah_index_count(there) : 0;
     adah_index_close(there);
-    if (opened != ADAH_OK && opened != ADAH_ERROR_FORMAT)
+    if (opened != ADAH_OK && !adah_is_bad_content(opened))
         return adah_fail(status, opened, "%s", fault.message);
-    if (opened == ADAH_ERROR_FORMAT && !begins_as_index(path))
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: the file that is there is not an adah index, and stays as it is ('adah index create --force' replaces it)", path);
+    if (adah_is_bad_content(opened) && !begins_as_index(path))
+        return adah_fail(status, ADAH_ERROR_EXISTS, "%s: the file that is there is not an adah index, and stays as it is ('adah index create --force' replaces it)", path);
     if (n < n_there - n_there / 2)
-        return adah_fail(status, ADAH_ERROR_MISMATCH,
+        return adah_fail(status, ADAH_ERROR_EXISTS,
                          "%s: the index there has %" PRIu64 " records, the new one would have %" PRIu64
                          ", fewer than half: it stays as it is ('adah index create --force' replaces it)", path, n_there, n);
     return ADAH_OK;
@@ -152,7 +152,7 @@ static adah_code map_names(const adah_index *index, name_map *map, adah_status *
         uint32_t number;
         adah_status why;
         const adah_code code = adah_index_record(index, row, &e, &why);
-        if (code == ADAH_ERROR_MISMATCH)
+        if (code == ADAH_ERROR_NOT_FOUND)
             continue; /* deleted */
         if (code != ADAH_OK)
             return adah_fail(status, code, "%s", why.message);

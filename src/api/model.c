@@ -19,7 +19,7 @@ static adah_code describe(const char *path, adah_model *m, adah_status *status) 
     json_t *training = json_loads(m->state.training, 0, NULL);
     if (!config || !training) {
         const adah_code code =
-            config ? adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its training record is not JSON", path)
+            config ? adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: its training record is not JSON", path)
                    : adah_fail_memory(status, 1);
         json_decref(training);
         adah_memory_free(config);
@@ -56,7 +56,7 @@ static adah_code open_vocabulary(const char *path, adah_model *m, adah_status *s
     if (adah_vocabulary_parse(m->state.vocabulary, &m->vocabulary, &fault) != ADAH_OK)
         return adah_fail(status, fault.code, "%s: %s", path, fault.message);
     if (adah_vocabulary_size(m->vocabulary) != m->state.text.item.dim[0])
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: %zu words in its vocabulary, expected %zu", path,
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: %zu words in its vocabulary, expected %zu", path,
                          adah_vocabulary_size(m->vocabulary), m->state.text.item.dim[0]);
     return ADAH_OK;
 }

@@ -378,7 +378,7 @@ static adah_code add_text_query(report *r, const char *text, const adah_record *
         add_labels(r, record);
     adah_text_add(&r->html, "</figure>");
     const adah_code encoded = own && !takes_words ? ADAH_OK : adah_encode_text(r->encoder, text, code, &fault);
-    if (encoded == ADAH_ERROR_MISMATCH)
+    if (encoded == ADAH_ERROR_NO_KNOWN_WORD || encoded == ADAH_ERROR_MISMATCH)
         adah_text_add(&r->html, takes_words ? "<p>none of these words is known to the model</p>"
                                             : "<p>the model takes texts as features, not as words</p>");
     else if (encoded != ADAH_OK)

@@ -277,7 +277,7 @@ static adah_code check_kind(const char *path, const char *new, adah_status *stat
         close(there);
     for (size_t i = 0; old && i < sizeof kept / sizeof *kept; i++)
         if (!strcmp(old, kept[i]) && (!new || strcmp(old, new)))
-            return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %s is there, which is replaced by nothing else: give another name, or remove it",
+            return adah_fail(status, ADAH_ERROR_EXISTS, "%s: %s is there, which is replaced by nothing else: give another name, or remove it",
                              path, old);
     return ADAH_OK;
 }

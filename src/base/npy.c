@@ -152,7 +152,7 @@ static adah_code find_header(const char *path, const uint8_t *bytes, size_t n_by
     }
     const size_t n_prefix = n_bytes > sizeof magic && bytes[sizeof magic] > 1 ? PREFIX_BYTES + 2 : PREFIX_BYTES;
     if (n_bytes < n_prefix)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: ends after %zu bytes, inside the header", path,
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: ends after %zu bytes, inside the header", path,
                          n_bytes);
     if (bytes[6] < 1 || bytes[6] > 3 || bytes[7] != 0)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: .npy version %u.%u, expected 1.0, 2.0 or 3.0", path, bytes[6],
@@ -161,7 +161,7 @@ static adah_code find_header(const char *path, const uint8_t *bytes, size_t n_by
     for (size_t i = 8; i < n_prefix; i++)
         n_header |= (size_t)bytes[i] << 8 * (i - 8);
     if (n_header > n_bytes - n_prefix)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: header of %zu bytes in a file of %zu", path,
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: header of %zu bytes in a file of %zu", path,
                          n_prefix + n_header, n_bytes);
     text->at = (const char *)bytes + n_prefix;
     text->end = text->at + n_header;
@@ -177,7 +177,7 @@ static adah_code read_array(const char *path, adah_npy_type type, int n_dims_min
     const size_t offset = (size_t)((const uint8_t *)text.end - bytes);
     header h = {{0}, 0, 0, {0}};
     if (!parse(text, &h))
-        return adah_fail(status, ADAH_ERROR_FORMAT,
+        return adah_fail(status, ADAH_ERROR_CORRUPT,
                          "%s: damaged: the header is not a dictionary of 'descr', 'fortran_order' and 'shape'", path);
     if (strcmp(h.descr, types[type].descr) != 0)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: items of type '%s', expected '%s'", path, h.descr,
@@ -198,7 +198,7 @@ static adah_code read_array(const char *path, adah_npy_type type, int n_dims_min
     if (overflows || n_wanted != n_bytes - offset) {
         char shape[96];
         shape_text(&h, shape, sizeof shape);
-        return adah_fail(status, ADAH_ERROR_FORMAT,
+        return adah_fail(status, ADAH_ERROR_CORRUPT,
                          "%s: damaged: shape %s of %zu-byte items does not match %zu bytes of data", path, shape,
                          types[type].item_bytes, n_bytes - offset);
     }

@@ -20,10 +20,11 @@ adah_code adah_fail(adah_status *status, adah_code code, const char *format, ...
 
 adah_code adah_fail_system(adah_status *status, const char *path, const char *what) {
     const int reason = errno;
-    adah_fail(status, ADAH_ERROR_IO, "%s: %s: %s", path, what, strerror(reason));
+    const adah_code code = reason == ENOENT || reason == ENOTDIR ? ADAH_ERROR_NOT_FOUND : ADAH_ERROR_IO;
+    adah_fail(status, code, "%s: %s: %s", path, what, strerror(reason));
     if (status)
         status->system_error = reason;
-    return ADAH_ERROR_IO;
+    return code;
 }
 
 adah_code adah_fail_memory(adah_status *status, size_t n_bytes) {
@@ -41,6 +42,11 @@ const char *adah_code_name(adah_code code) {
     case ADAH_ERROR_CANCELLED: return "cancelled";
     case ADAH_ERROR_INTERNAL: return "internal";
     case ADAH_ERROR_UNCERTAIN: return "uncertain";
+    case ADAH_ERROR_BUSY: return "busy";
+    case ADAH_ERROR_NOT_FOUND: return "not found";
+    case ADAH_ERROR_EXISTS: return "exists";
+    case ADAH_ERROR_NO_KNOWN_WORD: return "no known word";
+    case ADAH_ERROR_CORRUPT: return "corrupt";
     }
     return "unknown";
 }

@@ -149,7 +149,7 @@ static adah_code check_pictures(const adah_published_set *set, int may_lack_pict
         if (is_there)
             return is_there < 0 ? adah_fail_memory(status, strlen(name)) : ADAH_OK;
     }
-    return adah_fail(status, ADAH_ERROR_IO, "%s: none of the %zu pictures is there, the first would be \"%s\" (--images names their folder, "
+    return adah_fail(status, ADAH_ERROR_NOT_FOUND, "%s: none of the %zu pictures is there, the first would be \"%s\" (--images names their folder, "
                      "--without-pictures does without them)", set->pictures ? set->pictures : "no folder of pictures", set->n_records,
                      strncmp(first, prefix, strlen(prefix)) ? first : first + strlen(prefix));
 }

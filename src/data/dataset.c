@@ -369,7 +369,7 @@ adah_code adah_dataset_open(const char *folder, const adah_dataset_options *opti
     if (code == ADAH_OK && !found)
         code = read_metadata(dataset, "metadata.csv", adah_dataset_read_csv, &found, status);
     if (code == ADAH_OK && !found)
-        code = adah_fail(status, ADAH_ERROR_IO,
+        code = adah_fail(status, ADAH_ERROR_NOT_FOUND,
                          "%s: not a data set: neither metadata.jsonl nor metadata.csv is there", folder);
     if (code != ADAH_OK) {
         adah_dataset_close(dataset);

@@ -96,7 +96,7 @@ int adah_dataset_writer_has(const adah_dataset_writer *set, const char *name) {
 adah_code adah_dataset_writer_link(const adah_dataset_writer *set, const char *name, const char *target, adah_status *status) {
     char real[PATH_MAX], there[PATH_MAX];
     if (!realpath(target, real))
-        return adah_fail(status, ADAH_ERROR_IO, "%s: %s", target, strerror(errno));
+        return adah_fail_system(status, target, "cannot be found");
     char *path = adah_file_join(set->folder, name);
     if (!path)
         return adah_fail_memory(status, strlen(set->folder) + strlen(name) + 2);

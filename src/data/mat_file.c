@@ -38,7 +38,7 @@ static adah_code check_chain(const char *path, const adah_file_map *map, adah_st
         const size_t n_bytes = n_left >= 8 ? read_word(map->bytes + offset + 4, is_swapped) : 0;
         if (n_left < 8 || n_left - 8 < n_bytes)
             return adah_fail(
-                status, ADAH_ERROR_FORMAT,
+                status, ADAH_ERROR_CORRUPT,
                 "%s: truncated: %zu bytes, expected %zu or more for the variable that begins at byte %zu", path,
                 map->n_bytes, offset + 8 + n_bytes, offset);
         offset += 8 + n_bytes;
@@ -72,7 +72,7 @@ adah_code adah_mat_file_open(const char *path, adah_mat_file **out, adah_status 
     file->path = adah_memory_text(path);
     adah_code code = file->path ? adah_matlab_get(&file->matlab, status) : adah_fail_memory(status, strlen(path) + 1);
     if (code == ADAH_OK && !(file->mat = file->matlab->open(path, MAT_ACC_RDONLY)))
-        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: a damaged or truncated .mat file", path);
+        code = adah_fail(status, ADAH_ERROR_CORRUPT, "%s: a damaged or truncated .mat file", path);
     if (code != ADAH_OK) {
         adah_mat_file_close(file);
         return code;
@@ -161,7 +161,7 @@ static adah_code copy_dense(const adah_mat_file *file, const char *name, const m
                             const adah_mat_shape *shape, float *values, adah_status *status) {
     const size_t n_rows = shape->dimension[0], n = n_rows * shape->dimension[1];
     if (variable->nbytes < n * (size_t)variable->data_size)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s is damaged: %zu bytes, expected %zu", file->path, name,
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: %s is damaged: %zu bytes, expected %zu", file->path, name,
                          variable->nbytes, n * (size_t)variable->data_size);
     for (size_t i = 0; i < n; i++) {
         values[i] = (float)number_at(variable->data, variable->data_type, i);
@@ -184,7 +184,7 @@ static adah_code copy_sparse(const adah_mat_file *file, const char *name, const 
     for (size_t i = 0; is_good && i < n; i++)
         is_good = s->ir[i] < n_rows;
     if (!is_good)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: the indices of the sparse matrix %s are damaged", file->path,
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: the indices of the sparse matrix %s are damaged", file->path,
                          name);
     for (size_t j = 0; j < n_columns; j++)
         for (size_t i = s->jc[j]; i < s->jc[j + 1]; i++) {
@@ -267,7 +267,7 @@ adah_code adah_mat_file_read_bytes(adah_mat_file *file, const char *name, size_t
         start[dimension] = (int)first;
         edge[dimension] = (int)count;
         if (file->matlab->read_part(file->mat, variable, bytes, start, stride, edge) != 0)
-            code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s is damaged or truncated", file->path, name);
+            code = adah_fail(status, ADAH_ERROR_CORRUPT, "%s: %s is damaged or truncated", file->path, name);
     }
     file->matlab->free(variable);
     return code;

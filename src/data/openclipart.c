@@ -151,7 +151,7 @@ static adah_code list_drawings(conversion *c, adah_status *status) {
         fts_close(tree);
     adah_memory_free(root);
     if (code == ADAH_OK && c->n_drawings == 0)
-        code = adah_fail(status, ADAH_ERROR_IO,
+        code = adah_fail(status, ADAH_ERROR_NOT_FOUND,
                          "%s: no SVG drawings there, expected those of the package "
                          "openclipart-svg (/usr/share/openclipart/svg)",
                          c->svg_folder);
@@ -165,9 +165,9 @@ static adah_code load(const conversion *c, const drawing *d, uint8_t **bytes, si
         return adah_fail_memory(status, strlen(c->svg_folder) + strlen(d->path) + 2);
     adah_code code = adah_file_read(path, FILE_BYTES_MAX, bytes, n_bytes, status);
     adah_memory_free(path);
-    if (code == ADAH_ERROR_IO && status)
+    if (adah_is_unreadable(code) && status)
         status->code = ADAH_ERROR_FORMAT;
-    return code == ADAH_ERROR_IO ? ADAH_ERROR_FORMAT : code;
+    return adah_is_unreadable(code) ? ADAH_ERROR_FORMAT : code;
 }
 
 static void read_drawing(void *context, size_t index) {

@@ -127,8 +127,7 @@ adah_code adah_folder_list_open(const char *folder, const char *name, adah_folde
     if (!path)
         return adah_fail_memory(status, strlen(folder) + strlen(name) + 2);
     const int n = scandir(path, &list->entry, is_shown, versionsort);
-    const adah_code code =
-        n < 0 ? adah_fail(status, ADAH_ERROR_IO, "%s: cannot be listed: %s", path, strerror(errno)) : ADAH_OK;
+    const adah_code code = n < 0 ? adah_fail_system(status, path, "cannot be listed") : ADAH_OK;
     list->n = n < 0 ? 0 : (size_t)n;
     adah_memory_free(path);
     return code;

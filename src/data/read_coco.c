@@ -463,7 +463,7 @@ static adah_code read_parts(reading *r, const char *folder, adah_status *status)
     }
     adah_folder_list_close(&list);
     if (code == ADAH_OK && n_parts == 0)
-        code = adah_fail(status, ADAH_ERROR_IO, "%s: no captions_*.json there, expected those of MS-COCO", folder);
+        code = adah_fail(status, ADAH_ERROR_NOT_FOUND, "%s: no captions_*.json there, expected those of MS-COCO", folder);
     for (size_t i = 0; i < r->set->n_records; i++)
         n_queries += r->set->record[i].split == ADAH_SPLIT_QUERY;
     r->set->has_split = n_queries > 0 && n_queries < r->set->n_records;

@@ -67,7 +67,7 @@ static adah_code count_pictures(reading *r, adah_status *status) {
         r->n_pictures += (size_t)is_there;
     }
     if (r->n_pictures == 0)
-        return adah_fail(status, ADAH_ERROR_IO, "%s: no meta/tags/tags1.txt there, expected MIRFLICKR-25K", r->root);
+        return adah_fail(status, ADAH_ERROR_NOT_FOUND, "%s: no meta/tags/tags1.txt there, expected MIRFLICKR-25K", r->root);
     return ADAH_OK;
 }
 
@@ -87,7 +87,7 @@ static adah_code find_annotations(const reading *r, char **found, adah_status *s
             return ADAH_OK;
         adah_memory_free(*found);
     }
-    return adah_fail(status, ADAH_ERROR_IO, "%s: no folder %s there, nor one named as second source", r->root,
+    return adah_fail(status, ADAH_ERROR_NOT_FOUND, "%s: no folder %s there, nor one named as second source", r->root,
                      names[0]);
 }
 

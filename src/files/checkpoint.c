@@ -100,7 +100,7 @@ static adah_code check_sum(const char *path, const adah_safetensors *file, adah_
     }
     ADAH_TRY(adah_file_check_map(adah_safetensors_map(file), ADAH_OK, status));
     if (!said || strtoull(said, NULL, 16) != sum)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its contents do not match its checksum; train without "
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: its contents do not match its checksum; train without "
                          "--resume", path);
     return ADAH_OK;
 }
@@ -108,7 +108,7 @@ static adah_code check_sum(const char *path, const adah_safetensors *file, adah_
 static adah_code read_numbers(const char *path, const adah_safetensors *file, adah_checkpoint *c, adah_status *status) {
     const adah_safetensor *place = adah_safetensors_find(file, "place"), *history = adah_safetensors_find(file, "history");
     if (!place || place->n_bytes != c->n_place * sizeof(double))
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: it does not say where the training stands", path);
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: it does not say where the training stands", path);
     const size_t n = history ? history->n_bytes / sizeof(double) : 0;
     double *copy = adah_memory_zeroed(n, sizeof *copy);
     if (!copy)

@@ -105,7 +105,7 @@ adah_code adah_matconvnet_open(const char *path, adah_matconvnet **file, adah_st
     mat_t *mat = f->path ? matlab->open(path, MAT_ACC_RDONLY) : NULL;
     adah_code code = !f->path ? adah_fail_memory(status, 1)
                      : mat    ? read_variables(f, mat, status)
-                              : adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged .mat file", path);
+                              : adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged .mat file", path);
     if (mat)
         matlab->close(mat);
     if (code != ADAH_OK)

@@ -84,7 +84,7 @@ static adah_code read_input(const char *path, const adah_safetensors *file, cons
                             adah_input_shape *input, adah_status *status) {
     const char *text = adah_safetensors_metadata(file, key);
     if (!text || !adah_input_parse(text, input) || input->kind == wrong)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its \"%s\" is \"%.64s\", expected \"%s\", \"vector D\", "
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: its \"%s\" is \"%.64s\", expected \"%s\", \"vector D\", "
                          "\"tokens P C\" or \"map C H W\"", path, key, text ? text : "",
                          wrong == ADAH_INPUT_WORDS ? "pixels S" : "words V");
     return ADAH_OK;
@@ -104,14 +104,14 @@ static adah_code read_metadata(const char *path, const adah_safetensors *file, a
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: model version %s, this program reads version %s", path,
                          version ? version : "(none)", FORMAT_VERSION);
     if (!config || !vocabulary || !training)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: config, vocabulary or training is missing", path);
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: config, vocabulary or training is missing", path);
     adah_status fault = {0};
     if (adah_settings_parse(config, &state->config, &fault) != ADAH_OK)
         return adah_fail(status, fault.code, "%s: %s", path, fault.message);
     ADAH_TRY(read_input(path, file, "image", ADAH_INPUT_WORDS, &state->image, status));
     ADAH_TRY(read_input(path, file, "text", ADAH_INPUT_PIXELS, &state->text, status));
     if (state->image.kind == ADAH_INPUT_PIXELS && state->image.item.dim[1] != (size_t)state->config.n_side)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: images of %zu pixels, its n_side is %d", path,
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: images of %zu pixels, its n_side is %d", path,
                          state->image.item.dim[1], state->config.n_side);
     state->vocabulary = adah_memory_text(vocabulary);
     state->training = adah_memory_text(training);
@@ -128,12 +128,12 @@ static unsigned group_of(const char *name) {
 static adah_code read_parameters(const char *path, const adah_safetensors *file, adah_model_state *state,
                                  adah_status *status) {
     if (adah_safetensors_count(file) > TENSORS_MAX)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: %zu tensors, expected at most %d", path,
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: %zu tensors, expected at most %d", path,
                          adah_safetensors_count(file), TENSORS_MAX);
     for (size_t i = 0; i < adah_safetensors_count(file); i++) {
         const adah_safetensor *t = adah_safetensors_at(file, i);
         if (t->n_dims < 1 || t->n_dims > 4 || strcmp(t->type, "F32"))
-            return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: tensor %s has type %s and %d dimensions, expected F32 "
+            return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: tensor %s has type %s and %d dimensions, expected F32 "
                              "and 1 to 4", path, t->name, t->type, t->n_dims);
         adah_shape shape = {t->n_dims, {0}};
         memcpy(shape.dim, t->dim, (size_t)t->n_dims * sizeof *t->dim);
@@ -153,7 +153,7 @@ static adah_code read_state(const char *path, const adah_safetensors *file, adah
     ADAH_TRY(identity_of(state, adah_safetensors_metadata(file, "config"), state->id, status));
     const char *said = adah_safetensors_metadata(file, "id");
     if (!said || strcmp(said, state->id))
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: its contents have checksum %s, it says %s", path, state->id,
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: its contents have checksum %s, it says %s", path, state->id,
                          said ? said : "(none)");
     return ADAH_OK;
 }

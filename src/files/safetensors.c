@@ -57,7 +57,7 @@ __attribute__((format(printf, 3, 4))) static adah_code damaged(const adah_safete
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged safetensors file: %s", f->path, text);
+    return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged safetensors file: %s", f->path, text);
 }
 
 static int as_size(const json_t *value, size_t *out) {

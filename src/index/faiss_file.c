@@ -46,7 +46,7 @@ __attribute__((format(printf, 3, 4))) static adah_code fail_damaged(const source
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: the FAISS index is damaged: %s", s->path, what);
+    return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: the FAISS index is damaged: %s", s->path, what);
 }
 
 /* The next count items of item_bytes each; `what` names them. */

@@ -291,7 +291,7 @@ static adah_segment_expected expect_next(const adah_collection *c) {
 }
 
 static adah_code fail_changed(const adah_collection *c, adah_status *status, const char *how) {
-    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: the index was changed by another program: %s", c->path, how);
+    return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: the index was changed by another program: %s", c->path, how);
 }
 
 /* Is the file still the one whose segments, the last of them `last`, that end at byte `end`, were read? */
@@ -306,7 +306,7 @@ static adah_code check_file(adah_collection *c, const adah_segment *last, uint64
     if (!is_same)
         atomic_store(&c->is_lost, 1);
     if (now.n_bytes < end)
-        return adah_fail(status, ADAH_ERROR_FORMAT,
+        return adah_fail(status, ADAH_ERROR_CORRUPT,
                          "%s: the index was changed by another program: it had %llu bytes and has %llu now", c->path,
                          (ull)end, (ull)now.n_bytes);
     return atomic_load(&c->is_lost) ? fail_changed(c, status, "its headers are not those that were there") : ADAH_OK;
@@ -375,7 +375,7 @@ static adah_code read_unmarked(adah_collection *c, adah_status *status) {
     if (!is_whole)
         return ADAH_OK;
     const adah_code code = read_segment(c, now.n_bytes, status);
-    return code == ADAH_ERROR_FORMAT ? ADAH_OK : code;
+    return adah_is_bad_content(code) ? ADAH_OK : code;
 }
 
 /* Reads what is there beyond the segments known. Called with the lock held. */
@@ -599,7 +599,7 @@ static adah_code open_again(adah_collection *c, adah_index **latest, adah_status
     if (code == ADAH_OK)
         return ADAH_OK;
     pthread_mutex_lock(&c->lock);
-    if (code == ADAH_ERROR_FORMAT) {
+    if (adah_is_bad_content(code)) {
         atomic_store(&c->is_lost, 1);
         c->refused = now;
         c->why_refused = why;
@@ -657,7 +657,7 @@ adah_code adah_index_latest(adah_index *x, adah_index **latest, adah_status *sta
     pthread_mutex_lock(&c->lock);
     const int is_rewritten = c->is_rewritten;
     pthread_mutex_unlock(&c->lock);
-    if (code == ADAH_ERROR_FORMAT || (code == ADAH_OK && is_rewritten)) {
+    if (adah_is_bad_content(code) || (code == ADAH_OK && is_rewritten)) {
         adah_index_close(more);
         return open_again(c, latest, status);
     }
@@ -739,7 +739,7 @@ adah_code adah_index_next_record(const adah_index *x, uint64_t row, adah_record_
     const adah_segment_view *v = &x->view[adah_index_segment_of(x, row)];
     const uint64_t record = row - v->segment->header.first_row;
     if (!adah_index_is_alive(v, record))
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: the record in row %llu is deleted", x->path, (ull)row);
+        return adah_fail(status, ADAH_ERROR_NOT_FOUND, "%s: the record in row %llu is deleted", x->path, (ull)row);
     return adah_segment_record(v->segment, record, x->n_labels, room, entry, status);
 }
 

@@ -60,7 +60,7 @@ adah_code adah_index_marks(const adah_index *index, adah_index_mark mark[ADAH_IN
  * led to. */
 static inline adah_code adah_index_checked(const adah_index *index, adah_code code, adah_status *status) {
     const adah_code change =
-        code == ADAH_OK || code == ADAH_ERROR_FORMAT ? adah_index_check(index, status) : ADAH_OK;
+        code == ADAH_OK || adah_is_bad_content(code) ? adah_index_check(index, status) : ADAH_OK;
     return change != ADAH_OK ? change : code;
 }
 uint64_t adah_index_file_number(const adah_index *index);

@@ -55,13 +55,6 @@ static int bears_the_name(int fd, const char *path) {
            named.st_ino == ours.st_ino;
 }
 
-static adah_code fail_busy(adah_status *status, const char *path) {
-    adah_fail(status, ADAH_ERROR_IO, "%s: another writer has the index open", path);
-    if (status)
-        status->system_error = EWOULDBLOCK;
-    return ADAH_ERROR_IO;
-}
-
 static _Atomic double patience_seconds;
 
 void adah_set_patience(double seconds) { atomic_store(&patience_seconds, seconds); }
@@ -73,7 +66,7 @@ static adah_code take_lock(const char *path, int fd, adah_status *status) {
         if (errno != EWOULDBLOCK)
             return adah_fail_system(status, path, "cannot lock");
         if (adah_clock_seconds() >= end)
-            return fail_busy(status, path);
+            return adah_fail(status, ADAH_ERROR_BUSY, "%s: another writer has the index open", path);
         if (nanosleep(&(struct timespec){0, 2000000}, NULL) != 0)
             return adah_fail(status, ADAH_ERROR_CANCELLED, "%s: stopped while another writer had the index open", path);
     }
@@ -256,9 +249,9 @@ adah_code adah_index_writer_add(adah_index_writer *w, const adah_index_item *ite
     const uint64_t chosen = item->id == ADAH_NO_ID ? w->next_id : item->id;
     uint64_t row;
     if (chosen == ADAH_NO_ID)
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: there is no id left above %llu", w->path, (ull)chosen - 1);
+        return adah_fail(status, ADAH_ERROR_EXISTS, "%s: there is no id left above %llu", w->path, (ull)chosen - 1);
     if (find_row(w, chosen, &row) || is_staged(w, chosen))
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: id %llu is taken", w->path, (ull)chosen);
+        return adah_fail(status, ADAH_ERROR_EXISTS, "%s: id %llu is taken", w->path, (ull)chosen);
     ADAH_TRY(stage(w, item, chosen, status));
     if (id)
         *id = chosen;
@@ -271,7 +264,7 @@ adah_code adah_index_writer_add_codes(adah_index_writer *w, size_t n, const uint
     const size_t n_code_bytes = w->state->n_bits / 8;
     const uint64_t first = w->next_id;
     if (n > ADAH_NO_ID - first)
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: there are not %zu ids left above %llu", w->path, n,
+        return adah_fail(status, ADAH_ERROR_EXISTS, "%s: there are not %zu ids left above %llu", w->path, n,
                          (ull)first);
     for (size_t i = 0; i < n; i++) {
         const adah_index_item item = {.image_code = image_codes ? image_codes + i * n_code_bytes : NULL,
@@ -292,8 +285,9 @@ static adah_code stage_deletion(adah_index_writer *w, uint64_t row, adah_status 
 }
 
 static adah_code fail_missing(const adah_index_writer *w, uint64_t id, adah_status *status) {
-    return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %s with id %llu", w->path,
-                     is_staged(w, id) ? "this batch has already a record" : "there is no record", (ull)id);
+    const int is_there = is_staged(w, id);
+    return adah_fail(status, is_there ? ADAH_ERROR_EXISTS : ADAH_ERROR_NOT_FOUND, "%s: %s with id %llu", w->path,
+                     is_there ? "this batch has already a record" : "there is no record", (ull)id);
 }
 
 adah_code adah_index_writer_replace(adah_index_writer *w, const adah_index_item *item, adah_status *status) {

@@ -58,18 +58,18 @@ static adah_code check_masks(const adah_multi_index *view, adah_status *status) 
         uint32_t n_set = 0;
         for (size_t w = 0; w < n_words; w++) {
             if (used[w] & table->mask[w])
-                return adah_fail(status, ADAH_ERROR_FORMAT, "search tables: a bit of the codes is in two keys");
+                return adah_fail(status, ADAH_ERROR_CORRUPT, "search tables: a bit of the codes is in two keys");
             used[w] |= table->mask[w];
             for (uint64_t rest = table->mask[w]; rest; rest &= rest - 1)
                 n_set++;
         }
         if (n_set != table->n_key_bits)
-            return adah_fail(status, ADAH_ERROR_FORMAT,
+            return adah_fail(status, ADAH_ERROR_CORRUPT,
                              "search tables: table %d has %u bits in its mask, but keys of %u", j, n_set,
                              table->n_key_bits);
     }
     if (view->n_bits % 64 && used[n_words - 1] >> view->n_bits % 64)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "search tables: a key of bits that the codes do not have");
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "search tables: a key of bits that the codes do not have");
     return ADAH_OK;
 }
 
@@ -77,32 +77,32 @@ adah_code adah_multi_index_view(const uint8_t *image, size_t n_image_bytes, size
                                 adah_multi_index *view, adah_status *status) {
     adah_multi_index_header header;
     if (n_image_bytes < sizeof header || (uintptr_t)image % sizeof(uint64_t))
-        return adah_fail(status, ADAH_ERROR_FORMAT, "search tables: %zu bytes are not tables", n_image_bytes);
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "search tables: %zu bytes are not tables", n_image_bytes);
     memcpy(&header, image, sizeof header);
     if (memcmp(header.magic, adah_multi_index_magic, sizeof header.magic) != 0)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "search tables: made by another version, or damaged");
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "search tables: made by another version, or damaged");
     if (header.n != n || header.n_bits != n_bits)
-        return adah_fail(status, ADAH_ERROR_FORMAT,
+        return adah_fail(status, ADAH_ERROR_CORRUPT,
                          "search tables: made for %llu codes of %u bits, but there are %zu of %zu",
                          (unsigned long long)header.n, header.n_bits, n, n_bits);
     if (n == 0 || n > UINT32_MAX || n_bits < ADAH_BITS_MIN || n_bits > ADAH_BITS_MAX || n_bits % 8 ||
         header.n_tables < 1 || header.n_tables > ADAH_MULTI_INDEX_TABLES_MAX)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "search tables: %u tables of %zu codes of %zu bits cannot be",
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "search tables: %u tables of %zu codes of %zu bits cannot be",
                          header.n_tables, n, n_bits);
     for (uint32_t j = 0; j < header.n_tables; j++)
         if (header.n_key_bits[j] < 1 || header.n_key_bits[j] > ADAH_MULTI_INDEX_KEY_BITS_MAX)
-            return adah_fail(status, ADAH_ERROR_FORMAT,
+            return adah_fail(status, ADAH_ERROR_CORRUPT,
                              "search tables: table %u has keys of %u bits, expected 1 to %d", j, header.n_key_bits[j],
                              ADAH_MULTI_INDEX_KEY_BITS_MAX);
     const uint64_t n_expected = adah_multi_index_lay_out(image, &header, view);
     if (header.n_image_bytes != n_expected || n_image_bytes != n_expected)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "search tables: %zu bytes, expected %llu", n_image_bytes,
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "search tables: %zu bytes, expected %llu", n_image_bytes,
                          (unsigned long long)n_expected);
     ADAH_TRY(check_masks(view, status));
     for (int j = 0; j < view->n_tables; j++) {
         const adah_multi_index_table *table = &view->table[j];
         if (table->starts[0] != 0 || table->starts[(size_t)1 << table->n_key_bits] != n)
-            return adah_fail(status, ADAH_ERROR_FORMAT, "search tables: table %d does not hold all codes", j);
+            return adah_fail(status, ADAH_ERROR_CORRUPT, "search tables: table %d does not hold all codes", j);
     }
     return ADAH_OK;
 }
@@ -150,6 +150,6 @@ adah_code adah_multi_index_verify(const adah_multi_index *view, const uint8_t *c
     adah_memory_free(v.keys);
     for (size_t j = 0; j < n_tables; j++)
         if (v.fault[j])
-            return adah_fail(status, ADAH_ERROR_FORMAT, "search tables: table %zu: %s", j, v.fault[j]);
+            return adah_fail(status, ADAH_ERROR_CORRUPT, "search tables: table %zu: %s", j, v.fault[j]);
     return ADAH_OK;
 }

@@ -402,7 +402,7 @@ adah_code adah_multi_index_search(const adah_multi_index *view, const uint8_t *c
         const size_t n_bytes = s.found.capacity * 2 * sizeof *s.found.hit;
         adah_memory_free(s.found.hit);
         return s.out_of_memory ? adah_fail_memory(status, n_bytes)
-               : s.is_damaged  ? adah_fail(status, ADAH_ERROR_FORMAT, "search tables: damaged")
+               : s.is_damaged  ? adah_fail(status, ADAH_ERROR_CORRUPT, "search tables: damaged")
                                : ADAH_OK;
     }
     *hits = s.found.hit;

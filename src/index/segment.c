@@ -21,7 +21,7 @@ adah_code adah_index_fail_damaged(const char *path, adah_status *status, const c
     va_start(arguments, format);
     vsnprintf(what, sizeof what, format, arguments);
     va_end(arguments);
-    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: the index is damaged: %s", path, what);
+    return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: the index is damaged: %s", path, what);
 }
 
 typedef unsigned long long ull; /* for %llu */
@@ -421,7 +421,7 @@ adah_code adah_segment_find_whole(const adah_segment_expected *e, int fd, uint64
     adah_segment s = {.path = e->path};
     const size_t n_front = n_bytes < FRONT_BYTES_MAX ? (size_t)n_bytes : FRONT_BYTES_MAX;
     const adah_code code =
-        read_at(fd, piece, n_front, at) ? read_header(e, piece, n_bytes, &s, NULL) : ADAH_ERROR_FORMAT;
+        read_at(fd, piece, n_front, at) ? read_header(e, piece, n_bytes, &s, NULL) : ADAH_ERROR_CORRUPT;
     int ok = code == ADAH_OK && read_table(&s, NULL) == ADAH_OK;
     for (uint32_t i = 0; i < s.header.n_sections && ok; i++)
         ok = sum_is_right(fd, at, &s.table[i], piece);

@@ -301,7 +301,7 @@ static adah_code map_store(const char *path, size_t n, adah_image_store *s, adah
         header.n != n || header.item_bytes != item_bytes(s) ||
         header.sum != XXH3_64bits(s->map.bytes + sizeof header, s->map.n_bytes - sizeof header)) {
         adah_file_close_map(&s->map);
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged cache file", path);
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged cache file", path);
     }
     s->n = n;
     s->n_missing = header.n_missing;
@@ -328,7 +328,7 @@ static adah_code find_store(const adah_dataset *dataset, const adah_settings *co
     if (adah_file_exists(s->path)) {
         ADAH_TRY(set_item(config, parameters, s, status));
         const adah_code code = map_store(s->path, adah_dataset_count(dataset), s, status);
-        if (code != ADAH_OK && code != ADAH_ERROR_FORMAT)
+        if (code != ADAH_OK && !adah_is_bad_content(code))
             return code;
     }
     if (strict && s->n_missing)

@@ -112,7 +112,7 @@ static adah_code check_place(const trainer *r, size_t n_history, adah_status *st
     if (!is_count(p->epoch, r->timetable.n_main + r->timetable.n_final) ||
         !is_count(p->step, (double)adah_timetable_steps(&r->timetable, p->epoch) - 1) || !is_count(p->n_updates_head, 1e15) ||
         !is_count(p->n_updates_attention, 1e15) || n_history % N_EPOCH)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: damaged: it stands in epoch %g, step %g", r->t->checkpoint_path,
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: it stands in epoch %g, step %g", r->t->checkpoint_path,
                          p->epoch + 1, p->step);
     return ADAH_OK;
 }

@@ -113,7 +113,7 @@ static void cut_off(void **state) {
         fclose(file);
         adah_safetensors *tensors;
         adah_status status = {0};
-        assert_int_equal(adah_safetensors_open(path, &tensors, &status), ADAH_ERROR_FORMAT);
+        assert_int_equal(adah_safetensors_open(path, &tensors, &status), ADAH_ERROR_CORRUPT);
         assert_non_null(strstr(status.message, n < 72 ? "truncated" : "cut off"));
     }
     assert_null(adah_foreign_file((const uint8_t *)"some bytes", 10));

@@ -114,7 +114,7 @@ static void mirflickr(void **state) {
 static void mirflickr_faults(void **state) {
     (void)state;
     static const char tags[] = "mirflickr/doc/common_tags.txt", sky[] = "mirflickr25k_annotations_v080/sky.txt";
-    assert_fails("mirflickr", "mirflickr", NULL, ADAH_ERROR_IO, "no meta/tags/tags1.txt there");
+    assert_fails("mirflickr", "mirflickr", NULL, ADAH_ERROR_NOT_FOUND, "no meta/tags/tags1.txt there");
     put_mirflickr(folder.path);
     data_folder_put(folder.path, tags, "sky 845\nblue\n");
     assert_fails("mirflickr", "mirflickr", NULL, ADAH_ERROR_FORMAT,
@@ -137,7 +137,7 @@ static void mirflickr_faults(void **state) {
     data_folder_put(folder.path, "mirflickr25k_annotations_v080/animals.txt", "");
     assert_fails("mirflickr", "mirflickr", NULL, ADAH_ERROR_FORMAT, "none of the 6 records has a label and a text");
     assert_int_equal(rename(inside("mirflickr25k_annotations_v080"), inside("elsewhere")), 0);
-    assert_fails("mirflickr", "mirflickr", NULL, ADAH_ERROR_IO, "mirflickr25k_annotations_v080");
+    assert_fails("mirflickr", "mirflickr", NULL, ADAH_ERROR_NOT_FOUND, "mirflickr25k_annotations_v080");
     /* Named, it may lie anywhere. */
     data_folder_put(folder.path, "elsewhere/sky.txt", "1\n4\n");
     const char *const both[] = {inside("mirflickr"), inside("elsewhere")};
@@ -193,7 +193,7 @@ static void nus_wide_faults(void **state) {
     const char *nus = inside("nus");
     char root[512];
     snprintf(root, sizeof root, "%s", nus);
-    assert_fails("nus-wide", "nus", NULL, ADAH_ERROR_IO, "ImageList/Imagelist.txt: cannot open");
+    assert_fails("nus-wide", "nus", NULL, ADAH_ERROR_NOT_FOUND, "ImageList/Imagelist.txt: cannot open");
     put_nus_wide(root);
     data_folder_put(root, animal, "1\n1\n0\n0\n");
     assert_fails("nus-wide", "nus", NULL, ADAH_ERROR_FORMAT, "Labels_animal.txt: 4 lines, expected 5");
@@ -202,7 +202,7 @@ static void nus_wide_faults(void **state) {
     data_folder_put(root, animal, "1\n1\n2\n0\n1\n");
     assert_fails("nus-wide", "nus", NULL, ADAH_ERROR_FORMAT, "Labels_animal.txt:3: found \"2\", expected 0 or 1");
     assert_int_equal(unlink(inside("nus/Groundtruth/AllLabels/Labels_animal.txt")), 0);
-    assert_fails("nus-wide", "nus", NULL, ADAH_ERROR_IO, "Labels_animal.txt: cannot open");
+    assert_fails("nus-wide", "nus", NULL, ADAH_ERROR_NOT_FOUND, "Labels_animal.txt: cannot open");
     put_nus_wide(root);
     data_folder_put(root, tags, "1\t0\t1\t\n0\t1\t\n0\t0\t0\t\n1\t1\t1\t\n0\t1\t1\t\n");
     assert_fails("nus-wide", "nus", NULL, ADAH_ERROR_FORMAT, "AllTags1k.txt:2: 2 numbers, expected 3");
@@ -231,7 +231,7 @@ static void nus_wide_faults(void **state) {
     assert_fails("nus-wide", "nus", &options, ADAH_ERROR_ARGUMENT, "0 concepts");
     adah_convert_options_init(&options);
     options.images = inside("nowhere");
-    assert_fails("nus-wide", "nus", &options, ADAH_ERROR_IO, "nowhere");
+    assert_fails("nus-wide", "nus", &options, ADAH_ERROR_NOT_FOUND, "nowhere");
 }
 
 static void iapr(void **state) {
@@ -253,7 +253,7 @@ static void iapr_faults(void **state) {
     (void)state;
     char root[512];
     snprintf(root, sizeof root, "%s", inside("iapr"));
-    assert_fails("iapr", "iapr", NULL, ADAH_ERROR_IO, "annotations_complete_eng: cannot be listed");
+    assert_fails("iapr", "iapr", NULL, ADAH_ERROR_NOT_FOUND, "annotations_complete_eng: cannot be listed");
     put_iapr(root);
     data_folder_put(root, "saiapr_tc-12/00/labels.txt", "25 1 240\n25 2\n");
     assert_fails("iapr", "iapr", NULL, ADAH_ERROR_FORMAT,
@@ -261,7 +261,7 @@ static void iapr_faults(void **state) {
     data_folder_put(root, "saiapr_tc-12/00/labels.txt", "25 1 240 7\n");
     assert_fails("iapr", "iapr", NULL, ADAH_ERROR_FORMAT, "labels.txt:1: found");
     assert_int_equal(unlink(inside("iapr/saiapr_tc-12/00/labels.txt")), 0);
-    assert_fails("iapr", "iapr", NULL, ADAH_ERROR_IO, "saiapr_tc-12/00/labels.txt: cannot open");
+    assert_fails("iapr", "iapr", NULL, ADAH_ERROR_NOT_FOUND, "saiapr_tc-12/00/labels.txt: cannot open");
     put_iapr(root);
     data_folder_put(root, "annotations_complete_eng/00/25.eng", "<DOC><DESCRIPTION>never ends");
     assert_fails("iapr", "iapr", NULL, ADAH_ERROR_FORMAT, "00/25.eng: no <DESCRIPTION>...</DESCRIPTION> in it");
@@ -365,9 +365,9 @@ static void coco_faults(void **state) {
     };
     char root[512];
     snprintf(root, sizeof root, "%s", inside("coco"));
-    assert_fails("coco", "coco", NULL, ADAH_ERROR_IO, "annotations: cannot be listed");
+    assert_fails("coco", "coco", NULL, ADAH_ERROR_NOT_FOUND, "annotations: cannot be listed");
     data_folder_put(root, "annotations/other.json", "{}");
-    assert_fails("coco", "coco", NULL, ADAH_ERROR_IO, "no captions_*.json there");
+    assert_fails("coco", "coco", NULL, ADAH_ERROR_NOT_FOUND, "no captions_*.json there");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         put_coco(root);
         data_folder_put(root, cases[i].file, cases[i].text);
@@ -376,7 +376,7 @@ static void coco_faults(void **state) {
     assert_int_equal(unlink(inside("coco/annotations/instances_val2017.json")), 0);
     put_coco(root);
     assert_int_equal(unlink(inside("coco/annotations/instances_train2017.json")), 0);
-    assert_fails("coco", "coco", NULL, ADAH_ERROR_IO, "instances_train2017.json: cannot open");
+    assert_fails("coco", "coco", NULL, ADAH_ERROR_NOT_FOUND, "instances_train2017.json: cannot open");
 }
 
 /* ---------------------------------------------------------------- split and folder */

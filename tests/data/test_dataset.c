@@ -164,7 +164,7 @@ static void bad_record_keeps_no_name(void **state) {
 
 static void refuses_without_records(void **state) {
     (void)state;
-    assert_refused(0, ADAH_ERROR_IO, "neither metadata.jsonl nor metadata.csv");
+    assert_refused(0, ADAH_ERROR_NOT_FOUND, "neither metadata.jsonl nor metadata.csv");
     data_folder_put(folder.path, "metadata.jsonl", "");
     assert_refused(0, ADAH_ERROR_FORMAT, "metadata.jsonl: no records");
     data_folder_put(folder.path, "metadata.jsonl", "\n\n");
@@ -178,7 +178,7 @@ static void refuses_without_records(void **state) {
     adah_dataset *dataset = NULL;
     adah_status status;
     assert_int_equal(adah_dataset_open(NULL, NULL, &dataset, &status), ADAH_ERROR_ARGUMENT);
-    assert_int_equal(adah_dataset_open("/nowhere/at/all", NULL, &dataset, NULL), ADAH_ERROR_IO);
+    assert_int_equal(adah_dataset_open("/nowhere/at/all", NULL, &dataset, NULL), ADAH_ERROR_NOT_FOUND);
 }
 
 static void refuses_long_lines(void **state) {

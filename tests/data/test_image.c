@@ -250,7 +250,7 @@ static void refuse_truncated(void) {
 }
 
 static void refuse_foreign(void) {
-    assert_refused("missing.jpg", ADAH_ERROR_IO, "cannot open");
+    assert_refused("missing.jpg", ADAH_ERROR_NOT_FOUND, "cannot open");
     mkdir(path_of("sub.jpg"), 0777);
     assert_refused("sub.jpg", ADAH_ERROR_IO, "not a regular file");
     data_folder_put(folder.path, "text.jpg", "this is no picture, whatever its name says");
@@ -314,7 +314,7 @@ static void refuses_bad_arguments(void **state) {
     assert_int_equal(adah_image_load(path_of("a.png"), 16385, rgb, NULL), ADAH_ERROR_ARGUMENT);
     assert_int_equal(adah_image_write_png(path_of("b.png"), rgb, 1, 1, 2, &status), ADAH_ERROR_ARGUMENT);
     assert_int_equal(adah_image_write_png(path_of("b.png"), rgb, 0, 1, 3, &status), ADAH_ERROR_ARGUMENT);
-    assert_int_equal(adah_image_write_png("/nowhere/at/all/b.png", rgb, 1, 1, 3, &status), ADAH_ERROR_IO);
+    assert_int_equal(adah_image_write_png("/nowhere/at/all/b.png", rgb, 1, 1, 3, &status), ADAH_ERROR_NOT_FOUND);
     adah_picture picture = {1, 1, rgb};
     assert_int_equal(adah_image_encode_jpeg(&picture, 0, &bytes, &n, &status), ADAH_ERROR_ARGUMENT);
     assert_int_equal(adah_image_encode_jpeg(&picture, 101, &bytes, &n, &status), ADAH_ERROR_ARGUMENT);

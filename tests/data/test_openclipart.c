@@ -188,10 +188,10 @@ static void labels_and_words(void **state) {
 static void refuses(void **state) {
     (void)state;
     adah_status status;
-    assert_int_equal(convert("set", NULL, &status), ADAH_ERROR_IO);
+    assert_int_equal(convert("set", NULL, &status), ADAH_ERROR_NOT_FOUND);
     assert_non_null(strstr(status.message, "openclipart-svg"));
     mkdir(inside("svg"), 0777);
-    assert_int_equal(convert("set", NULL, &status), ADAH_ERROR_IO);
+    assert_int_equal(convert("set", NULL, &status), ADAH_ERROR_NOT_FOUND);
     assert_non_null(strstr(status.message, "no SVG drawings there"));
     put_drawing("one.svg", "One", "", "");
     assert_int_equal(convert("none", NULL, &status), ADAH_ERROR_FORMAT);

@@ -252,14 +252,14 @@ static void test_truncation(void **state) {
         adah_model_state back = {0};
         adah_status status = {0};
         data_folder_write(folder.path, "b.adah", bytes, m);
-        if (adah_model_state_read(other_path, &back, &status) != ADAH_ERROR_FORMAT)
+        if (!adah_is_bad_content(adah_model_state_read(other_path, &back, &status)))
             fail_msg("%zu of %zu bytes: %s", m, n, status.message);
         assert_non_null(strstr(status.message, other_path));
     }
     char *longer = calloc(1, n + 5);
     memcpy(longer, bytes, n);
     data_folder_write(folder.path, "b.adah", longer, n + 5);
-    assert_refused(other_path, ADAH_ERROR_FORMAT, "");
+    assert_refused(other_path, ADAH_ERROR_CORRUPT, "");
     free(longer);
     free(bytes);
     adah_model_state_free(&s);
@@ -301,7 +301,7 @@ static void check_flips(adah_model_state *s, const char *bytes, size_t n, size_t
             const adah_code code = adah_model_state_read(other_path, &back, NULL);
             n_tried++;
             if (code != ADAH_OK) {
-                assert_true(code == ADAH_ERROR_FORMAT || code == ADAH_ERROR_ARGUMENT || code == ADAH_ERROR_MISMATCH);
+                assert_true(adah_is_bad_content(code) || code == ADAH_ERROR_ARGUMENT || code == ADAH_ERROR_MISMATCH);
                 n_refused++;
             } else if (opens_changed(other_path, s)) {
                 fail_msg("byte %zu from %02x to %02x: another model is read", i, bytes[i] & 0xff, damaged[i] & 0xff);
@@ -349,23 +349,23 @@ static void test_metadata(void **state) {
     refuse_rewritten("format", "adah-checkpoint", ADAH_ERROR_FORMAT, "checkpoint of a training");
     refuse_rewritten("version", "2", ADAH_ERROR_FORMAT, "version 2");
     refuse_rewritten("version", NULL, ADAH_ERROR_FORMAT, "version");
-    refuse_rewritten("id", NULL, ADAH_ERROR_FORMAT, "damaged");
-    refuse_rewritten("id", "00000000000000000000000000000000", ADAH_ERROR_FORMAT, "damaged");
+    refuse_rewritten("id", NULL, ADAH_ERROR_CORRUPT, "damaged");
+    refuse_rewritten("id", "00000000000000000000000000000000", ADAH_ERROR_CORRUPT, "damaged");
     static const char *const needed[] = {"config", "text", "vocabulary", "training"};
     for (size_t i = 0; i < 4; i++)
-        refuse_rewritten(needed[i], NULL, ADAH_ERROR_FORMAT, "damaged");
+        refuse_rewritten(needed[i], NULL, ADAH_ERROR_CORRUPT, "damaged");
     static const char *const images[] = {NULL,        "",      "pixels",   "pixels 0",
                                          "vector -1", "map 5", "vector x", "pixels 99999999"};
     for (size_t i = 0; i < sizeof images / sizeof *images; i++)
-        refuse_rewritten("image", images[i], ADAH_ERROR_FORMAT, "image");
+        refuse_rewritten("image", images[i], ADAH_ERROR_CORRUPT, "image");
     static const char *const texts[] = {"words 0", "", "words", "words -1", "words x", "words 99999999999", "pixels 5"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        refuse_rewritten("text", texts[i], ADAH_ERROR_FORMAT, "text");
-    refuse_rewritten("text", "vector 13", ADAH_ERROR_FORMAT, "checksum"); /* the identity hangs on it */
-    refuse_rewritten("image", "vector 6", ADAH_ERROR_FORMAT, "checksum");
-    refuse_rewritten("config", "{}", ADAH_ERROR_FORMAT, "checksum"); /* all values neutral */
+        refuse_rewritten("text", texts[i], ADAH_ERROR_CORRUPT, "text");
+    refuse_rewritten("text", "vector 13", ADAH_ERROR_CORRUPT, "checksum"); /* the identity hangs on it */
+    refuse_rewritten("image", "vector 6", ADAH_ERROR_CORRUPT, "checksum");
+    refuse_rewritten("config", "{}", ADAH_ERROR_CORRUPT, "checksum"); /* all values neutral */
     refuse_rewritten("config", "", ADAH_ERROR_FORMAT, "configuration");
-    refuse_rewritten("vocabulary", "{}", ADAH_ERROR_FORMAT, "checksum");
+    refuse_rewritten("vocabulary", "{}", ADAH_ERROR_CORRUPT, "checksum");
 
     /* A value the configuration refuses. */
     char *config = adah_settings_json(&s.config), *at = strstr(config, "\"n_bits\":16");
@@ -387,7 +387,7 @@ static void test_foreign_files(void **state) {
     assert_refused(path, ADAH_ERROR_FORMAT, "");
     assert_refused(folder.path, ADAH_ERROR_IO, "");
     TEMPORARY_PATH(folder, "nowhere", other_path);
-    assert_refused(other_path, ADAH_ERROR_IO, "");
+    assert_refused(other_path, ADAH_ERROR_NOT_FOUND, "");
 }
 
 static void test_a_checkpoint_is_no_model(void **state) {
@@ -451,7 +451,7 @@ static void test_parts_that_do_not_fit(void **state) {
     (void)state;
     adah_model_state s = make_state();
     s.text.item.dim[0]++;
-    refuse_to_open(&s, ADAH_ERROR_FORMAT, "words");
+    refuse_to_open(&s, ADAH_ERROR_CORRUPT, "words");
     s.text.item.dim[0]--;
     s.image.item.dim[0]++;
     refuse_to_open(&s, ADAH_ERROR_MISMATCH, "image.feature.0.weight");
@@ -471,7 +471,7 @@ static void test_parts_that_do_not_fit(void **state) {
     s.vocabulary = kept;
     kept = s.training;
     s.training = (char[]){"not JSON"};
-    refuse_to_open(&s, ADAH_ERROR_FORMAT, "training");
+    refuse_to_open(&s, ADAH_ERROR_CORRUPT, "training");
     s.training = kept;
     adah_model_state_free(&s);
 }
@@ -493,7 +493,7 @@ static void test_pixels_other_than_the_side(void **state) {
     assert_int_equal(adah_model_open(path, &model, NULL), ADAH_OK);
     adah_model_close(model);
     s.image = adah_input_pixels(16);
-    refuse_to_open(&s, ADAH_ERROR_FORMAT, "16");
+    refuse_to_open(&s, ADAH_ERROR_CORRUPT, "16");
     adah_model_state_free(&s);
 }
 
@@ -507,7 +507,7 @@ static void test_tensors_of_other_types(void **state) {
     char *at = memmem(bytes, n, "\"F32\"", 5);
     memcpy(at, "\"U32\"", 5);
     data_folder_write(folder.path, "b.adah", bytes, n);
-    assert_refused(other_path, ADAH_ERROR_FORMAT, "U32");
+    assert_refused(other_path, ADAH_ERROR_CORRUPT, "U32");
     free(bytes);
     adah_model_state_free(&s);
 }
@@ -553,7 +553,7 @@ static void test_too_many_tensors(void **state) {
         snprintf(name, sizeof name, "more.%zu", i);
         assert_non_null(adah_parameters_add(&s.parameters, name, ADAH_SHAPE1(0), 1));
     }
-    refuse_to_open(&s, ADAH_ERROR_FORMAT, "tensors, expected at most 1024");
+    refuse_to_open(&s, ADAH_ERROR_CORRUPT, "tensors, expected at most 1024");
     adah_model_state_free(&s);
 }
 

@@ -177,7 +177,7 @@ static uint64_t fail_every(job *work, const char *name, int changes, uint32_t se
             n_refused++;
             if (!n_failed)
                 fail_msg("%s, though no call failed: %s", when, status.message);
-            if (code != ADAH_ERROR_UNCERTAIN && code != ADAH_ERROR_IO && code != ADAH_ERROR_FORMAT)
+            if (code != ADAH_ERROR_UNCERTAIN && !adah_is_unreadable(code))
                 fail_msg("%s: %s", when, status.message);
             if (code == ADAH_ERROR_IO && status.system_error != error)
                 fail_msg("%s: errno %d of \"%s\"", when, status.system_error, status.message);

@@ -118,7 +118,7 @@ static const valid *which(const adah_index *x) {
 /* 1: an answer, which must be right. */
 static int is_answer(adah_code code, const adah_status *status) {
     atomic_fetch_add(code == ADAH_OK ? &n_answers : &n_refused, 1);
-    if (code != ADAH_OK && code != ADAH_ERROR_FORMAT && code != ADAH_ERROR_IO)
+    if (code != ADAH_OK && !adah_is_unreadable(code))
         complain("%s: %s", adah_code_name(code), status->message);
     return code == ADAH_OK;
 }
@@ -146,7 +146,7 @@ static void look_up(const adah_index *x, const valid *v, uint64_t id) {
     uint64_t row;
     const int is_there = adah_index_find(x, id, &row);
     const adah_code code = is_there ? adah_index_record(x, row, &e, &status) : adah_index_check(x, &status);
-    if (code == ADAH_ERROR_MISMATCH || !is_answer(code, &status)) /* a row that is deleted, which a wrong id gave */
+    if (code == ADAH_ERROR_NOT_FOUND || !is_answer(code, &status)) /* a row that is deleted, which a wrong id gave */
         return;
     if (is_there != (v->h.writer[id] != 0)) {
         /* what was found was looked for in bytes that are known to be good only now */
@@ -230,7 +230,7 @@ static adah_index *open_one(adah_index *x, uint64_t *s) {
     const unsigned n_before = atomic_load(&n_copies);
     const int is_followed = x && history_random(s, 2);
     const adah_code code = is_followed ? adah_index_latest(x, &latest, &status) : adah_index_open(path, &latest, &status);
-    if (code != ADAH_OK && code != ADAH_ERROR_FORMAT && code != ADAH_ERROR_IO)
+    if (code != ADAH_OK && !adah_is_unreadable(code))
         complain("%s: %s", adah_code_name(code), status.message);
     atomic_fetch_add(code == ADAH_OK ? &n_opened : &n_not_opened, 1);
     adah_index_close(x);
@@ -424,16 +424,16 @@ static void test_every_change_is_noticed(void **state) {
             put(&all[from]);
             assert_int_equal(adah_index_open(path, &x, NULL), ADAH_OK);
             put(&all[to]);
-            assert_int_equal(adah_index_check(x, &status), is_older ? ADAH_OK : ADAH_ERROR_FORMAT);
+            assert_int_equal(adah_index_check(x, &status), is_older ? ADAH_OK : ADAH_ERROR_CORRUPT);
             if (!is_older)
                 assert_non_null(strstr(status.message, "changed by another program"));
             assert_latest(x, &all[to]);
             put(&all[from]); /* once lost is lost */
-            assert_int_equal(adah_index_check(x, NULL), is_older ? ADAH_OK : ADAH_ERROR_FORMAT);
+            assert_int_equal(adah_index_check(x, NULL), is_older ? ADAH_OK : ADAH_ERROR_CORRUPT);
             assert_latest(x, &all[from]);
             assert_int_equal(truncate(path, 0), 0);
             assert_no_latest(x, ADAH_ERROR_FORMAT);
-            assert_int_equal(adah_index_check(x, NULL), ADAH_ERROR_FORMAT);
+            assert_int_equal(adah_index_check(x, NULL), ADAH_ERROR_CORRUPT);
             put(&all[to]);
             assert_latest(x, &all[to]);
             adah_index_close(x);
@@ -443,7 +443,7 @@ static void test_every_change_is_noticed(void **state) {
     put(&all[0]);
     assert_int_equal(adah_index_open(path, &x, NULL), ADAH_OK);
     assert_int_equal(unlink(path), 0);
-    assert_no_latest(x, ADAH_ERROR_IO);
+    assert_no_latest(x, ADAH_ERROR_NOT_FOUND);
     assert_int_equal(adah_file_publish(path, "nothing", 7, NULL), ADAH_OK);
     assert_no_latest(x, ADAH_ERROR_FORMAT);
     assert_int_equal(adah_index_check(x, NULL), ADAH_OK);
@@ -465,7 +465,7 @@ static void test_every_change_is_noticed(void **state) {
         if (looked == ADAH_OK)
             adah_index_close(again);
         else
-            assert_int_equal(adah_index_check(x, NULL), ADAH_ERROR_FORMAT);
+            assert_int_equal(adah_index_check(x, NULL), ADAH_ERROR_CORRUPT);
         flip(at);
         assert_latest(x, &all[4]);
         adah_index_close(x);
@@ -510,8 +510,8 @@ static void test_a_writer_spoils_no_other_file(void **state) {
         assert_int_equal(adah_index_writer_open(path, &w, NULL), ADAH_OK);
         assert_int_equal(adah_index_writer_add(w, &item, NULL, NULL), ADAH_OK);
         put(&all[to]);
-        assert_int_equal(adah_index_writer_commit(w, NULL), ADAH_ERROR_FORMAT);
-        assert_int_equal(adah_index_writer_compact(w, (adah_progress){NULL, NULL}, NULL), ADAH_ERROR_FORMAT);
+        assert_int_equal(adah_index_writer_commit(w, NULL), ADAH_ERROR_CORRUPT);
+        assert_int_equal(adah_index_writer_compact(w, (adah_progress){NULL, NULL}, NULL), ADAH_ERROR_CORRUPT);
         adah_index_writer_close(w);
         assert_int_equal(adah_file_read(path, SIZE_MAX - 1, &bytes, &n_bytes, NULL), ADAH_OK);
         assert_int_equal(n_bytes, all[to].n_bytes);

@@ -197,7 +197,7 @@ static void test_the_builder_refuses(void **state) {
         assert_int_equal(adah_index_builder_create(path, bad[i], identity, &b, &status), ADAH_ERROR_ARGUMENT);
         assert_null(b);
     }
-    assert_int_equal(adah_index_builder_create("/nowhere/at/all.index", 8, identity, &b, &status), ADAH_ERROR_IO);
+    assert_int_equal(adah_index_builder_create("/nowhere/at/all.index", 8, identity, &b, &status), ADAH_ERROR_NOT_FOUND);
     assert_null(b);
     assert_int_equal(adah_index_builder_create(path, 8, identity, &b, NULL), ADAH_OK);
     const adah_index_item lonely = {.file_name = "lonely"};
@@ -218,33 +218,34 @@ static void test_foreign_files_and_other_versions(void **state) {
     const struct {
         uint32_t version;
         size_t n_bytes;
+        adah_code code;
         const char *message;
     } cases[] = {
-        {2, 0, "not an adah index"},
-        {2, 7, "not an adah index"},
-        {2, 63, "inside the header"},
-        {2, ADAH_INDEX_FRONT_BYTES - 1, "inside the header"},
-        {3, n, "newer version: 3, this library reads version 2"},
-        {1, n, "an index of version 1, this library reads version 2: make it anew"},
-        {0x02000000, n, "another byte order"},
-        {0, n, "damaged"},
+        {2, 0, ADAH_ERROR_FORMAT, "not an adah index"},
+        {2, 7, ADAH_ERROR_FORMAT, "not an adah index"},
+        {2, 63, ADAH_ERROR_CORRUPT, "inside the header"},
+        {2, ADAH_INDEX_FRONT_BYTES - 1, ADAH_ERROR_CORRUPT, "inside the header"},
+        {3, n, ADAH_ERROR_FORMAT, "newer version: 3, this library reads version 2"},
+        {1, n, ADAH_ERROR_FORMAT, "an index of version 1, this library reads version 2: make it anew"},
+        {0x02000000, n, ADAH_ERROR_FORMAT, "another byte order"},
+        {0, n, ADAH_ERROR_CORRUPT, "damaged"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         adah_index *x = NULL;
         adah_status status = {0};
         h->version = cases[i].version;
         assert_int_equal(adah_file_publish(path, bytes, cases[i].n_bytes, NULL), ADAH_OK);
-        if (adah_index_open(path, &x, &status) != ADAH_ERROR_FORMAT || !strstr(status.message, cases[i].message) ||
+        if (adah_index_open(path, &x, &status) != cases[i].code || !strstr(status.message, cases[i].message) ||
             !strstr(status.message, path))
             fail_msg("expected \"%s\", got \"%s\"", cases[i].message, status.message);
         assert_null(x);
-        assert_int_equal(adah_index_verify(path, NULL), ADAH_ERROR_FORMAT);
+        assert_int_equal(adah_index_verify(path, NULL), cases[i].code);
     }
     adah_memory_free(bytes);
     adah_status status;
     adah_index *x = NULL;
     TEMPORARY_PATH(folder, "missing", path);
-    assert_int_equal(adah_index_open(path, &x, &status), ADAH_ERROR_IO);
+    assert_int_equal(adah_index_open(path, &x, &status), ADAH_ERROR_NOT_FOUND);
     assert_non_null(strstr(status.message, "missing"));
     assert_int_equal(adah_index_open(folder.path, &x, &status), ADAH_ERROR_IO);
     assert_non_null(strstr(status.message, "not a regular file"));

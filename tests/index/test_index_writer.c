@@ -65,7 +65,7 @@ static const char *content(const adah_index *x) {
     for (uint64_t row = 0; row < adah_index_rows(x); row++) {
         adah_index_entry e;
         const adah_code code = adah_index_record(x, row, &e, &status);
-        if (code == ADAH_ERROR_MISMATCH)
+        if (code == ADAH_ERROR_NOT_FOUND)
             continue;
         OK(code);
         uint64_t found = 0;
@@ -150,11 +150,11 @@ static void test_what_is_not_committed_is_dropped(void **state) {
 static void test_one_writer_at_a_time(void **state) {
     (void)state;
     adah_index_writer *w = create(8), *second = NULL;
-    assert_int_equal(adah_index_writer_open(path, &second, &status), ADAH_ERROR_IO);
+    assert_int_equal(adah_index_writer_open(path, &second, &status), ADAH_ERROR_BUSY);
     assert_non_null(strstr(status.message, "another writer"));
     assert_null(second);
     OK(adah_index_writer_compact(w, (adah_progress){0}, &status)); /* the lock goes over to the new file */
-    assert_int_equal(adah_index_writer_open(path, &second, &status), ADAH_ERROR_IO);
+    assert_int_equal(adah_index_writer_open(path, &second, &status), ADAH_ERROR_BUSY);
     adah_index_writer_close(w);
     OK(adah_index_writer_open(path, &second, &status));
     adah_index_writer_close(second);
@@ -166,31 +166,31 @@ static void test_what_is_refused(void **state) {
     const uint8_t code = 1;
     adah_index_item a = item(3, "a", &code), none = {.id = 9, .file_name = "none"};
     add(w, 3, "a", 1);
-    assert_int_equal(adah_index_writer_add(w, &a, NULL, &status), ADAH_ERROR_MISMATCH); /* in the batch */
+    assert_int_equal(adah_index_writer_add(w, &a, NULL, &status), ADAH_ERROR_EXISTS); /* in the batch */
     assert_non_null(strstr(status.message, "id 3 is taken"));
-    assert_int_equal(adah_index_writer_replace(w, &a, &status), ADAH_ERROR_MISMATCH);
+    assert_int_equal(adah_index_writer_replace(w, &a, &status), ADAH_ERROR_EXISTS);
     assert_non_null(strstr(status.message, "this batch has already a record with id 3"));
-    assert_int_equal(adah_index_writer_delete(w, 3, &status), ADAH_ERROR_MISMATCH);
+    assert_int_equal(adah_index_writer_delete(w, 3, &status), ADAH_ERROR_EXISTS);
     OK(adah_index_writer_commit(w, &status));
-    assert_int_equal(adah_index_writer_add(w, &a, NULL, &status), ADAH_ERROR_MISMATCH); /* in the file */
-    assert_int_equal(adah_index_writer_delete(w, 4, &status), ADAH_ERROR_MISMATCH);
+    assert_int_equal(adah_index_writer_add(w, &a, NULL, &status), ADAH_ERROR_EXISTS); /* in the file */
+    assert_int_equal(adah_index_writer_delete(w, 4, &status), ADAH_ERROR_NOT_FOUND);
     assert_non_null(strstr(status.message, "there is no record with id 4"));
     assert_int_equal(adah_index_writer_add(w, &none, NULL, &status), ADAH_ERROR_ARGUMENT);
     assert_non_null(strstr(status.message, "none: a record needs the code"));
     none.id = 3;
     assert_int_equal(adah_index_writer_replace(w, &none, &status), ADAH_ERROR_ARGUMENT);
     OK(adah_index_writer_delete(w, 3, &status)); /* which the replacement did not do */
-    assert_int_equal(adah_index_writer_delete(w, 3, &status), ADAH_ERROR_MISMATCH);
+    assert_int_equal(adah_index_writer_delete(w, 3, &status), ADAH_ERROR_NOT_FOUND);
     OK(adah_index_writer_add(w, &a, NULL, &status)); /* its id is free again */
     OK(adah_index_writer_commit(w, &status));
     a.id = UINT64_MAX - 1;
     OK(adah_index_writer_add(w, &a, NULL, &status));
     a.id = ADAH_NO_ID;
-    assert_int_equal(adah_index_writer_add(w, &a, NULL, &status), ADAH_ERROR_MISMATCH);
+    assert_int_equal(adah_index_writer_add(w, &a, NULL, &status), ADAH_ERROR_EXISTS);
     assert_non_null(strstr(status.message, "no id left"));
     adah_index_writer_close(w);
     expect_file("3:a");
-    assert_int_equal(adah_index_writer_open("/nowhere/x", &w, &status), ADAH_ERROR_IO);
+    assert_int_equal(adah_index_writer_open("/nowhere/x", &w, &status), ADAH_ERROR_NOT_FOUND);
 }
 
 static void test_labels_go_on_through_batches(void **state) {

@@ -261,14 +261,14 @@ static void test_damaged_images(void **state) {
         adah_multi_index view;
         adah_status status;
         if (adah_multi_index_view(damaged, n_image_bytes, n, n_bits, &view, &status) != ADAH_OK) {
-            assert_int_equal(status.code, ADAH_ERROR_FORMAT);
+            assert_int_equal(status.code, ADAH_ERROR_CORRUPT);
             n_refused++;
         } else {
             n_viewed++;
             if (adah_multi_index_verify(&view, codes, &status) == ADAH_OK)
                 n_verified++;
             else
-                assert_int_equal(status.code, ADAH_ERROR_FORMAT);
+                assert_int_equal(status.code, ADAH_ERROR_CORRUPT);
             for (size_t k = 1; k <= n; k += n) {
                 adah_hit *hits;
                 size_t n_hits;
@@ -276,7 +276,7 @@ static void test_damaged_images(void **state) {
                 const adah_multi_index_query q = {
                     .code = codes, .k = k == 1 ? 1 : SIZE_MAX, .radius = UINT32_MAX, .budget = INFINITY};
                 if (adah_multi_index_search(&view, codes, &q, &hits, &n_hits, &done, NULL, &status) != ADAH_OK)
-                    assert_int_equal(status.code, ADAH_ERROR_FORMAT);
+                    assert_int_equal(status.code, ADAH_ERROR_CORRUPT);
                 for (size_t i = 0; i < n_hits; i++)
                     assert_in_range(hits[i].position, 0, n - 1);
                 adah_memory_free(hits);
@@ -300,11 +300,11 @@ static void test_refused_images(void **state) {
     adah_status status;
     assert_int_equal(adah_multi_index_build(codes, 100, 64, 3, &image, &n, NULL), ADAH_OK);
     assert_int_equal(adah_multi_index_view(image, n, 100, 64, &view, &status), ADAH_OK);
-    assert_int_equal(adah_multi_index_view(image, n, 99, 64, &view, &status), ADAH_ERROR_FORMAT);
+    assert_int_equal(adah_multi_index_view(image, n, 99, 64, &view, &status), ADAH_ERROR_CORRUPT);
     assert_non_null(strstr(status.message, "made for 100 codes of 64 bits, but there are 99 of 64"));
-    assert_int_equal(adah_multi_index_view(image, n, 100, 72, &view, &status), ADAH_ERROR_FORMAT);
+    assert_int_equal(adah_multi_index_view(image, n, 100, 72, &view, &status), ADAH_ERROR_CORRUPT);
     for (size_t cut = 0; cut < n; cut += cut < 200 ? 1 : n / 16)
-        assert_int_equal(adah_multi_index_view(image, cut, 100, 64, &view, &status), ADAH_ERROR_FORMAT);
+        assert_int_equal(adah_multi_index_view(image, cut, 100, 64, &view, &status), ADAH_ERROR_CORRUPT);
     adah_memory_free(image);
     assert_int_equal(adah_multi_index_build(codes, 100, 60, 0, &image, &n, &status), ADAH_ERROR_ARGUMENT);
     assert_int_equal(adah_multi_index_build(codes, 100, 64, -1, &image, &n, &status), ADAH_ERROR_ARGUMENT);

@@ -204,7 +204,7 @@ static void test_faults(void **state) {
     put_tensors("image.safetensors", &whole, 1);
     expect_refused(ADAH_ERROR_MISMATCH, "/image.safetensors", "type I32, expected F32, F16 or BF16");
     data_folder_put(folder.path, "image.safetensors", "junk");
-    expect_refused(ADAH_ERROR_FORMAT, "/image.safetensors", "damaged");
+    expect_refused(ADAH_ERROR_CORRUPT, "/image.safetensors", "damaged");
 }
 
 static void test_values_that_are_not_finite(void **state) {

@@ -104,7 +104,7 @@ int main(void) {
     const int result = use(dataset);
     adah_dataset_close(dataset);
     /* A failure has a code and a message. */
-    if (adah_dataset_open("nowhere", NULL, &dataset, &status) != ADAH_ERROR_IO || !strstr(status.message, "nowhere"))
+    if (adah_dataset_open("nowhere", NULL, &dataset, &status) != ADAH_ERROR_NOT_FOUND || !strstr(status.message, "nowhere"))
         return 1;
     return result;
 }
