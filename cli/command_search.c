@@ -36,8 +36,6 @@ typedef struct query {
 typedef struct limits {
     adah_search_options options;
     cli_list labels;
-    const adah_index *index;
-    uint32_t label[CLI_LIST_MAX]; /* numbers of the labels */
     uint64_t *only;
 } limits;
 
@@ -176,36 +174,6 @@ static adah_code code_of_digits(const adah_index *index, const query *q, uint8_t
 
 /* ---------------------------------------------------------------- limits */
 
-/* 1: the record has one of the labels asked for. */
-static int has_label(void *context, const adah_index_entry *entry) {
-    const limits *l = context;
-    for (size_t i = 0; i < entry->n_labels; i++)
-        for (size_t k = 0; k < l->labels.n; k++)
-            if (entry->label[i] == l->label[k])
-                return 1;
-    return 0;
-}
-
-static adah_code find_labels(limits *l, adah_status *status) {
-    const size_t n = adah_index_label_count(l->index);
-    for (size_t k = 0; k < l->labels.n; k++) {
-        uint32_t i = 0;
-        for (; i < n; i++) {
-            const char *name = adah_index_label_name(l->index, i);
-            if (name && !strcmp(name, l->labels.item[k]))
-                break;
-        }
-        if (i == n)
-            return fail(status, ADAH_ERROR_ARGUMENT, "--label is \"%.200s\", which no record of the index has", l->labels.item[k]);
-        l->label[k] = i;
-    }
-    if (l->labels.n) {
-        l->options.accept = has_label;
-        l->options.context = l;
-    }
-    return ADAH_OK;
-}
-
 static adah_code read_ids(limits *l, const char *path, adah_status *status) {
     FILE *file = fopen(path, "r");
     if (!file)
@@ -265,6 +233,8 @@ static adah_code search(const char *model_path, const adah_index *index, const q
     }
     if (code == ADAH_OK)
         code = adah_index_search(index, to, query_code, 1, &l->options, &result, status);
+    if (code == ADAH_ERROR_NOT_FOUND && l->labels.n) /* of that name: the value of an option */
+        code = status->code = ADAH_ERROR_ARGUMENT;
     if (code == ADAH_OK)
         code = print_hits(index, &result, l->options.relaxed != NULL, as_json, status);
     adah_search_result_free(&result);
@@ -340,9 +310,8 @@ static int run(int argc, char **argv) {
     adah_status status;
     adah_index *index = NULL;
     adah_code done = adah_index_open(index_path, &index, &status);
-    l.index = index;
-    if (done == ADAH_OK)
-        done = find_labels(&l, &status);
+    l.options.label = l.labels.item;
+    l.options.n_labels = l.labels.n;
     if (done == ADAH_OK && only)
         done = read_ids(&l, only, &status);
     if (done == ADAH_OK)

@@ -77,56 +77,25 @@ int serve_query_code(serve_request *r, serve_state *state, serve_asked *a) {
 
 /* ---------------------------------------------------------------- searching */
 
-typedef struct label_filter {
-    uint32_t label[SERVE_STRINGS_MAX];
-    size_t n;
-} label_filter;
-
-static int has_label(void *context, const adah_index_entry *entry) {
-    const label_filter *f = context;
-    for (size_t i = 0; i < entry->n_labels; i++)
-        for (size_t k = 0; k < f->n; k++)
-            if (entry->label[i] == f->label[k])
-                return 1;
-    return 0;
-}
-
-static int find_labels(serve_request *r, const serve_state *state, label_filter *f) {
-    const size_t n = adah_index_label_count(state->index);
-    for (f->n = 0; f->n < r->query.label.n; f->n++) {
-        uint32_t i = 0;
-        for (; i < n; i++) {
-            const char *name = adah_index_label_name(state->index, i);
-            if (name && !strcmp(name, r->query.label.item[f->n]))
-                break;
-        }
-        if (i == n)
-            return serve_refuse(r, 400, "bad_value", "label", "label is \"%.100s\", which no item has",
-                                r->query.label.item[f->n]);
-        f->label[f->n] = i;
-    }
-    return 1;
-}
-
 int serve_query_search(serve_request *r, const serve_state *state, const serve_asked *a, adah_modality to, size_t k,
                        adah_search_result *result) {
     const serve_query *q = &r->query;
-    label_filter filter;
     adah_status status;
     adah_search_options o;
     adah_search_options_init(&o);
-    if (!find_labels(r, state, &filter))
-        return 0;
     o.k = k;
     o.radius = (uint32_t)q->radius;
     o.method = (adah_search_method)q->method;
     o.only = q->only.item;
     o.n_only = q->only.n;
     o.exclude = a->kind == SERVE_QUERY_ID ? q->id : ADAH_NO_ID;
-    o.accept = filter.n ? has_label : NULL;
-    o.context = &filter;
+    o.label = q->label.item;
+    o.n_labels = q->label.n;
     o.relaxed = a->with_relaxed ? a->relaxed : NULL;
     o.n_rerank = (size_t)q->rerank;
     o.cut_off = q->cut_off;
-    return adah_index_search(state->index, to, a->code, 1, &o, result, &status) == ADAH_OK || serve_refuse_failed(r, &status);
+    const adah_code code = adah_index_search(state->index, to, a->code, 1, &o, result, &status);
+    if (code == ADAH_ERROR_NOT_FOUND) /* a label of that name */
+        return serve_refuse_said(r, 400, "bad_value", "label", &status);
+    return code == ADAH_OK || serve_refuse_failed(r, &status);
 }

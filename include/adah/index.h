@@ -105,6 +105,8 @@ typedef struct adah_search_options {
     const uint64_t *only;      /* ids: nothing else is found; NULL: no such limit */
     size_t n_only;
     uint64_t exclude;          /* an id that is not found: the query itself; ADAH_NO_ID: none */
+    const char *const *label;  /* names: only records that have one of them are found; NULL: no such limit */
+    size_t n_labels;
     /* 0: the record does not count. Asked during the search, of records that could become hits, from several threads; the entry
      * lives as long as the call. */
     int (*accept)(void *context, const adah_index_entry *entry);
@@ -126,7 +128,7 @@ typedef struct adah_search_result {
 
 /* Exact search among the codes of modality `to` for n_queries codes at once: the same hits for every method, number of threads
  * and history of the file. results: n_queries, each freed with adah_search_result_free. options NULL: the 10 nearest.
- * ADAH_ERROR_MISMATCH: no record has such a code. ADAH_ERROR_CORRUPT: damaged, or another program has changed the file. */
+ * ADAH_ERROR_MISMATCH: no record has such a code. ADAH_ERROR_NOT_FOUND: no record has one of the labels, which the message names. ADAH_ERROR_CORRUPT: damaged, or another program has changed the file. */
 adah_code adah_index_search(const adah_index *index, adah_modality to, const uint8_t *codes, size_t n_queries,
                             const adah_search_options *options, adah_search_result *results, adah_status *status);
 void adah_search_result_free(adah_search_result *result);

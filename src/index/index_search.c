@@ -43,6 +43,7 @@ typedef struct search {
     const adah_segment_view **view; /* of each run */
     uint64_t **own_keep;            /* of each run: a bitmap made for this search; NULL: none */
     uint64_t n_codes;
+    uint32_t *label;              /* numbers of the labels of which a hit has one */
     uint64_t excluded;            /* position that is no hit; UINT64_MAX: none */
     adah_hit_list *lists;         /* n_queries */
     unsigned char *is_unanswered; /* by the tables of the run at work: n_queries */
@@ -79,13 +80,22 @@ static adah_code locate(const search *s, uint64_t position, const adah_segment *
     return adah_segment_record_of(*segment, s->to, (size_t)(position - s->runs[run].first), record, status);
 }
 
+/* Has the record one of the labels asked for, if any are? */
+static int has_label(const search *s, const adah_index_entry *entry) {
+    for (size_t i = 0; i < entry->n_labels; i++)
+        for (size_t k = 0; k < s->options->n_labels; k++)
+            if (entry->label[i] == s->label[k])
+                return 1;
+    return s->options->n_labels == 0;
+}
+
 /* For the scan and the tables: may the code at `position` be a hit? */
 static int accept(void *context, size_t query, uint64_t position) {
     search *s = context;
     (void)query;
     if (position == s->excluded)
         return 0;
-    if (!s->options->accept)
+    if (!s->options->accept && !s->options->n_labels)
         return 1;
     const adah_segment *segment;
     adah_index_entry entry;
@@ -97,7 +107,8 @@ static int accept(void *context, size_t query, uint64_t position) {
         code = adah_segment_record(segment, record, s->index->n_labels, &room, &entry, NULL);
     if (code != ADAH_OK)
         atomic_store_explicit(code == ADAH_ERROR_MEMORY ? &s->is_out_of_memory : &s->is_damaged, 1, memory_order_relaxed);
-    const int is_accepted = code == ADAH_OK && s->options->accept(s->options->context, &entry);
+    const int is_accepted = code == ADAH_OK && has_label(s, &entry) &&
+                            (!s->options->accept || s->options->accept(s->options->context, &entry));
     adah_memory_free(room.own);
     return is_accepted;
 }
@@ -153,6 +164,26 @@ static int find_position(const search *s, uint64_t id, uint64_t *position) {
         return 0;
     *position = s->runs[low].first + at;
     return 1;
+}
+
+static adah_code find_labels(search *s, adah_status *status) {
+    const adah_search_options *o = s->options;
+    const size_t n = adah_index_label_count(s->index);
+    s->label = adah_memory_zeroed(o->n_labels, sizeof *s->label);
+    if (!s->label)
+        return adah_fail_memory(status, o->n_labels * sizeof *s->label);
+    for (size_t k = 0; k < o->n_labels; k++) {
+        uint32_t i = 0;
+        for (; i < n; i++) {
+            const char *name = adah_index_label_name(s->index, i);
+            if (name && !strcmp(name, o->label[k]))
+                break;
+        }
+        if (i == n)
+            return adah_fail(status, ADAH_ERROR_NOT_FOUND, "label \"%.200s\": no record of the index has it", o->label[k]);
+        s->label[k] = i;
+    }
+    return ADAH_OK;
 }
 
 /* Bitmaps of the ids that alone may be found. */
@@ -398,6 +429,7 @@ void adah_search_result_free(adah_search_result *result) {
 }
 
 static adah_code run_search(search *s, size_t k, adah_search_result *results, adah_status *status) {
+    ADAH_TRY(find_labels(s, status));
     ADAH_TRY(collect_runs(s, status));
     if (s->n_runs == 0 && adah_index_count(s->index))
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: the index holds no codes of %s", s->index->path,
@@ -408,7 +440,7 @@ static adah_code run_search(search *s, size_t k, adah_search_result *results, ad
         ADAH_TRY(keep_only(s, status));
     if (s->options->exclude == ADAH_NO_ID || !find_position(s, s->options->exclude, &s->excluded))
         s->excluded = UINT64_MAX;
-    s->with_accept = s->options->accept || s->excluded != UINT64_MAX;
+    s->with_accept = s->options->accept || s->options->n_labels || s->excluded != UINT64_MAX;
     s->lists = adah_memory_zeroed(s->n_queries, sizeof *s->lists);
     if (!s->lists)
         return adah_fail_memory(status, s->n_queries * sizeof *s->lists);
@@ -430,6 +462,8 @@ adah_code adah_index_search(const adah_index *index, adah_modality to, const uin
     if (o.method != ADAH_SEARCH_AUTO && o.method != ADAH_SEARCH_SCAN && o.method != ADAH_SEARCH_TABLES)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "search method %d: expected auto (0), scan (1) or tables (2)",
                          (int)o.method);
+    if (!o.label)
+        o.n_labels = 0;
     const size_t k = o.k;
     if (o.relaxed) {
         const size_t n_wanted = o.n_rerank                        ? o.n_rerank
@@ -453,6 +487,7 @@ adah_code adah_index_search(const adah_index *index, adah_modality to, const uin
         adah_hit_lists_free(s.lists, n_queries);
     for (size_t i = 0; i < s.n_runs; i++)
         adah_memory_free(s.own_keep[i]);
+    adah_memory_free(s.label);
     adah_memory_free(s.lists);
     adah_memory_free(s.is_unanswered);
     adah_memory_free(s.runs);

@@ -62,7 +62,7 @@ expect 0 "${search[@]}" --text red -k 200 --label 'red cross' --json
 check test "$(grep -c '"id"' stdout)" -gt 0
 check test "$(grep -c '"id"' stdout)" = "$(grep -c '"red cross"' stdout)"
 expect 2 "${search[@]}" --text red --label purple
-stderr_has 'purple'
+stderr_has 'label "purple": no record of the index has it'
 printf '3\n\n4\n5\n140\n' >only
 expect 0 "${search[@]}" --text red -k 200 --only only --json
 check test "$(grep -o '"id": [0-9]*' stdout | sort)" = "$(printf '"id": 140\n"id": 3\n"id": 4')"

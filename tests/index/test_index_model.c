@@ -139,6 +139,14 @@ static int has_name(void *context, const adah_index_entry *e) {
     return e->file_name[0] != '\0';
 }
 
+/* Is the record's label one of those asked for? */
+static int is_asked_for(const record *r, const adah_search_options *o) {
+    for (size_t i = 0; o->label && i < o->n_labels; i++)
+        if (r->label >= 0 && !strcmp(o->label[i], label_names[r->label]))
+            return 1;
+    return !o->label;
+}
+
 /* All hits by (distance, id), by the definition. */
 static size_t plain_search(const model *m, int side, const uint8_t *query, const adah_search_options *o,
                            adah_search_hit *hits) {
@@ -147,7 +155,7 @@ static size_t plain_search(const model *m, int side, const uint8_t *query, const
         for (uint64_t id = 0; id < IDS; id++) {
             const record *r = &m->record[id];
             if (r->is_there && r->has[side] && distance(query, r->code[side], m->n_bytes) == d && d <= o->radius &&
-                id != o->exclude && (!o->only || is_in(o->only, o->n_only, id)) && (!o->accept || r->name[0]) &&
+                id != o->exclude && (!o->only || is_in(o->only, o->n_only, id)) && (!o->accept || r->name[0]) && is_asked_for(r, o) &&
                 n < o->k)
                 hits[n++] = (adah_search_hit){.id = id, .distance = d};
         }
@@ -175,10 +183,22 @@ static void check_search(const adah_index *x, const model *m, adah_random *r) {
     o.n_only = adah_random_below(r, 31);
     o.exclude = adah_random_below(r, 2) ? ADAH_NO_ID : adah_random_below(r, IDS);
     o.accept = adah_random_below(r, 3) ? NULL : has_name;
+    const size_t first_label = adah_random_below(r, N_LABELS);
+    o.label = adah_random_below(r, 3) ? NULL : label_names + first_label;
+    o.n_labels = 1 + adah_random_below(r, N_LABELS - first_label);
     const adah_code code = adah_index_search(x, (adah_modality)side, query, n_queries, &o, result, &status);
     if (code == ADAH_ERROR_MISMATCH) { /* no record has such a code */
         for (uint64_t id = 0; id < IDS; id++)
             assert_false(m->record[id].is_there && m->record[id].has[side]);
+        return;
+    }
+    if (code == ADAH_ERROR_NOT_FOUND) { /* no record has one of the labels, which the message names */
+        size_t at = 0;
+        while (at < o.n_labels && !strstr(status.message, o.label[at]))
+            at++;
+        assert_true(at < o.n_labels);
+        for (uint64_t id = 0; id < IDS; id++)
+            assert_false(m->record[id].is_there && m->record[id].label == (int)(first_label + at));
         return;
     }
     OK(code);
