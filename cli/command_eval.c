@@ -2,7 +2,6 @@
 #include "options.h"
 #include "terminal.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,111 +22,118 @@ const cli_command cli_eval = {
     "  adah eval --codes photos-codes --data photos\n",
     run, 1};
 
-static double number(const json_t *o, const char *direction, const char *key) {
-    return json_number_value(json_object_get(json_object_get(o, direction), key));
+/* The directions in the order of the tables. */
+static const struct {
+    adah_modality from, to;
+    const char *name;
+} directions[4] = {{ADAH_IMAGE, ADAH_TEXT, "image to text"},
+                   {ADAH_TEXT, ADAH_IMAGE, "text to image"},
+                   {ADAH_IMAGE, ADAH_IMAGE, "image to image"},
+                   {ADAH_TEXT, ADAH_TEXT, "text to text"}};
+
+static const adah_measures *measures_of(const adah_evaluation *e, int direction) {
+    return &e->measures[directions[direction].from][directions[direction].to];
 }
 
-static const char *const direction_key[4] = {"image_to_text", "text_to_image", "image_to_image", "text_to_text"};
-static const char *const direction_name[4] = {"image to text", "text to image", "image to image", "text to text"};
-
-static long long count(const json_t *o, const char *key) { return (long long)json_integer_value(json_object_get(o, key)); }
-
-static void print_reasons(const json_t *reasons) {
-    size_t i;
-    const json_t *reason;
-    json_array_foreach(reasons, i, reason)
-        printf("    %s\n", json_string_value(reason));
+static void print_reasons(const char *reasons) {
+    while (*reasons) {
+        const size_t width = strcspn(reasons, "\n");
+        printf("    %.*s\n", (int)width, reasons);
+        reasons += width + (reasons[width] == '\n');
+    }
 }
 
 /* Figures of a part are not those of the whole: what is missing is told below the head. */
-static void print_left_out(const json_t *o) {
-    const long long n_queries = count(o, "n_queries_left_out"), n_database = count(o, "n_database_left_out"), n_bad = count(o, "n_records_bad");
-    const json_t *reasons = json_object_get(o, "left_out");
-    if (n_queries || n_database) {
-        printf("left out: %lld queries and %lld records of the database, %s%s\n", n_queries, n_database,
-               json_array_size(reasons) ? "whose image cannot be read" : "which have no code", json_array_size(reasons) ? ":" : "");
-        print_reasons(reasons);
+static void print_left_out(const adah_evaluation *e) {
+    if (e->n_queries_left_out || e->n_database_left_out) {
+        printf("left out: %zu queries and %zu records of the database, %s%s\n", e->n_queries_left_out, e->n_database_left_out,
+               *e->left_out ? "whose image cannot be read" : "which have no code", *e->left_out ? ":" : "");
+        print_reasons(e->left_out);
     }
-    if (n_bad) {
-        printf("left out: %lld bad record%s:\n", n_bad, n_bad == 1 ? "" : "s");
-        print_reasons(json_object_get(o, "records_bad"));
+    if (e->n_records_bad) {
+        printf("left out: %zu bad record%s:\n", e->n_records_bad, e->n_records_bad == 1 ? "" : "s");
+        print_reasons(e->records_bad);
     }
-    if (n_queries || n_database || n_bad)
+    if (e->n_queries_left_out || e->n_database_left_out || e->n_records_bad)
         printf("\n");
 }
 
-static void print_head(const json_t *o) {
-    printf("%lld queries (%lld more have no relevant item), %lld in the database, %lld bits, relevance by %s\n\n",
-           count(o, "n_queries"), count(o, "n_queries_without_relevant"), count(o, "n_database"), count(o, "n_bits"),
-           json_string_value(json_object_get(o, "relevance")));
-    print_left_out(o);
+static void print_head(const adah_evaluation *e) {
+    printf("%zu queries (%zu more have no relevant item), %zu in the database, %zu bits, relevance by %s\n\n", e->n_queries,
+           e->n_queries_without_relevant, e->n_database, e->n_bits, e->relevance);
+    print_left_out(e);
 }
 
 /* The heads of the columns that depend on k. */
-static void name_cuts(const json_t *o, char map[48], char ndcg[48]) {
-    const long long k = (long long)number(o, direction_key[0], "k");
-    snprintf(map, 48, "mAP@%lld by rank", k);
-    snprintf(ndcg, 48, "NDCG@%lld", k);
+static void name_cuts(const adah_evaluation *e, char map[48], char ndcg[48]) {
+    snprintf(map, 48, "mAP@%zu by rank", e->measures[0][0].n_cut);
+    snprintf(ndcg, 48, "NDCG@%zu", e->measures[0][0].n_cut);
 }
 
-static void print_table(const json_t *o) {
+static void print_table(const adah_evaluation *e) {
     char map[48], ndcg[48];
-    name_cuts(o, map, ndcg);
+    name_cuts(e, map, ndcg);
     printf("%-16s%9s%12s%20s%18s%11s\n", "", "mAP@all", "tie-aware", "ties best..worst", map, ndcg);
-    for (int i = 0; i < 4; i++)
-        printf("%-16s%9.4f%12.4f%12.4f..%.4f%18.4f%11.4f\n", direction_name[i], number(o, direction_key[i], "map"),
-               number(o, direction_key[i], "map_tie_aware"), number(o, direction_key[i], "map_optimistic"),
-               number(o, direction_key[i], "map_pessimistic"), number(o, direction_key[i], "map_at_k_by_rank"),
-               number(o, direction_key[i], "ndcg_at_k"));
-    if (json_object_get(json_object_get(o, direction_key[0]), "map_real")) {
+    for (int i = 0; i < 4; i++) {
+        const adah_measures *m = measures_of(e, i);
+        printf("%-16s%9.4f%12.4f%12.4f..%.4f%18.4f%11.4f\n", directions[i].name, m->map, m->map_tie_aware, m->map_optimistic,
+               m->map_pessimistic, m->map_at_k, m->ndcg_at_k);
+    }
+    if (e->map_real[0][0] >= 0) {
         printf("\nreal-valued codes by cosine, mAP@all:");
         for (int i = 0; i < 4; i++)
-            printf("%s %s %.4f", i ? "," : "", direction_name[i], number(o, direction_key[i], "map_real"));
+            printf("%s %s %.4f", i ? "," : "", directions[i].name, e->map_real[directions[i].from][directions[i].to]);
         printf("\n");
     }
-    if (json_object_get(o, "map_image_to_pair"))
-        printf("\none code a pair in the database, mAP@all: image to pair %.4f, text to pair %.4f\n",
-               json_number_value(json_object_get(o, "map_image_to_pair")), json_number_value(json_object_get(o, "map_text_to_pair")));
-    const json_t *masks = json_object_get(o, "attention_masks");
-    if (masks)
-        printf("\nattention masks of %lld images: mean IoU %.3f (random %.3f), pointing game %.3f (random %.3f)\n",
-               count(masks, "n_images"), number(o, "attention_masks", "iou"), number(o, "attention_masks", "iou_random"),
-               number(o, "attention_masks", "pointing_game"), number(o, "attention_masks", "pointing_game_random"));
+    if (e->map_to_pair[0] >= 0)
+        printf("\none code a pair in the database, mAP@all: image to pair %.4f, text to pair %.4f\n", e->map_to_pair[ADAH_IMAGE],
+               e->map_to_pair[ADAH_TEXT]);
+    if (e->masks.n_images)
+        printf("\nattention masks of %zu images: mean IoU %.3f (random %.3f), pointing game %.3f (random %.3f)\n", e->masks.n_images,
+               e->masks.iou, e->masks.iou_random, e->masks.pointing_game, e->masks.pointing_game_random);
 }
 
 /* Each model's table, then the means. */
-static void print_several(const json_t *o, const cli_list *model) {
-    static const char *const key[] = {"map", "map_tie_aware", "map_at_k_by_rank", "ndcg_at_k"};
-    const json_t *models = json_object_get(o, "models"), *mean = json_object_get(o, "mean"),
-                 *deviation = json_object_get(o, "deviation");
-    print_head(json_array_get(models, 0));
+static void print_several(const adah_evaluation *e, const cli_list *model, const adah_evaluation *mean, const adah_evaluation *deviation) {
+    char map[48], ndcg[48];
+    print_head(e);
     for (size_t i = 0; i < model->n; i++) {
-        const json_t *one = json_array_get(models, i);
-        printf("%s, seed %lld\n", model->item[i], count(one, "seed"));
-        print_table(one);
+        printf("%s, seed %zu\n", model->item[i], e[i].seed);
+        print_table(&e[i]);
         printf("\n");
     }
-    char map[48], ndcg[48];
     name_cuts(mean, map, ndcg);
     printf("mean of %zu models \xC2\xB1 sample standard deviation\n%-16s%18s%18s%18s%18s\n", model->n, "", "mAP@all",
            "tie-aware", map, ndcg);
     for (int i = 0; i < 4; i++) {
-        printf("%-16s", direction_name[i]);
-        for (size_t m = 0; m < sizeof key / sizeof *key; m++)
-            printf("   %.4f \xC2\xB1 %.4f", number(mean, direction_key[i], key[m]), number(deviation, direction_key[i], key[m]));
-        printf("\n");
+        const adah_measures *m = measures_of(mean, i), *d = measures_of(deviation, i);
+        printf("%-16s   %.4f \xC2\xB1 %.4f   %.4f \xC2\xB1 %.4f   %.4f \xC2\xB1 %.4f   %.4f \xC2\xB1 %.4f\n", directions[i].name, m->map, d->map,
+               m->map_tie_aware, d->map_tie_aware, m->map_at_k, d->map_at_k, m->ndcg_at_k, d->ndcg_at_k);
     }
 }
 
-static void print_result(const char *json, const cli_list *model) {
-    json_t *o = json_loads(json, 0, NULL);
-    if (model->n > 1) {
-        print_several(o, model);
-    } else {
-        print_head(o);
-        print_table(o);
+static adah_code print_result(const adah_evaluation *e, size_t n, const cli_list *model, int as_json, adah_status *status) {
+    adah_evaluation mean, deviation;
+    char *json = NULL;
+    if (as_json) {
+        const adah_code code = adah_evaluation_json(e, n, &json, status);
+        if (code == ADAH_OK)
+            puts(json);
+        adah_free(json);
+        return code;
     }
-    json_decref(o);
+    if (n == 1) {
+        print_head(e);
+        print_table(e);
+        return ADAH_OK;
+    }
+    const adah_code code = adah_evaluate_mean(e, n, &mean, &deviation, status);
+    if (code == ADAH_OK) {
+        print_several(e, model, &mean, &deviation);
+        adah_evaluation_free(&mean);
+        adah_evaluation_free(&deviation);
+    }
+    return code;
 }
 
 static int parse_split(const char *text, adah_split *split) {
@@ -144,6 +150,8 @@ typedef struct sets {
     adah_dataset *data, *queries;
     adah_model *model; /* the first, with its codes of the data: the report shows them */
     adah_codes codes, query_codes;
+    adah_evaluation evaluation[CLI_LIST_MAX];
+    size_t n_evaluations;
 } sets;
 
 static adah_code open_sets(sets *s, const char *data, const char *queries, int strict, adah_status *status) {
@@ -152,19 +160,19 @@ static adah_code open_sets(sets *s, const char *data, const char *queries, int s
     return code == ADAH_OK && queries ? adah_dataset_open(queries, &options, &s->queries, status) : code;
 }
 
-static adah_code evaluate_codes(sets *s, const char *codes, const char *query_codes, const adah_evaluate_options *o,
-                                char **json, adah_status *status) {
+static adah_code evaluate_codes(sets *s, const char *codes, const char *query_codes, const adah_evaluate_options *o, adah_status *status) {
     adah_code code = adah_codes_read(codes, s->data, &s->codes, status);
     if (code == ADAH_OK && query_codes)
         code = adah_codes_read(query_codes, s->queries ? s->queries : s->data, &s->query_codes, status);
-    return code == ADAH_OK ? adah_evaluate_codes(s->data, &s->codes, query_codes ? &s->query_codes : NULL, o, json, status)
-                           : code;
+    if (code == ADAH_OK)
+        code = adah_evaluate_codes(s->data, &s->codes, query_codes ? &s->query_codes : NULL, o, &s->evaluation[0], status);
+    s->n_evaluations = code == ADAH_OK;
+    return code;
 }
 
 /* One evaluation; keeps the first model and its codes in s. */
-static adah_code evaluate_model(sets *s, const char *path, const adah_evaluate_options *options,
-                                const adah_encode_options *encode, adah_progress progress, char **json,
-                                adah_status *status) {
+static adah_code evaluate_model(sets *s, const char *path, const adah_evaluate_options *options, const adah_encode_options *encode,
+                                adah_progress progress, adah_status *status) {
     adah_model *model = NULL;
     adah_codes codes = {0};
     adah_evaluate_options o = *options;
@@ -173,7 +181,8 @@ static adah_code evaluate_model(sets *s, const char *path, const adah_evaluate_o
     if (code == ADAH_OK)
         code = adah_encode_dataset(model, s->data, encode, progress, &codes, status);
     if (code == ADAH_OK)
-        code = adah_evaluate(model, s->data, &o, encode, progress, json, status);
+        code = adah_evaluate(model, s->data, &o, encode, progress, &s->evaluation[s->n_evaluations], status);
+    s->n_evaluations += code == ADAH_OK;
     if (s->model) {
         adah_codes_free(&codes);
         adah_model_close(model);
@@ -181,25 +190,6 @@ static adah_code evaluate_model(sets *s, const char *path, const adah_evaluate_o
         s->codes = codes;
         s->model = model;
     }
-    return code;
-}
-
-/* All models: one gives its evaluation, several the joined one. */
-static adah_code evaluate_models(sets *s, const cli_list *model, const adah_evaluate_options *o,
-                                 const adah_encode_options *encode, adah_progress progress, char **json,
-                                 adah_status *status) {
-    char *one[CLI_LIST_MAX] = {0};
-    adah_code code = ADAH_OK;
-    for (size_t i = 0; i < model->n && code == ADAH_OK; i++)
-        code = evaluate_model(s, model->item[i], o, encode, progress, &one[i], status);
-    if (code == ADAH_OK && model->n > 1) {
-        code = adah_evaluate_mean((const char *const *)one, model->n, json, status);
-    } else {
-        *json = one[0];
-        one[0] = NULL;
-    }
-    for (size_t i = 0; i < model->n; i++)
-        adah_free(one[i]);
     return code;
 }
 
@@ -258,29 +248,27 @@ static int run(int argc, char **argv) {
     }
     adah_set_threads(threads);
     adah_status status;
-    sets s = {0};
-    char *json = NULL;
+    static sets s;
     const adah_progress progress = cli_progress_begin(quiet);
     adah_code done = open_sets(&s, data, queries, encode.strict, &status);
     o.queries = s.queries;
     if (done == ADAH_OK)
-        done = codes ? evaluate_codes(&s, codes, query_codes, &o, &json, &status)
-                     : evaluate_models(&s, &model, &o, &encode, progress, &json, &status);
+        done = codes ? evaluate_codes(&s, codes, query_codes, &o, &status) : ADAH_OK;
+    for (size_t i = 0; i < model.n && done == ADAH_OK; i++)
+        done = evaluate_model(&s, model.item[i], &o, &encode, progress, &status);
     cli_progress_end();
     if (done == ADAH_OK && report) {
         adah_report_options report_options;
         adah_report_options_init(&report_options);
         report_options.codes = &s.codes;
-        done = adah_report_write(s.model, s.data, json, &report_options, &encode, report, &status);
+        done = adah_report_write(s.model, s.data, s.evaluation, s.n_evaluations, &report_options, &encode, report, &status);
     }
-    if (done == ADAH_OK && as_json) {
-        puts(json);
-    } else if (done == ADAH_OK) {
-        print_result(json, &model);
-        if (report)
-            printf("\nreport: %s\n", report);
-    }
-    adah_free(json);
+    if (done == ADAH_OK)
+        done = print_result(s.evaluation, s.n_evaluations, &model, as_json, &status);
+    if (done == ADAH_OK && report && !as_json)
+        printf("\nreport: %s\n", report);
+    for (size_t i = 0; i < s.n_evaluations; i++)
+        adah_evaluation_free(&s.evaluation[i]);
     adah_codes_free(&s.codes);
     adah_codes_free(&s.query_codes);
     adah_model_close(s.model);

@@ -22,20 +22,73 @@ static inline void adah_evaluate_options_init(adah_evaluate_options *options) {
     adah_options_init(ADAH_OPTIONS_EVALUATE, options, sizeof *options);
 }
 
-/* Measures of docs/guide/evaluate.md in the four directions, as a JSON object (adah_free). Database: the train and database
+/* Measures of one direction: queries of one side against the database's codes of one side. Without any query that counts all means are 0. */
+enum { ADAH_PRECISION_POINTS_MAX = 32 };
+typedef struct adah_measures {
+    size_t n_queries;            /* with at least one relevant item; the means are over these */
+    size_t n_queries_left_out;   /* without */
+    size_t n_database, n_bits;
+    double map;                  /* mAP@all, order (distance, position) */
+    double map_tie_aware, map_optimistic, map_pessimistic;
+    size_t n_cut;                /* k */
+    double map_at_k;             /* AP@k by rank: denominator the relevant within the first k */
+    double map_first_k_relevant; /* compatibility: over the first k relevant items */
+    double ndcg_at_k;            /* gain 2^(shared labels) - 1, tie-aware */
+    size_t n_precision;          /* precision@N for N = 1, 5, 10, 50, 100, then 200 .. 10,000 (200 apart up to 1,000, then 500),
+                                    as far as every query ranks so many items */
+    size_t precision_at[ADAH_PRECISION_POINTS_MAX];
+    double precision[ADAH_PRECISION_POINTS_MAX];
+    /* by Hamming radius 0..n_bits over the n_queries: arrays of n_bits + 1. micro: counts pooled; macro: mean per query, where precision is
+     * 0 when nothing is returned */
+    double *precision_micro, *recall_micro, *precision_macro, *recall_macro;
+} adah_measures;
+
+/* Attention masks against the true ones of a data set. */
+typedef struct adah_mask_means {
+    size_t n_images; /* records of the split with an image and a true mask; 0: the data set has no masks, or the model no attention, and
+                        all are negative */
+    double iou, iou_random, pointing_game, pointing_game_random;
+} adah_mask_means;
+
+/* What was evaluated and found: docs/guide/evaluate.md. Of codes alone, model and what is told of it are NULL and ADAH_UNKNOWN; so is in a mean
+ * what its models do not agree in. */
+#define ADAH_UNKNOWN SIZE_MAX
+typedef struct adah_evaluation {
+    const char *model, *preset, *method, *backbone; /* model: adah_model_id */
+    size_t seed, n_images_unreadable;
+    const char *data, *split_checksum;        /* the folder; adah_dataset_records_checksum of the records that have codes */
+    const char *queries, *queries_split_checksum; /* NULL: queries come from `data` */
+    adah_split split;
+    const char *relevance;                    /* "labels", "words" or "pairs" */
+    size_t n_queries_in_database;             /* which are left out of their own results */
+    size_t n_queries_left_out, n_database_left_out; /* they have no code */
+    const char *left_out;                     /* why the first few have none, a line each */
+    size_t n_records_bad;
+    const char *records_bad;                  /* why the first few are, a line each */
+    size_t n_queries, n_queries_without_relevant, n_database, n_bits;
+    adah_measures measures[2][2];             /* by the modality of the query, then of the answer */
+    double map_real[2][2];                    /* of the real-valued codes by cosine; negative: not asked for */
+    double map_to_pair[2];                    /* against one code a pair; negative: not asked for */
+    adah_mask_means masks;
+} adah_evaluation;
+void adah_evaluation_free(adah_evaluation *evaluation); /* zeroes it; fine on a zeroed one */
+
+/* Measures in the four directions; *evaluation is freed with adah_evaluation_free. Database: the train and database
  * records of `dataset`. With other `queries`: their records of `split`, or all where none is of that split; labels are
  * matched by name, and a query whose image file is in the database too (same name, same bytes) is left out of its own
  * results. Relevance: shared labels; where no query has labels, as the model was trained ("words" or "pairs"). */
 adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, const adah_evaluate_options *options,
-                        const adah_encode_options *encode_options, adah_progress progress, char **json,
+                        const adah_encode_options *encode_options, adah_progress progress, adah_evaluation *evaluation,
                         adah_status *status);
 /* The same from codes made before. query_codes NULL: the same codes. */
 adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *codes, const adah_codes *query_codes,
-                              const adah_evaluate_options *options, char **json, adah_status *status);
-/* n >= 2 evaluations of one data set, by models that differ in seed say, as one JSON object: "models" lists them; "mean" and
- * "deviation" have the form of each, with the mean and the sample standard deviation in place of every measure, and what is
- * no measure (n_bits, preset) where all agree. ADAH_ERROR_MISMATCH: of other data, queries, relevance or length of codes. */
-adah_code adah_evaluate_mean(const char *const *evaluations, size_t n, char **json, adah_status *status);
+                              const adah_evaluate_options *options, adah_evaluation *evaluation, adah_status *status);
+/* Mean and sample standard deviation of every measure of n >= 2 evaluations of one data set, by models that differ in seed say. Both are
+ * freed with adah_evaluation_free. ADAH_ERROR_MISMATCH: of other data, queries, relevance or length of codes. */
+adah_code adah_evaluate_mean(const adah_evaluation *evaluations, size_t n, adah_evaluation *mean, adah_evaluation *deviation,
+                             adah_status *status);
+/* As a JSON object (adah_free); several with "models", which lists them, "mean" and "deviation", which have the form of each. */
+adah_code adah_evaluation_json(const adah_evaluation *evaluations, size_t n, char **json, adah_status *status);
 
 /* ---------------------------------------------------------------- report */
 
@@ -53,10 +106,10 @@ static inline void adah_report_options_init(adah_report_options *options) {
 }
 
 /* Writes one HTML file that needs nothing else: the mAP table, precision-recall, precision and loss curves, queries with their
- * answers as pictures and distances, attention masks. evaluation: what adah_evaluate gave for this model and data set, or
- * what adah_evaluate_mean made of several, the first of them by this model: then mean and deviation, and a curve each. */
-adah_code adah_report_write(const adah_model *model, const adah_dataset *dataset, const char *evaluation,
-                            const adah_report_options *options, const adah_encode_options *encode_options,
+ * answers as pictures and distances, attention masks. evaluations: what adah_evaluate gave for this model and data set, or
+ * several, the first of them by this model: then mean and deviation, and a curve each. */
+adah_code adah_report_write(const adah_model *model, const adah_dataset *dataset, const adah_evaluation *evaluations,
+                            size_t n_evaluations, const adah_report_options *options, const adah_encode_options *encode_options,
                             const char *html_path, adah_status *status);
 
 ADAH_END

@@ -1,4 +1,4 @@
-/* evaluate.c - retrieval measures of codes in all four directions, as JSON.
+/* evaluate.c - retrieval measures of codes in all four directions.
  *
  * Queries and database come from one data set by split or from two. Across two, labels are matched by name, and an image
  * file is the same when its name and its bytes are. */
@@ -14,7 +14,7 @@
 #include "eval/measures_real.h"
 #include "input/similarity_labels.h"
 
-#include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,30 +100,6 @@ static adah_code select_records(const adah_dataset *dataset, const adah_codes *c
     return adah_lists_select(labels, out->record, n, &out->labels, status);
 }
 
-static json_t *numbers(const double *x, size_t n) {
-    json_t *array = json_array();
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(array, json_real(x[i]));
-    return array;
-}
-
-static json_t *measures_json(const adah_measures *m) {
-    json_t *precision = json_array();
-    for (size_t i = 0; i < m->n_precision; i++)
-        json_array_append_new(precision,
-                              json_pack("{s:I, s:f}", "n", (json_int_t)m->precision_at[i], "precision", m->precision[i]));
-    const size_t n = m->n_bits + 1;
-    return json_pack("{s:f, s:f, s:f, s:f, s:I, s:f, s:f, s:f, s:o, s:{s:o, s:o, s:o, s:o}}", "map", m->map,
-                     "map_tie_aware", m->map_tie_aware, "map_optimistic", m->map_optimistic, "map_pessimistic",
-                     m->map_pessimistic, "k", (json_int_t)m->n_cut, "map_at_k_by_rank", m->map_at_k,
-                     "map_of_first_k_relevant", m->map_first_k_relevant, "ndcg_at_k", m->ndcg_at_k, "precision_at_n",
-                     precision, "by_hamming_radius", "precision_micro", numbers(m->precision_micro, n), "recall_micro",
-                     numbers(m->recall_micro, n), "precision_macro", numbers(m->precision_macro, n), "recall_macro",
-                     numbers(m->recall_macro, n));
-}
-
-static const char *const modality_name[2] = {"image", "text"};
-
 /* The same records' real-valued codes, where the codes have them. */
 static adah_code select_real(const adah_codes *codes, selection *s, adah_status *status) {
     const float *const from[2] = {codes->image_real, codes->text_real};
@@ -140,18 +116,18 @@ static adah_code select_real(const adah_codes *codes, selection *s, adah_status 
 }
 
 static adah_code measure_real(const selection *queries, const selection *database, int from, int to, size_t n_bits,
-                              const size_t *own, json_t *object, adah_status *status) {
+                              const size_t *own, double *map, adah_status *status) {
     const adah_real_set q = {queries->n, queries->real[from], queries->labels.item, queries->labels.start};
     const adah_real_set d = {database->n, database->real[to], database->labels.item, database->labels.start};
     adah_measures_real m;
     ADAH_TRY(adah_measures_real_compute(q, d, n_bits, own, &m, status));
-    json_object_set_new(object, "map_real", json_real(m.map));
+    *map = m.map;
     return ADAH_OK;
 }
 
 /* Queries of either modality against one code a pair, which its image and its text vote for. */
 static adah_code measure_pairs(const selection *queries, const selection *database, size_t n_bits,
-                               const adah_measures_options *options, json_t *object, adah_status *status) {
+                               const adah_measures_options *options, double map[2], adah_status *status) {
     const size_t n = database->n * n_bits;
     float *sum = adah_memory_floats(n);
     uint8_t *code = adah_memory_alloc(n / 8);
@@ -167,7 +143,7 @@ static adah_code measure_pairs(const selection *queries, const selection *databa
         result = adah_measures_compute(q, d, n_bits, options, &m, status);
         if (result != ADAH_OK)
             break;
-        json_object_set_new(object, from ? "map_text_to_pair" : "map_image_to_pair", json_real(m.map));
+        map[from] = m.map;
         adah_measures_free(&m);
     }
     adah_memory_free(sum);
@@ -175,29 +151,21 @@ static adah_code measure_pairs(const selection *queries, const selection *databa
     return result;
 }
 
-/* All four directions into one object. */
+/* All four directions. */
 static adah_code measure(const selection *queries, const selection *database, size_t n_bits, int with_real,
-                         const adah_measures_options *options, json_t *object, adah_status *status) {
+                         const adah_measures_options *options, adah_evaluation *out, adah_status *status) {
     for (int from = 0; from < 2; from++)
         for (int to = 0; to < 2; to++) {
             const adah_coded_set q = {queries->n, queries->code[from], queries->labels.item, queries->labels.start};
             const adah_coded_set d = {database->n, database->code[to], database->labels.item, database->labels.start};
-            adah_measures m;
-            ADAH_TRY(adah_measures_compute(q, d, n_bits, options, &m, status));
-            char key[64];
-            snprintf(key, sizeof key, "map_%s_to_%s", modality_name[from], modality_name[to]);
-            json_object_set_new(object, key, json_real(m.map));
-            snprintf(key, sizeof key, "%s_to_%s", modality_name[from], modality_name[to]);
-            json_t *measures = measures_json(&m);
-            json_object_set_new(object, key, measures);
-            json_object_set_new(object, "n_queries", json_integer((json_int_t)m.n_queries));
-            json_object_set_new(object, "n_queries_without_relevant", json_integer((json_int_t)m.n_queries_left_out));
-            adah_measures_free(&m);
+            ADAH_TRY(adah_measures_compute(q, d, n_bits, options, &out->measures[from][to], status));
             if (with_real)
-                ADAH_TRY(measure_real(queries, database, from, to, n_bits, options->leave_out, measures, status));
+                ADAH_TRY(measure_real(queries, database, from, to, n_bits, options->leave_out, &out->map_real[from][to], status));
         }
-    json_object_set_new(object, "n_database", json_integer((json_int_t)database->n));
-    json_object_set_new(object, "n_bits", json_integer((json_int_t)n_bits));
+    out->n_queries = out->measures[0][0].n_queries;
+    out->n_queries_without_relevant = out->measures[0][0].n_queries_left_out;
+    out->n_database = database->n;
+    out->n_bits = n_bits;
     return ADAH_OK;
 }
 
@@ -303,58 +271,53 @@ static adah_code fail_none(const adah_dataset *dataset, const adah_codes *codes,
                      adah_reasons_first(codes->reasons), codes->reasons);
 }
 
-static json_t *lines(const char *joined) {
-    json_t *list = json_array();
-    while (*joined) {
-        const int width = adah_reasons_first(joined);
-        json_array_append_new(list, json_stringn(joined, (size_t)width)); /* what is not UTF-8 is not told */
-        joined += width + (joined[width] == '\n');
-    }
-    return list;
+static adah_code set_text(const char **to, const char *text, adah_status *status) {
+    *to = adah_memory_text(text);
+    return *to ? ADAH_OK : adah_fail_memory(status, strlen(text) + 1);
 }
 
-/* What was left out, so that figures of a part are not taken for those of the whole. */
-static void describe_left_out(const evaluation *e, json_t *object) {
-    json_object_set_new(object, "n_queries_left_out", json_integer((json_int_t)e->n_left_out[0]));
-    json_object_set_new(object, "n_database_left_out", json_integer((json_int_t)e->n_left_out[1]));
-    json_t *reasons = lines(e->database_codes->reasons);
-    if (e->query_codes != e->database_codes) {
-        json_t *more = lines(e->query_codes->reasons);
-        json_array_extend(reasons, more);
-        json_decref(more);
-    }
-    json_object_set_new(object, "left_out", reasons);
-    const char *bad, *bad_queries = "";
-    size_t n_bad = adah_dataset_skipped(e->database, &bad);
-    if (e->queries != e->database)
-        n_bad += adah_dataset_skipped(e->queries, &bad_queries);
-    json_t *records = lines(bad), *more = lines(bad_queries);
-    json_array_extend(records, more);
-    json_decref(more);
-    json_object_set_new(object, "n_records_bad", json_integer((json_int_t)n_bad));
-    json_object_set_new(object, "records_bad", records);
-}
-
-/* What was evaluated: the data by name and split, the queries where they come from elsewhere. The checksums are of the records that
- * have codes: where some were left out they are others. */
-static adah_code describe_data(const evaluation *e, json_t *object, adah_status *status) {
-    char checksum[33];
-    ADAH_TRY(adah_dataset_records_checksum(e->database, e->database_codes->record, e->database_codes->n, checksum, status));
-    json_object_set_new(object, "data", json_string(adah_dataset_folder(e->database)));
-    json_object_set_new(object, "split_checksum", json_string(checksum));
-    if (e->queries != e->database) {
-        ADAH_TRY(adah_dataset_records_checksum(e->queries, e->query_codes->record, e->query_codes->n, checksum, status));
-        json_object_set_new(object, "queries", json_string(adah_dataset_folder(e->queries)));
-        json_object_set_new(object, "queries_split_checksum", json_string(checksum));
-    }
-    json_object_set_new(object, "split", json_string(split_name(e->options->split)));
-    json_object_set_new(object, "relevance", json_string(adah_settings_text("similarity", (int)e->similarity)));
-    json_object_set_new(object, "n_queries_in_database", json_integer((json_int_t)e->n_own));
-    describe_left_out(e, object);
+/* Lines of both. */
+static adah_code set_lines(const char **to, const char *one, const char *other, adah_status *status) {
+    const size_t n = strlen(one) + strlen(other) + 2;
+    char *joined = adah_memory_alloc(n);
+    if (!joined)
+        return adah_fail_memory(status, n);
+    *to = joined;
+    snprintf(joined, n, "%s%s%s", one, *one && *other ? "\n" : "", other);
     return ADAH_OK;
 }
 
-static adah_code run_evaluation(evaluation *e, json_t *object, adah_status *status) {
+/* What was left out, so that figures of a part are not taken for those of the whole. */
+static adah_code describe_left_out(const evaluation *e, adah_evaluation *out, adah_status *status) {
+    const int same_codes = e->query_codes == e->database_codes, same_set = e->queries == e->database;
+    const char *bad, *bad_queries = "";
+    out->n_queries_left_out = e->n_left_out[0];
+    out->n_database_left_out = e->n_left_out[1];
+    ADAH_TRY(set_lines(&out->left_out, e->database_codes->reasons, same_codes ? "" : e->query_codes->reasons, status));
+    out->n_records_bad = adah_dataset_skipped(e->database, &bad) + (same_set ? 0 : adah_dataset_skipped(e->queries, &bad_queries));
+    return set_lines(&out->records_bad, bad, bad_queries, status);
+}
+
+/* The data by name and split. The checksum is of the records that have codes: where some were left out it is another. */
+static adah_code describe_set(const adah_dataset *dataset, const adah_codes *codes, const char **folder, const char **checksum, adah_status *status) {
+    char text[33];
+    ADAH_TRY(adah_dataset_records_checksum(dataset, codes->record, codes->n, text, status));
+    ADAH_TRY(set_text(checksum, text, status));
+    return set_text(folder, adah_dataset_folder(dataset), status);
+}
+
+/* What was evaluated: the data, and the queries where they come from elsewhere. */
+static adah_code describe_data(const evaluation *e, adah_evaluation *out, adah_status *status) {
+    ADAH_TRY(describe_set(e->database, e->database_codes, &out->data, &out->split_checksum, status));
+    if (e->queries != e->database)
+        ADAH_TRY(describe_set(e->queries, e->query_codes, &out->queries, &out->queries_split_checksum, status));
+    out->split = e->options->split;
+    out->n_queries_in_database = e->n_own;
+    ADAH_TRY(set_text(&out->relevance, adah_settings_text("similarity", (int)e->similarity), status));
+    return describe_left_out(e, out, status);
+}
+
+static adah_code run_evaluation(evaluation *e, adah_evaluation *out, adah_status *status) {
     size_t n_labels;
     const adah_split split = e->options->split;
     const int same_set = e->queries == e->database, pairs = e->similarity == ADAH_SIMILARITY_PAIRS;
@@ -388,23 +351,27 @@ static adah_code run_evaluation(evaluation *e, json_t *object, adah_status *stat
         ADAH_TRY(select_real(e->query_codes, &e->q, status));
         ADAH_TRY(select_real(pairs ? e->query_codes : e->database_codes, &e->d, status));
     }
-    ADAH_TRY(describe_data(e, object, status));
+    ADAH_TRY(describe_data(e, out, status));
     const size_t n_bits = e->query_codes->n_bits;
     if (e->options->pairs)
-        ADAH_TRY(measure_pairs(&e->q, &e->d, n_bits, &options, object, status));
-    return measure(&e->q, &e->d, n_bits, e->options->real, &options, object, status);
+        ADAH_TRY(measure_pairs(&e->q, &e->d, n_bits, &options, out->map_to_pair, status));
+    return measure(&e->q, &e->d, n_bits, e->options->real, &options, out, status);
 }
 
-static adah_code finish(evaluation *e, json_t *object, char **json, adah_status *status) {
-    adah_code code = object ? run_evaluation(e, object, status) : adah_fail_memory(status, 1);
-    if (code == ADAH_OK) {
-        char *text = json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(17));
-        *json = text ? adah_memory_text(text) : NULL;
-        free(text);
-        if (!*json)
-            code = adah_fail_memory(status, 1);
-    }
-    json_decref(object);
+static const adah_evaluation nothing_known = {.seed = ADAH_UNKNOWN,
+                                              .n_images_unreadable = ADAH_UNKNOWN,
+                                              .map_real = {{-1, -1}, {-1, -1}},
+                                              .map_to_pair = {-1, -1},
+                                              .masks = {0, -1, -1, -1, -1}};
+
+/* *result: what is known already, which becomes *evaluation or is released. */
+static adah_code finish(evaluation *e, adah_evaluation *result, adah_code code, adah_evaluation *to, adah_status *status) {
+    if (code == ADAH_OK)
+        code = run_evaluation(e, result, status);
+    if (code == ADAH_OK)
+        *to = *result;
+    else
+        adah_evaluation_free(result);
     adah_lists_free(&e->database_labels);
     adah_lists_free(&e->query_labels);
     selection_free(&e->q);
@@ -416,7 +383,7 @@ static adah_code finish(evaluation *e, json_t *object, char **json, adah_status 
 #define SIGNS_ALONE "real-valued codes are asked for, but the codes given are signs alone"
 
 adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *codes, const adah_codes *query_codes,
-                              const adah_evaluate_options *options, char **json, adah_status *status) {
+                              const adah_evaluate_options *options, adah_evaluation *to, adah_status *status) {
     adah_evaluate_options o;
     ADAH_TRY(adah_options_take(ADAH_OPTIONS_EVALUATE, options, &o, status));
     if ((o.real || o.pairs) && (!codes->image_real || (query_codes && !query_codes->image_real)))
@@ -427,25 +394,23 @@ adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *cod
                     .query_codes = query_codes ? query_codes : codes,
                     .options = &o,
                     .similarity = ADAH_SIMILARITY_LABELS};
-    return finish(&e, json_object(), json, status);
+    adah_evaluation result = nothing_known;
+    return finish(&e, &result, ADAH_OK, to, status);
 }
 
-static adah_code measure_masks(const adah_model *model, const adah_dataset *queries, adah_split split, json_t *object,
-                               adah_status *status) {
-    adah_mask_means m;
-    ADAH_TRY(adah_evaluate_masks(model, queries, split, &m, status));
-    if (m.n_images)
-        json_object_set_new(object, "attention_masks",
-                            json_pack("{s:I, s:f, s:f, s:f, s:f}", "n_images", (json_int_t)m.n_images, "iou", m.iou,
-                                      "iou_random", m.iou_random, "pointing_game", m.pointing_game, "pointing_game_random",
-                                      m.pointing_game_random));
-    return ADAH_OK;
+static adah_code describe_model(const adah_model *model, adah_evaluation *out, adah_status *status) {
+    const adah_settings *c = &model->state.config;
+    out->seed = c->seed;
+    ADAH_TRY(set_text(&out->model, model->state.id, status));
+    ADAH_TRY(set_text(&out->preset, adah_settings_text("preset", (int)c->preset), status));
+    ADAH_TRY(set_text(&out->method, c->method, status));
+    return set_text(&out->backbone, c->backbone, status);
 }
 
 static int any_labels(const adah_dataset *dataset) { return adah_dataset_label_count(dataset) > 0; }
 
 adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, const adah_evaluate_options *options,
-                        const adah_encode_options *encode_options, adah_progress progress, char **json,
+                        const adah_encode_options *encode_options, adah_progress progress, adah_evaluation *to,
                         adah_status *status) {
     adah_evaluate_options o;
     adah_encode_options encode;
@@ -476,19 +441,12 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
                                       : model->vocabulary                        ? ADAH_SIMILARITY_WORDS
                                                                                  : ADAH_SIMILARITY_PAIRS,
                         .vocabulary = model->vocabulary};
-        json_t *object = json_object();
-        json_object_set_new(object, "model", json_string(model->state.id));
-        json_object_set_new(object, "preset", json_string(adah_settings_text("preset", (int)model->state.config.preset)));
-        json_object_set_new(object, "method", json_string(model->state.config.method));
-        json_object_set_new(object, "backbone", json_string(model->state.config.backbone));
-        json_object_set_new(object, "seed", json_integer((json_int_t)model->state.config.seed));
-        const size_t n_unreadable = database_codes->n_skipped + query_codes.n_skipped;
-        json_object_set_new(object, "n_images_unreadable", json_integer((json_int_t)n_unreadable));
-        code = measure_masks(model, queries, o.split, object, status);
+        adah_evaluation result = nothing_known;
+        result.n_images_unreadable = database_codes->n_skipped + query_codes.n_skipped;
+        code = describe_model(model, &result, status);
         if (code == ADAH_OK)
-            code = finish(&e, object, json, status);
-        else
-            json_decref(object);
+            code = adah_evaluate_masks(model, queries, o.split, &result.masks, status);
+        code = finish(&e, &result, code, to, status);
     }
     adah_codes_free(&codes);
     adah_codes_free(&query_codes);

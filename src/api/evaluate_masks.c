@@ -67,7 +67,6 @@ static adah_code score_record(scoring *s, const adah_record *record, uint64_t se
 adah_code adah_evaluate_masks(const adah_model *model, const adah_dataset *dataset, adah_split split,
                               adah_mask_means *means, adah_status *status) {
     scoring s = {.dataset = dataset, .n_side = (size_t)model->state.config.n_side};
-    *means = (adah_mask_means){0};
     if (!model->state.config.attention || model->state.image.kind != ADAH_INPUT_PIXELS)
         return ADAH_OK;
     s.rgb = adah_memory_alloc(s.n_side * s.n_side * 3);

@@ -30,8 +30,9 @@ typedef struct report {
     const adah_model *model;
     const adah_dataset *dataset;
     const adah_report_options *options;
-    const json_t *evaluation, *deviation; /* of several models their mean, and its deviation (else NULL) */
-    const json_t *models;                 /* the single evaluations of several, else NULL */
+    const adah_evaluation *evaluations; /* by model */
+    size_t n_evaluations;
+    adah_evaluation mean, deviation;    /* of several models */
     adah_encoder *encoder;
     const adah_codes *codes;
     adah_codes own_codes; /* made here when none were given */
@@ -43,6 +44,8 @@ typedef struct report {
 } report;
 
 static void report_free(report *r) {
+    adah_evaluation_free(&r->mean);
+    adah_evaluation_free(&r->deviation);
     adah_encoder_close(r->encoder);
     adah_codes_free(&r->own_codes);
     adah_memory_free(r->queries);
@@ -82,136 +85,136 @@ static adah_code prepare(report *r, const adah_encode_options *encode_options, a
 
 /* ---------------------------------------------------------------- numbers */
 
-static double number(const json_t *o, const char *direction, const char *key) {
-    return json_number_value(json_object_get(json_object_get(o, direction), key));
+/* The directions in the order of the tables and charts. */
+static const struct {
+    adah_modality from, to;
+    const char *name;
+} directions[4] = {{ADAH_IMAGE, ADAH_TEXT, "image to text"},
+                   {ADAH_TEXT, ADAH_IMAGE, "text to image"},
+                   {ADAH_IMAGE, ADAH_IMAGE, "image to image"},
+                   {ADAH_TEXT, ADAH_TEXT, "text to text"}};
+
+static const adah_measures *measures_of(const adah_evaluation *e, int direction) {
+    return &e->measures[directions[direction].from][directions[direction].to];
 }
 
-static const char *const direction_key[4] = {"image_to_text", "text_to_image", "image_to_image", "text_to_text"};
-static const char *const direction_name[4] = {"image to text", "text to image", "image to image", "text to text"};
+/* The evaluation, or the mean of several. */
+static const adah_evaluation *figures(const report *r) { return r->n_evaluations > 1 ? &r->mean : r->evaluations; }
 
-/* A fact of the evaluation as text; of several models one that they agree in. */
-static void add_fact(report *r, const char *name, const char *key) {
-    const json_t *value = json_object_get(r->evaluation, key);
+/* A fact of the evaluation; of several models one that they agree in. */
+static void add_fact(report *r, const char *name, const char *fact) {
     adah_text_add(&r->html, "; %s ", name);
-    if (json_is_integer(value))
-        adah_text_add(&r->html, "%lld", (long long)json_integer_value(value));
-    else
-        adah_text_add_escaped(&r->html, json_is_string(value) ? json_string_value(value) : "not the same");
+    adah_text_add_escaped(&r->html, fact ? fact : "not the same");
+}
+
+static void add_count(report *r, const char *name, size_t n) {
+    char text[24];
+    snprintf(text, sizeof text, "%zu", n);
+    add_fact(r, name, n == ADAH_UNKNOWN ? NULL : text);
 }
 
 static void add_seeds(report *r) {
-    size_t i;
-    const json_t *model;
-    if (!r->models) {
-        add_fact(r, "seed", "seed");
+    if (r->n_evaluations == 1) {
+        add_count(r, "seed", r->evaluations->seed);
         return;
     }
-    adah_text_add(&r->html, "; %zu models, seeds", json_array_size(r->models));
-    json_array_foreach(r->models, i, model)
-        adah_text_add(&r->html, "%s %lld", i ? "," : "", (long long)json_integer_value(json_object_get(model, "seed")));
+    adah_text_add(&r->html, "; %zu models, seeds", r->n_evaluations);
+    for (size_t i = 0; i < r->n_evaluations; i++)
+        adah_text_add(&r->html, "%s %zu", i ? "," : "", r->evaluations[i].seed);
 }
 
 /* Only where something is missing. */
 static void add_left_out(report *r) {
-    static const char *const fact[][2] = {{"queries left out, whose image cannot be read,", "n_queries_left_out"},
-                                          {"records of the database left out", "n_database_left_out"},
-                                          {"bad records left out", "n_records_bad"}};
-    const json_t *evaluation = r->models ? json_array_get(r->models, 0) : r->evaluation;
-    for (size_t i = 0; i < sizeof fact / sizeof *fact; i++)
-        if (json_integer_value(json_object_get(evaluation, fact[i][1])))
-            add_fact(r, fact[i][0], fact[i][1]);
+    const adah_evaluation *first = r->evaluations, *e = figures(r);
+    if (first->n_queries_left_out)
+        add_count(r, "queries left out, whose image cannot be read,", e->n_queries_left_out);
+    if (first->n_database_left_out)
+        add_count(r, "records of the database left out", e->n_database_left_out);
+    if (first->n_records_bad)
+        add_count(r, "bad records left out", e->n_records_bad);
 }
 
 static void add_facts(report *r) {
     const adah_settings *c = &r->model->state.config;
+    const adah_evaluation *e = figures(r);
     adah_text_add(&r->html, "<p>Data ");
     adah_text_add_escaped(&r->html, adah_dataset_folder(r->dataset));
-    add_fact(r, "checksum of its split", "split_checksum");
-    if (json_object_get(r->evaluation, "queries")) {
-        add_fact(r, "queries from", "queries");
-        add_fact(r, "checksum of their split", "queries_split_checksum");
+    add_fact(r, "checksum of its split", e->split_checksum);
+    if (e->queries) {
+        add_fact(r, "queries from", e->queries);
+        add_fact(r, "checksum of their split", e->queries_split_checksum);
     }
-    add_fact(r, "pairs in the database", "n_database");
-    add_fact(r, "queries", "n_queries");
-    add_fact(r, "more without a relevant item", "n_queries_without_relevant");
+    add_count(r, "pairs in the database", e->n_database);
+    add_count(r, "queries", e->n_queries);
+    add_count(r, "more without a relevant item", e->n_queries_without_relevant);
     add_left_out(r);
-    add_fact(r, "relevance by", "relevance");
+    add_fact(r, "relevance by", e->relevance);
     adah_text_add(&r->html, ".</p>\n<p>Codes of %d bits", c->n_bits);
-    add_fact(r, "backbone", "backbone");
-    add_fact(r, "method", "method");
-    add_fact(r, "preset", "preset");
+    add_fact(r, "backbone", e->backbone);
+    add_fact(r, "method", e->method);
+    add_fact(r, "preset", e->preset);
     add_seeds(r);
     adah_text_add(&r->html, "; attention %s; adversary %s.</p>\n", c->attention ? "on" : "off",
                   c->adversary && (c->attention || !adah_method_find(c->method)->has_attention) ? "on" : "off");
-    if (r->models)
+    if (r->n_evaluations > 1)
         adah_text_add(&r->html, "<p>Figures are means over the models &plusmn; the sample standard deviation; pictures, masks "
                       "and losses are those of the first model.</p>\n");
 }
 
-static void add_map_table(report *r) {
-    static const char *const key[] = {"map", "map_tie_aware", "map_at_k_by_rank", "ndcg_at_k"};
-    const long long k = (long long)number(r->evaluation, direction_key[0], "k");
-    adah_text_add(&r->html, "<h2>Mean average precision</h2>\n<table><tr><th>query to answer</th><th>mAP@all</th>"
-                  "<th>tie-aware mAP</th><th>mAP@%lld by rank</th><th>NDCG@%lld</th><th>mAP, ties worst to best</th></tr>\n",
-                  k, k);
-    for (int i = 0; i < 4; i++) {
-        adah_text_add(&r->html, "<tr><td>%s</td>", direction_name[i]);
-        for (size_t m = 0; m < sizeof key / sizeof *key; m++) {
-            adah_text_add(&r->html, "<td>%.4f", number(r->evaluation, direction_key[i], key[m]));
-            if (r->deviation)
-                adah_text_add(&r->html, " &plusmn; %.4f", number(r->deviation, direction_key[i], key[m]));
-            adah_text_add(&r->html, "</td>");
-        }
-        adah_text_add(&r->html, "<td>%.4f to %.4f</td></tr>\n", number(r->evaluation, direction_key[i], "map_pessimistic"),
-                      number(r->evaluation, direction_key[i], "map_optimistic"));
-    }
-    adah_text_add(&r->html, "</table>\n");
-    const json_t *masks = json_object_get(r->evaluation, "attention_masks");
-    if (masks)
-        adah_text_add(&r->html, "<p>Attention against the true object masks of %lld images: mean IoU %.3f (random mask of the "
-                      "same size %.3f), pointing game %.3f (random %.3f).</p>\n",
-                      (long long)json_integer_value(json_object_get(masks, "n_images")),
-                      json_number_value(json_object_get(masks, "iou")), json_number_value(json_object_get(masks, "iou_random")),
-                      json_number_value(json_object_get(masks, "pointing_game")),
-                      json_number_value(json_object_get(masks, "pointing_game_random")));
+static void add_figure(report *r, double mean, double deviation) {
+    adah_text_add(&r->html, "<td>%.4f", mean);
+    if (r->n_evaluations > 1)
+        adah_text_add(&r->html, " &plusmn; %.4f", deviation);
+    adah_text_add(&r->html, "</td>");
 }
 
-static size_t copy_numbers(const json_t *array, double *to) {
-    size_t n = json_array_size(array);
-    n = n < CHART_POINTS_MAX ? n : CHART_POINTS_MAX;
-    for (size_t i = 0; i < n; i++)
-        to[i] = json_number_value(json_array_get(array, i));
-    return n;
+static void add_map_table(report *r) {
+    const adah_evaluation *e = figures(r);
+    const size_t k = e->measures[0][0].n_cut;
+    adah_text_add(&r->html, "<h2>Mean average precision</h2>\n<table><tr><th>query to answer</th><th>mAP@all</th>"
+                  "<th>tie-aware mAP</th><th>mAP@%zu by rank</th><th>NDCG@%zu</th><th>mAP, ties worst to best</th></tr>\n",
+                  k, k);
+    for (int i = 0; i < 4; i++) {
+        const adah_measures *m = measures_of(e, i), *d = measures_of(&r->deviation, i);
+        adah_text_add(&r->html, "<tr><td>%s</td>", directions[i].name);
+        add_figure(r, m->map, d->map);
+        add_figure(r, m->map_tie_aware, d->map_tie_aware);
+        add_figure(r, m->map_at_k, d->map_at_k);
+        add_figure(r, m->ndcg_at_k, d->ndcg_at_k);
+        adah_text_add(&r->html, "<td>%.4f to %.4f</td></tr>\n", m->map_pessimistic, m->map_optimistic);
+    }
+    adah_text_add(&r->html, "</table>\n");
+    if (e->masks.iou >= 0)
+        adah_text_add(&r->html, "<p>Attention against the true object masks of %zu images: mean IoU %.3f (random mask of the "
+                      "same size %.3f), pointing game %.3f (random %.3f).</p>\n",
+                      e->masks.n_images, e->masks.iou, e->masks.iou_random, e->masks.pointing_game, e->masks.pointing_game_random);
 }
 
 typedef enum curve { CURVE_MICRO, CURVE_MACRO, CURVE_PRECISION, N_CURVES } curve;
 
 /* Points of a curve of one direction of one evaluation; returns their number. */
-static size_t read_curve(const json_t *direction, curve which, double *x, double *y) {
+static size_t read_curve(const adah_measures *m, curve which, double *x, double *y) {
+    size_t first = 0, n = m->n_bits + 1;
+    const double *recall = which == CURVE_MICRO ? m->recall_micro : m->recall_macro,
+                 *precision = which == CURVE_MICRO ? m->precision_micro : m->precision_macro;
     if (which == CURVE_PRECISION) {
-        const json_t *points = json_object_get(direction, "precision_at_n");
-        const size_t n = json_array_size(points) < CHART_POINTS_MAX ? json_array_size(points) : CHART_POINTS_MAX;
-        for (size_t i = 0; i < n; i++) {
-            x[i] = json_number_value(json_object_get(json_array_get(points, i), "n"));
-            y[i] = json_number_value(json_object_get(json_array_get(points, i), "precision"));
+        for (size_t i = 0; i < m->n_precision; i++) {
+            x[i] = (double)m->precision_at[i];
+            y[i] = m->precision[i];
         }
-        return n;
+        return m->n_precision;
     }
-    const json_t *curves = json_object_get(direction, "by_hamming_radius");
-    const size_t n = copy_numbers(json_object_get(curves, which == CURVE_MICRO ? "recall_micro" : "recall_macro"), x);
-    copy_numbers(json_object_get(curves, which == CURVE_MICRO ? "precision_micro" : "precision_macro"), y);
-    /* Radii that return nothing have no precision. */
-    size_t first = 0;
-    while (first + 1 < n && x[first] == 0)
+    n = n < CHART_POINTS_MAX ? n : CHART_POINTS_MAX;
+    while (first + 1 < n && recall[first] == 0) /* radii that return nothing have no precision */
         first++;
-    memmove(x, x + first, (n - first) * sizeof *x);
-    memmove(y, y + first, (n - first) * sizeof *y);
+    memcpy(x, recall + first, (n - first) * sizeof *x);
+    memcpy(y, precision + first, (n - first) * sizeof *y);
     return n - first;
 }
 
-static void add_curve(adah_chart *chart, const char *name, const json_t *direction, curve which, double *numbers) {
+static void add_curve(adah_chart *chart, const char *name, const adah_measures *m, curve which, double *numbers) {
     double *x = numbers + 2 * chart->n_lines * CHART_POINTS_MAX, *y = x + CHART_POINTS_MAX;
-    chart->line[chart->n_lines++] = (adah_chart_line){name, x, y, read_curve(direction, which, x, y)};
+    chart->line[chart->n_lines++] = (adah_chart_line){name, x, y, read_curve(m, which, x, y)};
 }
 
 /* One model: a chart with both directions. Several: a chart a direction with a line a model, the first eight of them. */
@@ -219,18 +222,17 @@ static void add_retrieval_curves(report *r, curve which, double *numbers) {
     static const char *const title[] = {"Precision-recall by radius (micro)",
                                         "Precision-recall by radius (macro)", "Precision of the first N"};
     char full_title[128], name[ADAH_CHART_LINES_MAX][40];
-    for (int d = 0; d < (r->models ? 2 : 1); d++) {
-        adah_chart chart = {.title = r->models ? full_title : title[which],
+    const int is_one = r->n_evaluations == 1;
+    for (int d = 0; d < (is_one ? 1 : 2); d++) {
+        adah_chart chart = {.title = is_one ? title[which] : full_title,
                             .x_name = which == CURVE_PRECISION ? "N" : "recall", .y_name = "precision", .y_low = 0,
                             .y_high = 1};
-        snprintf(full_title, sizeof full_title, "%s, %s", title[which], direction_name[d]);
-        for (int i = 0; i < 2 && !r->models; i++)
-            add_curve(&chart, direction_name[i], json_object_get(r->evaluation, direction_key[i]), which, numbers);
-        for (size_t i = 0; i < json_array_size(r->models) && i < ADAH_CHART_LINES_MAX; i++) {
-            const json_t *model = json_array_get(r->models, i);
-            snprintf(name[i], sizeof name[i], "model %zu, seed %lld", i + 1,
-                     (long long)json_integer_value(json_object_get(model, "seed")));
-            add_curve(&chart, name[i], json_object_get(model, direction_key[d]), which, numbers);
+        snprintf(full_title, sizeof full_title, "%s, %s", title[which], directions[d].name);
+        for (int i = 0; i < 2 && is_one; i++)
+            add_curve(&chart, directions[i].name, measures_of(r->evaluations, i), which, numbers);
+        for (size_t i = 0; i < r->n_evaluations && i < ADAH_CHART_LINES_MAX && !is_one; i++) {
+            snprintf(name[i], sizeof name[i], "model %zu, seed %zu", i + 1, r->evaluations[i].seed);
+            add_curve(&chart, name[i], measures_of(&r->evaluations[i], d), which, numbers);
         }
         adah_chart_draw(&chart, &r->html);
     }
@@ -442,26 +444,21 @@ static adah_code compose(report *r, adah_status *status) {
     return r->html.failed ? adah_fail_memory(status, r->html.capacity * 2) : ADAH_OK;
 }
 
-adah_code adah_report_write(const adah_model *model, const adah_dataset *dataset, const char *evaluation,
-                            const adah_report_options *options, const adah_encode_options *encode_options,
+adah_code adah_report_write(const adah_model *model, const adah_dataset *dataset, const adah_evaluation *evaluations,
+                            size_t n_evaluations, const adah_report_options *options, const adah_encode_options *encode_options,
                             const char *html_path, adah_status *status) {
     adah_report_options o;
     ADAH_TRY(adah_options_take(ADAH_OPTIONS_REPORT, options, &o, status));
-    report r = {.model = model, .dataset = dataset, .options = &o};
-    json_t *json = json_loads(evaluation, 0, NULL);
-    if (!json_is_object(json)) {
-        json_decref(json);
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "the evaluation is not a JSON object");
-    }
-    r.models = json_object_get(json, "models");
-    r.deviation = json_object_get(json, "deviation");
-    r.evaluation = r.models ? json_object_get(json, "mean") : json;
-    adah_code code = prepare(&r, encode_options, status);
+    report r = {.model = model, .dataset = dataset, .evaluations = evaluations, .n_evaluations = n_evaluations, .options = &o};
+    if (n_evaluations < 1)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "a report of no evaluation");
+    adah_code code = n_evaluations > 1 ? adah_evaluate_mean(evaluations, n_evaluations, &r.mean, &r.deviation, status) : ADAH_OK;
+    if (code == ADAH_OK)
+        code = prepare(&r, encode_options, status);
     if (code == ADAH_OK)
         code = compose(&r, status);
     if (code == ADAH_OK)
         code = adah_file_publish_of_kind(html_path, r.html.bytes, r.html.n_bytes, status);
-    json_decref(json);
     report_free(&r);
     return code;
 }

@@ -78,9 +78,12 @@ static int tear_down(void **state) {
 
 static json_t *evaluate(const adah_codes *of_queries, const adah_evaluate_options *options) {
     char *text = NULL;
+    adah_evaluation evaluation;
     adah_status status = {0};
-    if (adah_evaluate_codes(database, &database_codes, of_queries, options, &text, &status) != ADAH_OK)
+    if (adah_evaluate_codes(database, &database_codes, of_queries, options, &evaluation, &status) != ADAH_OK)
         fail_msg("%s", status.message);
+    assert_int_equal(adah_evaluation_json(&evaluation, 1, &text, NULL), ADAH_OK);
+    adah_evaluation_free(&evaluation);
     json_t *json = json_loads(text, 0, NULL);
     assert_true(json_is_object(json));
     adah_free(text);
@@ -132,8 +135,8 @@ static void codes_of_pairs(void **state) {
     adah_evaluate_options options;
     adah_evaluate_options_init(&options);
     options.pairs = 1;
-    char *json_text = NULL;
-    assert_int_equal(adah_evaluate_codes(database, &database_codes, NULL, &options, &json_text, NULL), ADAH_ERROR_ARGUMENT);
+    adah_evaluation none;
+    assert_int_equal(adah_evaluate_codes(database, &database_codes, NULL, &options, &none, NULL), ADAH_ERROR_ARGUMENT);
     const adah_codes signs = database_codes;
     database_codes.image_real = image;
     database_codes.text_real = text;
@@ -197,78 +200,169 @@ static void every_allocation_may_fail(void **state) {
     adah_evaluate_options_init(&options);
     options.queries = queries;
     for (uint64_t n = 1;; n++) {
-        char *text = NULL;
+        adah_evaluation evaluation = {0};
         adah_memory_fault_at(n);
-        const adah_code code = adah_evaluate_codes(database, &database_codes, &query_codes, &options, &text, NULL);
+        const adah_code code = adah_evaluate_codes(database, &database_codes, &query_codes, &options, &evaluation, NULL);
         const int fired = adah_memory_fault_fired();
         adah_memory_fault_at(0);
         if (!fired) {
             assert_int_equal(code, ADAH_OK);
             assert_true(n > 60);
-            adah_free(text);
+            adah_evaluation_free(&evaluation);
             break;
         }
         assert_int_equal(code, ADAH_ERROR_MEMORY);
-        assert_null(text);
+        assert_null(evaluation.data);
     }
 }
 
-static const char *const three[3] = {
-    "{\"seed\": 0, \"preset\": \"default\", \"n_bits\": 16, \"map\": 0.5, \"a\": {\"k\": 50, \"x\": [0.0, 1.0, 0.25]}, "
-    "\"points\": [{\"n\": 1, \"precision\": 1.0}], \"only_here\": 1.0, \"split_checksum\": \"ab\"}",
-    "{\"seed\": 1, \"preset\": \"default\", \"n_bits\": 16, \"map\": 0.25, \"a\": {\"k\": 50, \"x\": [0.5, 1.0, 0.25]}, "
-    "\"points\": [{\"n\": 1, \"precision\": 0.0}], \"split_checksum\": \"ab\"}",
-    "{\"seed\": 2, \"preset\": \"default\", \"n_bits\": 16, \"map\": 0.75, \"a\": {\"k\": 50, \"x\": [1.0, 1.0, 0.25]}, "
-    "\"points\": [{\"n\": 1, \"precision\": 0.5}], \"split_checksum\": \"ab\"}",
-};
+/* ---------------------------------------------------------------- several */
+
+enum { N_BITS = 8 };
+static adah_evaluation three[3];
+
+/* Evaluations by three seeds: mAP .5, .25 and .75, and a curve that begins with 0, .5 and 1. */
+static int make_three(void **state) {
+    (void)state;
+    static double radius[3][4][4 * (N_BITS + 1)];
+    static const double map[3] = {0.5, 0.25, 0.75};
+    for (size_t i = 0; i < 3; i++) {
+        three[i] = (adah_evaluation){.preset = "default",
+                                     .seed = i,
+                                     .data = "photos",
+                                     .split_checksum = "ab",
+                                     .split = ADAH_SPLIT_QUERY,
+                                     .relevance = "labels",
+                                     .left_out = "",
+                                     .records_bad = "one\ntwo",
+                                     .n_records_bad = 2,
+                                     .n_bits = N_BITS,
+                                     .map_real = {{0.5, -1}, {-1, -1}},
+                                     .map_to_pair = {i == 1 ? -1 : 0.5, -1},
+                                     .masks = {0, -1, -1, -1, -1}};
+        for (int d = 0; d < 4; d++) {
+            double *r = radius[i][d];
+            r[0] = (double)i / 2;
+            r[1] = 1;
+            three[i].measures[d / 2][d % 2] = (adah_measures){.n_bits = N_BITS, .map = map[i], .n_cut = 50, .n_precision = 1, .precision_at = {1},
+                                                      .precision = {i == 0 ? 1 : i == 1 ? 0 : 0.5}, .precision_micro = r,
+                                                      .recall_micro = r + N_BITS + 1, .precision_macro = r + 2 * (N_BITS + 1),
+                                                      .recall_macro = r + 3 * (N_BITS + 1)};
+        }
+    }
+    return 0;
+}
 
 static void mean_and_deviation(void **state) {
     (void)state;
+    adah_evaluation mean, deviation;
+    assert_int_equal(adah_evaluate_mean(three, 3, &mean, &deviation, NULL), ADAH_OK);
+    for (int d = 0; d < 4; d++) {
+        const adah_measures *m = &mean.measures[d / 2][d % 2], *v = &deviation.measures[d / 2][d % 2];
+        /* .5 .25 .75: mean .5, deviation sqrt((0 + 1/16 + 1/16) / 2) */
+        ASSERT_CLOSE(m->map, 0.5);
+        ASSERT_CLOSE(v->map, 0.25);
+        ASSERT_CLOSE(m->precision_micro[0], 0.5);
+        ASSERT_CLOSE(v->precision_micro[0], 0.5);
+        ASSERT_CLOSE(m->precision_micro[1], 1.0);
+        ASSERT_CLOSE(v->precision_micro[1], 0.0);
+        ASSERT_CLOSE(m->recall_macro[N_BITS], 0.0);
+        ASSERT_CLOSE(m->precision[0], 0.5);
+        ASSERT_CLOSE(v->precision[0], 0.5);
+        assert_int_equal(m->n_cut, 50);
+        assert_int_equal(m->n_precision, 1);
+        assert_int_equal(m->precision_at[0], 1);
+    }
+    ASSERT_CLOSE(mean.map_real[0][0], 0.5);
+    assert_true(mean.map_real[0][1] < 0 && deviation.map_real[1][1] < 0); /* none has it */
+    assert_true(mean.map_to_pair[0] < 0 && deviation.map_to_pair[0] < 0); /* one lacks it */
+    assert_true(mean.masks.iou < 0);
+    assert_string_equal(mean.preset, "default");
+    assert_string_equal(deviation.records_bad, "one\ntwo");
+    assert_null(mean.model);
+    assert_int_equal(mean.n_records_bad, 2);
+    assert_int_equal(mean.n_bits, N_BITS);
+    assert_true(mean.seed == ADAH_UNKNOWN && deviation.seed == ADAH_UNKNOWN); /* they differ */
+    adah_evaluation_free(&mean);
+    adah_evaluation_free(&deviation);
+    adah_evaluation_free(&mean); /* zeroed */
+}
+
+static void several_as_json(void **state) {
+    (void)state;
     char *text = NULL;
-    assert_int_equal(adah_evaluate_mean(three, 3, &text, NULL), ADAH_OK);
+    assert_int_equal(adah_evaluation_json(three, 3, &text, NULL), ADAH_OK);
     json_t *json = json_loads(text, 0, NULL);
     adah_free(text);
     const json_t *models = json_object_get(json, "models"), *mean = json_object_get(json, "mean"),
                  *deviation = json_object_get(json, "deviation");
+    assert_int_equal(json_object_size(json), 3);
     assert_int_equal(json_array_size(models), 3);
     for (size_t i = 0; i < 3; i++) {
-        json_t *one = json_loads(three[i], 0, NULL);
+        assert_int_equal(adah_evaluation_json(&three[i], 1, &text, NULL), ADAH_OK);
+        json_t *one = json_loads(text, 0, NULL);
+        adah_free(text);
         assert_true(json_equal(json_array_get(models, i), one));
+        assert_int_equal(count_at(one, "seed"), i);
         json_decref(one);
     }
-    /* .5 .25 .75: mean .5, deviation sqrt((0 + 1/16 + 1/16) / 2) */
-    ASSERT_CLOSE(real_at(mean, "map"), 0.5);
-    ASSERT_CLOSE(real_at(deviation, "map"), 0.25);
-    json_t *expected = json_loads("{\"preset\": \"default\", \"n_bits\": 16, \"map\": 0.5, \"a\": {\"k\": 50, "
-                                  "\"x\": [0.5, 1.0, 0.25]}, \"points\": [{\"n\": 1, \"precision\": 0.5}], "
-                                  "\"split_checksum\": \"ab\"}", 0, NULL);
-    assert_true(json_equal(mean, expected));
+    ASSERT_CLOSE(real_at(mean, "map_text_to_image"), 0.5);
+    ASSERT_CLOSE(real_at(deviation, "map_text_to_image"), 0.25);
+    const json_t *direction = json_object_get(mean, "image_to_text");
+    assert_int_equal(count_at(direction, "k"), 50);
+    json_t *expected = json_loads("[{\"n\": 1, \"precision\": 0.5}]", 0, NULL);
+    assert_true(json_equal(json_object_get(direction, "precision_at_n"), expected));
     json_decref(expected);
-    expected = json_loads("{\"preset\": \"default\", \"n_bits\": 16, \"map\": 0.25, \"a\": {\"k\": 50, "
-                          "\"x\": [0.5, 0.0, 0.0]}, \"points\": [{\"n\": 1, \"precision\": 0.5}], "
-                          "\"split_checksum\": \"ab\"}", 0, NULL);
-    assert_true(json_equal(deviation, expected));
+    const json_t *curve = json_object_get(json_object_get(direction, "by_hamming_radius"), "precision_micro");
+    assert_int_equal(json_array_size(curve), N_BITS + 1);
+    ASSERT_CLOSE(json_real_value(json_array_get(curve, 0)), 0.5);
+    ASSERT_CLOSE(real_at(json_object_get(mean, "image_to_image"), "map_real"), 0.5);
+    assert_null(json_object_get(direction, "map_real"));
+    assert_null(json_object_get(mean, "map_image_to_pair"));
+    assert_non_null(json_object_get(json_array_get(models, 0), "map_image_to_pair"));
+    assert_null(json_object_get(mean, "attention_masks"));
+    assert_null(json_object_get(mean, "seed"));
+    assert_null(json_object_get(mean, "queries"));
+    assert_string_equal(json_string_value(json_object_get(deviation, "preset")), "default");
+    expected = json_loads("[\"one\", \"two\"]", 0, NULL);
+    assert_true(json_equal(json_object_get(mean, "records_bad"), expected));
     json_decref(expected);
     json_decref(json);
 }
 
-static void expect_no_mean(const char *const *evaluations, size_t n, adah_code code, const char *words) {
+static void expect_no_mean(size_t n, adah_code code, const char *words) {
+    adah_evaluation mean = {.n_bits = 7}, deviation = {.n_bits = 7};
     char *text = NULL;
     adah_status status = {0};
-    assert_int_equal(adah_evaluate_mean(evaluations, n, &text, &status), code);
-    assert_null(text);
+    assert_int_equal(adah_evaluate_mean(three, n, &mean, &deviation, &status), code);
+    assert_true(mean.n_bits == 7 && deviation.n_bits == 7);
     if (!strstr(status.message, words))
         fail_msg("\"%s\" does not hold \"%s\"", status.message, words);
+    if (n != 1)
+        assert_int_equal(adah_evaluation_json(three, n, &text, NULL), code);
+    assert_null(text);
 }
 
 static void means_that_mean_nothing(void **state) {
     (void)state;
-    expect_no_mean(three, 1, ADAH_ERROR_ARGUMENT, "a mean of 1 evaluations, expected at least 2");
-    expect_no_mean((const char *const[]){three[0], "[1]"}, 2, ADAH_ERROR_ARGUMENT, "evaluation 2 is not a JSON object");
-    expect_no_mean((const char *const[]){"{\"n_bits\": 16}", "{\"n_bits\": 32}"}, 2, ADAH_ERROR_MISMATCH,
-                   "evaluation 2 and the first differ in n_bits");
-    expect_no_mean((const char *const[]){three[0], three[1], "{\"n_bits\": 16}"}, 3, ADAH_ERROR_MISMATCH,
-                   "evaluation 3 and the first differ in split_checksum");
+    const adah_evaluation good = three[2];
+    expect_no_mean(1, ADAH_ERROR_ARGUMENT, "a mean of 1 evaluations, expected at least 2");
+    expect_no_mean(0, ADAH_ERROR_ARGUMENT, "a mean of 0 evaluations, expected at least 2");
+    three[2].n_bits = 16;
+    expect_no_mean(3, ADAH_ERROR_MISMATCH, "evaluation 3 and the first differ in n_bits");
+    three[2] = good;
+    three[2].split_checksum = "cd";
+    expect_no_mean(3, ADAH_ERROR_MISMATCH, "evaluation 3 and the first differ in split_checksum");
+    three[2] = good;
+    three[2].queries_split_checksum = "cd";
+    expect_no_mean(3, ADAH_ERROR_MISMATCH, "evaluation 3 and the first differ in queries_split_checksum");
+    three[2] = good;
+    three[2].split = ADAH_SPLIT_TRAIN;
+    expect_no_mean(3, ADAH_ERROR_MISMATCH, "evaluation 3 and the first differ in split");
+    three[2] = good;
+    three[2].relevance = "words";
+    expect_no_mean(3, ADAH_ERROR_MISMATCH, "evaluation 3 and the first differ in relevance");
+    three[2] = good;
 }
 
 static void a_mean_may_run_out_of_memory(void **state) {
@@ -276,7 +370,7 @@ static void a_mean_may_run_out_of_memory(void **state) {
     for (uint64_t n = 1;; n++) {
         char *text = NULL;
         adah_memory_fault_at(n);
-        const adah_code code = adah_evaluate_mean(three, 3, &text, NULL);
+        const adah_code code = adah_evaluation_json(three, 3, &text, NULL);
         const int fired = adah_memory_fault_fired();
         adah_memory_fault_at(0);
         if (!fired) {
@@ -297,9 +391,12 @@ int main(void) {
         cmocka_unit_test(a_training_record_is_no_answer_to_itself),
         cmocka_unit_test(queries_of_another_set),
         cmocka_unit_test(every_allocation_may_fail),
+    };
+    const struct CMUnitTest of_several[] = {
         cmocka_unit_test(mean_and_deviation),
+        cmocka_unit_test(several_as_json),
         cmocka_unit_test(means_that_mean_nothing),
         cmocka_unit_test(a_mean_may_run_out_of_memory),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, tear_down) + cmocka_run_group_tests(of_several, make_three, NULL);
 }
