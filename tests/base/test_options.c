@@ -121,7 +121,7 @@ static void functions_refuse(void **state) {
     assert_int_equal(adah_evaluate_codes(NULL, NULL, NULL, &evaluate, NULL, &status), ADAH_ERROR_ARGUMENT);
     assert_non_null(strstr(status.message, "adah_evaluate_options"));
     const adah_report_options report = {.n_results = 3};
-    assert_int_equal(adah_report_write(NULL, NULL, "{}", &report, NULL, "not-made", &status), ADAH_ERROR_ARGUMENT);
+    assert_int_equal(adah_report_write(NULL, NULL, NULL, 0, &report, NULL, "not-made", &status), ADAH_ERROR_ARGUMENT);
     assert_non_null(strstr(status.message, "adah_report_options"));
 }
 
