@@ -52,7 +52,7 @@ static void measure_latency(const adah_model *model, const adah_dataset *dataset
     const size_t n_records = adah_dataset_count(dataset);
     if (!seconds || n_records == 0)
         exit(1);
-    check(adah_encoder_create(model, &encoder, &status));
+    check(adah_encoder_create(model, NULL, &encoder, &status));
     for (size_t i = 0; i < n + WARM_UP; i++) {
         const double start = now();
         check(adah_encode_record(encoder, dataset, i % n_records, ADAH_IMAGE, code, &status));

@@ -31,7 +31,7 @@ static int run(int argc, char **argv) {
     adah_encoder *encoder = NULL;
     adah_code done = adah_model_open(model_path, &model, &status);
     if (done == ADAH_OK)
-        done = adah_encoder_create(model, &encoder, &status);
+        done = adah_encoder_create(model, NULL, &encoder, &status);
     if (done == ADAH_OK)
         done = adah_attend_write(encoder, image, out, n_side_max, &status);
     if (done == ADAH_OK)

@@ -109,7 +109,9 @@ static int run(int argc, char **argv) {
     adah_codes codes = {0};
     const adah_dataset_options dataset_options = {sizeof dataset_options, o.strict};
     const adah_progress progress = cli_progress_begin(quiet);
-    adah_code done = cli_model_open(model_path, precision, &model, &status);
+    adah_code done = cli_read_precision(precision, &o.precision, &status);
+    if (done == ADAH_OK)
+        done = adah_model_open(model_path, &model, &status);
     if (done == ADAH_OK)
         done = adah_dataset_open(data, &dataset_options, &dataset, &status);
     if (done == ADAH_OK)

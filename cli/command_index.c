@@ -73,13 +73,16 @@ static int create_or_add(const index_options *o, int is_add) {
         return missing(is_add ? "add" : "create", o->model ? "data DIR" : "model FILE");
     const adah_progress progress = cli_progress_begin(o->quiet);
     const adah_dataset_options dataset_options = {sizeof dataset_options, o->encode.strict};
-    adah_code done = cli_model_open(o->model, o->precision, &model, &status);
+    adah_encode_options encode = o->encode;
+    adah_code done = cli_read_precision(o->precision, &encode.precision, &status);
+    if (done == ADAH_OK)
+        done = adah_model_open(o->model, &model, &status);
     if (done == ADAH_OK)
         done = adah_dataset_open(o->data, &dataset_options, &dataset, &status);
     if (done == ADAH_OK && is_add)
-        done = adah_index_add_dataset(model, dataset, o->index, &o->encode, progress, &counts, &status);
+        done = adah_index_add_dataset(model, dataset, o->index, &encode, progress, &counts, &status);
     else if (done == ADAH_OK)
-        done = adah_index_create(model, dataset, o->index, o->force, &o->encode, progress, &counts, &status);
+        done = adah_index_create(model, dataset, o->index, o->force, &encode, progress, &counts, &status);
     cli_progress_end();
     if (done == ADAH_OK)
         print_counts(o, dataset, &counts, is_add);

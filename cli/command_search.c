@@ -225,7 +225,7 @@ static adah_code search(const char *model_path, const adah_index *index, const q
         if (code == ADAH_OK)
             code = adah_index_check_model(index, model, status);
         if (code == ADAH_OK)
-            code = adah_encoder_create(model, &encoder, status);
+            code = adah_encoder_create(model, NULL, &encoder, status);
         if (code == ADAH_OK)
             code = encode(model, encoder, q, query_code, status);
         if (code == ADAH_OK && l->options.n_rerank)

@@ -337,20 +337,12 @@ int cli_parse_all(const cli_command *c, const cli_option *options, size_t n, int
     return code;
 }
 
-adah_code cli_model_open(const char *path, const char *precision, adah_model **model, adah_status *status) {
-    adah_model *opened = NULL;
-    if (precision && strcmp(precision, "float32") && strcmp(precision, "bfloat16")) {
-        snprintf(status->message, sizeof status->message, "--precision is \"%.100s\", expected float32 or bfloat16", precision);
-        return status->code = ADAH_ERROR_ARGUMENT;
-    }
-    adah_code code = adah_model_open(path, &opened, status);
-    if (code == ADAH_OK && precision)
-        code = adah_model_set_precision(opened, strcmp(precision, "bfloat16") ? ADAH_FLOAT32 : ADAH_BFLOAT16, status);
-    if (code == ADAH_OK)
-        *model = opened;
-    else
-        adah_model_close(opened);
-    return code;
+adah_code cli_read_precision(const char *text, adah_precision *precision, adah_status *status) {
+    *precision = !text ? ADAH_AS_TRAINED : strcmp(text, "bfloat16") ? ADAH_FLOAT32 : ADAH_BFLOAT16;
+    if (*precision != ADAH_FLOAT32 || !strcmp(text, "float32"))
+        return ADAH_OK;
+    snprintf(status->message, sizeof status->message, "--precision is \"%.100s\", expected float32 or bfloat16", text);
+    return status->code = ADAH_ERROR_ARGUMENT;
 }
 
 int cli_fail(const adah_status *status) {

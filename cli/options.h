@@ -56,8 +56,8 @@ int cli_read_id(const char *text, uint64_t *id);
 
 /* Prints "adah: message" and gives the exit code of the failure. */
 int cli_fail(const adah_status *status);
-/* Opens a model; precision: "float32", "bfloat16", NULL: the model's own. */
-adah_code cli_model_open(const char *path, const char *precision, adah_model **model, adah_status *status);
+/* text: "float32", "bfloat16", NULL: as the model was trained. */
+adah_code cli_read_precision(const char *text, adah_precision *precision, adah_status *status);
 
 /* In place of running: print the tables (for the man page and completions). Set by main. */
 typedef enum cli_describe {

@@ -89,7 +89,7 @@ static void make_index(void) {
     adah_model *model;
     adah_encoder *encoder;
     adah_index_writer *writer;
-    FUZZ_MUST(adah_model_open(model_path, &model, NULL) == ADAH_OK && adah_encoder_create(model, &encoder, NULL) == ADAH_OK);
+    FUZZ_MUST(adah_model_open(model_path, &model, NULL) == ADAH_OK && adah_encoder_create(model, NULL, &encoder, NULL) == ADAH_OK);
     FUZZ_MUST(adah_index_writer_create(index_path, model, 16, &writer, NULL) == ADAH_OK);
     for (size_t i = 0; i < N_RECORDS; i++) {
         uint8_t image[2], text[2];

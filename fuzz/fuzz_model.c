@@ -152,9 +152,9 @@ static void encode_picture(const adah_model *model, adah_encoder *encoder) {
         return;
     FUZZ_MUST(adah_encode_image_bytes(encoder, tiny_picture, sizeof tiny_picture, code, NULL) == ADAH_OK);
     FUZZ_MUST(adah_picture_decode(tiny_picture, sizeof tiny_picture, n_side, 0, &picture, NULL) == ADAH_OK);
-    FUZZ_MUST(adah_encode_picture(encoder, &picture, again, NULL) == ADAH_OK);
+    FUZZ_MUST(adah_encode_image_pixels(encoder, &picture, again, NULL) == ADAH_OK);
     FUZZ_MUST(!memcmp(code, again, (size_t)adah_model_bits(model) / 8));
-    const adah_code attended = adah_attend_picture(encoder, &picture, &map, NULL);
+    const adah_code attended = adah_attend_image_pixels(encoder, &picture, &map, NULL);
     FUZZ_MUST((attended == ADAH_OK) == adah_model_has_attention(model));
     if (attended == ADAH_OK) {
         adah_attend_draw(&map, &picture);
@@ -209,7 +209,7 @@ static void use(const adah_model *model) {
     FUZZ_MUST(json_integer_value(json_object_get(told, "n_bits")) == adah_model_bits(model));
     FUZZ_MUST(strlen(adah_model_id(model)) == 32);
     json_decref(told);
-    FUZZ_MUST(adah_encoder_create(model, &encoder, NULL) == ADAH_OK);
+    FUZZ_MUST(adah_encoder_create(model, NULL, &encoder, NULL) == ADAH_OK);
     if (adah_model_takes_text(model))
         encode_text(model, encoder);
     if (adah_model_takes_images(model))

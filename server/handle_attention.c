@@ -42,7 +42,7 @@ static void attend(serve_request *r, serve_state *state, const adah_picture *pic
         serve_refuse_failed(r, &status);
         return;
     }
-    adah_code code = adah_attend_picture(encoder, picture, &map, &status);
+    adah_code code = adah_attend_image_pixels(encoder, picture, &map, &status);
     serve_encoder_give(state, ADAH_IMAGE, encoder);
     if (code == ADAH_OK) {
         code = answer_with_map(r, &map, shown, &status);

@@ -220,7 +220,7 @@ static int encode_picture(item_reader *x, const char *key, const uint8_t *bytes,
     if (!serve_decode_picture(x->r, SERVE_PIXELS, bytes, n_bytes, info, adah_model_image_side(x->state->model), field(x, key),
                               &decoded))
         return 0;
-    if (adah_encode_picture(x->encoder, &decoded.picture, to->code[ADAH_IMAGE], &status) != ADAH_OK)
+    if (adah_encode_image_pixels(x->encoder, &decoded.picture, to->code[ADAH_IMAGE], &status) != ADAH_OK)
         return serve_refuse_failed(x->r, &status);
     to->item.image_code = to->code[ADAH_IMAGE];
     return 1;

@@ -56,7 +56,7 @@ static int encode(serve_request *r, serve_state *state, serve_asked *a) {
     if (serve_encoder_take(state, of, &encoder, &status) != ADAH_OK)
         return serve_refuse_failed(r, &status);
     const adah_code code = q->text ? adah_encode_text(encoder, q->text, a->code, &status)
-                                   : adah_encode_picture(encoder, &decoded.picture, a->code, &status);
+                                   : adah_encode_image_pixels(encoder, &decoded.picture, a->code, &status);
     int is_good = code == ADAH_OK || serve_refuse_failed(r, &status);
     if (is_good && (q->rerank || q->explain)) {
         memcpy(a->relaxed, adah_encoder_relaxed(encoder), (size_t)adah_model_bits(state->model) * sizeof(float));

@@ -68,7 +68,7 @@ adah_code serve_encoder_take(serve_state *state, adah_modality of, adah_encoder 
     adah_encoder *idle = m->n_idle[of] ? m->idle[of][--m->n_idle[of]] : NULL;
     pthread_mutex_unlock(&m->lock);
     if (!idle)
-        return adah_encoder_create(m->model, encoder, status);
+        return adah_encoder_create(m->model, NULL, encoder, status);
     *encoder = idle;
     return ADAH_OK;
 }

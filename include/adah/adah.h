@@ -10,7 +10,7 @@
  *     adah_model_open("photos.safetensors", &model, &status);
  *     adah_index_create(model, photos, "photos.adah", 0, NULL, silent, NULL, &status);
  *     adah_index_open("photos.adah", &index, &status);
- *     adah_encoder_create(model, &encoder, &status);
+ *     adah_encoder_create(model, NULL, &encoder, &status);
  *     adah_encode_text(encoder, "boat on a lake", code, &status);
  *     adah_index_search(index, ADAH_IMAGE, code, 1, NULL, &found, &status);   // the 10 nearest pictures
  *     adah_index_record(index, found.hits[0].row, &entry, &status);

@@ -68,7 +68,11 @@ void adah_set_guard(int is_on);
 /* What the factors of large products are rounded to (the 3 x 3 convolutions of a backbone); sums, values, weights and their
  * gradients are float32. bfloat16 is to be had where the processor multiplies it (AVX512_BF16): faster on AMD's Zen 5, slower on
  * an Intel Xeon (model 207) that multiplies it at half the rate of float32 (docs/inside/engine.md). */
-typedef enum adah_precision { ADAH_FLOAT32 = 0, ADAH_BFLOAT16 = 1 } adah_precision;
+typedef enum adah_precision {
+    ADAH_AS_TRAINED = 0, /* what the model was trained with */
+    ADAH_FLOAT32,
+    ADAH_BFLOAT16
+} adah_precision;
 int adah_precision_supported(adah_precision precision); /* by the processor this runs on: 1 or 0 */
 
 enum { ADAH_BITS_MIN = 8, ADAH_BITS_MAX = 1024 };
@@ -101,6 +105,7 @@ typedef enum adah_options_kind {
     ADAH_OPTIONS_SYNTH,
     ADAH_OPTIONS_CONVERT,
     ADAH_OPTIONS_TRAIN,
+    ADAH_OPTIONS_ENCODER,
     ADAH_OPTIONS_ENCODE,
     ADAH_OPTIONS_SEARCH,
     ADAH_OPTIONS_EVALUATE,

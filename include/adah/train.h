@@ -82,20 +82,31 @@ adah_code adah_model_words(const adah_model *model, const char *text, adah_text_
  * configuration's nested_bits: that many bits, twice, four times ... as many). */
 adah_code adah_model_shorten(const char *model_path, int n_bits, const char *out_path, adah_status *status);
 
-/* How encoding computes from now on, in place of what the model was trained with. Before the model is shared by threads and before
- * its first encoder. Refused where the processor cannot. */
-adah_code adah_model_set_precision(adah_model *model, adah_precision precision, adah_status *status);
-
-/* Encodes single texts and images. The model must outlive it. */
+/* Encodes single texts and images. The model must outlive it. options NULL: the defaults. ADAH_ERROR_ARGUMENT: a precision that the processor
+ * does not have. */
+typedef struct adah_encoder_options {
+    size_t size; /* of this struct */
+    adah_precision precision;
+} adah_encoder_options;
+static inline void adah_encoder_options_init(adah_encoder_options *options) {
+    adah_options_init(ADAH_OPTIONS_ENCODER, options, sizeof *options);
+}
 typedef struct adah_encoder adah_encoder;
-adah_code adah_encoder_create(const adah_model *model, adah_encoder **encoder, adah_status *status);
+adah_code adah_encoder_create(const adah_model *model, const adah_encoder_options *options, adah_encoder **encoder, adah_status *status);
 void adah_encoder_close(adah_encoder *encoder);
-/* code: adah_model_bits / 8 bytes. ADAH_ERROR_NO_KNOWN_WORD: a text without any word of the vocabulary; ADAH_ERROR_MISMATCH: a text or picture for a
- * model that learned from features given as arrays. */
+
+/* An image is given as a file, as the bytes of one, as decoded pixels (adah_picture_decode, n_side adah_model_image_side), or as features; a text
+ * as words or as features: values of another encoder, as a row of the arrays that the model learned from (adah_model_json says
+ * which shape; n_values is their number). code: adah_model_bits / 8 bytes, the same to the bit in each way. ADAH_ERROR_NO_KNOWN_WORD: a text
+ * without any word of the vocabulary. ADAH_ERROR_MISMATCH: the model takes that side in the other way, or other numbers of values. */
 adah_code adah_encode_text(adah_encoder *encoder, const char *text, uint8_t *code, adah_status *status);
 adah_code adah_encode_image_file(adah_encoder *encoder, const char *path, uint8_t *code, adah_status *status);
 adah_code adah_encode_image_bytes(adah_encoder *encoder, const uint8_t *bytes, size_t n_bytes, uint8_t *code,
                                   adah_status *status);
+adah_code adah_encode_image_pixels(adah_encoder *encoder, const adah_picture *picture, uint8_t *code, adah_status *status);
+adah_code adah_encode_features(adah_encoder *encoder, adah_modality modality, const float *values, size_t n_values, uint8_t *code,
+                               adah_status *status);
+size_t adah_model_image_side(const adah_model *model); /* n_side of the pictures that it takes */
 
 /* H, of which the last code is the signs: adah_model_bits values in (-1, 1), until the encoder's next call. */
 const float *adah_encoder_relaxed(const adah_encoder *encoder);
@@ -112,17 +123,14 @@ typedef struct adah_attention_map {
     float *probability; /* sums to 1 */
     uint8_t *mask;      /* 1 = attended */
 } adah_attention_map;
-adah_code adah_attend_image(adah_encoder *encoder, const char *path, adah_attention_map *map, adah_status *status);
+adah_code adah_attend_image_file(adah_encoder *encoder, const char *path, adah_attention_map *map, adah_status *status);
+adah_code adah_attend_image_bytes(adah_encoder *encoder, const uint8_t *bytes, size_t n_bytes, adah_attention_map *map,
+                                  adah_status *status);
+adah_code adah_attend_image_pixels(adah_encoder *encoder, const adah_picture *picture, adah_attention_map *map, adah_status *status);
 void adah_attention_map_free(adah_attention_map *map);
 /* The image with what is not attended darkened and the mask outlined, as PNG, longer side at most n_side_max. */
 adah_code adah_attend_write(adah_encoder *encoder, const char *image_path, const char *png_path, size_t n_side_max,
                             adah_status *status);
-
-/* Of decoded pictures (adah_picture_decode). */
-size_t adah_model_image_side(const adah_model *model); /* n_side of the pictures that it takes */
-/* What adah_encode_image_bytes does after adah_picture_decode. picture: adah_model_image_side squared. The same code to the bit. */
-adah_code adah_encode_picture(adah_encoder *encoder, const adah_picture *picture, uint8_t *code, adah_status *status);
-adah_code adah_attend_picture(adah_encoder *encoder, const adah_picture *picture, adah_attention_map *map, adah_status *status);
 /* Draws the mask into a picture of any size, as adah_attend_write does. */
 void adah_attend_draw(const adah_attention_map *map, adah_picture *picture);
 
@@ -154,6 +162,7 @@ typedef struct adah_encode_options {
     size_t size; /* of this struct */
     int strict;
     const char *cache_folder; /* as in adah_train_options: feature maps that a training left there are used; encoding leaves none */
+    adah_precision precision;
     int keep_real;            /* 1: the codes before their signs are taken are handed over too */
     adah_encode_profile *profile; /* filled when all went well; NULL: not wanted */
 } adah_encode_options;

@@ -7,6 +7,7 @@
 #include "backbones/backbone.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "base/parallel.h"
 #include "codes/codes.h"
 #include "data/image.h"
@@ -14,20 +15,26 @@
 #include "input/input_worker.h"
 #include "settings/method.h"
 
+#include <float.h>
+#include <math.h>
 #include <string.h>
 
 struct adah_encoder {
-    const adah_model *model;
+    adah_model model; /* as this encoder computes; it owns nothing */
     adah_input_worker *side[2]; /* by modality; NULL: not needed yet */
     float relaxed[ADAH_BITS_MAX]; /* what the last code is the signs of */
     size_t n_unknown; /* words of the last text that are not in the vocabulary */
 };
 
-adah_code adah_encoder_create(const adah_model *model, adah_encoder **encoder, adah_status *status) {
+adah_code adah_encoder_create(const adah_model *model, const adah_encoder_options *options, adah_encoder **encoder, adah_status *status) {
+    adah_encoder_options o;
+    adah_model view;
+    ADAH_TRY(adah_options_take(ADAH_OPTIONS_ENCODER, options, &o, status));
+    ADAH_TRY(adah_model_with_precision(model, o.precision, &view, status));
     adah_encoder *e = adah_memory_zeroed(1, sizeof *e);
     if (!e)
         return adah_fail_memory(status, sizeof *e);
-    e->model = model;
+    e->model = view;
     *encoder = e;
     return ADAH_OK;
 }
@@ -44,7 +51,7 @@ void adah_encoder_close(adah_encoder *e) {
 static adah_code prepare(adah_encoder *e, adah_modality modality, adah_status *status) {
     if (e->side[modality])
         return ADAH_OK;
-    const adah_model_state *s = &e->model->state;
+    const adah_model_state *s = &e->model.state;
     const adah_network_plan plan = {.n_batch = 1,
                                     .image = modality == ADAH_IMAGE ? s->image : (adah_input_shape){0},
                                     .text = modality == ADAH_TEXT ? s->text : (adah_input_shape){0}};
@@ -63,7 +70,7 @@ static float *input_of(adah_encoder *e, adah_modality modality) {
 
 /* The code of what stands at the side's input. */
 static adah_code encode_input(adah_encoder *e, adah_modality modality, uint8_t *code, adah_status *status) {
-    const size_t n_bits = (size_t)e->model->state.config.n_bits;
+    const size_t n_bits = (size_t)e->model.state.config.n_bits;
     ADAH_TRY(adah_input_worker_forward(e->side[modality], status));
     memcpy(e->relaxed, adah_node_value(adah_input_worker_side(e->side[modality], modality)->code), n_bits * sizeof *e->relaxed);
     adah_codes_pack(e->relaxed, 1, n_bits, code);
@@ -76,31 +83,31 @@ size_t adah_encoder_unknown_words(const adah_encoder *e) { return e->n_unknown; 
 adah_code adah_encode_text(adah_encoder *e, const char *text, uint8_t *code, adah_status *status) {
     size_t n_known;
     char input[ADAH_INPUT_TEXT_BYTES];
-    if (e->model->state.text.kind != ADAH_INPUT_WORDS)
+    if (e->model.state.text.kind != ADAH_INPUT_WORDS)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes texts given as \"%s\", not as words",
-                         adah_input_text(e->model->state.text, input));
+                         adah_input_text(e->model.state.text, input));
     ADAH_TRY(prepare(e, ADAH_TEXT, status));
-    ADAH_TRY(adah_input_read_text(e->model->vocabulary, text, input_of(e, ADAH_TEXT), &n_known, &e->n_unknown, status));
+    ADAH_TRY(adah_input_read_text(e->model.vocabulary, text, input_of(e, ADAH_TEXT), &n_known, &e->n_unknown, status));
     if (n_known == 0)
         return adah_fail(status, ADAH_ERROR_NO_KNOWN_WORD, "\"%.200s\": %s", text,
                          e->n_unknown ? "none of its words is in the model's vocabulary" : adah_vocabulary_why_none(text));
     return encode_input(e, ADAH_TEXT, code, status);
 }
 
-static size_t side_of(const adah_encoder *e) { return (size_t)e->model->state.config.n_side; }
+static size_t side_of(const adah_encoder *e) { return (size_t)e->model.state.config.n_side; }
 /* Room for a picture, once the side is prepared. */
 static uint8_t *rgb_of(const adah_encoder *e) { return e->side[ADAH_IMAGE]->rgb; }
 
 /* Puts the picture that was read to the input. */
 static void take_pixels(adah_encoder *e) {
-    adah_backbone_normalise(&e->model->state.config, rgb_of(e), side_of(e), input_of(e, ADAH_IMAGE));
+    adah_backbone_normalise(&e->model.state.config, rgb_of(e), side_of(e), input_of(e, ADAH_IMAGE));
 }
 
 static adah_code prepare_image(adah_encoder *e, adah_status *status) {
     char input[ADAH_INPUT_TEXT_BYTES];
-    if (e->model->state.image.kind != ADAH_INPUT_PIXELS)
+    if (e->model.state.image.kind != ADAH_INPUT_PIXELS)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes images given as \"%s\", not as pictures",
-                         adah_input_text(e->model->state.image, input));
+                         adah_input_text(e->model.state.image, input));
     return prepare(e, ADAH_IMAGE, status);
 }
 
@@ -128,11 +135,31 @@ static adah_code take_picture(adah_encoder *e, const adah_picture *picture, adah
     return ADAH_OK;
 }
 
-adah_code adah_encode_picture(adah_encoder *e, const adah_picture *picture, uint8_t *code, adah_status *status) {
+adah_code adah_encode_image_pixels(adah_encoder *e, const adah_picture *picture, uint8_t *code, adah_status *status) {
     ADAH_TRY(prepare_image(e, status));
     ADAH_TRY(take_picture(e, picture, status));
     take_pixels(e);
     return encode_input(e, ADAH_IMAGE, code, status);
+}
+
+adah_code adah_encode_features(adah_encoder *e, adah_modality modality, const float *values, size_t n_values, uint8_t *code,
+                               adah_status *status) {
+    const adah_settings *c = &e->model.state.config;
+    const adah_input_shape shape = modality == ADAH_IMAGE ? e->model.state.image : e->model.state.text;
+    const adah_input_source source = {.shape = shape,
+                                      .rows = {.value = values, .scale = modality == ADAH_IMAGE ? c->feature_scale : c->text_scale}};
+    char input[ADAH_INPUT_TEXT_BYTES];
+    int is_there;
+    const int is_given = shape.kind == ADAH_INPUT_VECTOR || shape.kind == ADAH_INPUT_TOKENS || shape.kind == ADAH_INPUT_MAP;
+    if (!is_given || adah_shape_count(shape.item) != n_values)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%zu values, but this model takes %ss given as \"%s\"", n_values,
+                         modality == ADAH_IMAGE ? "image" : "text", adah_input_text(shape, input));
+    for (size_t i = 0; i < n_values; i++)
+        if (!(fabsf(values[i]) <= FLT_MAX))
+            return adah_fail(status, ADAH_ERROR_ARGUMENT, "value %zu is %g, expected finite values", i, (double)values[i]);
+    ADAH_TRY(prepare(e, modality, status));
+    ADAH_TRY(adah_input_worker_fill(e->side[modality], &source, modality, 0, 0, &is_there, status));
+    return encode_input(e, modality, code, status);
 }
 
 /* From the record's row of an array. */
@@ -148,7 +175,7 @@ static adah_code encode_row(adah_encoder *e, const adah_feature_array *array, co
 
 adah_code adah_encode_record(adah_encoder *e, const adah_dataset *dataset, size_t record, adah_modality modality,
                              uint8_t *code, adah_status *status) {
-    const adah_model_state *s = &e->model->state;
+    const adah_model_state *s = &e->model.state;
     const adah_record *r = adah_dataset_record(dataset, record);
     if (!r)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: record %zu, expected less than %zu", adah_dataset_folder(dataset),
@@ -173,9 +200,9 @@ static adah_code prepare_attention(adah_encoder *e, adah_status *status) {
     ADAH_TRY(prepare_image(e, status));
     if (e->side[ADAH_IMAGE]->network->image.attention.mask)
         return ADAH_OK;
-    if (!adah_method_find(e->model->state.config.method)->has_attention)
+    if (!adah_method_find(e->model.state.config.method)->has_attention)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this model is of the method %s, which has no attention",
-                         e->model->state.config.method);
+                         e->model.state.config.method);
     return adah_fail(status, ADAH_ERROR_MISMATCH, "this model was trained without attention masks; train one with attention");
 }
 
@@ -198,13 +225,19 @@ static adah_code attend(adah_encoder *e, adah_attention_map *map, adah_status *s
     return ADAH_OK;
 }
 
-adah_code adah_attend_image(adah_encoder *e, const char *path, adah_attention_map *map, adah_status *status) {
+adah_code adah_attend_image_file(adah_encoder *e, const char *path, adah_attention_map *map, adah_status *status) {
     ADAH_TRY(prepare_attention(e, status));
     ADAH_TRY(adah_image_load(path, side_of(e), rgb_of(e), status));
     return attend(e, map, status);
 }
 
-adah_code adah_attend_picture(adah_encoder *e, const adah_picture *picture, adah_attention_map *map, adah_status *status) {
+adah_code adah_attend_image_bytes(adah_encoder *e, const uint8_t *bytes, size_t n_bytes, adah_attention_map *map, adah_status *status) {
+    ADAH_TRY(prepare_attention(e, status));
+    ADAH_TRY(adah_image_decode(bytes, n_bytes, "image", side_of(e), rgb_of(e), status));
+    return attend(e, map, status);
+}
+
+adah_code adah_attend_image_pixels(adah_encoder *e, const adah_picture *picture, adah_attention_map *map, adah_status *status) {
     ADAH_TRY(prepare_attention(e, status));
     ADAH_TRY(take_picture(e, picture, status));
     return attend(e, map, status);

@@ -445,7 +445,7 @@ adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, co
         result.n_images_unreadable = database_codes->n_skipped + query_codes.n_skipped;
         code = describe_model(model, &result, status);
         if (code == ADAH_OK)
-            code = adah_evaluate_masks(model, queries, o.split, &result.masks, status);
+            code = adah_evaluate_masks(model, encode.precision, queries, o.split, &result.masks, status);
         code = finish(&e, &result, code, to, status);
     }
     adah_codes_free(&codes);

@@ -49,7 +49,7 @@ static adah_code score_record(scoring *s, const adah_record *record, uint64_t se
     if (!path)
         return adah_fail_memory(status, strlen(record->file_name));
     adah_status fault = {0};
-    adah_code code = adah_attend_image(s->encoder, path, &map, &fault);
+    adah_code code = adah_attend_image_file(s->encoder, path, &map, &fault);
     adah_memory_free(path);
     if (adah_is_unreadable(code))
         return ADAH_OK; /* an unreadable image, counted where the codes were made */
@@ -64,14 +64,15 @@ static adah_code score_record(scoring *s, const adah_record *record, uint64_t se
     return code == ADAH_OK ? ADAH_OK : adah_fail(status, code, "%s", fault.message);
 }
 
-adah_code adah_evaluate_masks(const adah_model *model, const adah_dataset *dataset, adah_split split,
+adah_code adah_evaluate_masks(const adah_model *model, adah_precision precision, const adah_dataset *dataset, adah_split split,
                               adah_mask_means *means, adah_status *status) {
+    const adah_encoder_options options = {sizeof options, precision};
     scoring s = {.dataset = dataset, .n_side = (size_t)model->state.config.n_side};
     if (!model->state.config.attention || model->state.image.kind != ADAH_INPUT_PIXELS)
         return ADAH_OK;
     s.rgb = adah_memory_alloc(s.n_side * s.n_side * 3);
     s.truth = adah_memory_alloc(s.n_side * s.n_side);
-    adah_code code = s.rgb && s.truth ? adah_encoder_create(model, &s.encoder, status)
+    adah_code code = s.rgb && s.truth ? adah_encoder_create(model, &options, &s.encoder, status)
                                       : adah_fail_memory(status, s.n_side * s.n_side * 3);
     for (size_t i = 0; i < adah_dataset_count(dataset) && code == ADAH_OK; i++) {
         const adah_record *r = adah_dataset_record(dataset, i);

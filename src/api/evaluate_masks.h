@@ -5,7 +5,7 @@
 #include "base/status.h"
 
 /* *means stays as it is where the data set has no masks, or the model no attention. */
-adah_code adah_evaluate_masks(const adah_model *model, const adah_dataset *dataset, adah_split split,
+adah_code adah_evaluate_masks(const adah_model *model, adah_precision precision, const adah_dataset *dataset, adah_split split,
                               adah_mask_means *means, adah_status *status);
 
 #endif

@@ -93,10 +93,14 @@ void adah_model_close(adah_model *m) {
     adah_memory_free(m);
 }
 
-adah_code adah_model_set_precision(adah_model *m, adah_precision precision, adah_status *status) {
+adah_code adah_model_with_precision(const adah_model *m, adah_precision precision, adah_model *view, adah_status *status) {
+    if (precision != ADAH_AS_TRAINED && precision != ADAH_FLOAT32 && precision != ADAH_BFLOAT16)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "precision %d: expected as trained (0), float32 (1) or bfloat16 (2)", (int)precision);
     if (!adah_precision_supported(precision))
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "this processor cannot multiply bfloat16");
-    m->state.config.precision = precision;
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "this processor has no products of bfloat16");
+    *view = *m;
+    if (precision != ADAH_AS_TRAINED)
+        view->state.config.precision = precision;
     return ADAH_OK;
 }
 

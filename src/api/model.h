@@ -11,6 +11,10 @@ struct adah_model {
     char *json;
 };
 
+/* *view: the model as it computes with a precision. It owns nothing, and lives as long as the model. ADAH_ERROR_ARGUMENT: the processor
+ * does not have it. */
+adah_code adah_model_with_precision(const adah_model *model, adah_precision precision, adah_model *view, adah_status *status);
+
 /* What the model was trained to hold similar: "labels", "words" or "pairs". */
 static inline adah_similarity adah_model_similarity(const adah_model *model) { return model->state.config.similarity; }
 

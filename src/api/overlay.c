@@ -29,7 +29,7 @@ void adah_attend_draw(const adah_attention_map *map, adah_picture *p) {
 adah_code adah_overlay_make(adah_encoder *encoder, const char *image_path, size_t n_side_max, adah_picture *picture,
                             adah_status *status) {
     adah_attention_map map;
-    ADAH_TRY(adah_attend_image(encoder, image_path, &map, status));
+    ADAH_TRY(adah_attend_image_file(encoder, image_path, &map, status));
     const adah_code code = adah_image_load_thumbnail(image_path, n_side_max, picture, status);
     if (code == ADAH_OK)
         adah_attend_draw(&map, picture);

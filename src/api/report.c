@@ -57,7 +57,10 @@ static void report_free(report *r) {
 }
 
 static adah_code prepare(report *r, const adah_encode_options *encode_options, adah_status *status) {
-    ADAH_TRY(adah_encoder_create(r->model, &r->encoder, status));
+    adah_encode_options o;
+    ADAH_TRY(adah_options_take(ADAH_OPTIONS_ENCODE, encode_options, &o, status));
+    const adah_encoder_options encoder_options = {sizeof encoder_options, o.precision};
+    ADAH_TRY(adah_encoder_create(r->model, &encoder_options, &r->encoder, status));
     r->codes = r->options->codes;
     if (!r->codes) {
         ADAH_TRY(adah_encode_dataset(r->model, r->dataset, encode_options, (adah_progress){0}, &r->own_codes, status));

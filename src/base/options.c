@@ -10,6 +10,7 @@ static const adah_dataset_options dataset = {.size = sizeof dataset};
 static const adah_synth_options synth = {.size = sizeof synth, .n_scenes = 2400, .n_side = 64, .query_share = 0.15};
 static const adah_convert_options convert = {.size = sizeof convert, .n_concepts = 21, .n_side = 128};
 static const adah_train_options train = {.size = sizeof train, .preset = "default", .checkpoint_seconds = 15};
+static const adah_encoder_options encoder = {.size = sizeof encoder};
 static const adah_encode_options encode = {.size = sizeof encode};
 static const adah_search_options search = {.size = sizeof search, .k = 10, .radius = UINT32_MAX, .exclude = ADAH_NO_ID};
 static const adah_evaluate_options evaluate = {.size = sizeof evaluate, .split = ADAH_SPLIT_QUERY};
@@ -20,6 +21,7 @@ static const adah_options_type types[] = {
     [ADAH_OPTIONS_SYNTH] = {"adah_synth_options", &synth, {sizeof synth}},
     [ADAH_OPTIONS_CONVERT] = {"adah_convert_options", &convert, {sizeof convert}},
     [ADAH_OPTIONS_TRAIN] = {"adah_train_options", &train, {sizeof train}},
+    [ADAH_OPTIONS_ENCODER] = {"adah_encoder_options", &encoder, {sizeof encoder}},
     [ADAH_OPTIONS_ENCODE] = {"adah_encode_options", &encode, {sizeof encode}},
     [ADAH_OPTIONS_SEARCH] = {"adah_search_options", &search, {sizeof search}},
     [ADAH_OPTIONS_EVALUATE] = {"adah_evaluate_options", &evaluate, {sizeof evaluate}},

@@ -185,13 +185,92 @@ static void a_picture_has_one_code_at_any_place(void **state) {
     }
     adah_encoder *encoder;
     uint8_t code[CODE_BYTES];
-    assert_int_equal(adah_encoder_create(frozen, &encoder, NULL), ADAH_OK);
+    assert_int_equal(adah_encoder_create(frozen, NULL, &encoder, NULL), ADAH_OK);
     for (size_t i = 0; i < N; i++) {
         assert_int_equal(adah_encode_record(encoder, dataset, i, ADAH_IMAGE, code, NULL), ADAH_OK);
         assert_memory_equal(code, all.image + i * CODE_BYTES, CODE_BYTES);
     }
     adah_encoder_close(encoder);
     adah_codes_free(&all);
+}
+
+/* A picture as a file, as its bytes and as pixels: one code, one mask. */
+static void a_picture_may_be_given_in_three_ways(void **state) {
+    (void)state;
+    adah_encoder *encoder;
+    adah_status status;
+    check(adah_encoder_create(tuned, NULL, &encoder, &status), &status);
+    for (size_t i = 0; i < 5; i++) {
+        const char *name = adah_dataset_record(dataset, i)->file_name;
+        uint8_t code[4][CODE_BYTES];
+        char path[1100];
+        size_t n_bytes;
+        adah_attention_map map[3];
+        adah_picture picture;
+        snprintf(path, sizeof path, "%s/%s", scenes, name);
+        uint8_t *bytes = (uint8_t *)data_folder_read(scenes, name, &n_bytes);
+        check(adah_picture_decode(bytes, n_bytes, adah_model_image_side(tuned), 0, &picture, &status), &status);
+        check(adah_encode_record(encoder, dataset, i, ADAH_IMAGE, code[0], &status), &status);
+        check(adah_encode_image_file(encoder, path, code[1], &status), &status);
+        check(adah_encode_image_bytes(encoder, bytes, n_bytes, code[2], &status), &status);
+        check(adah_encode_image_pixels(encoder, &picture, code[3], &status), &status);
+        check(adah_attend_image_file(encoder, path, &map[0], &status), &status);
+        check(adah_attend_image_bytes(encoder, bytes, n_bytes, &map[1], &status), &status);
+        check(adah_attend_image_pixels(encoder, &picture, &map[2], &status), &status);
+        for (int k = 1; k < 4; k++)
+            assert_memory_equal(code[k], code[0], CODE_BYTES);
+        for (int k = 0; k < 3; k++) {
+            assert_int_equal(map[k].n_height * map[k].n_width, map[0].n_height * map[0].n_width);
+            assert_memory_equal(map[k].probability, map[0].probability, map[0].n_height * map[0].n_width * sizeof(float));
+        }
+        for (int k = 0; k < 3; k++)
+            adah_attention_map_free(&map[k]);
+        picture.n_width--;
+        assert_int_equal(adah_encode_image_pixels(encoder, &picture, code[3], &status), ADAH_ERROR_ARGUMENT);
+        assert_int_equal(adah_encode_image_bytes(encoder, bytes, 20, code[2], &status), ADAH_ERROR_FORMAT);
+        adah_free(picture.rgb);
+        free(bytes);
+    }
+    const float values[3] = {1, 2, 3};
+    uint8_t code[CODE_BYTES];
+    assert_int_equal(adah_encode_features(encoder, ADAH_IMAGE, values, 3, code, &status), ADAH_ERROR_MISMATCH);
+    assert_non_null(strstr(status.message, "3 values, but this model takes images given as \"pixels"));
+    assert_int_equal(adah_encode_features(encoder, ADAH_TEXT, values, 3, code, &status), ADAH_ERROR_MISMATCH);
+    assert_int_equal(adah_encode_text(encoder, "qqq zzz", code, &status), ADAH_ERROR_NO_KNOWN_WORD);
+    assert_int_equal(adah_encode_image_file(encoder, "/nowhere/at/all.png", code, &status), ADAH_ERROR_NOT_FOUND);
+    adah_encoder_close(encoder);
+}
+
+/* The precision belongs to the encoder, and to one encoding: the model stays what it is. */
+static void a_precision_is_no_matter_of_the_model(void **state) {
+    (void)state;
+    adah_status status;
+    adah_encoder *encoder = NULL;
+    adah_encoder_options options;
+    adah_encode_options encode_options;
+    adah_encoder_options_init(&options);
+    adah_encode_options_init(&encode_options);
+    adah_codes trained = encode(tuned, dataset, no_cache, 1), codes;
+    for (int precision = -1; precision < 4; precision++) {
+        const int is_known = precision >= 0 && precision < 3 && adah_precision_supported((adah_precision)precision);
+        uint8_t code[CODE_BYTES];
+        options.precision = encode_options.precision = (adah_precision)precision;
+        const adah_code code_made = adah_encoder_create(tuned, &options, &encoder, &status);
+        assert_int_equal(code_made, is_known ? ADAH_OK : ADAH_ERROR_ARGUMENT);
+        assert_int_equal(adah_encode_dataset(tuned, dataset, &encode_options, (adah_progress){0}, &codes, &status), code_made);
+        if (!is_known)
+            continue;
+        check(adah_encode_record(encoder, dataset, 3, ADAH_IMAGE, code, &status), &status);
+        assert_memory_equal(code, codes.image + 3 * CODE_BYTES, CODE_BYTES);
+        if (precision != ADAH_BFLOAT16) /* the model was trained in float32 */
+            assert_memory_equal(codes.image, trained.image, N * CODE_BYTES);
+        adah_codes_free(&codes);
+        adah_encoder_close(encoder);
+    }
+    adah_codes again = encode(tuned, dataset, no_cache, 1);
+    expect_same(&again, &trained);
+    adah_codes_free(&again);
+    adah_codes_free(&trained);
 }
 
 /* Networks that take several pictures at once, and a last batch that is not full. */
@@ -460,6 +539,8 @@ int main(void) {
         cmocka_unit_test(any_number_of_threads_gives_the_same_bits),
         cmocka_unit_test(the_cache_is_in_order),
         cmocka_unit_test(a_picture_has_one_code_at_any_place),
+        cmocka_unit_test(a_picture_may_be_given_in_three_ways),
+        cmocka_unit_test(a_precision_is_no_matter_of_the_model),
         cmocka_unit_test(batches_give_the_same_codes),
         cmocka_unit_test(unreadable_pictures_are_left_out),
         cmocka_unit_test(tells_and_stops),

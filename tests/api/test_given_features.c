@@ -8,10 +8,12 @@
 #include "base/random.h"
 #include "files/model_file.h"
 #include "files/safetensors.h"
+#include "input/feature_array.h"
 #include "paper/network.h"
 
 #include <dirent.h>
 #include <jansson.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -120,6 +122,23 @@ static void expect_learned(const adah_model *model, const adah_dataset *dataset)
     adah_evaluation_free(&e);
 }
 
+/* Values in memory have the code of the record whose row they are. */
+static void expect_row(adah_encoder *encoder, const adah_feature_array *array, size_t record, adah_modality modality, const uint8_t *expected) {
+    const size_t n = adah_shape_count(array->source.shape.item);
+    const size_t row = array->source.rows.row ? array->source.rows.row[record] : record;
+    float values[64] = {0};
+    adah_status status;
+    uint8_t code[CODE_BYTES];
+    assert_true(n < 64);
+    memcpy(values, array->source.rows.value + row * n, n * sizeof *values);
+    assert_int_equal(adah_encode_features(encoder, modality, values, n, code, NULL), ADAH_OK);
+    assert_memory_equal(code, expected, CODE_BYTES);
+    assert_int_equal(adah_encode_features(encoder, modality, values, n + 1, code, &status), ADAH_ERROR_MISMATCH);
+    values[n - 1] = NAN;
+    assert_int_equal(adah_encode_features(encoder, modality, values, n, code, &status), ADAH_ERROR_ARGUMENT);
+    assert_non_null(strstr(status.message, "expected finite values"));
+}
+
 /* Record by record as all at once; nothing else is taken. */
 static void expect_encoded(const adah_model *model, const adah_dataset *dataset) {
     adah_codes codes;
@@ -129,16 +148,21 @@ static void expect_encoded(const adah_model *model, const adah_dataset *dataset)
     assert_int_equal(adah_encode_dataset(model, dataset, NULL, (adah_progress){0}, &codes, NULL), ADAH_OK);
     assert_int_equal(codes.n, N - 1);
     assert_int_equal(codes.n_skipped, 0);
-    assert_int_equal(adah_encoder_create(model, &encoder, NULL), ADAH_OK);
+    assert_int_equal(adah_encoder_create(model, NULL, &encoder, NULL), ADAH_OK);
+    adah_feature_arrays arrays;
+    assert_int_equal(adah_feature_arrays_open(dataset, &arrays, NULL), ADAH_OK);
     size_t n_other = 0; /* large batches may differ in the last bits, and so in a bit near 0 */
     for (size_t i = 0; i < codes.n; i++) {
         assert_int_equal(codes.record[i], i);
         assert_int_equal(adah_encode_record(encoder, dataset, i, ADAH_IMAGE, code, NULL), ADAH_OK);
+        expect_row(encoder, &arrays.image, i, ADAH_IMAGE, code);
         n_other += memcmp(code, codes.image + i * CODE_BYTES, CODE_BYTES) != 0;
         assert_int_equal(adah_encode_record(encoder, dataset, i, ADAH_TEXT, code, NULL), ADAH_OK);
+        expect_row(encoder, &arrays.text, i, ADAH_TEXT, code);
         n_other += memcmp(code, codes.text + i * CODE_BYTES, CODE_BYTES) != 0;
     }
     assert_true(n_other <= 2);
+    adah_feature_arrays_close(&arrays);
     adah_codes_free(&codes);
     assert_int_equal(adah_encode_record(encoder, dataset, N, ADAH_TEXT, code, &status), ADAH_ERROR_ARGUMENT);
     assert_int_equal(adah_encode_text(encoder, "no. 1", code, &status), ADAH_ERROR_MISMATCH);
@@ -146,7 +170,7 @@ static void expect_encoded(const adah_model *model, const adah_dataset *dataset)
     assert_int_equal(adah_encode_image_file(encoder, "r1", code, &status), ADAH_ERROR_MISMATCH);
     assert_non_null(strstr(status.message, "this model takes images given as \""));
     adah_attention_map map;
-    assert_int_equal(adah_attend_image(encoder, "r1", &map, &status), ADAH_ERROR_MISMATCH);
+    assert_int_equal(adah_attend_image_file(encoder, "r1", &map, &status), ADAH_ERROR_MISMATCH);
     adah_encoder_close(encoder);
 }
 
@@ -362,7 +386,7 @@ static void test_memory(void **state) {
             uint8_t code[CODE_BYTES];
             adah_encoder *encoder = NULL;
             if (encodes)
-                assert_int_equal(adah_encoder_create(model, &encoder, NULL), ADAH_OK);
+                assert_int_equal(adah_encoder_create(model, NULL, &encoder, NULL), ADAH_OK);
             adah_memory_fault_at(n);
             const adah_code done = encodes ? adah_encode_record(encoder, dataset, 1, ADAH_TEXT, code, &status)
                                            : adah_train(dataset, model_path, &options, (adah_progress){0}, NULL, &status);

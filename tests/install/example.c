@@ -31,7 +31,7 @@ static int search(const adah_model *model, const char *text) {
     if (code == ADAH_OK)
         code = adah_index_check_model(index, model, &status);
     if (code == ADAH_OK)
-        code = adah_encoder_create(model, &encoder, &status);
+        code = adah_encoder_create(model, NULL, &encoder, &status);
     if (code == ADAH_OK)
         code = adah_encode_text(encoder, text, query, &status);
     if (code == ADAH_OK)

@@ -67,7 +67,7 @@ size_t adah_winograd_block(void) { return family()->n_block; }
 int adah_winograd_has_bf16(void) { return family()->multiply_bf16 != NULL; }
 
 /* These products need the most of a processor. */
-int adah_precision_supported(adah_precision precision) { return precision == ADAH_FLOAT32 || adah_winograd_has_bf16(); }
+int adah_precision_supported(adah_precision precision) { return precision != ADAH_BFLOAT16 || adah_winograd_has_bf16(); }
 
 /* ---------------------------------------------------------------- weights */
 
