@@ -167,7 +167,7 @@ static int dispatch(int argc, char **argv) {
         return CLI_OK;
     }
     if (!strcmp(argv[1], "--version")) {
-        puts("adah " ADAH_VERSION);
+        printf("adah %s\n", adah_version());
         return CLI_OK;
     }
     if (!strcmp(argv[1], "--decoder"))

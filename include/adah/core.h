@@ -23,7 +23,11 @@
 
 ADAH_BEGIN
 
-#define ADAH_VERSION "0.1.0"
+/* Of this header; those of the library that runs, which may be another: adah_version, adah_version_number. */
+#define ADAH_VERSION "0.2.0"
+#define ADAH_VERSION_NUMBER 200 /* 10,000 * major + 100 * minor + patch */
+const char *adah_version(void);
+int adah_version_number(void);
 
 /* ---------------------------------------------------------------- status */
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* DIR/libadah.so.0 -> DIR/NAME, loaded; NULL: not there. */
+/* DIR/libadah.so.0.2 -> DIR/NAME, loaded; NULL: not there. */
 static void *load_beside(const char *library, const char *name) {
     const char *slash = library ? strrchr(library, '/') : NULL;
     char path[2 * PATH_MAX];

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -550,8 +551,19 @@ static void test_paths_are_joined(void **state) {
     adah_memory_fault_at(0);
 }
 
+static void test_the_version_is_one(void **state) {
+    (void)state;
+    int major, minor, patch, n = 0;
+    assert_int_equal(sscanf(adah_version(), "%d.%d.%d%n", &major, &minor, &patch, &n), 3);
+    assert_int_equal(adah_version()[n], '\0');
+    assert_string_equal(adah_version(), ADAH_VERSION);
+    assert_int_equal(adah_version_number(), ADAH_VERSION_NUMBER);
+    assert_int_equal(adah_version_number(), 10000 * major + 100 * minor + patch);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_version_is_one),
         cmocka_unit_test(test_a_failure_carries_code_and_message),
         cmocka_unit_test(test_a_long_message_is_cut),
         cmocka_unit_test(test_every_code_has_a_name),

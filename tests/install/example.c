@@ -91,6 +91,8 @@ static int use(const adah_dataset *dataset) {
 
 int main(void) {
     adah_status status;
+    if (strcmp(adah_version(), ADAH_VERSION) != 0 || adah_version_number() != ADAH_VERSION_NUMBER)
+        return 1;
     adah_synth_options scenes;
     adah_synth_options_init(&scenes);
     scenes.n_scenes = 40;

@@ -17,6 +17,9 @@ lib=$(dirname "$(find "$prefix" -name adah.pc)")/..
 ! grep -rlF "$ADAH_BUILD_DIR" "$prefix" || exit 1
 
 "$prefix/bin/adah" --version
+if [ -e "$lib/libadah.so" ]; then
+    readelf -d "$lib/libadah.so" | grep -q 'SONAME.*\[libadah\.so\.0\.2\]' # of the minor version, while there is no 1.0
+fi
 for file in share/man/man1/adah.1 share/bash-completion/completions/adah share/zsh/site-functions/_adah \
             share/fish/vendor_completions.d/adah.fish include/adah/adah.h share/doc/adah/LICENSE; do
     [ -s "$prefix/$file" ]
@@ -38,7 +41,7 @@ runs() {
 # The library as a link from elsewhere: what belongs beside it is found where it really lies.
 if [ -e "$lib/libadah-pictures.so" ]; then
     mkdir "$work/links"
-    ln -s "$(realpath "$lib")/libadah.so.0" "$work/links/"
+    ln -s "$(realpath "$lib")"/libadah.so.0.2 "$work/links/"
     LD_LIBRARY_PATH=$work/links "$prefix/bin/adah" synth --out "$work/scenes" --count 10
 fi
 
