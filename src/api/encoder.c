@@ -7,7 +7,7 @@
 #include "backbones/backbone.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/options.h"
+#include "base/sized_options.h"
 #include "base/parallel.h"
 #include "codes/codes.h"
 #include "data/image.h"

@@ -6,7 +6,7 @@
 #include "api/model.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/options.h"
+#include "base/sized_options.h"
 #include "base/reasons.h"
 #include "codes/codes.h"
 #include "data/string_table.h"

@@ -3,7 +3,7 @@
 #include "api/overlay.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/options.h"
+#include "base/sized_options.h"
 #include "base/text.h"
 #include "codes/codes.h"
 #include "eval/chart.h"

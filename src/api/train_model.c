@@ -7,7 +7,7 @@
 #include "backbones/backbone.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/options.h"
+#include "base/sized_options.h"
 #include "base/reasons.h"
 #include "files/model_file.h"
 #include "input/pair_set.h"

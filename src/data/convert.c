@@ -5,7 +5,7 @@
  * only when their pictures are made writes the folder itself. */
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/options.h"
+#include "base/sized_options.h"
 #include "data/published_set.h"
 
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include "base/file.h"
 #include "base/foreign_file.h"
 #include "base/memory.h"
-#include "base/options.h"
+#include "base/sized_options.h"
 #include "base/reasons.h"
 #include "base/text.h"
 #include "data/dataset_reader.h"

@@ -13,7 +13,7 @@
  * a seed gives the same pixels on every machine and for any number of threads. Objects are antialiased with 4 x 4
  * samples a pixel; the mask holds 255 where an object covers at least half of the pixel. */
 #include "base/memory.h"
-#include "base/options.h"
+#include "base/sized_options.h"
 #include "base/parallel.h"
 #include "base/random.h"
 #include "base/status.h"

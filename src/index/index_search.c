@@ -5,7 +5,7 @@
  * together. A hit's position (in all runs, one after another) becomes its row and id. Where ids do not ascend with
  * the positions, both give every code as near as the k-th, and the order of the ids decides here. */
 #include "base/memory.h"
-#include "base/options.h"
+#include "base/sized_options.h"
 #include "base/parallel.h"
 #include "codes/scan.h"
 #include "index/cut_off.h"

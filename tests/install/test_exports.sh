@@ -53,7 +53,7 @@ diff -u "$list" "$work/interface.txt" || {
     cat <<END
 FAILED: the interface is another than tests/install/interface.txt says (-: it was, +: it is).
 Not meant? Programs that were built before would break: take the change back. Meant? docs/reference/interface.md says what this version may
-change, and what to do then: a new size for a struct of options in src/base/options.c, a line in CHANGELOG.md, the version in core.h. Then
+change, and what to do then: a new size for a struct of options in src/base/sized_options.c, a line in CHANGELOG.md, the version in core.h. Then
     UPDATE=1 ADAH_LIBRARY=$ADAH_LIBRARY bash tests/install/test_exports.sh
 writes the list anew.
 END

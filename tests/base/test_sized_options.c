@@ -1,5 +1,5 @@
-/* (unit) test_options.c - options of programs that were built for an older or newer version of the library, or never filled. */
-#include "base/options.h"
+/* (unit) test_sized_options.c - options of programs that were built for an older or newer version of the library, or never filled. */
+#include "base/sized_options.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

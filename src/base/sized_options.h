@@ -1,6 +1,6 @@
-/* options.h - what the caller of a public function chose, made whole. */
-#ifndef ADAH_BASE_OPTIONS_H
-#define ADAH_BASE_OPTIONS_H
+/* sized_options.h - what the caller of a public function chose, made whole. */
+#ifndef ADAH_BASE_SIZED_OPTIONS_H
+#define ADAH_BASE_SIZED_OPTIONS_H
 
 #include "base/status.h"
 
