@@ -5,7 +5,6 @@
 #include "base/memory.h"
 #include "index/segment_writer.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
@@ -14,12 +13,9 @@ struct adah_index_builder {
     adah_file_writer *file;
     adah_segment_writer *segment;
     adah_label_set labels;
-    uint32_t *record_labels; /* of the record being added */
-    size_t n_record_labels, label_capacity;
     uint64_t next_id;
     const uint8_t *notes; /* not owned */
     size_t n_note_bytes;
-    int broken; /* an item is there in part, or its labels are */
     adah_index_header header;
 };
 
@@ -33,27 +29,6 @@ adah_index_mark adah_index_make_mark(uint64_t file_number, uint64_t n_segments, 
 
 uint64_t adah_index_mark_place(uint64_t n_segments) {
     return ADAH_INDEX_MARK_AT + n_segments % ADAH_INDEX_N_MARKS * ADAH_INDEX_MARK_STEP;
-}
-
-static int by_number(const void *a, const void *b) {
-    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-int adah_index_number_labels(adah_label_set *labels, const adah_index_item *item, uint32_t **numbers,
-                             size_t *capacity, size_t *n_numbers) {
-    size_t n = 0, n_kept = 0;
-    for (; n < item->n_labels; n++)
-        if (!adah_memory_grow((void **)numbers, capacity, n, sizeof **numbers) ||
-            !adah_label_set_number(labels, item->label[n], strlen(item->label[n]), &(*numbers)[n]))
-            return 0;
-    if (n > 1)
-        qsort(*numbers, n, sizeof **numbers, by_number);
-    for (size_t i = 0; i < n; i++)
-        if (i == 0 || (*numbers)[i] != (*numbers)[n_kept - 1])
-            (*numbers)[n_kept++] = (*numbers)[i];
-    *n_numbers = n_kept;
-    return 1;
 }
 
 adah_code adah_index_builder_create(const char *path, size_t n_bits, const uint8_t *model_identity,
@@ -73,7 +48,7 @@ adah_code adah_index_builder_create(const char *path, size_t n_bits, const uint8
         code = adah_file_put(b->file, front, sizeof front, status);
     }
     if (code == ADAH_OK)
-        code = adah_segment_writer_create(b->path, n_bits, b->file, &b->segment, status);
+        code = adah_segment_writer_create(b->path, n_bits, &b->labels, b->file, &b->segment, status);
     if (code != ADAH_OK) {
         adah_index_builder_abort(b);
         return code;
@@ -88,31 +63,15 @@ void adah_index_builder_abort(adah_index_builder *b) {
     adah_file_abort(b->file);
     adah_segment_writer_close(b->segment);
     adah_label_set_free(&b->labels);
-    adah_memory_free(b->record_labels);
     adah_memory_free(b->path);
     adah_memory_free(b);
 }
 
 adah_code adah_index_builder_add(adah_index_builder *b, const adah_index_item *item, adah_status *status) {
-    const char *file_name = item->file_name ? item->file_name : "", *text = item->text ? item->text : "";
-    if (b->broken)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: an earlier record could not be written", b->path);
-    b->broken = 1;
-    if (!adah_index_number_labels(&b->labels, item, &b->record_labels, &b->label_capacity, &b->n_record_labels))
-        return adah_fail_memory(status, (b->labels.n + 1) * sizeof(char *));
-    const adah_segment_item r = {item->id == ADAH_NO_ID ? b->next_id : item->id,
-                                 file_name,
-                                 text,
-                                 strlen(file_name),
-                                 strlen(text),
-                                 b->record_labels,
-                                 b->n_record_labels,
-                                 {[ADAH_IMAGE] = item->image_code, [ADAH_TEXT] = item->text_code}};
-    const adah_code code = adah_segment_writer_add(b->segment, &r, status);
-    b->broken = code != ADAH_OK && code != ADAH_ERROR_ARGUMENT;
-    if (code == ADAH_OK)
-        b->next_id = r.id + 1;
-    return code;
+    const uint64_t id = item->id == ADAH_NO_ID ? b->next_id : item->id;
+    ADAH_TRY(adah_segment_writer_add(b->segment, item, id, status));
+    b->next_id = id + 1;
+    return ADAH_OK;
 }
 
 void adah_index_builder_set_notes(adah_index_builder *b, const uint8_t *notes, size_t n_bytes) {
@@ -122,8 +81,6 @@ void adah_index_builder_set_notes(adah_index_builder *b, const uint8_t *notes, s
 
 static adah_code finish(adah_index_builder *b, uint64_t next_id, adah_status *status) {
     const adah_segment_place place = {.next_id = next_id > b->next_id ? next_id : b->next_id,
-                                      .label_name = (const char *const *)b->labels.name,
-                                      .n_new_labels = b->labels.n,
                                       .notes = b->notes,
                                       .n_note_bytes = b->n_note_bytes,
                                       .with_tables = 1};
@@ -137,9 +94,7 @@ static adah_code finish(adah_index_builder *b, uint64_t next_id, adah_status *st
 }
 
 adah_code adah_index_builder_publish(adah_index_builder *b, uint64_t next_id, int *fd, adah_status *status) {
-    adah_code code = b->broken
-                         ? adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: a record could not be written before", b->path)
-                         : finish(b, next_id, status);
+    adah_code code = finish(b, next_id, status);
     if (code == ADAH_OK) {
         code = adah_file_commit_locked(b->file, fd, status);
         b->file = NULL;

@@ -41,8 +41,6 @@ struct adah_index_writer {
     size_t n_deleted, deleted_capacity;
     adah_notes notes;
     uint64_t next_id;
-    uint32_t *record_labels;
-    size_t label_capacity;
     int batch_is_broken; /* memory ran out while it was made */
     int needs_reopening; /* what is on disk is not known, or cannot be read */
 };
@@ -180,7 +178,6 @@ void adah_index_writer_close(adah_index_writer *w) {
     adah_number_set_free(&w->deleted_set);
     adah_memory_free(w->deleted);
     adah_memory_free(w->notes.bytes);
-    adah_memory_free(w->record_labels);
     free(w->real_path);
     adah_memory_free(w->path);
     adah_memory_free(w);
@@ -211,26 +208,13 @@ static adah_code check_usable(const adah_index_writer *w, adah_status *status) {
 
 /* Puts an item into the batch under an id that is free. */
 static adah_code stage(adah_index_writer *w, const adah_index_item *item, uint64_t id, adah_status *status) {
-    adah_segment_item r = {
-        .id = id, .file_name = item->file_name ? item->file_name : "", .text = item->text ? item->text : ""};
-    r.n_file_name_bytes = strlen(r.file_name);
-    r.n_text_bytes = strlen(r.text);
-    r.code[ADAH_IMAGE] = item->image_code;
-    r.code[ADAH_TEXT] = item->text_code;
     if (!w->segment)
-        ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, NULL, &w->segment, status));
-    if (item->n_labels &&
-        !adah_index_number_labels(&w->labels, item, &w->record_labels, &w->label_capacity, &r.n_labels))
-        return adah_fail_memory(status, (w->labels.n + 1) * sizeof(char *));
-    r.label = w->record_labels;
-    const adah_code code = adah_segment_writer_add(w->segment, &r, status);
-    if (code != ADAH_OK) {
-        w->batch_is_broken = code == ADAH_ERROR_MEMORY;
-        return code;
-    }
-    if (id >= w->next_id)
+        ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, &w->labels, NULL, &w->segment, status));
+    const adah_code code = adah_segment_writer_add(w->segment, item, id, status);
+    w->batch_is_broken |= code == ADAH_ERROR_MEMORY;
+    if (code == ADAH_OK && id >= w->next_id)
         w->next_id = id + 1;
-    return ADAH_OK;
+    return code;
 }
 
 static int is_staged(const adah_index_writer *w, uint64_t id) {
@@ -344,7 +328,7 @@ static adah_code write_batch(adah_index_writer *w, adah_index_mark *mark, adah_s
     ADAH_TRY(check_name(w, status));
     ADAH_TRY(adah_index_check(w->state, status)); /* nothing goes behind a hole, or into another file */
     if (!w->segment)
-        ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, NULL, &w->segment, status));
+        ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, &w->labels, NULL, &w->segment, status));
     if (w->n_deleted)
         qsort(w->deleted, w->n_deleted, sizeof *w->deleted, by_number);
     const adah_segment_place place = {
@@ -354,8 +338,6 @@ static adah_code write_batch(adah_index_writer *w, adah_index_mark *mark, adah_s
         .next_id = w->next_id,
         .previous = adah_index_last_checksum(w->state),
         .first_label = w->state->n_labels,
-        .label_name = w->labels.n ? (const char *const *)w->labels.name + w->state->n_labels : NULL,
-        .n_new_labels = w->labels.n - w->state->n_labels,
         .deleted = w->deleted,
         .n_deleted = w->n_deleted,
         .notes = w->notes.bytes,

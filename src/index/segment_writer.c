@@ -38,19 +38,27 @@ typedef struct numbers {
     size_t n, capacity;
 } numbers;
 
+/* What is kept of the records. */
+typedef struct records {
+    numbers ids;
+    list codes[2];          /* by modality */
+    numbers code_record[2]; /* of each code */
+    list data;              /* when it is not in the file */
+    numbers starts;         /* of the records in the data, and the end of the last; once has_data */
+} records;
+
 struct adah_segment_writer {
     const char *path;
     adah_file_writer *file; /* NULL: all in memory */
-    int broken;             /* a record is there in part */
+    adah_label_set *labels;
+    int broken; /* a record is there in part */
     size_t n_bits, n_code_bytes;
     uint64_t start, n_records; /* start: of the segment in the file */
     int has_data;              /* some record has a name, a text or labels */
-    list data;                 /* of the records, when not in the file */
     uint64_t n_data_bytes;
-    numbers starts;     /* of the records, and the end of the last; once has_data */
-    list codes[2];      /* by modality */
-    numbers records[2]; /* of the codes */
-    numbers ids;
+    records kept;
+    uint32_t *label; /* numbers of the labels of the record being added */
+    size_t label_capacity;
     int ids_descend;        /* somewhere */
     adah_number_set id_set; /* all ids, once they descend */
     list all;               /* the finished segment, in memory */
@@ -110,7 +118,7 @@ static int push(numbers *s, uint64_t number) {
     return 1;
 }
 
-adah_code adah_segment_writer_create(const char *path, size_t n_bits, adah_file_writer *file,
+adah_code adah_segment_writer_create(const char *path, size_t n_bits, adah_label_set *labels, adah_file_writer *file,
                                      adah_segment_writer **writer, adah_status *status) {
     if (n_bits < ADAH_BITS_MIN || n_bits > ADAH_BITS_MAX || n_bits % 8)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: codes of %zu bits: expected a multiple of 8 from %d to %d",
@@ -120,6 +128,7 @@ adah_code adah_segment_writer_create(const char *path, size_t n_bits, adah_file_
         return adah_fail_memory(status, sizeof *w);
     w->path = path;
     w->file = file;
+    w->labels = labels;
     w->n_bits = n_bits;
     w->n_code_bytes = n_bits / 8;
     w->data_sum_memory = adah_memory_alloc(sizeof *w->data_sum + 64);
@@ -141,18 +150,23 @@ adah_code adah_segment_writer_create(const char *path, size_t n_bits, adah_file_
     return ADAH_OK;
 }
 
+static void free_records(records *r) {
+    adah_memory_free(r->ids.number);
+    adah_memory_free(r->data.bytes);
+    adah_memory_free(r->starts.number);
+    for (int m = 0; m < 2; m++) {
+        adah_memory_free(r->codes[m].bytes);
+        adah_memory_free(r->code_record[m].number);
+    }
+}
+
 void adah_segment_writer_close(adah_segment_writer *w) {
     if (!w)
         return;
-    adah_memory_free(w->data.bytes);
+    free_records(&w->kept);
+    adah_memory_free(w->label);
     adah_memory_free(w->all.bytes);
-    adah_memory_free(w->starts.number);
-    adah_memory_free(w->ids.number);
     adah_number_set_free(&w->id_set);
-    for (int m = 0; m < 2; m++) {
-        adah_memory_free(w->codes[m].bytes);
-        adah_memory_free(w->records[m].number);
-    }
     adah_memory_free(w->data_sum_memory);
     adah_memory_free(w);
 }
@@ -160,81 +174,103 @@ void adah_segment_writer_close(adah_segment_writer *w) {
 static adah_code put_data(adah_segment_writer *w, const void *bytes, size_t n_bytes, adah_status *status) {
     w->n_data_bytes += n_bytes;
     if (!w->file)
-        return append(&w->data, bytes, n_bytes) ? ADAH_OK : adah_fail_memory(status, w->data.n_bytes + n_bytes);
+        return append(&w->kept.data, bytes, n_bytes) ? ADAH_OK : adah_fail_memory(status, w->kept.data.n_bytes + n_bytes);
     if (n_bytes)
         XXH3_64bits_update(w->data_sum, bytes, n_bytes);
     return adah_file_put(w->file, bytes, n_bytes, status);
 }
 
-static adah_code put_record(adah_segment_writer *w, const adah_segment_item *r, adah_status *status) {
-    const adah_index_record_head head = {(uint32_t)r->n_labels, (uint32_t)r->n_file_name_bytes,
-                                         (uint32_t)r->n_text_bytes};
+static adah_code put_record(adah_segment_writer *w, const char *file_name, const char *text, size_t n_labels,
+                            adah_status *status) {
+    const adah_index_record_head head = {(uint32_t)n_labels, (uint32_t)strlen(file_name), (uint32_t)strlen(text)};
     static const uint8_t zeros[ADAH_INDEX_RECORD_ALIGNMENT];
-    const size_t n_bytes = r->n_file_name_bytes + 1 + r->n_text_bytes + 1;
+    const size_t n_bytes = (size_t)head.n_file_name_bytes + 1 + head.n_text_bytes + 1;
     ADAH_TRY(put_data(w, &head, sizeof head, status));
-    ADAH_TRY(put_data(w, r->label, r->n_labels * sizeof *r->label, status));
-    ADAH_TRY(put_data(w, r->file_name, r->n_file_name_bytes, status));
-    ADAH_TRY(put_data(w, zeros, 1, status));
-    ADAH_TRY(put_data(w, r->text, r->n_text_bytes, status));
-    ADAH_TRY(put_data(w, zeros, 1 + -n_bytes % ADAH_INDEX_RECORD_ALIGNMENT, status));
-    return push(&w->starts, w->n_data_bytes) ? ADAH_OK
-                                             : adah_fail_memory(status, (w->starts.n + 1) * sizeof(uint64_t));
+    ADAH_TRY(put_data(w, w->label, n_labels * sizeof *w->label, status));
+    ADAH_TRY(put_data(w, file_name, head.n_file_name_bytes + 1, status));
+    ADAH_TRY(put_data(w, text, head.n_text_bytes + 1, status));
+    ADAH_TRY(put_data(w, zeros, -n_bytes % ADAH_INDEX_RECORD_ALIGNMENT, status));
+    return push(&w->kept.starts, w->n_data_bytes)
+               ? ADAH_OK
+               : adah_fail_memory(status, (w->kept.starts.n + 1) * sizeof(uint64_t));
 }
 
 /* The records before the first that has data. */
 static adah_code begin_data(adah_segment_writer *w, adah_status *status) {
-    static const adah_segment_item bare = {.file_name = "", .text = ""};
     w->has_data = 1;
-    if (!push(&w->starts, 0))
+    if (!push(&w->kept.starts, 0))
         return adah_fail_memory(status, sizeof(uint64_t));
     for (uint64_t i = 0; i < w->n_records; i++)
-        ADAH_TRY(put_record(w, &bare, status));
+        ADAH_TRY(put_record(w, "", "", 0, status));
     return ADAH_OK;
+}
+
+static int by_number(const void *a, const void *b) {
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Puts the numbers of an item's labels into w->label, ascending and without repeats. 0: memory is out. */
+static int number_labels(adah_segment_writer *w, const adah_index_item *item, size_t *n_numbers) {
+    size_t n = 0, n_kept = 0;
+    for (; n < item->n_labels; n++)
+        if (!adah_memory_grow((void **)&w->label, &w->label_capacity, n, sizeof *w->label) ||
+            !adah_label_set_number(w->labels, item->label[n], strlen(item->label[n]), &w->label[n]))
+            return 0;
+    if (n > 1)
+        qsort(w->label, n, sizeof *w->label, by_number);
+    for (size_t i = 0; i < n; i++)
+        if (i == 0 || w->label[i] != w->label[n_kept - 1])
+            w->label[n_kept++] = w->label[i];
+    *n_numbers = n_kept;
+    return 1;
 }
 
 int adah_segment_writer_has(const adah_segment_writer *w, uint64_t id) {
     if (w->ids_descend)
         return adah_number_set_has(&w->id_set, id);
-    size_t low = 0, high = w->ids.n;
+    size_t low = 0, high = w->kept.ids.n;
     while (low < high) {
         const size_t middle = low + (high - low) / 2;
-        if (number_at(&w->ids, middle) < id)
+        if (number_at(&w->kept.ids, middle) < id)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < w->ids.n && number_at(&w->ids, low) == id;
+    return low < w->kept.ids.n && number_at(&w->kept.ids, low) == id;
 }
 
 static int push_id(adah_segment_writer *w, uint64_t id) {
-    if (!w->ids_descend && w->ids.n && id <= number_at(&w->ids, w->ids.n - 1)) {
+    if (!w->ids_descend && w->kept.ids.n && id <= number_at(&w->kept.ids, w->kept.ids.n - 1)) {
         w->ids_descend = 1;
-        for (size_t i = 0; i < w->ids.n; i++)
-            if (!adah_number_set_add(&w->id_set, number_at(&w->ids, i)))
+        for (size_t i = 0; i < w->kept.ids.n; i++)
+            if (!adah_number_set_add(&w->id_set, number_at(&w->kept.ids, i)))
                 return 0;
     }
-    return push(&w->ids, id) && (!w->ids_descend || adah_number_set_add(&w->id_set, id));
+    return push(&w->kept.ids, id) && (!w->ids_descend || adah_number_set_add(&w->id_set, id));
 }
 
-adah_code adah_segment_writer_add(adah_segment_writer *w, const adah_segment_item *r, adah_status *status) {
+adah_code adah_segment_writer_add(adah_segment_writer *w, const adah_index_item *item, uint64_t id, adah_status *status) {
+    const char *file_name = item->file_name ? item->file_name : "", *text = item->text ? item->text : "";
+    const uint8_t *const code[2] = {[ADAH_IMAGE] = item->image_code, [ADAH_TEXT] = item->text_code};
+    size_t n_labels = 0;
     if (w->broken)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: an earlier record could not be written", w->path);
-    if (!r->code[0] && !r->code[1])
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%.400s: a record needs the code of an image or of a text",
-                         r->file_name);
-    if (r->n_file_name_bytes > UINT32_MAX - 1 || r->n_text_bytes > UINT32_MAX - 1 || r->n_labels > UINT32_MAX / 4)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%.100s: file name, text or labels of 4 GiB or more",
-                         r->file_name);
+    if (!code[0] && !code[1])
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%.400s: a record needs the code of an image or of a text", file_name);
+    if (strlen(file_name) > UINT32_MAX - 1 || strlen(text) > UINT32_MAX - 1 || item->n_labels > UINT32_MAX / 4)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%.100s: file name, text or labels of 4 GiB or more", file_name);
     w->broken = 1;
-    const int has_data = r->n_file_name_bytes || r->n_text_bytes || r->n_labels;
-    if (has_data && !w->has_data)
+    if (!number_labels(w, item, &n_labels))
+        return adah_fail_memory(status, (w->labels->n + 1) * sizeof(char *));
+    if ((*file_name || *text || n_labels) && !w->has_data)
         ADAH_TRY(begin_data(w, status));
     if (w->has_data)
-        ADAH_TRY(put_record(w, r, status));
-    int ok = push_id(w, r->id);
+        ADAH_TRY(put_record(w, file_name, text, n_labels, status));
+    int ok = push_id(w, id);
     for (int m = 0; m < 2; m++)
-        if (r->code[m])
-            ok = ok && append(&w->codes[m], r->code[m], w->n_code_bytes) && push(&w->records[m], w->n_records);
+        if (code[m])
+            ok = ok && append(&w->kept.codes[m], code[m], w->n_code_bytes) && push(&w->kept.code_record[m], w->n_records);
     if (!ok)
         return adah_fail_memory(status, (size_t)(w->n_records + 1) * (w->n_code_bytes + 8));
     w->n_records++;
@@ -267,14 +303,15 @@ static adah_code put_section(adah_segment_writer *w, uint32_t type, const void *
     return put(w, bytes, n_bytes, status);
 }
 
-/* The names one after another, and where each starts. */
-static adah_code put_labels(adah_segment_writer *w, const adah_segment_place *place, adah_status *status) {
-    const size_t n = place->n_new_labels;
+/* The names from number `first` on one after another, and where each starts. */
+static adah_code put_labels(adah_segment_writer *w, size_t first, adah_status *status) {
+    const size_t n = w->labels->n - first;
     list data = {0};
     uint64_t *starts = adah_memory_zeroed(n + 1, sizeof *starts);
     int ok = starts != NULL;
     for (size_t i = 0; i < n && ok; i++) {
-        ok = append(&data, place->label_name[i], strlen(place->label_name[i]) + 1);
+        const char *name = w->labels->name[first + i];
+        ok = append(&data, name, strlen(name) + 1);
         starts[i + 1] = data.n_bytes;
     }
     adah_code code = ok ? put_section(w, ADAH_SECTION_LABEL_DATA, data.bytes, data.n_bytes, status)
@@ -287,12 +324,12 @@ static adah_code put_labels(adah_segment_writer *w, const adah_segment_place *pl
 }
 
 static adah_code put_codes(adah_segment_writer *w, uint32_t type, int m, int with_tables, adah_status *status) {
-    const list *codes = &w->codes[m];
+    const list *codes = &w->kept.codes[m];
     if (!codes->n_bytes)
         return ADAH_OK;
     ADAH_TRY(put_section(w, type, codes->bytes, codes->n_bytes, status));
-    if (w->records[m].n < w->n_records) {
-        numbers *r = &w->records[m];
+    if (w->kept.code_record[m].n < w->n_records) {
+        numbers *r = &w->kept.code_record[m];
         if (!r->number) { /* counting, but not from every record: they must be written out */
             uint64_t *stored = adah_memory_resize(NULL, r->n, sizeof *stored);
             if (!stored)
@@ -315,72 +352,58 @@ static adah_code put_codes(adah_segment_writer *w, uint32_t type, int m, int wit
     return code;
 }
 
-typedef struct order_item {
+/* A record, and the first code of each modality that belongs to it or a later one. */
+typedef struct record_place {
     uint64_t id;
-    size_t record;
-} order_item;
+    size_t record, code[2];
+} record_place;
 
 static int by_id(const void *a, const void *b) {
-    const order_item *x = a, *y = b;
+    const record_place *x = a, *y = b;
     return (x->id > y->id) - (x->id < y->id);
 }
 
-/* Record i as it was added; at: how many codes of each modality lie before it. */
-static adah_segment_item record_again(const adah_segment_writer *w, size_t i, const size_t at[2]) {
-    adah_segment_item r = {.id = number_at(&w->ids, i), .file_name = "", .text = ""};
+static int has_code(const records *r, const record_place *p, int m) {
+    return p->code[m] < r->code_record[m].n && number_at(&r->code_record[m], p->code[m]) == p->record;
+}
+
+/* Appends what is kept of a record to others. 0: memory is out. */
+static int append_record(records *to, const records *from, const record_place *p, size_t n_code_bytes) {
+    const size_t record = to->ids.n;
+    int ok = push(&to->ids, p->id);
     for (int m = 0; m < 2; m++)
-        if (at[m] < w->records[m].n && number_at(&w->records[m], at[m]) == i)
-            r.code[m] = w->codes[m].bytes + at[m] * w->n_code_bytes;
-    if (w->has_data) {
-        const adah_index_record_head *head = (const void *)(w->data.bytes + number_at(&w->starts, i));
-        r.n_labels = head->n_labels;
-        r.label = (const uint32_t *)(head + 1);
-        r.file_name = (const char *)(r.label + r.n_labels);
-        r.n_file_name_bytes = head->n_file_name_bytes;
-        r.text = r.file_name + r.n_file_name_bytes + 1;
-        r.n_text_bytes = head->n_text_bytes;
-    }
-    return r;
+        if (has_code(from, p, m))
+            ok = ok && append(&to->codes[m], from->codes[m].bytes + p->code[m] * n_code_bytes, n_code_bytes) &&
+                 push(&to->code_record[m], record);
+    if (!from->starts.n)
+        return ok;
+    const uint64_t start = number_at(&from->starts, p->record), end = number_at(&from->starts, p->record + 1);
+    return ok && append(&to->data, from->data.bytes + start, (size_t)(end - start)) && push(&to->starts, to->data.n_bytes);
 }
 
-/* Adds all records to `sorted`, in order of id. */
-static adah_code add_sorted(const adah_segment_writer *w, adah_segment_writer *sorted, adah_status *status) {
-    const size_t n = (size_t)w->n_records;
-    order_item *order = adah_memory_resize(NULL, n, sizeof *order);
-    size_t(*at)[2] = adah_memory_zeroed(n + 1, sizeof *at); /* of each record: the codes before it */
-    adah_code code = order && at ? ADAH_OK : adah_fail_memory(status, n * (sizeof *order + sizeof *at));
-    if (code == ADAH_OK) {
-        for (int m = 0; m < 2; m++)
-            for (size_t i = 0; i < w->records[m].n; i++)
-                at[number_at(&w->records[m], i) + 1][m] = 1;
-        for (size_t i = 0; i < n; i++) {
-            order[i] = (order_item){number_at(&w->ids, i), i};
-            at[i + 1][0] += at[i][0];
-            at[i + 1][1] += at[i][1];
-        }
-        qsort(order, n, sizeof *order, by_id);
-    }
-    for (size_t i = 0; i < n && code == ADAH_OK; i++) {
-        const adah_segment_item r = record_again(w, order[i].record, at[order[i].record]);
-        code = adah_segment_writer_add(sorted, &r, status);
-    }
-    adah_memory_free(order);
-    adah_memory_free(at);
-    return code;
-}
-
-/* Replaces what the writer holds by the same records in order of id. */
+/* Puts what is kept of the records in order of id. */
 static adah_code sort(adah_segment_writer *w, adah_status *status) {
-    adah_segment_writer *sorted;
-    ADAH_TRY(adah_segment_writer_create(w->path, w->n_bits, NULL, &sorted, status));
-    adah_code code = add_sorted(w, sorted, status);
-    if (code == ADAH_OK) {
-        const adah_segment_writer old = *w;
-        *w = *sorted;
-        *sorted = old;
+    const size_t n = (size_t)w->n_records;
+    records *kept = &w->kept, sorted = {0};
+    record_place *order = adah_memory_resize(NULL, n, sizeof *order), next = {0};
+    if (!order)
+        return adah_fail_memory(status, n * sizeof *order);
+    for (; next.record < n; next.record++) {
+        next.id = number_at(&kept->ids, next.record);
+        order[next.record] = next;
+        for (int m = 0; m < 2; m++)
+            next.code[m] += (size_t)has_code(kept, &order[next.record], m);
     }
-    adah_segment_writer_close(sorted);
-    return code;
+    qsort(order, n, sizeof *order, by_id);
+    int ok = !w->has_data || push(&sorted.starts, 0);
+    for (size_t i = 0; i < n && ok; i++)
+        ok = append_record(&sorted, kept, &order[i], w->n_code_bytes);
+    adah_memory_free(order);
+    free_records(ok ? kept : &sorted);
+    if (!ok)
+        return adah_fail_memory(status, n * (w->n_code_bytes + 8));
+    *kept = sorted;
+    return ADAH_OK;
 }
 
 static adah_code put_record_data(adah_segment_writer *w, adah_status *status) {
@@ -390,8 +413,8 @@ static adah_code put_record_data(adah_segment_writer *w, adah_status *status) {
         w->table[w->header.n_sections++] = (adah_index_section){ADAH_SECTION_RECORD_DATA, 0, FRONT_BYTES,
                                                                 w->n_data_bytes, XXH3_64bits_digest(w->data_sum)};
     else
-        ADAH_TRY(put_section(w, ADAH_SECTION_RECORD_DATA, w->data.bytes, w->data.n_bytes, status));
-    return put_section(w, ADAH_SECTION_RECORD_STARTS, w->starts.number, w->starts.n * sizeof(uint64_t), status);
+        ADAH_TRY(put_section(w, ADAH_SECTION_RECORD_DATA, w->kept.data.bytes, w->kept.data.n_bytes, status));
+    return put_section(w, ADAH_SECTION_RECORD_STARTS, w->kept.starts.number, w->kept.starts.n * sizeof(uint64_t), status);
 }
 
 /* The same records give the same file, others another number; a file that begins empty has one at random. */
@@ -422,13 +445,13 @@ adah_code adah_segment_writer_finish(adah_segment_writer *w, const adah_segment_
     if (!w->file)
         ADAH_TRY(put(w, front.bytes, sizeof front, status));
     ADAH_TRY(put_record_data(w, status));
-    if (place->n_new_labels)
-        ADAH_TRY(put_labels(w, place, status));
+    if (w->labels->n > place->first_label)
+        ADAH_TRY(put_labels(w, place->first_label, status));
     for (int m = 0; m < 2; m++)
         ADAH_TRY(put_codes(w, ADAH_SECTION_IMAGE_CODES + (uint32_t)m * ADAH_SECTION_CODES_STEP, m, place->with_tables,
                            status));
-    if (w->ids.number)
-        ADAH_TRY(put_section(w, ADAH_SECTION_IDS, w->ids.number, w->ids.n * sizeof(uint64_t), status));
+    if (w->kept.ids.number)
+        ADAH_TRY(put_section(w, ADAH_SECTION_IDS, w->kept.ids.number, w->kept.ids.n * sizeof(uint64_t), status));
     if (place->n_deleted)
         ADAH_TRY(put_section(w, ADAH_SECTION_DELETED, place->deleted, place->n_deleted * sizeof(uint64_t), status));
     if (place->n_note_bytes) {
@@ -448,7 +471,7 @@ adah_code adah_segment_writer_finish(adah_segment_writer *w, const adah_segment_
     h->n_bytes = position(w);
     h->n_records = w->n_records;
     h->first_row = place->first_row;
-    h->first_id = w->n_records ? number_at(&w->ids, 0) : place->next_id;
+    h->first_id = w->n_records ? number_at(&w->kept.ids, 0) : place->next_id;
     h->next_id = place->next_id;
     h->first_label = (uint32_t)place->first_label;
     h->previous = place->previous;

@@ -5,23 +5,13 @@
 
 #include "base/file.h"
 #include "index/index_format.h"
-
-typedef struct adah_segment_item {
-    uint64_t id;
-    const char *file_name, *text;
-    size_t n_file_name_bytes, n_text_bytes; /* without the NUL */
-    const uint32_t *label;                  /* numbers in the collection, ascending, without repeats */
-    size_t n_labels;
-    const uint8_t *code[2]; /* by modality; NULL: none */
-} adah_segment_item;
+#include "index/label_set.h"
 
 /* What the segment's header says beside what the records tell. */
 typedef struct adah_segment_place {
     uint64_t file_number; /* 0: that of a new file, made from what the segment holds */
     uint64_t number, first_row, next_id, previous; /* previous: checksum of the header of the segment before */
-    size_t first_label;            /* labels of earlier segments */
-    const char *const *label_name; /* the new ones */
-    size_t n_new_labels;
+    size_t first_label; /* labels of earlier segments; those behind them are new */
     const uint64_t *deleted; /* earlier rows, ascending */
     size_t n_deleted;
     const uint8_t *notes; /* as notes.h makes them */
@@ -31,15 +21,15 @@ typedef struct adah_segment_place {
 
 typedef struct adah_segment_writer adah_segment_writer;
 
-/* file: where the segment goes, from its present position on; NULL: into memory. path: for messages. Neither is
- * owned. */
-adah_code adah_segment_writer_create(const char *path, size_t n_bits, adah_file_writer *file,
+/* file: where the segment goes, from its present position on; NULL: into memory. path: for messages. labels: those of the
+ * collection, to which records add theirs. None of these is owned. */
+adah_code adah_segment_writer_create(const char *path, size_t n_bits, adah_label_set *labels, adah_file_writer *file,
                                      adah_segment_writer **writer, adah_status *status);
 void adah_segment_writer_close(adah_segment_writer *writer);                 /* NULL is fine */
 int adah_segment_writer_has(const adah_segment_writer *writer, uint64_t id); /* 1: a record was added with it */
-/* ADAH_ERROR_ARGUMENT: neither code, or text of 4 GiB; nothing was added. After another error the writer can only be
- * closed. Into a file, ids ascend. */
-adah_code adah_segment_writer_add(adah_segment_writer *writer, const adah_segment_item *record, adah_status *status);
+/* Adds an item under `id`, whatever its own says. ADAH_ERROR_ARGUMENT: neither code, or text of 4 GiB; nothing was added. After another
+ * error the writer can only be closed. Into a file, ids ascend. */
+adah_code adah_segment_writer_add(adah_segment_writer *writer, const adah_index_item *item, uint64_t id, adah_status *status);
 /* Completes the segment; in memory, *bytes belongs to the writer. */
 adah_code adah_segment_writer_finish(adah_segment_writer *writer, const adah_segment_place *place,
                                      const uint8_t **bytes, size_t *n_bytes, adah_status *status);

@@ -169,6 +169,34 @@ static void test_every_allocation_of_a_change(void **state) {
     assert_true(n > 40);
 }
 
+/* Of a batch that memory ran out for nothing is committed, whatever is refused after that. */
+static void test_refusal_after_a_failed_replacement(void **state) {
+    (void)state;
+    const uint8_t code[4] = {9, 8, 7, 6};
+    const adah_index_item other = {7, "seven.jpg", "text", NULL, 0, code, code},
+                          without_code = {ADAH_NO_ID, "nothing.jpg", NULL, NULL, 0, NULL, NULL};
+    assert_int_equal(build(100, NULL), ADAH_OK);
+    for (uint64_t n = 1;; n++) {
+        adah_index_writer *w = NULL;
+        assert_int_equal(adah_index_writer_open(path, &w, NULL), ADAH_OK);
+        adah_memory_fault_at(n);
+        const adah_code replaced = adah_index_writer_replace(w, &other, NULL);
+        const int has_fired = adah_memory_fault_fired();
+        adah_memory_fault_at(0);
+        assert_int_equal(adah_index_writer_add(w, &without_code, NULL, NULL), ADAH_ERROR_ARGUMENT);
+        const adah_code committed = adah_index_writer_commit(w, NULL);
+        adah_index_writer_close(w);
+        assert_int_equal(count_records(), 100);
+        if (!has_fired) {
+            assert_int_equal(replaced, ADAH_OK);
+            assert_int_equal(committed, ADAH_OK);
+            assert_true(n > 4);
+            break;
+        }
+        assert_int_equal(replaced, ADAH_ERROR_MEMORY);
+    }
+}
+
 static int accept_all(void *context, const adah_index_entry *entry) {
     (void)context;
     return entry->n_labels > 0;
@@ -227,6 +255,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_every_allocation_of_the_builder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_write_of_a_change, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_allocation_of_a_change, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_refusal_after_a_failed_replacement, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_allocation_of_the_reader, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
