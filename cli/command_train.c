@@ -6,7 +6,6 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 static int run(int argc, char **argv);
 
@@ -47,19 +46,13 @@ static void print_summary(const char *report, const char *model_path, const adah
 }
 
 /* The methods, for --help. */
-typedef struct method_texts {
-    char names[256], help[1536];
-} method_texts;
-
-static method_texts describe_methods(void) {
-    method_texts t = {"", "the default, adah, or a method to compare it with, on the same features:"};
+enum { METHODS_BYTES = 1536 };
+static const char *describe_methods(char help[METHODS_BYTES]) {
     const char *name, *what;
-    int n = 0, n_help = (int)strlen(t.help);
-    for (size_t i = 0; (name = adah_train_method(i, &what)) && n < (int)sizeof t.names && n_help < (int)sizeof t.help; i++) {
-        n += snprintf(t.names + n, sizeof t.names - (size_t)n, "%s%s", i ? "|" : "", name);
-        n_help += snprintf(t.help + n_help, sizeof t.help - (size_t)n_help, "%s\n%s: %s", i ? ";" : "", name, what);
-    }
-    return t;
+    int n = snprintf(help, METHODS_BYTES, "the default, adah, or a method to compare it with, on the same features:");
+    for (size_t i = 0; (name = adah_train_method(i, &what)) && n < METHODS_BYTES; i++)
+        n += snprintf(help + n, (size_t)(METHODS_BYTES - n), "%s\n%s: %s", i ? ";" : "", name, what);
+    return help;
 }
 
 static int run(int argc, char **argv) {
@@ -68,8 +61,7 @@ static int run(int argc, char **argv) {
     cli_list settings = {{0}, 0};
     adah_train_options o;
     adah_train_options_init(&o);
-    const method_texts methods = describe_methods();
-    char names[3][ADAH_CHOICES_BYTES];
+    char names[4][ADAH_CHOICES_BYTES], methods[METHODS_BYTES];
     const cli_option options[] = {
         {"data", 0, CLI_TEXT, "DIR", "folder with metadata.jsonl or metadata.csv and the images", &data, 1, 0, 0},
         {"model", 0, CLI_TEXT, "FILE", "where to put the model (safetensors)", &model, 1, 0, 0},
@@ -77,7 +69,7 @@ static int run(int argc, char **argv) {
          ADAH_BITS_MAX},
         {"preset", 0, CLI_TEXT, adah_setting_choices("preset", names[0]), "default: what measures best; paper: the method as published",
          &o.preset, 0, 0, 0},
-        {"method", 0, CLI_TEXT, methods.names, methods.help, &o.method, 0, 0, 0},
+        {"method", 0, CLI_TEXT, adah_setting_choices("method", names[3]), describe_methods(methods), &o.method, 0, 0, 0},
         {"backbone", 0, CLI_TEXT, adah_setting_choices("backbone", names[1]),
          "network for pictures: small (default) learns from scratch, the others need --weights",
          &o.backbone, 0, 0, 0},
