@@ -9,15 +9,6 @@ static int run(int argc, char **argv);
 
 const cli_command cli_convert = {
     "convert", "Turn a published data set into a folder that adah reads.", "",
-    "Formats:\n"
-    "  openclipart  the 8,100 drawings of the package openclipart-svg, rendered (the default)\n"
-    "  mirflickr    MIRFLICKR-25K: the folder with im1.jpg, meta/tags and doc; annotations inside it, next to it or as a\n"
-    "               second --from\n"
-    "  nus-wide     NUS-WIDE: the folder with ImageList, ConceptsList, Groundtruth, NUS_WID_Tags and Flickr\n"
-    "  iapr         IAPR TC-12: the folder with images, annotations_complete_eng and saiapr_tc-12\n"
-    "  mat          .mat files with YAll, LAll and perhaps images or IAll and FAll, or with I_tr, T_tr, L_tr, I_te, T_te and L_te\n"
-    "  coco         MS-COCO: the folder with annotations/captions_*.json and annotations/instances_*.json\n"
-    "\n"
     "Pictures are not copied: OUT/images is a link to their folder. Vectors become OUT/image.npy and OUT/text.npy. A split is\n"
     "drawn where the format has none of its own, or where --query-share or --queries asks for one.\n"
     "\n"
@@ -27,6 +18,27 @@ const cli_command cli_convert = {
     "  adah convert --format mat --from wikiData.mat --out wiki\n"
     "  adah convert --format mat --from yall.mat --from lall.mat --from fall.mat --images mirflickr --out flickr25k\n",
     run, 0};
+
+enum { NAMES_BYTES = 256, DETAILS_BYTES = 8192 };
+
+static size_t add_line(char *details, size_t n, const char *name, const char *line, size_t width) {
+    return n + (size_t)snprintf(details + n, DETAILS_BYTES - n, "  %-11s  %.*s\n", name, (int)width, line);
+}
+
+/* The formats with what each reads, and what else there is to say. */
+static void describe_formats(char names[NAMES_BYTES], char details[DETAILS_BYTES]) {
+    size_t n_names = 0, n = (size_t)snprintf(details, DETAILS_BYTES, "Formats:\n");
+    const char *name, *source;
+    for (size_t i = 0; (name = adah_convert_format(i, &source)); i++) {
+        n_names += (size_t)snprintf(names + n_names, NAMES_BYTES - n_names, "%s%s", i ? "|" : "", name);
+        for (const char *line = source; *line; name = "") {
+            const size_t width = strcspn(line, "\n");
+            n = add_line(details, n, name, line, width);
+            line += width + (line[width] == '\n');
+        }
+    }
+    snprintf(details + n, DETAILS_BYTES - n, "\n%s", cli_convert.details);
+}
 
 static int fail_usage(const char *message) {
     fprintf(stderr, "adah convert: %s\n", message);
@@ -64,8 +76,12 @@ static int run(int argc, char **argv) {
     adah_convert_options o;
     adah_convert_options_init(&o);
     size_t n_side = 0, n_concepts = 0;
+    char names[NAMES_BYTES], details[DETAILS_BYTES];
+    describe_formats(names, details);
+    cli_command described = cli_convert;
+    described.details = details;
     const cli_option options[] = {
-        {"format", 0, CLI_TEXT, "openclipart|mirflickr|nus-wide|iapr|mat|coco", "format of the source (default openclipart)", &format,
+        {"format", 0, CLI_TEXT, names, "format of the source (default openclipart)", &format,
          0, 0, 0},
         {"from", 0, CLI_LIST, "PATH", "folder or file to read; may be repeated (default /usr/share/openclipart/svg)", &from,
          0, 0, 0},
@@ -82,7 +98,7 @@ static int run(int argc, char **argv) {
         {"limit", 0, CLI_SIZE, "N", "openclipart: number of drawings, at most, chosen by the seed", &o.n_limit, 0, 0, 0},
         {"quiet", 'q', CLI_FLAG, NULL, "do not show progress", &quiet, 0, 0, 0},
     };
-    const int code = cli_parse_all(&cli_convert, options, sizeof options / sizeof *options, argc, argv);
+    const int code = cli_parse_all(&described, options, sizeof options / sizeof *options, argc, argv);
     if (code >= 0)
         return code;
     const int is_drawn = strcmp(format, "openclipart") == 0;

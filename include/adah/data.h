@@ -100,10 +100,14 @@ typedef struct adah_convert_result {
     size_t n_image_values, n_text_values; /* numbers a record in image.npy and text.npy; 0: there is no such file */
 } adah_convert_result;
 
+/* The i-th format that adah_convert reads, NULL when there are no more; *source (may be NULL): what to give it, in words. Both last as
+ * long as the program. */
+const char *adah_convert_format(size_t i, const char **source);
+
 /* Writes a data set of the field as a folder with metadata.jsonl, which comes last. Pictures are not copied: images/ is a link
  * to their folder; those that lie inside a .mat file, and drawings, become PNG files. Vectors become image.npy and text.npy (float32, row r
- * for record r). ADAH_ERROR_NOT_FOUND: pictures should be there, and none of them is. format: "mirflickr", "nus-wide", "iapr", "mat", "coco",
- * "openclipart"; source: its folder (n_sources 1; of "mirflickr" the folder of annotations may be second; of "openclipart" that of the
+ * for record r). ADAH_ERROR_NOT_FOUND: pictures should be there, and none of them is. format: a name of
+ * adah_convert_format; source: its folder (n_sources 1; of "mirflickr" the folder of annotations may be second; of "openclipart" that of the
  * package openclipart-svg, /usr/share/openclipart/svg), of "mat" its files. docs/reference/data-format.md has the layouts. *result may be
  * NULL. Generated scenes have no source, and a function of their own: adah_synth_write. */
 adah_code adah_convert(const char *format, const char *const *source, size_t n_sources, const char *folder,

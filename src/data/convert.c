@@ -13,19 +13,21 @@
 
 static const double default_query_share = 0.15;
 
-static const struct {
-    const char *name;
-    size_t n_sources_max;
-    adah_code (*read)(const adah_published_source *source, adah_published_set *set, adah_status *status);
-    int may_lack_pictures; /* 1: vectors and texts alone are usual */
-    adah_code (*write)(const adah_published_source *source, const char *folder, adah_convert_result *result, adah_status *status);
-} formats[] = {{"mirflickr", 2, adah_read_mirflickr, 0, NULL},
-               {"nus-wide", 1, adah_read_nus_wide, 0, NULL},
-               {"iapr", 1, adah_read_iapr, 0, NULL},
-               {"mat", 64, adah_read_mat, 1, NULL},
-               {"coco", 1, adah_read_coco, 0, NULL},
-               {"openclipart", 1, NULL, 0, adah_write_openclipart}};
+/* Every format. To add one, write its reader in a file of its own, which ends with its row adah_published_NAME, and add NAME here. */
+#define FORMATS(FORMAT) FORMAT(openclipart) FORMAT(mirflickr) FORMAT(nus_wide) FORMAT(iapr) FORMAT(mat) FORMAT(coco)
+#define DECLARE(name) extern const adah_published_format adah_published_##name;
+FORMATS(DECLARE)
+#define ENTRY(name) &adah_published_##name,
+static const adah_published_format *const formats[] = {FORMATS(ENTRY)};
 enum { N_FORMATS = sizeof formats / sizeof *formats };
+
+const char *adah_convert_format(size_t i, const char **source) {
+    if (i >= N_FORMATS)
+        return NULL;
+    if (source)
+        *source = formats[i]->source;
+    return formats[i]->name;
+}
 
 /* ---------------------------------------------------------------- split */
 
@@ -154,16 +156,16 @@ static adah_code check_pictures(const adah_published_set *set, int may_lack_pict
                      strncmp(first, prefix, strlen(prefix)) ? first : first + strlen(prefix));
 }
 
-static adah_code convert(size_t format, const adah_published_source *source, const char *folder, adah_published_set *set,
+static adah_code convert(const adah_published_format *format, const adah_published_source *source, const char *folder, adah_published_set *set,
                          adah_convert_result *result, adah_status *status) {
-    if (formats[format].write)
-        return formats[format].write(source, folder, result, status);
-    ADAH_TRY(formats[format].read(source, set, status));
+    if (format->write)
+        return format->write(source, folder, result, status);
+    ADAH_TRY(format->read(source, set, status));
     if (set->n_records == 0)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: none of the %zu records has a label and a text",
                          source->path[0], set->n_left_out);
     if (!source->options->without_pictures)
-        ADAH_TRY(check_pictures(set, formats[format].may_lack_pictures, status));
+        ADAH_TRY(check_pictures(set, format->may_lack_pictures, status));
     ADAH_TRY(split(set, source->options, status));
     *result = (adah_convert_result){.n_records = set->n_records,
                                     .n_labels = set->labels.n,
@@ -177,7 +179,7 @@ static adah_code fail_unknown(const char *format, adah_status *status) {
     char names[256] = "";
     size_t n = 0;
     for (size_t k = 0; k < N_FORMATS; k++)
-        n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", k == 0 ? "" : k + 1 < N_FORMATS ? ", " : " or ", formats[k].name);
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", k == 0 ? "" : k + 1 < N_FORMATS ? ", " : " or ", formats[k]->name);
     return adah_fail(status, ADAH_ERROR_ARGUMENT, "format \"%s\": expected %s", format, names);
 }
 
@@ -190,24 +192,24 @@ adah_code adah_convert(const char *format, const char *const *source, size_t n_s
     if (!format || !source || !folder || n_sources < 1)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "adah_convert: format, source and folder must not be NULL");
     size_t k = 0;
-    while (k < N_FORMATS && strcmp(formats[k].name, format) != 0)
+    while (k < N_FORMATS && strcmp(formats[k]->name, format) != 0)
         k++;
     if (k == N_FORMATS)
         return fail_unknown(format, status);
-    if (n_sources > formats[k].n_sources_max)
+    if (n_sources > formats[k]->n_sources_max)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu sources, expected at most %zu of format %s", n_sources,
-                         formats[k].n_sources_max, format);
+                         formats[k]->n_sources_max, format);
     if (!(options->query_share >= 0 && options->query_share < 1))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "query share %g, expected at least 0 and less than 1",
                          options->query_share);
     if (options->n_concepts < 1)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "0 concepts, expected at least 1");
-    if (formats[k].write)
+    if (formats[k]->write)
         full.query_share = share_of(&full);
     const adah_published_source from = {source, n_sources, options, progress};
     adah_published_set set = {0};
     adah_convert_result done;
-    const adah_code code = convert(k, &from, folder, &set, &done, status);
+    const adah_code code = convert(formats[k], &from, folder, &set, &done, status);
     adah_published_set_free(&set);
     if (code == ADAH_OK && result)
         *result = done;

@@ -582,7 +582,8 @@ static adah_code convert(conversion *c, const char *folder, adah_status *status)
     return adah_dataset_writer_commit(set, status);
 }
 
-adah_code adah_write_openclipart(const adah_published_source *source, const char *folder, adah_convert_result *result, adah_status *status) {
+static adah_code write_openclipart(const adah_published_source *source, const char *folder, adah_convert_result *result,
+                                   adah_status *status) {
     const adah_convert_options *o = source->options;
     if (o->n_side < SIDE_MIN || o->n_side > SIDE_MAX)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "pictures of %zu pixels a side, expected %d..%d", o->n_side, SIDE_MIN, SIDE_MAX);
@@ -613,3 +614,10 @@ adah_code adah_write_openclipart(const adah_published_source *source, const char
     adah_memory_free(c);
     return code;
 }
+
+const adah_published_format adah_published_openclipart = {
+    .name = "openclipart",
+    .source = "the 8,100 drawings of the package openclipart-svg, rendered (the default)",
+    .n_sources_max = 1,
+    .write = write_openclipart,
+};

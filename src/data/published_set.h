@@ -34,15 +34,17 @@ typedef struct adah_published_set {
     void (*close_reader)(void *reader);
 } adah_published_set;
 
-/* The readers. On failure *set holds what was read so far; adah_published_set_free in any case. */
-adah_code adah_read_mirflickr(const adah_published_source *source, adah_published_set *set, adah_status *status);
-adah_code adah_read_nus_wide(const adah_published_source *source, adah_published_set *set, adah_status *status);
-adah_code adah_read_iapr(const adah_published_source *source, adah_published_set *set, adah_status *status);
-adah_code adah_read_mat(const adah_published_source *source, adah_published_set *set, adah_status *status);
-adah_code adah_read_coco(const adah_published_source *source, adah_published_set *set, adah_status *status);
-
-/* Renders drawings, which show only then what can be a record: it writes the folder itself. */
-adah_code adah_write_openclipart(const adah_published_source *source, const char *folder, adah_convert_result *result, adah_status *status);
+/* A format of published data sets: the row that the file of its reader ends with. convert.c lists them all. */
+typedef struct adah_published_format {
+    const char *name;   /* as in --format */
+    const char *source; /* what the user has to name; a phrase for a help text, in lines of 110 bytes at most */
+    size_t n_sources_max;
+    int may_lack_pictures; /* 1: vectors and texts alone are usual */
+    /* On failure *set holds what was read so far; adah_published_set_free in any case. */
+    adah_code (*read)(const adah_published_source *source, adah_published_set *set, adah_status *status);
+    /* In place of read, where records are known only when their pictures are made: writes the folder itself. */
+    adah_code (*write)(const adah_published_source *source, const char *folder, adah_convert_result *result, adah_status *status);
+} adah_published_format;
 
 /* Adds a record with no label yet and split TRAIN. The texts become the set's: as they are when they are UTF-8, else
  * read as Latin-1 (IAPR TC-12 is Latin-1, and so are a few tags of Flickr). n_text is in bytes. ADAH_ERROR_FORMAT:

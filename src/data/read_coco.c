@@ -470,7 +470,7 @@ static adah_code read_parts(reading *r, const char *folder, adah_status *status)
     return code;
 }
 
-adah_code adah_read_coco(const adah_published_source *source, adah_published_set *set, adah_status *status) {
+static adah_code read_coco(const adah_published_source *source, adah_published_set *set, adah_status *status) {
     static const char *const pictures[] = {"", NULL};
     reading r = {.source = source, .set = set};
     ADAH_TRY(adah_published_set_find_pictures(set, source, source->path[0], pictures, status));
@@ -487,3 +487,10 @@ adah_code adah_read_coco(const adah_published_source *source, adah_published_set
     adah_memory_free(r.category);
     return code;
 }
+
+const adah_published_format adah_published_coco = {
+    .name = "coco",
+    .source = "MS-COCO: the folder with annotations/captions_*.json and annotations/instances_*.json",
+    .n_sources_max = 1,
+    .read = read_coco,
+};

@@ -226,10 +226,17 @@ static adah_code read_all(reading *r, adah_status *status) {
     return code == ADAH_OK ? adah_published_set_find_pictures(r->set, r->source, r->root, pictures, status) : code;
 }
 
-adah_code adah_read_iapr(const adah_published_source *source, adah_published_set *set, adah_status *status) {
+static adah_code read_iapr(const adah_published_source *source, adah_published_set *set, adah_status *status) {
     reading r = {.source = source, .root = source->path[0], .set = set};
     const adah_code code = read_all(&r, status);
     adah_memory_free(r.word);
     adah_memory_free(r.region);
     return code;
 }
+
+const adah_published_format adah_published_iapr = {
+    .name = "iapr",
+    .source = "IAPR TC-12: the folder with images, annotations_complete_eng and saiapr_tc-12",
+    .n_sources_max = 1,
+    .read = read_iapr,
+};

@@ -389,7 +389,7 @@ static adah_code read_deep(reading *r, keeping *k, adah_status *status) {
     return code;
 }
 
-adah_code adah_read_mat(const adah_published_source *source, adah_published_set *set, adah_status *status) {
+static adah_code read_mat(const adah_published_source *source, adah_published_set *set, adah_status *status) {
     keeping *k = adah_memory_zeroed(1, sizeof *k);
     adah_mat_file **files = adah_memory_zeroed(source->n_paths, sizeof *files);
     if (!k || !files) {
@@ -407,3 +407,11 @@ adah_code adah_read_mat(const adah_published_source *source, adah_published_set 
     ADAH_TRY(find(&r, "I_tr", &images, status));
     return images.file ? read_shallow(&r, status) : read_deep(&r, k, status);
 }
+
+const adah_published_format adah_published_mat = {
+    .name = "mat",
+    .source = ".mat files with YAll, LAll and perhaps images or IAll and FAll, or with I_tr, T_tr, L_tr, I_te, T_te and L_te",
+    .n_sources_max = 64,
+    .may_lack_pictures = 1,
+    .read = read_mat,
+};

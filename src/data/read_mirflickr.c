@@ -201,7 +201,7 @@ static adah_code read_all(reading *r, adah_status *status) {
     return code;
 }
 
-adah_code adah_read_mirflickr(const adah_published_source *source, adah_published_set *set, adah_status *status) {
+static adah_code read_mirflickr(const adah_published_source *source, adah_published_set *set, adah_status *status) {
     reading r = {.source = source, .root = source->path[0], .set = set};
     const adah_code code = read_all(&r, status);
     adah_string_table_free(&r.tags);
@@ -209,3 +209,11 @@ adah_code adah_read_mirflickr(const adah_published_source *source, adah_publishe
     adah_memory_free(r.has);
     return code;
 }
+
+const adah_published_format adah_published_mirflickr = {
+    .name = "mirflickr",
+    .source = "MIRFLICKR-25K: the folder with im1.jpg, meta/tags and doc; annotations inside it, next to it or as a\n"
+              "second --from",
+    .n_sources_max = 2,
+    .read = read_mirflickr,
+};

@@ -230,7 +230,7 @@ static adah_code read_all(reading *r, adah_status *status) {
     return add_pictures(r, status);
 }
 
-adah_code adah_read_nus_wide(const adah_published_source *source, adah_published_set *set, adah_status *status) {
+static adah_code read_nus_wide(const adah_published_source *source, adah_published_set *set, adah_status *status) {
     reading r = {.source = source, .root = source->path[0], .set = set};
     const adah_code code = read_all(&r, status);
     adah_string_table *const tables[] = {&r.pictures, &r.concepts, &r.words, &r.train, &r.test};
@@ -241,3 +241,10 @@ adah_code adah_read_nus_wide(const adah_published_source *source, adah_published
     adah_memory_free(r.label);
     return code;
 }
+
+const adah_published_format adah_published_nus_wide = {
+    .name = "nus-wide",
+    .source = "NUS-WIDE: the folder with ImageList, ConceptsList, Groundtruth, NUS_WID_Tags and Flickr",
+    .n_sources_max = 1,
+    .read = read_nus_wide,
+};

@@ -454,7 +454,7 @@ static void folders(void **state) {
     (void)state;
     put_iapr(inside("iapr"));
     assert_fails("no-such", "iapr", NULL, ADAH_ERROR_ARGUMENT,
-                 "format \"no-such\": expected mirflickr, nus-wide, iapr, mat, coco or openclipart");
+                 "format \"no-such\": expected openclipart, mirflickr, nus-wide, iapr, mat or coco");
     const char *const two[] = {inside("iapr"), inside("iapr")};
     adah_status status;
     assert_int_equal(adah_convert("iapr", two, 2, inside("refused"), NULL, silent, NULL, &status),
