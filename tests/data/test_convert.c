@@ -485,12 +485,25 @@ static void folders(void **state) {
     assert_int_equal(n_calls, 3); /* two folders and the writing */
 }
 
+/* The table tells every name that is read, and what to give it. */
+static void formats_are_told(void **state) {
+    (void)state;
+    static const char *const expected[] = {"mirflickr", "nus-wide", "iapr", "mat", "coco"};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
+        const char *source = NULL;
+        assert_string_equal(adah_convert_format(i, &source), expected[i]);
+        assert_true(source && *source);
+        assert_string_equal(adah_convert_format(i, NULL), expected[i]);
+    }
+    assert_null(adah_convert_format(sizeof expected / sizeof *expected, NULL));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(mirflickr), TEST(mirflickr_faults), TEST(nus_wide), TEST(nus_wide_faults), TEST(iapr), TEST(iapr_faults),
-        TEST(coco),      TEST(coco_of_other_tools), TEST(coco_faults),      TEST(splits),   TEST(folders),
+        TEST(coco),      TEST(coco_of_other_tools), TEST(coco_faults),      TEST(splits),   TEST(folders), TEST(formats_are_told),
     };
     return cmocka_run_group_tests_name("convert", tests, NULL, NULL);
 }
