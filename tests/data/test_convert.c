@@ -488,7 +488,7 @@ static void folders(void **state) {
 /* The table tells every name that is read, and what to give it. */
 static void formats_are_told(void **state) {
     (void)state;
-    static const char *const expected[] = {"mirflickr", "nus-wide", "iapr", "mat", "coco"};
+    static const char *const expected[] = {"openclipart", "mirflickr", "nus-wide", "iapr", "mat", "coco"};
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         const char *source = NULL;
         assert_string_equal(adah_convert_format(i, &source), expected[i]);
