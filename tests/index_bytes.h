@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "index/index_builder.h"
+#include "index/index_marks.h"
 #include "index/multi_index.h"
 
 #include <string.h>

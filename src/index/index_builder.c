@@ -3,6 +3,7 @@
 #define XXH_INLINE_ALL
 #include "index/index_builder.h"
 #include "base/memory.h"
+#include "index/index_marks.h"
 #include "index/segment_writer.h"
 
 #include <string.h>
@@ -18,18 +19,6 @@ struct adah_index_builder {
     size_t n_note_bytes;
     adah_index_header header;
 };
-
-adah_index_mark adah_index_make_mark(uint64_t file_number, uint64_t n_segments, uint64_t end, uint64_t last, uint64_t n_openings) {
-    adah_index_mark mark = {
-        .file_number = file_number, .n_segments = n_segments, .end = end, .n_openings = n_openings, .last = last};
-    memcpy(mark.magic, adah_index_mark_magic, sizeof mark.magic);
-    mark.checksum = XXH3_64bits(&mark, offsetof(adah_index_mark, checksum));
-    return mark;
-}
-
-uint64_t adah_index_mark_place(uint64_t n_segments) {
-    return ADAH_INDEX_MARK_AT + n_segments % ADAH_INDEX_N_MARKS * ADAH_INDEX_MARK_STEP;
-}
 
 adah_code adah_index_builder_create(const char *path, size_t n_bits, const uint8_t *model_identity,
                                     adah_index_builder **builder, adah_status *status) {

@@ -22,8 +22,4 @@ void adah_index_builder_set_notes(adah_index_builder *builder, const uint8_t *no
 adah_code adah_index_builder_publish(adah_index_builder *builder, uint64_t next_id, int *fd, adah_status *status);
 void adah_index_builder_abort(adah_index_builder *builder); /* removes what was written; NULL is fine */
 
-/* The mark that n_segments up to byte `end` are acknowledged. last: checksum of the header of the last of them. */
-adah_index_mark adah_index_make_mark(uint64_t file_number, uint64_t n_segments, uint64_t end, uint64_t last, uint64_t n_openings);
-uint64_t adah_index_mark_place(uint64_t n_segments); /* where it goes */
-
 #endif

@@ -24,11 +24,9 @@ typedef struct adah_segment_view {
     uint64_t n_alive;   /* records */
 } adah_segment_view;
 
-typedef struct adah_collection adah_collection; /* the file, in index_file.c */
-
 struct adah_index {
     atomic_size_t n_references;
-    adah_collection *collection;
+    struct adah_collection *collection; /* the file: index_file.h */
     const char *path;
     size_t n_bits;
     adah_segment_view *view;

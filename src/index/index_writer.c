@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "index/index_builder.h"
+#include "index/index_marks.h"
 #include "index/index_notes.h"
 #include "index/number_set.h"
 #include "index/segment_writer.h"
@@ -349,16 +350,6 @@ static adah_code write_batch(adah_index_writer *w, adah_index_mark *mark, adah_s
     return adah_file_write_at(w->fd, w->path, bytes, n_bytes, w->state->end, status);
 }
 
-/* Readers do not look at the mark of so many segments while it is locked. Where the file system has no such locks they may see a batch
- * that is taken back. */
-static void lock_mark(const adah_index_writer *w, uint64_t n_segments, int is_locked) {
-    struct flock lock = {.l_type = is_locked ? F_WRLCK : F_UNLCK,
-                         .l_whence = SEEK_SET,
-                         .l_start = ADAH_INDEX_LOCK_AT + (int64_t)n_segments,
-                         .l_len = 1};
-    (void)fcntl(w->fd, F_OFD_SETLK, &lock);
-}
-
 static adah_code fail_uncertain(adah_index_writer *w, adah_status *status) {
     const int reason = status ? status->system_error : 0;
     w->needs_reopening = 1;
@@ -382,14 +373,14 @@ static adah_code acknowledge(adah_index_writer *w, const adah_index_mark *mark, 
     const size_t place = mark->n_segments % ADAH_INDEX_N_MARKS;
     adah_index_mark before[ADAH_INDEX_N_MARKS];
     ADAH_TRY(adah_index_marks(w->state, before, status));
-    lock_mark(w, mark->n_segments, 1);
+    adah_index_lock_mark(w->fd, mark->n_segments, 1);
     adah_code code = put_mark(w, mark, place, status);
     const int is_there = code == ADAH_OK || !place_holds(w, place, &before[place]);
     if (code == ADAH_OK)
         code = sync_file(w, status);
     if (code != ADAH_OK && is_there && (put_mark(w, &before[place], place, NULL) != ADAH_OK || sync_file(w, NULL) != ADAH_OK))
         code = fail_uncertain(w, status);
-    lock_mark(w, mark->n_segments, 0);
+    adah_index_lock_mark(w->fd, mark->n_segments, 0);
     return code;
 }
 

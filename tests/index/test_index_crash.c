@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "base/status.h"
 #include "index/index_builder.h"
+#include "index/index_marks.h"
 #include "index_history.h"
 #include "temporary_folder.h"
 
