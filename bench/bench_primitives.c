@@ -156,10 +156,10 @@ static const dnnl_alg_kind_t WINOGRAD = dnnl_convolution_direct; /* there is non
 #endif
 enum { N_TAGS = sizeof tags / sizeof *tags };
 
-/* In forward[0] what computes a node, in backward what its gradients; the rider is part of it or a node of its own. */
+/* In forward[0] what computes a node, in backward what its gradients; the activation is part of it or a node of its own. */
 typedef struct row {
     const adah_node *node;
-    int with_rider;
+    int with_activation;
     step forward, backward[STEPS_MAX];
     double bare[2][RUNS_MAX], ours[2][RUNS_MAX]; /* seconds forward and backward */
 } row;
@@ -173,14 +173,14 @@ static layout layout_of(adah_shape s, dnnl_format_tag_t tag) {
     return l;
 }
 
-static dnnl_primitive_attr_t with_rider(const adah_node *rider) {
+static dnnl_primitive_attr_t with_activation(const adah_node *activation) {
     dnnl_primitive_attr_t attr;
     dnnl_post_ops_t ops;
     must(dnnl_primitive_attr_create(&attr), "attributes");
     must(dnnl_post_ops_create(&ops), "attributes");
-    if (rider)
-        must(append_eltwise(ops, rider->kind == ADAH_NODE_RELU ? dnnl_eltwise_relu : dnnl_eltwise_clip, 0,
-                            rider->kind == ADAH_NODE_RELU ? 0 : 6), "attributes");
+    if (activation)
+        must(append_eltwise(ops, activation->kind == ADAH_NODE_RELU ? dnnl_eltwise_relu : dnnl_eltwise_clip, 0,
+                            activation->kind == ADAH_NODE_RELU ? 0 : 6), "attributes");
     must(dnnl_primitive_attr_set_post_ops(attr, ops), "attributes");
     dnnl_post_ops_destroy(ops);
     return attr;
@@ -228,7 +228,7 @@ static void try_convolution(row *r, dnnl_format_tag_t tag, dnnl_alg_kind_t metho
     layout lw = layout_tagged(g > 1 ? 5 : 4, g > 1 ? grouped : single, dnnl_format_tag_any);
     layout lb = node->b ? layout_tagged(1, bias, dnnl_a) : NULL;
     const geometry shape = geometry_of(node);
-    dnnl_primitive_attr_t attr = with_rider(r->with_rider ? node->rider : NULL), none = with_rider(NULL);
+    dnnl_primitive_attr_t attr = with_activation(r->with_activation ? node->activation : NULL), none = with_activation(NULL);
     dnnl_primitive_desc_t forward = NULL, pd = NULL;
     if (convolution_forward_pd(&forward, engine, direction(node), method, lx, lw, lb, ly, &shape, attr) == dnnl_success) {
         try_primitive(&r->forward, forward, ids, n_arguments, plain_loops);
@@ -259,7 +259,7 @@ static void try_pool(row *r, dnnl_format_tag_t tag, int plain_loops) {
     const dnnl_alg_kind_t method = node->kind == ADAH_NODE_MAX_POOL ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding;
     const geometry shape = geometry_of(node);
     layout lx = layout_of(node->x[0]->shape, tag == dnnl_format_tag_any ? dnnl_nchw : tag), ly = layout_of(node->shape, tag);
-    dnnl_primitive_attr_t none = with_rider(NULL);
+    dnnl_primitive_attr_t none = with_activation(NULL);
     dnnl_primitive_desc_t forward = NULL, pd = NULL;
     if (pooling_forward_pd(&forward, engine, direction(node), method, lx, ly, &shape, none) == dnnl_success) {
         try_primitive(&r->forward, forward, ids, 3, plain_loops);
@@ -284,9 +284,9 @@ static void try_norm(row *r, dnnl_format_tag_t tag, int plain_loops) {
     const adah_node *node = r->node;
     const int trains = node->graph->mode == ADAH_GRAPH_TRAIN;
     const unsigned flags = dnnl_use_scale | dnnl_use_shift | (trains ? 0u : (unsigned)dnnl_use_global_stats) |
-                           (r->with_rider ? (unsigned)dnnl_fuse_norm_relu : 0u);
+                           (r->with_activation ? (unsigned)dnnl_fuse_norm_relu : 0u);
     layout x = layout_of(node->shape, tag);
-    dnnl_primitive_attr_t none = with_rider(NULL);
+    dnnl_primitive_attr_t none = with_activation(NULL);
     dnnl_primitive_desc_t forward = NULL, pd = NULL;
     if (norm_forward_pd(&forward, engine, direction(node), x, flags, none) == dnnl_success) {
         try_primitive(&r->forward, forward, ids, trains ? 7 : 6, plain_loops);
@@ -306,7 +306,7 @@ static void try_response(row *r, dnnl_format_tag_t tag, int plain_loops) {
     const adah_node *node = r->node;
     const int trains = node->graph->mode == ADAH_GRAPH_TRAIN;
     layout x = layout_of(node->shape, tag);
-    dnnl_primitive_attr_t none = with_rider(NULL);
+    dnnl_primitive_attr_t none = with_activation(NULL);
     dnnl_primitive_desc_t forward = NULL, pd = NULL;
     if (response_forward_pd(&forward, engine, direction(node), x, &node->response, none) == dnnl_success) {
         try_primitive(&r->forward, forward, ids, trains ? 3 : 2, plain_loops);
@@ -427,8 +427,8 @@ static void find_primitives(row *r, int direct_alone) {
         try_relu(r, node, 0, &r->backward[0]);
     if (node->kind == ADAH_NODE_ADD)
         try_sum(r);
-    if (node->kind == ADAH_NODE_CONVOLUTION && r->with_rider)
-        try_relu(r, node->rider, 1, &r->backward[2]);
+    if (node->kind == ADAH_NODE_CONVOLUTION && r->with_activation)
+        try_relu(r, node->activation, 1, &r->backward[2]);
 }
 
 /* ---------------------------------------------------------------- the backbone, and measuring */
@@ -500,18 +500,18 @@ static void run_graph(const bench *b, adah_parameters *p, adah_node *y) {
     must_graph(adah_graph_backward(b->g, ADAH_GROUP_BACKBONE, &status), &status);
 }
 
-static int fuses_rider(const adah_node *node) {
-    const adah_node *rider = node->rider;
-    return rider && ((node->kind == ADAH_NODE_CONVOLUTION && (rider->kind == ADAH_NODE_RELU || rider->kind == ADAH_NODE_RELU6)) ||
-                     (node->kind == ADAH_NODE_BATCH_NORM && rider->kind == ADAH_NODE_RELU));
+static int fuses_activation(const adah_node *node) {
+    const adah_node *activation = node->activation;
+    return activation && ((node->kind == ADAH_NODE_CONVOLUTION && (activation->kind == ADAH_NODE_RELU || activation->kind == ADAH_NODE_RELU6)) ||
+                     (node->kind == ADAH_NODE_BATCH_NORM && activation->kind == ADAH_NODE_RELU));
 }
 
 static void find_rows(bench *b) {
     for (size_t i = 0; i < b->g->n_steps && b->n_rows < ROWS_MAX; i++) {
         const adah_node *node = b->g->step[i];
-        const int is_inside = node->n_x > 0 && node->x[0]->rider == node && fuses_rider(node->x[0]);
+        const int is_inside = node->n_x > 0 && node->x[0]->activation == node && fuses_activation(node->x[0]);
         row *r = &b->row[b->n_rows];
-        *r = (row){.node = node, .with_rider = fuses_rider(node)};
+        *r = (row){.node = node, .with_activation = fuses_activation(node)};
         if (!is_inside)
             find_primitives(r, b->n_in > 0);
         b->n_rows += r->forward.primitive != NULL;
@@ -539,7 +539,7 @@ static void measure(bench *b, adah_parameters *p, adah_node *y) {
         for (size_t i = 0; i < b->n_rows; i++) {
             row *r = &b->row[i];
             for (int k = 0; k < 2; k++)
-                r->ours[k][run] = r->node->seconds[k] + (r->with_rider ? r->node->rider->seconds[k] : 0);
+                r->ours[k][run] = r->node->seconds[k] + (r->with_activation ? r->node->activation->seconds[k] : 0);
             r->bare[0][run] = timed(b, &r->forward);
             for (int k = 0; k < STEPS_MAX; k++)
                 r->bare[1][run] += timed(b, &r->backward[k]);

@@ -79,7 +79,7 @@ static adah_node *build_pointwise(net *n, const int *a) {
 }
 
 /* Small weights, biases that put whole channels on one side of every kink: negative, between, beyond 6. */
-static adah_node *build_rider(net *n, const int *a) { /* ..., relu, relu6 or tanh */
+static adah_node *build_activation(net *n, const int *a) { /* ..., relu, relu6 or tanh */
     adah_parameter *w = parameter(n, "w", ADAH_SHAPE4(SZ(4), SZ(1), 3, 3), 0.02f);
     adah_parameter *b = parameter(n, "b", ADAH_SHAPE1(SZ(4)), 0.5f);
     for (size_t i = 0; i < b->n && a[5] < 2; i++)
@@ -250,13 +250,13 @@ static const test_case cases[] = {
     {"convolution depthwise, two outputs each", build_convolution, {1, 3, 7, 5, 6, 3, 3, 1, 1, 1, 1, 1, 1, 3, 0}},
     {"convolution 7x7 to one position", build_convolution, {3, 16, 7, 7, 17, 7, 7, 1, 1, 0, 0, 0, 0, 1, 1}},
     {"convolution of a borrowed shape 1x1", build_convolution, {3, 5, 1, 1, 3, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1}},
-    {"relu on convolution", build_rider, {3, 3, 7, 5, 17, 0}},
-    {"relu on convolution, whole blocks", build_rider, {1, 16, 13, 13, 32, 0}},
-    {"relu6 on convolution", build_rider, {3, 3, 7, 5, 17, 1}},
-    {"relu on convolution, batch 5", build_rider, {5, 32, 13, 13, 32, 0}},
-    {"relu6 on convolution, batch 5", build_rider, {5, 32, 13, 13, 32, 1}},
-    {"relu6 on convolution, whole blocks", build_rider, {1, 16, 13, 13, 32, 1}},
-    {"tanh on convolution", build_rider, {1, 3, 7, 5, 17, 2}},
+    {"relu on convolution", build_activation, {3, 3, 7, 5, 17, 0}},
+    {"relu on convolution, whole blocks", build_activation, {1, 16, 13, 13, 32, 0}},
+    {"relu6 on convolution", build_activation, {3, 3, 7, 5, 17, 1}},
+    {"relu on convolution, batch 5", build_activation, {5, 32, 13, 13, 32, 0}},
+    {"relu6 on convolution, batch 5", build_activation, {5, 32, 13, 13, 32, 1}},
+    {"relu6 on convolution, whole blocks", build_activation, {1, 16, 13, 13, 32, 1}},
+    {"tanh on convolution", build_activation, {1, 3, 7, 5, 17, 2}},
     {"fully connected", build_fully_connected, {3, 5, 7, 1, 17, 1}},
     {"fully connected, batch 1", build_fully_connected, {1, 3, 7, 5, 32, 1}},
     {"fully connected, no bias, one output", build_fully_connected, {3, 17, 1, 1, 1, 0}},

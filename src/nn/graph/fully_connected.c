@@ -112,7 +112,7 @@ static void for_blocks(product *p, void (*body)(void *context, size_t block)) {
 
 /* ---------------------------------------------------------------- forward */
 
-static int relu_fused(const adah_node *node) { return node->rider && node->rider->fused; }
+static int relu_fused(const adah_node *node) { return node->activation && node->activation->fused; }
 
 /* B = from' : some neighbouring rows of B, of one panel. */
 static void turn_rows(void *context, size_t i) {
@@ -237,7 +237,7 @@ static void turn_gradient(void *context, size_t piece) {
     const size_t n = least(TURNED, n_out - first);
     float *dy = node->gradient + first, *to = turned_gradient(node) + first * n_items;
     const float *y = node->value + first;
-    for (size_t b = 0; node->rider && node->rider->fused_backward && b < n_items; b++)
+    for (size_t b = 0; node->activation && node->activation->fused_backward && b < n_items; b++)
         for (size_t j = b * n_out; j < b * n_out + n; j++)
             dy[j] = y[j] > 0 ? dy[j] : 0;
     p->k->turn(n_items, n, dy, n_out, to, n_items);
@@ -400,8 +400,8 @@ adah_code adah_fully_connected_prepare(adah_node *node, adah_status *status) {
         if (!s->start || !s->place || !s->value)
             return adah_fail_memory(status, node->x[0]->n / SPARSE * sizeof(float));
     }
-    if (node->rider && node->rider->kind == ADAH_NODE_RELU)
-        node->rider->fused = node->rider->fused_backward = 1;
+    if (node->activation && node->activation->kind == ADAH_NODE_RELU)
+        node->activation->fused = node->activation->fused_backward = 1;
     adah_graph_need_scratch(g, panels_floats(s->kernels, least(n_items, n_out), n_in));
     if (g->mode == ADAH_GRAPH_TRAIN) {
         adah_graph_need_scratch(g, ceiling(n_out * n_items, 16) * 16 + panels_floats(s->kernels, n_in, n_items));

@@ -1,7 +1,7 @@
 /* graph_internal.h - nodes as the files of src/nn see them.
  *
  * A node runs by its kernel. Kernels of the backends (convolution, pooling, fully connected) and those in
- * plain C that every backend shares (all the others) look the same to graph.c. A value and its gradient
+ * plain C that every backend shares (all the others) look the same to graph_run.c. A value and its gradient
  * lie in the node's layout: NULL is plain row-major, anything else belongs to the backend. */
 #ifndef ADAH_NN_GRAPH_GRAPH_INTERNAL_H
 #define ADAH_NN_GRAPH_GRAPH_INTERNAL_H
@@ -76,9 +76,9 @@ struct adah_node {
     size_t first, last;        /* steps of the chain it is in: a run of nodes that go item by item together; alone: its own */
     size_t n_uses;             /* nodes that read this one */
     int reaches;               /* a parameter or a kept input lies upstream: may get a gradient */
-    int stays;                 /* adah_graph_forward_again leaves it as it is */
+    int is_unchanged;          /* adah_graph_forward_again leaves it as it is */
     adah_node *home;           /* whose memory this node uses: its own, or its input's when it runs in place */
-    adah_node *rider;          /* the node that runs in place on this one */
+    adah_node *activation;     /* the elementwise node that runs in place on this one; NULL: none */
     adah_node *inside;         /* the concatenation whose value holds this node's from `inside_at` on; NULL: none */
     size_t inside_at;          /* floats */
     int fused;                 /* the input's kernel has computed this node already */
@@ -112,7 +112,7 @@ struct adah_graph {
     adah_node **step; /* nodes in running order */
     size_t n_steps, step_capacity;
     float *arena; /* values and gradients that take turns */
-    unsigned moving_groups; /* adah_graph_plan_again */
+    unsigned changing_groups; /* of parameters, between adah_graph_forward and adah_graph_forward_again */
     float *spare; /* a gradient on its way to be added */
     size_t n_spare;
     adah_node **chain; /* [n_steps] nodes of the chain that runs */
@@ -155,6 +155,12 @@ int adah_pointwise_fits(const adah_node *node);
 adah_code adah_pointwise_prepare(adah_node *node, adah_status *status);
 /* nn_shared.c: kernels for all the other kinds; allocates their state. */
 adah_code adah_shared_prepare(adah_node *node, adah_status *status);
+
+/* graph.c: a node of the caller's or a converter, without kernel; NULL: memory is out. */
+adah_node *adah_graph_append_node(adah_graph *g, adah_node_kind kind, adah_node *const *x, size_t n_x, adah_shape shape);
+
+/* The items of a node that takes each for itself; 0: it does not. */
+static inline size_t adah_node_items(const adah_node *node) { return node->of_item ? node->x[0]->shape.dim[0] : 0; }
 
 /* y[i] += x[i] on all threads. */
 void adah_shared_add(float *y, const float *x, size_t n);

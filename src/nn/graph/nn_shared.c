@@ -109,30 +109,30 @@ ADAH_VECTOR_LOOP(void, softmax_backward_item, (adah_node *node, unsigned groups,
         dx[i] += y[i] * (dy[i] - mean);
 }
 
-/* y[i] is x[i] * scale where it stays, else 0. */
-ADAH_VECTOR_LOOP(void, keep_some, (const float *x, const uint8_t *stays, float scale, size_t n, float *y),
-                 (x, stays, scale, n, y)) {
+/* y[i] is x[i] * scale where it is kept, else 0. */
+ADAH_VECTOR_LOOP(void, keep_some, (const float *x, const uint8_t *is_kept, float scale, size_t n, float *y),
+                 (x, is_kept, scale, n, y)) {
 #pragma omp simd
     for (size_t i = 0; i < n; i++)
-        y[i] = stays[i] ? x[i] * scale : 0;
+        y[i] = is_kept[i] ? x[i] * scale : 0;
 }
 
 /* The same, added to y. */
-ADAH_VECTOR_LOOP(void, add_some, (const float *x, const uint8_t *stays, float scale, size_t n, float *y),
-                 (x, stays, scale, n, y)) {
+ADAH_VECTOR_LOOP(void, add_some, (const float *x, const uint8_t *is_kept, float scale, size_t n, float *y),
+                 (x, is_kept, scale, n, y)) {
 #pragma omp simd
     for (size_t i = 0; i < n; i++)
-        y[i] += stays[i] ? x[i] * scale : 0;
+        y[i] += is_kept[i] ? x[i] * scale : 0;
 }
 
-/* state: one byte a value, 1 where it stays. Each row has its own random numbers, whatever thread draws them. */
+/* state: one byte a value, 1 where it is kept. Each row has its own random numbers, whatever thread draws them. */
 static void dropout_forward_row(void *context, size_t row) {
     adah_node *node = context;
     const size_t n = node->n / node->shape.dim[0];
-    uint8_t *stays = (uint8_t *)node->state + row * n;
+    uint8_t *is_kept = (uint8_t *)node->state + row * n;
     adah_random r = adah_random_seeded(node->graph->seed, adah_random_mix(node->number, row));
-    adah_random_compare(&r, node->rate, n, stays);
-    keep_some(node->x[0]->value + row * n, stays, 1 / (1 - node->rate), n, node->value + row * n);
+    adah_random_compare(&r, node->rate, n, is_kept);
+    keep_some(node->x[0]->value + row * n, is_kept, 1 / (1 - node->rate), n, node->value + row * n);
 }
 
 /* node->dx[0] is where the gradient goes. */

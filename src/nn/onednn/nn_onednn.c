@@ -2,7 +2,7 @@
  *
  * A convolution is asked for in blocks of 8 or 16 channels, which nearly all of oneDNN's kernels for the processor at hand know, then in
  * whatever layouts it likes best, then plain, until neither it nor its gradients run on oneDNN's plain loops (tests/nn/test_fast_kernels.c);
- * graph.c converts where neighbours disagree. Weights are packed once for all nodes that want them in one layout
+ * graph_build.c converts where neighbours disagree. Weights are packed once for all nodes that want them in one layout
  * (packed.c) and again when their version has moved. Backward keeps to the forward's layouts. Pooling (pool.c) and
  * normalisation take their input as it comes.
  * Fully connected layers are matrix products on plain arrays: weights are never copied, and nothing needs
@@ -114,7 +114,7 @@ static layout layout_of(const adah_node *node) {
     return node->layout ? layout_copy(node->layout) : plain_layout(node->shape);
 }
 
-/* graph.c's spelling of a layout: NULL when it is plain. */
+/* The graph's spelling of a layout: NULL when it is plain. */
 static adah_code to_graph(const_layout l, adah_shape shape, void **out, adah_status *status) {
     layout plain = plain_layout(shape), copy = layout_copy(l);
     if (!plain || !copy) {
@@ -284,7 +284,7 @@ typedef struct convolution_plan {
     layout x_set, y_set;
     geometry geometry;
     dnnl_primitive_desc_t forward, to_input, to_weights; /* NULL: not to be had; the last two: not wanted either */
-    int fuses;   /* forward computes the rider along */
+    int fuses;   /* forward computes the activation along */
     int is_slow; /* oneDNN has plain loops alone for one of them */
 } convolution_plan;
 
@@ -330,7 +330,7 @@ static void free_plan(convolution_plan *p) {
     *p = (convolution_plan){0};
 }
 
-/* The forward primitive, with the rider's ReLU fused in when `fuse`. Any status but success: not to be had. */
+/* The forward primitive, with its ReLU fused in when `fuse`. Any status but success: not to be had. */
 static dnnl_status_t create_forward(const adah_node *node, convolution_plan *p, int fuse) {
     const graph_state *s = node->graph->engine_state;
     dnnl_prop_kind_t prop = node->graph->mode == ADAH_GRAPH_TRAIN ? dnnl_forward_training : dnnl_forward_inference;
@@ -338,7 +338,7 @@ static dnnl_status_t create_forward(const adah_node *node, convolution_plan *p, 
     dnnl_post_ops_t ops = NULL;
     dnnl_status_t e = dnnl_primitive_attr_clone(&attr, s->attr);
     if (e == dnnl_success && fuse) {
-        int is_relu = node->rider->kind == ADAH_NODE_RELU;
+        int is_relu = node->activation->kind == ADAH_NODE_RELU;
         e = dnnl_post_ops_create(&ops);
         if (e == dnnl_success)
             e = append_eltwise(ops, is_relu ? dnnl_eltwise_relu : dnnl_eltwise_clip, 0, is_relu ? 0 : 6);
@@ -357,7 +357,7 @@ static dnnl_status_t create_forward(const adah_node *node, convolution_plan *p, 
 /* Fills in a plan that has been described. Any status but success: this way cannot be had. */
 static dnnl_status_t create_plan(const adah_node *node, convolution_plan *p) {
     const graph_state *s = node->graph->engine_state;
-    p->fuses = node->rider && node->rider->kind != ADAH_NODE_TANH;
+    p->fuses = node->activation && node->activation->kind != ADAH_NODE_TANH;
     dnnl_status_t e = create_forward(node, p, p->fuses);
     if (e != dnnl_success && p->fuses) {
         p->fuses = 0;
@@ -504,7 +504,7 @@ static adah_code prepare_primitives(adah_node *node, const convolution_plan *p, 
         return adah_fail_memory(status, sizeof *c);
     node->kernel = &kernel;
     if (p->fuses)
-        node->rider->fused = 1;
+        node->activation->fused = 1;
     ADAH_TRY(to_graph(p->x_set, node->x[0]->shape, wanted, status));
     ADAH_TRY(to_graph(p->y_set, node->shape, &node->layout, status));
     ADAH_TRY(prepare_runner(&c->forward, node->graph, p->forward, ids, node->b ? 4 : 3, status));
@@ -526,8 +526,8 @@ static adah_code prepare_winograd(adah_node *node, void **wanted, adah_status *s
     node->layout = layout_of_shape(node->shape, tag);
     if (!wanted[0] || !node->layout)
         return fail_layout(status);
-    if (node->rider && node->rider->kind != ADAH_NODE_TANH)
-        node->rider->fused = node->rider->fused_backward = 1;
+    if (node->activation && node->activation->kind != ADAH_NODE_TANH)
+        node->activation->fused = node->activation->fused_backward = 1;
     return adah_winograd_prepare(node, is_together, status);
 }
 
@@ -709,7 +709,7 @@ static adah_code prepare_norm(adah_node *node, void **wanted, adah_status *statu
     ADAH_TRY(open_state(node->graph, status));
     graph_state *g = node->graph->engine_state;
     const int trains = node->graph->mode == ADAH_GRAPH_TRAIN;
-    const int fuse = !trains && node->rider && node->rider->kind == ADAH_NODE_RELU;
+    const int fuse = !trains && node->activation && node->activation->kind == ADAH_NODE_RELU;
     const unsigned flags = dnnl_use_scale | dnnl_use_shift | (trains ? 0u : (unsigned)dnnl_use_global_stats) |
                            (fuse ? (unsigned)dnnl_fuse_norm_relu : 0u);
     layout x = layout_of(node->x[0]);
@@ -739,7 +739,7 @@ static adah_code prepare_norm(adah_node *node, void **wanted, adah_status *statu
         if (code == ADAH_OK && trains && !(s->diff = adah_memory_floats(2 * node->w->n)))
             code = adah_fail_memory(status, 2 * node->w->n * sizeof(float));
         if (code == ADAH_OK && fuse)
-            node->rider->fused = 1;
+            node->activation->fused = 1;
     }
     if (pd)
         dnnl_primitive_desc_destroy(pd);

@@ -358,7 +358,7 @@ static void run_pass(const adah_node *node, forward_pass *p, size_t n_images) {
 
 /* ReLU, ReLU6 or, where neither is computed along, INPUT. */
 static adah_node_kind fused_kind(const adah_node *node) {
-    return node->rider && node->rider->fused ? node->rider->kind : ADAH_NODE_INPUT;
+    return node->activation && node->activation->fused ? node->activation->kind : ADAH_NODE_INPUT;
 }
 
 static float highest(const adah_node *node) { return fused_kind(node) == ADAH_NODE_RELU6 ? 6 : INFINITY; }

@@ -8,7 +8,7 @@
  * for its shape, by a rule that knows shapes, kind of processor and mode alone. */
 int adah_winograd_fits(const adah_node *node);
 /* Sets kernel and state of a node that fits. It reads its input, and writes its value, in blocks of N = adah_winograd_block() channels,
- * (B, C / N, H, W, N), or with the channels of a position together, (B, H, W, C). A rider marked as fused is computed along (ReLU, ReLU6). */
+ * (B, C / N, H, W, N), or with the channels of a position together, (B, H, W, C). An activation marked as fused is computed along (ReLU, ReLU6). */
 adah_code adah_winograd_prepare(adah_node *node, int channels_together, adah_status *status);
 
 size_t adah_winograd_block(void); /* 8 or 16: what goes best on this processor */
