@@ -291,7 +291,7 @@ static void test_nonsense_is_refused(void **state) {
     const uint32_t twice[7] = {0, 2, 2, 1, 1, 1, 3};
     bad = database;
     bad.label = twice;
-    expect_refused(queries(0, 1), bad, 8, NULL, "label 1 behind 1 at item 3 of the database items");
+    expect_refused(queries(0, 1), bad, 8, NULL, "label 1 after 1 at item 3 of the database items");
     bad.label = NULL;
     expect_refused(queries(0, 1), bad, 8, NULL, "labels 0 .. 1 of item 0");
     const size_t leave_out[2] = {SIZE_MAX, 7};

@@ -208,7 +208,7 @@ static void test_nonsense_is_refused(void **state) {
     expect_refused(plane_set, bad, 2, NULL, "in vector 4 of the database items, expected a finite number");
     const uint32_t label[2] = {3, 3};
     const size_t start[2] = {0, 2};
-    expect_refused((adah_real_set){1, plane, label, start}, plane_set, 2, NULL, "label 3 behind 3 at item 0 of the queries");
+    expect_refused((adah_real_set){1, plane, label, start}, plane_set, 2, NULL, "label 3 after 3 at item 0 of the queries");
     const size_t leave_out[7] = {SIZE_MAX, 7, 0, 0, 0, 0, 0};
     expect_refused(plane_set, plane_set, 2, leave_out, "query 1 leaves out item 7 of a database of 7");
 }
