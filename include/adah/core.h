@@ -70,7 +70,7 @@ void adah_set_threads(int n);
 void adah_set_guard(int is_on);
 
 /* What the factors of large products are rounded to (the 3 x 3 convolutions of a backbone); sums, values, weights and their
- * gradients are float32. bfloat16 is to be had where the processor multiplies it (AVX512_BF16): faster on AMD's Zen 5, slower on
+ * gradients are float32. bfloat16 is available where the processor multiplies it (AVX512_BF16): faster on AMD's Zen 5, slower on
  * an Intel Xeon (model 207) that multiplies it at half the rate of float32 (docs/inside/engine.md). */
 typedef enum adah_precision {
     ADAH_AS_TRAINED = 0, /* what the model was trained with */

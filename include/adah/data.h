@@ -21,7 +21,7 @@ typedef struct adah_record {
     const char *mask;            /* image of the true objects, white where they are, relative to the folder; NULL: none */
     adah_split split;            /* TRAIN when the metadata says nothing */
     size_t line;                 /* in the metadata file, from 1 */
-    size_t row;                  /* in the arrays beside it: the lines before it that hold a record, bad ones and repetitions too */
+    size_t row;                  /* in the arrays next to it: how many lines before it hold a record, bad ones and repetitions included */
 } adah_record;
 
 typedef struct adah_dataset_options {
@@ -33,7 +33,8 @@ static inline void adah_dataset_options_init(adah_dataset_options *options) {
 }
 
 /* Opens a folder with metadata.jsonl or metadata.csv: one record a pair with file_name, text, labels and
- * optional split. text is a string or a list of strings; records of one file_name are one record of several texts. Images, and features in arrays beside the metadata (docs/reference/data-format.md), are not looked at yet. Refused always: a metadata file that is missing or has no good
+ * optional split. text is a string or a list of strings; records of one file_name are one record of several texts. Images, and
+ * features in arrays next to the metadata (docs/reference/data-format.md), are not looked at yet. Refused always: a metadata file that is missing or has no good
  * record. Bad records (broken JSON, wrong types, invalid UTF-8, paths that leave the folder, a
  * file_name seen before in another split) follow options->strict; NULL options: the defaults. */
 adah_code adah_dataset_open(const char *folder, const adah_dataset_options *options, adah_dataset **dataset,
@@ -51,7 +52,7 @@ size_t adah_dataset_skipped(const adah_dataset *dataset, const char **reasons);
 /* What a person should know of how the metadata were understood, a line each, "" when nothing: keys that were taken for others, or
  * passed over where texts or labels are missing; file names that came again. */
 const char *adah_dataset_notes(const adah_dataset *dataset);
-/* Lines of the metadata that hold a record: good, bad, and repetitions of a file_name. So many rows has an array beside them. */
+/* Lines of the metadata that hold a record: good, bad, and repetitions of a file_name. An array next to them has as many rows. */
 size_t adah_dataset_rows(const adah_dataset *dataset);
 /* 32 hex digits: a checksum of file names and splits, in the order of the records. Results of two places compare when it
  * is the same. */

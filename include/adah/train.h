@@ -113,7 +113,7 @@ const float *adah_encoder_relaxed(const adah_encoder *encoder);
 /* How many distinct words of the last text given to adah_encode_text the model does not know. */
 size_t adah_encoder_unknown_words(const adah_encoder *encoder);
 
-/* One side of a record as the model takes it: the picture, the text, or the record's row of the array beside the metadata. */
+/* One side of a record as the model takes it: the picture, the text, or the record's row of the array next to the metadata. */
 adah_code adah_encode_record(adah_encoder *encoder, const adah_dataset *dataset, size_t record, adah_modality modality,
                              uint8_t *code, adah_status *status);
 
