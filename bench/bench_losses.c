@@ -21,25 +21,22 @@ static float *draw(size_t n, adah_random *r) {
     return x;
 }
 
-static void measure(size_t n_bits, size_t n_bank, size_t n_classes) {
-    const size_t n = N_BATCH + n_bank;
+static void measure(size_t n_bits, size_t n_classes) {
+    const size_t n = N_BATCH;
     adah_random r = adah_random_seeded(1, n_bits);
-    float *code[4], *gradient[4], *bank[2], *similarity = adah_memory_floats(N_BATCH * n), *scratch = adah_memory_floats(3 * n);
+    float *code[4], *gradient[4], *similarity = adah_memory_floats(N_BATCH * n), *scratch = adah_memory_floats(3 * n);
     for (int i = 0; i < 4; i++) {
         code[i] = draw(N_BATCH * n_bits, &r);
         gradient[i] = draw(N_BATCH * n_bits, &r);
     }
-    for (int i = 0; i < 2; i++)
-        bank[i] = draw(n_bank * n_bits, &r);
     for (size_t i = 0; i < N_BATCH; i++)
         for (size_t j = 0; j < n; j++)
             similarity[i * n + j] = i % n_classes == j % n_classes;
-    const adah_objective_options options = {.n_batch = N_BATCH, .n_bits = n_bits, .n_bank_max = n_bank,
-                                            .margin = 2 * sqrtf(0.2f * (float)n_bits), .mean_over_active = 1};
+    const adah_objective_options options = {.n_batch = N_BATCH, .n_bits = n_bits, .margin = 2 * sqrtf(0.2f * (float)n_bits), .mean_over_active = 1};
     adah_objective *o;
     if (adah_objective_create(&options, &o, NULL) != ADAH_OK)
         exit(1);
-    const adah_batch_codes codes = {code[0], code[1], code[2], code[3], n_bank ? bank[0] : NULL, n_bank ? bank[1] : NULL, n_bank};
+    const adah_batch_codes codes = {code[0], code[1], code[2], code[3]};
     const adah_batch_gradients gradients = {gradient[0], gradient[1], gradient[2], gradient[3]};
     const float head[ADAH_N_TERMS] = {1, 1, 1, 1, 0.1f, 0.1f}, attention[ADAH_N_TERMS] = {0, 0, 0, 0, -1, -1};
     double seconds[3][N_RUNS], loss[ADAH_N_TERMS];
@@ -51,21 +48,18 @@ static void measure(size_t n_bits, size_t n_bank, size_t n_classes) {
         adah_objective_evaluate(o, &codes, similarity, attention, loss, &gradients);
         at[2] = now();
         for (int m = 0; m < 2; m++)
-            adah_contrastive_loss(code[m], code[!m], n_bank ? bank[!m] : NULL, n_bank, similarity, N_BATCH, n_bits, 0.2f, 15,
+            adah_contrastive_loss(code[m], code[!m], similarity, N_BATCH, n_bits, 0.2f, 15,
                                   gradient[m], gradient[!m], scratch);
         at[3] = now();
         for (int i = 0; i < 3; i++)
             seconds[i][run] = at[i + 1] - at[i];
     }
-    printf("%4zu bits, bank %5zu, %2zu classes: step 1 %7.3f ms, step 2 %7.3f ms, contrastive %7.3f ms\n", n_bits, n_bank,
-           n_classes, 1e3 * median(seconds[0], N_RUNS), 1e3 * median(seconds[1], N_RUNS), 1e3 * median(seconds[2], N_RUNS));
+    printf("%4zu bits, %2zu classes: step 1 %7.3f ms, step 2 %7.3f ms, contrastive %7.3f ms\n", n_bits, n_classes, 1e3 * median(seconds[0], N_RUNS), 1e3 * median(seconds[1], N_RUNS), 1e3 * median(seconds[2], N_RUNS));
     adah_objective_free(o);
     for (int i = 0; i < 4; i++) {
         adah_memory_free(code[i]);
         adah_memory_free(gradient[i]);
     }
-    for (int i = 0; i < 2; i++)
-        adah_memory_free(bank[i]);
     adah_memory_free(similarity);
     adah_memory_free(scratch);
 }
@@ -73,10 +67,8 @@ static void measure(size_t n_bits, size_t n_bank, size_t n_classes) {
 int main(int argc, char **argv) {
     if (argc > 1)
         adah_parallel_set_threads(atoi(argv[1]));
-    measure(32, 0, 8);
-    measure(32, 0, 2);
-    measure(128, 0, 8);
-    measure(32, 1024, 8);
-    measure(32, 4096, 8);
+    measure(32, 8);
+    measure(32, 2);
+    measure(128, 8);
     return 0;
 }

@@ -55,13 +55,6 @@ grafts=(
     "without label classifier | --set classifier_weight=0"
     "without contrastive term | --set contrastive_weight=0"
     "without ranking losses | --set triplet_weight=0"
-    "label proxies in place of the classifier | --set classifier_weight=0 --set proxy_weight=20"
-    "graded similarity | --set graded_similarity=1"
-    "quantisation loss | --set quantisation_weight=1"
-    "balance of the bits | --set balance_weight=1"
-    "semi-hard triplets | --set mining=semi-hard"
-    "bank of earlier codes | --set n_bank=512"
-    "nested codes | --set nested_bits=16"
     "single words, no pairs | --set word_pairs=0"
     "no dropout, no weight decay | --set dropout=0 --set weight_decay=0"
 )

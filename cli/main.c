@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 static const cli_command *const commands[] = {&cli_train,  &cli_encode, &cli_index, &cli_search, &cli_serve, &cli_eval,
-                                              &cli_attend, &cli_info, &cli_shorten, &cli_synth, &cli_convert, &cli_demo};
+                                              &cli_attend, &cli_info, &cli_synth, &cli_convert, &cli_demo};
 enum { N_COMMANDS = sizeof commands / sizeof *commands };
 
 static void print_overview(FILE *out) {

@@ -71,6 +71,6 @@ typedef enum cli_describe {
 extern cli_describe cli_describing;
 
 extern const cli_command cli_train, cli_encode, cli_index, cli_search, cli_eval, cli_attend, cli_synth, cli_convert, cli_info,
-    cli_shorten, cli_serve, cli_demo;
+    cli_serve, cli_demo;
 
 #endif

@@ -1,5 +1,5 @@
 /* fuzz_model.c - weight files and models: every tensor is looked at, read as weights, and what opens as a model is asked, encodes
- * words and a picture or given features, and is shortened.
+ * words and a picture or given features.
  *
  * The input is a safetensors file whose data may be short: they are repeated until the last tensor is full, so that a model
  * of a megabyte is an input of kilobytes. A model whose only fault is its checksum is mended and opened again, so that what lies
@@ -190,19 +190,6 @@ static void encode_given(const adah_model *model, adah_modality side) {
 
 /* ---------------------------------------------------------------- the whole model */
 
-static void shorten(const char *path) {
-    char out[128];
-    adah_model *shorter;
-    snprintf(out, sizeof out, "%s/shorter", fuzz_folder());
-    for (int n_bits = 8; n_bits <= 16; n_bits += 8) {
-        if (adah_model_shorten(path, n_bits, out, NULL) != ADAH_OK)
-            continue;
-        FUZZ_MUST(adah_model_open(out, &shorter, NULL) == ADAH_OK);
-        FUZZ_MUST(adah_model_bits(shorter) == n_bits);
-        adah_model_close(shorter);
-    }
-}
-
 static void use(const adah_model *model) {
     adah_encoder *encoder;
     json_t *told = json_loads(adah_model_json(model), 0, NULL);
@@ -229,6 +216,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
         use(model);
         adah_model_close(model);
     }
-    shorten(path);
     return 0;
 }

@@ -31,7 +31,7 @@ static const char *const model_words[] = {
     "map 1 32768 32768", "map 1280 1 1", "tokens 1 8", "tokens 5 6", "tokens 9 8", "tokens 1 16777216", "red", "ball", "beetl",
     "a+b", "\xc3\xa9", "F32", "F16", "BF16", "F64", "U8", "F4", "F6_E2M3", "C64", "BOOL", "I64", "dtype", "shape", "data_offsets",
     "__metadata__", "config", "vocabulary", "training", "id", "image", "text", "format", "version", "preprocess", "BGR",
-    "RGB, x/127.5-1", "RGB, 0..255 minus [1,2,3]", "RGB, 0..255 minus [1e99,nan,inf]", "nested_bits", "n_bits", "n_side", "method",
+    "RGB, x/127.5-1", "RGB, 0..255 minus [1,2,3]", "RGB, 0..255 minus [1e99,nan,inf]", "n_bits", "n_side", "method",
     "image.hash.anchor", "image.hash.scale", "text.hash.anchor", "text.hash.weight", "image.hashing.code.weight",
     "text.hashing.code.bias", "image.attention.weight", "image.backbone.features.0.weight", "image.hidden.weight"};
 static const word_list all_model_words = {model_words, sizeof model_words / sizeof *model_words};
@@ -200,16 +200,16 @@ static const struct {
     int n_side, n_anchors;
     const char *setting[2];
 } first_models[] = {
-    {"default", "adah", "none", "vector 10", "words 4", 16, 0, {"nested_bits=8", "attention=0"}},
-    {"paper", "adah", "none", "map 8 3 3", "words 4", 16, 0, {"nested_bits=8", "seed=3"}},
+    {"default", "adah", "none", "vector 10", "words 4", 16, 0, {"seed=2", "attention=0"}},
+    {"paper", "adah", "none", "map 8 3 3", "words 4", 16, 0, {"margin=0.3", "seed=3"}},
     {"default", "adah", "none", "tokens 9 8", "tokens 5 6", 16, 0, {"attention=1", "attention_mask=soft"}},
-    {"default", "adah", "small", "pixels 16", "words 4", 16, 0, {"attention_mask=random", "nested_bits=8"}},
+    {"default", "adah", "small", "pixels 16", "words 4", 16, 0, {"attention_mask=random", "seed=7"}},
     {"default", "adah", "squeezenet1_1", "pixels 40", "vector 7", 40, 0, {"feature_scale=2", "precision=bfloat16"}},
     {"default", "adah", "mobilenet_v2", "pixels 32", "words 4", 32, 0, {"attention=1", "language=german"}},
     {"paper", "adah", "cnn_f", "pixels 55", "words 4", 55, 0, {"weights_style=matconvnet", "mean_red=100"}},
-    {"default", "dcmh", "none", "map 8 3 3", "words 4", 16, 0, {"nested_bits=8", "seed=5"}},
+    {"default", "dcmh", "none", "map 8 3 3", "words 4", 16, 0, {"margin=0.3", "seed=5"}},
     {"default", "acmr", "small", "pixels 16", "words 4", 16, 0, {"weights_style=caffe", "feature_scale=0.5"}},
-    {"default", "seph-km", "none", "vector 10", "words 4", 16, 3, {"nested_bits=8", "seed=6"}},
+    {"default", "seph-km", "none", "vector 10", "words 4", 16, 3, {"margin=0.3", "seed=6"}},
     {"default", "cca", "none", "tokens 5 6", "vector 7", 16, 0, {"text_scale=2", "seed=7"}},
     {"default", "adah", "none", "map 8 3 3", "vector 10", 16, 0, {"attention=1", "pooling=all"}},
 };

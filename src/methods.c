@@ -19,7 +19,6 @@ const adah_method adah_method_adah = {.name = "adah",
                                       .summary = "attention-aware deep adversarial hashing, the method of the paper",
                                       .has_attention = 1,
                                       .has_adversary = 1,
-                                      .has_shorter_codes = 1,
                                       .settings = "",
                                       .build = adah_paper_build,
                                       .loss = &adah_loss_of_adah};

@@ -97,13 +97,7 @@ static inline adah_settings tiny_config(void) {
     return c;
 }
 
-/* Every term there is, codes of 8 and 16 bits, and a bank of two batches of 8. */
-static inline void tiny_config_all_terms(adah_settings *c) {
-    c->nested_bits = 8;
-    c->n_bank = 16;
-    c->graded_similarity = 1;
-    c->classifier_weight = c->contrastive_weight = c->proxy_weight = 1;
-    c->quantisation_weight = c->balance_weight = 0.1f;
-}
+/* Every term there is. */
+static inline void tiny_config_all_terms(adah_settings *c) { c->classifier_weight = c->contrastive_weight = 1; }
 
 #endif

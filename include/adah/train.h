@@ -78,10 +78,6 @@ typedef struct adah_text_word {
 adah_code adah_model_words(const adah_model *model, const char *text, adah_text_word **words, size_t *n_words,
                            adah_status *status);
 
-/* Publishes at out_path the model of the first n_bits of the codes of a model that was trained for that length too (its
- * configuration's nested_bits: that many bits, twice, four times ... as many). */
-adah_code adah_model_shorten(const char *model_path, int n_bits, const char *out_path, adah_status *status);
-
 /* Encodes single texts and images. The model must outlive it. options NULL: the defaults. ADAH_ERROR_ARGUMENT: a precision that the processor
  * does not have. */
 typedef struct adah_encoder_options {

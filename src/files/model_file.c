@@ -23,8 +23,7 @@ void adah_model_state_free(adah_model_state *state) {
 
 /* Not what only training needs. */
 static int encodes(const adah_parameter *p) {
-    return strncmp(p->name, "classifier.", 11) && strncmp(p->name, "modality.", 9) && strncmp(p->name, "bank.", 5) &&
-           strcmp(p->name, "proxy");
+    return strncmp(p->name, "classifier.", 11) && strncmp(p->name, "modality.", 9) && strncmp(p->name, "bank.", 5);
 }
 
 /* The identity: what two models must share to give the same codes. The configuration is hashed as the file has it, so that a file

@@ -41,20 +41,11 @@ static size_t shared_labels(const adah_lists *labels, size_t a, size_t b) {
     return n;
 }
 
-static float similarity_of(const adah_lists *labels, size_t a, size_t b, int graded) {
-    if (a == b)
-        return 1;
-    const size_t shared = shared_labels(labels, a, b);
-    if (!graded || !shared)
-        return shared > 0;
-    return (float)shared / (float)(adah_list_length(labels, a) + adah_list_length(labels, b) - shared);
-}
-
 void adah_pair_set_similarity(const adah_pair_set *set, const size_t *items, size_t n, const size_t *others, size_t n_others,
-                              int graded, float *similarity) {
+                              float *similarity) {
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j < n_others; j++)
-            similarity[i * n_others + j] = similarity_of(&set->labels, items[i], others[j], graded);
+            similarity[i * n_others + j] = items[i] == others[j] || shared_labels(&set->labels, items[i], others[j]) > 0;
 }
 
 void adah_pair_set_targets(const adah_pair_set *set, const size_t *items, size_t n, float *target) {

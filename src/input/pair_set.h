@@ -19,10 +19,9 @@ void adah_pair_set_free(adah_pair_set *set); /* zeroes it; fine on a zeroed one 
 
 /* After values were read: ADAH_ERROR_IO when a file that they lie in has been cut off, so that some may have been zeros. */
 adah_code adah_pair_set_check(const adah_pair_set *set, adah_status *status);
-/* S of items to others, (n, n_others): 1 where two share a label and of an item with itself, else 0. graded: the labels they
- * share over the labels that either has. */
+/* S of items to others, (n, n_others): 1 where two share a label and of an item with itself, else 0. */
 void adah_pair_set_similarity(const adah_pair_set *set, const size_t *items, size_t n, const size_t *others, size_t n_others,
-                              int graded, float *similarity);
+                              float *similarity);
 /* Label distributions for the classifier: (n, n_labels), uniform over the labels of each. */
 void adah_pair_set_targets(const adah_pair_set *set, const size_t *items, size_t n, float *target);
 

@@ -73,7 +73,7 @@ static adah_code maximise_over_g(adah_algorithm *a, adah_place *p, adah_status *
 
 adah_code adah_algorithm_step(adah_algorithm *a, const size_t *items, const size_t *places, adah_place *place,
                               adah_status *status) {
-    a->method->begin(a->loss, items, places, (uint64_t)place->n_updates_head);
+    a->method->begin(a->loss, items, places);
     ADAH_TRY(minimise_over_e_d(a, place, status));
     return maximise_over_g(a, place, status);
 }

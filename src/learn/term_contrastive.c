@@ -17,15 +17,13 @@ static double sum_of(const float *x, size_t n) {
     return sum;
 }
 
-/* Database items of the contrastive term. */
+/* Items of the batch as a database. */
 typedef struct database {
-    const float *batch, *bank;
-    size_t n_batch, n, n_bits; /* n: with the bank */
+    const float *code;
+    size_t n, n_bits;
 } database;
 
-static const float *code_of(const database *d, size_t j) {
-    return j < d->n_batch ? d->batch + j * d->n_bits : d->bank + (j - d->n_batch) * d->n_bits;
-}
+static const float *code_of(const database *d, size_t j) { return d->code + j * d->n_bits; }
 
 ADAH_VECTOR_LOOP(void, contrastive_logits, (const database *d, const float *query, float scale, float *logits),
                  (d, query, scale, logits)) {
@@ -40,22 +38,19 @@ ADAH_VECTOR_LOOP(void, contrastive_gradients,
                  (d, query, scale, slope, query_gradient, database_gradient)) {
     for (size_t j = 0; j < d->n; j++) {
         add_scaled(query_gradient, code_of(d, j), slope[j] * scale, d->n_bits);
-        if (j < d->n_batch)
-            add_scaled(database_gradient + j * d->n_bits, query, slope[j] * scale, d->n_bits);
+        add_scaled(database_gradient + j * d->n_bits, query, slope[j] * scale, d->n_bits);
     }
 }
 
-double adah_contrastive_loss(const float *query, const float *others, const float *bank, size_t n_bank,
-                             const float *similarity, size_t n_batch, size_t n_bits, float temperature, float weight,
-                             float *query_gradient, float *database_gradient, float *scratch) {
-    const size_t n = n_batch + n_bank;
-    const database d = {others, bank, n_batch, n, n_bits};
+double adah_contrastive_loss(const float *query, const float *others, const float *similarity, size_t n, size_t n_bits,
+                             float temperature, float weight, float *query_gradient, float *database_gradient, float *scratch) {
+    const database d = {others, n, n_bits};
     const float scale = 1 / ((float)n_bits * temperature);
     double loss = 0;
     size_t n_queries = 0;
-    for (size_t i = 0; i < n_batch; i++)
+    for (size_t i = 0; i < n; i++)
         n_queries += sum_of(similarity + i * n, n) > 0;
-    for (size_t i = 0; i < n_batch; i++) {
+    for (size_t i = 0; i < n; i++) {
         const double mass = sum_of(similarity + i * n, n);
         if (!(mass > 0))
             continue;
@@ -73,8 +68,8 @@ double adah_contrastive_loss(const float *query, const float *others, const floa
 }
 
 static double evaluate(const adah_term_view *v, float weight) {
-    return adah_contrastive_loss(v->code, v->other, v->bank, v->n_bank, v->similarity, v->n_batch, v->n_bits,
-                                 v->config->contrastive_temperature, weight, v->gradient, v->other_gradient, v->scratch);
+    return adah_contrastive_loss(v->code, v->other, v->similarity, v->n_batch, v->n_bits, v->config->contrastive_temperature, weight,
+                                 v->gradient, v->other_gradient, v->scratch);
 }
 
 const adah_extra_term adah_term_contrastive = {{"contrastive", "contrastive", "contrastive", 1}, 0, evaluate};

@@ -5,13 +5,12 @@
  *
  *     F(A->B) = sum over (i, j, k) with S(i,j) > S(i,k) of  max(0, epsilon + d(i,j) - d(i,k)),   d(i,j) = ||H_i^A - H_j^B||
  *
- * With graded S the margin grows with the gap: epsilon (S(i,j) - S(i,k)), which is epsilon where S is 1 or 0.
  * The sum runs over all triplets of the batch and is divided by how many were active (or valid). The loss depends on
  * the codes only through the distances, so the derivative is taken in two steps: first dF/dd(i,j), which is a
  * count of active triplets, then dd(i,j)/dH = +-(H_i^A - H_j^B) / d(i,j).
  *
  * All loops over j run along memory, so that the compiler's vectors take 4 to 16 items at once: the database is turned to
- * (q, B + M) first. In a batch of 128, looking at every k for every j then takes less time than sorting a row would. */
+ * (q, B) first. In a batch of 128, looking at every k for every j then takes less time than sorting a row would. */
 #include "paper/objective.h"
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -33,10 +32,10 @@ enum { WORTH_A_THREAD = 1 << 17 /* so many subtractions */ };
 
 struct adah_objective {
     adah_objective_options options;
-    float *distance;  /* (B, B + M) d(i,j) */
-    float *slope;     /* (B, B + M) dF/dd(i,j), a count, over d(i,j) */
-    float *likeness;  /* (B, B + M) scratch: S without the query itself */
-    float *turned;    /* (q, B + M) the database, a bit a row */
+    float *distance;  /* (B, B) d(i,j) */
+    float *slope;     /* (B, B) dF/dd(i,j), a count, over d(i,j) */
+    float *likeness;  /* (B, B) scratch: S without the query itself */
+    float *turned;    /* (q, B) the database, a bit a row */
     float *pull;      /* (q, B) scratch: of a bit of the database, its derivative */
     double *row_loss; /* (B) */
     double *row_active, *row_valid;
@@ -46,7 +45,7 @@ adah_code adah_objective_create(const adah_objective_options *options, adah_obje
     adah_objective *o = adah_memory_zeroed(1, sizeof *o);
     if (!o)
         return adah_fail_memory(status, sizeof *o);
-    const size_t n_batch = options->n_batch, n = n_batch * (n_batch + options->n_bank_max);
+    const size_t n_batch = options->n_batch, n = n_batch * n_batch;
     *o = (adah_objective){*options,
                           adah_memory_floats(n),
                           adah_memory_floats(n),
@@ -80,24 +79,18 @@ void adah_objective_free(adah_objective *o) {
 
 typedef struct triplet_pass {
     adah_objective *o;
-    const float *query, *database, *bank; /* H^A, H^B and earlier H^B */
-    size_t n_bank;                        /* M of this term */
-    const float *similarity;              /* S */
-    size_t n_columns;                     /* of S */
-    int same_set;                         /* A == B: an item is neither its own positive nor its own negative */
-    float scale;                          /* weight / number of triplets */
+    const float *query, *database; /* H^A, H^B */
+    const float *similarity;       /* S */
+    int same_set;                  /* A == B: an item is neither its own positive nor its own negative */
+    float scale;                   /* weight / number of triplets */
     float *query_gradient, *database_gradient;
 } triplet_pass;
 
-static size_t n_columns(const triplet_pass *pass) { return pass->o->options.n_batch + pass->n_bank; }
-
 static void turn_database(const triplet_pass *pass) {
-    const size_t n_batch = pass->o->options.n_batch, n = n_columns(pass), q = pass->o->options.n_bits;
-    for (size_t j = 0; j < n; j++) {
-        const float *code = j < n_batch ? pass->database + j * q : pass->bank + (j - n_batch) * q;
+    const size_t n = pass->o->options.n_batch, q = pass->o->options.n_bits;
+    for (size_t j = 0; j < n; j++)
         for (size_t c = 0; c < q; c++)
-            pass->o->turned[c * n + j] = code[c];
-    }
+            pass->o->turned[c * n + j] = pass->database[j * q + c];
 }
 
 /* d(j) of a query's code a. */
@@ -116,17 +109,14 @@ ADAH_VECTOR_LOOP(void, distances, (const float *a, const float *turned, size_t q
 
 /* How many triplets of the similar item j are active, of a query with distances d and similarities s to n items; each takes 1
  * from slope(k). Minima in place of && suit vector units. */
-ADAH_VECTOR_LOOP(float, active_triplets,
-                 (const adah_objective_options *options, size_t j, const float *s, const float *d, size_t n, float *slope),
-                 (options, j, s, d, n, slope)) {
-    const float margin = options->margin, s_j = s[j], d_j = d[j], nearest = options->semi_hard ? d_j : -1;
+ADAH_VECTOR_LOOP(float, active_triplets, (float margin, size_t j, const float *s, const float *d, size_t n, float *slope),
+                 (margin, j, s, d, n, slope)) {
+    const float s_j = s[j], d_j = d[j];
     float count = 0;
 #pragma omp simd reduction(+ : count)
     for (size_t k = 0; k < n; k++) {
-        const float gap = s_j - s[k], violation = margin * gap + d_j - d[k], beyond = d[k] - nearest;
-        float least = violation < beyond ? violation : beyond;
-        least = gap < least ? gap : least;
-        const float on = least > 0 ? 1.0f : 0.0f;
+        const float gap = s_j - s[k], violation = margin + d_j - d[k];
+        const float on = (gap < violation ? gap : violation) > 0 ? 1.0f : 0.0f;
         count += on;
         slope[k] -= on;
     }
@@ -147,8 +137,8 @@ ADAH_VECTOR_LOOP(float, less_similar, (float s_j, const float *s, size_t n), (s_
 static void triplet_row(void *context, size_t i) {
     const triplet_pass *pass = context;
     adah_objective *o = pass->o;
-    const size_t n = n_columns(pass), q = o->options.n_bits;
-    const float *similarity = pass->similarity + i * pass->n_columns;
+    const size_t n = o->options.n_batch, q = o->options.n_bits;
+    const float *similarity = pass->similarity + i * n;
     float *d = o->distance + i * n, *slope = o->slope + i * n, *s = o->likeness + i * n;
     distances(pass->query + i * q, o->turned, q, n, d);
     memcpy(s, similarity, n * sizeof *s);
@@ -159,7 +149,7 @@ static void triplet_row(void *context, size_t i) {
     for (size_t j = 0; j < n; j++) {
         if (s[j] <= 0 || (pass->same_set && j == i))
             continue;
-        const float count = active_triplets(&o->options, j, s, d, n, slope);
+        const float count = active_triplets(o->options.margin, j, s, d, n, slope);
         slope[j] += count;
         active += count;
         if (!o->options.mean_over_active)
@@ -179,25 +169,22 @@ static void triplet_row(void *context, size_t i) {
 ADAH_VECTOR_LOOP(void, gradient_bit, (void *context, size_t c), (context, c)) {
     const triplet_pass *pass = context;
     const adah_objective *o = pass->o;
-    const size_t n_batch = o->options.n_batch, n = n_columns(pass), q = o->options.n_bits;
+    const size_t n = o->options.n_batch, q = o->options.n_bits;
     const float *b = o->turned + c * n;
-    float *pull = o->pull + c * n_batch;
-    memset(pull, 0, n_batch * sizeof *pull);
-    for (size_t i = 0; i < n_batch; i++) {
+    float *pull = o->pull + c * n;
+    memset(pull, 0, n * sizeof *pull);
+    for (size_t i = 0; i < n; i++) {
         const float a = pass->query[i * q + c], *slope = o->slope + i * n;
         float push = 0;
 #pragma omp simd reduction(+ : push)
-        for (size_t j = 0; j < n_batch; j++) {
+        for (size_t j = 0; j < n; j++) {
             const float force = slope[j] * (a - b[j]);
             push += force;
             pull[j] += force;
         }
-#pragma omp simd reduction(+ : push)
-        for (size_t j = n_batch; j < n; j++)
-            push += slope[j] * (a - b[j]);
         pass->query_gradient[i * q + c] += pass->scale * push;
     }
-    for (size_t j = 0; j < n_batch; j++)
+    for (size_t j = 0; j < n; j++)
         pass->database_gradient[j * q + c] -= pass->scale * pull[j];
 }
 
@@ -207,11 +194,11 @@ static size_t worth_a_thread(size_t n) { return 1 + WORTH_A_THREAD / n; }
 /* F(A->B) and, when query_gradient is not NULL, weight * its derivatives. */
 static double triplet_ranking_loss(triplet_pass pass, float weight) {
     adah_objective *o = pass.o;
-    const size_t n_batch = o->options.n_batch, q = o->options.n_bits, n = n_columns(&pass);
+    const size_t n = o->options.n_batch, q = o->options.n_bits;
     turn_database(&pass);
-    adah_parallel_for(n_batch, worth_a_thread(n * q), triplet_row, &pass);
+    adah_parallel_for(n, worth_a_thread(n * q), triplet_row, &pass);
     double loss = 0, active = 0, valid = 0;
-    for (size_t i = 0; i < n_batch; i++) {
+    for (size_t i = 0; i < n; i++) {
         loss += o->row_loss[i];
         active += o->row_active[i];
         valid += o->row_valid[i];
@@ -221,7 +208,7 @@ static double triplet_ranking_loss(triplet_pass pass, float weight) {
         return 0;
     if (pass.query_gradient) {
         pass.scale = (float)(weight / n_triplets);
-        adah_parallel_for(q, worth_a_thread(n_batch * n), gradient_bit, &pass);
+        adah_parallel_for(q, worth_a_thread(n * n), gradient_bit, &pass);
     }
     return loss / n_triplets;
 }
@@ -232,15 +219,15 @@ void adah_objective_evaluate(adah_objective *o, const adah_batch_codes *codes, c
     const adah_batch_gradients none = {0};
     const adah_batch_gradients *g = gradients ? gradients : &none;
     const struct {
-        const float *query, *database, *bank;
+        const float *query, *database;
         float *query_gradient, *database_gradient;
     } term[ADAH_N_TERMS] = {
-        [ADAH_TERM_TEXT_TO_IMAGE] = {codes->text, codes->image, codes->image_bank, g->text, g->image},
-        [ADAH_TERM_IMAGE_TO_TEXT] = {codes->image, codes->text, codes->text_bank, g->image, g->text},
-        [ADAH_TERM_IMAGE_TO_IMAGE] = {codes->image, codes->image, codes->image_bank, g->image, g->image},
-        [ADAH_TERM_TEXT_TO_TEXT] = {codes->text, codes->text, codes->text_bank, g->text, g->text},
-        [ADAH_TERM_TEXT_TO_IMAGE_HIDDEN] = {codes->text, codes->image_hidden, NULL, g->text, g->image_hidden},
-        [ADAH_TERM_IMAGE_TO_TEXT_HIDDEN] = {codes->image, codes->text_hidden, NULL, g->image, g->text_hidden},
+        [ADAH_TERM_TEXT_TO_IMAGE] = {codes->text, codes->image, g->text, g->image},
+        [ADAH_TERM_IMAGE_TO_TEXT] = {codes->image, codes->text, g->image, g->text},
+        [ADAH_TERM_IMAGE_TO_IMAGE] = {codes->image, codes->image, g->image, g->image},
+        [ADAH_TERM_TEXT_TO_TEXT] = {codes->text, codes->text, g->text, g->text},
+        [ADAH_TERM_TEXT_TO_IMAGE_HIDDEN] = {codes->text, codes->image_hidden, g->text, g->image_hidden},
+        [ADAH_TERM_IMAGE_TO_TEXT_HIDDEN] = {codes->image, codes->text_hidden, g->image, g->text_hidden},
     };
     for (int t = 0; t < ADAH_N_TERMS; t++) {
         loss[t] = 0;
@@ -248,10 +235,7 @@ void adah_objective_evaluate(adah_objective *o, const adah_batch_codes *codes, c
             loss[t] = triplet_ranking_loss((triplet_pass){.o = o,
                                                           .query = term[t].query,
                                                           .database = term[t].database,
-                                                          .bank = term[t].bank,
-                                                          .n_bank = term[t].bank ? codes->n_bank : 0,
                                                           .similarity = similarity,
-                                                          .n_columns = o->options.n_batch + codes->n_bank,
                                                           .same_set = term[t].query == term[t].database,
                                                           .query_gradient = term[t].query_gradient,
                                                           .database_gradient = term[t].database_gradient},

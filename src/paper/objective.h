@@ -1,8 +1,7 @@
 /* objective.h - the losses of the paper on a batch of relaxed codes, with their derivatives.
  *
- * Symbols: B pairs in the batch, q bits; H^I, H^T attended and Ĥ^I, Ĥ^T unattended codes, each (B, q) row-major; M codes of
- * earlier batches, which the database sides may hold besides (no derivative reaches them); S (B, B + M) the similarity of
- * pair i to pair j, 1 or 0 in the paper; epsilon the margin in units of the norm ||.||. */
+ * Symbols: B pairs in the batch, q bits; H^I, H^T attended and Ĥ^I, Ĥ^T unattended codes, each (B, q) row-major; S (B, B) the
+ * similarity of pair i to pair j, 1 or 0; epsilon the margin in units of the norm ||.||. */
 #ifndef ADAH_PAPER_OBJECTIVE_H
 #define ADAH_PAPER_OBJECTIVE_H
 
@@ -24,8 +23,6 @@ extern const adah_loss_name adah_term_name[ADAH_N_TERMS];
 typedef struct adah_batch_codes {
     const float *image, *text;               /* H^I, H^T */
     const float *image_hidden, *text_hidden; /* Ĥ^I, Ĥ^T; NULL without masks */
-    const float *image_bank, *text_bank;     /* (M, q) attended codes of earlier batches; NULL with n_bank 0 */
-    size_t n_bank;                           /* M */
 } adah_batch_codes;
 
 typedef struct adah_batch_gradients { /* each (B, q), added to; NULL like its code */
@@ -34,19 +31,16 @@ typedef struct adah_batch_gradients { /* each (B, q), added to; NULL like its co
 
 typedef struct adah_objective_options {
     size_t n_batch, n_bits; /* B, q */
-    size_t n_bank_max;      /* M is at most this */
     float margin;           /* epsilon */
     int mean_over_active;   /* 1: a term is the mean over its active triplets; 0: over all valid ones */
-    int semi_hard;          /* 1: only triplets whose dissimilar item is farther than the similar one, though by less than the
-                               margin (Schroff et al., CVPR 2015); 0: all */
 } adah_objective_options;
 
 typedef struct adah_objective adah_objective; /* working memory for one batch size; one thread at a time */
 adah_code adah_objective_create(const adah_objective_options *options, adah_objective **objective, adah_status *status);
 void adah_objective_free(adah_objective *objective);
 
-/* loss[t] = F of term t, for every t with weight[t] != 0, else 0; gradients get weight[t] * dF/dH added. similarity: S, whose
- * row i starts at i * (B + M). gradients NULL: losses only. */
+/* loss[t] = F of term t, for every t with weight[t] != 0, else 0; gradients get weight[t] * dF/dH added. similarity: S.
+ * gradients NULL: losses only. */
 void adah_objective_evaluate(adah_objective *o, const adah_batch_codes *codes, const float *similarity,
                              const float weight[ADAH_N_TERMS], double loss[ADAH_N_TERMS],
                              const adah_batch_gradients *gradients);

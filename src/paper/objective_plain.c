@@ -16,21 +16,20 @@ static double distance(const double *a, const double *b, size_t q) {
  *     F(A->B) = sum over (i, j, k) with S(i,j) > S(i,k) of  max(0, epsilon + d(i,j) - d(i,k))
  *
  * Where the paper is silent: the sum is divided by the number of its triplets; within one modality an item is no answer to
- * itself; where S is graded, epsilon is multiplied by S(i,j) - S(i,k), which is 1 in the paper. */
-double adah_plain_ranking_loss(const adah_plain_batch *b, const adah_plain_codes *query, const adah_plain_codes *database) {
+ * itself. */
+double adah_plain_ranking_loss(const adah_plain_batch *b, const double *query, const double *database) {
     double sum = 0, n_valid = 0, n_active = 0, *d = b->d;
     for (size_t i = 0; i < b->n; i++) {
-        const float *s = b->similarity + i * b->n_similarity;
-        for (size_t j = 0; j < database->n; j++)
-            d[j] = distance(query->h + i * b->q, database->h + j * b->q, b->q);
-        for (size_t j = 0; j < database->n; j++)
-            for (size_t k = 0; k < database->n; k++) {
+        const float *s = b->similarity + i * b->n;
+        for (size_t j = 0; j < b->n; j++)
+            d[j] = distance(query + i * b->q, database + j * b->q, b->q);
+        for (size_t j = 0; j < b->n; j++)
+            for (size_t k = 0; k < b->n; k++) {
                 if (s[j] <= s[k] || (query == database && (i == j || i == k)))
                     continue;
-                const double hinge = b->margin * ((double)s[j] - (double)s[k]) + d[j] - d[k];
-                const int is_active = hinge > 0 && (!b->semi_hard || d[k] > d[j]);
-                sum += is_active ? hinge : 0;
-                n_active += is_active;
+                const double hinge = b->margin + d[j] - d[k];
+                sum += fmax(0, hinge);
+                n_active += hinge > 0;
                 n_valid++;
             }
     }
@@ -40,13 +39,13 @@ double adah_plain_ranking_loss(const adah_plain_batch *b, const adah_plain_codes
 
 /* The cross-modal retrieval loss:  F(T->I) + F(I->T) + F(I->I) + F(T->T) */
 double adah_plain_retrieval_loss(const adah_plain_batch *b) {
-    return adah_plain_ranking_loss(b, &b->text, &b->image) + adah_plain_ranking_loss(b, &b->image, &b->text) +
-           adah_plain_ranking_loss(b, &b->image, &b->image) + adah_plain_ranking_loss(b, &b->text, &b->text);
+    return adah_plain_ranking_loss(b, b->text, b->image) + adah_plain_ranking_loss(b, b->image, b->text) +
+           adah_plain_ranking_loss(b, b->image, b->image) + adah_plain_ranking_loss(b, b->text, b->text);
 }
 
 /* The adversarial retrieval loss, attended query against unattended database:  F(T->Î) + F(I->T̂) */
 double adah_plain_adversarial_loss(const adah_plain_batch *b) {
-    return adah_plain_ranking_loss(b, &b->text, &b->image_hidden) + adah_plain_ranking_loss(b, &b->image, &b->text_hidden);
+    return adah_plain_ranking_loss(b, b->text, b->image_hidden) + adah_plain_ranking_loss(b, b->image, b->text_hidden);
 }
 
 /* The objective:  F = F(T->Î) + F(I->T̂) + F(T->I) + F(I->T) + F(I->I) + F(T->T)

@@ -138,11 +138,10 @@ static adah_code loss_create(const adah_loss_plan *plan, adah_parameters *parame
 
 static int has_step_2(const adah_settings *config) { return config->adversary; }
 
-static void loss_begin(void *loss, const size_t *items, const size_t *places, uint64_t n_steps) {
+static void loss_begin(void *loss, const size_t *items, const size_t *places) {
     (void)places;
-    (void)n_steps;
     acmr_loss *l = loss;
-    adah_pair_set_similarity(l->plan.set, items, l->plan.n_batch, items, l->plan.n_batch, 0, l->similarity);
+    adah_pair_set_similarity(l->plan.set, items, l->plan.n_batch, items, l->plan.n_batch, l->similarity);
     if (l->plan.n_labels)
         adah_pair_set_targets(l->plan.set, items, l->plan.n_batch, l->target);
 }

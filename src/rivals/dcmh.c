@@ -129,11 +129,10 @@ static adah_code loss_create(const adah_loss_plan *plan, adah_parameters *parame
     return code;
 }
 
-static void loss_begin(void *loss, const size_t *items, const size_t *places, uint64_t n_steps) {
-    (void)n_steps;
+static void loss_begin(void *loss, const size_t *items, const size_t *places) {
     dcmh_loss *l = loss;
     l->places = places;
-    adah_pair_set_similarity(l->plan.set, items, l->plan.n_batch, l->plan.items, l->plan.n_items, 0, l->similarity);
+    adah_pair_set_similarity(l->plan.set, items, l->plan.n_batch, l->plan.items, l->plan.n_items, l->similarity);
 }
 
 static void step_1(void *loss, adah_network *net, int with_adversary, double *sums) {
@@ -174,4 +173,4 @@ static const adah_loss dcmh = {
     .name = loss_name, .create = loss_create, .free = loss_free, .begin = loss_begin, .step_1 = step_1};
 
 const adah_method adah_method_dcmh = {
-    .name = "dcmh", .summary = "deep cross-modal hashing", .settings = settings, .build = build, .loss = &dcmh};
+    .name = "dcmh", .summary = "deep cross-modal hashing", .has_code_penalties = 1, .settings = settings, .build = build, .loss = &dcmh};

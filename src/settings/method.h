@@ -44,8 +44,8 @@ typedef struct adah_loss {
     adah_code (*create)(const adah_loss_plan *plan, struct adah_parameters *parameters, void **loss, adah_status *status);
     void (*free)(void *loss);                                /* fine on NULL */
     int (*has_step_2)(const struct adah_settings *config);   /* NULL: never */
-    /* The batch: items of the set, and their places among all that are learned from; how many steps 1 there were. */
-    void (*begin)(void *loss, const size_t *items, const size_t *places, uint64_t n_steps);
+    /* The batch: items of the set, and their places among all that are learned from. */
+    void (*begin)(void *loss, const size_t *items, const size_t *places);
     /* Step 1, after a forward pass: adds the unweighted losses to sums and derivatives to the gradients of the network's kept
      * nodes. with_adversary 0: what is hidden does not count yet. */
     void (*step_1)(void *loss, struct adah_network *net, int with_adversary, double *sums);
@@ -62,7 +62,7 @@ typedef struct adah_method {
     const char *name, *summary;
     int has_attention;        /* masks, and what comes with them: the settings attention..., the preset paper */
     int has_adversary;
-    int has_shorter_codes;    /* heeds nested_bits */
+    int has_code_penalties;   /* heeds quantisation_weight and balance_weight */
     const char *settings;     /* "name=value name=value ...": what it changes of the preset default */
     /* What follows on the input or the feature map of one side. prefix: "image" or "text". */
     void (*build)(struct adah_builder *b, const char *prefix, const struct adah_network_plan *plan, struct adah_side *side);

@@ -140,9 +140,6 @@ adah_code adah_settings_check(const adah_settings *config, adah_status *status) 
         ADAH_TRY(check_field(&fields[i], config, status));
     if (config->n_bits % 8)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_bits is %d, expected a multiple of 8", config->n_bits);
-    if (config->nested_bits % 8 || config->nested_bits > config->n_bits)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "nested_bits is %d, expected a multiple of 8, at most the %d of n_bits",
-                         config->nested_bits, config->n_bits);
     if (!config->finetune && (config->augment_crop > 0 || config->augment_flip))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "augment_crop and augment_flip need a backbone that learns "
                          "(finetune): a frozen one's feature maps are computed once");
@@ -249,6 +246,9 @@ adah_code adah_settings_set(adah_settings *config, const char *setting, adah_sta
                          "the settings", setting);
     if (!adah_method_find(config->method)->has_attention && !strncmp(f->key, "attention", strlen("attention")))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": the method %s has no attention", setting, config->method);
+    const int is_penalty = !strcmp(f->key, "quantisation_weight") || !strcmp(f->key, "balance_weight");
+    if (is_penalty && !adah_method_find(config->method)->has_code_penalties && strtod(equals + 1, NULL) != 0)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": the method %s has no such loss", setting, config->method);
     return set_field(f, equals + 1, config, status);
 }
 
@@ -321,12 +321,25 @@ char *adah_settings_json(const adah_settings *config) {
     return copy;
 }
 
+static int is_retired(const char *key) {
+    static const char *const retired[] = {
+#define RETIRED(name) #name,
+#include "settings/settings.def"
+    };
+    for (size_t i = 0; i < sizeof retired / sizeof *retired; i++)
+        if (!strcmp(retired[i], key))
+            return 1;
+    return 0;
+}
+
 static adah_code read_object(json_t *object, adah_settings *config, adah_status *status) {
     const char *key;
     json_t *value;
     json_object_foreach(object, key, value) {
         const field *f = find(key, strlen(key));
         char choices[ADAH_CHOICES_BYTES];
+        if (!f && is_retired(key))
+            continue;
         if (!f)
             return adah_fail(status, ADAH_ERROR_FORMAT, "configuration: it has the setting \"%.64s\", which this version does not know; "
                              "it was written by a newer adah", key);

@@ -557,54 +557,6 @@ static void test_too_many_tensors(void **state) {
     adah_model_state_free(&s);
 }
 
-/* ---------------------------------------------------------------- shortening */
-
-static void refuse_to_shorten(adah_model_state *s, int n_bits, adah_code code, const char *word) {
-    adah_status status = {0};
-    write_state(path, s);
-    const adah_code found = adah_model_shorten(path, n_bits, other_path, &status);
-    if (found != code || !strstr(status.message, word))
-        fail_msg("%s: \"%s\", expected %s and \"%s\"", adah_code_name(found), status.message, adah_code_name(code), word);
-    assert_int_not_equal(access(other_path, F_OK), 0);
-}
-
-static void test_shortening(void **state) {
-    (void)state;
-    adah_model_state s = make_state();
-    adah_model *model;
-    refuse_to_shorten(&s, 8, ADAH_ERROR_ARGUMENT, "were not trained");
-    s.config.nested_bits = 8;
-    refuse_to_shorten(&s, 16, ADAH_ERROR_ARGUMENT, "were not trained");
-    /* Fewer rows than bits: none are read behind their end. */
-    adah_parameter *p = adah_parameters_find(&s.parameters, "image.hashing.code.weight");
-    const adah_shape shape = p->shape;
-    p->shape.dim[0] = 1;
-    p->n = adah_shape_count(p->shape);
-    refuse_to_shorten(&s, 8, ADAH_ERROR_MISMATCH, "image.hashing.code.weight");
-    p->shape = shape;
-    p->n = adah_shape_count(p->shape);
-    write_state(path, &s);
-    assert_int_equal(adah_model_shorten(path, 8, other_path, NULL), ADAH_OK);
-    assert_int_equal(adah_model_open(other_path, &model, NULL), ADAH_OK);
-    assert_int_equal(adah_model_bits(model), 8);
-    adah_model_close(model);
-    adah_model_state_free(&s);
-}
-
-/* Rivals have no shorter codes in their first bits, whatever nested_bits is. */
-static void test_rivals_are_not_shortened(void **state) {
-    (void)state;
-    static const char *const methods[] = {"dcmh", "acmr", "cca"};
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        adah_model_state s = make_state();
-        assert_int_equal(adah_settings_method(methods[i], &s.config, NULL), ADAH_OK);
-        s.config.nested_bits = 8;
-        make_parameters(&s);
-        refuse_to_shorten(&s, 8, ADAH_ERROR_ARGUMENT, methods[i]);
-        adah_model_state_free(&s);
-    }
-}
-
 /* ---------------------------------------------------------------- while another program writes it */
 
 static atomic_int is_opened; /* often enough */
@@ -671,8 +623,6 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_tensors_of_other_types, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_large_maps_take_no_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_too_many_tensors, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_shortening, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_rivals_are_not_shortened, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_copied_over_while_it_is_opened, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, make_vocabulary, free_vocabulary);

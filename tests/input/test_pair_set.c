@@ -167,7 +167,7 @@ static void test_similarity_by_hand(void **state) {
     const size_t items[] = {0, 1, 2, 3, 4};
     float s[26];
     fill(s, 26);
-    adah_pair_set_similarity(&set, items, 5, items, 5, 0, s);
+    adah_pair_set_similarity(&set, items, 5, items, 5, s);
     const float expected[25] = {1, 1, 0, 0, 0, /* label 1 */
                                 1, 1, 0, 1, 0, /* 0, 1, 2 */
                                 0, 0, 1, 0, 0, /* none: itself alone */
@@ -175,10 +175,8 @@ static void test_similarity_by_hand(void **state) {
                                 0, 0, 0, 0, 1}; /* 3 */
     assert_floats(s, expected, 25);
     const size_t few[] = {3, 1};
-    adah_pair_set_similarity(&set, few, 2, items, 5, 0, s);
+    adah_pair_set_similarity(&set, few, 2, items, 5, s);
     assert_floats(s, (const float[10]){0, 1, 0, 1, 0, 1, 1, 0, 1, 0}, 10);
-    adah_pair_set_similarity(&set, few, 2, items, 5, 1, s); /* shared over either's */
-    assert_floats(s, (const float[10]){0, 1 / 3.0f, 0, 1, 0, 1 / 3.0f, 1, 0, 1 / 3.0f, 0}, 10);
 }
 
 /* Random label sets against every pair of labels. */
@@ -187,7 +185,7 @@ static void test_similarity_of_random_labels(void **state) {
     enum { N = 60, LABELS = 40 };
     static uint32_t labels[N * LABELS];
     static uint8_t has[N][LABELS];
-    static float s[N * N], graded[N * N];
+    static float s[N * N];
     size_t start[N + 1] = {0}, items[N], n_similar = 0;
     adah_random r = adah_random_seeded(2, 2);
     for (size_t i = 0; i < N; i++) {
@@ -198,18 +196,14 @@ static void test_similarity_of_random_labels(void **state) {
     }
     adah_random_permutation(&r, N, items);
     const adah_pair_set set = {.n = N, .labels = {.item = labels, .start = start, .n = N}, .n_labels = LABELS};
-    adah_pair_set_similarity(&set, items, N, items, N, 0, s);
-    adah_pair_set_similarity(&set, items, N, items, N, 1, graded);
+    adah_pair_set_similarity(&set, items, N, items, N, s);
     for (size_t i = 0; i < N; i++)
         for (size_t j = 0; j < N; j++) {
-            size_t n_shared = 0, n_either = 0;
-            for (size_t l = 0; l < LABELS; l++) {
+            size_t n_shared = 0;
+            for (size_t l = 0; l < LABELS; l++)
                 n_shared += has[items[i]][l] && has[items[j]][l];
-                n_either += has[items[i]][l] || has[items[j]][l];
-            }
             const int similar = i == j || n_shared > 0;
             assert_true(s[i * N + j] == (float)similar);
-            assert_true(graded[i * N + j] == (i == j ? 1 : n_either ? (float)n_shared / (float)n_either : 0));
             n_similar += (size_t)similar;
         }
     assert_true(n_similar > N && n_similar < N * N);

@@ -1,4 +1,4 @@
-/* (property) The whole of what step 1 minimises against its own derivatives: along random directions of the codes and the proxies, central
+/* (property) The whole of what step 1 minimises against its own derivatives: along random directions of the codes, central
  * differences of the sum that adah_batch_loss_head returns. One sum has thousands of hinges, so that the kinks a step
  * crosses average out. */
 #include "base/memory.h"
@@ -16,7 +16,7 @@
 
 #include "tiny_pairs.h"
 
-enum { N_BATCH = 24, N_PAIRS = 96, N_ARRAYS_MAX = 5 };
+enum { N_BATCH = 24, N_PAIRS = 96, N_ARRAYS_MAX = 4 };
 
 typedef struct bench {
     tiny_pairs *pairs;
@@ -24,7 +24,6 @@ typedef struct bench {
     adah_parameters parameters;
     adah_network *net;
     adah_batch_loss *loss;
-    uint64_t n_remembered;
 } bench;
 
 /* A network after a forward pass on the pairs from `start`. */
@@ -32,7 +31,7 @@ static void look_at(bench *b, size_t start) {
     const size_t *items = b->pairs->items + start;
     adah_input_read(&b->pairs->set.image, items, N_BATCH, N_BATCH, adah_node_value(b->net->image.input));
     adah_input_read(&b->pairs->set.text, items, N_BATCH, N_BATCH, adah_node_value(b->net->text.input));
-    adah_batch_loss_begin(b->loss, items, b->n_remembered);
+    adah_batch_loss_begin(b->loss, items);
     assert_int_equal(adah_graph_forward(b->net->graph, NULL), ADAH_OK);
     adah_graph_clear_gradients(b->net->graph);
 }
@@ -47,7 +46,7 @@ static void bench_create(bench *b, void (*configure)(adah_settings *c)) {
                                     .with_adversary = 1,
                                     .creating = 1};
     assert_int_equal(adah_network_create(&plan, &b->config, &b->parameters, &b->net, NULL), ADAH_OK);
-    assert_int_equal(adah_batch_loss_create(&b->config, &b->pairs->set, N_BATCH, TINY_CLASSES, &b->parameters, &b->loss, NULL), ADAH_OK);
+    assert_int_equal(adah_batch_loss_create(&b->config, &b->pairs->set, N_BATCH, TINY_CLASSES, &b->loss, NULL), ADAH_OK);
     assert_int_equal(adah_parameters_train(&b->parameters, ADAH_GROUP_HEAD | ADAH_GROUP_ATTENTION, NULL), ADAH_OK);
 }
 
@@ -60,9 +59,6 @@ static void bench_free(bench *b) {
 
 static double value_of(bench *b) {
     double losses[ADAH_LOSSES_MAX];
-    adah_parameter *proxy = adah_parameters_find(&b->parameters, "proxy");
-    if (proxy)
-        memset(proxy->gradient, 0, proxy->n * sizeof *proxy->gradient);
     adah_graph_clear_gradients(b->net->graph);
     return adah_batch_loss_head(b->loss, b->net, 1, losses);
 }
@@ -78,9 +74,6 @@ static size_t arrays_of(bench *b, array *a) {
     size_t n = 0;
     for (; n < 4; n++)
         a[n] = (array){adah_node_value(node[n]), adah_node_gradient(node[n]), NULL, NULL, adah_shape_count(adah_node_shape(node[n]))};
-    adah_parameter *proxy = adah_parameters_find(&b->parameters, "proxy");
-    if (proxy)
-        a[n++] = (array){proxy->value, proxy->gradient, NULL, NULL, proxy->n};
     return n;
 }
 
@@ -125,7 +118,6 @@ static void check_directions(bench *b) {
 static void paper_alone(adah_settings *c) { c->mean_over_active = 0; }
 static void all_terms(adah_settings *c) {
     tiny_config_all_terms(c);
-    c->n_bank = 2 * N_BATCH;
     c->classifier_weight = 0;  /* its derivative goes through the logits, which no other term sees */
     c->mean_over_active = 0;   /* a count of active triplets that changes is no part of the derivative */
     c->triplet_weight = 0.5f;
@@ -137,11 +129,9 @@ static void test_derivatives(void **state) {
     for (size_t v = 0; v < 2; v++) {
         bench b;
         bench_create(&b, configure[v]);
-        for (size_t batch = 0; batch < 3; batch++) { /* with the bank empty, half filled, full */
+        for (size_t batch = 0; batch < 3; batch++) {
             look_at(&b, batch * N_BATCH);
             check_directions(&b);
-            adah_batch_loss_remember(b.loss, b.net);
-            b.n_remembered++;
         }
         bench_free(&b);
     }

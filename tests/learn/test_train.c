@@ -211,7 +211,7 @@ static void test_history(void **state) {
     job *j = job_create(1);
     j->training.classify = 1;
     j->config.classifier_weight = 1;
-    j->config.quantisation_weight = 0.1f;
+    j->config.contrastive_weight = 0.1f;
     result r = run_well(j);
     json_t *h = history_of(&r), *entry;
     size_t i;
@@ -222,7 +222,7 @@ static void test_history(void **state) {
             const int on = t < ADAH_TERM_TEXT_TO_IMAGE_HIDDEN || (int)i >= j->config.n_warmup_epochs;
             assert_true(on ? number(entry, adah_term_name[t].key) > 0 : number(entry, adah_term_name[t].key) == 0);
         }
-        assert_true(number(entry, "classifier") > 0 && number(entry, "quantisation") > 0);
+        assert_true(number(entry, "classifier") > 0 && number(entry, "contrastive") > 0);
         const double image = number(entry, "attended_image"), text = number(entry, "attended_text");
         if ((int)i < j->config.n_warmup_epochs)
             assert_true(image == 1 && text == 1); /* the masks keep everything */

@@ -159,7 +159,7 @@ static adah_code make_backbone(adah_status *status) {
 
 static adah_code make_objective(adah_status *status) {
     adah_objective *o = NULL;
-    const adah_objective_options options = {.n_batch = 7, .n_bits = 16, .n_bank_max = 14, .margin = 1};
+    const adah_objective_options options = {.n_batch = 7, .n_bits = 16, .margin = 1};
     const adah_code code = adah_objective_create(&options, &o, status);
     adah_objective_free(o);
     return code;

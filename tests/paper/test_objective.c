@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-enum { N_ARRAYS = 4, BATCH_MAX = 33, BANK_MAX = 9, COLUMNS_MAX = BATCH_MAX + BANK_MAX, BITS_MAX = 24, N_SAMPLES = 25 };
-enum { CODES_MAX = BATCH_MAX * BITS_MAX, BANK_CODES_MAX = BANK_MAX * BITS_MAX };
+enum { N_ARRAYS = 4, BATCH_MAX = 33, BITS_MAX = 24, N_SAMPLES = 25 };
+enum { CODES_MAX = BATCH_MAX * BITS_MAX };
 #define STEP 1e-6
 #define KINK 2e-5 /* no triplet is nearer to its kink than this; a step changes each of its two distances by at most STEP */
 
@@ -25,65 +25,45 @@ typedef struct batch {
     size_t n, q;
     double margin;
     int mean_over_active;
-    int semi_hard;
-    size_t m; /* codes in the bank */
-    float similar[BATCH_MAX * COLUMNS_MAX];
+    float similar[BATCH_MAX * BATCH_MAX];
     float codes[N_ARRAYS][CODES_MAX]; /* image, text, image hidden, text hidden */
-    double wide[N_ARRAYS][CODES_MAX + BANK_CODES_MAX]; /* the same, to move in small steps, and behind them the bank's */
-    float bank[2][BANK_CODES_MAX];
+    double wide[N_ARRAYS][CODES_MAX]; /* the same, to move in small steps */
 } batch;
 
 /* The batch as objective_plain.h has it. */
 static adah_plain_batch plain_of(const batch *b) {
-    static double d[COLUMNS_MAX];
-    const size_t n_all = b->n + b->m; /* the bank holds attended codes alone */
-    return (adah_plain_batch){b->n, b->q, {b->wide[0], n_all}, {b->wide[1], n_all}, {b->wide[2], b->n}, {b->wide[3], b->n},
-                              b->similar, n_all, b->margin, b->mean_over_active, b->semi_hard, d};
+    static double d[BATCH_MAX];
+    return (adah_plain_batch){b->n, b->q, b->wide[0], b->wide[1], b->wide[2], b->wide[3], b->similar, b->margin, b->mean_over_active, d};
 }
 
-/* Query and database of a term. */
-static void sides_of(const adah_plain_batch *p, int term, const adah_plain_codes **query, const adah_plain_codes **database) {
-    const adah_plain_codes *const of_term[ADAH_N_TERMS][2] = {
-        [ADAH_TERM_TEXT_TO_IMAGE] = {&p->text, &p->image},
-        [ADAH_TERM_IMAGE_TO_TEXT] = {&p->image, &p->text},
-        [ADAH_TERM_IMAGE_TO_IMAGE] = {&p->image, &p->image},
-        [ADAH_TERM_TEXT_TO_TEXT] = {&p->text, &p->text},
-        [ADAH_TERM_TEXT_TO_IMAGE_HIDDEN] = {&p->text, &p->image_hidden},
-        [ADAH_TERM_IMAGE_TO_TEXT_HIDDEN] = {&p->image, &p->text_hidden},
-    };
-    *query = of_term[term][0];
-    *database = of_term[term][1];
-}
+/* Query and database of every term, as numbers of the arrays. */
+static const int of_term[ADAH_N_TERMS][2] = {
+    [ADAH_TERM_TEXT_TO_IMAGE] = {1, 0},        [ADAH_TERM_IMAGE_TO_TEXT] = {0, 1},
+    [ADAH_TERM_IMAGE_TO_IMAGE] = {0, 0},       [ADAH_TERM_TEXT_TO_TEXT] = {1, 1},
+    [ADAH_TERM_TEXT_TO_IMAGE_HIDDEN] = {1, 2}, [ADAH_TERM_IMAGE_TO_TEXT_HIDDEN] = {0, 3},
+};
 
 static double plain_term(const batch *b, int term) {
     const adah_plain_batch p = plain_of(b);
-    const adah_plain_codes *query, *database;
-    sides_of(&p, term, &query, &database);
-    return adah_plain_ranking_loss(&p, query, database);
+    return adah_plain_ranking_loss(&p, b->wide[of_term[term][0]], b->wide[of_term[term][1]]);
 }
 
 /* How near any triplet of a term is to its kink. */
 static double distance_to_kink(const batch *b, int term) {
-    const adah_plain_batch p = plain_of(b);
-    const adah_plain_codes *query, *database;
-    sides_of(&p, term, &query, &database);
-    static double d[COLUMNS_MAX];
-    double kink = INFINITY;
+    const double *query = b->wide[of_term[term][0]], *database = b->wide[of_term[term][1]];
+    double kink = INFINITY, d[BATCH_MAX];
     for (size_t i = 0; i < b->n; i++) {
-        const float *s = b->similar + i * (b->n + b->m);
-        for (size_t j = 0; j < database->n; j++) {
+        const float *s = b->similar + i * b->n;
+        for (size_t j = 0; j < b->n; j++) {
             d[j] = 0;
             for (size_t c = 0; c < b->q; c++)
-                d[j] += pow(query->h[i * b->q + c] - database->h[j * b->q + c], 2);
+                d[j] += pow(query[i * b->q + c] - database[j * b->q + c], 2);
             d[j] = sqrt(d[j]);
         }
-        for (size_t j = 0; j < database->n; j++)
-            for (size_t k = 0; k < database->n; k++)
-                if (s[j] > s[k] && !(query == database && (i == j || i == k))) {
-                    kink = fmin(kink, fabs(b->margin * ((double)s[j] - (double)s[k]) + d[j] - d[k]));
-                    if (b->semi_hard)
-                        kink = fmin(kink, fabs(d[k] - d[j]));
-                }
+        for (size_t j = 0; j < b->n; j++)
+            for (size_t k = 0; k < b->n; k++)
+                if (s[j] > s[k] && !(query == database && (i == j || i == k)))
+                    kink = fmin(kink, fabs(b->margin + d[j] - d[k]));
     }
     return kink;
 }
@@ -102,11 +82,6 @@ static void draw_codes(batch *b, adah_random *r) {
             b->codes[a][i] = 1.98f * adah_random_uniform(r) - 0.99f;
             b->wide[a][i] = (double)b->codes[a][i];
         }
-    for (int a = 0; a < 2; a++)
-        for (size_t i = 0; i < b->m * b->q; i++) {
-            b->bank[a][i] = 1.98f * adah_random_uniform(r) - 0.99f;
-            b->wide[a][b->n * b->q + i] = (double)b->bank[a][i];
-        }
 }
 
 /* Codes away from every kink. */
@@ -122,11 +97,11 @@ static void draw_smooth(batch *b, adah_random *r) {
     fail_msg("no codes away from the kinks in 200 attempts");
 }
 
-typedef enum pattern { CLASSES, ALL_SIMILAR, NONE_SIMILAR, ANYTHING, GRADED, N_PATTERNS } pattern;
+typedef enum pattern { CLASSES, ALL_SIMILAR, NONE_SIMILAR, ANYTHING, N_PATTERNS } pattern;
 
 static void draw_similar(batch *b, pattern p, adah_random *r) {
-    size_t class[COLUMNS_MAX];
-    const size_t columns = b->n + b->m;
+    size_t class[BATCH_MAX];
+    const size_t columns = b->n;
     for (size_t i = 0; i < columns; i++)
         class[i] = (size_t)adah_random_below(r, 3);
     for (size_t i = 0; i < b->n; i++)
@@ -134,18 +109,16 @@ static void draw_similar(batch *b, pattern p, adah_random *r) {
             b->similar[i * columns + j] = p == CLASSES        ? class[i] == class[j]
                                           : p == ALL_SIMILAR  ? 1
                                           : p == NONE_SIMILAR ? i == j
-                                          : p == GRADED       ? (float)adah_random_below(r, 4) / 3
                                                               : (float)adah_random_below(r, 2); /* not even like itself */
 }
 
 static adah_batch_codes codes_of(const batch *b) {
-    return (adah_batch_codes){b->codes[0], b->codes[1], b->codes[2], b->codes[3],
-                              b->m ? b->bank[0] : NULL, b->m ? b->bank[1] : NULL, b->m};
+    return (adah_batch_codes){b->codes[0], b->codes[1], b->codes[2], b->codes[3]};
 }
 
 static adah_objective *objective_of(const batch *b) {
     adah_objective *o = NULL;
-    const adah_objective_options options = {b->n, b->q, BANK_MAX, (float)b->margin, b->mean_over_active, b->semi_hard};
+    const adah_objective_options options = {b->n, b->q, (float)b->margin, b->mean_over_active};
     assert_int_equal(adah_objective_create(&options, &o, NULL), ADAH_OK);
     return o;
 }
@@ -224,9 +197,7 @@ static void test_losses_and_gradients(void **state) {
                 for (int p = 0; p < N_PATTERNS; p++) {
                     b.n = sizes[s];
                     b.q = bits[c];
-                    b.m = (s + (size_t)p) % 2 ? BANK_MAX : 0;
                     b.mean_over_active = mean;
-                    b.semi_hard = (s + c + (size_t)p) % 3 == 0;
                     /* Distances of random codes are about 0.8 sqrt(2 q / 3); margins that activate few, half, all. */
                     b.margin = (double)(float)(p == ANYTHING ? 0.05 : mean ? 1.0 : 6.0);
                     draw_similar(&b, (pattern)p, &r);
@@ -323,7 +294,7 @@ static void test_without_hidden_codes(void **state) {
     memset(gradient, 0, sizeof gradient);
     adah_objective *o = objective_of(&b);
     double loss[2][ADAH_N_TERMS];
-    const adah_batch_codes with = codes_of(&b), without = {b.codes[0], b.codes[1], NULL, NULL, NULL, NULL, 0};
+    const adah_batch_codes with = codes_of(&b), without = {b.codes[0], b.codes[1], NULL, NULL};
     const adah_batch_gradients gradients[2] = {{gradient[0][0], gradient[0][1], NULL, NULL},
                                                {gradient[1][0], gradient[1][1], NULL, NULL}};
     adah_objective_evaluate(o, &with, b.similar, weights[1], loss[0], &gradients[0]);
