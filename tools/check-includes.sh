@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # check-includes.sh - keeps the house in order: which module may include which, no files in a circle, who may see oneDNN and OpenBLAS,
-# no file name twice.
+# no file name twice, no long file without a reason.
 #
 #   base <- plugins, nn, codes;  codes <- index, eval;  plugins <- data
 #   nn <- settings <- files <- backbones <- paper <- input <- rivals <- learn <- api
@@ -80,6 +80,12 @@ for file in cli/*.[ch] server/*.[ch]; do
         esac
     done < <(sed -n 's/^#include "\(.*\)"$/\1/p' "$file")
 done
+
+while read -r n_lines file; do
+    if [ "$n_lines" -gt 600 ] && ! sed '/\*\//q' "$file" | grep -qi 'long because'; then
+        fault "$file: $n_lines lines, and its first comment does not say what it is long because of; at most 600"
+    fi
+done < <(find src cli server -name '*.[ch]' -exec wc -l {} + | grep -v ' total$')
 
 while read -r file; do
     case $file in

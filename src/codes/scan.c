@@ -13,7 +13,9 @@
  *
  * A task is one batch of queries and one contiguous part of the codes. Queries are shared out to the threads first,
  * then codes; every task keeps a superset of the part's own hits in order of position, so that one counting sort over
- * the parts gives the same hits for any number of them. */
+ * the parts gives the same hits for any number of them.
+ *
+ * Long because all that a code passes through is inlined into one loop, and tasks, blocks and candidates are its parts. */
 #include "codes/scan.h"
 
 #include "base/memory.h"

@@ -8,7 +8,9 @@
  *    of the picture, and words of the clip's own labels. So text and labels say different things.
  * 4. Draw: clips with labels and words are rendered; one that cannot be drawn or shows nothing is left out.
  *
- * Reading and drawing go on all threads in chunks; between them the calling thread reports progress. */
+ * Reading and drawing go on all threads in chunks; between them the calling thread reports progress.
+ *
+ * Long because the four steps are one pass over one state, and nothing else uses any of them. */
 #define _GNU_SOURCE
 #include "base/file.h"
 #include "base/memory.h"

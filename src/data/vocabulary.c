@@ -1,275 +1,44 @@
-/* vocabulary.c - texts into words (ICU), words into stems (Snowball), stems into numbers (a hash table).
+/* vocabulary.c - the words that a model knows, their numbers, and the words of a text among them.
  *
- * A text is cut at ICU's word boundaries, which know the languages that write no spaces. A piece that holds a letter
- * is folded (NFKC_Casefold), dropped when it is a stop word, stemmed, and looked up; then, with pairs, together with the
- * word before it. Building and looking up share that path. Opening ICU's rules is slow, so a vocabulary keeps them open and
- * every call works on a clone. */
+ * Building and looking up take the words from the same splitter (word_splitter.c), and find them in a hash table. */
 #include "data/vocabulary.h"
 #include "base/memory.h"
-#include "data/stop_words.h"
-#include "data/string_table.h"
+#include "data/word_splitter.h"
 
 #include <jansson.h>
-#include <libstemmer.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unicode/ubrk.h>
 #include <unicode/uchar.h>
-#include <unicode/unorm2.h>
-#include <unicode/ustring.h>
-
-enum {
-    WORD_UNITS_MAX = 80,                    /* UTF-16; a longer run is no word of a language */
-    FOLDED_UNITS_MAX = 18 * WORD_UNITS_MAX, /* no character grows more under NFKC */
-    FOLDED_BYTES_MAX = 3 * FOLDED_UNITS_MAX + 1,
-    PAIR_BYTES_MAX = 2 * FOLDED_BYTES_MAX + 16, /* a stem may be a letter or two longer than the word */
-    TEXT_BYTES_MAX = 1 << 30,
-    PAIR_SIGN = '+' /* stands in no word */
-};
 
 struct adah_vocabulary {
-    char *language;
-    int is_stemmed, has_elision, has_pairs;
-    adah_string_table words, stop_words;
+    adah_language language;
+    adah_string_table words;
     uint32_t *documents; /* [words.n] */
     size_t n_texts;
-    UBreakIterator *breaks; /* only ever cloned */
-    const UNormalizer2 *folding;
 };
 
-static adah_code fail_icu(adah_status *status, UErrorCode error) {
-    if (error == U_MEMORY_ALLOCATION_ERROR)
-        return adah_fail(status, ADAH_ERROR_MEMORY, "out of memory in ICU");
-    return adah_fail(status, ADAH_ERROR_INTERNAL, "ICU: %s", u_errorName(error));
-}
-
-/* ---------------------------------------------------------------- words of a text */
-
-/* Takes one word, or a pair of words; returns 0 when memory is out. */
-typedef int (*take_word)(void *context, const char *word, size_t n_bytes, int is_pair);
-
-typedef struct splitter {
-    const adah_vocabulary *vocabulary;
-    UBreakIterator *breaks;
-    struct sb_stemmer *stemmer; /* NULL: none */
-    UChar *text;
-    size_t text_capacity;
-    char pair[PAIR_BYTES_MAX]; /* the word before, then a plus and the word */
-    size_t n_before;           /* bytes of the word before; 0: the next starts anew */
-    const UChar *piece;        /* the word at work, as the text has it */
-    int32_t n_piece;
-} splitter;
-
-static void close_splitter(splitter *s) {
-    if (s->breaks)
-        ubrk_close(s->breaks);
-    sb_stemmer_delete(s->stemmer);
-    adah_memory_free(s->text);
-}
-
-static adah_code open_splitter(const adah_vocabulary *vocabulary, splitter *s, adah_status *status) {
-    *s = (splitter){.vocabulary = vocabulary};
-    UErrorCode error = U_ZERO_ERROR;
-    s->breaks = ubrk_clone(vocabulary->breaks, &error);
-    if (U_FAILURE(error))
-        return fail_icu(status, error);
-    if (vocabulary->is_stemmed && !(s->stemmer = sb_stemmer_new(vocabulary->language, NULL))) {
-        close_splitter(s);
-        return adah_fail(status, ADAH_ERROR_MEMORY, "out of memory in libstemmer");
-    }
-    return ADAH_OK;
-}
-
-static int holds_letter(const UChar *word, int32_t n) {
-    for (int32_t i = 0; i < n;) {
-        UChar32 c;
-        U16_NEXT(word, i, n, c);
-        if (u_isalpha(c))
-            return 1;
-    }
-    return 0;
-}
-
-/* The word together with the one before it. */
-static int take_pair(splitter *s, const char *word, size_t n_bytes, take_word take, void *context) {
-    char *end = s->pair + s->n_before;
-    int taken = 1;
-    if (s->n_before) {
-        *end = PAIR_SIGN;
-        memcpy(end + 1, word, n_bytes);
-        taken = take(context, s->pair, s->n_before + 1 + n_bytes, 1);
-    }
-    memcpy(s->pair, word, n_bytes);
-    s->n_before = n_bytes;
-    return taken;
-}
-
-/* Folds one piece of the text and hands it over, unless it is no word. Stop words do not part the words beside them, as all
- * else does that is no word. */
-static adah_code take_piece(splitter *s, const UChar *piece, int32_t n, take_word take, void *context,
-                            adah_status *status) {
-    UChar folded[FOLDED_UNITS_MAX];
-    char word[FOLDED_BYTES_MAX];
-    if (n > WORD_UNITS_MAX || !holds_letter(piece, n)) {
-        s->n_before = 0;
-        return ADAH_OK;
-    }
-    UErrorCode error = U_ZERO_ERROR;
-    int32_t n_units = unorm2_normalize(s->vocabulary->folding, piece, n, folded, FOLDED_UNITS_MAX, &error);
-    for (int32_t i = 0; U_SUCCESS(error) && i < n_units; i++)
-        if (folded[i] == 0x2019) /* the typographic apostrophe, which the stemmers do not know */
-            folded[i] = '\'';
-    int32_t n_bytes = 0;
-    u_strToUTF8(word, sizeof word, &n_bytes, folded, n_units, &error);
-    if (U_FAILURE(error))
-        return fail_icu(status, error);
-    const char *stem = word;
-    s->piece = piece;
-    s->n_piece = n;
-    if (n_bytes == 0 || adah_string_table_find(&s->vocabulary->stop_words, word, (size_t)n_bytes) != ADAH_STRING_NONE)
-        return ADAH_OK;
-    if (s->stemmer) {
-        stem = (const char *)sb_stemmer_stem(s->stemmer, (const sb_symbol *)word, n_bytes);
-        n_bytes = stem ? sb_stemmer_length(s->stemmer) : 0;
-        if (!stem)
-            return adah_fail(status, ADAH_ERROR_MEMORY, "out of memory in libstemmer");
-    }
-    if (n_bytes > 0 && (!take(context, stem, (size_t)n_bytes, 0) ||
-                        (s->vocabulary->has_pairs && !take_pair(s, stem, (size_t)n_bytes, take, context))))
-        return adah_fail_memory(status, (size_t)n_bytes);
-    return ADAH_OK;
-}
-
-/* A word segment; in languages with elision ("l'homme") its parts at the apostrophes. */
-static adah_code take_segment(splitter *s, const UChar *segment, int32_t n, take_word take, void *context,
-                              adah_status *status) {
-    if (!s->vocabulary->has_elision)
-        return take_piece(s, segment, n, take, context, status);
-    for (int32_t start = 0, end; start < n; start = end + 1) {
-        for (end = start; end < n && segment[end] != '\'' && segment[end] != 0x2019;)
-            end++;
-        ADAH_TRY(take_piece(s, segment + start, end - start, take, context, status));
-    }
-    return ADAH_OK;
-}
-
-static int is_blank(const UChar *piece, int32_t n) {
-    int32_t i = 0;
-    while (i < n && u_isUWhiteSpace(piece[i]))
-        i++;
-    return i == n;
-}
-
-static adah_code fail_utf8(const char *text, size_t n_bytes, adah_status *status) {
-    size_t i = 0, bad = 0;
-    for (UChar32 c = 0; i < n_bytes && c >= 0;) {
-        bad = i;
-        U8_NEXT(text, i, n_bytes, c);
-    }
-    return adah_fail(status, ADAH_ERROR_ARGUMENT, "text: invalid UTF-8 at byte %zu", bad);
-}
-
-static adah_code split_text(splitter *s, const char *text, take_word take, void *context, adah_status *status) {
-    size_t n_bytes = strlen(text);
-    if (n_bytes > TEXT_BYTES_MAX)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "text of %zu bytes, expected at most %d", n_bytes,
-                         TEXT_BYTES_MAX);
-    if (s->text_capacity < n_bytes + 1) {
-        UChar *larger = adah_memory_resize(s->text, n_bytes + 1, sizeof *larger);
-        if (!larger)
-            return adah_fail_memory(status, (n_bytes + 1) * sizeof *larger);
-        s->text = larger;
-        s->text_capacity = n_bytes + 1;
-    }
-    UErrorCode error = U_ZERO_ERROR;
-    int32_t n_units = 0;
-    u_strFromUTF8(s->text, (int32_t)s->text_capacity, &n_units, text, (int32_t)n_bytes, &error);
-    if (error == U_INVALID_CHAR_FOUND)
-        return fail_utf8(text, n_bytes, status);
-    ubrk_setText(s->breaks, s->text, n_units, &error);
-    if (U_FAILURE(error))
-        return fail_icu(status, error);
-    s->n_before = 0;
-    for (int32_t start = ubrk_first(s->breaks), end; (end = ubrk_next(s->breaks)) != UBRK_DONE; start = end)
-        if (ubrk_getRuleStatus(s->breaks) >= UBRK_WORD_NONE_LIMIT)
-            ADAH_TRY(take_segment(s, s->text + start, end - start, take, context, status));
-        else if (!is_blank(s->text + start, end - start))
-            s->n_before = 0;
-    return ADAH_OK;
-}
-
 /* ---------------------------------------------------------------- making a vocabulary */
-
-static adah_code fail_language(const char *language, adah_code code, adah_status *status) {
-    char known[800] = "none";
-    size_t n = strlen(known);
-    for (const char **name = sb_stemmer_list(); *name && n < sizeof known; name++)
-        n += (size_t)snprintf(known + n, sizeof known - n, ", %s", *name);
-    return adah_fail(status, code, "no stemmer for the language \"%.40s\", expected one of: %s", language, known);
-}
-
-static int is_one_of(const char *name, const char *const *list) {
-    while (*list && strcmp(*list, name) != 0)
-        list++;
-    return *list != NULL;
-}
-
-static adah_code fill_stop_words(adah_vocabulary *vocabulary, adah_status *status) {
-    for (const char *word = adah_stop_words(vocabulary->language); *word;) {
-        size_t n_bytes = strcspn(word, " ");
-        if (adah_string_table_add(&vocabulary->stop_words, word, n_bytes) == ADAH_STRING_NONE)
-            return adah_fail_memory(status, n_bytes);
-        word += n_bytes + (word[n_bytes] == ' ');
-    }
-    return ADAH_OK;
-}
 
 /* A vocabulary of a language, without words yet. */
 static adah_code open_empty(const char *language, adah_code code_of_unknown, adah_vocabulary **out,
                             adah_status *status) {
-    static const char *const eliding[] = {"french", "fr",      "fra", "fre", "italian", "it",
-                                          "ita",    "catalan", "ca",  "cat", NULL};
-    int is_stemmed = strcmp(language, "none") != 0;
-    if (is_stemmed) {
-        struct sb_stemmer *stemmer = sb_stemmer_new(language, NULL);
-        if (!stemmer)
-            return fail_language(language, code_of_unknown, status);
-        sb_stemmer_delete(stemmer);
-    }
     adah_vocabulary *vocabulary = adah_memory_zeroed(1, sizeof *vocabulary);
     if (!vocabulary)
         return adah_fail_memory(status, sizeof *vocabulary);
-    vocabulary->is_stemmed = is_stemmed;
-    vocabulary->has_elision = is_one_of(language, eliding);
-    UErrorCode error = U_ZERO_ERROR;
-    vocabulary->breaks = ubrk_open(UBRK_WORD, "", NULL, 0, &error);
-    vocabulary->folding = unorm2_getNFKCCasefoldInstance(&error);
-    vocabulary->language = adah_memory_text(language);
-    adah_code code = ADAH_OK;
-    if (U_FAILURE(error))
-        code = fail_icu(status, error);
-    else if (!vocabulary->language)
-        code = adah_fail_memory(status, strlen(language) + 1);
+    const adah_code code = adah_language_open(language, code_of_unknown, &vocabulary->language, status);
+    if (code == ADAH_OK)
+        *out = vocabulary;
     else
-        code = fill_stop_words(vocabulary, status);
-    if (code != ADAH_OK) {
-        adah_vocabulary_free(vocabulary);
-        return code;
-    }
-    *out = vocabulary;
-    return ADAH_OK;
+        adah_memory_free(vocabulary);
+    return code;
 }
 
 void adah_vocabulary_free(adah_vocabulary *vocabulary) {
     if (!vocabulary)
         return;
-    if (vocabulary->breaks)
-        ubrk_close(vocabulary->breaks);
+    adah_language_close(&vocabulary->language);
     adah_string_table_free(&vocabulary->words);
-    adah_string_table_free(&vocabulary->stop_words);
     adah_memory_free(vocabulary->documents);
-    adah_memory_free(vocabulary->language);
     adah_memory_free(vocabulary);
 }
 
@@ -360,29 +129,27 @@ adah_code adah_vocabulary_build(const char *const *texts, size_t n_texts, const 
     const adah_vocabulary_options defaults = ADAH_VOCABULARY_OPTIONS_INIT;
     if (!options)
         options = &defaults;
-    if (!options->language)
-        return fail_language("", ADAH_ERROR_ARGUMENT, status);
     if (options->n_words_max < 1 || options->n_words_max >= ADAH_STRING_NONE)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_words_max %zu, expected 1..%u", options->n_words_max,
                          ADAH_STRING_NONE - 1);
     if (n_texts >= UINT32_MAX)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%zu texts, expected fewer than 2^32 - 1", n_texts);
-    adah_vocabulary *vocabulary;
-    ADAH_TRY(open_empty(options->language, ADAH_ERROR_ARGUMENT, &vocabulary, status));
+    adah_vocabulary *vocabulary = NULL;
+    ADAH_TRY(open_empty(options->language ? options->language : "", ADAH_ERROR_ARGUMENT, &vocabulary, status));
     vocabulary->n_texts = n_texts;
-    vocabulary->has_pairs = options->with_pairs;
+    vocabulary->language.has_pairs = options->with_pairs;
     counting c = {.text = 0};
-    splitter s = {0};
-    adah_code code = open_splitter(vocabulary, &s, status);
+    adah_splitter s = {0};
+    adah_code code = adah_splitter_open(&vocabulary->language, &s, status);
     if (code == ADAH_OK) {
         for (size_t i = 0; i < n_texts && code == ADAH_OK; i++) {
             adah_status why = {0};
             c.text++;
-            code = split_text(&s, texts[i], count_word, &c, &why);
+            code = adah_splitter_split(&s, texts[i], count_word, &c, &why);
             if (code != ADAH_OK)
                 adah_fail(status, code, "text %zu: %s", i, why.message);
         }
-        close_splitter(&s);
+        adah_splitter_close(&s);
     }
     if (code == ADAH_OK)
         code = keep_words(vocabulary, &c, options, status);
@@ -406,7 +173,7 @@ char *adah_vocabulary_json(const adah_vocabulary *vocabulary) {
         failed = json_array_append_new(words, json_string(vocabulary->words.text[i])) != 0 ||
                  json_array_append_new(documents, json_integer(vocabulary->documents[i])) != 0;
     /* "o" takes the reference over, also on failure */
-    json_t *root = json_pack("{s:s, s:b, s:I, s:o, s:o}", "language", vocabulary->language, "pairs", vocabulary->has_pairs,
+    json_t *root = json_pack("{s:s, s:b, s:I, s:o, s:o}", "language", vocabulary->language.name, "pairs", vocabulary->language.has_pairs,
                              "texts", (json_int_t)vocabulary->n_texts, "words", words, "documents", documents);
     char *dumped = root && !failed ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
@@ -466,7 +233,7 @@ adah_code adah_vocabulary_parse(const char *json, adah_vocabulary **out, adah_st
         code = open_empty(language, ADAH_ERROR_FORMAT, &vocabulary, status);
     if (code == ADAH_OK) {
         vocabulary->n_texts = (size_t)n_texts;
-        vocabulary->has_pairs = has_pairs;
+        vocabulary->language.has_pairs = has_pairs;
         code = parse_words(vocabulary, words, documents, status);
     }
     json_decref(root);
@@ -488,7 +255,7 @@ const char *adah_vocabulary_word(const adah_vocabulary *vocabulary, size_t i) {
 
 int adah_vocabulary_is_pair(const adah_vocabulary *vocabulary, size_t i) {
     const char *word = adah_vocabulary_word(vocabulary, i);
-    return vocabulary->has_pairs && word && strchr(word, PAIR_SIGN);
+    return vocabulary->language.has_pairs && word && strchr(word, ADAH_PAIR_SIGN);
 }
 
 uint32_t adah_vocabulary_documents(const adah_vocabulary *vocabulary, size_t i) {
@@ -523,13 +290,13 @@ static int compare_ids(const void *a, const void *b) {
 
 adah_code adah_vocabulary_lookup(const adah_vocabulary *vocabulary, const char *text, uint32_t **ids, size_t *n_ids,
                                  size_t *n_unknown, adah_status *status) {
-    splitter s;
-    ADAH_TRY(open_splitter(vocabulary, &s, status));
+    adah_splitter s;
+    ADAH_TRY(adah_splitter_open(&vocabulary->language, &s, status));
     finding f = {.vocabulary = vocabulary, .counts_unknown = n_unknown != NULL, .capacity = 16};
     f.ids = adah_memory_alloc(f.capacity * sizeof *f.ids);
     adah_code code =
-        f.ids ? split_text(&s, text, find_word, &f, status) : adah_fail_memory(status, f.capacity * sizeof *f.ids);
-    close_splitter(&s);
+        f.ids ? adah_splitter_split(&s, text, find_word, &f, status) : adah_fail_memory(status, f.capacity * sizeof *f.ids);
+    adah_splitter_close(&s);
     if (code == ADAH_OK) {
         qsort(f.ids, f.n, sizeof *f.ids, compare_ids);
         size_t n_distinct = 0;
@@ -550,7 +317,8 @@ adah_code adah_vocabulary_lookup(const adah_vocabulary *vocabulary, const char *
 /* ---------------------------------------------------------------- the words one by one */
 
 typedef struct listing {
-    const splitter *s;
+    const adah_vocabulary *vocabulary;
+    const adah_splitter *s;
     adah_text_word *words;
     size_t n, capacity;
     adah_string_table stems; /* distinct ones, */
@@ -588,20 +356,20 @@ static int list_word(void *context, const char *stem, size_t n_bytes, int is_pai
     go_to(l, begin + l->s->n_piece);
     w->n_bytes = l->n_bytes - w->offset;
     w->first = l->first[number];
-    w->is_known = adah_string_table_find(&l->s->vocabulary->words, stem, n_bytes) != ADAH_STRING_NONE;
+    w->is_known = adah_string_table_find(&l->vocabulary->words, stem, n_bytes) != ADAH_STRING_NONE;
     l->n++;
     return 1;
 }
 
 adah_code adah_vocabulary_words(const adah_vocabulary *vocabulary, const char *text, adah_text_word **words, size_t *n_words,
                                 adah_status *status) {
-    splitter s;
-    ADAH_TRY(open_splitter(vocabulary, &s, status));
-    listing l = {.s = &s, .capacity = 16};
+    adah_splitter s;
+    ADAH_TRY(adah_splitter_open(&vocabulary->language, &s, status));
+    listing l = {.vocabulary = vocabulary, .s = &s, .capacity = 16};
     l.words = adah_memory_alloc(l.capacity * sizeof *l.words); /* so that there is a list when there are no words */
     const adah_code code =
-        l.words ? split_text(&s, text, list_word, &l, status) : adah_fail_memory(status, l.capacity * sizeof *l.words);
-    close_splitter(&s);
+        l.words ? adah_splitter_split(&s, text, list_word, &l, status) : adah_fail_memory(status, l.capacity * sizeof *l.words);
+    adah_splitter_close(&s);
     if (code == ADAH_OK) {
         *words = l.words;
         *n_words = l.n;
@@ -614,7 +382,7 @@ adah_code adah_vocabulary_words(const adah_vocabulary *vocabulary, const char *t
 }
 
 const char *adah_vocabulary_why_none(const char *text) {
-    const int32_t n = (int32_t)strlen(text); /* at most TEXT_BYTES_MAX, or it was refused before */
+    const int32_t n = (int32_t)strlen(text); /* at most 2^30, or it was refused before */
     int n_letters = 0, longest = 0, has_digit = 0;
     for (int32_t i = 0; i < n;) {
         UChar32 c;
@@ -623,7 +391,7 @@ const char *adah_vocabulary_why_none(const char *text) {
         longest = n_letters > longest ? n_letters : longest;
         has_digit |= c > 0 && u_isdigit(c);
     }
-    return longest > WORD_UNITS_MAX ? "what is in it is too long for words"
+    return longest > ADAH_WORD_UNITS_MAX ? "what is in it is too long for words"
            : longest                ? "its words are stop words, which say too little to search by"
            : has_digit              ? "there are numbers in it, but no word"
                                     : "there is no word in it";

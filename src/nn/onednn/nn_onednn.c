@@ -10,7 +10,9 @@
  * What oneDNN has no kernel for runs on the reference loops, and a 1x1 convolution that oneDNN would reorder for on pointwise.c.
  *
  * The engine is one a process, the stream one a graph. Scratchpads are the graph's own memory, because primitives
- * that own theirs must stay in the thread that made them. */
+ * that own theirs must stay in the thread that made them.
+ *
+ * Long because no other file may see oneDNN. */
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "nn/graph/fully_connected.h"

@@ -1,0 +1,222 @@
+/* word_splitter.c - texts into words (ICU), words into stems (Snowball).
+ *
+ * A text is cut at ICU's word boundaries, which know the languages that write no spaces. A piece that holds a letter
+ * is folded (NFKC_Casefold), dropped when it is a stop word, stemmed, and handed over; then, with pairs, together with the
+ * word before it. Opening ICU's rules is slow, so a language keeps them open and every splitter works on a clone. */
+#include "data/word_splitter.h"
+#include "base/memory.h"
+#include "data/stop_words.h"
+
+#include <libstemmer.h>
+#include <stdio.h>
+#include <string.h>
+#include <unicode/uchar.h>
+#include <unicode/ustring.h>
+
+enum { TEXT_BYTES_MAX = 1 << 30 };
+
+static adah_code fail_icu(adah_status *status, UErrorCode error) {
+    if (error == U_MEMORY_ALLOCATION_ERROR)
+        return adah_fail(status, ADAH_ERROR_MEMORY, "out of memory in ICU");
+    return adah_fail(status, ADAH_ERROR_INTERNAL, "ICU: %s", u_errorName(error));
+}
+
+/* ---------------------------------------------------------------- languages */
+
+static adah_code fail_language(const char *language, adah_code code, adah_status *status) {
+    char known[800] = "none";
+    size_t n = strlen(known);
+    for (const char **name = sb_stemmer_list(); *name && n < sizeof known; name++)
+        n += (size_t)snprintf(known + n, sizeof known - n, ", %s", *name);
+    return adah_fail(status, code, "no stemmer for the language \"%.40s\", expected one of: %s", language, known);
+}
+
+static int is_one_of(const char *name, const char *const *list) {
+    while (*list && strcmp(*list, name) != 0)
+        list++;
+    return *list != NULL;
+}
+
+static adah_code fill_stop_words(adah_language *language, adah_status *status) {
+    for (const char *word = adah_stop_words(language->name); *word;) {
+        size_t n_bytes = strcspn(word, " ");
+        if (adah_string_table_add(&language->stop_words, word, n_bytes) == ADAH_STRING_NONE)
+            return adah_fail_memory(status, n_bytes);
+        word += n_bytes + (word[n_bytes] == ' ');
+    }
+    return ADAH_OK;
+}
+
+adah_code adah_language_open(const char *name, adah_code code_of_unknown, adah_language *language, adah_status *status) {
+    static const char *const eliding[] = {"french", "fr",      "fra", "fre", "italian", "it",
+                                          "ita",    "catalan", "ca",  "cat", NULL};
+    *language = (adah_language){.is_stemmed = strcmp(name, "none") != 0, .has_elision = is_one_of(name, eliding)};
+    if (language->is_stemmed) {
+        struct sb_stemmer *stemmer = sb_stemmer_new(name, NULL);
+        if (!stemmer)
+            return fail_language(name, code_of_unknown, status);
+        sb_stemmer_delete(stemmer);
+    }
+    UErrorCode error = U_ZERO_ERROR;
+    language->breaks = ubrk_open(UBRK_WORD, "", NULL, 0, &error);
+    language->folding = unorm2_getNFKCCasefoldInstance(&error);
+    language->name = adah_memory_text(name);
+    adah_code code = ADAH_OK;
+    if (U_FAILURE(error))
+        code = fail_icu(status, error);
+    else if (!language->name)
+        code = adah_fail_memory(status, strlen(name) + 1);
+    else
+        code = fill_stop_words(language, status);
+    if (code != ADAH_OK)
+        adah_language_close(language);
+    return code;
+}
+
+void adah_language_close(adah_language *language) {
+    if (language->breaks)
+        ubrk_close(language->breaks);
+    adah_string_table_free(&language->stop_words);
+    adah_memory_free(language->name);
+    *language = (adah_language){.name = NULL};
+}
+
+/* ---------------------------------------------------------------- words of a text */
+
+void adah_splitter_close(adah_splitter *s) {
+    if (s->breaks)
+        ubrk_close(s->breaks);
+    sb_stemmer_delete(s->stemmer);
+    adah_memory_free(s->text);
+}
+
+adah_code adah_splitter_open(const adah_language *language, adah_splitter *s, adah_status *status) {
+    *s = (adah_splitter){.language = language};
+    UErrorCode error = U_ZERO_ERROR;
+    s->breaks = ubrk_clone(language->breaks, &error);
+    if (U_FAILURE(error))
+        return fail_icu(status, error);
+    if (language->is_stemmed && !(s->stemmer = sb_stemmer_new(language->name, NULL))) {
+        adah_splitter_close(s);
+        return adah_fail(status, ADAH_ERROR_MEMORY, "out of memory in libstemmer");
+    }
+    return ADAH_OK;
+}
+
+static int holds_letter(const UChar *word, int32_t n) {
+    for (int32_t i = 0; i < n;) {
+        UChar32 c;
+        U16_NEXT(word, i, n, c);
+        if (u_isalpha(c))
+            return 1;
+    }
+    return 0;
+}
+
+/* The word together with the one before it. */
+static int take_pair(adah_splitter *s, const char *word, size_t n_bytes, adah_take_word take, void *context) {
+    char *end = s->pair + s->n_before;
+    int taken = 1;
+    if (s->n_before) {
+        *end = ADAH_PAIR_SIGN;
+        memcpy(end + 1, word, n_bytes);
+        taken = take(context, s->pair, s->n_before + 1 + n_bytes, 1);
+    }
+    memcpy(s->pair, word, n_bytes);
+    s->n_before = n_bytes;
+    return taken;
+}
+
+/* Folds one piece of the text and hands it over, unless it is no word. Stop words do not part the words beside them, as all
+ * else does that is no word. */
+static adah_code take_piece(adah_splitter *s, const UChar *piece, int32_t n, adah_take_word take, void *context,
+                            adah_status *status) {
+    UChar folded[ADAH_FOLDED_UNITS_MAX];
+    char word[ADAH_FOLDED_BYTES_MAX];
+    if (n > ADAH_WORD_UNITS_MAX || !holds_letter(piece, n)) {
+        s->n_before = 0;
+        return ADAH_OK;
+    }
+    UErrorCode error = U_ZERO_ERROR;
+    int32_t n_units = unorm2_normalize(s->language->folding, piece, n, folded, ADAH_FOLDED_UNITS_MAX, &error);
+    for (int32_t i = 0; U_SUCCESS(error) && i < n_units; i++)
+        if (folded[i] == 0x2019) /* the typographic apostrophe, which the stemmers do not know */
+            folded[i] = '\'';
+    int32_t n_bytes = 0;
+    u_strToUTF8(word, sizeof word, &n_bytes, folded, n_units, &error);
+    if (U_FAILURE(error))
+        return fail_icu(status, error);
+    const char *stem = word;
+    s->piece = piece;
+    s->n_piece = n;
+    if (n_bytes == 0 || adah_string_table_find(&s->language->stop_words, word, (size_t)n_bytes) != ADAH_STRING_NONE)
+        return ADAH_OK;
+    if (s->stemmer) {
+        stem = (const char *)sb_stemmer_stem(s->stemmer, (const sb_symbol *)word, n_bytes);
+        n_bytes = stem ? sb_stemmer_length(s->stemmer) : 0;
+        if (!stem)
+            return adah_fail(status, ADAH_ERROR_MEMORY, "out of memory in libstemmer");
+    }
+    if (n_bytes > 0 && (!take(context, stem, (size_t)n_bytes, 0) ||
+                        (s->language->has_pairs && !take_pair(s, stem, (size_t)n_bytes, take, context))))
+        return adah_fail_memory(status, (size_t)n_bytes);
+    return ADAH_OK;
+}
+
+/* A word segment; in languages with elision ("l'homme") its parts at the apostrophes. */
+static adah_code take_segment(adah_splitter *s, const UChar *segment, int32_t n, adah_take_word take, void *context,
+                              adah_status *status) {
+    if (!s->language->has_elision)
+        return take_piece(s, segment, n, take, context, status);
+    for (int32_t start = 0, end; start < n; start = end + 1) {
+        for (end = start; end < n && segment[end] != '\'' && segment[end] != 0x2019;)
+            end++;
+        ADAH_TRY(take_piece(s, segment + start, end - start, take, context, status));
+    }
+    return ADAH_OK;
+}
+
+static int is_blank(const UChar *piece, int32_t n) {
+    int32_t i = 0;
+    while (i < n && u_isUWhiteSpace(piece[i]))
+        i++;
+    return i == n;
+}
+
+static adah_code fail_utf8(const char *text, size_t n_bytes, adah_status *status) {
+    size_t i = 0, bad = 0;
+    for (UChar32 c = 0; i < n_bytes && c >= 0;) {
+        bad = i;
+        U8_NEXT(text, i, n_bytes, c);
+    }
+    return adah_fail(status, ADAH_ERROR_ARGUMENT, "text: invalid UTF-8 at byte %zu", bad);
+}
+
+adah_code adah_splitter_split(adah_splitter *s, const char *text, adah_take_word take, void *context, adah_status *status) {
+    size_t n_bytes = strlen(text);
+    if (n_bytes > TEXT_BYTES_MAX)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "text of %zu bytes, expected at most %d", n_bytes,
+                         TEXT_BYTES_MAX);
+    if (s->text_capacity < n_bytes + 1) {
+        UChar *larger = adah_memory_resize(s->text, n_bytes + 1, sizeof *larger);
+        if (!larger)
+            return adah_fail_memory(status, (n_bytes + 1) * sizeof *larger);
+        s->text = larger;
+        s->text_capacity = n_bytes + 1;
+    }
+    UErrorCode error = U_ZERO_ERROR;
+    int32_t n_units = 0;
+    u_strFromUTF8(s->text, (int32_t)s->text_capacity, &n_units, text, (int32_t)n_bytes, &error);
+    if (error == U_INVALID_CHAR_FOUND)
+        return fail_utf8(text, n_bytes, status);
+    ubrk_setText(s->breaks, s->text, n_units, &error);
+    if (U_FAILURE(error))
+        return fail_icu(status, error);
+    s->n_before = 0;
+    for (int32_t start = ubrk_first(s->breaks), end; (end = ubrk_next(s->breaks)) != UBRK_DONE; start = end)
+        if (ubrk_getRuleStatus(s->breaks) >= UBRK_WORD_NONE_LIMIT)
+            ADAH_TRY(take_segment(s, s->text + start, end - start, take, context, status));
+        else if (!is_blank(s->text + start, end - start))
+            s->n_before = 0;
+    return ADAH_OK;
+}

@@ -1,0 +1,52 @@
+/* word_splitter.h - the words of a text, as a vocabulary counts and finds them. */
+#ifndef ADAH_DATA_WORD_SPLITTER_H
+#define ADAH_DATA_WORD_SPLITTER_H
+
+#include "base/status.h"
+#include "data/string_table.h"
+
+#include <unicode/ubrk.h>
+#include <unicode/unorm2.h>
+
+enum {
+    ADAH_WORD_UNITS_MAX = 80,                         /* UTF-16; a longer run is no word of a language */
+    ADAH_FOLDED_UNITS_MAX = 18 * ADAH_WORD_UNITS_MAX, /* no character grows more under NFKC */
+    ADAH_FOLDED_BYTES_MAX = 3 * ADAH_FOLDED_UNITS_MAX + 1,
+    ADAH_PAIR_BYTES_MAX = 2 * ADAH_FOLDED_BYTES_MAX + 16, /* a stem may be a letter or two longer than the word */
+    ADAH_PAIR_SIGN = '+' /* stands in no word */
+};
+
+typedef struct adah_language {
+    char *name;
+    int is_stemmed, has_elision, has_pairs; /* has_pairs: set by who opened it */
+    adah_string_table stop_words;
+    UBreakIterator *breaks; /* only ever cloned */
+    const UNormalizer2 *folding;
+} adah_language;
+
+/* name: one of the stemmer's, or "none"; code_of_unknown: what is returned for any other. */
+adah_code adah_language_open(const char *name, adah_code code_of_unknown, adah_language *language, adah_status *status);
+void adah_language_close(adah_language *language);
+
+/* Takes one word, or a pair of words; returns 0 when memory is out. */
+typedef int (*adah_take_word)(void *context, const char *word, size_t n_bytes, int is_pair);
+
+/* One thread at a time; as long as its language. */
+typedef struct adah_splitter {
+    const adah_language *language;
+    UBreakIterator *breaks;
+    struct sb_stemmer *stemmer; /* NULL: none */
+    UChar *text;
+    size_t text_capacity;
+    char pair[ADAH_PAIR_BYTES_MAX]; /* the word before, then a plus and the word */
+    size_t n_before;                /* bytes of the word before; 0: the next starts anew */
+    const UChar *piece;             /* the word at work, as the text has it */
+    int32_t n_piece;
+} adah_splitter;
+
+adah_code adah_splitter_open(const adah_language *language, adah_splitter *splitter, adah_status *status);
+void adah_splitter_close(adah_splitter *splitter);
+/* Hands over the words of a text in its order. ADAH_ERROR_ARGUMENT: it is no UTF-8, or larger than 2^30 bytes. */
+adah_code adah_splitter_split(adah_splitter *splitter, const char *text, adah_take_word take, void *context, adah_status *status);
+
+#endif
