@@ -1,7 +1,8 @@
 /* sized_options.c - the defaults of all options of the public functions, here alone, and the sizes that their structs have had.
  *
- * A struct grows at its end only. Then its row gets a size more: {offsetof(adah_x_options, first_new_field), sizeof(adah_x_options)}; what an
- * older program does not give is as by default. docs/reference/interface.md is the policy. */
+ * A struct grows at its end only, by fields that begin at or behind its old size, not in a gap before it, since an older program does not set
+ * what is there. Then its row gets the old size before the new one; what such a program does not give is as by default.
+ * docs/reference/interface.md is the policy. */
 #include "base/sized_options.h"
 
 #include <string.h>
