@@ -68,7 +68,7 @@ static adah_node *no_stride(adah_graph *g, adah_node *x, adah_parameters *p) {
 }
 static adah_node *much_padding(adah_graph *g, adah_node *x, adah_parameters *p) {
     (void)p;
-    return adah_graph_average_pool(g, x, (adah_window){2, 2, 1, 1, 2, 0, 0, 0, 0});
+    return adah_graph_max_pool(g, x, (adah_window){2, 2, 1, 1, 2, 0, 0, 0, 0});
 }
 static adah_node *no_weights(adah_graph *g, adah_node *x, adah_parameters *p) {
     (void)p;
@@ -544,7 +544,7 @@ static network make_network(adah_backend backend, adah_graph_mode mode, const ad
                           adah_graph_max_pool(n.g, a, (adah_window){3, 3, 1, 1, 1, 1, 1, 1, 0})};
     a = adah_graph_concatenate(n.g, both, 2);
     adah_node_keep(a);
-    a = adah_graph_average_pool(n.g, a, (adah_window){3, 3, 2, 2, 0, 0, 0, 0, 1});
+    a = adah_graph_max_pool(n.g, a, (adah_window){3, 3, 2, 2, 0, 0, 0, 0, 1});
     n.y = adah_graph_softmax(n.g, adah_graph_fully_connected(n.g, adah_graph_dropout(n.g, a, 0.5f), w[3], w[4]));
     adah_node_keep(n.y);
     return n;

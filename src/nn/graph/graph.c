@@ -299,10 +299,6 @@ adah_node *adah_graph_max_pool(adah_graph *g, adah_node *x, adah_window window) 
     return new_pool(g, ADAH_NODE_MAX_POOL, x, window);
 }
 
-adah_node *adah_graph_average_pool(adah_graph *g, adah_node *x, adah_window window) {
-    return new_pool(g, ADAH_NODE_AVERAGE_POOL, x, window);
-}
-
 adah_node *adah_graph_average_all(adah_graph *g, adah_node *x) {
     if (!check_inputs(g, ADAH_NODE_AVERAGE_POOL, &x, 1, 4))
         return NULL;

@@ -149,7 +149,6 @@ const adah_kernel *adah_reference_kernel(adah_node_kind kind);
 /* pool.c: max pooling, or the mean over all positions, of a node whose n_together, set by the backend, says how its input and, of
  * max pooling, its value lie; means are plain. */
 const adah_kernel *adah_pool_kernel(adah_node_kind kind);
-int adah_pool_averages_all(const adah_node *node); /* whether it is such a mean */
 /* pointwise.c: whether the node is a 1x1 convolution with few outputs on a plain input; sets kernel and state of one. */
 int adah_pointwise_fits(const adah_node *node);
 adah_code adah_pointwise_prepare(adah_node *node, adah_status *status);

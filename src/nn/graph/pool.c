@@ -224,13 +224,6 @@ static adah_code average_backward(adah_node *node, unsigned groups, float *const
 
 /* ---------------------------------------------------------------- */
 
-int adah_pool_averages_all(const adah_node *node) {
-    const adah_window *w = &node->window;
-    const adah_shape x = node->x[0]->shape;
-    return node->kind == ADAH_NODE_AVERAGE_POOL && (size_t)w->size_h == x.dim[2] && (size_t)w->size_w == x.dim[3] &&
-           node->shape.dim[2] == 1 && node->shape.dim[3] == 1 && w->pad_top == 0 && w->pad_left == 0;
-}
-
 const adah_kernel *adah_pool_kernel(adah_node_kind kind) {
     static const adah_kernel max = {max_forward, max_backward, 1, NULL}, average = {average_forward, average_backward, 1, NULL};
     return kind == ADAH_NODE_MAX_POOL ? &max : &average;

@@ -549,28 +549,6 @@ static adah_code prepare_convolution(adah_node *node, void **wanted, adah_status
 
 /* ---------------------------------------------------------------- pooling */
 
-typedef struct average_pool {
-    runner forward, backward;
-} average_pool;
-
-static adah_code pool_forward(adah_node *node, adah_status *status) {
-    average_pool *p = node->state;
-    return run(&p->forward, node->graph, (const float *[]){node->x[0]->value, node->value}, "pooling", status);
-}
-
-static adah_code pool_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
-    (void)groups;
-    average_pool *p = node->state;
-    return run(&p->backward, node->graph, (const float *[]){node->gradient, dx[0]}, "pooling backward", status);
-}
-
-static void pool_release(void *state) {
-    average_pool *p = state;
-    free_runner(&p->forward);
-    free_runner(&p->backward);
-    adah_memory_free(p);
-}
-
 /* Max pooling takes its input as it comes where channels lie together, else in blocks. */
 static adah_code prepare_max_pool(adah_node *node, void **wanted, adah_status *status) {
     dnnl_format_tag_t tag;
@@ -594,69 +572,6 @@ static adah_code prepare_average_all(adah_node *node, void **wanted, adah_status
         return ADAH_OK;
     wanted[0] = layout_of_shape(node->x[0]->shape, tag);
     return wanted[0] ? ADAH_OK : fail_layout(status);
-}
-
-/* Padding behind the input that lets the last window end inside it. */
-static dnnl_dim_t padding_after(size_t n, size_t n_out, int size, int stride, int before, int after) {
-    dnnl_dim_t needed = ((dnnl_dim_t)n_out - 1) * stride + size - (dnnl_dim_t)n - before;
-    return needed > after ? needed : after;
-}
-
-static adah_code prepare_average_pool(adah_node *node, void **wanted, adah_status *status) {
-    static const adah_kernel kernel = {pool_forward, pool_backward, 1, pool_release};
-    static const int forward_ids[] = {DNNL_ARG_SRC, DNNL_ARG_DST};
-    static const int backward_ids[] = {DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_SRC};
-    const adah_window *w = &node->window;
-    adah_node *x = node->x[0];
-    ADAH_TRY(open_state(node->graph, status));
-    graph_state *s = node->graph->engine_state;
-    const int trains = node->graph->mode == ADAH_GRAPH_TRAIN;
-    const geometry g = {
-        .size = {w->size_h, w->size_w},
-        .strides = {w->stride_h, w->stride_w},
-        .before = {w->pad_top, w->pad_left},
-        .after = {
-            padding_after(x->shape.dim[2], node->shape.dim[2], w->size_h, w->stride_h, w->pad_top, w->pad_bottom),
-            padding_after(x->shape.dim[3], node->shape.dim[3], w->size_w, w->stride_w, w->pad_left, w->pad_right)}};
-
-    layout lx = layout_of(x), ly_any = layout_of_shape(node->shape, dnnl_format_tag_any), ly = NULL;
-    dnnl_primitive_desc_t pd = NULL, backward_pd = NULL;
-    adah_code code = lx && ly_any ? ADAH_OK : fail_layout(status);
-    dnnl_status_t e = dnnl_success;
-    if (code == ADAH_OK)
-        e = pooling_forward_pd(&pd, engine, trains ? dnnl_forward_training : dnnl_forward_inference,
-                               dnnl_pooling_avg_exclude_padding, lx, ly_any, &g, s->attr);
-    if (code == ADAH_OK && e == dnnl_success) {
-        ly = layout_copy(dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0));
-        if (!ly)
-            code = fail_layout(status);
-    }
-    if (code == ADAH_OK && e == dnnl_success && trains)
-        e = pooling_backward_pd(&backward_pd, engine, dnnl_pooling_avg_exclude_padding, lx, ly, &g, pd, s->attr);
-    if (code == ADAH_OK && e == dnnl_unimplemented) {
-        node->kernel = adah_reference_kernel(node->kind);
-    } else if (code == ADAH_OK && (code = check(e, "pooling", status)) == ADAH_OK) {
-        average_pool *p = node->state = adah_memory_zeroed(1, sizeof *p);
-        node->kernel = &kernel;
-        if (!p)
-            code = adah_fail_memory(status, sizeof *p);
-        if (code == ADAH_OK)
-            code = to_graph(lx, x->shape, wanted, status);
-        if (code == ADAH_OK)
-            code = to_graph(ly, node->shape, &node->layout, status);
-        if (code == ADAH_OK)
-            code = prepare_runner(&p->forward, node->graph, pd, forward_ids, 2, status);
-        if (code == ADAH_OK && trains)
-            code = prepare_runner(&p->backward, node->graph, backward_pd, backward_ids, 2, status);
-    }
-    if (pd)
-        dnnl_primitive_desc_destroy(pd);
-    if (backward_pd)
-        dnnl_primitive_desc_destroy(backward_pd);
-    layout_free(lx);
-    layout_free(ly_any);
-    layout_free(ly);
-    return code;
 }
 
 /* ---------------------------------------------------------------- batch norm */
@@ -888,8 +803,7 @@ static adah_code prepare(adah_node *node, void **wanted, adah_status *status) {
     case ADAH_NODE_BATCH_NORM: return prepare_norm(node, wanted, status);
     case ADAH_NODE_RESPONSE_NORM: return prepare_response(node, wanted, status);
     case ADAH_NODE_MAX_POOL: return prepare_max_pool(node, wanted, status);
-    case ADAH_NODE_AVERAGE_POOL:
-        return adah_pool_averages_all(node) ? prepare_average_all(node, wanted, status) : prepare_average_pool(node, wanted, status);
+    case ADAH_NODE_AVERAGE_POOL: return prepare_average_all(node, wanted, status);
     case ADAH_NODE_CONCATENATE: return prepare_concatenate(node, wanted, status);
     default: node->kernel = &fully_connected; return ADAH_OK;
     }

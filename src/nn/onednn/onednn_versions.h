@@ -7,9 +7,9 @@
 
 #include <dnnl.h>
 
-/* Sizes along height and width, of pooling windows and of convolutions (size unused). */
+/* Sizes along height and width, of convolutions. */
 typedef struct geometry {
-    dnnl_dims_t size, strides, before, after; /* before, after: padding */
+    dnnl_dims_t strides, before, after; /* before, after: padding */
 } geometry;
 
 #if DNNL_VERSION_MAJOR < 3
@@ -58,22 +58,6 @@ static inline dnnl_status_t convolution_weights_pd(dnnl_primitive_desc_t *pd, dn
     dnnl_convolution_desc_t d;
     dnnl_status_t s =
         dnnl_convolution_backward_weights_desc_init(&d, alg, x, dw, db, dy, g->strides, g->before, g->after);
-    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, e, forward) : s;
-}
-
-static inline dnnl_status_t pooling_forward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_prop_kind_t prop,
-                                               dnnl_alg_kind_t alg, const_layout x, const_layout y, const geometry *g,
-                                               const_dnnl_primitive_attr_t attr) {
-    dnnl_pooling_desc_t d;
-    dnnl_status_t s = dnnl_pooling_forward_desc_init(&d, prop, alg, x, y, g->strides, g->size, g->before, g->after);
-    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, e, NULL) : s;
-}
-
-static inline dnnl_status_t pooling_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_alg_kind_t alg,
-                                                const_layout dx, const_layout dy, const geometry *g,
-                                                const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t attr) {
-    dnnl_pooling_desc_t d;
-    dnnl_status_t s = dnnl_pooling_backward_desc_init(&d, alg, dx, dy, g->strides, g->size, g->before, g->after);
     return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, e, forward) : s;
 }
 
@@ -155,20 +139,6 @@ static inline dnnl_status_t convolution_weights_pd(dnnl_primitive_desc_t *pd, dn
                                                    const_dnnl_primitive_attr_t attr) {
     return dnnl_convolution_backward_weights_primitive_desc_create(pd, e, alg, x, dw, db, dy, g->strides, no_dilation,
                                                                    g->before, g->after, forward, attr);
-}
-
-static inline dnnl_status_t pooling_forward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_prop_kind_t prop,
-                                               dnnl_alg_kind_t alg, const_layout x, const_layout y, const geometry *g,
-                                               const_dnnl_primitive_attr_t attr) {
-    return dnnl_pooling_forward_primitive_desc_create(pd, e, prop, alg, x, y, g->strides, g->size, no_dilation,
-                                                      g->before, g->after, attr);
-}
-
-static inline dnnl_status_t pooling_backward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_alg_kind_t alg,
-                                                const_layout dx, const_layout dy, const geometry *g,
-                                                const_dnnl_primitive_desc_t forward, const_dnnl_primitive_attr_t attr) {
-    return dnnl_pooling_backward_primitive_desc_create(pd, e, alg, dx, dy, g->strides, g->size, no_dilation,
-                                                       g->before, g->after, forward, attr);
 }
 
 static inline dnnl_status_t norm_forward_pd(dnnl_primitive_desc_t *pd, dnnl_engine_t e, dnnl_prop_kind_t prop, const_layout x,
