@@ -160,7 +160,22 @@ int adah_settings_warmup(const adah_settings *config) {
 
 /* ---------------------------------------------------------------- values by name */
 
+static int is_retired(const char *name, size_t n) {
+    static const char *const retired[] = {
+#define RETIRED(name) #name,
+#include "settings/settings.def"
+    };
+    for (size_t i = 0; i < sizeof retired / sizeof *retired; i++)
+        if (strlen(retired[i]) == n && !strncmp(retired[i], name, n))
+            return 1;
+    return 0;
+}
+
 static adah_code unknown_setting(const char *setting, adah_status *status) {
+    const size_t n_name = strcspn(setting, "=");
+    if (is_retired(setting, n_name))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "setting \"%s\": this version no longer has %.*s; trainings of older versions "
+                         "had it", setting, (int)n_name, setting);
     char known[1800] = "";
     for (int i = 0, n = 0; i < N_FIELDS && n < (int)sizeof known - ADAH_NAME_BYTES - 16; i++)
         n += snprintf(known + n, sizeof known - (size_t)n, "%s%s", i ? ", " : "", fields[i].key);
@@ -321,24 +336,13 @@ char *adah_settings_json(const adah_settings *config) {
     return copy;
 }
 
-static int is_retired(const char *key) {
-    static const char *const retired[] = {
-#define RETIRED(name) #name,
-#include "settings/settings.def"
-    };
-    for (size_t i = 0; i < sizeof retired / sizeof *retired; i++)
-        if (!strcmp(retired[i], key))
-            return 1;
-    return 0;
-}
-
 static adah_code read_object(json_t *object, adah_settings *config, adah_status *status) {
     const char *key;
     json_t *value;
     json_object_foreach(object, key, value) {
         const field *f = find(key, strlen(key));
         char choices[ADAH_CHOICES_BYTES];
-        if (!f && is_retired(key))
+        if (!f && is_retired(key, strlen(key)))
             continue;
         if (!f)
             return adah_fail(status, ADAH_ERROR_FORMAT, "configuration: it has the setting \"%.64s\", which this version does not know; "

@@ -596,7 +596,9 @@ static void test_retired_settings(void **state) {
         assert_int_equal(adah_settings_parse(with, &back, NULL), ADAH_OK);
         assert_null(adah_settings_difference(&c, &back));
         snprintf(setting, sizeof setting, "%s=0", retired[i][0]);
-        assert_int_equal(adah_settings_set(&c, setting, NULL), ADAH_ERROR_ARGUMENT);
+        adah_status status;
+        assert_int_equal(adah_settings_set(&c, setting, &status), ADAH_ERROR_ARGUMENT);
+        assert_non_null(strstr(status.message, "no longer"));
     }
     adah_memory_free(json);
     static const char *const of_dcmh[] = {"quantisation_weight=0.5", "balance_weight=0.5"};
