@@ -190,24 +190,9 @@ static dnnl_prop_kind_t direction(const adah_node *node) {
     return node->graph->mode == ADAH_GRAPH_TRAIN ? dnnl_forward_training : dnnl_forward_inference;
 }
 
-/* Padding behind the input that lets the last window end inside it. */
-static dnnl_dim_t padding_after(size_t n, size_t n_out, int size, int stride, int before, int after) {
-    const dnnl_dim_t needed = ((dnnl_dim_t)n_out - 1) * stride + size - (dnnl_dim_t)n - before;
-    return needed > after ? needed : after;
-}
-
 static geometry geometry_of(const adah_node *node) {
     const adah_window *w = &node->window;
-    const size_t *in = node->x[0]->shape.dim, *out = node->shape.dim;
-    geometry g = {.size = {w->size_h, w->size_w},
-                  .strides = {w->stride_h, w->stride_w},
-                  .before = {w->pad_top, w->pad_left},
-                  .after = {w->pad_bottom, w->pad_right}};
-    if (node->kind != ADAH_NODE_CONVOLUTION) {
-        g.after[0] = padding_after(in[2], out[2], w->size_h, w->stride_h, w->pad_top, w->pad_bottom);
-        g.after[1] = padding_after(in[3], out[3], w->size_w, w->stride_w, w->pad_left, w->pad_right);
-    }
-    return g;
+    return (geometry){.strides = {w->stride_h, w->stride_w}, .before = {w->pad_top, w->pad_left}, .after = {w->pad_bottom, w->pad_right}};
 }
 
 static void destroy(dnnl_primitive_desc_t pd) {
@@ -252,25 +237,48 @@ static void try_convolution(row *r, dnnl_format_tag_t tag, dnnl_alg_kind_t metho
     layout_free(lb);
 }
 
+/* Padding after the input that lets the last window end inside it. */
+static dnnl_dim_t padding_after(size_t n, size_t n_out, int size, int stride, int before, int after) {
+    const dnnl_dim_t needed = ((dnnl_dim_t)n_out - 1) * stride + size - (dnnl_dim_t)n - before;
+    return needed > after ? needed : after;
+}
+
+/* hint NULL: forward; else its gradient. */
+static dnnl_status_t pool_pd(dnnl_primitive_desc_t *pd, const adah_node *node, const_layout x, const_layout y,
+                             const_dnnl_primitive_desc_t hint) {
+    const dnnl_alg_kind_t method = node->kind == ADAH_NODE_MAX_POOL ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding;
+    const adah_window *w = &node->window;
+    const size_t *in = node->x[0]->shape.dim, *out = node->shape.dim;
+    const dnnl_dims_t size = {w->size_h, w->size_w}, strides = {w->stride_h, w->stride_w}, before = {w->pad_top, w->pad_left};
+    const dnnl_dims_t after = {padding_after(in[2], out[2], w->size_h, w->stride_h, w->pad_top, w->pad_bottom),
+                               padding_after(in[3], out[3], w->size_w, w->stride_w, w->pad_left, w->pad_right)};
+#if DNNL_VERSION_MAJOR < 3
+    dnnl_pooling_desc_t d;
+    const dnnl_status_t s = hint ? dnnl_pooling_backward_desc_init(&d, method, x, y, strides, size, before, after)
+                                 : dnnl_pooling_forward_desc_init(&d, direction(node), method, x, y, strides, size, before, after);
+    return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, NULL, engine, hint) : s;
+#else
+    const dnnl_dims_t dilation = {0, 0};
+    return hint ? dnnl_pooling_backward_primitive_desc_create(pd, engine, method, x, y, strides, size, dilation, before, after, hint, NULL)
+                : dnnl_pooling_forward_primitive_desc_create(pd, engine, direction(node), method, x, y, strides, size, dilation,
+                                                             before, after, NULL);
+#endif
+}
+
 static void try_pool(row *r, dnnl_format_tag_t tag, int plain_loops) {
     static const int ids[] = {DNNL_ARG_SRC, DNNL_ARG_DST, DNNL_ARG_WORKSPACE};
     static const int backward_ids[] = {DNNL_ARG_DIFF_DST, DNNL_ARG_DIFF_SRC, DNNL_ARG_WORKSPACE};
     const adah_node *node = r->node;
-    const dnnl_alg_kind_t method = node->kind == ADAH_NODE_MAX_POOL ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding;
-    const geometry shape = geometry_of(node);
     layout lx = layout_of(node->x[0]->shape, tag == dnnl_format_tag_any ? dnnl_nchw : tag), ly = layout_of(node->shape, tag);
-    dnnl_primitive_attr_t none = with_activation(NULL);
     dnnl_primitive_desc_t forward = NULL, pd = NULL;
-    if (pooling_forward_pd(&forward, engine, direction(node), method, lx, ly, &shape, none) == dnnl_success) {
+    if (pool_pd(&forward, node, lx, ly, NULL) == dnnl_success) {
         try_primitive(&r->forward, forward, ids, 3, plain_loops);
-        if (node->graph->mode == ADAH_GRAPH_TRAIN &&
-            pooling_backward_pd(&pd, engine, method, lx, ly, &shape, forward, none) == dnnl_success) {
+        if (node->graph->mode == ADAH_GRAPH_TRAIN && pool_pd(&pd, node, lx, ly, forward) == dnnl_success) {
             try_primitive(&r->backward[0], pd, backward_ids, 3, plain_loops);
             destroy(pd);
         }
     }
     destroy(forward);
-    dnnl_primitive_attr_destroy(none);
     layout_free(lx);
     layout_free(ly);
 }
