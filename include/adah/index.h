@@ -105,7 +105,7 @@ typedef struct adah_search_options {
     const uint64_t *only;      /* ids: nothing else is found; NULL: no such limit */
     size_t n_only;
     uint64_t exclude;          /* an id that is not found: the query itself; ADAH_NO_ID: none */
-    const char *const *label;  /* names: only records that have one of them are found; NULL: no such limit */
+    const char *const *label;  /* names: only records that have one of them are found; NULL or none: no such limit */
     size_t n_labels;
     /* 0: the record does not count. Asked during the search, of records that could become hits, from several threads; the entry
      * lives as long as the call. */

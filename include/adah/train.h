@@ -36,8 +36,8 @@ static inline void adah_train_options_init(adah_train_options *options) {
     adah_options_init(ADAH_OPTIONS_TRAIN, options, sizeof *options);
 }
 
-/* The values of a setting that is a choice, "method", "backbone", "similarity", ..., as "a|b|c"; NULL: it is no choice. text: at least
- * ADAH_CHOICES_BYTES. */
+/* The values of a setting that is a choice, "method", "backbone", "similarity", ..., as "a|b|c" in `text`, which it returns; NULL: it
+ * is no choice. */
 enum { ADAH_CHOICES_BYTES = 256 };
 const char *adah_setting_choices(const char *setting, char text[ADAH_CHOICES_BYTES]);
 

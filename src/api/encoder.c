@@ -142,8 +142,15 @@ adah_code adah_encode_image_pixels(adah_encoder *e, const adah_picture *picture,
     return encode_input(e, ADAH_IMAGE, code, status);
 }
 
+static adah_code check_modality(adah_modality modality, adah_status *status) {
+    if (modality != ADAH_IMAGE && modality != ADAH_TEXT)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "modality %d: expected image (0) or text (1)", (int)modality);
+    return ADAH_OK;
+}
+
 adah_code adah_encode_features(adah_encoder *e, adah_modality modality, const float *values, size_t n_values, uint8_t *code,
                                adah_status *status) {
+    ADAH_TRY(check_modality(modality, status));
     const adah_settings *c = &e->model.state.config;
     const adah_input_shape shape = modality == ADAH_IMAGE ? e->model.state.image : e->model.state.text;
     const adah_input_source source = {.shape = shape,
@@ -177,6 +184,7 @@ adah_code adah_encode_record(adah_encoder *e, const adah_dataset *dataset, size_
                              uint8_t *code, adah_status *status) {
     const adah_model_state *s = &e->model.state;
     const adah_record *r = adah_dataset_record(dataset, record);
+    ADAH_TRY(check_modality(modality, status));
     if (!r)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: record %zu, expected less than %zu", adah_dataset_folder(dataset),
                          record, adah_dataset_count(dataset));

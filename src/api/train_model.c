@@ -95,7 +95,10 @@ static adah_code check_masks(const adah_settings *c, const adah_train_options *o
 const char *adah_setting_choices(const char *setting, char text[ADAH_CHOICES_BYTES]) {
     if (!strcmp(setting, "method"))
         return adah_method_names(text);
-    return strcmp(setting, "backbone") ? adah_settings_choices(setting, text) : adah_backbone_names();
+    if (strcmp(setting, "backbone"))
+        return adah_settings_choices(setting, text);
+    snprintf(text, ADAH_CHOICES_BYTES, "%s", adah_backbone_names());
+    return text;
 }
 
 static adah_code configure(job *j, adah_status *status) {

@@ -236,6 +236,8 @@ static void a_picture_may_be_given_in_three_ways(void **state) {
     assert_int_equal(adah_encode_features(encoder, ADAH_IMAGE, values, 3, code, &status), ADAH_ERROR_MISMATCH);
     assert_non_null(strstr(status.message, "3 values, but this model takes images given as \"pixels"));
     assert_int_equal(adah_encode_features(encoder, ADAH_TEXT, values, 3, code, &status), ADAH_ERROR_MISMATCH);
+    assert_int_equal(adah_encode_features(encoder, (adah_modality)2, values, 3, code, &status), ADAH_ERROR_ARGUMENT);
+    assert_non_null(strstr(status.message, "modality 2"));
     assert_int_equal(adah_encode_text(encoder, "qqq zzz", code, &status), ADAH_ERROR_NO_KNOWN_WORD);
     assert_int_equal(adah_encode_image_file(encoder, "/nowhere/at/all.png", code, &status), ADAH_ERROR_NOT_FOUND);
     adah_encoder_close(encoder);

@@ -566,7 +566,8 @@ static void test_choices(void **state) {
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char room[ADAH_CHOICES_BYTES], text[ADAH_CHOICES_BYTES], *rest;
         size_t n = 0;
-        snprintf(text, sizeof text, "%s", adah_setting_choices(names[i], room));
+        assert_ptr_equal(adah_setting_choices(names[i], room), room);
+        snprintf(text, sizeof text, "%s", room);
         for (char *choice = strtok_r(text, "|", &rest); choice; choice = strtok_r(NULL, "|", &rest), n++) {
             adah_settings c = preset("default", "small");
             adah_status status = {0};
