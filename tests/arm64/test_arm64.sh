@@ -25,7 +25,7 @@ for source in src/{base,codes,settings,backbones,paper,learn,files,rivals,input}
 done
 aarch64-linux-gnu-ar rcs "$folder/library.a" "$folder"/*.o
 
-tests='test_hamming test_scan test_winograd_plain test_further_losses test_objective'
+tests='test_hamming test_scan test_winograd_plain test_terms test_objective'
 for test in $tests; do
     "${compile[@]}" tests/*/"$test".c "$folder/library.a" -lm -o "$folder/$test"
 done
