@@ -102,7 +102,7 @@ typedef struct adah_search_options {
     size_t k;                  /* at most so many hits; SIZE_MAX: all within the radius */
     uint32_t radius;           /* hits have a distance of at most that */
     adah_search_method method;
-    const uint64_t *only;      /* ids: nothing else is found; NULL: no such limit */
+    const uint64_t *only;      /* ids: nothing else is found, with n_only 0 nothing at all; NULL: no such limit */
     size_t n_only;
     uint64_t exclude;          /* an id that is not found: the query itself; ADAH_NO_ID: none */
     const char *const *label;  /* names: only records that have one of them are found; NULL or none: no such limit */

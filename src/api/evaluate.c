@@ -321,6 +321,8 @@ static adah_code run_evaluation(evaluation *e, adah_evaluation *out, adah_status
     size_t n_labels;
     const adah_split split = e->options->split;
     const int same_set = e->queries == e->database, pairs = e->similarity == ADAH_SIMILARITY_PAIRS;
+    if ((unsigned)split > ADAH_SPLIT_DATABASE)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "the split %d of the queries is none of adah_split", (int)split);
     if (e->database_codes->n_bits != e->query_codes->n_bits)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "codes of %zu bits against codes of %zu bits", e->query_codes->n_bits,
                          e->database_codes->n_bits);

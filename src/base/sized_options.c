@@ -60,6 +60,7 @@ adah_code adah_options_copy(const adah_options_type *type, const void *given, vo
         }
     return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s of %zu bytes, expected %zu: %s", type->name, size, n,
                      size > n ? "the program was built for a newer version of the library than " ADAH_VERSION
+                                ", or did not fill it with its init function"
                               : "fill it with its init function before anything else is set");
 }
 

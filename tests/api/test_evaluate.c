@@ -122,6 +122,17 @@ static void one_set(void **state) {
     json_decref(json);
 }
 
+static void a_split_that_is_none(void **state) {
+    (void)state;
+    adah_evaluate_options options;
+    adah_evaluation none;
+    adah_status status;
+    adah_evaluate_options_init(&options);
+    options.split = (adah_split)9;
+    assert_int_equal(adah_evaluate_codes(database, &database_codes, NULL, &options, &none, &status), ADAH_ERROR_ARGUMENT);
+    assert_non_null(strstr(status.message, "the split 9"));
+}
+
 /* One code a pair: the texts' numbers are the larger ones and turn every image's; they put b and c next to the query. */
 static void codes_of_pairs(void **state) {
     (void)state;
@@ -387,6 +398,7 @@ static void a_mean_may_run_out_of_memory(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_set),
+        cmocka_unit_test(a_split_that_is_none),
         cmocka_unit_test(codes_of_pairs),
         cmocka_unit_test(a_training_record_is_no_answer_to_itself),
         cmocka_unit_test(queries_of_another_set),
