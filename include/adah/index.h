@@ -73,7 +73,7 @@ const char *adah_index_label_name(const adah_index *index, uint32_t label);
 adah_code adah_index_record(const adah_index *index, uint64_t row, adah_index_entry *entry, adah_status *status);
 /* The row of the record with this id; 0: there is none, or the file was changed, which adah_index_check tells. */
 int adah_index_find(const adah_index *index, uint64_t id, uint64_t *row);
-/* The newest note of that name, a NUL behind it, freed by adah_free; NULL: there is none. */
+/* The newest note of that name, followed by a NUL, freed by adah_free; NULL: there is none. */
 adah_code adah_index_note(const adah_index *index, const char *name, uint8_t **bytes, size_t *n_bytes, adah_status *status);
 /* ADAH_ERROR_MISMATCH when the index was made by another model: its codes would mean nothing. */
 adah_code adah_index_check_model(const adah_index *index, const adah_model *model, adah_status *status);
