@@ -75,9 +75,8 @@ static void ranking_losses(adah_batch_loss *l, adah_network *net, const float we
     adah_objective_evaluate(l->objective, &codes, l->similarity, weight, loss, &gradients);
 }
 
-/* The terms that look at codes, or (of_labels) those that look at labels. Losses are added, each in its place behind the six;
- * returns their weighted sum. */
-static double extra_losses(adah_batch_loss *l, adah_network *net, int of_labels, double *loss) {
+/* The terms beside the paper's. Losses are added, each in its place after the six; returns their weighted sum. */
+static double extra_losses(adah_batch_loss *l, adah_network *net, double *loss) {
     const adah_settings *c = l->config;
     adah_side *const side[2] = {&net->image, &net->text};
     double sum = 0;
@@ -99,7 +98,7 @@ static double extra_losses(adah_batch_loss *l, adah_network *net, int of_labels,
         const adah_extra_term *term;
         for (int t = 0; (term = adah_extra_term_at(t)); t++) {
             const float weight = adah_extra_term_weight(c, t);
-            if (term->of_labels != of_labels || weight == 0 || (of_labels && !l->n_labels))
+            if (weight == 0 || (term->of_labels && !l->n_labels))
                 continue;
             const double x = term->evaluate(&view, weight);
             loss[ADAH_N_TERMS + t] += x;
@@ -118,8 +117,7 @@ double adah_batch_loss_head(adah_batch_loss *l, adah_network *net, float hidden,
     ranking_losses(l, net, weight, loss);
     for (int i = 0; i < ADAH_N_TERMS; i++)
         sum += weight[i] * loss[i];
-    sum += extra_losses(l, net, 0, loss);
-    return sum + extra_losses(l, net, 1, loss);
+    return sum + extra_losses(l, net, loss);
 }
 
 void adah_batch_loss_attention(adah_batch_loss *l, adah_network *net, float retrieval, float hidden) {
