@@ -6,9 +6,10 @@
 #include "api/model.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "base/sized_options.h"
 #include "base/reasons.h"
+#include "base/sized_options.h"
 #include "codes/codes.h"
+#include "data/dataset_writer.h"
 #include "data/string_table.h"
 #include "eval/measures.h"
 #include "eval/measures_real.h"
@@ -252,10 +253,6 @@ static adah_code find_own(evaluation *e, adah_status *status) {
     return code;
 }
 
-static const char *split_name(adah_split split) {
-    return split == ADAH_SPLIT_TRAIN ? "train" : split == ADAH_SPLIT_QUERY ? "query" : "database";
-}
-
 /* How many records of a part have no code. */
 static size_t count_left_out(const adah_dataset *dataset, part which, adah_split split, const selection *s) {
     size_t n = 0;
@@ -337,7 +334,7 @@ static adah_code run_evaluation(evaluation *e, adah_evaluation *out, adah_status
         return fail_none(e->queries, e->query_codes, "queries", e->n_left_out[0], status);
     if (e->q.n == 0)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: no record of the split \"%s\" to use as query; mark some in its "
-                         "metadata, or choose another split", adah_dataset_folder(e->queries), split_name(split));
+                         "metadata, or choose another split", adah_dataset_folder(e->queries), adah_split_name(split));
     /* A pair that is like itself alone must be in the database: then the queries are the database. */
     if (pairs)
         ADAH_TRY(select_records(e->queries, e->query_codes, &e->query_labels, query_part, split, &e->d, status));

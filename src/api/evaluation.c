@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/reasons.h"
 #include "base/status.h"
+#include "data/dataset_writer.h"
 #include "eval/measures.h"
 
 #include <jansson.h>
@@ -119,7 +120,6 @@ static void put_masks(json_t *to, const adah_mask_means *m) {
 }
 
 static json_t *evaluation_json(const adah_evaluation *e) {
-    static const char *const split_name[] = {"train", "query", "database"};
     json_t *o = json_object();
     put_text(o, "model", e->model);
     put_text(o, "preset", e->preset);
@@ -133,7 +133,7 @@ static json_t *evaluation_json(const adah_evaluation *e) {
     put_text(o, "split_checksum", e->split_checksum);
     put_text(o, "queries", e->queries);
     put_text(o, "queries_split_checksum", e->queries_split_checksum);
-    put_text(o, "split", split_name[e->split]);
+    put_text(o, "split", adah_split_name(e->split));
     put_text(o, "relevance", e->relevance);
     put_count(o, "n_queries_in_database", e->n_queries_in_database);
     put_count(o, "n_queries_left_out", e->n_queries_left_out);
@@ -267,11 +267,12 @@ static adah_code combine(const adah_evaluation *e, size_t n, int is_deviation, a
         m->recall_macro = radius + 3 * n_radii;
     }
     const size_t n_measures = list_measures(e, e->n_bits, NULL);
-    double **place = adah_memory_zeroed((n + 1) * n_measures, sizeof *place), **to = place + n * n_measures;
+    double **place = adah_memory_zeroed((n + 1) * n_measures, sizeof *place);
     if (!place)
         return adah_fail_memory(status, (n + 1) * n_measures * sizeof *place);
     for (size_t i = 0; i < n; i++)
         list_measures(&e[i], e->n_bits, place + i * n_measures);
+    double **to = place + n * n_measures;
     list_measures(out, e->n_bits, to);
     for (size_t i = 0; i < n_measures; i++)
         *to[i] = combined(place + i, n_measures, n, is_deviation);

@@ -125,15 +125,19 @@ static json_t *texts_of(const adah_written_record *record) {
     return list;
 }
 
+const char *adah_split_name(adah_split split) {
+    static const char *const name[] = {
+        [ADAH_SPLIT_TRAIN] = "train", [ADAH_SPLIT_QUERY] = "query", [ADAH_SPLIT_DATABASE] = "database"};
+    return name[split];
+}
+
 adah_code adah_dataset_writer_put_record(adah_dataset_writer *set, const adah_written_record *record, adah_status *status) {
     json_t *labels = json_array();
-    static const char *const split_name[] = {
-        [ADAH_SPLIT_TRAIN] = "train", [ADAH_SPLIT_QUERY] = "query", [ADAH_SPLIT_DATABASE] = "database"};
     int failed = !labels;
     for (size_t i = 0; i < record->n_labels && !failed; i++)
         failed = json_array_append_new(labels, json_string(record->label[i])) != 0;
     json_t *root = json_pack("{s:s, s:o, s:o, s:s}", "file_name", record->file_name, "text", texts_of(record), "labels",
-                             labels, "split", split_name[record->split]);
+                             labels, "split", adah_split_name(record->split));
     if (root && record->extra_key)
         failed |= json_object_set_new(root, record->extra_key, json_string(record->extra)) != 0;
     char *line = root && !failed ? json_dumps(root, 0) : NULL;

@@ -21,6 +21,9 @@ int adah_dataset_writer_has(const adah_dataset_writer *set, const char *name);
 adah_code adah_dataset_writer_put_picture(const adah_dataset_writer *set, const char *name, const uint8_t *pixels, size_t n_width,
                                  size_t n_height, size_t n_channels, adah_status *status);
 
+/* As metadata write it: "train", "query", "database". */
+const char *adah_split_name(adah_split split);
+
 typedef struct adah_written_record {
     const char *file_name, *text;
     const char *const *label;
