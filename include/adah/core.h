@@ -81,6 +81,8 @@ int adah_precision_supported(adah_precision precision); /* by the processor this
 
 enum { ADAH_BITS_MIN = 8, ADAH_BITS_MAX = 1024 };
 
+enum { ADAH_FINE_MAX = 1024 }; /* values of a vector for the fine order: a multiple of 8; 0: there is none */
+
 typedef enum adah_modality { ADAH_IMAGE = 0, ADAH_TEXT = 1 } adah_modality;
 
 /* ---------------------------------------------------------------- progress */

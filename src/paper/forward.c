@@ -20,6 +20,7 @@ static void vector_side(adah_builder *b, const char *prefix, int with_hidden, ad
     side->code = adah_hashing_vector(b, prefix, attended);
     if (with_hidden)
         side->hidden_code = adah_hashing_vector(b, prefix, side->attention.unattended);
+    side->fine = adah_hashing_fine(b, prefix, attended);
 }
 
 /* The map without a mask: its average over all positions, or flat. */
@@ -42,9 +43,11 @@ static void map_side(adah_builder *b, const char *prefix, int with_hidden, adah_
             adah_attention_image(b, prefix, side->feature, c->pooling, &side->attention);
         attended = c->attention ? side->attention.attended : whole_map(b, side->feature);
     }
-    side->code = adah_hashing_image(b, prefix, attended);
+    adah_node *hidden = adah_hashing_hidden(b, prefix, attended);
+    side->code = adah_hashing_vector(b, prefix, hidden);
     if (with_hidden)
-        side->hidden_code = adah_hashing_image(b, prefix, side->attention.unattended);
+        side->hidden_code = adah_hashing_vector(b, prefix, adah_hashing_hidden(b, prefix, side->attention.unattended));
+    side->fine = adah_hashing_fine(b, prefix, hidden);
 }
 
 void adah_paper_build(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_side *side) {

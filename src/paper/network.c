@@ -27,6 +27,7 @@ static void keep_outputs(adah_builder *b, const adah_network_plan *plan, adah_si
         side->logits = adah_builder_linear(b, "classifier", side->code, plan->n_labels, ADAH_INIT_GLOROT, ADAH_GROUP_HEAD);
     adah_node_keep(side->code);
     adah_node_keep(side->hidden_code);
+    adah_node_keep(side->fine);
     adah_node_keep(side->logits);
     adah_node_keep(side->adversary);
     adah_node_keep(side->attention.mask);

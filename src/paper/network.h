@@ -28,6 +28,7 @@ typedef struct adah_side {
     adah_attention attention; /* its nodes are NULL without attention */
     adah_node *code;         /* H (B, q) */
     adah_node *hidden_code;  /* Ĥ, NULL unless with_adversary */
+    adah_node *fine;         /* V (B, n_fine), the vector for the fine order, of any length; NULL without */
     adah_node *logits;       /* of the label classifier on H */
     adah_node *adversary;    /* what a rival's adversary says of H; NULL unless with_adversary */
     void *own;               /* of the method: adah_memory_free frees it with the network */

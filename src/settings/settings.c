@@ -75,6 +75,9 @@ static adah_code check_method(const adah_settings *config, adah_status *status) 
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "attention is 1, but the method %s has none", config->method);
     if (config->adversary && !method->has_adversary)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "adversary is 1, but the method %s has none", config->method);
+    if (config->n_fine && !method->has_attention)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_fine is %d, but the method %s has no vector for the fine order", config->n_fine,
+                         config->method);
     if (config->pooling != ADAH_POOL_ALL && !method->has_attention)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "pooling is not \"all\": the method %s averages a map over all its "
                          "positions", config->method);
@@ -140,6 +143,8 @@ adah_code adah_settings_check(const adah_settings *config, adah_status *status) 
         ADAH_TRY(check_field(&fields[i], config, status));
     if (config->n_bits % 8)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_bits is %d, expected a multiple of 8", config->n_bits);
+    if (config->n_fine % 8)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_fine is %d, expected a multiple of 8", config->n_fine);
     if (!config->finetune && (config->augment_crop > 0 || config->augment_flip))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "augment_crop and augment_flip need a backbone that learns "
                          "(finetune): a frozen one's feature maps are computed once");

@@ -39,7 +39,8 @@ enum {
     MAP_MAX = 1 << 14,
     PARAMETERS_MAX = 40,
     N_SAMPLES = 20,
-    N_OUTPUTS = 3, /* H, Ĥ, logits */
+    N_OUTPUTS = 4, /* H, Ĥ, logits, V */
+    N_FINE = 8,
     ALL_GROUPS = ADAH_GROUP_BACKBONE | ADAH_GROUP_HEAD | ADAH_GROUP_ATTENTION
 };
 
@@ -49,20 +50,20 @@ typedef struct network_case {
     const char *name;
     adah_input_kind image;
     adah_pooling pooling;
-    int attention, hidden, classify;
+    int attention, hidden, classify, fine;
     uint64_t seed; /* one that puts no P on a threshold */
 } network_case;
 
 static const network_case cases[] = {
-    {"vectors", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 1, 1, 1, 1},
-    {"vectors, attended only", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 1, 0, 0, 2},
-    {"vectors without attention", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 0, 0, 1, 3},
-    {"maps, mean over attended", ADAH_INPUT_MAP, ADAH_POOL_ATTENDED, 1, 1, 1, 4},
-    {"maps, mean over all", ADAH_INPUT_MAP, ADAH_POOL_ALL, 1, 1, 0, 15},
-    {"maps, flat", ADAH_INPUT_MAP, ADAH_POOL_FLATTEN, 1, 1, 1, 6},
-    {"maps without attention", ADAH_INPUT_MAP, ADAH_POOL_ALL, 0, 0, 1, 7},
-    {"maps without attention, flat", ADAH_INPUT_MAP, ADAH_POOL_FLATTEN, 0, 0, 0, 8},
-    {"pixels", ADAH_INPUT_PIXELS, ADAH_POOL_ATTENDED, 1, 1, 1, 9},
+    {"vectors", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 1},
+    {"vectors, attended only", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 1, 0, 0, 0, 2},
+    {"vectors without attention", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 0, 0, 1, 1, 3},
+    {"maps, mean over attended", ADAH_INPUT_MAP, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 4},
+    {"maps, mean over all", ADAH_INPUT_MAP, ADAH_POOL_ALL, 1, 1, 0, 0, 15},
+    {"maps, flat", ADAH_INPUT_MAP, ADAH_POOL_FLATTEN, 1, 1, 1, 1, 6},
+    {"maps without attention", ADAH_INPUT_MAP, ADAH_POOL_ALL, 0, 0, 1, 0, 7},
+    {"maps without attention, flat", ADAH_INPUT_MAP, ADAH_POOL_FLATTEN, 0, 0, 0, 1, 8},
+    {"pixels", ADAH_INPUT_PIXELS, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 9},
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 
@@ -78,6 +79,7 @@ static adah_settings config_of(const network_case *c) {
     config.n_image_hidden = N_IMAGE_HIDDEN;
     config.n_text_hidden = N_HIDDEN;
     config.n_text_feature = N_FEATURE;
+    config.n_fine = c->fine ? N_FINE : 0;
     config.dropout = 0;
     config.attention_start = ADAH_START_RANDOM;
     config.seed = c->seed;
@@ -213,15 +215,17 @@ static void slow_mask(slow *s, int side, size_t b, const double *m, size_t n, do
     }
 }
 
-/* D behind a feature vector, or behind a map (channels x positions) under weights w. */
-static void slow_hash_vector(const slow *s, const char *prefix, const double *f, const double *w, double *h) {
+/* D behind a feature vector, or behind a map (channels x positions) under weights w. fine NULL: V is not wanted. */
+static void slow_hash_vector(const slow *s, const char *prefix, const double *f, const double *w, double *h, double *fine) {
     double x[N_FEATURE];
     for (size_t i = 0; i < N_FEATURE; i++)
         x[i] = w[i] * f[i];
     slow_layer(s, prefix, "hashing.code", x, N_FEATURE, Q, TANH, h);
+    if (fine)
+        slow_layer(s, prefix, "fine", x, N_FEATURE, N_FINE, STRAIGHT, fine);
 }
 
-static void slow_hash_map(const slow *s, const double *f, size_t n_c, size_t n_p, const double *w, double *h) {
+static void slow_hash_map(const slow *s, const double *f, size_t n_c, size_t n_p, const double *w, double *h, double *fine) {
     double x[MAP_MAX], hidden[2][N_IMAGE_HIDDEN], kept = 0;
     if (s->c->pooling == ADAH_POOL_FLATTEN) {
         for (size_t i = 0; i < n_c * n_p; i++)
@@ -240,6 +244,8 @@ static void slow_hash_map(const slow *s, const double *f, size_t n_c, size_t n_p
         slow_layer(s, "image", "hashing.0", x, n_c, N_IMAGE_HIDDEN, RELU, hidden[1]);
     }
     slow_layer(s, "image", "hashing.code", hidden[1], N_IMAGE_HIDDEN, Q, TANH, h);
+    if (fine)
+        slow_layer(s, "image", "fine", hidden[1], N_IMAGE_HIDDEN, N_FINE, STRAIGHT, fine);
 }
 
 static void slow_image_map(slow *s, size_t b) {
@@ -259,9 +265,9 @@ static void slow_image_map(slow *s, size_t b) {
     }
     for (size_t p = 0; p < n_p; p++)
         rest[p] = 1 - w[p];
-    slow_hash_map(s, f, n_c, n_p, w, &s->output[0][0][b * Q]);
+    slow_hash_map(s, f, n_c, n_p, w, &s->output[0][0][b * Q], s->c->fine ? &s->output[0][3][b * N_FINE] : NULL);
     if (s->c->hidden)
-        slow_hash_map(s, f, n_c, n_p, rest, &s->output[0][1][b * Q]);
+        slow_hash_map(s, f, n_c, n_p, rest, &s->output[0][1][b * Q], NULL);
 }
 
 static void slow_vector(slow *s, int side, size_t b) {
@@ -280,9 +286,9 @@ static void slow_vector(slow *s, int side, size_t b) {
     }
     for (size_t i = 0; i < N_FEATURE; i++)
         rest[i] = 1 - w[i];
-    slow_hash_vector(s, prefix, f, w, &s->output[side][0][b * Q]);
+    slow_hash_vector(s, prefix, f, w, &s->output[side][0][b * Q], s->c->fine ? &s->output[side][3][b * N_FINE] : NULL);
     if (s->c->hidden)
-        slow_hash_vector(s, prefix, f, rest, &s->output[side][1][b * Q]);
+        slow_hash_vector(s, prefix, f, rest, &s->output[side][1][b * Q], NULL);
 }
 
 static void slow_forward(slow *s) {
@@ -304,10 +310,10 @@ static float coefficient(int side, int output, size_t i) {
 }
 
 static int has_output(const network_case *c, int output) {
-    return output == 0 || (output == 1 ? c->hidden : c->classify);
+    return output == 0 || (output == 1 ? c->hidden : output == 2 ? c->classify : c->fine);
 }
 
-static size_t width_of(int output) { return output == 2 ? N_LABELS : Q; }
+static size_t width_of(int output) { return output == 2 ? N_LABELS : output == 3 ? N_FINE : Q; }
 
 static double slow_sum(slow *s) {
     double sum = 0;
@@ -355,7 +361,7 @@ static void scatter(adah_parameters *p, uint64_t seed) {
 
 static adah_node *output_node(const adah_network *net, int side, int output) {
     const adah_side *s = side ? &net->text : &net->image;
-    return output == 0 ? s->code : output == 1 ? s->hidden_code : s->logits;
+    return output == 0 ? s->code : output == 1 ? s->hidden_code : output == 2 ? s->logits : s->fine;
 }
 
 static void forward(adah_network *net) {
@@ -662,7 +668,7 @@ static void test_groups(void **state) {
         n[__builtin_ctz(expected)]++;
     }
     assert_int_equal(n[0], 15); /* five convolutions, normalised */
-    assert_int_equal(n[1], 12); /* E^T 2, D^I 2, D^T 1, classifier 1 */
+    assert_int_equal(n[1], 16); /* E^T 2, D^I 2, D^T 1, classifier 1, V 2 */
     assert_int_equal(n[2], 4);
     assert_int_equal(n[3], 5);
     adah_parameters_free(&p);

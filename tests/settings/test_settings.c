@@ -187,19 +187,21 @@ static void test_settings_of_rivals(void **state) {
         assert_int_equal(adah_settings_set(&c, "attention=1", &status), ADAH_ERROR_ARGUMENT);
         assert_int_equal(adah_settings_set(&c, "margin=0.5", &status), ADAH_OK);
         const struct {
-            int attention, adversary, finetune;
+            int attention, adversary, finetune, n_fine;
             adah_pooling pooling;
             const char *says; /* NULL: allowed */
         } changes[] = {
-            {1, 0, 0, ADAH_POOL_ALL, "attention"},
-            {0, 1, 0, ADAH_POOL_ALL, strcmp(rivals[m], "acmr") ? "adversary" : NULL},
-            {0, 0, 1, ADAH_POOL_ALL, m < N_DEEP ? NULL : "finetune"},
-            {0, 0, 0, ADAH_POOL_ATTENDED, "pooling"},
+            {1, 0, 0, 0, ADAH_POOL_ALL, "attention"},
+            {0, 1, 0, 0, ADAH_POOL_ALL, strcmp(rivals[m], "acmr") ? "adversary" : NULL},
+            {0, 0, 1, 0, ADAH_POOL_ALL, m < N_DEEP ? NULL : "finetune"},
+            {0, 0, 0, 0, ADAH_POOL_ATTENDED, "pooling"},
+            {0, 0, 0, 64, ADAH_POOL_ALL, "n_fine"},
         };
-        for (size_t i = 0; i < 4; i++) {
+        for (size_t i = 0; i < 5; i++) {
             c.attention = changes[i].attention;
             c.adversary = changes[i].adversary;
             c.finetune = changes[i].finetune;
+            c.n_fine = changes[i].n_fine;
             c.pooling = changes[i].pooling;
             assert_int_equal(adah_backbone_check(&c, &status), changes[i].says ? ADAH_ERROR_ARGUMENT : ADAH_OK);
             if (changes[i].says)
@@ -418,6 +420,12 @@ static void test_what_makes_no_sense(void **state) {
     for (c.n_bits = 8; c.n_bits <= 1024; c.n_bits++)
         if (c.n_bits % 8)
             refuse(&c, "n_bits");
+        else
+            accept(&c);
+    c = good;
+    for (c.n_fine = 0; c.n_fine <= 1024; c.n_fine++)
+        if (c.n_fine % 8)
+            refuse(&c, "n_fine");
         else
             accept(&c);
     c = good;
