@@ -8,8 +8,9 @@
 static int run(int argc, char **argv);
 
 const cli_command cli_eval = {
-    "eval", "Measure retrieval: mean average precision and more, in all four directions.", "",
+    "eval", "Measure retrieval: mean average precision, recall of the own partner, and more.", "",
     "An item is relevant if it shares a label with the query. The database is every record that is not of the split \"query\".\n"
+    "Each query also ranks the other side of all queries: R@1, R@5 and R@10 are how often its own partner is among the first.\n"
     "Several models (for example of several seeds) are measured each, with mean and sample standard deviation; --json has\n"
     "them as \"models\", \"mean\" and \"deviation\". docs/guide/evaluate.md has the formulas and every field of --json.\n"
     "With --codes no model is needed: PREFIX.image.npy, PREFIX.text.npy and PREFIX.ids as 'adah encode' writes them.\n"
@@ -70,15 +71,32 @@ static void name_cuts(const adah_evaluation *e, char map[48], char ndcg[48]) {
     snprintf(ndcg, 48, "NDCG@%zu", e->measures[0][0].n_cut);
 }
 
+/* What needs no labels. */
+static void print_partners(const adah_evaluation *e) {
+    static const char *const of[2] = {"of the queries", "of the data set"};
+    printf("\n%-16s%9s%12s%12s%14s\n", "own partner", "R@1", "R@5", "R@10", "median rank");
+    for (int i = 0; i < 2; i++) {
+        const adah_partner_measures *m = &e->partners[directions[i].from];
+        printf("%-16s%9.4f%12.4f%12.4f%14.1f\n", directions[i].name, m->recall_at_1, m->recall_at_5, m->recall_at_10, m->median_rank);
+    }
+    printf("\n");
+    for (int i = 0; i < 2; i++) {
+        const adah_distinct_codes *image = &e->distinct[i][ADAH_IMAGE], *text = &e->distinct[i][ADAH_TEXT];
+        printf("different codes %s, %zu records: %.0f of images (at most %.0f share one), %.0f of texts (%.0f)\n", of[i], image->n_items,
+               image->n_distinct, image->n_most, text->n_distinct, text->n_most);
+    }
+}
+
 static void print_table(const adah_evaluation *e) {
     char map[48], ndcg[48];
     name_cuts(e, map, ndcg);
-    printf("%-16s%9s%12s%20s%18s%11s\n", "", "mAP@all", "tie-aware", "ties best..worst", map, ndcg);
+    printf("%-16s%9s%12s%20s%18s%11s%13s\n", "", "mAP@all", "tie-aware", "ties best..worst", map, ndcg, "ties of 10");
     for (int i = 0; i < 4; i++) {
         const adah_measures *m = measures_of(e, i);
-        printf("%-16s%9.4f%12.4f%12.4f..%.4f%18.4f%11.4f\n", directions[i].name, m->map, m->map_tie_aware, m->map_optimistic,
-               m->map_pessimistic, m->map_at_k, m->ndcg_at_k);
+        printf("%-16s%9.4f%12.4f%12.4f..%.4f%18.4f%11.4f%13.2f\n", directions[i].name, m->map, m->map_tie_aware, m->map_optimistic,
+               m->map_pessimistic, m->map_at_k, m->ndcg_at_k, m->ties_in_first_10);
     }
+    print_partners(e);
     if (e->map_real[0][0] >= 0) {
         printf("\nreal-valued codes by cosine, mAP@all:");
         for (int i = 0; i < 4; i++)
@@ -109,6 +127,13 @@ static void print_several(const adah_evaluation *e, const cli_list *model, const
         const adah_measures *m = measures_of(mean, i), *d = measures_of(deviation, i);
         printf("%-16s   %.4f \xC2\xB1 %.4f   %.4f \xC2\xB1 %.4f   %.4f \xC2\xB1 %.4f   %.4f \xC2\xB1 %.4f\n", directions[i].name, m->map, d->map,
                m->map_tie_aware, d->map_tie_aware, m->map_at_k, d->map_at_k, m->ndcg_at_k, d->ndcg_at_k);
+    }
+    printf("%-16s%18s%18s%18s%18s\n", "own partner", "R@1", "R@5", "R@10", "median rank");
+    for (int i = 0; i < 2; i++) {
+        const adah_partner_measures *m = &mean->partners[directions[i].from], *d = &deviation->partners[directions[i].from];
+        printf("%-16s   %.4f \xC2\xB1 %.4f   %.4f \xC2\xB1 %.4f   %.4f \xC2\xB1 %.4f%10.1f \xC2\xB1 %.1f\n", directions[i].name,
+               m->recall_at_1, d->recall_at_1, m->recall_at_5, d->recall_at_5, m->recall_at_10, d->recall_at_10, m->median_rank,
+               d->median_rank);
     }
 }
 

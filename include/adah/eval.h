@@ -34,6 +34,8 @@ typedef struct adah_measures {
     double map_at_k;             /* AP@k by rank: denominator the relevant within the first k */
     double map_first_k_relevant; /* compatibility: over the first k relevant items */
     double ndcg_at_k;            /* gain 2^(shared labels) - 1, tie-aware */
+    double ties_in_first_10;     /* of the first 10 places, how many are held by an item whose distance another item of the database
+                                    shares, so that which of them stands there is arbitrary; the mean over all queries */
     size_t n_precision;          /* precision@N for N = 1, 5, 10, 50, 100, then 200 .. 10,000 (200 apart up to 1,000, then 500),
                                     as far as every query ranks so many items */
     size_t precision_at[ADAH_PRECISION_POINTS_MAX];
@@ -42,6 +44,21 @@ typedef struct adah_measures {
      * 0 when nothing is returned */
     double *precision_micro, *recall_micro, *precision_macro, *recall_macro;
 } adah_measures;
+
+/* How far up queries find their own partners: each of the queries ranks the other side of all of them, by distance. Items at one distance
+ * count as in random order: a recall is the mean chance that the partner is among the first, a rank the mean rank, from 1. */
+typedef struct adah_partner_measures {
+    size_t n_queries;            /* with or without relevant items */
+    double recall_at_1, recall_at_5, recall_at_10;
+    double median_rank;          /* 0: no queries */
+} adah_partner_measures;
+
+/* How many different codes items have. Numbers of one evaluation are whole, those of a mean need not be. */
+typedef struct adah_distinct_codes {
+    size_t n_items;
+    double n_distinct;
+    double n_most;               /* items on the code that most of them share */
+} adah_distinct_codes;
 
 /* Attention masks against the true ones of a data set. */
 typedef struct adah_mask_means {
@@ -70,13 +87,16 @@ typedef struct adah_evaluation {
     double map_real[2][2];                    /* of the real-valued codes by cosine; negative: not asked for */
     double map_to_pair[2];                    /* against one code a pair; negative: not asked for */
     adah_mask_means masks;
+    adah_partner_measures partners[2];        /* by the modality of the query */
+    adah_distinct_codes distinct[2][2];       /* of the queries, of all records of `data` that have codes; by modality */
 } adah_evaluation;
 void adah_evaluation_free(adah_evaluation *evaluation); /* zeroes it; fine on a zeroed one */
 
 /* Measures in the four directions; *evaluation is freed with adah_evaluation_free. Database: the train and database
  * records of `dataset`. With other `queries`: their records of `split`, or all where none is of that split; labels are
  * matched by name, and a query whose image file is in the database too (same name, same bytes) is left out of its own
- * results. Relevance: shared labels; where no query has labels, as the model was trained ("words" or "pairs"). */
+ * results. Relevance: shared labels; where no query has labels, as the model was trained ("words" or "pairs"), and of codes alone
+ * "pairs". */
 adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, const adah_evaluate_options *options,
                         const adah_encode_options *encode_options, adah_progress progress, adah_evaluation *evaluation,
                         adah_status *status);

@@ -9,10 +9,12 @@
 #include "base/reasons.h"
 #include "base/sized_options.h"
 #include "codes/codes.h"
+#include "codes/distinct.h"
 #include "data/dataset_writer.h"
 #include "data/string_table.h"
 #include "eval/measures.h"
 #include "eval/measures_real.h"
+#include "eval/partners.h"
 #include "input/similarity_labels.h"
 
 #include <stdio.h>
@@ -167,6 +169,25 @@ static adah_code measure(const selection *queries, const selection *database, si
     out->n_queries_without_relevant = out->measures[0][0].n_queries_left_out;
     out->n_database = database->n;
     out->n_bits = n_bits;
+    return ADAH_OK;
+}
+
+static adah_code count_distinct(const uint8_t *codes, size_t n, size_t n_bits, adah_distinct_codes *out, adah_status *status) {
+    size_t n_distinct, n_most;
+    ADAH_TRY(adah_codes_count_distinct(codes, n, n_bits, &n_distinct, &n_most, status));
+    *out = (adah_distinct_codes){n, (double)n_distinct, (double)n_most};
+    return ADAH_OK;
+}
+
+/* What needs no labels: partners of the queries, and how many codes differ. */
+static adah_code measure_codes(const selection *queries, const adah_codes *database_codes, size_t n_bits, adah_evaluation *out,
+                               adah_status *status) {
+    const uint8_t *const all[2] = {database_codes->image, database_codes->text};
+    for (int m = 0; m < 2; m++) {
+        ADAH_TRY(adah_partners_compute(queries->code[m], queries->code[!m], queries->n, n_bits, &out->partners[m], status));
+        ADAH_TRY(count_distinct(queries->code[m], queries->n, n_bits, &out->distinct[0][m], status));
+        ADAH_TRY(count_distinct(all[m], database_codes->n, n_bits, &out->distinct[1][m], status));
+    }
     return ADAH_OK;
 }
 
@@ -354,6 +375,7 @@ static adah_code run_evaluation(evaluation *e, adah_evaluation *out, adah_status
     const size_t n_bits = e->query_codes->n_bits;
     if (e->options->pairs)
         ADAH_TRY(measure_pairs(&e->q, &e->d, n_bits, &options, out->map_to_pair, status));
+    ADAH_TRY(measure_codes(&e->q, e->database_codes, n_bits, out, status));
     return measure(&e->q, &e->d, n_bits, e->options->real, &options, out, status);
 }
 
@@ -379,6 +401,8 @@ static adah_code finish(evaluation *e, adah_evaluation *result, adah_code code, 
     return code;
 }
 
+static int any_labels(const adah_dataset *dataset) { return adah_dataset_label_count(dataset) > 0; }
+
 #define SIGNS_ALONE "real-valued codes are asked for, but the codes given are signs alone"
 
 adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *codes, const adah_codes *query_codes,
@@ -391,8 +415,8 @@ adah_code adah_evaluate_codes(const adah_dataset *dataset, const adah_codes *cod
                     .queries = o.queries ? o.queries : dataset,
                     .database_codes = codes,
                     .query_codes = query_codes ? query_codes : codes,
-                    .options = &o,
-                    .similarity = ADAH_SIMILARITY_LABELS};
+                    .options = &o};
+    e.similarity = any_labels(e.queries) && any_labels(e.database) ? ADAH_SIMILARITY_LABELS : ADAH_SIMILARITY_PAIRS;
     adah_evaluation result = nothing_known;
     return finish(&e, &result, ADAH_OK, to, status);
 }
@@ -405,8 +429,6 @@ static adah_code describe_model(const adah_model *model, adah_evaluation *out, a
     ADAH_TRY(set_text(&out->method, c->method, status));
     return set_text(&out->backbone, c->backbone, status);
 }
-
-static int any_labels(const adah_dataset *dataset) { return adah_dataset_label_count(dataset) > 0; }
 
 adah_code adah_evaluate(const adah_model *model, const adah_dataset *dataset, const adah_evaluate_options *options,
                         const adah_encode_options *encode_options, adah_progress progress, adah_evaluation *to,

@@ -26,7 +26,10 @@ static const size_t count_place[] = {
     offsetof(adah_evaluation, n_database_left_out),   offsetof(adah_evaluation, n_records_bad),
     offsetof(adah_evaluation, n_queries),             offsetof(adah_evaluation, n_queries_without_relevant),
     offsetof(adah_evaluation, n_database),            offsetof(adah_evaluation, n_bits),
-    offsetof(adah_evaluation, masks) + offsetof(adah_mask_means, n_images)};
+    offsetof(adah_evaluation, masks) + offsetof(adah_mask_means, n_images),
+    offsetof(adah_evaluation, partners[0].n_queries), offsetof(adah_evaluation, partners[1].n_queries),
+    offsetof(adah_evaluation, distinct[0][0].n_items), offsetof(adah_evaluation, distinct[0][1].n_items),
+    offsetof(adah_evaluation, distinct[1][0].n_items), offsetof(adah_evaluation, distinct[1][1].n_items)};
 
 static const size_t direction_count_place[] = {
     offsetof(adah_measures, n_queries), offsetof(adah_measures, n_queries_left_out), offsetof(adah_measures, n_database),
@@ -97,6 +100,7 @@ static json_t *direction_json(const adah_measures *m, double map_real) {
     put_measure(o, "map_at_k_by_rank", m->map_at_k);
     put_measure(o, "map_of_first_k_relevant", m->map_first_k_relevant);
     put_measure(o, "ndcg_at_k", m->ndcg_at_k);
+    put_measure(o, "ties_in_first_10", m->ties_in_first_10);
     for (size_t i = 0; m->n_precision != ADAH_UNKNOWN && i < m->n_precision; i++)
         json_array_append_new(precision, json_pack("{s:I, s:f}", "n", (json_int_t)m->precision_at[i], "precision", m->precision[i]));
     put(o, "precision_at_n", precision);
@@ -117,6 +121,33 @@ static void put_masks(json_t *to, const adah_mask_means *m) {
     put_measure(o, "pointing_game", m->pointing_game);
     put_measure(o, "pointing_game_random", m->pointing_game_random);
     put(to, "attention_masks", o);
+}
+
+static json_t *partners_json(const adah_evaluation *e) {
+    json_t *o = json_object();
+    put_count(o, "n_queries", e->partners[0].n_queries);
+    for (int from = 0; from < 2; from++) {
+        const adah_partner_measures *m = &e->partners[from];
+        json_t *direction = json_object();
+        put_measure(direction, "recall_at_1", m->recall_at_1);
+        put_measure(direction, "recall_at_5", m->recall_at_5);
+        put_measure(direction, "recall_at_10", m->recall_at_10);
+        put_measure(direction, "median_rank", m->median_rank);
+        put(o, from == ADAH_IMAGE ? "image_to_text" : "text_to_image", direction);
+    }
+    return o;
+}
+
+static json_t *distinct_json(const adah_distinct_codes of[2]) {
+    json_t *o = json_object();
+    put_count(o, "n_items", of[0].n_items);
+    for (int m = 0; m < 2; m++) {
+        json_t *side = json_object();
+        put_measure(side, "n_distinct", of[m].n_distinct);
+        put_measure(side, "n_most", of[m].n_most);
+        put(o, side_name[m], side);
+    }
+    return o;
 }
 
 static json_t *evaluation_json(const adah_evaluation *e) {
@@ -154,6 +185,8 @@ static json_t *evaluation_json(const adah_evaluation *e) {
         }
     put_count(o, "n_database", e->n_database);
     put_count(o, "n_bits", e->n_bits);
+    put(o, "own_partner", partners_json(e));
+    put(o, "distinct_codes", json_pack("{s:o, s:o}", "queries", distinct_json(e->distinct[0]), "data", distinct_json(e->distinct[1])));
     return o;
 }
 
@@ -205,7 +238,8 @@ static size_t list_measures(const adah_evaluation *of, size_t n_bits, double **a
     for (int direction = 0; direction < 4; direction++) {
         adah_measures *m = direction_of(e, direction);
         double *const list[] = {&m->map,      &m->map_tie_aware,        &m->map_optimistic, &m->map_pessimistic,
-                                &m->map_at_k, &m->map_first_k_relevant, &m->ndcg_at_k,      &e->map_real[direction / 2][direction % 2]};
+                                &m->map_at_k, &m->map_first_k_relevant, &m->ndcg_at_k,      &m->ties_in_first_10,
+                                &e->map_real[direction / 2][direction % 2]};
         double *const array[] = {m->precision, m->precision_micro, m->recall_micro, m->precision_macro, m->recall_macro};
         for (size_t i = 0; i < LENGTH(list); i++, n++)
             if (at)
@@ -214,6 +248,15 @@ static size_t list_measures(const adah_evaluation *of, size_t n_bits, double **a
             for (size_t i = 0; i < (k ? n_bits + 1 : ADAH_PRECISION_POINTS_MAX); i++, n++)
                 if (at)
                     at[n] = array[k] + i;
+    }
+    for (int side = 0; side < 2; side++) {
+        adah_partner_measures *p = &e->partners[side];
+        double *const list[] = {&p->recall_at_1, &p->recall_at_5, &p->recall_at_10, &p->median_rank,
+                                &e->distinct[0][side].n_distinct, &e->distinct[0][side].n_most,
+                                &e->distinct[1][side].n_distinct, &e->distinct[1][side].n_most};
+        for (size_t i = 0; i < LENGTH(list); i++, n++)
+            if (at)
+                at[n] = list[i];
     }
     double *const rest[] = {&e->map_to_pair[0], &e->map_to_pair[1],      &e->masks.iou,
                             &e->masks.iou_random, &e->masks.pointing_game, &e->masks.pointing_game_random};

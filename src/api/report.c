@@ -171,11 +171,48 @@ static void add_figure(report *r, double mean, double deviation) {
     adah_text_add(&r->html, "</td>");
 }
 
+/* n_digits: behind the point, of one evaluation. */
+static void add_number(report *r, double mean, double deviation, int n_digits) {
+    adah_text_add(&r->html, "<td>%.*f", r->n_evaluations > 1 ? 1 : n_digits, mean);
+    if (r->n_evaluations > 1)
+        adah_text_add(&r->html, " &plusmn; %.1f", deviation);
+    adah_text_add(&r->html, "</td>");
+}
+
+/* What needs no labels: own partners, and how many codes differ. */
+static void add_partner_tables(report *r) {
+    static const char *const of[2] = {"the queries", "the data set"}, *const side[2] = {"images", "texts"};
+    const adah_evaluation *e = figures(r);
+    adah_text_add(&r->html, "<h2>The own partner</h2>\n<p>Each query ranks the other side of all %zu queries; items at one distance count as "
+                  "in random order.</p>\n<table><tr><th>query to answer</th><th>R@1</th><th>R@5</th><th>R@10</th><th>median rank</th></tr>\n",
+                  r->evaluations->partners[0].n_queries);
+    for (int i = 0; i < 2; i++) {
+        const adah_partner_measures *m = &e->partners[directions[i].from], *d = &r->deviation.partners[directions[i].from];
+        adah_text_add(&r->html, "<tr><td>%s</td>", directions[i].name);
+        add_figure(r, m->recall_at_1, d->recall_at_1);
+        add_figure(r, m->recall_at_5, d->recall_at_5);
+        add_figure(r, m->recall_at_10, d->recall_at_10);
+        add_number(r, m->median_rank, d->median_rank, 1);
+        adah_text_add(&r->html, "</tr>\n");
+    }
+    adah_text_add(&r->html, "</table>\n<h2>Different codes</h2>\n<table><tr><th>of</th><th>records</th><th>different codes</th>"
+                  "<th>most on one code</th></tr>\n");
+    for (int i = 0; i < 4; i++) {
+        const adah_distinct_codes *m = &e->distinct[i / 2][i % 2], *d = &r->deviation.distinct[i / 2][i % 2];
+        adah_text_add(&r->html, "<tr><td>%s of %s</td><td>%zu</td>", side[i % 2], of[i / 2], r->evaluations->distinct[i / 2][i % 2].n_items);
+        add_number(r, m->n_distinct, d->n_distinct, 0);
+        add_number(r, m->n_most, d->n_most, 0);
+        adah_text_add(&r->html, "</tr>\n");
+    }
+    adah_text_add(&r->html, "</table>\n");
+}
+
 static void add_map_table(report *r) {
     const adah_evaluation *e = figures(r);
     const size_t k = e->measures[0][0].n_cut;
     adah_text_add(&r->html, "<h2>Mean average precision</h2>\n<table><tr><th>query to answer</th><th>mAP@all</th>"
-                  "<th>tie-aware mAP</th><th>mAP@%zu by rank</th><th>NDCG@%zu</th><th>mAP, ties worst to best</th></tr>\n",
+                  "<th>tie-aware mAP</th><th>mAP@%zu by rank</th><th>NDCG@%zu</th><th>mAP, ties worst to best</th>"
+                  "<th>ties of the first 10</th></tr>\n",
                   k, k);
     for (int i = 0; i < 4; i++) {
         const adah_measures *m = measures_of(e, i), *d = measures_of(&r->deviation, i);
@@ -184,7 +221,9 @@ static void add_map_table(report *r) {
         add_figure(r, m->map_tie_aware, d->map_tie_aware);
         add_figure(r, m->map_at_k, d->map_at_k);
         add_figure(r, m->ndcg_at_k, d->ndcg_at_k);
-        adah_text_add(&r->html, "<td>%.4f to %.4f</td></tr>\n", m->map_pessimistic, m->map_optimistic);
+        adah_text_add(&r->html, "<td>%.4f to %.4f</td>", m->map_pessimistic, m->map_optimistic);
+        add_number(r, m->ties_in_first_10, d->ties_in_first_10, 1);
+        adah_text_add(&r->html, "</tr>\n");
     }
     adah_text_add(&r->html, "</table>\n");
     if (e->masks.iou >= 0)
@@ -440,6 +479,7 @@ static adah_code compose(report *r, adah_status *status) {
     adah_text_add(&r->html, "</h1>\n");
     add_facts(r);
     add_map_table(r);
+    add_partner_tables(r);
     ADAH_TRY(add_text_queries(r, status));
     ADAH_TRY(add_image_queries(r, status));
     ADAH_TRY(add_curves(r, status));

@@ -16,7 +16,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK = 16, N_CUT_DEFAULT = 50, LEVELS_MAX = ADAH_BITS_MAX + 2 };
+enum { BLOCK = 16, N_CUT_DEFAULT = 50, N_TIE_PLACES = 10, LEVELS_MAX = ADAH_BITS_MAX + 2 };
 
 /* Sums of the first 1..n terms of a series, each the sum of two doubles: differences of far terms stay exact. */
 typedef struct prefix_sums {
@@ -36,6 +36,7 @@ typedef struct tables {
 typedef struct block_sums {
     int out_of_memory;
     size_t n_queries, n_left_out;
+    uint64_t n_tied; /* of the first 10 places of each query */
     double ap, ap_tie_aware, ap_optimistic, ap_pessimistic, ap_at_k, ap_first_k, ndcg;
     uint64_t n_relevant, relevant_at[ADAH_PRECISION_POINTS_MAX]; /* within the first N ranks */
     uint64_t *returned, *returned_relevant;                      /* within a radius */
@@ -173,6 +174,17 @@ static void count_levels(const job *j, scratch *w, levels *v) {
     }
 }
 
+/* How many of the first places are held by an item that is not alone at its distance. */
+static size_t count_ties(const job *j, const levels *v) {
+    size_t n_before = 0, n_tied = 0;
+    for (size_t d = 0; d <= j->n_bits && n_before < N_TIE_PLACES; d++) {
+        const size_t n = v->n[d], n_room = N_TIE_PLACES - n_before, n_within = n < n_room ? n : n_room;
+        n_tied += n > 1 ? n_within : 0;
+        n_before += n;
+    }
+    return n_tied;
+}
+
 /* The measures by rank in the order (distance, position). */
 static void add_ranked(const job *j, const scratch *w, const levels *v, size_t n_relevant, block_sums *sums) {
     const tables *t = &j->tables;
@@ -249,10 +261,6 @@ static void add_query(const job *j, size_t query, scratch *w, block_sums *sums) 
     const size_t *start = j->queries->label_start + query, leave_out = j->leave_out ? j->leave_out[query] : SIZE_MAX;
     const uint32_t *label = start[1] > start[0] ? j->queries->label + start[0] : NULL;
     size_t most = adah_label_lists_share(&j->lists, label, start[1] - start[0], leave_out, w->shared), n_relevant = 0;
-    if (most == 0) {
-        sums->n_left_out++;
-        return;
-    }
     adah_hamming_distances(j->queries->codes + query * (j->n_bits / 8), j->database->codes, j->database->n, j->n_bits,
                            w->distance);
     if (leave_out != SIZE_MAX)
@@ -261,6 +269,11 @@ static void add_query(const job *j, size_t query, scratch *w, block_sums *sums) 
     memset(w->n_sharing, 0, (most + 1) * sizeof *w->n_sharing);
     fill_gains(most, w->gain);
     count_levels(j, w, &v);
+    sums->n_tied += count_ties(j, &v);
+    if (most == 0) {
+        sums->n_left_out++;
+        return;
+    }
     for (size_t s = 1; s <= most; s++)
         n_relevant += w->n_sharing[s];
     add_ranked(j, w, &v, n_relevant, sums);
@@ -294,6 +307,7 @@ static void merge(block_sums *to, const block_sums *from, size_t n_bits) {
     to->out_of_memory |= from->out_of_memory;
     to->n_queries += from->n_queries;
     to->n_left_out += from->n_left_out;
+    to->n_tied += from->n_tied;
     to->ap += from->ap;
     to->ap_tie_aware += from->ap_tie_aware;
     to->ap_optimistic += from->ap_optimistic;
@@ -331,6 +345,7 @@ static void report(const job *j, const block_sums *sums, double *radius, adah_me
         .map_at_k = ratio(sums->ap_at_k, n),
         .map_first_k_relevant = ratio(sums->ap_first_k, n),
         .ndcg_at_k = ratio(sums->ndcg, n),
+        .ties_in_first_10 = ratio((double)sums->n_tied, (double)(sums->n_queries + sums->n_left_out)),
         .n_precision = j->tables.n_points,
         .precision_micro = radius,
         .recall_micro = radius + n_radii,

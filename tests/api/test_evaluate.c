@@ -102,6 +102,29 @@ static long long count_at(const json_t *o, const char *key) {
     return (long long)json_integer_value(value);
 }
 
+static void check_partners(const json_t *json, long long n, double at_1, double at_5, double at_10, double median_rank) {
+    static const char *const direction[] = {"image_to_text", "text_to_image"};
+    const json_t *partners = json_object_get(json, "own_partner");
+    assert_int_equal(count_at(partners, "n_queries"), n);
+    for (int i = 0; i < 2; i++) {
+        const json_t *of = json_object_get(partners, direction[i]);
+        ASSERT_CLOSE(real_at(of, "recall_at_1"), at_1);
+        ASSERT_CLOSE(real_at(of, "recall_at_5"), at_5);
+        ASSERT_CLOSE(real_at(of, "recall_at_10"), at_10);
+        ASSERT_CLOSE(real_at(of, "median_rank"), median_rank);
+    }
+}
+
+static void check_distinct(const json_t *json, const char *of, long long n, double n_distinct, double n_most) {
+    static const char *const side[] = {"image", "text"};
+    const json_t *codes = json_object_get(json_object_get(json, "distinct_codes"), of);
+    assert_int_equal(count_at(codes, "n_items"), n);
+    for (int i = 0; i < 2; i++) {
+        ASSERT_CLOSE(real_at(json_object_get(codes, side[i]), "n_distinct"), n_distinct);
+        ASSERT_CLOSE(real_at(json_object_get(codes, side[i]), "n_most"), n_most);
+    }
+}
+
 static void one_set(void **state) {
     (void)state;
     /* The query ranks d c b a: dog at 2 and 3. */
@@ -114,6 +137,10 @@ static void one_set(void **state) {
     assert_int_equal(count_at(json, "n_queries_in_database"), 0);
     assert_int_equal(count_at(json, "n_database"), 4);
     assert_int_equal(count_at(json, "n_bits"), 8);
+    check_partners(json, 1, 1, 1, 1, 1);
+    check_distinct(json, "queries", 1, 1, 1);
+    check_distinct(json, "data", 5, 5, 1);
+    ASSERT_CLOSE(real_at(json_object_get(json, "image_to_text"), "ties_in_first_10"), 0.0);
     assert_string_equal(json_string_value(json_object_get(json, "relevance")), "labels");
     char checksum[33];
     assert_int_equal(adah_dataset_split_checksum(database, checksum, NULL), ADAH_OK);
@@ -198,11 +225,76 @@ static void queries_of_another_set(void **state) {
     assert_int_equal(count_at(json, "n_queries_without_relevant"), 1);
     assert_int_equal(count_at(json, "n_queries_in_database"), 1);
     assert_int_equal(count_at(json, "n_database"), 4);
+    check_partners(json, 4, 1.0 / 4, 1, 1, 2.5); /* all four tie */
+    check_distinct(json, "queries", 4, 1, 4);
+    check_distinct(json, "data", 5, 5, 1);
     char checksum[33];
     assert_int_equal(adah_dataset_split_checksum(queries, checksum, NULL), ADAH_OK);
     assert_string_equal(json_string_value(json_object_get(json, "queries_split_checksum")), checksum);
     assert_string_equal(json_string_value(json_object_get(json, "queries")), query_folder.path);
     json_decref(json);
+}
+
+/* As train records, with an image that two of five share and a text that is everybody's. The training set is the queries. */
+static void own_partners_and_ties(void **state) {
+    (void)state;
+    uint8_t image[5] = {0x00, 0x00, 0x03, 0x07, 0x0f}, text[5] = {0, 0, 0, 0, 0};
+    adah_codes codes = database_codes;
+    codes.image = image;
+    codes.text = text;
+    adah_evaluate_options options;
+    adah_evaluation e;
+    adah_evaluate_options_init(&options);
+    options.split = ADAH_SPLIT_TRAIN;
+    assert_int_equal(adah_evaluate_codes(database, &codes, NULL, &options, &e, NULL), ADAH_OK);
+    const adah_partner_measures *of_image = &e.partners[ADAH_IMAGE], *of_text = &e.partners[ADAH_TEXT];
+    assert_int_equal(of_image->n_queries, 4); /* d has no relevant item, and still a partner */
+    assert_int_equal(e.n_queries, 3);
+    ASSERT_CLOSE(of_image->recall_at_1, 1.0 / 4); /* every text ties */
+    ASSERT_CLOSE(of_image->median_rank, 2.5);
+    ASSERT_CLOSE(of_text->recall_at_1, (1.0 / 2 + 1.0 / 2) / 4); /* a and b tie; c and d are third and fourth */
+    ASSERT_CLOSE(of_text->recall_at_5, 1.0);
+    ASSERT_CLOSE(of_text->median_rank, (1.5 + 3) / 2);
+    /* A query is no answer to itself: three answers. Images: a sees b, c and d apart, as b does a; c and d see a and b tie. */
+    ASSERT_CLOSE(e.measures[ADAH_IMAGE][ADAH_IMAGE].ties_in_first_10, (0.0 + 0 + 2 + 2) / 4);
+    ASSERT_CLOSE(e.measures[ADAH_IMAGE][ADAH_TEXT].ties_in_first_10, 3.0);
+    ASSERT_CLOSE(e.distinct[0][ADAH_IMAGE].n_distinct, 3.0);
+    ASSERT_CLOSE(e.distinct[0][ADAH_TEXT].n_distinct, 1.0);
+    ASSERT_CLOSE(e.distinct[1][ADAH_IMAGE].n_distinct, 4.0);
+    ASSERT_CLOSE(e.distinct[1][ADAH_IMAGE].n_most, 2.0);
+    ASSERT_CLOSE(e.distinct[1][ADAH_TEXT].n_most, 5.0);
+    assert_int_equal(e.distinct[0][ADAH_IMAGE].n_items, 4);
+    assert_int_equal(e.distinct[1][ADAH_IMAGE].n_items, 5);
+    adah_evaluation_free(&e);
+}
+
+/* Pairs alone: a query has one relevant item, its partner. */
+static void a_set_without_labels(void **state) {
+    (void)state;
+    const temporary_folder unlabelled = temporary_folder_create();
+    data_folder_put(unlabelled.path, "metadata.jsonl",
+                    "{\"file_name\": \"a.png\", \"text\": \"a\"}\n"
+                    "{\"file_name\": \"b.png\", \"text\": \"b\", \"split\": \"query\"}\n"
+                    "{\"file_name\": \"c.png\", \"text\": \"c\", \"split\": \"query\"}\n");
+    adah_dataset *pairs = open_folder(&unlabelled);
+    uint8_t image[3] = {0x00, 0x01, 0x03}, text[3] = {0x00, 0x03, 0x03};
+    const adah_codes codes = {.n = 3, .n_bits = 8, .image = image, .text = text, .record = database_record};
+    adah_evaluation e;
+    adah_status status = {0};
+    if (adah_evaluate_codes(pairs, &codes, NULL, NULL, &e, &status) != ADAH_OK)
+        fail_msg("%s", status.message);
+    assert_string_equal(e.relevance, "pairs");
+    assert_int_equal(e.n_queries, 2);
+    assert_int_equal(e.n_database, 2);
+    /* b ranks c's image before its own, c finds its own; the texts tie. */
+    ASSERT_CLOSE(e.partners[ADAH_TEXT].recall_at_1, 1.0 / 2);
+    ASSERT_CLOSE(e.partners[ADAH_TEXT].median_rank, 1.5);
+    ASSERT_CLOSE(e.partners[ADAH_IMAGE].recall_at_1, 1.0 / 2);
+    ASSERT_CLOSE(e.measures[ADAH_TEXT][ADAH_IMAGE].map, (1.0 / 2 + 1) / 2);
+    adah_evaluation_free(&e);
+    adah_dataset_close(pairs);
+    temporary_folder gone = unlabelled;
+    data_folder_remove(&gone);
 }
 
 static void every_allocation_may_fail(void **state) {
@@ -250,7 +342,9 @@ static int make_three(void **state) {
                                      .n_bits = N_BITS,
                                      .map_real = {{0.5, -1}, {-1, -1}},
                                      .map_to_pair = {i == 1 ? -1 : 0.5, -1},
-                                     .masks = {0, -1, -1, -1, -1}};
+                                     .masks = {0, -1, -1, -1, -1},
+                                     .partners = {{9, map[i], 0, 0, 7}, {9, 0, 0, 1, (double)i}},
+                                     .distinct = {{{9, 8, (double)i}}, {{20 + i, 8, 2}}}};
         for (int d = 0; d < 4; d++) {
             double *r = radius[i][d];
             r[0] = (double)i / 2;
@@ -288,6 +382,15 @@ static void mean_and_deviation(void **state) {
     assert_true(mean.map_real[0][1] < 0 && deviation.map_real[1][1] < 0); /* none has it */
     assert_true(mean.map_to_pair[0] < 0 && deviation.map_to_pair[0] < 0); /* one lacks it */
     assert_true(mean.masks.iou < 0);
+    ASSERT_CLOSE(mean.partners[0].recall_at_1, 0.5);
+    ASSERT_CLOSE(deviation.partners[0].recall_at_1, 0.25);
+    ASSERT_CLOSE(mean.partners[1].median_rank, 1.0);
+    ASSERT_CLOSE(deviation.partners[1].median_rank, 1.0);
+    ASSERT_CLOSE(mean.distinct[0][0].n_most, 1.0);
+    ASSERT_CLOSE(deviation.distinct[0][0].n_distinct, 0.0);
+    assert_int_equal(mean.partners[0].n_queries, 9);
+    assert_int_equal(mean.distinct[0][0].n_items, 9);
+    assert_true(mean.distinct[1][0].n_items == ADAH_UNKNOWN);
     assert_string_equal(mean.preset, "default");
     assert_string_equal(deviation.records_bad, "one\ntwo");
     assert_null(mean.model);
@@ -402,6 +505,8 @@ int main(void) {
         cmocka_unit_test(codes_of_pairs),
         cmocka_unit_test(a_training_record_is_no_answer_to_itself),
         cmocka_unit_test(queries_of_another_set),
+        cmocka_unit_test(own_partners_and_ties),
+        cmocka_unit_test(a_set_without_labels),
         cmocka_unit_test(every_allocation_may_fail),
     };
     const struct CMUnitTest of_several[] = {

@@ -19,7 +19,7 @@ expect 0 encode --model 0.safetensors --data scenes --out codes --quiet
 expect 0 eval --model 0.safetensors --data scenes --json --quiet
 cp stdout one.json
 cat >brute.py <<'PYTHON'
-import json
+import collections, json, statistics
 records = [json.loads(line) for line in open("scenes/metadata.jsonl")]
 names = open("codes.ids").read().split("\n")[:-1]
 assert names == [r["file_name"] for r in records]
@@ -28,6 +28,8 @@ def codes(kind):
     return [int.from_bytes(raw[2 * i:2 * i + 2], "little") for i in range(len(records))]
 code = {kind: codes(kind) for kind in ("image", "text")}
 labels = [set(r["labels"]) for r in records]
+def distance(a, i, b, k):
+    return bin(code[a][i] ^ code[b][k]).count("1")
 queries = [i for i, r in enumerate(records) if r.get("split") == "query"]
 database = [i for i, r in enumerate(records) if r.get("split") != "query"]
 result = json.load(open("one.json"))
@@ -35,7 +37,7 @@ for a in code:
     for b in code:
         aps, cut_aps = [], []
         for q in queries:
-            ranked = sorted(database, key=lambda i: (bin(code[a][q] ^ code[b][i]).count("1"), i))
+            ranked = sorted(database, key=lambda i: (distance(a, q, b, i), i))
             precisions = []
             for rank, i in enumerate(ranked, 1):
                 if labels[q] & labels[i]:
@@ -50,8 +52,51 @@ for a in code:
         direction = result[f"{a}_to_{b}"]
         assert direction["k"] == 50
         assert abs(direction["map_at_k_by_rank"] - sum(cut_aps) / len(cut_aps)) < 1e-12
+        tied = 0
+        for q in queries:
+            distances = sorted(distance(a, q, b, i) for i in database)
+            tied += sum(distances.count(d) > 1 for d in distances[:10])
+        assert abs(direction["ties_in_first_10"] - tied / len(queries)) < 1e-12
+
+# The own partner among the queries' other side, ties in random order; how many codes differ.
+assert result["own_partner"]["n_queries"] == len(queries)
+for a, b in ("image", "text"), ("text", "image"):
+    found, ranks = {1: 0, 5: 0, 10: 0}, []
+    for q in queries:
+        distances = [distance(a, q, b, i) for i in queries]
+        own = distance(a, q, b, q)
+        before, tied = sum(d < own for d in distances), distances.count(own)
+        for k in found:
+            found[k] += sum(before + t <= k for t in range(1, tied + 1)) / tied
+        ranks.append(statistics.mean(range(before + 1, before + tied + 1)))
+    partner = result["own_partner"][f"{a}_to_{b}"]
+    for k in found:
+        assert abs(partner[f"recall_at_{k}"] - found[k] / len(queries)) < 1e-12
+    assert abs(partner["median_rank"] - statistics.median(ranks)) < 1e-12
+for name, items in ("queries", queries), ("data", range(len(records))):
+    counts = result["distinct_codes"][name]
+    assert counts["n_items"] == len(items)
+    for kind in code:
+        shared = collections.Counter(code[kind][i] for i in items)
+        assert counts[kind]["n_distinct"] == len(shared) and counts[kind]["n_most"] == max(shared.values())
 PYTHON
 judge brute.py
+
+# The terminal has the same figures; of codes alone, too, and where there are no labels a query's relevant item is its partner.
+expect 0 eval --model 0.safetensors --data scenes --quiet
+cp stdout table
+stdout_has '^own partner +R@1 +R@5 +R@10 +median rank$'
+check test "$(grep -cE '^(image to text|text to image)( +[01]\.[0-9]{4}){3} +[0-9]+\.[0-9]$' stdout)" = 2
+stdout_has '^different codes of the queries, 18 records: [0-9]+ of images \(at most [0-9]+ share one\), [0-9]+ of texts \([0-9]+\)$'
+stdout_has '^different codes of the data set, 120 records: '
+expect 0 eval --codes codes --data scenes --quiet
+check diff stdout <(head -n "$(wc -l <stdout)" table) # what follows there are attention masks
+mkdir unlabelled
+sed -E 's/, "labels": \[[^]]*\]//' scenes/metadata.jsonl >unlabelled/metadata.jsonl
+ln -s ../scenes/images ../scenes/masks unlabelled/
+expect 0 eval --codes codes --data unlabelled --quiet
+stdout_has '^18 queries \(0 more have no relevant item\), 18 in the database, 16 bits, relevance by pairs$'
+check diff <(grep -A2 '^own partner' stdout) <(grep -A2 '^own partner' table)
 
 # Several models: each as alone, then mean and sample standard deviation.
 models=(--model 0.safetensors --model 1.safetensors --model 2.safetensors)
@@ -89,7 +134,8 @@ for seed in 0 1 2; do
 done
 stdout_has '^mean of 3 models ± sample standard deviation$'
 check test "$(grep -cE '^(image|text) to (image|text)( +0\.[0-9]{4} ± 0\.[0-9]{4}){4}$' stdout)" = 4
-check test "$(grep -cE '^(image|text) to (image|text) ' stdout)" = 16
+check test "$(grep -cE '^(image|text) to (image|text) ' stdout)" = 24
+check test "$(grep -cE '^(image to text|text to image)( +[01]\.[0-9]{4} ± 0\.[0-9]{4}){3} +[0-9]+\.[0-9] ± [0-9]+\.[0-9]$' stdout)" = 2
 stdout_has 'mAP@50 by rank'
 
 expect 0 train --data scenes --model long.safetensors --epochs 1 --quiet --bits 32 --set n_side=16 --threads 1
@@ -116,7 +162,9 @@ check test "$(charts one.html | grep -c '^Loss of each term$')" = 1
 expect 0 eval "${models[@]}" --data scenes --quiet --report three.html --json
 check_json
 check grep -q '; 3 models, seeds 0, 1, 2; ' three.html
-check test "$(grep -oE '<td>0\.[0-9]{4} &plusmn; 0\.[0-9]{4}</td>' three.html | wc -l)" = 16
+check test "$(grep -oE '<td>[01]\.[0-9]{4} &plusmn; 0\.[0-9]{4}</td>' three.html | wc -l)" = 22
+check test "$(grep -c '<td>text to image</td>' three.html)" = 2
+check grep -qE '<tr><td>images of the data set</td><td>120</td><td>[0-9.]+ &plusmn; [0-9.]+</td>' three.html
 check test "$(charts three.html | grep -cE ', (image to text|text to image)$')" = 6
 check test "$(grep -oE 'model [123], seed [012]</text>' three.html | wc -l)" = 18
 if command -v xmllint >/dev/null; then

@@ -223,9 +223,17 @@ static void by_levels(const item *items, size_t n, size_t k, double *aware, doub
     }
 }
 
+/* How many of the first 10 are beside an item at their distance, in the sorted order. */
+static size_t count_ties(const item *items, size_t n) {
+    size_t n_tied = 0;
+    for (size_t i = 0; i < n && i < 10; i++)
+        n_tied += (i > 0 && items[i - 1].distance == items[i].distance) || (i + 1 < n && items[i + 1].distance == items[i].distance);
+    return n_tied;
+}
+
 /* Returns the number of queries that counted. */
 static size_t check_against_sort(const test_set *q, const test_set *d, const size_t *leave_out, size_t k) {
-    size_t n_bits = d->n_bytes * 8, n_queries = 0, n_pooled_relevant = 0;
+    size_t n_bits = d->n_bytes * 8, n_queries = 0, n_pooled_relevant = 0, n_tied = 0;
     double map = 0, at_k = 0, first_k = 0, aware = 0, best = 0, worst = 0, ndcg = 0;
     double precision[ADAH_PRECISION_POINTS_MAX] = {0};
     double returned[CODE_BYTES_MAX * 8 + 1] = {0}, relevant[CODE_BYTES_MAX * 8 + 1] = {0};
@@ -237,6 +245,7 @@ static size_t check_against_sort(const test_set *q, const test_set *d, const siz
         item items[N_MAX];
         size_t n = look(q, i, d, leave_out ? leave_out[i] : SIZE_MAX, items);
         ranked one = rank(items, n, k);
+        n_tied += count_ties(items, n);
         if (!one.n_relevant)
             continue;
         double one_aware, one_best, one_worst, one_dcg;
@@ -279,6 +288,7 @@ static size_t check_against_sort(const test_set *q, const test_set *d, const siz
     ASSERT_CLOSE(m.map_optimistic, best / count);
     ASSERT_CLOSE(m.map_pessimistic, worst / count);
     ASSERT_CLOSE(m.ndcg_at_k, ndcg / count);
+    ASSERT_CLOSE(m.ties_in_first_10, q->n ? (double)n_tied / (double)q->n : 0);
     for (size_t p = 0; p < m.n_precision; p++)
         ASSERT_CLOSE(m.precision[p], precision[p] / count);
     for (size_t radius = 0; radius <= n_bits; radius++) {
