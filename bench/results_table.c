@@ -45,7 +45,7 @@ typedef struct plan {
 } plan;
 
 /* What a run has measured; image to text, and behind each the same from text to image. */
-enum { QUERY = 0, PAIRS = 2, REAL = 4, VALIDATION = 6, SECONDS = 8 };
+enum { QUERY = 0, PAIRS = 2, REAL = 4, PARTNER = 6, VALIDATION = 8, SECONDS = 10 };
 
 static const char *const direction_key[2] = {"image_to_text", "text_to_image"};
 static const char *const pair_key[2] = {"map_image_to_pair", "map_text_to_pair"};
@@ -142,8 +142,10 @@ static double value_of(const json_t *record, int figure) {
     } else if (figure < REAL) {
         snprintf(key, sizeof key, "map_%s", direction);
         found = json_object_get(evaluation, key);
-    } else if (figure < VALIDATION) {
+    } else if (figure < PARTNER) {
         found = json_object_get(json_object_get(evaluation, direction), "map_real");
+    } else if (figure < VALIDATION) {
+        found = json_object_get(json_object_get(json_object_get(evaluation, "own_partner"), direction), "recall_at_10");
     } else {
         snprintf(key, sizeof key, "validation_map_%s", direction);
         found = json_object_get(best_entry(train), key);
@@ -358,10 +360,10 @@ static void add_figures(adah_text *t, const plan *p, const char *data, const bit
         add_pair(t, p, "methods", data, bits->item[b], name, figure, may_be_best);
 }
 
-/* Does any run of the row have real-valued codes measured? */
-static int has_real(const plan *p, const char *data, const bit_list *bits, const char *name) {
+/* Has any run of the row measured the figure? */
+static int has_figure(const plan *p, const char *data, const bit_list *bits, const char *name, int figure) {
     for (size_t b = 0; b < bits->n; b++)
-        if (measure(p, "methods", data, bits->item[b], name, REAL).n)
+        if (measure(p, "methods", data, bits->item[b], name, figure).n)
             return 1;
     return 0;
 }
@@ -381,6 +383,23 @@ static void add_pairs(adah_text *t, const plan *p, const char *data, const bit_l
     add_printed_rows(t, p, data, "pairs", bits);
 }
 
+/* How often the same models find the own partner of a query. Runs of before it was measured have no row. */
+static void add_partners(adah_text *t, const plan *p, const char *data, const bit_list *bits, const list *rows) {
+    int is_first = 1;
+    for (size_t i = 0; i < rows->n; i++) {
+        if (!has_figure(p, data, bits, rows->item[i], PARTNER))
+            continue;
+        if (is_first) {
+            adah_text_add(t, "\nThe own partner among the first 10 (R@10; each query ranks the other side of all queries, ties in random order):\n\n");
+            add_head(t, bits, "I→T", "T→I");
+        }
+        is_first = 0;
+        adah_text_add(t, "| %s |", rows->item[i]);
+        add_figures(t, p, data, bits, rows->item[i], PARTNER, 1);
+        add_seconds(t, p, data, bits, rows->item[i]);
+    }
+}
+
 static void add_methods(adah_text *t, const plan *p, const char *data) {
     const bit_list bits = list_bits(p, "methods", data);
     const list rows = list_rows(p, "methods", data);
@@ -391,13 +410,14 @@ static void add_methods(adah_text *t, const plan *p, const char *data) {
         adah_text_add(t, "| %s |", rows.item[i]);
         add_figures(t, p, data, &bits, rows.item[i], QUERY, 1);
         add_seconds(t, p, data, &bits, rows.item[i]);
-        if (!has_real(p, data, &bits, rows.item[i]))
+        if (!has_figure(p, data, &bits, rows.item[i], REAL))
             continue;
         adah_text_add(t, "| %s, real-valued, by cosine |", rows.item[i]);
         add_figures(t, p, data, &bits, rows.item[i], REAL, 0);
         adah_text_add(t, " |\n");
     }
     add_printed_rows(t, p, data, "views", &bits);
+    add_partners(t, p, data, &bits, &rows);
     for (size_t i = 0; i < p->n_printed; i++)
         if (!strcmp(p->printed[i].data, data) && !strcmp(p->printed[i].against, "pairs")) {
             add_pairs(t, p, data, &bits, &rows);
@@ -661,12 +681,13 @@ static json_t *shorten_training(const json_t *train) {
 
 static json_t *shorten_evaluation(const json_t *evaluation) {
     static const char *const keys[] = {"split_checksum", "n_database", "n_queries", "n_queries_without_relevant",
-                                       "map_image_to_text", "map_text_to_image", "map_image_to_pair", "map_text_to_pair", NULL};
-    static const char *const direction_keys[] = {"map_real", NULL};
+                                       "map_image_to_text", "map_text_to_image", "map_image_to_pair", "map_text_to_pair",
+                                       "own_partner", "distinct_codes", NULL};
+    static const char *const direction_keys[] = {"map_real", "ties_in_first_10", NULL};
     json_t *kept = keep(evaluation, keys);
     for (int d = 0; kept && d < 2; d++) {
         const json_t *direction = json_object_get(evaluation, direction_key[d]);
-        if (json_object_get(direction, "map_real"))
+        if (direction)
             json_object_set_new(kept, direction_key[d], keep(direction, direction_keys));
     }
     return kept ? kept : json_null();

@@ -35,6 +35,8 @@ results 0 --only labelme8 --bits 32 --seeds "0 1" --methods "adah acmr"
 stdout_has '^\*\*4 of [0-9]+ runs have been made'
 stdout_has '^\| adah \| (\*\*)?\.[0-9]{3} ± \.[0-9]{3}(\*\*)? \(2 of 3\) \|'
 stdout_has '^\| acmr, real-valued, by cosine \| \.[0-9]{3} ± '
+stdout_has '^The own partner among the first 10 '
+check test "$(grep -cE '^\| adah \|' docs/results.md)" = 2
 stdout_has '^\| labelme8 \| [0-9]+ \| [0-9]+ \| [0-9]+ \| [0-9]+ \| [0-9]+ \| [0-9a-f]{32} \|$'
 stdout_lacks '^\| (cca|seph-km) \|' # no row without a figure
 stdout_lacks '^### Parts' # nothing to compare the default with
@@ -52,6 +54,10 @@ row = next(line for line in open("docs/results.md") if line.startswith("| acmr |
 mean, deviation = map(float, re.match(r" (\S+) ± (\S+) \(2 of 3\)", row[3]).groups())
 assert len(maps) == 2 and abs(mean - statistics.mean(maps)) < 6e-4, (mean, maps)
 assert abs(deviation - statistics.stdev(maps)) < 6e-4, (deviation, maps)
+recalls = [json.load(open(f))["eval"]["own_partner"]["text_to_image"]["recall_at_10"] for f in glob.glob("results/runs/*acmr*")]
+row = [line for line in open("docs/results.md") if line.startswith("| acmr |")][1].replace("*", "").split("|")
+mean = float(row[3].split()[0])
+assert len(recalls) == 2 and abs(mean - statistics.mean(recalls)) < 6e-4, (mean, recalls)
 PYTHON
     check python3 mean.py
 fi
