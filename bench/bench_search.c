@@ -57,7 +57,13 @@ static void enlarge(const char *from, const char *to, size_t n) {
             labels[k] = adah_index_label_name(index, entry.label[k]);
         copy_code(entry.image_code, n_bytes, &r, code[0]);
         copy_code(entry.text_code, n_bytes, &r, code[1]);
-        const adah_index_item item = {i, entry.file_name, entry.text, labels, entry.n_labels, code[0], code[1]};
+        const adah_index_item item = {.id = i,
+                                      .file_name = entry.file_name,
+                                      .text = entry.text,
+                                      .label = labels,
+                                      .n_labels = entry.n_labels,
+                                      .image_code = code[0],
+                                      .text_code = code[1]};
         if (adah_index_builder_add(builder, &item, &status) != ADAH_OK)
             stop(status.message);
         adah_index_entry_free(&entry);

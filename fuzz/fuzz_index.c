@@ -29,6 +29,7 @@ static void search(const adah_index *index, adah_modality to, const adah_search_
 
 static void look_at(const adah_index *index) {
     static const uint64_t only[] = {0, 2, 7};
+    static const int8_t fine[2 * ADAH_FINE_MAX] = {-128, 1, 2};
     for (int i = 0; i < 12; i++) {
         adah_search_options o;
         adah_search_options_init(&o);
@@ -38,6 +39,9 @@ static void look_at(const adah_index *index) {
         o.n_only = i >= 10 ? sizeof only / sizeof *only : 0;
         o.accept = i >= 6 && i < 10 ? accept_odd : NULL;
         o.cut_off = i % 3 == 0;
+        o.fine = i % 4 < 2 && adah_index_fine(index) ? fine : NULL;
+        o.n_fine = adah_index_fine(index);
+        o.n_candidates = (size_t)(5 * (i % 3));
         search(index, (adah_modality)(i % 2), &o);
     }
     for (uint64_t row = 0; row < adah_index_rows(index) && row < 1000; row++) {
@@ -52,6 +56,8 @@ static void look_at(const adah_index *index) {
         }
         for (size_t k = 0; k < adah_index_bits(index) / 8; k++)
             n_seen += (entry.image_code ? entry.image_code[k] : 0U) + (entry.text_code ? entry.text_code[k] : 0U);
+        for (size_t k = 0; k < adah_index_fine(index); k++)
+            n_seen += (size_t)((entry.image_fine ? entry.image_fine[k] : 0) + (entry.text_fine ? entry.text_fine[k] : 0));
         adah_index_entry_free(&entry);
     }
     char *json = NULL;
@@ -83,6 +89,7 @@ static void put_file(const uint8_t *bytes, size_t n_bytes) {
 static void write_on(void) {
     static const uint8_t code[ADAH_BITS_MAX / 8];
     static const char *const label[] = {"new", "label 1"};
+    static const int8_t fine[8] = {1};
     adah_index_item item = {.id = 2, .text = "text", .label = label, .n_labels = 2, .text_code = code};
     adah_index_writer *w = NULL;
     if (adah_index_writer_open(path, &w, NULL) != ADAH_OK)
@@ -90,6 +97,8 @@ static void write_on(void) {
     adah_index_writer_delete(w, 0, NULL);
     adah_index_writer_replace(w, &item, NULL);
     item.id = ADAH_NO_ID;
+    item.text_fine = fine;
+    item.n_fine = sizeof fine;
     adah_index_writer_add(w, &item, NULL, NULL);
     if (adah_index_writer_commit(w, NULL) == ADAH_OK)
         look_at(adah_index_writer_state(w));

@@ -298,11 +298,20 @@ static void end_well(run *r, const uint8_t *good, size_t n_good) {
 static file_bytes make_good(const char *path) {
     static const uint8_t code[2][N_BITS / 8] = {{1, 2, 4}, {8, 16}};
     static const char *const label[] = {"red", "green"};
+    static const int8_t fine[8] = {3, -1};
     file_bytes good = {NULL, 0};
     adah_index_writer *w = NULL;
     FUZZ_MUST(adah_index_writer_create(path, NULL, N_BITS, &w, NULL) == ADAH_OK);
     for (int i = 0; i < 5; i++) {
-        const adah_index_item item = {ADAH_NO_ID, "name", "good", label, 2, code[0], i % 2 ? code[1] : NULL};
+        const adah_index_item item = {.id = ADAH_NO_ID,
+                                      .file_name = "name",
+                                      .text = "good",
+                                      .label = label,
+                                      .n_labels = 2,
+                                      .image_code = code[0],
+                                      .text_code = i % 2 ? code[1] : NULL,
+                                      .image_fine = i % 3 ? fine : NULL,
+                                      .n_fine = sizeof fine};
         FUZZ_MUST(adah_index_writer_add(w, &item, NULL, NULL) == ADAH_OK);
         FUZZ_MUST(i % 2 || adah_index_writer_commit(w, NULL) == ADAH_OK);
     }

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HISTORY_IDS = 2000, HISTORY_BITS = 64, HISTORY_CODE_BYTES = HISTORY_BITS / 8, HISTORY_LABELS = 12 };
+enum { HISTORY_IDS = 2000, HISTORY_BITS = 64, HISTORY_CODE_BYTES = HISTORY_BITS / 8, HISTORY_LABELS = 12, HISTORY_FINE = 24 };
 
 typedef struct history {
     uint64_t seed, n_batches, next_id, n_alive;
@@ -42,6 +42,7 @@ typedef struct history_record {
     size_t n_labels; /* without repeats */
     uint8_t code[2][HISTORY_CODE_BYTES];
     int has_code[2];
+    int8_t fine[2][HISTORY_FINE]; /* zeros: none */
 } history_record;
 
 static inline uint64_t history_random(uint64_t *state, uint64_t n) {
@@ -75,6 +76,9 @@ static inline void history_make_record(const history *h, uint64_t id, uint32_t w
         for (int i = 0; i < HISTORY_CODE_BYTES; i++)
             r->code[m][i] = (uint8_t)(history_random(&s, 256) & history_random(&s, 256));
     }
+    for (int m = 0; m < 2; m++)
+        for (int i = 0, has_fine = r->has_code[m] && history_random(&s, 3); i < HISTORY_FINE && has_fine; i++)
+            r->fine[m][i] = (int8_t)(1 + (int)history_random(&s, 127));
 }
 
 static inline adah_index_item history_item(history_record *r) {
@@ -86,7 +90,10 @@ static inline adah_index_item history_item(history_record *r) {
                              .label = r->label,
                              .n_labels = r->n_labels,
                              .image_code = r->has_code[ADAH_IMAGE] ? r->code[ADAH_IMAGE] : NULL,
-                             .text_code = r->has_code[ADAH_TEXT] ? r->code[ADAH_TEXT] : NULL};
+                             .text_code = r->has_code[ADAH_TEXT] ? r->code[ADAH_TEXT] : NULL,
+                             .image_fine = r->has_code[ADAH_IMAGE] ? r->fine[ADAH_IMAGE] : NULL,
+                             .text_fine = r->has_code[ADAH_TEXT] ? r->fine[ADAH_TEXT] : NULL,
+                             .n_fine = HISTORY_FINE};
 }
 
 /* What the next batch changes, at most HISTORY_IDS; no id twice. */
@@ -190,6 +197,10 @@ static inline int history_same_code(const uint8_t *code, const history_record *r
     return code ? r->has_code[m] && memcmp(code, r->code[m], HISTORY_CODE_BYTES) == 0 : !r->has_code[m];
 }
 
+static inline int history_same_fine(const int8_t *fine, const history_record *r, int m) {
+    return fine ? memcmp(fine, r->fine[m], HISTORY_FINE) == 0 : r->fine[m][0] == 0;
+}
+
 /* Does the state hold just the records of the history? If not, `fault` (256 bytes) says what is wrong. */
 static inline int history_is(const history *h, const adah_index *x, char *fault) {
     uint64_t n_alive = 0, row;
@@ -216,7 +227,8 @@ static inline int history_is(const history *h, const adah_index *x, char *fault)
                 is_one |= strcmp(name, r.label_name[k]) == 0;
             ok = is_one && (i == 0 || e.label[i] > e.label[i - 1]);
         }
-        ok = ok && history_same_code(e.image_code, &r, ADAH_IMAGE) && history_same_code(e.text_code, &r, ADAH_TEXT);
+        ok = ok && history_same_code(e.image_code, &r, ADAH_IMAGE) && history_same_code(e.text_code, &r, ADAH_TEXT) &&
+             history_same_fine(e.image_fine, &r, ADAH_IMAGE) && history_same_fine(e.text_fine, &r, ADAH_TEXT);
         adah_index_entry_free(&e);
         if (!ok) {
             snprintf(fault, 256, "record %" PRIu64 " is not as it was written by batch %" PRIu32, id, h->writer[id]);

@@ -40,6 +40,7 @@ typedef struct adah_index_entry {
     const uint32_t *label;        /* ascending; names by adah_index_label_name */
     size_t n_labels;
     const uint8_t *image_code, *text_code; /* NULL: it has none */
+    const int8_t *image_fine, *text_fine;  /* adah_index_fine values each; NULL: it has none */
     void *memory; /* of all that is pointed to */
 } adah_index_entry;
 void adah_index_entry_free(adah_index_entry *entry); /* fine on a zeroed one */
@@ -65,6 +66,8 @@ adah_code adah_index_check(const adah_index *index, adah_status *status);
 uint64_t adah_index_count(const adah_index *index); /* records that are not deleted */
 uint64_t adah_index_rows(const adah_index *index);  /* records with the deleted ones: places, numbered from 0 */
 size_t adah_index_bits(const adah_index *index);
+/* Values of the vectors for the fine order that its records have beside their codes; 0: none has one. */
+size_t adah_index_fine(const adah_index *index);
 const uint8_t *adah_index_model_identity(const adah_index *index); /* 16 bytes: adah_model_id of the model; zeros: unknown */
 size_t adah_index_label_count(const adah_index *index);
 /* NULL: out of range, or its place in the file is damaged. */
@@ -87,8 +90,10 @@ adah_code adah_index_verify(const char *path, adah_status *status);
 typedef struct adah_search_hit {
     uint64_t id, row;
     uint32_t distance;
-    float score; /* with `relaxed`: the squared distance between it and the stored signs, by which hits are then in order; else 0 */
+    float score; /* with `fine`: the cosine of the two vectors, ADAH_NO_SCORE where there is none; with `relaxed`: the squared distance
+                    between it and the stored signs; else 0 */
 } adah_search_hit;
+#define ADAH_NO_SCORE (-2.0f) /* below every cosine */
 
 typedef enum adah_search_method {
     ADAH_SEARCH_AUTO = 0, /* by what each would cost */
@@ -116,13 +121,18 @@ typedef struct adah_search_options {
     size_t n_rerank;           /* 0: 10 k */
     int cut_off;               /* 1: hits that are too far to be answers, by the query's distances to the whole
                                   collection, are left out: none may remain (docs/inside/index.md) */
+    const int8_t *fine;        /* the fine order: n_queries x n_fine values, of which the k best by `score` among the nearest
+                                  n_candidates by Hamming distance are given; records without a vector come behind all others.
+                                  NULL: no. Not together with `relaxed` */
+    size_t n_fine;             /* adah_index_fine of the index */
+    size_t n_candidates;       /* 0: 10 k, at least 200 */
 } adah_search_options;
 static inline void adah_search_options_init(adah_search_options *options) {
     adah_options_init(ADAH_OPTIONS_SEARCH, options, sizeof *options);
 }
 
 typedef struct adah_search_result {
-    adah_search_hit *hits; /* by (distance, id), or (score, distance, id) with `relaxed` */
+    adah_search_hit *hits; /* by (distance, id); with `fine`, best first, or `relaxed` by (score, distance, id) */
     size_t n_hits;
 } adah_search_result;
 
@@ -141,6 +151,8 @@ typedef struct adah_index_item {
     const char *const *label;     /* names in any order, repeats count once */
     size_t n_labels;
     const uint8_t *image_code, *text_code; /* NULL: none; one must be there */
+    const int8_t *image_fine, *text_fine;  /* the vector that belongs to each code, n_fine values; NULL or zeros: none */
+    size_t n_fine;                /* a multiple of 8, the same for all records of an index; of no meaning where there is no vector */
 } adah_index_item;
 
 /* One thread at a time uses a writer; readers go on meanwhile, in this process and others. What is added, replaced and deleted

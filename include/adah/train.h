@@ -59,6 +59,7 @@ typedef struct adah_model adah_model;
 adah_code adah_model_open(const char *path, adah_model **model, adah_status *status);
 void adah_model_close(adah_model *model);
 int adah_model_bits(const adah_model *model);
+int adah_model_fine(const adah_model *model); /* values of its vectors for the fine order (n_fine); 0: it makes none */
 const char *adah_model_id(const adah_model *model);   /* 32 hex digits: a checksum of all that encodes */
 /* Everything about the model: configuration, vocabulary size, parameters, training record. JSON text. */
 const char *adah_model_json(const adah_model *model);
@@ -106,6 +107,8 @@ size_t adah_model_image_side(const adah_model *model); /* n_side of the pictures
 
 /* H, of which the last code is the signs: adah_model_bits values in (-1, 1), until the encoder's next call. */
 const float *adah_encoder_relaxed(const adah_encoder *encoder);
+/* The vector for the fine order that belongs to the last code: adah_model_fine values, until the encoder's next call. */
+const int8_t *adah_encoder_fine(const adah_encoder *encoder);
 /* How many distinct words of the last text given to adah_encode_text the model does not know. */
 size_t adah_encoder_unknown_words(const adah_encoder *encoder);
 
@@ -142,6 +145,8 @@ typedef struct adah_codes {
     size_t n_skipped;        /* records left out */
     char reasons[ADAH_REASONS_BYTES]; /* why the first few were, a line each; "" when none */
     size_t n_texts_unknown;  /* records whose text has no word that the model knows: the codes of their texts are all the same */
+    size_t n_fine;           /* adah_model_fine */
+    int8_t *image_fine, *text_fine; /* the vectors for the fine order, n x n_fine each; NULL when n_fine is 0 */
 } adah_codes;
 /* Where the time of an encoding went. The seconds of the stages are summed over the threads: together n_threads * seconds. */
 typedef struct adah_encode_profile {
@@ -170,7 +175,8 @@ static inline void adah_encode_options_init(adah_encode_options *options) {
 adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *dataset, const adah_encode_options *options,
                               adah_progress progress, adah_codes *codes, adah_status *status);
 void adah_codes_free(adah_codes *codes);
-/* prefix.image.npy, prefix.text.npy (uint8, n x n_bits / 8) and prefix.ids (a file name a line). */
+/* prefix.image.npy, prefix.text.npy (uint8, n x n_bits / 8), prefix.ids (a file name a line) and, of a model with vectors for the fine
+ * order, prefix.image.fine.npy and prefix.text.fine.npy (int8, n x n_fine); without, such files are removed. */
 adah_code adah_codes_write(const adah_codes *codes, const adah_dataset *dataset, const char *prefix, adah_status *status);
 /* Reads them back for a data set; ids are looked up by file name. */
 adah_code adah_codes_read(const char *prefix, const adah_dataset *dataset, adah_codes *codes, adah_status *status);

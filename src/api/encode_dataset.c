@@ -7,30 +7,38 @@
 #include "base/npy.h"
 #include "base/reasons.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 void adah_codes_free(adah_codes *c) {
     adah_memory_free(c->image);
     adah_memory_free(c->text);
     adah_memory_free(c->image_real);
     adah_memory_free(c->text_real);
+    adah_memory_free(c->image_fine);
+    adah_memory_free(c->text_fine);
     adah_memory_free(c->record);
     *c = (adah_codes){0};
 }
 
-adah_code adah_codes_allocate(adah_codes *c, size_t n, size_t n_bits, int with_real, adah_status *status) {
-    *c = (adah_codes){.n = n, .n_bits = n_bits};
+adah_code adah_codes_allocate(adah_codes *c, size_t n, size_t n_bits, size_t n_fine, int with_real, adah_status *status) {
+    *c = (adah_codes){.n = n, .n_bits = n_bits, .n_fine = n_fine};
     c->image = adah_memory_zeroed(n, n_bits / 8);
     c->text = adah_memory_zeroed(n, n_bits / 8);
     c->record = adah_memory_zeroed(n, sizeof *c->record);
     c->image_real = with_real ? adah_memory_floats(n * n_bits) : NULL;
     c->text_real = with_real ? adah_memory_floats(n * n_bits) : NULL;
-    if (c->image && c->text && c->record && (!with_real || (c->image_real && c->text_real)))
+    c->image_fine = n_fine ? adah_memory_zeroed(n, n_fine) : NULL;
+    c->text_fine = n_fine ? adah_memory_zeroed(n, n_fine) : NULL;
+    if (c->image && c->text && c->record && (!with_real || (c->image_real && c->text_real)) &&
+        (!n_fine || (c->image_fine && c->text_fine)))
         return ADAH_OK;
     adah_codes_free(c);
-    return adah_fail_memory(status, n * (n_bits / 8 * 2 + sizeof *c->record + (with_real ? 2 * n_bits * sizeof(float) : 0)));
+    return adah_fail_memory(status,
+                            n * (n_bits / 8 * 2 + sizeof *c->record + (with_real ? 2 * n_bits * sizeof(float) : 0) + 2 * n_fine));
 }
 
 static uint64_t peak_bytes(void) {
@@ -82,26 +90,46 @@ static adah_code put_ids(const char *path, const adah_codes *codes, const adah_d
     return code;
 }
 
-static const char *const code_suffix[2] = {".image.npy", ".text.npy"};
+enum { IMAGE_CODES, TEXT_CODES, IDS, IMAGE_FINE, TEXT_FINE, N_FILES };
+static const char *const suffix[N_FILES] = {".image.npy", ".text.npy", ".ids", ".image.fine.npy", ".text.fine.npy"};
 
-/* The codes of both sides and the ids belong together. */
-adah_code adah_codes_write(const adah_codes *codes, const adah_dataset *dataset, const char *prefix, adah_status *status) {
-    const uint8_t *const bytes[2] = {codes->image, codes->text};
-    adah_file_writer *files[3] = {NULL, NULL, NULL};
+/* Vectors that earlier codes left under the same names do not belong to these. */
+static adah_code remove_fine(const char *prefix, adah_status *status) {
     adah_code code = ADAH_OK;
-    for (int i = 0; i < 3 && code == ADAH_OK; i++) {
-        char *path = adah_file_suffixed(prefix, i < 2 ? code_suffix[i] : ".ids");
+    for (int i = IMAGE_FINE; i < N_FILES && code == ADAH_OK; i++) {
+        char *path = adah_file_suffixed(prefix, suffix[i]);
         if (!path)
             code = adah_fail_memory(status, strlen(prefix));
-        else if (i < 2)
-            code = adah_npy_create(path, ADAH_NPY_UINT8, bytes[i], codes->n, codes->n_bits / 8, &files[i], status);
-        else
-            code = put_ids(path, codes, dataset, &files[i], status);
+        else if (unlink(path) != 0 && errno != ENOENT)
+            code = adah_fail_system(status, path, "cannot remove");
         adah_memory_free(path);
     }
+    return code;
+}
+
+/* The codes of both sides, their vectors and the ids belong together. */
+adah_code adah_codes_write(const adah_codes *codes, const adah_dataset *dataset, const char *prefix, adah_status *status) {
+    const void *const items[N_FILES] = {codes->image, codes->text, NULL, codes->image_fine, codes->text_fine};
+    const int n_files = codes->n_fine ? N_FILES : IMAGE_FINE;
+    adah_file_writer *files[N_FILES] = {NULL};
+    adah_code code = ADAH_OK;
+    for (int i = 0; i < n_files && code == ADAH_OK; i++) {
+        char *path = adah_file_suffixed(prefix, suffix[i]);
+        if (!path)
+            code = adah_fail_memory(status, strlen(prefix));
+        else if (i == IDS)
+            code = put_ids(path, codes, dataset, &files[i], status);
+        else if (i < IDS)
+            code = adah_npy_create(path, ADAH_NPY_UINT8, items[i], codes->n, codes->n_bits / 8, &files[i], status);
+        else
+            code = adah_npy_create(path, ADAH_NPY_INT8, items[i], codes->n, codes->n_fine, &files[i], status);
+        adah_memory_free(path);
+    }
+    if (code == ADAH_OK && !codes->n_fine)
+        code = remove_fine(prefix, status);
     if (code == ADAH_OK)
-        return adah_file_commit_all(files, 3, status);
-    for (int i = 0; i < 3; i++)
+        return adah_file_commit_all(files, (size_t)n_files, status);
+    for (int i = 0; i < n_files; i++)
         adah_file_abort(files[i]);
     return code;
 }
@@ -146,11 +174,35 @@ static adah_code match_ids(const char *path, char *text, const adah_dataset *dat
     return code;
 }
 
+/* The arrays of vectors, where there are any; both or none. */
+static adah_code open_fine_files(const char *prefix, size_t n_rows, adah_npy array[2], adah_status *status) {
+    char *path[2] = {adah_file_suffixed(prefix, suffix[IMAGE_FINE]), adah_file_suffixed(prefix, suffix[TEXT_FINE])};
+    adah_code code = path[0] && path[1] ? ADAH_OK : adah_fail_memory(status, strlen(prefix));
+    const int any = code == ADAH_OK && (adah_file_exists(path[0]) || adah_file_exists(path[1]));
+    for (int m = 0; m < 2 && any && code == ADAH_OK; m++) {
+        code = adah_npy_open(path[m], ADAH_NPY_INT8, &array[m], status);
+        if (code == ADAH_OK && (array[m].n_columns == 0 || array[m].n_columns > ADAH_FINE_MAX || array[m].n_columns % 8))
+            code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: vectors of %zu values, expected a multiple of 8 up to %d", path[m],
+                             array[m].n_columns, ADAH_FINE_MAX);
+        else if (code == ADAH_OK && (array[m].n_rows != n_rows || array[m].n_columns != array[0].n_columns))
+            code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s is %zu x %zu, expected %zu x %zu", path[m], array[m].n_rows,
+                             array[m].n_columns, n_rows, array[0].n_columns);
+    }
+    adah_memory_free(path[0]);
+    adah_memory_free(path[1]);
+    return code;
+}
+
+static adah_code copy_rows(const adah_npy *array, void *to, adah_code code, adah_status *status) {
+    memcpy(to, array->items, array->n_rows * array->n_columns);
+    return adah_file_check_map(&array->map, code, status);
+}
+
 static adah_code read_code_files(const char *prefix, adah_codes *out, adah_status *status) {
-    adah_npy array[2] = {{0}, {0}};
+    adah_npy array[2] = {{0}, {0}}, fine[2] = {{0}, {0}};
     adah_code code = ADAH_OK;
     for (int m = 0; m < 2 && code == ADAH_OK; m++) {
-        char *path = adah_file_suffixed(prefix, code_suffix[m]);
+        char *path = adah_file_suffixed(prefix, suffix[m]);
         code = path ? adah_npy_open(path, ADAH_NPY_UINT8, &array[m], status) : adah_fail_memory(status, strlen(prefix));
         adah_memory_free(path);
     }
@@ -161,17 +213,21 @@ static adah_code read_code_files(const char *prefix, adah_codes *out, adah_statu
         code = adah_fail(status, ADAH_ERROR_FORMAT, "%s.image.npy: %zu bytes a code, expected 1 to %d", prefix,
                          array[0].n_columns, ADAH_BITS_MAX / 8);
     if (code == ADAH_OK)
-        code = adah_codes_allocate(out, array[0].n_rows, array[0].n_columns * 8, 0, status);
+        code = open_fine_files(prefix, array[0].n_rows, fine, status);
+    if (code == ADAH_OK)
+        code = adah_codes_allocate(out, array[0].n_rows, array[0].n_columns * 8, fine[0].n_columns, 0, status);
     if (code == ADAH_OK && out->n) {
-        memcpy(out->image, array[0].items, out->n * out->n_bits / 8);
-        memcpy(out->text, array[1].items, out->n * out->n_bits / 8);
         for (int m = 0; m < 2; m++)
-            code = adah_file_check_map(&array[m].map, code, status);
+            code = copy_rows(&array[m], m == ADAH_IMAGE ? out->image : out->text, code, status);
+        for (int m = 0; m < 2 && out->n_fine; m++)
+            code = copy_rows(&fine[m], m == ADAH_IMAGE ? out->image_fine : out->text_fine, code, status);
         if (code != ADAH_OK)
             adah_codes_free(out);
     }
-    adah_npy_close(&array[0]);
-    adah_npy_close(&array[1]);
+    for (int m = 0; m < 2; m++) {
+        adah_npy_close(&array[m]);
+        adah_npy_close(&fine[m]);
+    }
     return code;
 }
 

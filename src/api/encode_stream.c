@@ -8,6 +8,7 @@
 #include "api/encode_stream.h"
 #include "base/memory.h"
 #include "codes/codes.h"
+#include "codes/fine.h"
 #include "input/input_worker.h"
 #include "input/worker_team.h"
 
@@ -23,6 +24,7 @@ typedef struct side_run {
     size_t n_batch;
     uint8_t *code;         /* of all records */
     float *real;           /* NULL: not wanted */
+    int8_t *fine;          /* NULL: the model makes none */
     uint8_t *is_there;     /* by record, 0: it has no picture that can be read, or no word that is known */
     pthread_mutex_t lock;  /* of the rest */
     adah_stage_times times;
@@ -67,6 +69,10 @@ static adah_code encode_piece(void *context, void *worker, size_t first, size_t 
     ADAH_TRY(adah_input_worker_forward(w, status));
     const float *h = adah_node_value(side->code);
     adah_codes_pack(h, n, q, run->code + first * q / 8);
+    if (run->fine) {
+        const size_t n_fine = (size_t)run->state->config.n_fine;
+        adah_fine_round(adah_node_value(side->fine), n, n_fine, run->fine + first * n_fine);
+    }
     if (run->real)
         memcpy(run->real + first * q, h, n * q * sizeof *h);
     return ADAH_OK;
@@ -101,6 +107,10 @@ static void close_up(adah_codes *c, const uint8_t *has_image, const uint8_t *has
         c->record[k] = i;
         memmove(c->image + k * n_bytes, c->image + i * n_bytes, n_bytes);
         memmove(c->text + k * n_bytes, c->text + i * n_bytes, n_bytes);
+        if (c->n_fine) {
+            memmove(c->image_fine + k * c->n_fine, c->image_fine + i * c->n_fine, c->n_fine);
+            memmove(c->text_fine + k * c->n_fine, c->text_fine + i * c->n_fine, c->n_fine);
+        }
         if (c->image_real) {
             memmove(c->image_real + k * c->n_bits, c->image_real + i * c->n_bits, c->n_bits * sizeof(float));
             memmove(c->text_real + k * c->n_bits, c->text_real + i * c->n_bits, c->n_bits * sizeof(float));
@@ -123,7 +133,8 @@ static adah_code encode_sides(const adah_encode_source *source, uint8_t *const i
                         .n_batch = input->shape.kind == ADAH_INPUT_PIXELS ? n_pictures : ROW_BATCH,
                         .is_there = is_there[m],
                         .code = is_image ? c->image : c->text,
-                        .real = is_image ? c->image_real : c->text_real};
+                        .real = is_image ? c->image_real : c->text_real,
+                        .fine = is_image ? c->image_fine : c->text_fine};
         ADAH_TRY(run_side(&run, c->n, progress, n_threads, status));
         if (times)
             adah_stage_times_add(times, &run.times);
@@ -136,7 +147,8 @@ adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, ad
                              adah_codes *codes, adah_stage_times *times, size_t *n_threads, adah_status *status) {
     const size_t n = adah_dataset_count(source->dataset);
     adah_codes c;
-    ADAH_TRY(adah_codes_allocate(&c, n, (size_t)source->model->state.config.n_bits, keep_real, status));
+    const adah_settings *config = &source->model->state.config;
+    ADAH_TRY(adah_codes_allocate(&c, n, (size_t)config->n_bits, (size_t)config->n_fine, keep_real, status));
     uint8_t *const is_there[2] = {adah_memory_alloc(n), adah_memory_alloc(n)};
     adah_code code = is_there[0] && is_there[1] ? ADAH_OK : adah_fail_memory(status, n);
     if (code == ADAH_OK)

@@ -16,7 +16,7 @@ typedef struct adah_encode_source {
  * NULL. */
 adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, adah_progress progress,
                              adah_codes *codes, adah_stage_times *times, size_t *n_threads, adah_status *status);
-/* Room for n codes, zeroed; adah_codes_free. */
-adah_code adah_codes_allocate(adah_codes *codes, size_t n, size_t n_bits, int with_real, adah_status *status);
+/* Room for n codes and, with n_fine > 0, their vectors, zeroed; adah_codes_free. */
+adah_code adah_codes_allocate(adah_codes *codes, size_t n, size_t n_bits, size_t n_fine, int with_real, adah_status *status);
 
 #endif

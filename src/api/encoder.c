@@ -10,6 +10,7 @@
 #include "base/sized_options.h"
 #include "base/parallel.h"
 #include "codes/codes.h"
+#include "codes/fine.h"
 #include "data/image.h"
 #include "input/feature_array.h"
 #include "input/input_worker.h"
@@ -23,6 +24,7 @@ struct adah_encoder {
     adah_model model; /* as this encoder computes; it owns nothing */
     adah_input_worker *side[2]; /* by modality; NULL: not needed yet */
     float relaxed[ADAH_BITS_MAX]; /* what the last code is the signs of */
+    int8_t fine[ADAH_FINE_MAX]; /* what belongs to it; zeros without */
     size_t n_unknown; /* words of the last text that are not in the vocabulary */
 };
 
@@ -72,12 +74,16 @@ static float *input_of(adah_encoder *e, adah_modality modality) {
 static adah_code encode_input(adah_encoder *e, adah_modality modality, uint8_t *code, adah_status *status) {
     const size_t n_bits = (size_t)e->model.state.config.n_bits;
     ADAH_TRY(adah_input_worker_forward(e->side[modality], status));
-    memcpy(e->relaxed, adah_node_value(adah_input_worker_side(e->side[modality], modality)->code), n_bits * sizeof *e->relaxed);
+    const adah_side *side = adah_input_worker_side(e->side[modality], modality);
+    memcpy(e->relaxed, adah_node_value(side->code), n_bits * sizeof *e->relaxed);
     adah_codes_pack(e->relaxed, 1, n_bits, code);
+    if (side->fine)
+        adah_fine_round(adah_node_value(side->fine), 1, (size_t)e->model.state.config.n_fine, e->fine);
     return ADAH_OK;
 }
 
 const float *adah_encoder_relaxed(const adah_encoder *e) { return e->relaxed; }
+const int8_t *adah_encoder_fine(const adah_encoder *e) { return e->fine; }
 size_t adah_encoder_unknown_words(const adah_encoder *e) { return e->n_unknown; }
 
 adah_code adah_encode_text(adah_encoder *e, const char *text, uint8_t *code, adah_status *status) {

@@ -17,7 +17,7 @@ static const uint8_t magic[6] = {0x93, 'N', 'U', 'M', 'P', 'Y'};
 static const struct {
     const char *descr;
     size_t item_bytes;
-} types[] = {[ADAH_NPY_UINT8] = {"|u1", 1}, [ADAH_NPY_FLOAT] = {"<f4", sizeof(float)}};
+} types[] = {[ADAH_NPY_UINT8] = {"|u1", 1}, [ADAH_NPY_FLOAT] = {"<f4", sizeof(float)}, [ADAH_NPY_INT8] = {"|i1", 1}};
 
 /* The text still to parse. */
 typedef struct cursor {

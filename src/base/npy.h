@@ -10,7 +10,8 @@
 
 typedef enum adah_npy_type {
     ADAH_NPY_UINT8, /* '|u1': packed codes (n, n_bits / 8) */
-    ADAH_NPY_FLOAT  /* '<f4': features (n, d), (n, p, c), (n, c, h, w) */
+    ADAH_NPY_FLOAT, /* '<f4': features (n, d), (n, p, c), (n, c, h, w) */
+    ADAH_NPY_INT8   /* '|i1': vectors for the fine order (n, n_fine) */
 } adah_npy_type;
 
 enum { ADAH_NPY_DIMS_MAX = 4 };
@@ -19,7 +20,7 @@ typedef struct adah_npy {
     int n_dims;
     size_t dim[ADAH_NPY_DIMS_MAX];
     size_t n_rows, n_columns; /* dim[0]; the product of the others */
-    const void *items; /* uint8_t or float, row by row, inside the map: adah_file_check_map after they were read */
+    const void *items; /* uint8_t, float or int8_t, row by row, inside the map: adah_file_check_map after they were read */
     adah_file_map map;
 } adah_npy;
 

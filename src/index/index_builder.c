@@ -37,7 +37,7 @@ adah_code adah_index_builder_create(const char *path, size_t n_bits, const uint8
         code = adah_file_put(b->file, front, sizeof front, status);
     }
     if (code == ADAH_OK)
-        code = adah_segment_writer_create(b->path, n_bits, &b->labels, b->file, &b->segment, status);
+        code = adah_segment_writer_create(b->path, n_bits, 0, &b->labels, b->file, &b->segment, status);
     if (code != ADAH_OK) {
         adah_index_builder_abort(b);
         return code;

@@ -3,10 +3,13 @@
  * The codes of a modality lie in as many runs as there are segments. A run that has search tables is asked through
  * them, one query after another, as long as that is cheaper than reading its codes; all else is scanned, all queries
  * together. A hit's position (in all runs, one after another) becomes its row and id. Where ids do not ascend with
- * the positions, both give every code as near as the k-th, and the order of the ids decides here. */
+ * the positions, both give every code as near as the k-th, and the order of the ids decides here.
+ *
+ * With `fine` or `relaxed` more hits than asked for are found in this way, the candidates, and these are put in the other order. */
 #include "base/memory.h"
 #include "base/sized_options.h"
 #include "base/parallel.h"
+#include "codes/fine.h"
 #include "codes/scan.h"
 #include "index/cut_off.h"
 #include "index/index_state.h"
@@ -30,7 +33,7 @@ static double budget_share(size_t n_queries) {
     return alone_share * (share < 1 ? share : 1);
 }
 
-enum { RERANK_FACTOR = 10 };
+enum { CANDIDATES_FACTOR = 10, FINE_CANDIDATES_MIN = 200 };
 
 typedef struct search {
     const adah_index *index;
@@ -356,6 +359,11 @@ static int by_score(const void *a, const void *b) {
     return x->score != y->score ? (x->score > y->score) - (x->score < y->score) : by_id(a, b);
 }
 
+static int by_cosine(const void *a, const void *b) {
+    const adah_search_hit *x = a, *y = b;
+    return x->score != y->score ? (x->score < y->score) - (x->score > y->score) : by_id(a, b);
+}
+
 /* Squared distance of relaxed values and the signs of a code. */
 static float score(const float *relaxed, const uint8_t *code, size_t n_bits) {
     float sum = 0;
@@ -364,6 +372,28 @@ static float score(const float *relaxed, const uint8_t *code, size_t n_bits) {
         sum += difference * difference;
     }
     return sum;
+}
+
+/* The cosines of a query's vector and those of its hits, which are in the order of the list. */
+static adah_code find_cosines(const search *s, size_t query, const adah_hit_list *list, adah_search_hit *hits, size_t n,
+                              adah_status *status) {
+    const size_t n_fine = s->options->n_fine;
+    const int8_t **vector = adah_memory_resize(NULL, n, sizeof *vector);
+    float *cosine = adah_memory_floats(n);
+    if (vector && cosine) {
+        for (size_t i = 0; i < n; i++) {
+            const size_t run = run_of(s, list->hit[i].position);
+            const int8_t *fine = s->view[run]->segment->sets[s->to].fine;
+            vector[i] = fine ? fine + (list->hit[i].position - s->runs[run].first) * n_fine : NULL;
+        }
+        adah_fine_cosines(s->options->fine + query * n_fine, vector, n, n_fine, cosine);
+        for (size_t i = 0; i < n; i++)
+            hits[i].score = cosine[i];
+    }
+    const int ok = vector && cosine;
+    adah_memory_free(vector);
+    adah_memory_free(cosine);
+    return ok ? ADAH_OK : adah_fail_memory(status, n * sizeof *vector);
 }
 
 /* The first k of a list, with rows and ids. */
@@ -395,6 +425,13 @@ static adah_code make_result(const search *s, size_t query, adah_search_result *
                                   run->codes + (hit->position - run->first) * s->n_code_bytes, s->n_code_bytes * 8);
         }
     }
+    if (o->fine && n) {
+        const adah_code code = find_cosines(s, query, list, hits, n, status);
+        if (code != ADAH_OK) {
+            adah_memory_free(hits);
+            return code;
+        }
+    }
     if (!s->index->ids_ascend && n > 1)
         qsort(hits, n, sizeof *hits, by_id);
     *result = (adah_search_result){hits, n > o->k ? o->k : n};
@@ -414,8 +451,8 @@ static adah_code make_results(const search *s, size_t k, adah_search_result *res
             while (r->n_hits && r->hits[r->n_hits - 1].distance > limit)
                 r->n_hits--;
         }
-        if (s->options->relaxed && r->n_hits > 1)
-            qsort(r->hits, r->n_hits, sizeof *r->hits, by_score);
+        if ((s->options->fine || s->options->relaxed) && r->n_hits > 1)
+            qsort(r->hits, r->n_hits, sizeof *r->hits, s->options->fine ? by_cosine : by_score);
         if (r->n_hits > k)
             r->n_hits = k;
     }
@@ -453,6 +490,25 @@ static adah_code run_search(search *s, size_t k, adah_search_result *results, ad
     return make_results(s, k, results, status);
 }
 
+/* How many hits by distance are put in another order. */
+static adah_code choose_candidates(const adah_index *index, adah_search_options *o, adah_status *status) {
+    if (!o->relaxed && !o->fine)
+        return ADAH_OK;
+    if (o->relaxed && o->fine)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "both relaxed and fine are given, expected one of them");
+    if (o->fine && o->n_fine != index->n_fine)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: a query's vector of %zu values, those of the index have %zu%s", index->path,
+                         o->n_fine, index->n_fine, index->n_fine ? "" : ": it has none");
+    size_t n = o->fine ? o->n_candidates : o->n_rerank;
+    if (!n) {
+        n = o->k <= SIZE_MAX / CANDIDATES_FACTOR ? CANDIDATES_FACTOR * o->k : SIZE_MAX;
+        if (o->fine && n < FINE_CANDIDATES_MIN)
+            n = FINE_CANDIDATES_MIN;
+    }
+    o->k = n > o->k ? n : o->k;
+    return ADAH_OK;
+}
+
 adah_code adah_index_search(const adah_index *index, adah_modality to, const uint8_t *codes, size_t n_queries,
                             const adah_search_options *options, adah_search_result *results, adah_status *status) {
     adah_search_options o;
@@ -465,12 +521,7 @@ adah_code adah_index_search(const adah_index *index, adah_modality to, const uin
     if (!o.label)
         o.n_labels = 0;
     const size_t k = o.k;
-    if (o.relaxed) {
-        const size_t n_wanted = o.n_rerank                        ? o.n_rerank
-                                : o.k <= SIZE_MAX / RERANK_FACTOR ? RERANK_FACTOR * o.k
-                                                                  : SIZE_MAX;
-        o.k = n_wanted > o.k ? n_wanted : o.k;
-    }
+    ADAH_TRY(choose_candidates(index, &o, status));
     for (size_t i = 0; i < n_queries; i++)
         results[i] = (adah_search_result){0};
     search s = {.index = index,

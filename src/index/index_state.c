@@ -115,6 +115,10 @@ static adah_code delete_row(adah_index *x, uint64_t row, adah_status *status) {
 
 static adah_code take_segment(adah_index *x, const adah_segment *s, adah_status *status) {
     const adah_index_segment_header *h = &s->header;
+    if (s->n_fine && x->n_fine && s->n_fine != x->n_fine)
+        return adah_index_fail_damaged(x->path, status, "vectors of %zu values in segment %llu, those before have %zu", s->n_fine,
+                                       (ull)h->number, x->n_fine);
+    x->n_fine = s->n_fine ? s->n_fine : x->n_fine;
     for (size_t i = 0; i < s->n_deleted; i++)
         ADAH_TRY(delete_row(x, s->deleted[i], status));
     if (h->n_records && h->first_id < x->next_id)
@@ -143,6 +147,7 @@ static adah_code make_state(adah_collection *c, const adah_index *old, adah_inde
         x->next_id = old->next_id;
         x->end = old->end;
         x->n_labels = old->n_labels;
+        x->n_fine = old->n_fine;
         x->ids_ascend = old->ids_ascend;
         x->n_segments = old->n_segments;
         for (size_t i = 0; i < old->n_segments; i++) {
@@ -327,6 +332,7 @@ uint64_t adah_index_file_number(const adah_index *x) { return x->collection->hea
 uint64_t adah_index_count(const adah_index *x) { return x->n_alive; }
 uint64_t adah_index_rows(const adah_index *x) { return x->n_rows; }
 size_t adah_index_bits(const adah_index *x) { return x->n_bits; }
+size_t adah_index_fine(const adah_index *x) { return x->n_fine; }
 const uint8_t *adah_index_model_identity(const adah_index *x) { return x->collection->header.model_identity; }
 size_t adah_index_label_count(const adah_index *x) { return x->n_labels; }
 
@@ -401,7 +407,8 @@ int adah_index_find(const adah_index *x, uint64_t id, uint64_t *row) {
 /* ---------------------------------------------------------------- telling and checking */
 
 adah_code adah_index_stats(const adah_index *x, char **json, adah_status *status) {
-    uint64_t n_codes[2] = {0, 0}, n_in_tables[2] = {0, 0}, n_code_bytes = 0, n_table_bytes = 0, n_payload_bytes = 0;
+    uint64_t n_codes[2] = {0, 0}, n_in_tables[2] = {0, 0}, n_code_bytes = 0, n_table_bytes = 0, n_payload_bytes = 0,
+             n_vectors[2] = {0, 0}, n_fine_bytes = 0;
     char model[33];
     for (size_t i = 0; i < x->n_segments; i++) {
         const adah_segment *s = x->view[i].segment;
@@ -411,24 +418,28 @@ adah_code adah_index_stats(const adah_index *x, char **json, adah_status *status
                 n_code_bytes += n;
             else if (t == ADAH_SECTION_IMAGE_TABLES || t == ADAH_SECTION_TEXT_TABLES)
                 n_table_bytes += n;
+            else if (t == ADAH_SECTION_IMAGE_FINE || t == ADAH_SECTION_TEXT_FINE)
+                n_fine_bytes += n;
             else
                 n_payload_bytes += n;
         }
         for (int m = 0; m < 2; m++) {
             n_codes[m] += s->sets[m].n;
             n_in_tables[m] += s->sets[m].tables ? s->sets[m].n : 0;
+            n_vectors[m] += s->sets[m].fine ? s->sets[m].n : 0;
         }
     }
     for (int i = 0; i < 16; i++)
         snprintf(model + 2 * i, 3, "%02x", x->collection->header.model_identity[i]);
     json_t *object =
-        json_pack("{s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "n_records",
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "n_records",
                   (json_int_t)x->n_alive, "n_deleted", (json_int_t)(x->n_rows - x->n_alive), "n_bits",
-                  (json_int_t)x->n_bits, "n_segments", (json_int_t)x->n_segments, "model", model, "n_labels",
+                  (json_int_t)x->n_bits, "n_fine", (json_int_t)x->n_fine, "n_segments", (json_int_t)x->n_segments, "model", model, "n_labels",
                   (json_int_t)x->n_labels, "next_id", (json_int_t)x->next_id, "n_image_codes", (json_int_t)n_codes[0],
                   "n_text_codes", (json_int_t)n_codes[1], "n_image_codes_in_tables", (json_int_t)n_in_tables[0],
-                  "n_text_codes_in_tables", (json_int_t)n_in_tables[1], "file_bytes", (json_int_t)x->end,
-                  "code_bytes", (json_int_t)n_code_bytes, "table_bytes", (json_int_t)n_table_bytes, "payload_bytes",
+                  "n_text_codes_in_tables", (json_int_t)n_in_tables[1],
+                  "n_image_vectors", (json_int_t)n_vectors[0], "n_text_vectors", (json_int_t)n_vectors[1], "file_bytes",
+                  (json_int_t)x->end, "code_bytes", (json_int_t)n_code_bytes, "fine_bytes", (json_int_t)n_fine_bytes, "table_bytes", (json_int_t)n_table_bytes, "payload_bytes",
                   (json_int_t)n_payload_bytes, "unfinished_bytes", (json_int_t)adah_index_unfinished_bytes(x));
     char *text = object ? json_dumps(object, JSON_INDENT(1)) : NULL;
     json_decref(object);

@@ -210,7 +210,7 @@ static adah_code check_usable(const adah_index_writer *w, adah_status *status) {
 /* Puts an item into the batch under an id that is free. */
 static adah_code stage(adah_index_writer *w, const adah_index_item *item, uint64_t id, adah_status *status) {
     if (!w->segment)
-        ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, &w->labels, NULL, &w->segment, status));
+        ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, w->state->n_fine, &w->labels, NULL, &w->segment, status));
     const adah_code code = adah_segment_writer_add(w->segment, item, id, status);
     w->batch_is_broken |= code == ADAH_ERROR_MEMORY;
     if (code == ADAH_OK && id >= w->next_id)
@@ -329,7 +329,7 @@ static adah_code write_batch(adah_index_writer *w, adah_index_mark *mark, adah_s
     ADAH_TRY(check_name(w, status));
     ADAH_TRY(adah_index_check(w->state, status)); /* nothing goes behind a hole, or into another file */
     if (!w->segment)
-        ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, &w->labels, NULL, &w->segment, status));
+        ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, w->state->n_fine, &w->labels, NULL, &w->segment, status));
     if (w->n_deleted)
         qsort(w->deleted, w->n_deleted, sizeof *w->deleted, by_number);
     const adah_segment_place place = {
@@ -465,7 +465,8 @@ static adah_code copy_record(const adah_index *x, uint64_t row, adah_index_build
         if (!copy->names[i])
             return adah_index_fail_damaged(x->path, status, "the name of label %u is not whole", e.label[i]);
     }
-    const adah_index_item item = {e.id, e.file_name, e.text, copy->names, e.n_labels, e.image_code, e.text_code};
+    const adah_index_item item = {e.id,        e.file_name,  e.text,      copy->names,     e.n_labels,
+                                  e.image_code, e.text_code, e.image_fine, e.text_fine, x->n_fine};
     return adah_index_builder_add(b, &item, status);
 }
 

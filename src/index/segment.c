@@ -7,6 +7,7 @@
 #define XXH_INLINE_ALL
 #include "index/segment.h"
 #include "base/memory.h"
+#include "codes/fine.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -187,6 +188,21 @@ static adah_code read_codes(adah_segment *s, size_t n_bits, int modality, adah_s
                                                      (ull)s->header.number, why.message);
 }
 
+static adah_code read_fine(adah_segment *s, int modality, adah_status *status) {
+    const uint32_t type = ADAH_SECTION_IMAGE_FINE + (uint32_t)modality;
+    const adah_index_section *x = s->section[type];
+    adah_code_set *set = &s->sets[modality];
+    if (!x)
+        return ADAH_OK;
+    const uint64_t n_fine = set->n ? x->n_bytes / set->n : 0;
+    if (n_fine == 0 || n_fine > ADAH_FINE_MAX || n_fine % 8 || x->n_bytes != n_fine * set->n || (s->n_fine && n_fine != s->n_fine))
+        return adah_index_fail_damaged(s->path, status, "the vectors (section type %u) of segment %llu do not fit its codes", type,
+                                       (ull)s->header.number);
+    set->fine = section_bytes(s, type);
+    s->n_fine = (size_t)n_fine;
+    return ADAH_OK;
+}
+
 static adah_code read_ids(adah_segment *s, adah_status *status) {
     const adah_index_section *ids = s->section[ADAH_SECTION_IDS], *deleted = s->section[ADAH_SECTION_DELETED];
     const uint64_t n = s->header.n_records;
@@ -226,6 +242,8 @@ adah_code adah_segment_read(const adah_segment_expected *e, const uint8_t *bytes
         code = read_ids(&s, status);
     for (int m = 0; m < 2 && code == ADAH_OK; m++)
         code = read_codes(&s, e->n_bits, m, status);
+    for (int m = 0; m < 2 && code == ADAH_OK; m++)
+        code = read_fine(&s, m, status);
     if (code == ADAH_OK &&
         s.header.n_records > (uint64_t)s.sets[0].n + s.sets[1].n) /* nor is a bitmap of them made */
         code = adah_index_fail_damaged(e->path, status, "segment %llu has %llu records, but %zu and %zu codes",
@@ -303,13 +321,11 @@ adah_code adah_segment_record_of(const adah_segment *s, adah_modality modality, 
     return ADAH_OK;
 }
 
-/* The bytes of a record's code in the map; NULL: it has none. */
-static const uint8_t *code_of(const adah_segment *s, adah_modality modality, uint64_t record) {
+/* Where a record's code is among those of the modality. 0: it has none. */
+static int find_code(const adah_segment *s, adah_modality modality, uint64_t record, size_t *at) {
     const adah_code_set *set = &s->sets[modality];
-    const size_t at = adah_segment_position(s, modality, record);
-    if (at >= set->n || (set->records && set->records[at] != record))
-        return NULL;
-    return set->codes + at * set->n_code_bytes;
+    *at = adah_segment_position(s, modality, record);
+    return *at < set->n && (!set->records || set->records[*at] == record);
 }
 
 /* Where a record's data lies, and a copy of its head. 0: it is damaged. */
@@ -365,7 +381,7 @@ adah_code adah_segment_record(const adah_segment *s, uint64_t record, size_t n_l
     size_t n_bytes = 0;
     if (s->record_starts && !find_data(s, record, &data, &n_bytes, &head))
         return adah_index_fail_damaged(s->path, status, "record %llu is not whole", row);
-    uint8_t *copy = make_room(room, n_bytes + s->sets[0].n_code_bytes + s->sets[1].n_code_bytes);
+    uint8_t *copy = make_room(room, n_bytes + s->sets[0].n_code_bytes + s->sets[1].n_code_bytes + 2 * s->n_fine);
     if (!copy)
         return adah_fail_memory(status, n_bytes);
     if (data) {
@@ -373,12 +389,20 @@ adah_code adah_segment_record(const adah_segment *s, uint64_t record, size_t n_l
         ADAH_TRY(read_data(s, row, copy, &head, n_labels, &e, status));
     }
     for (int m = 0; m < 2; m++) {
-        const uint8_t *in_map = code_of(s, (adah_modality)m, record);
-        if (!in_map)
+        const adah_code_set *set = &s->sets[m];
+        size_t at;
+        if (!find_code(s, (adah_modality)m, record, &at))
             continue;
         *(m == ADAH_IMAGE ? &e.image_code : &e.text_code) = copy + n_bytes;
-        memcpy(copy + n_bytes, in_map, s->sets[m].n_code_bytes);
-        n_bytes += s->sets[m].n_code_bytes;
+        memcpy(copy + n_bytes, set->codes + at * set->n_code_bytes, set->n_code_bytes);
+        n_bytes += set->n_code_bytes;
+        if (!set->fine)
+            continue;
+        int8_t *fine = (int8_t *)copy + n_bytes;
+        memcpy(fine, set->fine + at * s->n_fine, s->n_fine);
+        n_bytes += s->n_fine;
+        if (adah_fine_is_there(fine, s->n_fine))
+            *(m == ADAH_IMAGE ? &e.image_fine : &e.text_fine) = fine;
     }
     *entry = e;
     return ADAH_OK;

@@ -2,12 +2,13 @@
  *
  * Record data goes to the file as records come. Everything else is kept in memory and put behind it at the end, then
  * the header in front is filled in. Numbers that only count (ids 7, 8, 9, ..., every record with both codes) are not
- * kept at all, and neither is record data as long as no record has any: a collection of bare codes costs its codes.
+ * kept at all, and neither are record data and vectors as long as no record has any: a collection of bare codes costs its codes.
  * In memory, records may come in any order of ids; they are put in order at the end. */
 #define _GNU_SOURCE
 #define XXH_INLINE_ALL
 #include "index/segment_writer.h"
 #include "base/memory.h"
+#include "codes/fine.h"
 #include "index/index_format.h"
 #include "index/multi_index.h"
 #include "index/number_set.h"
@@ -42,6 +43,7 @@ typedef struct numbers {
 typedef struct records {
     numbers ids;
     list codes[2];          /* by modality */
+    list fine[2];           /* a vector for each code, zeros where there is none; empty: none has one */
     numbers code_record[2]; /* of each code */
     list data;              /* when it is not in the file */
     numbers starts;         /* of the records in the data, and the end of the last; once has_data */
@@ -52,7 +54,7 @@ struct adah_segment_writer {
     adah_file_writer *file; /* NULL: all in memory */
     adah_label_set *labels;
     int broken; /* a record is there in part */
-    size_t n_bits, n_code_bytes;
+    size_t n_bits, n_code_bytes, n_fine; /* n_fine 0: not known yet */
     uint64_t start, n_records; /* start: of the segment in the file */
     int has_data;              /* some record has a name, a text or labels */
     uint64_t n_data_bytes;
@@ -118,7 +120,7 @@ static int push(numbers *s, uint64_t number) {
     return 1;
 }
 
-adah_code adah_segment_writer_create(const char *path, size_t n_bits, adah_label_set *labels, adah_file_writer *file,
+adah_code adah_segment_writer_create(const char *path, size_t n_bits, size_t n_fine, adah_label_set *labels, adah_file_writer *file,
                                      adah_segment_writer **writer, adah_status *status) {
     if (n_bits < ADAH_BITS_MIN || n_bits > ADAH_BITS_MAX || n_bits % 8)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: codes of %zu bits: expected a multiple of 8 from %d to %d",
@@ -131,6 +133,7 @@ adah_code adah_segment_writer_create(const char *path, size_t n_bits, adah_label
     w->labels = labels;
     w->n_bits = n_bits;
     w->n_code_bytes = n_bits / 8;
+    w->n_fine = n_fine;
     w->data_sum_memory = adah_memory_alloc(sizeof *w->data_sum + 64);
     adah_code code = w->data_sum_memory ? ADAH_OK : adah_fail_memory(status, sizeof *w->data_sum + 64);
     if (code == ADAH_OK) {
@@ -156,6 +159,7 @@ static void free_records(records *r) {
     adah_memory_free(r->starts.number);
     for (int m = 0; m < 2; m++) {
         adah_memory_free(r->codes[m].bytes);
+        adah_memory_free(r->fine[m].bytes);
         adah_memory_free(r->code_record[m].number);
     }
 }
@@ -250,9 +254,50 @@ static int push_id(adah_segment_writer *w, uint64_t id) {
     return push(&w->kept.ids, id) && (!w->ids_descend || adah_number_set_add(&w->id_set, id));
 }
 
+static int append_zeros(list *l, size_t n_bytes) {
+    if (!grow(l, n_bytes))
+        return 0;
+    if (n_bytes)
+        memset(l->bytes + l->n_bytes, 0, n_bytes);
+    l->n_bytes += n_bytes;
+    return 1;
+}
+
+/* Appends the vector of the code that was appended last; NULL: it has none. */
+static int append_fine(records *r, int m, const int8_t *fine, size_t n_fine) {
+    const size_t n_bytes = r->code_record[m].n * n_fine;
+    if (!fine)
+        return !r->fine[m].n_bytes || append_zeros(&r->fine[m], n_fine);
+    return append_zeros(&r->fine[m], n_bytes - n_fine - r->fine[m].n_bytes) && append(&r->fine[m], fine, n_fine);
+}
+
+/* What the item has of vectors, with those of zeros taken for none. */
+static adah_code take_fine(adah_segment_writer *w, const adah_index_item *item, const int8_t *fine[2], adah_status *status) {
+    const size_t n = item->n_fine;
+    fine[ADAH_IMAGE] = item->image_fine;
+    fine[ADAH_TEXT] = item->text_fine;
+    if (!fine[0] && !fine[1])
+        return ADAH_OK;
+    if (n == 0 || n > ADAH_FINE_MAX || n % 8)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: a vector of %zu values, expected a multiple of 8 up to %d", w->path, n,
+                         ADAH_FINE_MAX);
+    if (w->n_fine && n != w->n_fine)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: a vector of %zu values, those of the index have %zu", w->path, n, w->n_fine);
+    if ((fine[ADAH_IMAGE] && !item->image_code) || (fine[ADAH_TEXT] && !item->text_code))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: a vector of the %s without its code", w->path,
+                         item->image_code ? "text" : "image");
+    for (int m = 0; m < 2; m++)
+        if (fine[m] && !adah_fine_is_there(fine[m], n))
+            fine[m] = NULL;
+    if (fine[0] || fine[1])
+        w->n_fine = n;
+    return ADAH_OK;
+}
+
 adah_code adah_segment_writer_add(adah_segment_writer *w, const adah_index_item *item, uint64_t id, adah_status *status) {
     const char *file_name = item->file_name ? item->file_name : "", *text = item->text ? item->text : "";
     const uint8_t *const code[2] = {[ADAH_IMAGE] = item->image_code, [ADAH_TEXT] = item->text_code};
+    const int8_t *fine[2];
     size_t n_labels = 0;
     if (w->broken)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: an earlier record could not be written", w->path);
@@ -260,6 +305,7 @@ adah_code adah_segment_writer_add(adah_segment_writer *w, const adah_index_item 
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%.400s: a record needs the code of an image or of a text", file_name);
     if (strlen(file_name) > UINT32_MAX - 1 || strlen(text) > UINT32_MAX - 1 || item->n_labels > UINT32_MAX / 4)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%.100s: file name, text or labels of 4 GiB or more", file_name);
+    ADAH_TRY(take_fine(w, item, fine, status));
     w->broken = 1;
     if (!number_labels(w, item, &n_labels))
         return adah_fail_memory(status, (w->labels->n + 1) * sizeof(char *));
@@ -270,9 +316,10 @@ adah_code adah_segment_writer_add(adah_segment_writer *w, const adah_index_item 
     int ok = push_id(w, id);
     for (int m = 0; m < 2; m++)
         if (code[m])
-            ok = ok && append(&w->kept.codes[m], code[m], w->n_code_bytes) && push(&w->kept.code_record[m], w->n_records);
+            ok = ok && append(&w->kept.codes[m], code[m], w->n_code_bytes) && push(&w->kept.code_record[m], w->n_records) &&
+                 append_fine(&w->kept, m, fine[m], w->n_fine);
     if (!ok)
-        return adah_fail_memory(status, (size_t)(w->n_records + 1) * (w->n_code_bytes + 8));
+        return adah_fail_memory(status, (size_t)(w->n_records + 1) * (w->n_code_bytes + 8 + w->n_fine));
     w->n_records++;
     w->broken = 0;
     return ADAH_OK;
@@ -340,6 +387,10 @@ static adah_code put_codes(adah_segment_writer *w, uint32_t type, int m, int wit
         }
         ADAH_TRY(put_section(w, type + 1, r->number, r->n * sizeof *r->number, status));
     }
+    if (w->kept.fine[m].n_bytes) {
+        ADAH_TRY(put_section(w, ADAH_SECTION_IMAGE_FINE + (uint32_t)m, w->kept.fine[m].bytes, w->kept.fine[m].n_bytes, status));
+        w->table[w->header.n_sections - 1].flags = ADAH_INDEX_MAY_IGNORE;
+    }
     if (!with_tables)
         return ADAH_OK;
     uint8_t *image = NULL;
@@ -368,13 +419,14 @@ static int has_code(const records *r, const record_place *p, int m) {
 }
 
 /* Appends what is kept of a record to others. 0: memory is out. */
-static int append_record(records *to, const records *from, const record_place *p, size_t n_code_bytes) {
+static int append_record(records *to, const records *from, const record_place *p, size_t n_code_bytes, size_t n_fine) {
     const size_t record = to->ids.n;
     int ok = push(&to->ids, p->id);
     for (int m = 0; m < 2; m++)
         if (has_code(from, p, m))
             ok = ok && append(&to->codes[m], from->codes[m].bytes + p->code[m] * n_code_bytes, n_code_bytes) &&
-                 push(&to->code_record[m], record);
+                 push(&to->code_record[m], record) &&
+                 append_fine(to, m, from->fine[m].n_bytes ? (const int8_t *)from->fine[m].bytes + p->code[m] * n_fine : NULL, n_fine);
     if (!from->starts.n)
         return ok;
     const uint64_t start = number_at(&from->starts, p->record), end = number_at(&from->starts, p->record + 1);
@@ -397,11 +449,11 @@ static adah_code sort(adah_segment_writer *w, adah_status *status) {
     qsort(order, n, sizeof *order, by_id);
     int ok = !w->has_data || push(&sorted.starts, 0);
     for (size_t i = 0; i < n && ok; i++)
-        ok = append_record(&sorted, kept, &order[i], w->n_code_bytes);
+        ok = append_record(&sorted, kept, &order[i], w->n_code_bytes, w->n_fine);
     adah_memory_free(order);
     free_records(ok ? kept : &sorted);
     if (!ok)
-        return adah_fail_memory(status, n * (w->n_code_bytes + 8));
+        return adah_fail_memory(status, n * (w->n_code_bytes + 8 + w->n_fine));
     *kept = sorted;
     return ADAH_OK;
 }

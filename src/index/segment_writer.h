@@ -21,13 +21,14 @@ typedef struct adah_segment_place {
 
 typedef struct adah_segment_writer adah_segment_writer;
 
-/* file: where the segment goes, from its present position on; NULL: into memory. path: for messages. labels: those of the
- * collection, to which records add theirs. None of these is owned. */
-adah_code adah_segment_writer_create(const char *path, size_t n_bits, adah_label_set *labels, adah_file_writer *file,
+/* file: where the segment goes, from its present position on; NULL: into memory. path: for messages. n_fine: of the collection's
+ * vectors; 0: the first one tells. labels: those of the collection, to which records add theirs. None of these is owned. */
+adah_code adah_segment_writer_create(const char *path, size_t n_bits, size_t n_fine, adah_label_set *labels, adah_file_writer *file,
                                      adah_segment_writer **writer, adah_status *status);
 void adah_segment_writer_close(adah_segment_writer *writer);                 /* NULL is fine */
 int adah_segment_writer_has(const adah_segment_writer *writer, uint64_t id); /* 1: a record was added with it */
-/* Adds an item under `id`, whatever its own says. ADAH_ERROR_ARGUMENT: neither code, or text of 4 GiB; nothing was added. After another
+/* Adds an item under `id`, whatever its own says. ADAH_ERROR_ARGUMENT: neither code, a vector without its code, or text of 4 GiB;
+ * ADAH_ERROR_MISMATCH: vectors of another length; nothing was added. After another
  * error the writer can only be closed. Into a file, ids ascend. */
 adah_code adah_segment_writer_add(adah_segment_writer *writer, const adah_index_item *item, uint64_t id, adah_status *status);
 /* Completes the segment; in memory, *bytes belongs to the writer. */

@@ -28,6 +28,8 @@ static int tear_down(void **state) {
     return 0;
 }
 
+static const int8_t fine[16] = {1, -2, 127, -127};
+
 /* A collection of n_records with long texts, so that the writer's buffer runs over. */
 static adah_code build(size_t n_records, adah_status *status) {
     static char text[5000];
@@ -42,8 +44,15 @@ static adah_code build(size_t n_records, adah_status *status) {
         const char *labels[] = {"all", label};
         snprintf(name, sizeof name, "%zu.jpg", i);
         snprintf(label, sizeof label, "label %zu", i % 20);
-        const adah_index_item item = {
-            ADAH_NO_ID, name, text, labels, 2, i % 3 ? codes : NULL, i % 3 == 1 ? NULL : codes};
+        const adah_index_item item = {.id = ADAH_NO_ID,
+                                      .file_name = name,
+                                      .text = text,
+                                      .label = labels,
+                                      .n_labels = 2,
+                                      .image_code = i % 3 ? codes : NULL,
+                                      .text_code = i % 3 == 1 ? NULL : codes,
+                                      .image_fine = i % 3 ? fine : NULL,
+                                      .n_fine = sizeof fine};
         code = adah_index_builder_add(b, &item, status);
         if (code == ADAH_ERROR_IO || code == ADAH_ERROR_MEMORY) { /* from here on it can only be aborted */
             assert_int_equal(adah_index_builder_add(b, &item, NULL), ADAH_ERROR_ARGUMENT);
@@ -100,15 +109,22 @@ static void test_every_allocation_of_the_builder(void **state) {
     assert_true(n > 40);
 }
 
+static adah_index_item new_item(uint64_t id, const char *file_name, const char *text, const uint8_t *image_code, const uint8_t *text_code) {
+    return (adah_index_item){.id = id, .file_name = file_name, .text = text, .image_code = image_code, .text_code = text_code,
+                             .n_fine = sizeof fine};
+}
+
 /* A batch of everything, on an index of 100 records. */
 static adah_code change(int compacts, adah_status *status) {
     adah_index_writer *w = NULL;
     const uint8_t code[4] = {9, 8, 7, 6};
     const char *const labels[] = {"new", "all"};
-    const adah_index_item item = {ADAH_NO_ID, "new.jpg", "text", labels, 2, code, NULL};
-    const adah_index_item other = {7, "seven.jpg", "text", NULL, 0, code, code};
-    const adah_index_item early = {500, "early.jpg", NULL, NULL, 0, code, code},
-                          earlier = {400, NULL, NULL, NULL, 0, code, code};
+    adah_index_item item = new_item(ADAH_NO_ID, "new.jpg", "text", code, NULL);
+    item.label = labels;
+    item.n_labels = 2;
+    const adah_index_item other = new_item(7, "seven.jpg", "text", code, code);
+    adah_index_item early = new_item(500, "early.jpg", NULL, code, code), earlier = new_item(400, NULL, NULL, code, code);
+    early.image_fine = early.text_fine = earlier.text_fine = fine;
     adah_code result = adah_index_writer_open(path, &w, status);
     if (result == ADAH_OK)
         result = adah_index_writer_add(w, &item, NULL, status);
@@ -173,8 +189,8 @@ static void test_every_allocation_of_a_change(void **state) {
 static void test_refusal_after_a_failed_replacement(void **state) {
     (void)state;
     const uint8_t code[4] = {9, 8, 7, 6};
-    const adah_index_item other = {7, "seven.jpg", "text", NULL, 0, code, code},
-                          without_code = {ADAH_NO_ID, "nothing.jpg", NULL, NULL, 0, NULL, NULL};
+    const adah_index_item other = new_item(7, "seven.jpg", "text", code, code),
+                          without_code = new_item(ADAH_NO_ID, "nothing.jpg", NULL, NULL, NULL);
     assert_int_equal(build(100, NULL), ADAH_OK);
     for (uint64_t n = 1;; n++) {
         adah_index_writer *w = NULL;
@@ -207,6 +223,7 @@ static void test_every_allocation_of_the_reader(void **state) {
     const uint8_t code[8] = {0};
     const uint64_t only[] = {1, 2, 3, 50, 60, 77, 99};
     const float relaxed[64] = {0.5F};
+    const int8_t vectors[2 * sizeof fine] = {1, 2, 3, 4, [sizeof fine] = 5};
     const adah_search_options o = {.size = sizeof o,
                                    .k = 3,
                                    .radius = 32,
@@ -229,6 +246,15 @@ static void test_every_allocation_of_the_reader(void **state) {
             result = adah_index_latest(x, &latest, &status);
         if (result == ADAH_OK)
             result = adah_index_search(x, ADAH_TEXT, code, 2, &o, r, &status);
+        if (result == ADAH_OK) {
+            adah_search_options finely = o;
+            finely.relaxed = NULL;
+            finely.fine = vectors;
+            finely.n_fine = sizeof fine;
+            adah_search_result_free(&r[0]);
+            adah_search_result_free(&r[1]);
+            result = adah_index_search(x, ADAH_TEXT, code, 2, &finely, r, &status);
+        }
         assert_int_equal(result == ADAH_OK, r[0].hits && r[1].hits);
         if (result == ADAH_OK)
             result = adah_index_stats(x, &json, &status);

@@ -49,13 +49,13 @@ static void build(void) {
     adah_status status = {0};
     assert_int_equal(adah_index_builder_create(path, 16, identity, &b, &status), ADAH_OK);
     for (size_t i = 0; i < N_RECORDS; i++) {
-        const adah_index_item item = {ADAH_NO_ID,
-                                      records[i].file_name,
-                                      records[i].text,
-                                      records[i].label,
-                                      records[i].n_labels,
-                                      records[i].has_image ? records[i].image : NULL,
-                                      records[i].has_text ? records[i].text_code : NULL};
+        const adah_index_item item = {.id = ADAH_NO_ID,
+                                      .file_name = records[i].file_name,
+                                      .text = records[i].text,
+                                      .label = records[i].label,
+                                      .n_labels = records[i].n_labels,
+                                      .image_code = records[i].has_image ? records[i].image : NULL,
+                                      .text_code = records[i].has_text ? records[i].text_code : NULL};
         if (adah_index_builder_add(b, &item, &status) != ADAH_OK)
             fail_msg("%s", status.message);
     }

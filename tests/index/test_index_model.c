@@ -6,19 +6,21 @@
 #include "index/index_builder.h"
 #include "temporary_folder.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-enum { IDS = 400, BYTES_MAX = 16, N_LABELS = 5 };
+enum { IDS = 400, BYTES_MAX = 16, N_LABELS = 5, N_FINE = 40 };
 
 /* What should be there under an id. */
 typedef struct record {
     int is_there, has[2];
     char name[24];
     uint8_t code[2][BYTES_MAX];
+    int8_t fine[2][N_FINE]; /* zeros: none */
     int label; /* -1: none */
 } record;
 
@@ -43,6 +45,15 @@ static void fill_code(adah_random *r, uint8_t *code, size_t n_bytes) {
         code[i] = adah_random_below(r, 3) ? (uint8_t)(adah_random_below(r, 2) * 0x0f) : (uint8_t)adah_random_next(r);
 }
 
+/* Few different vectors, some of them none, so that cosines are often equal. */
+static void fill_fine(adah_random *r, int8_t *fine) {
+    const uint64_t kind = adah_random_below(r, 4);
+    for (size_t i = 0; i < N_FINE; i++)
+        fine[i] = kind == 0   ? 0
+                  : kind == 1 ? (int8_t)(i % 8 == adah_random_below(r, 2) ? 127 : 0)
+                              : (int8_t)((int)adah_random_below(r, 255) - 127);
+}
+
 static record new_record(adah_random *r, size_t n_bytes) {
     record new = {.is_there = 1, .label = (int)adah_random_below(r, N_LABELS + 1) - 1};
     const uint64_t sides = adah_random_below(r, 4);
@@ -52,17 +63,21 @@ static record new_record(adah_random *r, size_t n_bytes) {
         snprintf(new.name, sizeof new.name, "%u.jpg", (unsigned)adah_random_below(r, 100000));
     fill_code(r, new.code[0], n_bytes);
     fill_code(r, new.code[1], n_bytes);
+    fill_fine(r, new.fine[0]);
+    fill_fine(r, new.fine[1]);
     return new;
 }
 
 static adah_index_item item_of(const record *r, uint64_t id) {
-    return (adah_index_item){id,
-                             r->name,
-                             NULL,
-                             r->label < 0 ? NULL : &label_names[r->label],
-                             r->label >= 0,
-                             r->has[0] ? r->code[0] : NULL,
-                             r->has[1] ? r->code[1] : NULL};
+    return (adah_index_item){.id = id,
+                             .file_name = r->name,
+                             .label = r->label < 0 ? NULL : &label_names[r->label],
+                             .n_labels = r->label >= 0,
+                             .image_code = r->has[0] ? r->code[0] : NULL,
+                             .text_code = r->has[1] ? r->code[1] : NULL,
+                             .image_fine = r->has[0] ? r->fine[0] : NULL,
+                             .text_fine = r->has[1] ? r->fine[1] : NULL,
+                             .n_fine = N_FINE};
 }
 
 /* A batch of changes; a record is touched once. */
@@ -93,6 +108,13 @@ static void change(adah_index_writer *w, model *m, adah_random *r, size_t n_chan
     OK(adah_index_writer_commit(w, &status));
 }
 
+static int has_direction(const int8_t *fine) {
+    int any = 0;
+    for (size_t i = 0; i < N_FINE; i++)
+        any |= fine[i];
+    return any != 0;
+}
+
 static void check_records(const adah_index *x, const model *m) {
     uint64_t n = 0;
     for (uint64_t id = 0; id < IDS; id++) {
@@ -110,7 +132,11 @@ static void check_records(const adah_index *x, const model *m) {
         if (r->label >= 0)
             assert_string_equal(adah_index_label_name(x, e.label[0]), label_names[r->label]);
         const uint8_t *const code[2] = {e.image_code, e.text_code};
+        const int8_t *const fine[2] = {e.image_fine, e.text_fine};
         for (int side = 0; side < 2; side++) {
+            assert_int_equal(fine[side] != NULL, r->has[side] && has_direction(r->fine[side]));
+            if (fine[side])
+                assert_memory_equal(fine[side], r->fine[side], N_FINE);
             assert_int_equal(code[side] != NULL, r->has[side]);
             if (code[side])
                 assert_memory_equal(code[side], r->code[side], m->n_bytes);
@@ -162,6 +188,29 @@ static size_t plain_search(const model *m, int side, const uint8_t *query, const
     return n;
 }
 
+static float cosine(const int8_t *a, const int8_t *b) {
+    double ab = 0, aa = 0, bb = 0;
+    for (size_t i = 0; i < N_FINE; i++) {
+        ab += (double)a[i] * b[i];
+        aa += (double)a[i] * a[i];
+        bb += (double)b[i] * b[i];
+    }
+    return has_direction(a) && has_direction(b) ? (float)(ab / sqrt(aa * bb)) : ADAH_NO_SCORE;
+}
+
+/* Puts candidates by (distance, id) in order by (cosine, distance, id): those that are equal stay as they are. */
+static size_t plain_order(const model *m, int side, const int8_t *query, adah_search_hit *hits, size_t n, size_t k) {
+    for (size_t i = 0; i < n; i++) {
+        adah_search_hit hit = hits[i];
+        hit.score = cosine(query, m->record[hit.id].fine[side]);
+        size_t at = i;
+        for (; at && hits[at - 1].score < hit.score; at--)
+            hits[at] = hits[at - 1];
+        hits[at] = hit;
+    }
+    return n < k ? n : k;
+}
+
 static void check_search(const adah_index *x, const model *m, adah_random *r) {
     enum { N_QUERIES = 9 };
     uint8_t query[N_QUERIES * BYTES_MAX];
@@ -186,6 +235,15 @@ static void check_search(const adah_index *x, const model *m, adah_random *r) {
     const size_t first_label = adah_random_below(r, N_LABELS);
     o.label = adah_random_below(r, 3) ? NULL : label_names + first_label;
     o.n_labels = 1 + adah_random_below(r, N_LABELS - first_label);
+    const size_t k = o.k;
+    int8_t fine[N_QUERIES * N_FINE];
+    for (size_t i = 0; i < n_queries; i++)
+        fill_fine(r, fine + i * N_FINE);
+    if (adah_random_below(r, 2) && adah_index_fine(x)) {
+        o.fine = fine;
+        o.n_fine = N_FINE;
+        o.n_candidates = adah_random_below(r, 60);
+    }
     const adah_code code = adah_index_search(x, (adah_modality)side, query, n_queries, &o, result, &status);
     if (code == ADAH_ERROR_MISMATCH) { /* no record has such a code */
         for (uint64_t id = 0; id < IDS; id++)
@@ -202,13 +260,20 @@ static void check_search(const adah_index *x, const model *m, adah_random *r) {
         return;
     }
     OK(code);
+    if (o.fine) { /* by the definition in index.h */
+        const size_t n_candidates = o.n_candidates ? o.n_candidates : k == SIZE_MAX ? SIZE_MAX : 10 * k > 200 ? 10 * k : 200;
+        o.k = n_candidates > k ? n_candidates : k;
+    }
     for (size_t i = 0; i < n_queries; i++) {
-        const size_t n = plain_search(m, side, query + i * m->n_bytes, &o, expected);
+        size_t n = plain_search(m, side, query + i * m->n_bytes, &o, expected);
+        if (o.fine)
+            n = plain_order(m, side, fine + i * N_FINE, expected, n, k);
         assert_int_equal(result[i].n_hits, n);
         for (size_t j = 0; j < n; j++) {
             uint64_t row;
             assert_int_equal(result[i].hits[j].id, expected[j].id);
             assert_int_equal(result[i].hits[j].distance, expected[j].distance);
+            assert_true(result[i].hits[j].score == expected[j].score);
             assert_true(adah_index_find(x, expected[j].id, &row) && row == result[i].hits[j].row);
         }
         adah_search_result_free(&result[i]);
