@@ -12,7 +12,8 @@ static int run(int argc, char **argv);
 const cli_command cli_encode = {
     "encode", "Write the codes of a data set as .npy files.", "",
     "PREFIX.image.npy and PREFIX.text.npy are uint8 arrays of N rows and bits / 8 columns; bit i of a code is bit\n"
-    "(i & 7) of byte (i >> 3). PREFIX.ids has the N file names, one a line.\n"
+    "(i & 7) of byte (i >> 3). PREFIX.ids has the N file names, one a line. A model with vectors for the fine order (n_fine)\n"
+    "writes PREFIX.image.fine.npy and PREFIX.text.fine.npy, too: int8 arrays of N rows and n_fine columns.\n"
     "\n"
     "Example:\n"
     "  adah encode --model photos.safetensors --data photos --out photos-codes\n",
@@ -54,7 +55,7 @@ static void print_profile(const adah_encode_profile *p) {
 static int print_json(const adah_dataset *dataset, const adah_codes *codes, const char *prefix, const adah_encode_profile *p) {
     const char *bad;
     const size_t n_bad = adah_dataset_skipped(dataset, &bad);
-    json_t *out = json_pack("{s:I, s:I, s:I, s:o, s:I, s:I, s:o, s:s}", "n", (json_int_t)codes->n, "n_bits", (json_int_t)codes->n_bits,
+    json_t *out = json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o, s:s}", "n", (json_int_t)codes->n, "n_bits", (json_int_t)codes->n_bits, "n_fine", (json_int_t)codes->n_fine,
                             "n_skipped", (json_int_t)codes->n_skipped, "skipped", cli_reasons_json(codes->reasons), "n_texts_unknown",
                             (json_int_t)codes->n_texts_unknown, "n_records_bad", (json_int_t)n_bad, "records_bad", cli_reasons_json(bad), "prefix", prefix);
     if (p) {

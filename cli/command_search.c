@@ -14,6 +14,8 @@ const cli_command cli_search = {
     "search", "Find images by words, words by image, or like by like.", "",
     "A text query answers with images and an image query with texts, unless --to says otherwise. --id asks with a record\n"
     "of the index and leaves that record out. Answers are exact: the nearest by Hamming distance, ties in order of id.\n"
+    "Where the index has vectors for the fine order, the nearest are the candidates, and the best of them by the cosine\n"
+    "of the vectors are given; --order bits leaves them in order of distance.\n"
     "Words that the model does not know are passed over and named on standard error.\n"
     "\n"
     "Examples:\n"
@@ -30,7 +32,15 @@ typedef struct query {
     const char *text, *image, *record, *id, *code;
     const char *data; /* the data set that `record` is in */
     adah_modality by; /* which side is asked with */
+    const char *order; /* "bits", "fine", or NULL: fine where that can be */
 } query;
+
+/* What the model, or the index, has for a query. */
+typedef struct asked {
+    uint8_t code[ADAH_BITS_MAX / 8];
+    int8_t fine[ADAH_FINE_MAX];
+    size_t n_fine; /* 0: there is no vector */
+} asked;
 
 /* What narrows the answer. */
 typedef struct limits {
@@ -56,14 +66,16 @@ static json_t *hit_json(const adah_index *index, const adah_index_entry *entry, 
     json_t *object = json_pack("{s:I, s:i, s:s, s:s, s:o}", "id", (json_int_t)hit->id, "distance", (int)hit->distance, "file_name",
                                entry->file_name, "text", entry->text, "labels", labels);
     if (with_score)
-        json_object_set_new(object, "score", json_real((double)hit->score));
+        json_object_set_new(object, "score", hit->score == ADAH_NO_SCORE ? json_null() : json_real((double)hit->score));
     return object;
 }
 
 static void print_hit(const adah_index *index, const adah_index_entry *entry, const adah_search_hit *hit, int with_score) {
     printf("%4u", (unsigned)hit->distance);
-    if (with_score)
-        printf("  %7.2f", (double)hit->score);
+    if (with_score && hit->score == ADAH_NO_SCORE)
+        printf("        -");
+    else if (with_score)
+        printf("  %7.*f", with_score, (double)hit->score);
     if (entry->file_name[0])
         printf("  %s", entry->file_name);
     else
@@ -82,6 +94,7 @@ static void print_hit(const adah_index *index, const adah_index_entry *entry, co
     puts(entry->n_labels ? "]" : "");
 }
 
+/* with_score: so many digits behind the point. */
 static adah_code print_hits(const adah_index *index, const adah_search_result *result, int with_score, int as_json, adah_status *status) {
     json_t *list = as_json ? json_array() : NULL;
     adah_code code = ADAH_OK;
@@ -136,8 +149,8 @@ static adah_code encode(const adah_model *model, adah_encoder *encoder, const qu
     return done;
 }
 
-/* The stored code of a record of the index; the record itself is not looked for. */
-static adah_code code_of_id(const adah_index *index, const query *q, uint8_t *code, adah_search_options *o, adah_status *status) {
+/* The stored code and vector of a record of the index; the record itself is not looked for. */
+static adah_code code_of_id(const adah_index *index, const query *q, asked *a, adah_search_options *o, adah_status *status) {
     uint64_t id, row;
     adah_index_entry entry;
     if (!cli_read_id(q->id, &id))
@@ -149,9 +162,14 @@ static adah_code code_of_id(const adah_index *index, const query *q, uint8_t *co
     if (!is_there)
         return fail(status, ADAH_ERROR_NOT_FOUND, "there is no record with the id %.30s", q->id);
     const uint8_t *stored = q->by == ADAH_TEXT ? entry.text_code : entry.image_code;
+    const int8_t *fine = q->by == ADAH_TEXT ? entry.text_fine : entry.image_fine;
     const int is_stored = stored != NULL;
     if (is_stored)
-        memcpy(code, stored, adah_index_bits(index) / 8);
+        memcpy(a->code, stored, adah_index_bits(index) / 8);
+    if (fine) {
+        a->n_fine = adah_index_fine(index);
+        memcpy(a->fine, fine, a->n_fine);
+    }
     adah_index_entry_free(&entry);
     if (!is_stored)
         return fail(status, ADAH_ERROR_MISMATCH, "that record has no code of its %s; see --by", q->by == ADAH_TEXT ? "text" : "image");
@@ -211,15 +229,28 @@ static adah_code read_ids(limits *l, const char *path, adah_status *status) {
 
 /* ---------------------------------------------------------------- the search */
 
+/* The fine order, unless another one is asked for or something lacks its vectors. */
+static adah_code choose_order(const adah_index *index, const query *q, const asked *a, adah_search_options *o, adah_status *status) {
+    const int has_vectors = a->n_fine && a->n_fine == adah_index_fine(index);
+    if (q->order && q->order[0] == 'f' && !has_vectors)
+        return fail(status, ADAH_ERROR_MISMATCH, "--order is \"fine\", but %s",
+                    adah_index_fine(index) ? "the query has no vector" : "the index has no vectors");
+    if (has_vectors && !o->relaxed && (!q->order || q->order[0] == 'f')) {
+        o->fine = a->fine;
+        o->n_fine = a->n_fine;
+    }
+    return ADAH_OK;
+}
+
 static adah_code search(const char *model_path, const adah_index *index, const query *q, adah_modality to, limits *l, int as_json,
                         adah_status *status) {
     adah_model *model = NULL;
     adah_encoder *encoder = NULL;
-    uint8_t query_code[ADAH_BITS_MAX / 8];
+    asked a = {.n_fine = 0};
     adah_search_result result = {0};
     adah_code code;
     if (q->id || q->code) {
-        code = q->id ? code_of_id(index, q, query_code, &l->options, status) : code_of_digits(index, q, query_code, status);
+        code = q->id ? code_of_id(index, q, &a, &l->options, status) : code_of_digits(index, q, a.code, status);
     } else {
         code = adah_model_open(model_path, &model, status);
         if (code == ADAH_OK)
@@ -227,16 +258,20 @@ static adah_code search(const char *model_path, const adah_index *index, const q
         if (code == ADAH_OK)
             code = adah_encoder_create(model, NULL, &encoder, status);
         if (code == ADAH_OK)
-            code = encode(model, encoder, q, query_code, status);
+            code = encode(model, encoder, q, a.code, status);
         if (code == ADAH_OK && l->options.n_rerank)
             l->options.relaxed = adah_encoder_relaxed(encoder);
+        if (code == ADAH_OK)
+            memcpy(a.fine, adah_encoder_fine(encoder), a.n_fine = (size_t)adah_model_fine(model));
     }
     if (code == ADAH_OK)
-        code = adah_index_search(index, to, query_code, 1, &l->options, &result, status);
+        code = choose_order(index, q, &a, &l->options, status);
+    if (code == ADAH_OK)
+        code = adah_index_search(index, to, a.code, 1, &l->options, &result, status);
     if (code == ADAH_ERROR_NOT_FOUND && l->labels.n) /* of that name: the value of an option */
         code = status->code = ADAH_ERROR_ARGUMENT;
     if (code == ADAH_OK)
-        code = print_hits(index, &result, l->options.relaxed != NULL, as_json, status);
+        code = print_hits(index, &result, l->options.fine ? 4 : l->options.relaxed ? 2 : 0, as_json, status);
     adah_search_result_free(&result);
     adah_encoder_close(encoder);
     adah_model_close(model);
@@ -251,15 +286,24 @@ static int usage(const char *message) {
 }
 
 /* The options as they belong together. Returns -1 when they do. */
-static int check_query(const query *q, const char *model, const char *by, const char *to, size_t n_rerank) {
+static int check_query(const query *q, const char *model, const char *by, const char *to, const adah_search_options *o) {
     if (!!q->text + !!q->image + !!q->record + !!q->id + !!q->code != 1)
         return usage("give one of --text, --image, --record, --id and --code");
     if (!q->record != !q->data || (by && !q->record && !q->id))
         return usage("--record and --data belong together, --by to --record or --id");
     if (!q->id && !q->code && !model)
         return usage("--model is needed to ask with words or a picture");
-    if ((q->id || q->code) && n_rerank)
+    if ((q->id || q->code) && o->n_rerank)
         return usage("--rerank needs a query that the model encodes: --text, --image or --record");
+    if (q->order && strcmp(q->order, "bits") && strcmp(q->order, "fine")) {
+        fprintf(stderr, "adah search: --order is \"%s\", expected bits or fine\n", q->order);
+        return CLI_USAGE;
+    }
+    const int is_fine = o->n_candidates || (q->order && q->order[0] == 'f');
+    if (is_fine && (q->code || o->n_rerank))
+        return usage("the fine order goes neither with --code, which has no vector, nor with --rerank, which is another order");
+    if (o->n_candidates && q->order && q->order[0] == 'b')
+        return usage("--candidates goes with the fine order, not with --order bits");
     if (!is_side(by) || !is_side(to)) {
         fprintf(stderr, "adah search: --%s is \"%s\", expected image or text\n", is_side(by) ? "to" : "by", is_side(by) ? to : by);
         return CLI_USAGE;
@@ -288,14 +332,16 @@ static int run(int argc, char **argv) {
         {"radius", 0, CLI_INT, "N", "distance of answers, at most (default: any)", &radius, 0, 0, ADAH_BITS_MAX},
         {"label", 0, CLI_LIST, "NAME", "search only records with this label; may be repeated: with any of them", &l.labels, 0, 0, 0},
         {"only", 0, CLI_TEXT, "FILE", "search only records whose ids are in this file, one a line", &only, 0, 0, 0},
+        {"order", 0, CLI_TEXT, "bits|fine", "by distance alone, or the candidates by their vectors (default: fine where the index has them)", &q.order, 0, 0, 0},
+        {"candidates", 0, CLI_SIZE, "N", "how many of the nearest the fine order looks at (default: 10 k, at least 200)", &l.options.n_candidates, 0, 1, 1e9},
         {"rerank", 0, CLI_SIZE, "N", "put the N nearest in order by how sure the query's bits are, then give the best k", &l.options.n_rerank, 0, 1, 1e9},
         {"cut-off", 0, CLI_FLAG, NULL, "leave out what is too far to be an answer; there may be no answer then", &l.options.cut_off, 0, 0, 0},
         {"method", 0, CLI_TEXT, "auto|scan|tables", "how to search; the answer is the same (default auto)", &method, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "number of threads (default 1, enough for tens of millions of codes)", &threads, 0, 0, 4096},
-        {"json", 0, CLI_FLAG, NULL, "print a list of {id, distance, file_name, text, labels}", &as_json, 0, 0, 0},
+        {"json", 0, CLI_FLAG, NULL, "print a list of {id, distance, file_name, text, labels} and, where they are in order by it, score", &as_json, 0, 0, 0},
     };
     int code = cli_parse_all(&cli_search, options, sizeof options / sizeof *options, argc, argv);
-    if (code >= 0 || (code = check_query(&q, model_path, by, to, l.options.n_rerank)) >= 0)
+    if (code >= 0 || (code = check_query(&q, model_path, by, to, &l.options)) >= 0)
         return code;
     if (strcmp(method, "auto") && strcmp(method, "scan") && strcmp(method, "tables")) {
         fprintf(stderr, "adah search: --method is \"%s\", expected auto, scan or tables\n", method);
@@ -304,6 +350,8 @@ static int run(int argc, char **argv) {
     l.options.method = method[0] == 's' ? ADAH_SEARCH_SCAN : method[0] == 't' ? ADAH_SEARCH_TABLES : ADAH_SEARCH_AUTO;
     if (radius >= 0)
         l.options.radius = (uint32_t)radius;
+    if (l.options.n_candidates)
+        q.order = "fine";
     q.by = q.text || (by && !strcmp(by, "text")) ? ADAH_TEXT : ADAH_IMAGE;
     const adah_modality kind = to ? (!strcmp(to, "image") ? ADAH_IMAGE : ADAH_TEXT) : q.by == ADAH_TEXT ? ADAH_IMAGE : ADAH_TEXT;
     adah_set_threads(threads);
