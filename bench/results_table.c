@@ -45,7 +45,7 @@ typedef struct plan {
 } plan;
 
 /* What a run has measured; image to text, and behind each the same from text to image. */
-enum { QUERY = 0, PAIRS = 2, REAL = 4, PARTNER = 6, VALIDATION = 8, SECONDS = 10 };
+enum { QUERY = 0, PAIRS = 2, REAL = 4, PARTNER = 6, PARTNER_FINE = 8, VALIDATION = 10, SECONDS = 12 };
 
 static const char *const direction_key[2] = {"image_to_text", "text_to_image"};
 static const char *const pair_key[2] = {"map_image_to_pair", "map_text_to_pair"};
@@ -145,7 +145,8 @@ static double value_of(const json_t *record, int figure) {
     } else if (figure < PARTNER) {
         found = json_object_get(json_object_get(evaluation, direction), "map_real");
     } else if (figure < VALIDATION) {
-        found = json_object_get(json_object_get(json_object_get(evaluation, "own_partner"), direction), "recall_at_10");
+        const json_t *partners = json_object_get(evaluation, figure < PARTNER_FINE ? "own_partner" : "own_partner_fine");
+        found = json_object_get(json_object_get(partners, direction), "recall_at_10");
     } else {
         snprintf(key, sizeof key, "validation_map_%s", direction);
         found = json_object_get(best_entry(train), key);
@@ -397,6 +398,11 @@ static void add_partners(adah_text *t, const plan *p, const char *data, const bi
         adah_text_add(t, "| %s |", rows->item[i]);
         add_figures(t, p, data, bits, rows->item[i], PARTNER, 1);
         add_seconds(t, p, data, bits, rows->item[i]);
+        if (!has_figure(p, data, bits, rows->item[i], PARTNER_FINE))
+            continue;
+        adah_text_add(t, "| %s, fine order |", rows->item[i]);
+        add_figures(t, p, data, bits, rows->item[i], PARTNER_FINE, 0);
+        adah_text_add(t, " |\n");
     }
 }
 
@@ -682,7 +688,7 @@ static json_t *shorten_training(const json_t *train) {
 static json_t *shorten_evaluation(const json_t *evaluation) {
     static const char *const keys[] = {"split_checksum", "n_database", "n_queries", "n_queries_without_relevant",
                                        "map_image_to_text", "map_text_to_image", "map_image_to_pair", "map_text_to_pair",
-                                       "own_partner", "distinct_codes", NULL};
+                                       "own_partner", "own_partner_fine", "distinct_codes", NULL};
     static const char *const direction_keys[] = {"map_real", "ties_in_first_10", NULL};
     json_t *kept = keep(evaluation, keys);
     for (int d = 0; kept && d < 2; d++) {

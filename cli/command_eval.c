@@ -71,13 +71,18 @@ static void name_cuts(const adah_evaluation *e, char map[48], char ndcg[48]) {
     snprintf(ndcg, 48, "NDCG@%zu", e->measures[0][0].n_cut);
 }
 
+#define FINE_ROW "  fine order" /* the same direction as the row above it */
+
 /* What needs no labels. */
 static void print_partners(const adah_evaluation *e) {
     static const char *const of[2] = {"of the queries", "of the data set"};
     printf("\n%-16s%9s%12s%12s%14s\n", "own partner", "R@1", "R@5", "R@10", "median rank");
-    for (int i = 0; i < 2; i++) {
-        const adah_partner_measures *m = &e->partners[directions[i].from];
-        printf("%-16s%9.4f%12.4f%12.4f%14.1f\n", directions[i].name, m->recall_at_1, m->recall_at_5, m->recall_at_10, m->median_rank);
+    for (int i = 0; i < 4; i++) {
+        const int is_fine = i % 2;
+        const adah_partner_measures *m = &(is_fine ? e->partners_fine : e->partners)[directions[i / 2].from];
+        if (m->recall_at_1 >= 0)
+            printf("%-16s%9.4f%12.4f%12.4f%14.1f\n", is_fine ? FINE_ROW : directions[i / 2].name, m->recall_at_1, m->recall_at_5,
+                   m->recall_at_10, m->median_rank);
     }
     printf("\n");
     for (int i = 0; i < 2; i++) {
@@ -129,11 +134,14 @@ static void print_several(const adah_evaluation *e, const cli_list *model, const
                m->map_tie_aware, d->map_tie_aware, m->map_at_k, d->map_at_k, m->ndcg_at_k, d->ndcg_at_k);
     }
     printf("%-16s%18s%18s%18s%18s\n", "own partner", "R@1", "R@5", "R@10", "median rank");
-    for (int i = 0; i < 2; i++) {
-        const adah_partner_measures *m = &mean->partners[directions[i].from], *d = &deviation->partners[directions[i].from];
-        printf("%-16s   %.4f \xC2\xB1 %.4f   %.4f \xC2\xB1 %.4f   %.4f \xC2\xB1 %.4f%10.1f \xC2\xB1 %.1f\n", directions[i].name,
-               m->recall_at_1, d->recall_at_1, m->recall_at_5, d->recall_at_5, m->recall_at_10, d->recall_at_10, m->median_rank,
-               d->median_rank);
+    for (int i = 0; i < 4; i++) {
+        const int is_fine = i % 2, from = directions[i / 2].from;
+        const adah_partner_measures *m = is_fine ? &mean->partners_fine[from] : &mean->partners[from],
+                                    *d = is_fine ? &deviation->partners_fine[from] : &deviation->partners[from];
+        if (m->recall_at_1 >= 0)
+            printf("%-16s   %.4f \xC2\xB1 %.4f   %.4f \xC2\xB1 %.4f   %.4f \xC2\xB1 %.4f%10.1f \xC2\xB1 %.1f\n",
+                   is_fine ? FINE_ROW : directions[i / 2].name, m->recall_at_1, d->recall_at_1, m->recall_at_5, d->recall_at_5,
+                   m->recall_at_10, d->recall_at_10, m->median_rank, d->median_rank);
     }
 }
 

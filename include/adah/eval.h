@@ -88,6 +88,7 @@ typedef struct adah_evaluation {
     double map_to_pair[2];                    /* against one code a pair; negative: not asked for */
     adah_mask_means masks;
     adah_partner_measures partners[2];        /* by the modality of the query */
+    adah_partner_measures partners_fine[2];   /* in the fine order, as a search for 10 gives it; negative: the codes have no vectors */
     adah_distinct_codes distinct[2][2];       /* of the queries, of all records of `data` that have codes; by modality */
 } adah_evaluation;
 void adah_evaluation_free(adah_evaluation *evaluation); /* zeroes it; fine on a zeroed one */

@@ -26,6 +26,7 @@ typedef struct selection {
     size_t n;
     uint8_t *code[2];
     float *real[2]; /* NULL: not wanted */
+    int8_t *fine[2]; /* the queries' alone; NULL: they have none */
     adah_lists labels;
     size_t *record;
 } selection;
@@ -35,6 +36,8 @@ static void selection_free(selection *s) {
     adah_memory_free(s->code[1]);
     adah_memory_free(s->real[0]);
     adah_memory_free(s->real[1]);
+    adah_memory_free(s->fine[0]);
+    adah_memory_free(s->fine[1]);
     adah_lists_free(&s->labels);
     adah_memory_free(s->record);
 }
@@ -103,17 +106,33 @@ static adah_code select_records(const adah_dataset *dataset, const adah_codes *c
     return adah_lists_select(labels, out->record, n, &out->labels, status);
 }
 
+/* The rows, of n_bytes, that belong to the same records. */
+static void select_rows(const adah_codes *codes, const selection *s, const void *from, size_t n_bytes, void *to) {
+    for (size_t i = 0, k = 0; i < codes->n && k < s->n; i++) /* both are in the order of the records */
+        if (codes->record[i] == s->record[k])
+            memcpy((char *)to + k++ * n_bytes, (const char *)from + i * n_bytes, n_bytes);
+}
+
 /* The same records' real-valued codes, where the codes have them. */
 static adah_code select_real(const adah_codes *codes, selection *s, adah_status *status) {
     const float *const from[2] = {codes->image_real, codes->text_real};
-    const size_t q = codes->n_bits;
     for (int m = 0; m < 2; m++) {
-        s->real[m] = adah_memory_floats(s->n * q);
+        s->real[m] = adah_memory_floats(s->n * codes->n_bits);
         if (!s->real[m])
-            return adah_fail_memory(status, s->n * q * sizeof(float));
-        for (size_t i = 0, k = 0; i < codes->n && k < s->n; i++) /* both are in the order of the records */
-            if (codes->record[i] == s->record[k])
-                memcpy(s->real[m] + k++ * q, from[m] + i * q, q * sizeof(float));
+            return adah_fail_memory(status, s->n * codes->n_bits * sizeof(float));
+        select_rows(codes, s, from[m], codes->n_bits * sizeof(float), s->real[m]);
+    }
+    return ADAH_OK;
+}
+
+/* And their vectors for the fine order, where there are any. */
+static adah_code select_fine(const adah_codes *codes, selection *s, adah_status *status) {
+    const int8_t *const from[2] = {codes->image_fine, codes->text_fine};
+    for (int m = 0; m < 2 && codes->n_fine; m++) {
+        s->fine[m] = adah_memory_alloc(s->n * codes->n_fine);
+        if (!s->fine[m])
+            return adah_fail_memory(status, s->n * codes->n_fine);
+        select_rows(codes, s, from[m], codes->n_fine, s->fine[m]);
     }
     return ADAH_OK;
 }
@@ -180,11 +199,15 @@ static adah_code count_distinct(const uint8_t *codes, size_t n, size_t n_bits, a
 }
 
 /* What needs no labels: partners of the queries, and how many codes differ. */
-static adah_code measure_codes(const selection *queries, const adah_codes *database_codes, size_t n_bits, adah_evaluation *out,
-                               adah_status *status) {
+static adah_code measure_codes(const selection *queries, const adah_codes *query_codes, const adah_codes *database_codes,
+                               adah_evaluation *out, adah_status *status) {
     const uint8_t *const all[2] = {database_codes->image, database_codes->text};
+    const adah_partner_side side[2] = {{queries->code[0], queries->fine[0]}, {queries->code[1], queries->fine[1]}};
+    const size_t n_bits = query_codes->n_bits, n_fine = query_codes->n_fine;
     for (int m = 0; m < 2; m++) {
-        ADAH_TRY(adah_partners_compute(queries->code[m], queries->code[!m], queries->n, n_bits, &out->partners[m], status));
+        ADAH_TRY(adah_partners_compute(side[m], side[!m], queries->n, n_bits, 0, &out->partners[m], status));
+        if (n_fine)
+            ADAH_TRY(adah_partners_compute(side[m], side[!m], queries->n, n_bits, n_fine, &out->partners_fine[m], status));
         ADAH_TRY(count_distinct(queries->code[m], queries->n, n_bits, &out->distinct[0][m], status));
         ADAH_TRY(count_distinct(all[m], database_codes->n, n_bits, &out->distinct[1][m], status));
     }
@@ -375,7 +398,8 @@ static adah_code run_evaluation(evaluation *e, adah_evaluation *out, adah_status
     const size_t n_bits = e->query_codes->n_bits;
     if (e->options->pairs)
         ADAH_TRY(measure_pairs(&e->q, &e->d, n_bits, &options, out->map_to_pair, status));
-    ADAH_TRY(measure_codes(&e->q, e->database_codes, n_bits, out, status));
+    ADAH_TRY(select_fine(e->query_codes, &e->q, status));
+    ADAH_TRY(measure_codes(&e->q, e->query_codes, e->database_codes, out, status));
     return measure(&e->q, &e->d, n_bits, e->options->real, &options, out, status);
 }
 
@@ -383,7 +407,8 @@ static const adah_evaluation nothing_known = {.seed = ADAH_UNKNOWN,
                                               .n_images_unreadable = ADAH_UNKNOWN,
                                               .map_real = {{-1, -1}, {-1, -1}},
                                               .map_to_pair = {-1, -1},
-                                              .masks = {0, -1, -1, -1, -1}};
+                                              .masks = {0, -1, -1, -1, -1},
+                                              .partners_fine = {{0, -1, -1, -1, -1}, {0, -1, -1, -1, -1}}};
 
 /* *result: what is known already, which becomes *evaluation or is released. */
 static adah_code finish(evaluation *e, adah_evaluation *result, adah_code code, adah_evaluation *to, adah_status *status) {

@@ -28,6 +28,7 @@ static const size_t count_place[] = {
     offsetof(adah_evaluation, n_database),            offsetof(adah_evaluation, n_bits),
     offsetof(adah_evaluation, masks) + offsetof(adah_mask_means, n_images),
     offsetof(adah_evaluation, partners[0].n_queries), offsetof(adah_evaluation, partners[1].n_queries),
+    offsetof(adah_evaluation, partners_fine[0].n_queries), offsetof(adah_evaluation, partners_fine[1].n_queries),
     offsetof(adah_evaluation, distinct[0][0].n_items), offsetof(adah_evaluation, distinct[0][1].n_items),
     offsetof(adah_evaluation, distinct[1][0].n_items), offsetof(adah_evaluation, distinct[1][1].n_items)};
 
@@ -123,11 +124,11 @@ static void put_masks(json_t *to, const adah_mask_means *m) {
     put(to, "attention_masks", o);
 }
 
-static json_t *partners_json(const adah_evaluation *e) {
+static json_t *partners_json(const adah_partner_measures by_modality[2]) {
     json_t *o = json_object();
-    put_count(o, "n_queries", e->partners[0].n_queries);
+    put_count(o, "n_queries", by_modality[0].n_queries);
     for (int from = 0; from < 2; from++) {
-        const adah_partner_measures *m = &e->partners[from];
+        const adah_partner_measures *m = &by_modality[from];
         json_t *direction = json_object();
         put_measure(direction, "recall_at_1", m->recall_at_1);
         put_measure(direction, "recall_at_5", m->recall_at_5);
@@ -185,7 +186,9 @@ static json_t *evaluation_json(const adah_evaluation *e) {
         }
     put_count(o, "n_database", e->n_database);
     put_count(o, "n_bits", e->n_bits);
-    put(o, "own_partner", partners_json(e));
+    put(o, "own_partner", partners_json(e->partners));
+    if (e->partners_fine[0].recall_at_1 >= 0)
+        put(o, "own_partner_fine", partners_json(e->partners_fine));
     put(o, "distinct_codes", json_pack("{s:o, s:o}", "queries", distinct_json(e->distinct[0]), "data", distinct_json(e->distinct[1])));
     return o;
 }
@@ -250,8 +253,9 @@ static size_t list_measures(const adah_evaluation *of, size_t n_bits, double **a
                     at[n] = array[k] + i;
     }
     for (int side = 0; side < 2; side++) {
-        adah_partner_measures *p = &e->partners[side];
+        adah_partner_measures *p = &e->partners[side], *fine = &e->partners_fine[side];
         double *const list[] = {&p->recall_at_1, &p->recall_at_5, &p->recall_at_10, &p->median_rank,
+                                &fine->recall_at_1, &fine->recall_at_5, &fine->recall_at_10, &fine->median_rank,
                                 &e->distinct[0][side].n_distinct, &e->distinct[0][side].n_most,
                                 &e->distinct[1][side].n_distinct, &e->distinct[1][side].n_most};
         for (size_t i = 0; i < LENGTH(list); i++, n++)

@@ -186,9 +186,13 @@ static void add_partner_tables(report *r) {
     adah_text_add(&r->html, "<h2>The own partner</h2>\n<p>Each query ranks the other side of all %zu queries; items at one distance count as "
                   "in random order.</p>\n<table><tr><th>query to answer</th><th>R@1</th><th>R@5</th><th>R@10</th><th>median rank</th></tr>\n",
                   r->evaluations->partners[0].n_queries);
-    for (int i = 0; i < 2; i++) {
-        const adah_partner_measures *m = &e->partners[directions[i].from], *d = &r->deviation.partners[directions[i].from];
-        adah_text_add(&r->html, "<tr><td>%s</td>", directions[i].name);
+    for (int i = 0; i < 4; i++) {
+        const int is_fine = i % 2, from = directions[i / 2].from;
+        const adah_partner_measures *m = is_fine ? &e->partners_fine[from] : &e->partners[from],
+                                    *d = is_fine ? &r->deviation.partners_fine[from] : &r->deviation.partners[from];
+        if (m->recall_at_1 < 0)
+            continue;
+        adah_text_add(&r->html, "<tr><td>%s%s</td>", directions[i / 2].name, is_fine ? ", fine order" : "");
         add_figure(r, m->recall_at_1, d->recall_at_1);
         add_figure(r, m->recall_at_5, d->recall_at_5);
         add_figure(r, m->recall_at_10, d->recall_at_10);

@@ -1,14 +1,17 @@
 /* partners.c - per query two counts: items before its own, and items that tie with it. All that is measured follows from them.
  *
- * Distances are taken a stretch of items at a time, so that no row of them is kept. */
+ * Distances are taken a stretch of items at a time, so that no row of them is kept. With a fine order a scan for the candidates
+ * follows, some queries at a time, and what it finds replaces the counts of those whose own item is among them. */
 #include "eval/partners.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "codes/codes.h"
+#include "codes/fine.h"
+#include "codes/scan.h"
 
 #include <stdlib.h>
 
-enum { STRETCH = 1024 };
+enum { STRETCH = 1024, N_SCANNED = 256, N_CANDIDATES = ADAH_FINE_CANDIDATES_MIN };
 
 /* Where a query finds its own item: anywhere among n_tied places behind n_before. */
 typedef struct place {
@@ -16,27 +19,71 @@ typedef struct place {
 } place;
 
 typedef struct job {
-    const uint8_t *queries, *items;
-    size_t n, n_bits;
+    adah_partner_side queries, items;
+    size_t n, n_bits, n_fine;
     place *place; /* by query */
+    size_t first; /* the query of the first of */
+    adah_hit_list lists[N_SCANNED]; /* its candidates, and those of queries behind it */
 } job;
 
 static void find_place(void *context, size_t query) {
     const job *j = context;
     const size_t code_bytes = j->n_bits / 8;
-    const uint8_t *code = j->queries + query * code_bytes;
+    const uint8_t *code = j->queries.codes + query * code_bytes;
     uint16_t distance[STRETCH], own;
     place p = {0, 0};
-    adah_hamming_distances(code, j->items + query * code_bytes, 1, j->n_bits, &own);
+    adah_hamming_distances(code, j->items.codes + query * code_bytes, 1, j->n_bits, &own);
     for (size_t first = 0; first < j->n; first += STRETCH) {
         const size_t n = j->n - first < STRETCH ? j->n - first : STRETCH;
-        adah_hamming_distances(code, j->items + first * code_bytes, n, j->n_bits, distance);
+        adah_hamming_distances(code, j->items.codes + first * code_bytes, n, j->n_bits, distance);
         for (size_t i = 0; i < n; i++) {
             p.n_before += distance[i] < own;
             p.n_tied += distance[i] == own;
         }
     }
     j->place[query] = p;
+}
+
+/* The place in the fine order. An item that is no candidate stays where distances put it, behind all candidates. */
+static void find_fine_place(void *context, size_t i) {
+    job *j = context;
+    const adah_hit_list *list = &j->lists[i];
+    const size_t query = j->first + i;
+    const int8_t *vector[N_CANDIDATES];
+    float cosine[N_CANDIDATES];
+    size_t own = 0;
+    place p = {0, 0};
+    while (own < list->n && list->hit[own].position != query)
+        own++;
+    if (own == list->n) {
+        place *by_code = &j->place[query];
+        if (by_code->n_before < list->n) {
+            by_code->n_tied -= list->n - by_code->n_before;
+            by_code->n_before = list->n;
+        }
+        return;
+    }
+    for (size_t k = 0; k < list->n; k++)
+        vector[k] = j->items.fine + list->hit[k].position * j->n_fine;
+    adah_fine_cosines(j->queries.fine + query * j->n_fine, vector, list->n, j->n_fine, cosine);
+    for (size_t k = 0; k < list->n; k++) {
+        const int is_as_near = list->hit[k].distance == list->hit[own].distance, is_nearer = list->hit[k].distance < list->hit[own].distance;
+        p.n_before += cosine[k] > cosine[own] || (cosine[k] == cosine[own] && is_nearer);
+        p.n_tied += cosine[k] == cosine[own] && is_as_near;
+    }
+    j->place[query] = p;
+}
+
+static adah_code find_fine_places(job *j, adah_status *status) {
+    const adah_code_run all = {.codes = j->items.codes, .n = j->n};
+    const adah_scan_options options = {.k = N_CANDIDATES, .radius = UINT32_MAX};
+    for (j->first = 0; j->first < j->n; j->first += N_SCANNED) {
+        const size_t n = j->n - j->first < N_SCANNED ? j->n - j->first : N_SCANNED;
+        ADAH_TRY(adah_scan(&all, 1, j->n_bits, j->queries.codes + j->first * j->n_bits / 8, n, &options, j->lists, status));
+        adah_parallel_for(n, 16, find_fine_place, j);
+        adah_hit_lists_free(j->lists, n);
+    }
+    return ADAH_OK;
 }
 
 /* The chance that the own item is among the first k. */
@@ -69,17 +116,20 @@ static double median_rank(place *p, size_t n) {
     return (double)(twice_the_rank(p[(n - 1) / 2]) + twice_the_rank(p[n / 2])) / 4;
 }
 
-adah_code adah_partners_compute(const uint8_t *queries, const uint8_t *items, size_t n, size_t n_bits,
+adah_code adah_partners_compute(adah_partner_side queries, adah_partner_side items, size_t n, size_t n_bits, size_t n_fine,
                                 adah_partner_measures *measures, adah_status *status) {
-    job j = {queries, items, n, n_bits, adah_memory_alloc(n * sizeof *j.place)};
+    job j = {.queries = queries, .items = items, .n = n, .n_bits = n_bits, .n_fine = n_fine,
+             .place = adah_memory_alloc(n * sizeof *j.place)};
     if (!j.place)
         return adah_fail_memory(status, n * sizeof *j.place);
     adah_parallel_for(n, 16, find_place, &j);
-    *measures = (adah_partner_measures){.n_queries = n,
-                                        .recall_at_1 = mean_chance(j.place, n, 1),
-                                        .recall_at_5 = mean_chance(j.place, n, 5),
-                                        .recall_at_10 = mean_chance(j.place, n, 10),
-                                        .median_rank = median_rank(j.place, n)};
+    const adah_code code = n_fine ? find_fine_places(&j, status) : ADAH_OK;
+    if (code == ADAH_OK)
+        *measures = (adah_partner_measures){.n_queries = n,
+                                            .recall_at_1 = mean_chance(j.place, n, 1),
+                                            .recall_at_5 = mean_chance(j.place, n, 5),
+                                            .recall_at_10 = mean_chance(j.place, n, 10),
+                                            .median_rank = median_rank(j.place, n)};
     adah_memory_free(j.place);
-    return ADAH_OK;
+    return code;
 }

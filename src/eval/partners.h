@@ -4,9 +4,16 @@
 
 #include "base/status.h"
 
-/* queries, items: n codes each, one after another; query i ranks all items, and item i is its own. The result is the same bits
- * for any number of threads. Time: n * n distances; memory: some 16 bytes a query. */
-adah_code adah_partners_compute(const uint8_t *queries, const uint8_t *items, size_t n, size_t n_bits,
+/* The queries, or what they rank: item i of these is the partner of query i. */
+typedef struct adah_partner_side {
+    const uint8_t *codes; /* one after another */
+    const int8_t *fine;   /* n_fine values each, for the fine order */
+} adah_partner_side;
+
+/* n_fine 0: by distance alone. Otherwise as a search for 10 ranks: the items that it takes for candidates, the nearest by
+ * (distance, position), are ordered by (cosine, distance), and all others come behind them. The result is the same bits for any
+ * number of threads. Time: n * n distances; memory: some 16 bytes a query. */
+adah_code adah_partners_compute(adah_partner_side queries, adah_partner_side items, size_t n, size_t n_bits, size_t n_fine,
                                 adah_partner_measures *measures, adah_status *status);
 
 #endif

@@ -33,7 +33,7 @@ static double budget_share(size_t n_queries) {
     return alone_share * (share < 1 ? share : 1);
 }
 
-enum { CANDIDATES_FACTOR = 10, FINE_CANDIDATES_MIN = 200 };
+enum { CANDIDATES_FACTOR = 10 };
 
 typedef struct search {
     const adah_index *index;
@@ -502,8 +502,8 @@ static adah_code choose_candidates(const adah_index *index, adah_search_options 
     size_t n = o->fine ? o->n_candidates : o->n_rerank;
     if (!n) {
         n = o->k <= SIZE_MAX / CANDIDATES_FACTOR ? CANDIDATES_FACTOR * o->k : SIZE_MAX;
-        if (o->fine && n < FINE_CANDIDATES_MIN)
-            n = FINE_CANDIDATES_MIN;
+        if (o->fine && n < ADAH_FINE_CANDIDATES_MIN)
+            n = ADAH_FINE_CANDIDATES_MIN;
     }
     o->k = n > o->k ? n : o->k;
     return ADAH_OK;

@@ -265,6 +265,24 @@ static void own_partners_and_ties(void **state) {
     ASSERT_CLOSE(e.distinct[1][ADAH_TEXT].n_most, 5.0);
     assert_int_equal(e.distinct[0][ADAH_IMAGE].n_items, 4);
     assert_int_equal(e.distinct[1][ADAH_IMAGE].n_items, 5);
+    assert_true(e.partners_fine[ADAH_IMAGE].recall_at_1 < 0); /* there are no vectors for it */
+    adah_evaluation_free(&e);
+    /* Vectors that know every partner but the last. */
+    enum { N_FINE = 8 };
+    int8_t image_fine[5 * N_FINE] = {0}, text_fine[5 * N_FINE] = {0};
+    for (size_t i = 0; i < 5; i++) {
+        image_fine[i * N_FINE + i] = 100;
+        text_fine[i * N_FINE + (i < 3 ? i : 0)] = 3;
+    }
+    codes.n_fine = N_FINE;
+    codes.image_fine = image_fine;
+    codes.text_fine = text_fine;
+    assert_int_equal(adah_evaluate_codes(database, &codes, NULL, &options, &e, NULL), ADAH_OK);
+    assert_int_equal(e.partners_fine[ADAH_TEXT].n_queries, 4);
+    ASSERT_CLOSE(e.partners_fine[ADAH_TEXT].recall_at_1, 3.0 / 4); /* d sees a first, then b and c by their distance, then itself */
+    ASSERT_CLOSE(e.partners_fine[ADAH_TEXT].median_rank, 1.0);
+    ASSERT_CLOSE(e.partners_fine[ADAH_IMAGE].recall_at_1, (1.0 / 2 + 1 + 1 + 1.0 / 4) / 4); /* a sees two; d sees all alike */
+    ASSERT_CLOSE(e.partners[ADAH_TEXT].recall_at_1, 1.0 / 4);
     adah_evaluation_free(&e);
 }
 
@@ -344,6 +362,7 @@ static int make_three(void **state) {
                                      .map_to_pair = {i == 1 ? -1 : 0.5, -1},
                                      .masks = {0, -1, -1, -1, -1},
                                      .partners = {{9, map[i], 0, 0, 7}, {9, 0, 0, 1, (double)i}},
+                                     .partners_fine = {{9, i == 1 ? -1 : 0.5, 0, 0, 1}, {9, map[i], 0, 0, 1}},
                                      .distinct = {{{9, 8, (double)i}}, {{20 + i, 8, 2}}}};
         for (int d = 0; d < 4; d++) {
             double *r = radius[i][d];
@@ -385,6 +404,8 @@ static void mean_and_deviation(void **state) {
     ASSERT_CLOSE(mean.partners[0].recall_at_1, 0.5);
     ASSERT_CLOSE(deviation.partners[0].recall_at_1, 0.25);
     ASSERT_CLOSE(mean.partners[1].median_rank, 1.0);
+    assert_true(mean.partners_fine[0].recall_at_1 < 0); /* one lacks it */
+    ASSERT_CLOSE(deviation.partners_fine[1].recall_at_1, 0.25);
     ASSERT_CLOSE(deviation.partners[1].median_rank, 1.0);
     ASSERT_CLOSE(mean.distinct[0][0].n_most, 1.0);
     ASSERT_CLOSE(deviation.distinct[0][0].n_distinct, 0.0);

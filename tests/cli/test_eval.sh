@@ -98,6 +98,49 @@ expect 0 eval --codes codes --data unlabelled --quiet
 stdout_has '^18 queries \(0 more have no relevant item\), 18 in the database, 16 bits, relevance by pairs$'
 check diff <(grep -A2 '^own partner' stdout) <(grep -A2 '^own partner' table)
 
+# In the fine order: the nearest 200 items, here all of them, by the cosine of their vectors.
+check_not grep -q own_partner_fine one.json
+expect 0 train --data scenes --model fine.safetensors --epochs 1 --quiet "${quick[@]}" --set n_fine=16
+expect 0 encode --model fine.safetensors --data scenes --out fine --quiet
+expect 0 eval --model fine.safetensors --data scenes --json --quiet
+cp stdout fine.json
+expect 0 eval --codes fine --data scenes --quiet
+check test "$(grep -cE '^  fine order( +[01]\.[0-9]{4}){3} +[0-9]+\.[0-9]$' stdout)" = 2
+expect 0 eval --model fine.safetensors --model fine.safetensors --data scenes --quiet --report fine.html
+check test "$(grep -cE '^  fine order( +[01]\.[0-9]{4} ± 0\.0000){3} +[0-9]+\.[0-9] ± 0\.0$' stdout)" = 2
+check test "$(grep -cE '<td>(text to image|image to text), fine order</td>' fine.html)" = 2
+cat >fine.py <<'PYTHON'
+import json, statistics, struct
+records = [json.loads(line) for line in open("scenes/metadata.jsonl")]
+def rows(kind, n_bytes):
+    raw = open(f"fine.{kind}.npy", "rb").read()[-n_bytes * len(records):]
+    return [raw[n_bytes * i:n_bytes * (i + 1)] for i in range(len(records))]
+sides = "image", "text"
+code = {s: [int.from_bytes(r, "little") for r in rows(s, 2)] for s in sides}
+vector = {s: [struct.unpack("16b", r) for r in rows(s + ".fine", 16)] for s in sides}
+def dot(v, w):
+    return sum(x * y for x, y in zip(v, w))
+def cosine(v, w):
+    both = dot(v, v) * dot(w, w)
+    return struct.unpack("f", struct.pack("f", dot(v, w) / both ** .5))[0] if both else -2
+queries = [i for i, r in enumerate(records) if r.get("split") == "query"]
+result = json.load(open("fine.json"))["own_partner_fine"]
+assert result["n_queries"] == len(queries)
+for a, b in sides, sides[::-1]:
+    found, ranks = {1: 0, 5: 0, 10: 0}, []
+    for q in queries:
+        keys = {i: (-cosine(vector[a][q], vector[b][i]), bin(code[a][q] ^ code[b][i]).count("1")) for i in queries}
+        before, tied = (sum(k < keys[q] for k in keys.values()), list(keys.values()).count(keys[q]))
+        for k in found:
+            found[k] += sum(before + t <= k for t in range(1, tied + 1)) / tied
+        ranks.append(before + (tied + 1) / 2)
+    direction = result[f"{a}_to_{b}"]
+    for k in found:
+        assert abs(direction[f"recall_at_{k}"] - found[k] / len(queries)) < 1e-12
+    assert abs(direction["median_rank"] - statistics.median(ranks)) < 1e-12
+PYTHON
+judge fine.py
+
 # Several models: each as alone, then mean and sample standard deviation.
 models=(--model 0.safetensors --model 1.safetensors --model 2.safetensors)
 check_not grep -q '"models"' one.json

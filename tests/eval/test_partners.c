@@ -1,9 +1,10 @@
-/* (property) The rank of the own partner against every order of tiny sets, and against shuffled sorts of larger ones; how many codes
- * differ against comparing all with all. */
+/* (property) The rank of the own partner against every order of tiny sets, and against shuffled sorts of larger ones; in the fine order
+ * against a sort of all items; how many codes differ against comparing all with all. */
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/random.h"
 #include "codes/distinct.h"
+#include "codes/fine.h"
 #include "eval/partners.h"
 
 #include <math.h>
@@ -21,8 +22,9 @@
             fail_msg("%s:%d: %s is %.15g, expected %.15g", __FILE__, __LINE__, #a, a_, b_);                          \
     } while (0)
 
-enum { N_TINY = 6, N_MAX = 3000, BYTES_MAX = 8 };
+enum { N_TINY = 6, N_MAX = 2100, N_FINE_MAX = 450, BYTES_MAX = 8 };
 static uint8_t queries[N_MAX * BYTES_MAX], items[N_MAX * BYTES_MAX];
+static int8_t query_fine[N_FINE_MAX * 8], item_fine[N_FINE_MAX * 8];
 
 /* Codes with few bits set, so that distances repeat. */
 static void fill(adah_random *r, size_t n_bytes) {
@@ -35,8 +37,7 @@ static void fill(adah_random *r, size_t n_bytes) {
 static size_t distance(size_t query, size_t item, size_t n_bytes) {
     size_t sum = 0;
     for (size_t b = 0; b < n_bytes; b++)
-        for (int bit = 0; bit < 8; bit++)
-            sum += (queries[query * n_bytes + b] ^ items[item * n_bytes + b]) >> bit & 1;
+        sum += (size_t)__builtin_popcount(queries[query * n_bytes + b] ^ items[item * n_bytes + b]);
     return sum;
 }
 
@@ -83,7 +84,7 @@ static int ascending(const void *a, const void *b) {
 static adah_partner_measures compute(size_t n, size_t n_bytes) {
     adah_partner_measures m;
     adah_status status = {0};
-    if (adah_partners_compute(queries, items, n, n_bytes * 8, &m, &status) != ADAH_OK)
+    if (adah_partners_compute((adah_partner_side){queries, NULL}, (adah_partner_side){items, NULL}, n, n_bytes * 8, 0, &m, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     assert_int_equal(m.n_queries, n);
     return m;
@@ -179,6 +180,96 @@ static void counts_of_large_sets(void **state) {
     adah_parallel_set_threads(0);
 }
 
+/* An item as a query sees it in the fine order. */
+typedef struct seen {
+    int is_candidate;
+    float cosine; /* of a candidate */
+    size_t distance, item;
+} seen;
+
+static int by_distance(const void *a, const void *b) {
+    const seen *x = a, *y = b;
+    return x->distance != y->distance ? (x->distance > y->distance) - (x->distance < y->distance) : (x->item > y->item) - (x->item < y->item);
+}
+
+static int is_as_good(const seen *x, const seen *y) {
+    return x->is_candidate == y->is_candidate && x->cosine == y->cosine && x->distance == y->distance;
+}
+
+static int in_fine_order(const void *a, const void *b) {
+    const seen *x = a, *y = b;
+    if (x->is_candidate != y->is_candidate)
+        return x->is_candidate ? -1 : 1;
+    if (x->cosine != y->cosine)
+        return x->cosine > y->cosine ? -1 : 1;
+    return (x->distance > y->distance) - (x->distance < y->distance);
+}
+
+/* Sorts all that a query sees, and looks where those stand that are as good as its own item. */
+static void check_fine(size_t n, size_t n_bytes, size_t n_fine) {
+    static seen all[N_FINE_MAX];
+    static double rank[N_FINE_MAX];
+    double at[3] = {0};
+    for (size_t query = 0; query < n; query++) {
+        const int8_t *vector[N_FINE_MAX];
+        float cosine[N_FINE_MAX];
+        for (size_t i = 0; i < n; i++) {
+            all[i] = (seen){.distance = distance(query, i, n_bytes), .item = i};
+            vector[i] = item_fine + i * n_fine;
+        }
+        adah_fine_cosines(query_fine + query * n_fine, vector, n, n_fine, cosine);
+        qsort(all, n, sizeof *all, by_distance);
+        for (size_t i = 0; i < n && i < 200; i++) {
+            all[i].is_candidate = 1;
+            all[i].cosine = cosine[all[i].item];
+        }
+        qsort(all, n, sizeof *all, in_fine_order);
+        size_t own = 0, first, behind;
+        while (all[own].item != query)
+            own++;
+        for (first = own; first > 0 && is_as_good(&all[first - 1], &all[own]);)
+            first--;
+        for (behind = own + 1; behind < n && is_as_good(&all[behind], &all[own]);)
+            behind++;
+        for (size_t place = first; place < behind; place++)
+            for (size_t k = 0; k < 3; k++)
+                at[k] += place < (k ? 5 * k : 1) ? 1.0 / (double)(behind - first) / (double)n : 0;
+        rank[query] = (double)(first + behind + 1) / 2;
+    }
+    qsort(rank, n, sizeof *rank, ascending);
+    adah_partner_measures m[2];
+    for (int i = 0; i < 2; i++) {
+        adah_parallel_set_threads(i ? 3 : 1);
+        assert_int_equal(adah_partners_compute((adah_partner_side){queries, query_fine}, (adah_partner_side){items, item_fine}, n, n_bytes * 8,
+                                               n_fine, &m[i], NULL),
+                         ADAH_OK);
+    }
+    adah_parallel_set_threads(0);
+    ASSERT_CLOSE(m[0].recall_at_1, at[0]);
+    ASSERT_CLOSE(m[0].recall_at_5, at[1]);
+    ASSERT_CLOSE(m[0].recall_at_10, at[2]);
+    ASSERT_CLOSE(m[0].median_rank, (rank[(n - 1) / 2] + rank[n / 2]) / 2);
+    assert_memory_equal(&m[0], &m[1], sizeof m[0]);
+}
+
+/* Vectors of few values, some of them none: cosines repeat. Sets below and beyond the number of candidates. */
+static void the_fine_order(void **state) {
+    (void)state;
+    static const size_t sizes[] = {1, 2, 9, 199, 200, 201, 300, N_FINE_MAX};
+    adah_random random = adah_random_seeded(5, 1);
+    for (size_t trial = 0; trial < 4 * sizeof sizes / sizeof *sizes; trial++) {
+        const size_t n = sizes[trial / 4], n_bytes = 1 + trial % 3, n_fine = 8;
+        fill(&random, n * n_bytes);
+        for (size_t i = 0; i < n * n_fine; i++) {
+            query_fine[i] = (int8_t)adah_random_below(&random, 2);
+            item_fine[i] = (int8_t)(trial % 2 ? (int)adah_random_below(&random, 9) - 4 : (int)adah_random_below(&random, 2));
+        }
+        for (size_t i = 0; i < n / 20; i++)
+            memset((i % 2 ? query_fine : item_fine) + adah_random_below(&random, n) * n_fine, 0, n_fine);
+        check_fine(n, n_bytes, n_fine);
+    }
+}
+
 static void no_queries(void **state) {
     (void)state;
     const adah_partner_measures m = compute(0, 1);
@@ -211,19 +302,33 @@ static void different_codes(void **state) {
 static void memory_runs_out(void **state) {
     (void)state;
     adah_partner_measures m = {.n_queries = 77};
+    const adah_partner_side side[2] = {{queries, query_fine}, {items, item_fine}};
     size_t n_distinct = 77, n_most = 77;
     adah_memory_fault_at(1);
-    assert_int_equal(adah_partners_compute(queries, items, 5, 8, &m, NULL), ADAH_ERROR_MEMORY);
+    assert_int_equal(adah_partners_compute(side[0], side[1], 5, 8, 0, &m, NULL), ADAH_ERROR_MEMORY);
     adah_memory_fault_at(1);
     assert_int_equal(adah_codes_count_distinct(items, 5, 8, &n_distinct, &n_most, NULL), ADAH_ERROR_MEMORY);
+    for (uint64_t n = 1;; n++) {
+        adah_memory_fault_at(n);
+        const adah_code code = adah_partners_compute(side[0], side[1], 300, 8, 8, &m, NULL);
+        if (!adah_memory_fault_fired()) {
+            assert_int_equal(code, ADAH_OK);
+            assert_int_equal(m.n_queries, 300);
+            assert_true(n > 2);
+            break;
+        }
+        assert_int_equal(code, ADAH_ERROR_MEMORY);
+        assert_int_equal(m.n_queries, 77);
+    }
     adah_memory_fault_at(0);
-    assert_true(m.n_queries == 77 && n_distinct == 77 && n_most == 77);
+    assert_true(m.n_queries == 300 && n_distinct == 77 && n_most == 77);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_order_of_tiny_sets), cmocka_unit_test(shuffled_orders_of_larger_sets),
-        cmocka_unit_test(counts_of_large_sets),     cmocka_unit_test(no_queries),
+        cmocka_unit_test(counts_of_large_sets),     cmocka_unit_test(the_fine_order),
+        cmocka_unit_test(no_queries),
         cmocka_unit_test(different_codes),          cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
