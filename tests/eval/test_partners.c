@@ -308,12 +308,13 @@ static void memory_runs_out(void **state) {
     assert_int_equal(adah_partners_compute(side[0], side[1], 5, 8, 0, &m, NULL), ADAH_ERROR_MEMORY);
     adah_memory_fault_at(1);
     assert_int_equal(adah_codes_count_distinct(items, 5, 8, &n_distinct, &n_most, NULL), ADAH_ERROR_MEMORY);
+    adah_parallel_set_threads(1);
     for (uint64_t n = 1;; n++) {
         adah_memory_fault_at(n);
-        const adah_code code = adah_partners_compute(side[0], side[1], 300, 8, 8, &m, NULL);
+        const adah_code code = adah_partners_compute(side[0], side[1], 60, 8, 8, &m, NULL);
         if (!adah_memory_fault_fired()) {
             assert_int_equal(code, ADAH_OK);
-            assert_int_equal(m.n_queries, 300);
+            assert_int_equal(m.n_queries, 60);
             assert_true(n > 2);
             break;
         }
@@ -321,7 +322,8 @@ static void memory_runs_out(void **state) {
         assert_int_equal(m.n_queries, 77);
     }
     adah_memory_fault_at(0);
-    assert_true(m.n_queries == 300 && n_distinct == 77 && n_most == 77);
+    adah_parallel_set_threads(0);
+    assert_true(m.n_queries == 60 && n_distinct == 77 && n_most == 77);
 }
 
 int main(void) {
