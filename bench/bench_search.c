@@ -43,7 +43,7 @@ static void enlarge(const char *from, const char *to, size_t n) {
     if (adah_index_open(from, &index, &status) != ADAH_OK)
         stop(status.message);
     const size_t n_old = adah_index_count(index), n_bytes = adah_index_bits(index) / 8;
-    if (adah_index_builder_create(to, n_bytes * 8, adah_index_model_identity(index), &builder, &status) != ADAH_OK)
+    if (adah_index_builder_create(to, n_bytes * 8, adah_index_model_identity(index), "none", &builder, &status) != ADAH_OK)
         stop(status.message);
     for (size_t i = 0; i < n; i++) {
         adah_index_entry entry;

@@ -24,7 +24,8 @@ const cli_command cli_index = {
     "  search   the same as 'adah search'\n"
     "  stats    say what is in it\n"
     "  verify   read everything and check every checksum\n"
-    "  compact  write it anew without what was deleted, with tables for quick search\n"
+    "  compact  write it anew without what was deleted, with tables for quick search; --model tells an index of an older version\n"
+    "           the language of its words\n"
     "  export   write the codes of one side for NumPy or FAISS: --format npy|faiss-flat|faiss-ivf --side image|text --out FILE\n"
     "  import   add codes from such files: --image-codes FILE, --text-codes FILE or both; --index is made if it does not exist\n"
     "\n"
@@ -225,13 +226,19 @@ static int compact(const index_options *o) {
     adah_status status;
     adah_index_writer *writer = NULL;
     const adah_progress progress = cli_progress_begin(o->quiet);
-    adah_code done = adah_index_writer_open(o->index, &writer, &status);
+    adah_model *model = NULL;
+    adah_code done = o->model ? adah_model_open(o->model, &model, &status) : ADAH_OK;
+    if (done == ADAH_OK)
+        done = adah_index_writer_open(o->index, &writer, &status);
+    if (done == ADAH_OK && model)
+        done = adah_index_writer_set_model(writer, model, &status);
     if (done == ADAH_OK)
         done = adah_index_writer_compact(writer, progress, &status);
     cli_progress_end();
     if (done == ADAH_OK)
         printf("%s: %" PRIu64 " records\n", o->index, adah_index_count(adah_index_writer_state(writer)));
     adah_index_writer_close(writer);
+    adah_model_close(model);
     return done == ADAH_OK ? CLI_OK : cli_fail(&status);
 }
 
@@ -274,7 +281,7 @@ static int import_codes(const index_options *o) {
     if (done == ADAH_OK && access(o->index, F_OK) == 0) {
         done = adah_index_writer_open(o->index, &writer, &status);
         if (done == ADAH_OK && model)
-            done = adah_index_check_model(adah_index_writer_state(writer), model, &status);
+            done = adah_index_writer_set_model(writer, model, &status);
     } else if (done == ADAH_OK) {
         done = adah_exchange_bits(o->image_codes ? o->image_codes : o->text_codes, &n_bits, &status);
         if (done == ADAH_OK)

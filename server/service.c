@@ -244,7 +244,7 @@ adah_code serve_service_write(serve_service *s, const adah_model *model, serve_c
     adah_code code = state ? adah_index_writer_open(s->index_path, &writer, status) : fail_memory(status);
     const adah_model *present = s->state->model;
     if (code == ADAH_OK)
-        code = adah_index_check_model(adah_index_writer_state(writer), model, status);
+        code = adah_index_writer_set_model(writer, model, status);
     const int is_of_present = code == ADAH_OK && (model == present || adah_index_check_model(adah_index_writer_state(writer), present, status) == ADAH_OK);
     if (code == ADAH_OK)
         code = change(context, writer, status);

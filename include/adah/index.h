@@ -167,6 +167,10 @@ adah_code adah_index_writer_open(const char *path, adah_index_writer **writer, a
 /* Publishes an empty index, over any file at `path`, and opens it. model NULL: codes of an unknown model, of n_bits bits. */
 adah_code adah_index_writer_create(const char *path, const adah_model *model, size_t n_bits, adah_index_writer **writer,
                                    adah_status *status);
+/* That the words of what is added, and of everything when it is compacted, are stemmed in the language of this model, which a new index
+ * of the model knows, but one that an older version made does not. ADAH_ERROR_MISMATCH: as adah_index_check_model. ADAH_ERROR_ARGUMENT:
+ * there are changes that are not committed. */
+adah_code adah_index_writer_set_model(adah_index_writer *writer, const adah_model *model, adah_status *status);
 /* Batches that are not committed are dropped. */
 void adah_index_writer_close(adah_index_writer *writer);
 /* The state after the last commit; closed with the writer. */

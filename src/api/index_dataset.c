@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "index/index_builder.h"
 #include "index/index_format.h"
+#include "index/index_state.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +19,9 @@ static void identity_bytes(const adah_model *model, uint8_t bytes[ADAH_MODEL_IDE
     }
 }
 
+/* In which it stems words. */
+static const char *language_of(const adah_model *model) { return model->vocabulary ? adah_vocabulary_language(model->vocabulary) : "none"; }
+
 adah_code adah_index_check_model(const adah_index *index, const adah_model *model, adah_status *status) {
     static const uint8_t unknown[ADAH_MODEL_IDENTITY_BYTES];
     uint8_t identity[ADAH_MODEL_IDENTITY_BYTES];
@@ -27,6 +31,11 @@ adah_code adah_index_check_model(const adah_index *index, const adah_model *mode
     if (memcmp(identity, adah_index_model_identity(index), sizeof identity) != 0)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this index was made by another model than %s", model->state.id);
     return ADAH_OK;
+}
+
+adah_code adah_index_writer_set_model(adah_index_writer *writer, const adah_model *model, adah_status *status) {
+    ADAH_TRY(adah_index_check_model(adah_index_writer_state(writer), model, status));
+    return adah_index_writer_set_language(writer, language_of(model), status);
 }
 
 adah_code adah_index_writer_create(const char *path, const adah_model *model, size_t n_bits, adah_index_writer **writer,
@@ -40,7 +49,7 @@ adah_code adah_index_writer_create(const char *path, const adah_model *model, si
                              adah_model_bits(model));
         n_bits = (size_t)adah_model_bits(model);
     }
-    ADAH_TRY(adah_index_builder_create(path, n_bits, identity, &builder, status));
+    ADAH_TRY(adah_index_builder_create(path, n_bits, identity, model ? language_of(model) : "", &builder, status));
     ADAH_TRY(adah_index_builder_publish(builder, 0, NULL, status));
     return adah_index_writer_open(path, writer, status);
 }
@@ -61,12 +70,14 @@ static adah_code make_item(const adah_dataset *dataset, const adah_codes *codes,
     return ADAH_OK;
 }
 
-static adah_code build(const adah_dataset *dataset, const adah_codes *codes, const uint8_t *identity, const char *path,
+static adah_code build(const adah_model *model, const adah_dataset *dataset, const adah_codes *codes, const char *path,
                        adah_status *status) {
     adah_index_builder *builder;
     const char **names = NULL;
     size_t capacity = 0;
-    adah_code code = adah_index_builder_create(path, codes->n_bits, identity, &builder, status);
+    uint8_t identity[ADAH_MODEL_IDENTITY_BYTES];
+    identity_bytes(model, identity);
+    adah_code code = adah_index_builder_create(path, codes->n_bits, identity, language_of(model), &builder, status);
     if (code != ADAH_OK)
         return code;
     for (size_t i = 0; i < codes->n && code == ADAH_OK; i++) {
@@ -126,15 +137,13 @@ adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset
                             const adah_encode_options *options, adah_progress progress, adah_index_add_counts *counts,
                             adah_status *status) {
     adah_codes codes;
-    uint8_t identity[ADAH_MODEL_IDENTITY_BYTES];
     ADAH_TRY(adah_file_check_place(index_path, ADAH_FILE_OF_ANY_KIND, status));
     if (!replace) /* before anything is encoded in vain, and when it is known how many could be */
         ADAH_TRY(check_replaces(index_path, adah_dataset_count(dataset), status));
     ADAH_TRY(adah_encode_dataset(model, dataset, options, progress, &codes, status));
-    identity_bytes(model, identity);
     adah_code code = replace ? ADAH_OK : check_replaces(index_path, codes.n, status);
     if (code == ADAH_OK)
-        code = build(dataset, &codes, identity, index_path, status);
+        code = build(model, dataset, &codes, index_path, status);
     if (code == ADAH_OK && counts)
         *counts = count(codes.n, 0, &codes);
     adah_codes_free(&codes);
@@ -219,7 +228,7 @@ adah_code adah_index_add_dataset(const adah_model *model, const adah_dataset *da
     name_map map = {0};
     uint64_t n_added = 0, n_replaced = 0;
     ADAH_TRY(adah_index_writer_open(index_path, &writer, status)); /* first: nothing is encoded in vain */
-    adah_code code = adah_index_check_model(adah_index_writer_state(writer), model, status);
+    adah_code code = adah_index_writer_set_model(writer, model, status);
     if (code == ADAH_OK)
         code = adah_encode_dataset(model, dataset, options, progress, &codes, status);
     if (code == ADAH_OK)

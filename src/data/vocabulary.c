@@ -247,6 +247,8 @@ adah_code adah_vocabulary_parse(const char *json, adah_vocabulary **out, adah_st
 
 /* ---------------------------------------------------------------- asking */
 
+const char *adah_vocabulary_language(const adah_vocabulary *vocabulary) { return vocabulary->language.name; }
+
 size_t adah_vocabulary_size(const adah_vocabulary *vocabulary) { return vocabulary->words.n; }
 
 const char *adah_vocabulary_word(const adah_vocabulary *vocabulary, size_t i) {

@@ -28,6 +28,7 @@ adah_code adah_vocabulary_parse(const char *json, adah_vocabulary **vocabulary, 
 char *adah_vocabulary_json(const adah_vocabulary *vocabulary); /* adah_memory_free; NULL: memory */
 void adah_vocabulary_free(adah_vocabulary *vocabulary);
 
+const char *adah_vocabulary_language(const adah_vocabulary *vocabulary);
 size_t adah_vocabulary_size(const adah_vocabulary *vocabulary);
 const char *adah_vocabulary_word(const adah_vocabulary *vocabulary, size_t i);
 uint32_t adah_vocabulary_documents(const adah_vocabulary *vocabulary, size_t i); /* texts that held it at build */

@@ -1,8 +1,8 @@
 /* word_splitter.c - texts into words (ICU), words into stems (Snowball).
  *
  * A text is cut at ICU's word boundaries, which know the languages that write no spaces. A piece that holds a letter
- * is folded (NFKC_Casefold), dropped when it is a stop word, stemmed, and handed over; then, with pairs, together with the
- * word before it. Opening ICU's rules is slow, so a language keeps them open and every splitter works on a clone. */
+ * (or, where numbers are wanted, a digit) is folded (NFKC_Casefold), dropped when it is a stop word, stemmed, and handed
+ * over; then, with pairs, together with the word before it. Opening ICU's rules is slow, so a language keeps them open and every splitter works on a clone. */
 #include "data/word_splitter.h"
 #include "base/memory.h"
 #include "data/stop_words.h"
@@ -103,11 +103,11 @@ adah_code adah_splitter_open(const adah_language *language, adah_splitter *s, ad
     return ADAH_OK;
 }
 
-static int holds_letter(const UChar *word, int32_t n) {
+static int holds_letter(const UChar *word, int32_t n, int or_digit) {
     for (int32_t i = 0; i < n;) {
         UChar32 c;
         U16_NEXT(word, i, n, c);
-        if (u_isalpha(c))
+        if (u_isalpha(c) || (or_digit && u_isdigit(c)))
             return 1;
     }
     return 0;
@@ -127,39 +127,50 @@ static int take_pair(adah_splitter *s, const char *word, size_t n_bytes, adah_ta
     return taken;
 }
 
-/* Folds one piece of the text and hands it over, unless it is no word. Stop words do not part the words beside them, as all
- * else does that is no word. */
-static adah_code take_piece(adah_splitter *s, const UChar *piece, int32_t n, adah_take_word take, void *context,
-                            adah_status *status) {
+/* Puts a piece of the text, folded, into s->folded. */
+static adah_code fold(adah_splitter *s, const UChar *piece, int32_t n, adah_status *status) {
     UChar folded[ADAH_FOLDED_UNITS_MAX];
-    char word[ADAH_FOLDED_BYTES_MAX];
-    if (n > ADAH_WORD_UNITS_MAX || !holds_letter(piece, n)) {
-        s->n_before = 0;
-        return ADAH_OK;
-    }
     UErrorCode error = U_ZERO_ERROR;
     int32_t n_units = unorm2_normalize(s->language->folding, piece, n, folded, ADAH_FOLDED_UNITS_MAX, &error);
     for (int32_t i = 0; U_SUCCESS(error) && i < n_units; i++)
         if (folded[i] == 0x2019) /* the typographic apostrophe, which the stemmers do not know */
             folded[i] = '\'';
     int32_t n_bytes = 0;
-    u_strToUTF8(word, sizeof word, &n_bytes, folded, n_units, &error);
+    u_strToUTF8(s->folded, sizeof s->folded, &n_bytes, folded, n_units, &error);
     if (U_FAILURE(error))
         return fail_icu(status, error);
-    const char *stem = word;
+    s->n_folded = (size_t)n_bytes;
     s->piece = piece;
     s->n_piece = n;
-    if (n_bytes == 0 || adah_string_table_find(&s->language->stop_words, word, (size_t)n_bytes) != ADAH_STRING_NONE)
+    return ADAH_OK;
+}
+
+static int is_word(const adah_splitter *s, const UChar *piece, int32_t n) {
+    return n <= ADAH_WORD_UNITS_MAX && holds_letter(piece, n, s->language->has_numbers);
+}
+
+/* Folds one piece of the text and hands it over, unless it is no word. Stop words do not part the words beside them, as all
+ * else does that is no word. */
+static adah_code take_piece(adah_splitter *s, const UChar *piece, int32_t n, adah_take_word take, void *context,
+                            adah_status *status) {
+    if (!is_word(s, piece, n)) {
+        s->n_before = 0;
+        return ADAH_OK;
+    }
+    ADAH_TRY(fold(s, piece, n, status));
+    const char *stem = s->folded;
+    size_t n_bytes = s->n_folded;
+    if (n_bytes == 0 || adah_string_table_find(&s->language->stop_words, stem, n_bytes) != ADAH_STRING_NONE)
         return ADAH_OK;
     if (s->stemmer) {
-        stem = (const char *)sb_stemmer_stem(s->stemmer, (const sb_symbol *)word, n_bytes);
-        n_bytes = stem ? sb_stemmer_length(s->stemmer) : 0;
+        stem = (const char *)sb_stemmer_stem(s->stemmer, (const sb_symbol *)stem, (int)n_bytes);
+        n_bytes = stem ? (size_t)sb_stemmer_length(s->stemmer) : 0;
         if (!stem)
             return adah_fail(status, ADAH_ERROR_MEMORY, "out of memory in libstemmer");
     }
-    if (n_bytes > 0 && (!take(context, stem, (size_t)n_bytes, 0) ||
-                        (s->language->has_pairs && !take_pair(s, stem, (size_t)n_bytes, take, context))))
-        return adah_fail_memory(status, (size_t)n_bytes);
+    if (n_bytes > 0 && (!take(context, stem, n_bytes, 0) ||
+                        (s->language->has_pairs && !take_pair(s, stem, n_bytes, take, context))))
+        return adah_fail_memory(status, n_bytes);
     return ADAH_OK;
 }
 
@@ -192,7 +203,8 @@ static adah_code fail_utf8(const char *text, size_t n_bytes, adah_status *status
     return adah_fail(status, ADAH_ERROR_ARGUMENT, "text: invalid UTF-8 at byte %zu", bad);
 }
 
-adah_code adah_splitter_split(adah_splitter *s, const char *text, adah_take_word take, void *context, adah_status *status) {
+/* Puts a text into s->text as UTF-16. */
+static adah_code take_text(adah_splitter *s, const char *text, int32_t *n_units, adah_status *status) {
     size_t n_bytes = strlen(text);
     if (n_bytes > TEXT_BYTES_MAX)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "text of %zu bytes, expected at most %d", n_bytes,
@@ -205,10 +217,16 @@ adah_code adah_splitter_split(adah_splitter *s, const char *text, adah_take_word
         s->text_capacity = n_bytes + 1;
     }
     UErrorCode error = U_ZERO_ERROR;
-    int32_t n_units = 0;
-    u_strFromUTF8(s->text, (int32_t)s->text_capacity, &n_units, text, (int32_t)n_bytes, &error);
+    u_strFromUTF8(s->text, (int32_t)s->text_capacity, n_units, text, (int32_t)n_bytes, &error);
     if (error == U_INVALID_CHAR_FOUND)
         return fail_utf8(text, n_bytes, status);
+    return U_FAILURE(error) ? fail_icu(status, error) : ADAH_OK;
+}
+
+adah_code adah_splitter_split(adah_splitter *s, const char *text, adah_take_word take, void *context, adah_status *status) {
+    int32_t n_units = 0;
+    UErrorCode error = U_ZERO_ERROR;
+    ADAH_TRY(take_text(s, text, &n_units, status));
     ubrk_setText(s->breaks, s->text, n_units, &error);
     if (U_FAILURE(error))
         return fail_icu(status, error);
@@ -219,4 +237,13 @@ adah_code adah_splitter_split(adah_splitter *s, const char *text, adah_take_word
         else if (!is_blank(s->text + start, end - start))
             s->n_before = 0;
     return ADAH_OK;
+}
+
+adah_code adah_splitter_take_whole(adah_splitter *s, const char *text, adah_take_word take, void *context, adah_status *status) {
+    int32_t n_units = 0;
+    ADAH_TRY(take_text(s, text, &n_units, status));
+    if (!is_word(s, s->text, n_units))
+        return ADAH_OK;
+    ADAH_TRY(fold(s, s->text, n_units, status));
+    return s->n_folded == 0 || take(context, s->folded, s->n_folded, 0) ? ADAH_OK : adah_fail_memory(status, s->n_folded);
 }

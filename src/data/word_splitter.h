@@ -18,7 +18,8 @@ enum {
 
 typedef struct adah_language {
     char *name;
-    int is_stemmed, has_elision, has_pairs; /* has_pairs: set by who opened it */
+    int is_stemmed, has_elision;
+    int has_pairs, has_numbers; /* set by who opened it: pairs of words, too; numbers are words, too */
     adah_string_table stop_words;
     UBreakIterator *breaks; /* only ever cloned */
     const UNormalizer2 *folding;
@@ -42,11 +43,16 @@ typedef struct adah_splitter {
     size_t n_before;                /* bytes of the word before; 0: the next starts anew */
     const UChar *piece;             /* the word at work, as the text has it */
     int32_t n_piece;
+    char folded[ADAH_FOLDED_BYTES_MAX]; /* and folded, before it is stemmed */
+    size_t n_folded;
 } adah_splitter;
 
 adah_code adah_splitter_open(const adah_language *language, adah_splitter *splitter, adah_status *status);
 void adah_splitter_close(adah_splitter *splitter);
 /* Hands over the words of a text in its order. ADAH_ERROR_ARGUMENT: it is no UTF-8, or larger than 2^30 bytes. */
 adah_code adah_splitter_split(adah_splitter *splitter, const char *text, adah_take_word take, void *context, adah_status *status);
+/* Hands over all of a text as one word, folded and not stemmed, if it has a letter or a number and at most ADAH_WORD_UNITS_MAX units.
+ * Errors as before. */
+adah_code adah_splitter_take_whole(adah_splitter *splitter, const char *text, adah_take_word take, void *context, adah_status *status);
 
 #endif

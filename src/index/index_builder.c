@@ -14,13 +14,14 @@ struct adah_index_builder {
     adah_file_writer *file;
     adah_segment_writer *segment;
     adah_label_set labels;
+    adah_word_reader *reader;
     uint64_t next_id;
     const uint8_t *notes; /* not owned */
     size_t n_note_bytes;
     adah_index_header header;
 };
 
-adah_code adah_index_builder_create(const char *path, size_t n_bits, const uint8_t *model_identity,
+adah_code adah_index_builder_create(const char *path, size_t n_bits, const uint8_t *model_identity, const char *language,
                                     adah_index_builder **builder, adah_status *status) {
     adah_index_builder *b = adah_memory_zeroed(1, sizeof *b);
     if (!b)
@@ -37,7 +38,9 @@ adah_code adah_index_builder_create(const char *path, size_t n_bits, const uint8
         code = adah_file_put(b->file, front, sizeof front, status);
     }
     if (code == ADAH_OK)
-        code = adah_segment_writer_create(b->path, n_bits, 0, &b->labels, b->file, &b->segment, status);
+        code = adah_word_reader_create(language, &b->reader, status);
+    if (code == ADAH_OK)
+        code = adah_segment_writer_create(b->path, n_bits, 0, &b->labels, b->reader, b->file, &b->segment, status);
     if (code != ADAH_OK) {
         adah_index_builder_abort(b);
         return code;
@@ -52,6 +55,7 @@ void adah_index_builder_abort(adah_index_builder *b) {
     adah_file_abort(b->file);
     adah_segment_writer_close(b->segment);
     adah_label_set_free(&b->labels);
+    adah_word_reader_close(b->reader);
     adah_memory_free(b->path);
     adah_memory_free(b);
 }

@@ -10,8 +10,9 @@ enum { ADAH_MODEL_IDENTITY_BYTES = 16 };
 
 typedef struct adah_index_builder adah_index_builder;
 
-/* Begins a collection that adah_index_builder_publish will put at `path`. model_identity: 16 bytes. */
-adah_code adah_index_builder_create(const char *path, size_t n_bits, const uint8_t *model_identity,
+/* Begins a collection that adah_index_builder_publish will put at `path`. model_identity: 16 bytes. language: of the words of
+ * its records (index_words.h). */
+adah_code adah_index_builder_create(const char *path, size_t n_bits, const uint8_t *model_identity, const char *language,
                                     adah_index_builder **builder, adah_status *status);
 /* Adds the next record; ids ascend. After ADAH_ERROR_IO or ADAH_ERROR_MEMORY the builder can only be aborted. */
 adah_code adah_index_builder_add(adah_index_builder *builder, const adah_index_item *item, adah_status *status);

@@ -44,6 +44,7 @@ typedef enum adah_index_section_type {
     ADAH_SECTION_END, /* the last of a segment: what its header says lies before it is there */
     ADAH_SECTION_IMAGE_FINE, /* vectors for the fine order, one for each code */
     ADAH_SECTION_TEXT_FINE,
+    ADAH_SECTION_WORDS, /* an inverted list: postings.h */
     ADAH_SECTION_TYPES_END, /* types known to this version are below */
     ADAH_SECTION_CODES_STEP = ADAH_SECTION_TEXT_CODES - ADAH_SECTION_IMAGE_CODES
 } adah_index_section_type;

@@ -328,6 +328,13 @@ uint64_t adah_index_last_checksum(const adah_index *x) {
     return x->n_segments ? x->view[x->n_segments - 1].segment->header.checksum : 0;
 }
 
+const char *adah_index_language(const adah_index *x) {
+    for (size_t i = x->n_segments; i-- > 0;)
+        if (x->view[i].segment->postings)
+            return x->view[i].segment->postings->language;
+    return "";
+}
+
 uint64_t adah_index_file_number(const adah_index *x) { return x->collection->header.file_number; }
 uint64_t adah_index_count(const adah_index *x) { return x->n_alive; }
 uint64_t adah_index_rows(const adah_index *x) { return x->n_rows; }

@@ -61,6 +61,10 @@ static inline adah_code adah_index_checked(const adah_index *index, adah_code co
         code == ADAH_OK || adah_is_bad_content(code) ? adah_index_check(index, status) : ADAH_OK;
     return change != ADAH_OK ? change : code;
 }
+/* In which its words are stemmed: of the newest segment that tells; "" when none does. As long as the state. */
+const char *adah_index_language(const adah_index *index);
+/* Words are stemmed in this language from now on, whatever the index had before. */
+adah_code adah_index_writer_set_language(adah_index_writer *writer, const char *language, adah_status *status);
 uint64_t adah_index_file_number(const adah_index *index);
 /* Checksum of the header of its last segment, which identifies all that came before. */
 uint64_t adah_index_last_checksum(const adah_index *index);

@@ -35,6 +35,7 @@ struct adah_index_writer {
     adah_index *state;
     uint64_t n_openings; /* of the file, with this one */
     adah_label_set labels; /* the file's, and the batch's new ones */
+    adah_word_reader *reader;
     /* The batch: */
     adah_segment_writer *segment; /* NULL: nothing added */
     adah_number_set deleted_set;
@@ -148,6 +149,7 @@ static adah_code open_writer(adah_index_writer *w, adah_status *status) {
     ADAH_TRY(adah_index_open(w->path, &w->state, status));
     w->next_id = w->state->next_id;
     ADAH_TRY(load_labels(w, w->state, &w->labels, status));
+    ADAH_TRY(adah_word_reader_create(adah_index_language(w->state), &w->reader, status));
     return recover(w, status);
 }
 
@@ -176,6 +178,7 @@ void adah_index_writer_close(adah_index_writer *w) {
     adah_index_close(w->state);
     adah_segment_writer_close(w->segment);
     adah_label_set_free(&w->labels);
+    adah_word_reader_close(w->reader);
     adah_number_set_free(&w->deleted_set);
     adah_memory_free(w->deleted);
     adah_memory_free(w->notes.bytes);
@@ -185,6 +188,16 @@ void adah_index_writer_close(adah_index_writer *w) {
 }
 
 adah_index *adah_index_writer_state(const adah_index_writer *w) { return w->state; }
+
+adah_code adah_index_writer_set_language(adah_index_writer *w, const char *language, adah_status *status) {
+    adah_word_reader *reader;
+    if (w->segment)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: there are changes that are not committed", w->path);
+    ADAH_TRY(adah_word_reader_create(language, &reader, status));
+    adah_word_reader_close(w->reader);
+    w->reader = reader;
+    return ADAH_OK;
+}
 
 /* ---------------------------------------------------------------- making a batch */
 
@@ -210,7 +223,7 @@ static adah_code check_usable(const adah_index_writer *w, adah_status *status) {
 /* Puts an item into the batch under an id that is free. */
 static adah_code stage(adah_index_writer *w, const adah_index_item *item, uint64_t id, adah_status *status) {
     if (!w->segment)
-        ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, w->state->n_fine, &w->labels, NULL, &w->segment, status));
+        ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, w->state->n_fine, &w->labels, w->reader, NULL, &w->segment, status));
     const adah_code code = adah_segment_writer_add(w->segment, item, id, status);
     w->batch_is_broken |= code == ADAH_ERROR_MEMORY;
     if (code == ADAH_OK && id >= w->next_id)
@@ -329,7 +342,7 @@ static adah_code write_batch(adah_index_writer *w, adah_index_mark *mark, adah_s
     ADAH_TRY(check_name(w, status));
     ADAH_TRY(adah_index_check(w->state, status)); /* nothing goes behind a hole, or into another file */
     if (!w->segment)
-        ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, w->state->n_fine, &w->labels, NULL, &w->segment, status));
+        ADAH_TRY(adah_segment_writer_create(w->path, w->state->n_bits, w->state->n_fine, &w->labels, w->reader, NULL, &w->segment, status));
     if (w->n_deleted)
         qsort(w->deleted, w->n_deleted, sizeof *w->deleted, by_number);
     const adah_segment_place place = {
@@ -501,7 +514,7 @@ adah_code adah_index_writer_compact(adah_index_writer *w, adah_progress progress
     place *order = NULL;
     int fd = -1;
     ADAH_TRY(check_name(w, status));
-    ADAH_TRY(adah_index_builder_create(w->real_path, x->n_bits, adah_index_model_identity(x), &b, status));
+    ADAH_TRY(adah_index_builder_create(w->real_path, x->n_bits, adah_index_model_identity(x), adah_word_reader_language(w->reader), &b, status));
     adah_code code = order_rows(x, &order, status);
     if (code == ADAH_OK)
         code = copy_records(x, order, b, progress, status);

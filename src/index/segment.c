@@ -2,7 +2,8 @@
  *
  * Reading it checks its header and the places of its sections, and copies the names of its labels, so that it takes the
  * same time for ten records and for a billion. What lies inside the sections is checked when it is used;
- * adah_segment_verify checks all of it. */
+ * adah_segment_verify checks all of it. The file is long because every section has its own checks, of its size at first and
+ * of its contents later. */
 #define _GNU_SOURCE
 #define XXH_INLINE_ALL
 #include "index/segment.h"
@@ -226,6 +227,19 @@ static adah_code read_ids(adah_segment *s, adah_status *status) {
     return ADAH_OK;
 }
 
+static adah_code read_postings(adah_segment *s, adah_status *status) {
+    const adah_index_section *x = s->section[ADAH_SECTION_WORDS];
+    adah_status why;
+    if (!x)
+        return ADAH_OK;
+    s->postings = adah_memory_alloc(sizeof *s->postings);
+    if (!s->postings)
+        return adah_fail_memory(status, sizeof *s->postings);
+    if (adah_postings_view(section_bytes(s, ADAH_SECTION_WORDS), x->n_bytes, s->header.n_records, s->postings, &why) != ADAH_OK)
+        return adah_index_fail_damaged(s->path, status, "the words of segment %llu: %.300s", (ull)s->header.number, why.message);
+    return ADAH_OK;
+}
+
 adah_code adah_segment_read(const adah_segment_expected *e, const uint8_t *bytes, size_t n_bytes,
                             adah_segment *segment, adah_status *status) {
     adah_segment s = {.path = e->path, .bytes = bytes};
@@ -244,6 +258,8 @@ adah_code adah_segment_read(const adah_segment_expected *e, const uint8_t *bytes
         code = read_codes(&s, e->n_bits, m, status);
     for (int m = 0; m < 2 && code == ADAH_OK; m++)
         code = read_fine(&s, m, status);
+    if (code == ADAH_OK)
+        code = read_postings(&s, status);
     if (code == ADAH_OK &&
         s.header.n_records > (uint64_t)s.sets[0].n + s.sets[1].n) /* nor is a bitmap of them made */
         code = adah_index_fail_damaged(e->path, status, "segment %llu has %llu records, but %zu and %zu codes",
@@ -258,6 +274,7 @@ adah_code adah_segment_read(const adah_segment_expected *e, const uint8_t *bytes
 void adah_segment_release(adah_segment *s) {
     for (int m = 0; m < 2; m++)
         adah_memory_free(s->sets[m].tables);
+    adah_memory_free(s->postings);
     adah_memory_free(s->table);
     adah_memory_free(s->label_starts);
     adah_memory_free(s->label_data);
@@ -576,6 +593,9 @@ adah_code adah_segment_verify(const adah_segment *s, int fd, uint64_t at, size_t
             return adah_index_fail_damaged(s->path, status, "the name of label %zu is not whole",
                                            s->header.first_label + i);
     }
+    adah_status why;
+    if (s->postings && adah_postings_verify(s->postings, &why) != ADAH_OK)
+        return adah_index_fail_damaged(s->path, status, "the words of segment %llu: %.300s", (ull)s->header.number, why.message);
     ADAH_TRY(verify_codes(s, ADAH_IMAGE, status));
     ADAH_TRY(verify_codes(s, ADAH_TEXT, status));
     adah_record_room room = {NULL, 0, NULL};

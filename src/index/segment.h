@@ -9,6 +9,7 @@
 #include "index/index_format.h"
 #include "index/multi_index.h"
 #include "index/notes.h"
+#include "index/postings.h"
 
 /* The codes of one modality; all zero when there are none. */
 typedef struct adah_code_set {
@@ -34,6 +35,7 @@ typedef struct adah_segment {
     size_t n_deleted;
     adah_code_set sets[2]; /* by modality */
     size_t n_fine;         /* 0: it has no vectors */
+    adah_postings *postings; /* NULL: its words are not known */
 } adah_segment;
 
 /* What the next segment must say of itself. */

@@ -3,15 +3,19 @@
  * Record data goes to the file as records come. Everything else is kept in memory and put behind it at the end, then
  * the header in front is filled in. Numbers that only count (ids 7, 8, 9, ..., every record with both codes) are not
  * kept at all, and neither are record data and vectors as long as no record has any: a collection of bare codes costs its codes.
- * In memory, records may come in any order of ids; they are put in order at the end. */
+ * In memory, records may come in any order of ids; they are put in order at the end. Of the words of a record only their
+ * numbers are kept until all are there (postings.c). The file is long because all sections grow together, a record at a time,
+ * and are put in order together. */
 #define _GNU_SOURCE
 #define XXH_INLINE_ALL
 #include "index/segment_writer.h"
 #include "base/memory.h"
 #include "codes/fine.h"
+#include "data/string_table.h"
 #include "index/index_format.h"
 #include "index/multi_index.h"
 #include "index/number_set.h"
+#include "index/postings.h"
 #include "index/segment.h"
 
 #include <stdlib.h>
@@ -47,12 +51,22 @@ typedef struct records {
     numbers code_record[2]; /* of each code */
     list data;              /* when it is not in the file */
     numbers starts;         /* of the records in the data, and the end of the last; once has_data */
+    list words;             /* uint32_t: of each record how many it has, and their numbers; once has_data */
 } records;
+
+/* The words of the records, numbered. */
+typedef struct words {
+    adah_string_table table;
+    uint64_t *last; /* of each word: the latest record that has it, from 1 */
+    size_t capacity;
+} words;
 
 struct adah_segment_writer {
     const char *path;
     adah_file_writer *file; /* NULL: all in memory */
     adah_label_set *labels;
+    adah_word_reader *reader;
+    words words;
     int broken; /* a record is there in part */
     size_t n_bits, n_code_bytes, n_fine; /* n_fine 0: not known yet */
     uint64_t start, n_records; /* start: of the segment in the file */
@@ -120,8 +134,8 @@ static int push(numbers *s, uint64_t number) {
     return 1;
 }
 
-adah_code adah_segment_writer_create(const char *path, size_t n_bits, size_t n_fine, adah_label_set *labels, adah_file_writer *file,
-                                     adah_segment_writer **writer, adah_status *status) {
+adah_code adah_segment_writer_create(const char *path, size_t n_bits, size_t n_fine, adah_label_set *labels, adah_word_reader *reader,
+                                     adah_file_writer *file, adah_segment_writer **writer, adah_status *status) {
     if (n_bits < ADAH_BITS_MIN || n_bits > ADAH_BITS_MAX || n_bits % 8)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: codes of %zu bits: expected a multiple of 8 from %d to %d",
                          path, n_bits, ADAH_BITS_MIN, ADAH_BITS_MAX);
@@ -131,6 +145,7 @@ adah_code adah_segment_writer_create(const char *path, size_t n_bits, size_t n_f
     w->path = path;
     w->file = file;
     w->labels = labels;
+    w->reader = reader;
     w->n_bits = n_bits;
     w->n_code_bytes = n_bits / 8;
     w->n_fine = n_fine;
@@ -157,6 +172,7 @@ static void free_records(records *r) {
     adah_memory_free(r->ids.number);
     adah_memory_free(r->data.bytes);
     adah_memory_free(r->starts.number);
+    adah_memory_free(r->words.bytes);
     for (int m = 0; m < 2; m++) {
         adah_memory_free(r->codes[m].bytes);
         adah_memory_free(r->fine[m].bytes);
@@ -168,6 +184,8 @@ void adah_segment_writer_close(adah_segment_writer *w) {
     if (!w)
         return;
     free_records(&w->kept);
+    adah_string_table_free(&w->words.table);
+    adah_memory_free(w->words.last);
     adah_memory_free(w->label);
     adah_memory_free(w->all.bytes);
     adah_number_set_free(&w->id_set);
@@ -201,11 +219,60 @@ static adah_code put_record(adah_segment_writer *w, const char *file_name, const
 
 /* The records before the first that has data. */
 static adah_code begin_data(adah_segment_writer *w, adah_status *status) {
+    static const uint32_t no_words = 0;
     w->has_data = 1;
     if (!push(&w->kept.starts, 0))
         return adah_fail_memory(status, sizeof(uint64_t));
-    for (uint64_t i = 0; i < w->n_records; i++)
+    for (uint64_t i = 0; i < w->n_records; i++) {
         ADAH_TRY(put_record(w, "", "", 0, status));
+        if (!append(&w->kept.words, &no_words, sizeof no_words))
+            return adah_fail_memory(status, w->kept.words.n_bytes);
+    }
+    return ADAH_OK;
+}
+
+static int keep_word(adah_segment_writer *w, const char *word, size_t n_bytes) {
+    words *all = &w->words;
+    if (!adah_memory_grow((void **)&all->last, &all->capacity, all->table.n, sizeof *all->last))
+        return 0;
+    const size_t n_before = all->table.n;
+    const uint32_t number = adah_string_table_add(&all->table, word, n_bytes);
+    if (number == ADAH_STRING_NONE)
+        return 0;
+    if (number == n_before)
+        all->last[number] = 0;
+    if (all->last[number] == w->n_records + 1)
+        return 1;
+    all->last[number] = w->n_records + 1;
+    return append(&w->kept.words, &number, sizeof number);
+}
+
+static int keep_word_and_stem(void *context, const char *word, size_t n_word, const char *stem, size_t n_stem) {
+    adah_segment_writer *w = context;
+    return keep_word(w, word, n_word) && keep_word(w, stem, n_stem);
+}
+
+/* A text that is no UTF-8 has no words. */
+static adah_code read_words(adah_segment_writer *w, adah_words_of kind, const char *text, adah_status *status) {
+    const adah_code code = adah_word_reader_read(w->reader, kind, text, keep_word_and_stem, w, status);
+    return code == ADAH_ERROR_ARGUMENT ? ADAH_OK : code;
+}
+
+/* Behind the words of the records before: how many this one has, and their numbers. */
+static adah_code put_words(adah_segment_writer *w, const adah_index_item *item, adah_status *status) {
+    list *kept = &w->kept.words;
+    const size_t start = kept->n_bytes;
+    uint32_t n = 0;
+    if (!append(kept, &n, sizeof n))
+        return adah_fail_memory(status, kept->n_bytes);
+    if (item->file_name)
+        ADAH_TRY(read_words(w, ADAH_WORDS_OF_NAME, item->file_name, status));
+    if (item->text)
+        ADAH_TRY(read_words(w, ADAH_WORDS_OF_TEXT, item->text, status));
+    for (size_t i = 0; i < item->n_labels; i++)
+        ADAH_TRY(read_words(w, ADAH_WORDS_OF_LABEL, item->label[i], status));
+    n = (uint32_t)((kept->n_bytes - start) / sizeof n - 1);
+    memcpy(kept->bytes + start, &n, sizeof n);
     return ADAH_OK;
 }
 
@@ -311,8 +378,10 @@ adah_code adah_segment_writer_add(adah_segment_writer *w, const adah_index_item 
         return adah_fail_memory(status, (w->labels->n + 1) * sizeof(char *));
     if ((*file_name || *text || n_labels) && !w->has_data)
         ADAH_TRY(begin_data(w, status));
-    if (w->has_data)
+    if (w->has_data) {
         ADAH_TRY(put_record(w, file_name, text, n_labels, status));
+        ADAH_TRY(put_words(w, item, status));
+    }
     int ok = push_id(w, id);
     for (int m = 0; m < 2; m++)
         if (code[m])
@@ -407,6 +476,7 @@ static adah_code put_codes(adah_segment_writer *w, uint32_t type, int m, int wit
 typedef struct record_place {
     uint64_t id;
     size_t record, code[2];
+    size_t words; /* byte of its words */
 } record_place;
 
 static int by_id(const void *a, const void *b) {
@@ -416,6 +486,15 @@ static int by_id(const void *a, const void *b) {
 
 static int has_code(const records *r, const record_place *p, int m) {
     return p->code[m] < r->code_record[m].n && number_at(&r->code_record[m], p->code[m]) == p->record;
+}
+
+/* Bytes of the words of a record. */
+static size_t word_bytes(const records *r, const record_place *p) {
+    uint32_t n = 0;
+    if (!r->words.n_bytes)
+        return 0;
+    memcpy(&n, r->words.bytes + p->words, sizeof n);
+    return (1 + (size_t)n) * sizeof n;
 }
 
 /* Appends what is kept of a record to others. 0: memory is out. */
@@ -429,6 +508,8 @@ static int append_record(records *to, const records *from, const record_place *p
                  append_fine(to, m, from->fine[m].n_bytes ? (const int8_t *)from->fine[m].bytes + p->code[m] * n_fine : NULL, n_fine);
     if (!from->starts.n)
         return ok;
+    const size_t n_word_bytes = word_bytes(from, p);
+    ok = ok && (!n_word_bytes || append(&to->words, from->words.bytes + p->words, n_word_bytes));
     const uint64_t start = number_at(&from->starts, p->record), end = number_at(&from->starts, p->record + 1);
     return ok && append(&to->data, from->data.bytes + start, (size_t)(end - start)) && push(&to->starts, to->data.n_bytes);
 }
@@ -445,6 +526,7 @@ static adah_code sort(adah_segment_writer *w, adah_status *status) {
         order[next.record] = next;
         for (int m = 0; m < 2; m++)
             next.code[m] += (size_t)has_code(kept, &order[next.record], m);
+        next.words += word_bytes(kept, &order[next.record]);
     }
     qsort(order, n, sizeof *order, by_id);
     int ok = !w->has_data || push(&sorted.starts, 0);
@@ -467,6 +549,21 @@ static adah_code put_record_data(adah_segment_writer *w, adah_status *status) {
     else
         ADAH_TRY(put_section(w, ADAH_SECTION_RECORD_DATA, w->kept.data.bytes, w->kept.data.n_bytes, status));
     return put_section(w, ADAH_SECTION_RECORD_STARTS, w->kept.starts.number, w->kept.starts.n * sizeof(uint64_t), status);
+}
+
+/* The inverted list; in the first segment also when it is empty, so that the language is known. */
+static adah_code put_postings(adah_segment_writer *w, int is_first, adah_status *status) {
+    const char *language = adah_word_reader_language(w->reader);
+    uint8_t *bytes;
+    size_t n_bytes;
+    if (!w->words.table.n && (!is_first || !strcmp(language, "none")))
+        return ADAH_OK;
+    ADAH_TRY(adah_postings_build(language, w->words.table.text, w->words.table.n, (const uint32_t *)(const void *)w->kept.words.bytes,
+                                 w->kept.words.n_bytes / sizeof(uint32_t), &bytes, &n_bytes, status));
+    const adah_code code = put_section(w, ADAH_SECTION_WORDS, bytes, n_bytes, status);
+    adah_memory_free(bytes);
+    w->table[w->header.n_sections - 1].flags = ADAH_INDEX_MAY_IGNORE;
+    return code;
 }
 
 /* The same records give the same file, others another number; a file that begins empty has one at random. */
@@ -510,6 +607,7 @@ adah_code adah_segment_writer_finish(adah_segment_writer *w, const adah_segment_
         ADAH_TRY(put_section(w, ADAH_SECTION_NOTES, place->notes, place->n_note_bytes, status));
         w->table[w->header.n_sections - 1].flags = ADAH_INDEX_MAY_IGNORE;
     }
+    ADAH_TRY(put_postings(w, place->number == 0, status));
     const uint64_t file_number = place->file_number ? place->file_number : new_file_number(w),
                    end_number = adah_segment_end_number(w->table, w->header.n_sections);
     ADAH_TRY(put_section(w, ADAH_SECTION_END, &end_number, sizeof end_number, status));

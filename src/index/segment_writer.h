@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "index/index_format.h"
+#include "index/index_words.h"
 #include "index/label_set.h"
 
 /* What the segment's header says beside what the records tell. */
@@ -22,9 +23,10 @@ typedef struct adah_segment_place {
 typedef struct adah_segment_writer adah_segment_writer;
 
 /* file: where the segment goes, from its present position on; NULL: into memory. path: for messages. n_fine: of the collection's
- * vectors; 0: the first one tells. labels: those of the collection, to which records add theirs. None of these is owned. */
-adah_code adah_segment_writer_create(const char *path, size_t n_bits, size_t n_fine, adah_label_set *labels, adah_file_writer *file,
-                                     adah_segment_writer **writer, adah_status *status);
+ * vectors; 0: the first one tells. labels: those of the collection, to which records add theirs. reader: of their words. None of
+ * these is owned. */
+adah_code adah_segment_writer_create(const char *path, size_t n_bits, size_t n_fine, adah_label_set *labels, adah_word_reader *reader,
+                                     adah_file_writer *file, adah_segment_writer **writer, adah_status *status);
 void adah_segment_writer_close(adah_segment_writer *writer);                 /* NULL is fine */
 int adah_segment_writer_has(const adah_segment_writer *writer, uint64_t id); /* 1: a record was added with it */
 /* Adds an item under `id`, whatever its own says. ADAH_ERROR_ARGUMENT: neither code, a vector without its code, or text of 4 GiB;

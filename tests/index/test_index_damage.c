@@ -322,7 +322,7 @@ static file make_letters(const char *letters) {
     adah_index_writer *w = NULL;
     adah_index_item item = letter_item(letters[0], text, code);
     item.id = 0;
-    assert_int_equal(adah_index_builder_create(path, HISTORY_BITS, model_identity, &b, NULL), ADAH_OK);
+    assert_int_equal(adah_index_builder_create(path, HISTORY_BITS, model_identity, "none", &b, NULL), ADAH_OK);
     assert_int_equal(adah_index_builder_add(b, &item, NULL), ADAH_OK);
     assert_int_equal(adah_index_builder_publish(b, 0, NULL, NULL), ADAH_OK);
     assert_int_equal(adah_index_writer_open(path, &w, NULL), ADAH_OK);

@@ -35,7 +35,7 @@ static adah_code build(size_t n_records, adah_status *status) {
     static char text[5000];
     memset(text, 'x', sizeof text - 1);
     adah_index_builder *b;
-    adah_code code = adah_index_builder_create(path, 32, identity, &b, status);
+    adah_code code = adah_index_builder_create(path, 32, identity, "none", &b, status);
     if (code != ADAH_OK)
         return code;
     for (size_t i = 0; i < n_records && code == ADAH_OK; i++) {

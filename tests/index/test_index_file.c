@@ -47,7 +47,7 @@ enum { N_RECORDS = sizeof records / sizeof *records };
 static void build(void) {
     adah_index_builder *b;
     adah_status status = {0};
-    assert_int_equal(adah_index_builder_create(path, 16, identity, &b, &status), ADAH_OK);
+    assert_int_equal(adah_index_builder_create(path, 16, identity, "none", &b, &status), ADAH_OK);
     for (size_t i = 0; i < N_RECORDS; i++) {
         const adah_index_item item = {.id = ADAH_NO_ID,
                                       .file_name = records[i].file_name,
@@ -153,7 +153,7 @@ static void test_search_gives_records(void **state) {
 static void test_an_empty_collection(void **state) {
     (void)state;
     adah_index_builder *b;
-    assert_int_equal(adah_index_builder_create(path, 64, identity, &b, NULL), ADAH_OK);
+    assert_int_equal(adah_index_builder_create(path, 64, identity, "none", &b, NULL), ADAH_OK);
     assert_int_equal(adah_index_builder_publish(b, 0, NULL, NULL), ADAH_OK);
     adah_index *x = open_index();
     const uint8_t code[8] = {0};
@@ -172,7 +172,7 @@ static void test_a_collection_of_texts_alone(void **state) {
     adah_index_builder *b;
     const uint8_t code[1] = {7};
     const adah_index_item item = {.id = 40, .file_name = "a", .text = "b", .text_code = code};
-    assert_int_equal(adah_index_builder_create(path, 8, identity, &b, NULL), ADAH_OK);
+    assert_int_equal(adah_index_builder_create(path, 8, identity, "none", &b, NULL), ADAH_OK);
     assert_int_equal(adah_index_builder_add(b, &item, NULL), ADAH_OK);
     assert_int_equal(adah_index_builder_publish(b, 50, NULL, NULL), ADAH_OK);
     adah_index *x = open_index();
@@ -194,12 +194,12 @@ static void test_the_builder_refuses(void **state) {
     adah_status status;
     const size_t bad[] = {0, 4, 20, 1032};
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(adah_index_builder_create(path, bad[i], identity, &b, &status), ADAH_ERROR_ARGUMENT);
+        assert_int_equal(adah_index_builder_create(path, bad[i], identity, "none", &b, &status), ADAH_ERROR_ARGUMENT);
         assert_null(b);
     }
-    assert_int_equal(adah_index_builder_create("/nowhere/at/all.index", 8, identity, &b, &status), ADAH_ERROR_NOT_FOUND);
+    assert_int_equal(adah_index_builder_create("/nowhere/at/all.index", 8, identity, "none", &b, &status), ADAH_ERROR_NOT_FOUND);
     assert_null(b);
-    assert_int_equal(adah_index_builder_create(path, 8, identity, &b, NULL), ADAH_OK);
+    assert_int_equal(adah_index_builder_create(path, 8, identity, "none", &b, NULL), ADAH_OK);
     const adah_index_item lonely = {.file_name = "lonely"};
     assert_int_equal(adah_index_builder_add(b, &lonely, &status), ADAH_ERROR_ARGUMENT);
     assert_non_null(strstr(status.message, "lonely"));

@@ -291,7 +291,7 @@ static void run_model(size_t n_bytes, uint64_t seed) {
     adah_index *old = NULL; /* an earlier state, with its model */
     TEMPORARY_PATH(folder, "a.index", path);
     m->n_bytes = n_bytes;
-    OK(adah_index_builder_create(path, n_bytes * 8, identity, &b, &status));
+    OK(adah_index_builder_create(path, n_bytes * 8, identity, "none", &b, &status));
     OK(adah_index_builder_publish(b, 0, NULL, &status));
     OK(adah_index_writer_open(path, &w, &status));
     for (int batch = 0; batch < 25; batch++) {
@@ -352,7 +352,7 @@ static void test_rerank(void **state) {
     float relaxed[N_BITS];
     uint8_t query[N_BITS / 8] = {0};
     TEMPORARY_PATH(folder, "a.index", path);
-    OK(adah_index_builder_create(path, N_BITS, identity, &b, &status));
+    OK(adah_index_builder_create(path, N_BITS, identity, "none", &b, &status));
     for (size_t i = 0; i < N; i++) {
         fill_code(&r, codes[i], N_BITS / 8);
         const adah_index_item item = {.id = i, .image_code = codes[i]};

@@ -39,7 +39,7 @@ static adah_status status;
 static adah_index_writer *create(size_t n_bits) {
     adah_index_builder *b;
     adah_index_writer *w;
-    OK(adah_index_builder_create(path, n_bits, identity, &b, &status));
+    OK(adah_index_builder_create(path, n_bits, identity, "none", &b, &status));
     OK(adah_index_builder_publish(b, 0, NULL, &status));
     OK(adah_index_writer_open(path, &w, &status));
     return w;
