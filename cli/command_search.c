@@ -333,7 +333,7 @@ static int run(int argc, char **argv) {
         {"label", 0, CLI_LIST, "NAME", "search only records with this label; may be repeated: with any of them", &l.labels, 0, 0, 0},
         {"only", 0, CLI_TEXT, "FILE", "search only records whose ids are in this file, one a line", &only, 0, 0, 0},
         {"order", 0, CLI_TEXT, "bits|fine", "by distance alone, or the candidates by their vectors (default: fine where the index has them)", &q.order, 0, 0, 0},
-        {"candidates", 0, CLI_SIZE, "N", "how many of the nearest the fine order looks at (default: 10 k, at least 200)", &l.options.n_candidates, 0, 1, 1e9},
+        {"candidates", 0, CLI_SIZE, "N", "how many of the nearest the fine order looks at (default: the least of 200, 400, 800, ... that is twice k)", &l.options.n_candidates, 0, 1, 1e9},
         {"rerank", 0, CLI_SIZE, "N", "put the N nearest in order by how sure the query's bits are, then give the best k", &l.options.n_rerank, 0, 1, 1e9},
         {"cut-off", 0, CLI_FLAG, NULL, "leave out what is too far to be an answer; there may be no answer then", &l.options.cut_off, 0, 0, 0},
         {"method", 0, CLI_TEXT, "auto|scan|tables", "how to search; the answer is the same (default auto)", &method, 0, 0, 0},

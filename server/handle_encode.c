@@ -1,4 +1,4 @@
-/* handle_encode.c - the code of a text or a picture. */
+/* handle_encode.c - the code of a text or a picture, and the vector that belongs to it. */
 #include "query.h"
 
 void serve_handle_encode(serve_request *r, serve_state *state) {
@@ -8,6 +8,8 @@ void serve_handle_encode(serve_request *r, serve_state *state) {
     const int n_bits = adah_model_bits(state->model);
     serve_text_format(&r->answer.text, "{\"n_bits\": %d, \"code\": ", n_bits);
     serve_text_hex(&r->answer.text, a.code, (size_t)n_bits / 8);
-    serve_text_plain(&r->answer.text, "}\n");
+    for (size_t i = 0; i < a.n_fine; i++)
+        serve_text_format(&r->answer.text, i ? ", %d" : ", \"fine\": [%d", a.fine[i]);
+    serve_text_plain(&r->answer.text, a.n_fine ? "]}\n" : "}\n");
     r->answer.status = 200;
 }

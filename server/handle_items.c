@@ -83,11 +83,13 @@ typedef struct new_item {
     adah_index_item item;
     int replaces;
     uint8_t code[2][ADAH_BITS_MAX / 8]; /* by modality */
+    int8_t *fine[2];                    /* in the batch's fine; NULL: the model makes none */
 } new_item;
 
 typedef struct batch {
     serve_request *r;
     new_item *items;
+    int8_t *fine; /* the vectors of all items */
     size_t n;
     uint64_t *ids; /* given when written */
     size_t n_deleted;
@@ -213,6 +215,13 @@ static int read_value(item_reader *x, const char *key, const json_t *value, new_
 
 /* ---------------------------------------------------------------- codes */
 
+/* Of the code that was made last. */
+static void keep_fine(const item_reader *x, adah_modality of, new_item *to) {
+    if (to->fine[of])
+        memcpy(to->fine[of], adah_encoder_fine(x->encoder), to->item.n_fine);
+    *(of == ADAH_IMAGE ? &to->item.image_fine : &to->item.text_fine) = to->fine[of];
+}
+
 static int encode_picture(item_reader *x, const char *key, const uint8_t *bytes, size_t n_bytes, const adah_picture_info *info,
                           new_item *to) {
     adah_status status;
@@ -223,6 +232,7 @@ static int encode_picture(item_reader *x, const char *key, const uint8_t *bytes,
     if (adah_encode_image_pixels(x->encoder, &decoded.picture, to->code[ADAH_IMAGE], &status) != ADAH_OK)
         return serve_refuse_failed(x->r, &status);
     to->item.image_code = to->code[ADAH_IMAGE];
+    keep_fine(x, ADAH_IMAGE, to);
     return 1;
 }
 
@@ -262,9 +272,10 @@ static int make_text_code(item_reader *x, new_item *to) {
     if (!to->item.text || !adah_model_takes_text(x->state->model))
         return 1;
     const adah_code code = adah_encode_text(x->encoder, to->item.text, to->code[ADAH_TEXT], &status);
-    if (code == ADAH_OK)
+    if (code == ADAH_OK) {
         to->item.text_code = to->code[ADAH_TEXT];
-    else if (code == ADAH_ERROR_NO_KNOWN_WORD && !to->item.image_code)
+        keep_fine(x, ADAH_TEXT, to);
+    } else if (code == ADAH_ERROR_NO_KNOWN_WORD && !to->item.image_code)
         return serve_refuse(x->r, 422, "unknown_words", field(x, "text"), "%s: %s", field(x, "text"), serve_say(x->r, &status, said));
     else if (code != ADAH_ERROR_NO_KNOWN_WORD)
         return serve_refuse_failed(x->r, &status);
@@ -300,8 +311,15 @@ static int read_items(item_reader *x, batch *b) {
                             "expected an object with items alone, a list of 1 to %d objects", ITEMS_MAX);
     b->items = serve_keep(r, calloc(n, sizeof *b->items));
     b->ids = serve_keep(r, calloc(n, sizeof *b->ids));
-    if (!b->items || !b->ids)
+    const size_t n_fine = (size_t)adah_model_fine(x->state->model);
+    b->fine = n_fine ? serve_keep(r, calloc(n, 2 * n_fine)) : NULL;
+    if (!b->items || !b->ids || (n_fine && !b->fine))
         return serve_refuse_memory(r);
+    for (size_t i = 0; i < n && n_fine; i++) {
+        b->items[i].item.n_fine = n_fine;
+        b->items[i].fine[0] = b->fine + 2 * i * n_fine;
+        b->items[i].fine[1] = b->items[i].fine[0] + n_fine;
+    }
     for (x->i = 0; x->i < n; x->i++)
         if (!read_item(x, json_array_get(list, x->i), &b->items[x->i]))
             return 0;

@@ -30,7 +30,9 @@ static adah_code add_hit(const search_answer *s, size_t i, serve_text *t, adah_s
     serve_text_number(t, hit->id);
     serve_text_plain(t, ", \"distance\": ");
     serve_text_number(t, hit->distance);
-    if (s->with_score)
+    if (s->with_score && hit->score == ADAH_NO_SCORE)
+        serve_text_plain(t, ", \"score\": null");
+    else if (s->with_score)
         serve_text_format(t, ", \"score\": %.6g", (double)hit->score);
     serve_text_format(t, ", \"similarity\": %.4g, ",
                       1 - (double)hit->distance / (double)adah_index_bits(s->parts.state->index));
@@ -76,7 +78,7 @@ static void answer_search(serve_request *r, serve_state *state, serve_asked *a) 
                                    .add = add_part,
                                    .free = free_search_answer},
                          .result = result,
-                         .with_score = a->with_relaxed};
+                         .with_score = a->is_fine || a->with_relaxed};
     serve_text *t = &s->beginning;
     serve_text_format(t, "{\"query\": {\"kind\": \"%s\", \"code\": ", serve_query_kind_name[a->kind]);
     serve_text_hex(t, a->code, adah_index_bits(state->index) / 8);
@@ -86,7 +88,8 @@ static void answer_search(serve_request *r, serve_state *state, serve_asked *a) 
         serve_text_plain(t, ", \"words\": ");
         serve_text_bytes(t, a->words.bytes, a->words.n_bytes);
     }
-    serve_text_format(t, "}, \"to\": \"%s\", \"took_ms\": %.3f, \"hits\": [", serve_side_name(to), (double)(serve_nanoseconds() - start) * 1e-6);
+    serve_text_format(t, "}, \"to\": \"%s\", \"order\": \"%s\", \"took_ms\": %.3f, \"hits\": [", serve_side_name(to),
+                      a->is_fine ? "fine" : a->with_relaxed ? "rerank" : "bits", (double)(serve_nanoseconds() - start) * 1e-6);
     serve_send_parts(r, state, &s->parts);
 }
 

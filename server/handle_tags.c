@@ -110,7 +110,9 @@ void serve_handle_tags(serve_request *r, serve_state *state) {
         serve_refuse(r, 409, "mismatch", NULL, "this model takes no words");
         return;
     }
-    if (serve_query_code(r, state, &a) && serve_query_search(r, state, &a, ADAH_TEXT, TAG_TEXTS, &result) &&
+    const int is_known = serve_query_code(r, state, &a);
+    a.n_fine = 0; /* the nearest texts, which are weighed by their distances */
+    if (is_known && serve_query_search(r, state, &a, ADAH_TEXT, TAG_TEXTS, &result) &&
         join_texts(r, state, &result, &all))
         tell_tags(r, state, &all);
     serve_text_free(&all.text);

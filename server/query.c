@@ -38,8 +38,11 @@ static int code_of_record(serve_request *r, const serve_state *state, serve_aske
         return 0;
     const uint8_t *code = r->query.by == ADAH_IMAGE ? entry.image_code : entry.text_code;
     const int has_code = code != NULL;
+    const int8_t *fine = r->query.by == ADAH_IMAGE ? entry.image_fine : entry.text_fine;
     if (has_code)
         memcpy(a->code, code, adah_index_bits(state->index) / 8);
+    if (fine)
+        memcpy(a->fine, fine, a->n_fine = adah_index_fine(state->index));
     adah_index_entry_free(&entry);
     return has_code || serve_refuse(r, 409, "mismatch", "by", "that item has no code of its %s", serve_side_name(r->query.by));
 }
@@ -62,6 +65,8 @@ static int encode(serve_request *r, serve_state *state, serve_asked *a) {
         memcpy(a->relaxed, adah_encoder_relaxed(encoder), (size_t)adah_model_bits(state->model) * sizeof(float));
         a->with_relaxed = q->rerank != 0;
     }
+    if (is_good)
+        memcpy(a->fine, adah_encoder_fine(encoder), a->n_fine = (size_t)adah_model_fine(state->model));
     if (is_good && q->text)
         a->n_unknown = adah_encoder_unknown_words(encoder);
     if (is_good && q->explain)
@@ -77,11 +82,28 @@ int serve_query_code(serve_request *r, serve_state *state, serve_asked *a) {
 
 /* ---------------------------------------------------------------- searching */
 
-int serve_query_search(serve_request *r, const serve_state *state, const serve_asked *a, adah_modality to, size_t k,
+/* The order of the vectors, unless another one is asked for or something lacks them. Returns 0 and answers when it is asked for in vain. */
+static int choose_order(serve_request *r, const serve_state *state, serve_asked *a) {
+    const serve_query *q = &r->query;
+    const int wants_fine = (q->given & SERVE_ORDER ? q->order == 1 : 0) || q->candidates,
+              wants_bits = q->given & SERVE_ORDER && q->order == 0;
+    const int has_vectors = a->n_fine && a->n_fine == adah_index_fine(state->index);
+    if (wants_fine && (q->rerank || wants_bits))
+        return serve_refuse(r, 400, "bad_value", q->candidates ? "candidates" : "order",
+                            "order \"fine\" and candidates go neither with rerank nor with order \"bits\"");
+    if (wants_fine && !has_vectors)
+        return serve_refuse(r, 409, "mismatch", "order", adah_index_fine(state->index) ? "the query has no vector" : "the index has no vectors");
+    a->is_fine = has_vectors && !q->rerank && !wants_bits;
+    return 1;
+}
+
+int serve_query_search(serve_request *r, const serve_state *state, serve_asked *a, adah_modality to, size_t k,
                        adah_search_result *result) {
     const serve_query *q = &r->query;
     adah_status status;
     adah_search_options o;
+    if (!choose_order(r, state, a))
+        return 0;
     adah_search_options_init(&o);
     o.k = k;
     o.radius = (uint32_t)q->radius;
@@ -93,6 +115,9 @@ int serve_query_search(serve_request *r, const serve_state *state, const serve_a
     o.n_labels = q->label.n;
     o.relaxed = a->with_relaxed ? a->relaxed : NULL;
     o.n_rerank = (size_t)q->rerank;
+    o.fine = a->is_fine ? a->fine : NULL;
+    o.n_fine = a->n_fine;
+    o.n_candidates = (size_t)q->candidates;
     o.cut_off = q->cut_off;
     const adah_code code = adah_index_search(state->index, to, a->code, 1, &o, result, &status);
     if (code == ADAH_ERROR_NOT_FOUND) /* a label of that name */

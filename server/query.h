@@ -9,6 +9,9 @@ typedef struct serve_asked {
     uint8_t code[ADAH_BITS_MAX / 8];
     float relaxed[ADAH_BITS_MAX]; /* with_relaxed: what the code is the signs of */
     int with_relaxed;
+    int8_t fine[ADAH_FINE_MAX]; /* n_fine values: the vector that belongs to the code; 0: there is none */
+    size_t n_fine;
+    int is_fine;           /* 1: hits are in the order of the vectors */
     size_t n_unknown;      /* words of a text that the model does not know */
     serve_text words;      /* with the parameter explain: of the text, as a JSON list (explain.h); freed by who asks */
 } serve_asked;
@@ -17,8 +20,8 @@ typedef struct serve_asked {
  * zeroed at first. Returns 0 and answers when something is wrong, or when it goes on in another lane. */
 int serve_query_read(serve_request *r, const serve_state *state);
 int serve_query_code(serve_request *r, serve_state *state, serve_asked *asked);
-/* Searches with the code, within what the parameters allow. Returns 0 and answers when it fails. */
-int serve_query_search(serve_request *r, const serve_state *state, const serve_asked *asked, adah_modality to, size_t k,
+/* Searches with the code, within what the parameters allow; asked->is_fine then tells how. Returns 0 and answers when it fails. */
+int serve_query_search(serve_request *r, const serve_state *state, serve_asked *asked, adah_modality to, size_t k,
                        adah_search_result *result);
 
 #endif

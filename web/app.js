@@ -496,8 +496,10 @@ const chips = (labels) => (labels?.length
 
 function distance(hit) {
     const { n_bits } = info.model;
-    return make("p", { class: "distance", title: "A fuller bar means a nearer result." }, bar(1 - hit.distance / n_bits),
-                make("span", {}, `${hit.distance} of ${n_bits} bits differ`));
+    const is_fine = typeof hit.score === "number"; // then results are in the order of the scores
+    return make("p", { class: "distance", title: "A fuller bar means a nearer result." },
+                bar(is_fine ? Math.max(0, hit.score) : 1 - hit.distance / n_bits),
+                make("span", {}, `${is_fine ? `Similarity ${hit.score.toFixed(2)}, ` : ""}${hit.distance} of ${n_bits} bits differ`));
 }
 
 function card(hit, eager) {

@@ -125,7 +125,7 @@ typedef struct adah_search_options {
                                   n_candidates by Hamming distance are given; records without a vector come behind all others.
                                   NULL: no. Not together with `relaxed` */
     size_t n_fine;             /* adah_index_fine of the index */
-    size_t n_candidates;       /* 0: 10 k, at least 200 */
+    size_t n_candidates;       /* 0: the least of 200, 400, 800, ... that is twice k */
 } adah_search_options;
 static inline void adah_search_options_init(adah_search_options *options) {
     adah_options_init(ADAH_OPTIONS_SEARCH, options, sizeof *options);

@@ -33,7 +33,15 @@ static double budget_share(size_t n_queries) {
     return alone_share * (share < 1 ? share : 1);
 }
 
-enum { CANDIDATES_FACTOR = 10 };
+enum { RERANK_FACTOR = 10 };
+
+/* Steps, so that whoever asks for more answers, a page after another, mostly has the same ones in front. */
+static size_t fine_candidates(size_t k) {
+    size_t n = ADAH_FINE_CANDIDATES_MIN;
+    while (n / 2 < k && n <= SIZE_MAX / 2)
+        n *= 2;
+    return n / 2 < k ? SIZE_MAX : n;
+}
 
 typedef struct search {
     const adah_index *index;
@@ -374,6 +382,33 @@ static float score(const float *relaxed, const uint8_t *code, size_t n_bits) {
     return sum;
 }
 
+/* Puts the best k of n hits in order and in front; the others lie behind them in any order. */
+static void put_best_first(adah_search_hit *hits, size_t n, size_t k, int (*compare)(const void *, const void *)) {
+    enum { FEW = 64 }; /* up to there it takes less time to put each one that is good enough into its place */
+    if (k > FEW || n <= k) {
+        qsort(hits, n, sizeof *hits, compare);
+        return;
+    }
+    size_t n_kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        const adah_search_hit hit = hits[i];
+        if (n_kept == k && compare(&hit, &hits[k - 1]) >= 0)
+            continue;
+        size_t at = n_kept < k ? n_kept++ : k - 1;
+        hits[i] = hits[at]; /* the worst takes its place */
+        for (; at && compare(&hit, &hits[at - 1]) < 0; at--)
+            hits[at] = hits[at - 1];
+        hits[at] = hit;
+    }
+}
+
+static int is_in_order(const adah_hit_list *list) {
+    for (size_t i = 1; i < list->n; i++)
+        if (by_distance(&list->hit[i - 1], &list->hit[i]) > 0)
+            return 0;
+    return 1;
+}
+
 /* The cosines of a query's vector and those of its hits, which are in the order of the list. */
 static adah_code find_cosines(const search *s, size_t query, const adah_hit_list *list, adah_search_hit *hits, size_t n,
                               adah_status *status) {
@@ -400,7 +435,7 @@ static adah_code find_cosines(const search *s, size_t query, const adah_hit_list
 static adah_code make_result(const search *s, size_t query, adah_search_result *result, adah_status *status) {
     adah_hit_list *list = &s->lists[query];
     const adah_search_options *o = s->options;
-    if (list->n > 1)
+    if (!is_in_order(list))
         qsort(list->hit, list->n, sizeof *list->hit, by_distance); /* short, or of few sorted pieces */
     size_t n = list->n;
     if (s->index->ids_ascend && n > o->k)
@@ -452,7 +487,7 @@ static adah_code make_results(const search *s, size_t k, adah_search_result *res
                 r->n_hits--;
         }
         if ((s->options->fine || s->options->relaxed) && r->n_hits > 1)
-            qsort(r->hits, r->n_hits, sizeof *r->hits, s->options->fine ? by_cosine : by_score);
+            put_best_first(r->hits, r->n_hits, k, s->options->fine ? by_cosine : by_score);
         if (r->n_hits > k)
             r->n_hits = k;
     }
@@ -500,11 +535,10 @@ static adah_code choose_candidates(const adah_index *index, adah_search_options 
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: a query's vector of %zu values, those of the index have %zu%s", index->path,
                          o->n_fine, index->n_fine, index->n_fine ? "" : ": it has none");
     size_t n = o->fine ? o->n_candidates : o->n_rerank;
-    if (!n) {
-        n = o->k <= SIZE_MAX / CANDIDATES_FACTOR ? CANDIDATES_FACTOR * o->k : SIZE_MAX;
-        if (o->fine && n < ADAH_FINE_CANDIDATES_MIN)
-            n = ADAH_FINE_CANDIDATES_MIN;
-    }
+    if (!n && o->fine)
+        n = fine_candidates(o->k);
+    else if (!n)
+        n = o->k <= SIZE_MAX / RERANK_FACTOR ? RERANK_FACTOR * o->k : SIZE_MAX;
     o->k = n > o->k ? n : o->k;
     return ADAH_OK;
 }

@@ -261,7 +261,9 @@ static void check_search(const adah_index *x, const model *m, adah_random *r) {
     }
     OK(code);
     if (o.fine) { /* by the definition in index.h */
-        const size_t n_candidates = o.n_candidates ? o.n_candidates : k == SIZE_MAX ? SIZE_MAX : 10 * k > 200 ? 10 * k : 200;
+        size_t n_candidates = o.n_candidates ? o.n_candidates : k == SIZE_MAX ? SIZE_MAX : 200;
+        while (!o.n_candidates && k != SIZE_MAX && n_candidates < 2 * k)
+            n_candidates *= 2;
         o.k = n_candidates > k ? n_candidates : k;
     }
     for (size_t i = 0; i < n_queries; i++) {
