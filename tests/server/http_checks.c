@@ -1193,6 +1193,87 @@ static void check_other_servers(void) {
     CHECK(http_child_stop(server, SIGTERM) == 0, "stop");
 }
 
+static double score(const json_t *json, size_t i) { return json_number_value(json_object_get(hit(json, i), "score")); }
+
+static void check_order(const json_t *json, const char *order, size_t n) {
+    const char *told = json_string_value(json_object_get(json, "order"));
+    CHECK(told && !strcmp(told, order) && n_hits(json) == n, "order %s of %zu hits, expected %s of %zu", told ? told : "-", n_hits(json), order, n);
+    for (size_t i = 1; i < n_hits(json); i++)
+        CHECK(!strcmp(order, "fine") ? score(json, i - 1) >= score(json, i)
+                                     : number(hit(json, i - 1), "distance") <= number(hit(json, i), "distance"),
+              "hit %zu is out of order", i);
+}
+
+/* A model and an index with vectors; the index of another server has none. */
+static void check_fine_order(void) {
+    static const char *const options[] = {"--model", "fine.safetensors", "--index", "fine.adah", "--images", "scenes",
+                                          "--token", TOKEN,              NULL};
+    http_child server = start(options);
+    size_t n;
+    char *picture = read_file("scenes/images/scene-00004.png", &n);
+    json_t *json = GET("/v1/info", 200, NULL);
+    CHECK(number(json_object_get(json, "model"), "n_fine") == 24, "n_fine");
+    drop(json);
+    json = GET("/v1/search?text=red+disc&k=100", 200, NULL);
+    check_order(json, "fine", 100);
+    int is_by_distance = 1;
+    for (size_t i = 1; i < n_hits(json); i++)
+        is_by_distance &= number(hit(json, i - 1), "distance") <= number(hit(json, i), "distance");
+    CHECK(!is_by_distance, "the vectors change nothing");
+    json_t *fewer = GET("/v1/search?text=red+disc&k=20", 200, NULL); /* more answers begin with the same ones */
+    for (size_t i = 0; i < 20; i++)
+        CHECK(number(hit(json, i), "id") == number(hit(fewer, i), "id"), "hit %zu", i);
+    drop(fewer);
+    drop(json);
+    json = GET("/v1/search?text=red+disc&k=20&order=bits", 200, NULL);
+    check_order(json, "bits", 20);
+    CHECK(!json_object_get(hit(json, 0), "score"), "a score without vectors");
+    drop(json);
+    json = GET("/v1/search?text=red+disc&k=5&rerank=50", 200, NULL);
+    CHECK(!strcmp(json_string_value(json_object_get(json, "order")), "rerank"), "rerank");
+    drop(json);
+    json = GET("/v1/search?id=4&by=image&k=20&candidates=20", 200, NULL);
+    check_order(json, "fine", 20);
+    drop(json);
+    json = ask(__LINE__, "POST", "/v1/search?to=image&k=3", "Content-Type: image/png\r\n", picture, n, 200, NULL);
+    check_order(json, "fine", 3);
+    CHECK(number(hit(json, 0), "id") == 3 && score(json, 0) > 0.9999, "the picture itself comes first");
+    drop(json);
+    drop(GET("/v1/search?text=red&order=best", 400, "bad_value"));
+    drop(GET("/v1/search?text=red&order=bits&candidates=5", 400, "bad_value"));
+    drop(GET("/v1/search?text=red&order=fine&rerank=5", 400, "bad_value"));
+    drop(GET("/v1/search?text=red&candidates=0", 400, "bad_value"));
+    json = ASK("POST", "/v1/encode", JSON, "{\"text\": \"red disc\"}", 200, NULL);
+    CHECK(json_array_size(json_object_get(json, "fine")) == 24, "vector of a text");
+    drop(json);
+    /* What is added has its vectors. */
+    json = ASK("POST", "/v1/items", WRITE, "{\"items\": [{\"file_name\": \"images/scene-00004.png\", \"text\": \"red disc\"}, {\"text\": \"red disc\"}]}", 201, NULL);
+    drop(json);
+    json = GET("/v1/search?text=red+disc&to=text&k=2&candidates=1000", 200, NULL);
+    check_order(json, "fine", 2);
+    CHECK(score(json, 0) > 0.9999 && score(json, 1) > 0.9999, "added texts have vectors");
+    drop(json);
+    json = GET("/v1/search?id=120&by=image&k=1", 200, NULL);
+    CHECK(number(hit(json, 0), "id") == 3 && score(json, 0) > 0.9999, "an added picture has a vector");
+    drop(json);
+    json = ask(__LINE__, "POST", "/v1/tags?n=3", "Content-Type: image/png\r\n", picture, n, 200, NULL);
+    drop(json);
+    free(picture);
+    CHECK(http_child_stop(server, SIGTERM) == 0, "stop");
+
+    static const char *const without[] = {"--model", "plain.safetensors", "--index", "plain.adah", NULL};
+    server = start(without);
+    json = GET("/v1/search?text=red+disc&k=20", 200, NULL);
+    check_order(json, "bits", 20);
+    drop(json);
+    drop(GET("/v1/search?text=red&order=fine", 409, "mismatch"));
+    drop(GET("/v1/search?id=3&candidates=50", 409, "mismatch"));
+    json = ASK("POST", "/v1/encode", JSON, "{\"text\": \"red disc\"}", 200, NULL);
+    CHECK(!json_object_get(json, "fine"), "a vector without a head for it");
+    drop(json);
+    CHECK(http_child_stop(server, SIGTERM) == 0, "stop");
+}
+
 int main(void) {
     static const char *const options[] = {"--model",
                                           "model.safetensors",
@@ -1235,5 +1316,6 @@ int main(void) {
     check_changes(server);
     check_stop(server);
     check_other_servers();
+    check_fine_order();
     return http_end_checks();
 }

@@ -8,7 +8,8 @@ make_index
 train() { "$ADAH" train --data scenes --epochs 1 --quiet "${quick[@]}" "$@" >/dev/null || exit 1; }
 train --model attention.safetensors --attention --seed 1
 train --model plain.safetensors --no-attention
-for name in attention plain; do
+train --model fine.safetensors --set n_fine=24
+for name in attention plain fine; do
     "$ADAH" index create --model $name.safetensors --data scenes --index $name.adah --quiet >/dev/null || exit 1
 done
 check "$HTTP_CHECKS"
