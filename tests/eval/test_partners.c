@@ -1,11 +1,15 @@
 /* (property) The rank of the own partner against every order of tiny sets, and against shuffled sorts of larger ones; in the fine order
- * against a sort of all items; how many codes differ against comparing all with all. */
+ * against a sort of all items, and against an index of them; how many codes differ against comparing all with all. */
+#define _GNU_SOURCE
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/random.h"
 #include "codes/distinct.h"
 #include "codes/fine.h"
 #include "eval/partners.h"
+#include "temporary_folder.h"
+
+#include <adah/adah.h>
 
 #include <math.h>
 #include <setjmp.h>
@@ -270,6 +274,53 @@ static void the_fine_order(void **state) {
     }
 }
 
+/* The answers of an index of the same items, for vectors without ties: the share of queries whose own item is among them is the recall. */
+static void as_a_search_gives_it(void **state) {
+    (void)state;
+    enum { N = N_FINE_MAX, N_FINE = 8 };
+    adah_random random = adah_random_seeded(6, 1);
+    static adah_search_result results[N];
+    fill(&random, N * 2);
+    for (size_t i = 0; i < N * N_FINE; i++) {
+        query_fine[i] = (int8_t)((int)adah_random_below(&random, 255) - 127);
+        item_fine[i] = (int8_t)((query_fine[i] + (int)adah_random_below(&random, 255) - 127) / 2);
+    }
+    temporary_folder folder = temporary_folder_create();
+    char path[1024];
+    snprintf(path, sizeof path, "%s/items.adah", folder.path);
+    adah_index_writer *writer = NULL;
+    adah_index *index = NULL;
+    assert_int_equal(adah_index_writer_create(path, NULL, 16, &writer, NULL), ADAH_OK);
+    for (size_t i = 0; i < N; i++) {
+        const adah_index_item item = {.id = i, .image_code = items + 2 * i, .image_fine = item_fine + i * N_FINE, .n_fine = N_FINE};
+        assert_int_equal(adah_index_writer_add(writer, &item, NULL, NULL), ADAH_OK);
+    }
+    assert_int_equal(adah_index_writer_commit(writer, NULL), ADAH_OK);
+    adah_index_writer_close(writer);
+    assert_int_equal(adah_index_open(path, &index, NULL), ADAH_OK);
+    adah_search_options options;
+    adah_search_options_init(&options);
+    options.fine = query_fine;
+    options.n_fine = N_FINE;
+    assert_int_equal(adah_index_search(index, ADAH_IMAGE, queries, N, &options, results, NULL), ADAH_OK);
+    double at_1 = 0, at_10 = 0;
+    for (size_t query = 0; query < N; query++) {
+        assert_int_equal(results[query].n_hits, 10);
+        at_1 += results[query].hits[0].id == query;
+        for (size_t i = 0; i < 10; i++)
+            at_10 += results[query].hits[i].id == query;
+        adah_search_result_free(&results[query]);
+    }
+    adah_index_close(index);
+    temporary_folder_remove(&folder);
+    adah_partner_measures m;
+    assert_int_equal(adah_partners_compute((adah_partner_side){queries, query_fine}, (adah_partner_side){items, item_fine}, N, 16, N_FINE, &m, NULL),
+                     ADAH_OK);
+    assert_true(at_1 > 0 && at_10 > at_1 && at_10 < N);
+    ASSERT_CLOSE(m.recall_at_1, at_1 / N);
+    ASSERT_CLOSE(m.recall_at_10, at_10 / N);
+}
+
 static void no_queries(void **state) {
     (void)state;
     const adah_partner_measures m = compute(0, 1);
@@ -330,7 +381,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_order_of_tiny_sets), cmocka_unit_test(shuffled_orders_of_larger_sets),
         cmocka_unit_test(counts_of_large_sets),     cmocka_unit_test(the_fine_order),
-        cmocka_unit_test(no_queries),
+        cmocka_unit_test(as_a_search_gives_it),     cmocka_unit_test(no_queries),
         cmocka_unit_test(different_codes),          cmocka_unit_test(memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
