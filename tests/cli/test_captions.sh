@@ -3,7 +3,7 @@
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 make_scenes
-for name in list lines one; do
+for name in list lines one joined; do
     mkdir $name
     ln -s ../scenes/images $name/images
 done
@@ -16,6 +16,13 @@ while IFS= read -r line; do
     done
 done <scenes/metadata.jsonl >lines/metadata.jsonl
 check test "$(wc -l <lines/metadata.jsonl)" -eq 360
+# One file with labels, masks and splits, another with the captions, one behind the other.
+{
+    sed -E 's/"text": ".*", "labels"/"labels"/' scenes/metadata.jsonl
+    sed -E 's/, "labels": .*/}/; s/"text"/"captions"/' list/metadata.jsonl
+} >joined/metadata.jsonl
+check test "$(grep -c '"text"' joined/metadata.jsonl)" = 0
+check test "$(grep -c '"captions"' joined/metadata.jsonl)" = 120
 
 expect 0 info --data list
 stdout_has '^n_records: 120$'
@@ -26,11 +33,12 @@ stdout_has '^n_records: 120$'
 stdout_has '^n_texts: 360$'
 stdout_has '240 lines name a file again'
 
-# A list is the same as lines; one text is another training.
-for name in list lines; do
+# A list is the same as lines, and as captions from another file; one text is another training.
+for name in list lines joined; do
     expect 0 train --data $name --model $name.safetensors --epochs 3 --quiet "${quick[@]}"
 done
 check cmp list.safetensors lines.safetensors
+check cmp list.safetensors joined.safetensors
 expect 0 train --data one --model one.safetensors --epochs 3 --quiet "${quick[@]}"
 check_not cmp -s list.safetensors one.safetensors
 
