@@ -81,7 +81,7 @@ static adah_code check_identity(const char *path, const adah_safetensors *file, 
     adah_settings its;
     adah_status fault = {0};
     if (adah_settings_parse(config, &its, &fault) != ADAH_OK)
-        return adah_fail(status, fault.code, "%s: %s", path, fault.message);
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s", path, fault.message); /* a value out of range is the file's fault */
     const char *different = adah_settings_difference(&its, c->config);
     if (different)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: made with other options (%s differs); give the same options to resume, or "

@@ -8,11 +8,12 @@
 struct adah_batch_loss {
     const adah_settings *config;
     const adah_pair_set *set;
-    size_t n_batch, n_labels;
+    size_t n_batch, n_bits, n_labels; /* n_bits: of the class part */
     adah_objective *objective;
     float *similarity; /* (B, B) */
     float *target;     /* (B, L) */
-    float *scratch;    /* 3 B */
+    float *pair;       /* (B, B): the identity; of the picture part, NULL without */
+    float *scratch;    /* 3 B, and 4 (B, picture bits) */
 };
 
 void adah_batch_loss_free(adah_batch_loss *l) {
@@ -21,6 +22,7 @@ void adah_batch_loss_free(adah_batch_loss *l) {
     adah_objective_free(l->objective);
     adah_memory_free(l->similarity);
     adah_memory_free(l->target);
+    adah_memory_free(l->pair);
     adah_memory_free(l->scratch);
     adah_memory_free(l);
 }
@@ -30,13 +32,18 @@ static adah_code make_memory(adah_batch_loss *l, adah_status *status) {
     const size_t n = l->n_batch;
     l->similarity = adah_memory_floats(n * n);
     l->target = adah_memory_floats(n * l->n_labels);
-    l->scratch = adah_memory_floats(3 * n);
-    if (!l->similarity || !l->target || !l->scratch)
+    l->scratch = adah_memory_floats(3 * n + 4 * n * (size_t)adah_settings_picture_bits(c));
+    l->pair = c->n_fine ? adah_memory_floats(n * n) : NULL;
+    if (!l->similarity || !l->target || !l->scratch || (c->n_fine && !l->pair))
         return adah_fail_memory(status, n * (n + l->n_labels) * sizeof(float));
+    for (size_t i = 0; l->pair && i < n * n; i++)
+        l->pair[i] = i % (n + 1) == 0;
+    if (!l->n_bits)
+        return ADAH_OK;
     /* Hamming = |.|^2 / 4 for codes of +-1, so a margin of m * q in Hamming units is 2 sqrt(m q) in the norm. */
     const adah_objective_options options = {.n_batch = n,
-                                            .n_bits = (size_t)c->n_bits,
-                                            .margin = 2 * sqrtf(c->margin * (float)c->n_bits),
+                                            .n_bits = l->n_bits,
+                                            .margin = 2 * sqrtf(c->margin * (float)l->n_bits),
                                             .mean_over_active = c->mean_over_active};
     return adah_objective_create(&options, &l->objective, status);
 }
@@ -46,7 +53,8 @@ adah_code adah_batch_loss_create(const adah_settings *config, const adah_pair_se
     adah_batch_loss *l = adah_memory_zeroed(1, sizeof *l);
     if (!l)
         return adah_fail_memory(status, sizeof *l);
-    *l = (adah_batch_loss){.config = config, .set = set, .n_batch = n_batch, .n_labels = n_labels};
+    *l = (adah_batch_loss){.config = config, .set = set, .n_batch = n_batch, .n_bits = (size_t)adah_settings_class_bits(config),
+                             .n_labels = n_labels};
     const adah_code code = make_memory(l, status);
     if (code != ADAH_OK)
         adah_batch_loss_free(l);
@@ -63,13 +71,19 @@ void adah_batch_loss_begin(adah_batch_loss *l, const size_t *items) {
         adah_pair_set_targets(l->set, items, l->n_batch, l->target);
 }
 
+static float *value_of(adah_node *node) { return node ? adah_node_value(node) : NULL; }
+
+static float *gradient_of(adah_node *node) { return node ? adah_node_gradient(node) : NULL; }
+
 static void ranking_losses(adah_batch_loss *l, adah_network *net, const float weight[ADAH_N_TERMS], double loss[ADAH_N_TERMS]) {
-    adah_node *const node[] = {net->image.code, net->text.code, net->image.hidden_code, net->text.hidden_code};
+    adah_node *const node[] = {net->image.class_code, net->text.class_code, net->image.hidden_code, net->text.hidden_code};
     float *value[4], *gradient[4];
     for (int m = 0; m < 4; m++) {
-        value[m] = node[m] ? adah_node_value(node[m]) : NULL;
-        gradient[m] = node[m] ? adah_node_gradient(node[m]) : NULL;
+        value[m] = value_of(node[m]);
+        gradient[m] = gradient_of(node[m]);
     }
+    if (!node[0])
+        return;
     const adah_batch_codes codes = {value[0], value[1], value[2], value[3]};
     const adah_batch_gradients gradients = {gradient[0], gradient[1], gradient[2], gradient[3]};
     adah_objective_evaluate(l->objective, &codes, l->similarity, weight, loss, &gradients);
@@ -84,16 +98,26 @@ static double extra_losses(adah_batch_loss *l, adah_network *net, double *loss) 
         adah_side *own = side[m], *other = side[!m];
         const adah_term_view view = {.config = c,
                                      .n_batch = l->n_batch,
-                                     .n_bits = (size_t)c->n_bits,
+                                     .n_bits = l->n_bits,
                                      .n_labels = l->n_labels,
-                                     .code = adah_node_value(own->code),
-                                     .other = adah_node_value(other->code),
-                                     .gradient = adah_node_gradient(own->code),
-                                     .other_gradient = adah_node_gradient(other->code),
+                                     .code = value_of(own->class_code),
+                                     .other = value_of(other->class_code),
+                                     .gradient = gradient_of(own->class_code),
+                                     .other_gradient = gradient_of(other->class_code),
                                      .similarity = l->similarity,
                                      .target = l->target,
-                                     .logits = own->logits ? adah_node_value(own->logits) : NULL,
-                                     .logits_gradient = own->logits ? adah_node_gradient(own->logits) : NULL,
+                                     .logits = value_of(own->logits),
+                                     .logits_gradient = gradient_of(own->logits),
+                                     .n_picture_bits = (size_t)adah_settings_picture_bits(c),
+                                     .fine = value_of(own->fine),
+                                     .other_fine = value_of(other->fine),
+                                     .fine_gradient = gradient_of(own->fine),
+                                     .other_fine_gradient = gradient_of(other->fine),
+                                     .picture_code = value_of(own->picture_code),
+                                     .other_picture_code = value_of(other->picture_code),
+                                     .picture_gradient = gradient_of(own->picture_code),
+                                     .other_picture_gradient = gradient_of(other->picture_code),
+                                     .pair = l->pair,
                                      .scratch = l->scratch};
         const adah_extra_term *term;
         for (int t = 0; (term = adah_extra_term_at(t)); t++) {

@@ -68,6 +68,8 @@ double adah_contrastive_loss(const float *query, const float *others, const floa
 }
 
 static double evaluate(const adah_term_view *v, float weight) {
+    if (!v->code)
+        return 0;
     return adah_contrastive_loss(v->code, v->other, v->similarity, v->n_batch, v->n_bits, v->config->contrastive_temperature, weight,
                                  v->gradient, v->other_gradient, v->scratch);
 }

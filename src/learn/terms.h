@@ -11,14 +11,20 @@
 /* What a term sees of one modality of a batch: B pairs, q bits, L labels; all row by row. Derivatives are added. */
 typedef struct adah_term_view {
     const adah_settings *config;
-    size_t n_batch, n_bits, n_labels;
-    const float *code, *other;            /* H of this modality and of the other, (B, q) */
+    size_t n_batch, n_bits, n_labels;     /* n_bits: of the class part */
+    const float *code, *other;            /* H of this modality and of the other, (B, q); NULL without class part */
     float *gradient, *other_gradient;
     const float *similarity;              /* S, (B, B) */
     const float *target;                  /* uniform over the labels of each pair, (B, L) */
     const float *logits;                  /* of the label classifier, (B, L); NULL without */
     float *logits_gradient;
-    float *scratch;                       /* 3 B */
+    size_t n_picture_bits;
+    const float *fine, *other_fine;       /* of the picture part: v (B, n_fine) of either modality; NULL without */
+    float *fine_gradient, *other_fine_gradient;
+    const float *picture_code, *other_picture_code; /* H^P (B, n_picture_bits); NULL without */
+    float *picture_gradient, *other_picture_gradient;
+    const float *pair;                    /* (B, B): 1 where two are of one pair, else 0 */
+    float *scratch;                       /* 3 B, and 4 (B, n_picture_bits) */
 } adah_term_view;
 
 typedef struct adah_extra_term {

@@ -7,20 +7,23 @@
  * (B,C,P,1) where f^I is. E^I is the backbone, which network.c puts before this. */
 #include "paper/hashing.h"
 #include "paper/network.h"
+#include "paper/picture_part.h"
 
 /* E^T, G and D. */
 static void vector_side(adah_builder *b, const char *prefix, int with_hidden, adah_side *side) {
     const adah_settings *c = b->config;
+    adah_picture_part_build(b, prefix, side->input, c->n_picture_text_hidden, side);
+    if (!adah_settings_class_bits(c))
+        return;
     side->feature = adah_feature_vector(b, prefix, side->input, (size_t)c->n_text_hidden, (size_t)c->n_text_feature);
     adah_node *attended = side->feature;
     if (c->attention) {
         adah_attention_vector(b, prefix, side->feature, &side->attention);
         attended = side->attention.attended;
     }
-    side->code = adah_hashing_vector(b, prefix, attended);
+    side->class_code = adah_hashing_vector(b, prefix, attended);
     if (with_hidden)
         side->hidden_code = adah_hashing_vector(b, prefix, side->attention.unattended);
-    side->fine = adah_hashing_fine(b, prefix, attended);
 }
 
 /* The map without a mask: its average over all positions, or flat. */
@@ -28,6 +31,12 @@ static adah_node *whole_map(adah_builder *b, adah_node *f) {
     if (!f || b->config->pooling == ADAH_POOL_FLATTEN)
         return f;
     return adah_graph_average_all(b->graph, f);
+}
+
+/* What the picture part reads: all of a map, whatever a mask hides of it; of tokens what the class part reads. */
+static adah_node *whole_picture(adah_builder *b, const adah_side *side, adah_node *attended) {
+    const int is_whole = side->kind == ADAH_INPUT_TOKENS || (!b->config->attention && b->config->pooling != ADAH_POOL_FLATTEN);
+    return is_whole || !side->feature || !b->config->n_fine ? attended : adah_graph_average_all(b->graph, side->feature);
 }
 
 /* G and D of a feature map. */
@@ -43,11 +52,12 @@ static void map_side(adah_builder *b, const char *prefix, int with_hidden, adah_
             adah_attention_image(b, prefix, side->feature, c->pooling, &side->attention);
         attended = c->attention ? side->attention.attended : whole_map(b, side->feature);
     }
-    adah_node *hidden = adah_hashing_hidden(b, prefix, attended);
-    side->code = adah_hashing_vector(b, prefix, hidden);
+    adah_picture_part_build(b, prefix, whole_picture(b, side, attended), c->n_picture_hidden, side);
+    if (!adah_settings_class_bits(c))
+        return;
+    side->class_code = adah_hashing_image(b, prefix, attended);
     if (with_hidden)
-        side->hidden_code = adah_hashing_vector(b, prefix, adah_hashing_hidden(b, prefix, side->attention.unattended));
-    side->fine = adah_hashing_fine(b, prefix, hidden);
+        side->hidden_code = adah_hashing_image(b, prefix, side->attention.unattended);
 }
 
 void adah_paper_build(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_side *side) {

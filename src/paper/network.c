@@ -12,6 +12,13 @@ static adah_shape batch_shape(size_t n_batch, adah_input_shape input) {
     return input.item.n_dims == 1 ? ADAH_SHAPE2(n_batch, dim[0]) : ADAH_SHAPE4(n_batch, dim[0], dim[1], dim[2]);
 }
 
+/* A method builds the class part, and the paper's own the picture part beside it. */
+static void build_codes(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_side *side) {
+    adah_method_find(b->config->method)->build(b, prefix, plan, side);
+    adah_node *const part[] = {side->class_code, side->picture_code};
+    side->code = part[0] && part[1] ? adah_graph_concatenate(b->graph, part, 2) : part[0] ? part[0] : part[1];
+}
+
 static void make_side(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_input_shape input,
                       adah_side *side) {
     side->kind = input.kind;
@@ -19,13 +26,15 @@ static void make_side(adah_builder *b, const char *prefix, const adah_network_pl
     if (input.kind == ADAH_INPUT_PIXELS)
         side->feature = adah_feature_scale(b, adah_backbone_features(b, b->config->backbone, side->input), &side->scale);
     if (!plan->features_only)
-        adah_method_find(b->config->method)->build(b, prefix, plan, side);
+        build_codes(b, prefix, plan, side);
 }
 
 static void keep_outputs(adah_builder *b, const adah_network_plan *plan, adah_side *side) {
-    if (plan->n_labels && side->code)
-        side->logits = adah_builder_linear(b, "classifier", side->code, plan->n_labels, ADAH_INIT_GLOROT, ADAH_GROUP_HEAD);
+    if (plan->n_labels && side->class_code)
+        side->logits = adah_builder_linear(b, "classifier", side->class_code, plan->n_labels, ADAH_INIT_GLOROT, ADAH_GROUP_HEAD);
     adah_node_keep(side->code);
+    adah_node_keep(side->class_code);
+    adah_node_keep(side->picture_code);
     adah_node_keep(side->hidden_code);
     adah_node_keep(side->fine);
     adah_node_keep(side->logits);

@@ -5,6 +5,7 @@
 #include "nn/graph/graph.h"
 #include "paper/attention.h"
 #include "paper/feature.h"
+#include "paper/unit_length.h"
 #include "settings/settings.h"
 #include "settings/input_shape.h"
 
@@ -26,13 +27,16 @@ typedef struct adah_side {
     adah_node *input;        /* (B, item); of tokens (B, C, P, 1) */
     adah_node *feature;      /* f */
     adah_attention attention; /* its nodes are NULL without attention */
-    adah_node *code;         /* H (B, q) */
+    adah_node *code;         /* (B, q): class_code and behind it picture_code */
+    adah_node *class_code;   /* H of the paper's modules, or of a rival; NULL where all bits tell pictures apart */
     adah_node *hidden_code;  /* Ĥ, NULL unless with_adversary */
-    adah_node *fine;         /* V (B, n_fine), the vector for the fine order, of any length; NULL without */
+    adah_node *picture_code; /* H^P (picture_part.h); NULL where no bit is of it */
+    adah_node *fine;         /* v (B, n_fine), the vector for the fine order; NULL without */
     adah_node *logits;       /* of the label classifier on H */
     adah_node *adversary;    /* what a rival's adversary says of H; NULL unless with_adversary */
     void *own;               /* of the method: adah_memory_free frees it with the network */
     adah_scale scale;        /* of f^I */
+    adah_unit_length unit_words, unit_fine, unit_code; /* of the picture part */
 } adah_side;
 
 typedef struct adah_network {

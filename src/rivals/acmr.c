@@ -158,9 +158,9 @@ static void step_1(void *loss, adah_network *net, int with_adversary, double *su
     adah_side *const side[2] = {&net->image, &net->text};
     /* mu as ADAH's margin: a share of q in Hamming units, so 2 sqrt(margin * q) in the norm. */
     const float margin = 2 * sqrtf(c->margin * (float)c->n_bits);
-    sums[LOSS_STRUCTURE] += adah_acmr_structure(adah_node_value(side[0]->code), adah_node_value(side[1]->code), l->similarity,
+    sums[LOSS_STRUCTURE] += adah_acmr_structure(adah_node_value(side[0]->class_code), adah_node_value(side[1]->class_code), l->similarity,
                                                 l->plan.n_batch, (size_t)c->n_bits, margin, l->scratch,
-                                                adah_node_gradient(side[0]->code), adah_node_gradient(side[1]->code));
+                                                adah_node_gradient(side[0]->class_code), adah_node_gradient(side[1]->class_code));
     for (int m = 0; m < 2 && l->plan.n_labels; m++)
         sums[LOSS_LABELS] += adah_classifier_loss(adah_node_value(side[m]->logits), l->target, l->plan.n_batch, l->plan.n_labels,
                                                   c->classifier_weight, adah_node_gradient(side[m]->logits));
@@ -178,10 +178,10 @@ static const char settings[] = ADAH_RIVAL_SETTINGS
 static void build(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_side *side) {
     adah_node *x = adah_graph_tanh(b->graph, adah_rival_hidden(b, prefix, side, ADAH_INIT_GLOROT));
     x = adah_graph_dropout(b->graph, x, b->config->dropout);
-    side->code = adah_graph_tanh(b->graph, adah_rival_code(b, prefix, x, ADAH_INIT_GLOROT));
+    side->class_code = adah_graph_tanh(b->graph, adah_rival_code(b, prefix, x, ADAH_INIT_GLOROT));
     if (!plan->with_adversary)
         return;
-    x = adah_builder_linear(b, "modality.0", side->code, MODALITY_HIDDEN, ADAH_INIT_GLOROT, ADAH_GROUP_ATTENTION);
+    x = adah_builder_linear(b, "modality.0", side->class_code, MODALITY_HIDDEN, ADAH_INIT_GLOROT, ADAH_GROUP_ATTENTION);
     side->adversary = adah_builder_linear(b, "modality.1", adah_graph_tanh(b->graph, x), 1, ADAH_INIT_GLOROT, ADAH_GROUP_ATTENTION);
 }
 

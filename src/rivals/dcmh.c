@@ -139,7 +139,7 @@ static void step_1(void *loss, adah_network *net, int with_adversary, double *su
     (void)with_adversary;
     dcmh_loss *l = loss;
     const adah_settings *c = l->plan.config;
-    adah_node *const node[2] = {net->image.code, net->text.code};
+    adah_node *const node[2] = {net->image.class_code, net->text.class_code};
     const size_t q = (size_t)c->n_bits;
     for (int m = 0; m < 2; m++)
         for (size_t i = 0; i < l->plan.n_batch; i++)
@@ -166,7 +166,7 @@ static const char settings[] = ADAH_RIVAL_SETTINGS
 static void build(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_side *side) {
     (void)plan;
     adah_node *x = adah_graph_relu(b->graph, adah_rival_hidden(b, prefix, side, ADAH_INIT_HE));
-    side->code = adah_rival_code(b, prefix, adah_graph_dropout(b->graph, x, b->config->dropout), ADAH_INIT_GLOROT);
+    side->class_code = adah_rival_code(b, prefix, adah_graph_dropout(b->graph, x, b->config->dropout), ADAH_INIT_GLOROT);
 }
 
 static const adah_loss dcmh = {

@@ -82,5 +82,5 @@ void adah_rival_build_shallow(adah_builder *b, const char *prefix, const adah_ne
     adah_node *x = adah_rival_input(b, side);
     if (x && anchor)
         x = kernel_node(b, hash, anchor, x, side);
-    side->code = adah_rival_code(b, prefix, x, ADAH_INIT_ZERO);
+    side->class_code = adah_rival_code(b, prefix, x, ADAH_INIT_ZERO);
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,11 +146,21 @@ adah_code adah_settings_check(const adah_settings *config, adah_status *status) 
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_bits is %d, expected a multiple of 8", config->n_bits);
     if (config->n_fine % 8)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_fine is %d, expected a multiple of 8", config->n_fine);
+    if (config->picture_share > 0 && !config->n_fine)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "picture_share is %g, but n_fine is 0: bits that tell pictures apart are those "
+                         "of the vector for the fine order", (double)config->picture_share);
+    if (config->attention && !adah_settings_class_bits(config))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "attention is 1, but with picture_share %g no bit is about the class, which the "
+                         "masks are for", (double)config->picture_share);
     if (!config->finetune && (config->augment_crop > 0 || config->augment_flip))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "augment_crop and augment_flip need a backbone that learns "
                          "(finetune): a frozen one's feature maps are computed once");
     return check_method(config, status);
 }
+
+int adah_settings_picture_bits(const adah_settings *config) { return (int)lroundf(config->picture_share * (float)config->n_bits); }
+
+int adah_settings_class_bits(const adah_settings *config) { return config->n_bits - adah_settings_picture_bits(config); }
 
 int adah_settings_final(const adah_settings *config) {
     const int half = (config->n_epochs + 1) / 2;

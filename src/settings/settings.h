@@ -33,6 +33,9 @@ adah_code adah_settings_method(const char *method, adah_settings *config, adah_s
 /* Refuses values that make no sense, naming the setting, the value and what was expected. Whether the backbone exists and takes them
  * is for adah_backbone_check. */
 adah_code adah_settings_check(const adah_settings *config, adah_status *status);
+/* The last bits of a code tell pictures apart, the ones before them classes. */
+int adah_settings_picture_bits(const adah_settings *config);
+int adah_settings_class_bits(const adah_settings *config);
 /* Final epochs: n_final_epochs, but at most half as many as n_epochs. */
 int adah_settings_final(const adah_settings *config);
 /* Epochs of warm-up: n_warmup_epochs, but at most a third of all; none without attention. */

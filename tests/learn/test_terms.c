@@ -15,6 +15,8 @@
 
 #define STEP 1e-6
 
+extern const adah_extra_term adah_term_picture;
+
 static void assert_near(double x, double expected, double tolerance, const char *what) {
     if (!(fabs(x - expected) <= tolerance))
         fail_msg("%s is %.9g, expected %.9g", what, x, expected);
@@ -172,6 +174,80 @@ static void test_contrast(void **state) {
 }
 
 /* Nothing is similar to anything: no loss, no derivative. */
+/* ---------------------------------------------------------------- the picture part's contrast */
+
+enum { N_PICTURES = 5, N_FINE = 6, N_PICTURE_BITS = 8 };
+
+/* Of x against y, each (n, width) in double: the cross-entropy of the own one. */
+static double contrast_of_own(const double *x, const double *y, size_t n, size_t width, double scale) {
+    double loss = 0;
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0, own = 0;
+        for (size_t j = 0; j < n; j++) {
+            double product = 0;
+            for (size_t c = 0; c < width; c++)
+                product += x[i * width + c] * y[j * width + c];
+            sum += exp(scale * product);
+            own = i == j ? scale * product : own;
+        }
+        loss += log(sum) - own;
+    }
+    return loss / (double)n;
+}
+
+/* The vectors' derivative is that of the loss; the bits' is that by their signs, passed on as it is. */
+static void test_pictures_apart(void **state) {
+    (void)state;
+    adah_random r = adah_random_seeded(12, 12);
+    adah_settings config = adah_settings_neutral;
+    config.n_fine = N_FINE;
+    config.picture_code_weight = 0.3f;
+    float fine[2][N_PICTURES * N_FINE], code[2][N_PICTURES * N_PICTURE_BITS], pair[N_PICTURES * N_PICTURES];
+    float fine_gradient[2][N_PICTURES * N_FINE] = {{0}}, code_gradient[2][N_PICTURES * N_PICTURE_BITS] = {{0}};
+    float scratch[3 * N_PICTURES + 4 * N_PICTURES * N_PICTURE_BITS];
+    double wide[2][N_PICTURES * N_FINE], sign[2][N_PICTURES * N_PICTURE_BITS];
+    for (int m = 0; m < 2; m++) {
+        for (size_t i = 0; i < N_PICTURES * N_FINE; i++)
+            wide[m][i] = (double)(fine[m][i] = 0.4f * (adah_random_uniform(&r) - 0.5f));
+        for (size_t i = 0; i < N_PICTURES * N_PICTURE_BITS; i++) {
+            code[m][i] = adah_random_uniform(&r) - 0.5f;
+            sign[m][i] = code[m][i] >= 0 ? 1 : -1;
+        }
+    }
+    for (size_t i = 0; i < N_PICTURES * N_PICTURES; i++)
+        pair[i] = i % (N_PICTURES + 1) == 0;
+    const adah_term_view view = {.config = &config, .n_batch = N_PICTURES, .n_picture_bits = N_PICTURE_BITS,
+                                 .fine = fine[0], .other_fine = fine[1], .fine_gradient = fine_gradient[0],
+                                 .other_fine_gradient = fine_gradient[1], .picture_code = code[0],
+                                 .other_picture_code = code[1], .picture_gradient = code_gradient[0],
+                                 .other_picture_gradient = code_gradient[1], .pair = pair, .scratch = scratch};
+    const double of_fine = 1 / (double)config.picture_temperature;
+    const double of_bits = 1 / ((double)config.picture_code_temperature * N_PICTURE_BITS);
+    const double expected = contrast_of_own(wide[0], wide[1], N_PICTURES, N_FINE, of_fine) +
+                            (double)config.picture_code_weight * contrast_of_own(sign[0], sign[1], N_PICTURES, N_PICTURE_BITS, of_bits);
+    assert_near(adah_term_picture.evaluate(&view, 2), expected, 1e-4 * expected, "the loss");
+    for (int m = 0; m < 2; m++) {
+        for (size_t i = 0; i < N_PICTURES * N_FINE; i++) {
+            const double before = wide[m][i];
+            wide[m][i] = before + STEP;
+            double slope = contrast_of_own(wide[0], wide[1], N_PICTURES, N_FINE, of_fine);
+            wide[m][i] = before - STEP;
+            slope = (slope - contrast_of_own(wide[0], wide[1], N_PICTURES, N_FINE, of_fine)) / (2 * STEP);
+            wide[m][i] = before;
+            assert_near((double)fine_gradient[m][i], 2 * slope, 1e-3 * fabs(slope) + 1e-5, "a derivative of a vector");
+        }
+        for (size_t i = 0; i < N_PICTURES * N_PICTURE_BITS; i++) {
+            const double before = sign[m][i];
+            sign[m][i] = before + STEP;
+            double slope = contrast_of_own(sign[0], sign[1], N_PICTURES, N_PICTURE_BITS, of_bits);
+            sign[m][i] = before - STEP;
+            slope = (slope - contrast_of_own(sign[0], sign[1], N_PICTURES, N_PICTURE_BITS, of_bits)) / (2 * STEP);
+            sign[m][i] = before;
+            assert_near((double)code_gradient[m][i], 0.6 * slope, 1e-3 * fabs(slope) + 1e-5, "a derivative of a bit");
+        }
+    }
+}
+
 static void test_nothing_to_learn(void **state) {
     (void)state;
     float h[B * Q], g[B * Q] = {0}, zeros[B * B] = {0}, scratch[3 * B];
@@ -187,6 +263,7 @@ int main(void) {
         cmocka_unit_test(test_classifier),
         cmocka_unit_test(test_classifier_of_large_logits),
         cmocka_unit_test(test_contrast),
+        cmocka_unit_test(test_pictures_apart),
         cmocka_unit_test(test_nothing_to_learn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

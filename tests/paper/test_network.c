@@ -37,9 +37,10 @@ enum {
     SIDE = 16,
     MASK_MAX = 64, /* positions of a map, elements of a vector */
     MAP_MAX = 1 << 14,
-    PARAMETERS_MAX = 40,
+    PARAMETERS_MAX = 64,
     N_SAMPLES = 20,
-    N_OUTPUTS = 4, /* H, Ĥ, logits, V */
+    N_OUTPUTS = 5, /* H, Ĥ, logits, v, H^P */
+    N_PICTURE_HIDDEN = 7,
     N_FINE = 8,
     ALL_GROUPS = ADAH_GROUP_BACKBONE | ADAH_GROUP_HEAD | ADAH_GROUP_ATTENTION
 };
@@ -70,7 +71,10 @@ enum { N_CASES = sizeof cases / sizeof *cases };
 static adah_settings config_of(const network_case *c) {
     adah_settings config;
     assert_int_equal(adah_backbone_preset("default", "small", &config, NULL), ADAH_OK);
-    config.n_bits = Q;
+    config.n_bits = c->fine ? 2 * Q : Q;
+    config.picture_share = c->fine ? 0.5f : 0;
+    config.n_picture_hidden = config.n_picture_text_hidden = N_PICTURE_HIDDEN;
+    config.picture_dropout = config.picture_word_dropout = 0;
     config.n_side = SIDE;
     config.feature_scale = 0.7f;
     config.attention = c->attention;
@@ -215,17 +219,32 @@ static void slow_mask(slow *s, int side, size_t b, const double *m, size_t n, do
     }
 }
 
-/* D behind a feature vector, or behind a map (channels x positions) under weights w. fine NULL: V is not wanted. */
-static void slow_hash_vector(const slow *s, const char *prefix, const double *f, const double *w, double *h, double *fine) {
+/* The picture part on x. */
+static void slow_picture_part(slow *s, int side, size_t b, const double *x, size_t n) {
+    const char *prefix = side ? "text" : "image";
+    double hidden[N_PICTURE_HIDDEN], v[N_FINE], longer[N_FINE], sum = 0;
+    if (!s->c->fine)
+        return;
+    slow_layer(s, prefix, "picture.0", x, n, N_PICTURE_HIDDEN, RELU, hidden);
+    slow_layer(s, prefix, "fine", hidden, N_PICTURE_HIDDEN, N_FINE, STRAIGHT, v);
+    for (size_t i = 0; i < N_FINE; i++)
+        sum += v[i] * v[i];
+    for (size_t i = 0; i < N_FINE; i++) {
+        s->output[side][3][b * N_FINE + i] = v[i] / sqrt(sum);
+        longer[i] = 8 * v[i] / sqrt(sum);
+    }
+    slow_layer(s, prefix, "picture.code", longer, N_FINE, Q, TANH, &s->output[side][4][b * Q]);
+}
+
+/* D behind a feature vector, or behind a map (channels x positions) under weights w. */
+static void slow_hash_vector(const slow *s, const char *prefix, const double *f, const double *w, double *h) {
     double x[N_FEATURE];
     for (size_t i = 0; i < N_FEATURE; i++)
         x[i] = w[i] * f[i];
     slow_layer(s, prefix, "hashing.code", x, N_FEATURE, Q, TANH, h);
-    if (fine)
-        slow_layer(s, prefix, "fine", x, N_FEATURE, N_FINE, STRAIGHT, fine);
 }
 
-static void slow_hash_map(const slow *s, const double *f, size_t n_c, size_t n_p, const double *w, double *h, double *fine) {
+static void slow_hash_map(const slow *s, const double *f, size_t n_c, size_t n_p, const double *w, double *h) {
     double x[MAP_MAX], hidden[2][N_IMAGE_HIDDEN], kept = 0;
     if (s->c->pooling == ADAH_POOL_FLATTEN) {
         for (size_t i = 0; i < n_c * n_p; i++)
@@ -244,14 +263,18 @@ static void slow_hash_map(const slow *s, const double *f, size_t n_c, size_t n_p
         slow_layer(s, "image", "hashing.0", x, n_c, N_IMAGE_HIDDEN, RELU, hidden[1]);
     }
     slow_layer(s, "image", "hashing.code", hidden[1], N_IMAGE_HIDDEN, Q, TANH, h);
-    if (fine)
-        slow_layer(s, "image", "fine", hidden[1], N_IMAGE_HIDDEN, N_FINE, STRAIGHT, fine);
 }
 
 static void slow_image_map(slow *s, size_t b) {
     const size_t n_c = s->n_c, n_p = s->n_p;
     const double *f = s->map + b * n_c * n_p;
-    double m[MASK_MAX], w[MASK_MAX], rest[MASK_MAX];
+    double m[MASK_MAX], w[MASK_MAX], rest[MASK_MAX], mean[MAP_MAX];
+    for (size_t c = 0; c < n_c; c++) {
+        mean[c] = 0;
+        for (size_t p = 0; p < n_p; p++)
+            mean[c] += f[c * n_p + p] / (double)n_p;
+    }
+    slow_picture_part(s, 0, b, mean, n_c);
     for (size_t p = 0; p < n_p; p++)
         w[p] = 1;
     if (s->c->attention) {
@@ -265,9 +288,9 @@ static void slow_image_map(slow *s, size_t b) {
     }
     for (size_t p = 0; p < n_p; p++)
         rest[p] = 1 - w[p];
-    slow_hash_map(s, f, n_c, n_p, w, &s->output[0][0][b * Q], s->c->fine ? &s->output[0][3][b * N_FINE] : NULL);
+    slow_hash_map(s, f, n_c, n_p, w, &s->output[0][0][b * Q]);
     if (s->c->hidden)
-        slow_hash_map(s, f, n_c, n_p, rest, &s->output[0][1][b * Q], NULL);
+        slow_hash_map(s, f, n_c, n_p, rest, &s->output[0][1][b * Q]);
 }
 
 static void slow_vector(slow *s, int side, size_t b) {
@@ -276,6 +299,14 @@ static void slow_vector(slow *s, int side, size_t b) {
     double x[N_WORDS], hidden[N_HIDDEN], f[N_FEATURE], m[N_FEATURE], w[N_FEATURE], rest[N_FEATURE];
     for (size_t i = 0; i < n; i++)
         x[i] = (double)s->input[side][b * n + i];
+    double sum = 0, weighed[N_WORDS];
+    for (size_t i = 0; i < n; i++) {
+        weighed[i] = side && s->c->fine ? x[i] * wide_of(s, prefix, "picture", "word_weight", N_WORDS)[i] : x[i];
+        sum += weighed[i] * weighed[i];
+    }
+    for (size_t i = 0; side && i < n; i++)
+        weighed[i] *= 8 / sqrt(sum);
+    slow_picture_part(s, side, b, weighed, n);
     slow_layer(s, prefix, "feature.0", x, n, N_HIDDEN, RELU, hidden);
     slow_layer(s, prefix, "feature.1", hidden, N_HIDDEN, N_FEATURE, RELU, f);
     for (size_t i = 0; i < N_FEATURE; i++)
@@ -286,9 +317,9 @@ static void slow_vector(slow *s, int side, size_t b) {
     }
     for (size_t i = 0; i < N_FEATURE; i++)
         rest[i] = 1 - w[i];
-    slow_hash_vector(s, prefix, f, w, &s->output[side][0][b * Q], s->c->fine ? &s->output[side][3][b * N_FINE] : NULL);
+    slow_hash_vector(s, prefix, f, w, &s->output[side][0][b * Q]);
     if (s->c->hidden)
-        slow_hash_vector(s, prefix, f, rest, &s->output[side][1][b * Q], NULL);
+        slow_hash_vector(s, prefix, f, rest, &s->output[side][1][b * Q]);
 }
 
 static void slow_forward(slow *s) {
@@ -361,7 +392,8 @@ static void scatter(adah_parameters *p, uint64_t seed) {
 
 static adah_node *output_node(const adah_network *net, int side, int output) {
     const adah_side *s = side ? &net->text : &net->image;
-    return output == 0 ? s->code : output == 1 ? s->hidden_code : output == 2 ? s->logits : s->fine;
+    adah_node *const node[N_OUTPUTS] = {s->class_code, s->hidden_code, s->logits, s->fine, s->picture_code};
+    return node[output];
 }
 
 static void forward(adah_network *net) {
@@ -637,7 +669,9 @@ static void test_initial_weights(void **state) {
         if (q)
             assert_memory_equal(p->value, q->value, p->n * sizeof(float));
         if (p->shape.n_dims == 1) {
-            assert_true(largest(p->value, p->n) == 0);
+            const float expected = strstr(p->name, "word_weight") ? 1 : 0;
+            for (size_t j = 0; j < p->n; j++)
+                assert_true(p->value[j] == expected);
             continue;
         }
         assert_memory_not_equal(p->value, adah_parameters_find(&other, p->name)->value, p->n * sizeof(float));
@@ -657,18 +691,19 @@ static void test_groups(void **state) {
     (void)state;
     adah_parameters p = {0};
     adah_network_free(network_of(&cases[8], ADAH_BACKEND_ONEDNN, &p));
-    size_t n[4] = {0, 0, 0, 0};
+    size_t n[6] = {0};
     for (size_t i = 0; i < p.n; i++) {
         const char *name = p.item[i]->name;
         const unsigned expected = strstr(name, "statistics")    ? ADAH_GROUP_STATISTICS
-                                  : strstr(name, "backbone")      ? ADAH_GROUP_BACKBONE
+                                  : strstr(name, "word_weight") ? ADAH_GROUP_CONSTANT
+                                  : strstr(name, "backbone")    ? ADAH_GROUP_BACKBONE
                                   : strstr(name, ".attention.") ? ADAH_GROUP_ATTENTION
                                                                 : ADAH_GROUP_HEAD;
         assert_int_equal(p.item[i]->group, expected);
         n[__builtin_ctz(expected)]++;
     }
     assert_int_equal(n[0], 15); /* five convolutions, normalised */
-    assert_int_equal(n[1], 16); /* E^T 2, D^I 2, D^T 1, classifier 1, V 2 */
+    assert_int_equal(n[1], 24); /* E^T 2, D^I 2, D^T 1, classifier 1, P^I 3, P^T 3 */
     assert_int_equal(n[2], 4);
     assert_int_equal(n[3], 5);
     adah_parameters_free(&p);

@@ -1,0 +1,39 @@
+/* picture_part.c - one hidden layer, a vector of length one, and its bits. */
+#include "paper/picture_part.h"
+
+/* What a layer reads has this length, so that weights of the usual size do something. */
+static const float READ_LENGTH = 8;
+
+static adah_node *linear(adah_builder *b, const char *prefix, const char *suffix, adah_node *x, int n, adah_init init) {
+    char name[ADAH_PARAMETER_NAME_BYTES];
+    return adah_builder_linear(b, adah_builder_name(name, prefix, suffix), x, (size_t)n, init, ADAH_GROUP_HEAD);
+}
+
+void adah_picture_part_build(adah_builder *b, const char *prefix, adah_node *x, int n_hidden, adah_side *side) {
+    const adah_settings *c = b->config;
+    if (!c->n_fine)
+        return;
+    if (x && side->kind == ADAH_INPUT_WORDS) {
+        const adah_shape words = ADAH_SHAPE1(adah_node_shape(x).dim[1]);
+        const adah_parameter *weight =
+            adah_builder_parameter(b, prefix, ADAH_WORD_WEIGHT_SUFFIX, words, ADAH_INIT_ONE, ADAH_GROUP_CONSTANT);
+        x = adah_unit_length_node(b, x, READ_LENGTH, weight, &side->unit_words);
+        x = adah_graph_dropout(b->graph, x, c->picture_word_dropout);
+    }
+    x = adah_graph_relu(b->graph, linear(b, prefix, "picture.0", x, n_hidden, ADAH_INIT_HE));
+    x = linear(b, prefix, "fine", adah_graph_dropout(b->graph, x, c->picture_dropout), c->n_fine, ADAH_INIT_GLOROT);
+    side->fine = adah_unit_length_node(b, x, 1, NULL, &side->unit_fine);
+    const int n_bits = adah_settings_picture_bits(c);
+    if (n_bits) {
+        x = adah_unit_length_node(b, x, READ_LENGTH, NULL, &side->unit_code);
+        side->picture_code = adah_graph_tanh(b->graph, linear(b, prefix, "picture.code", x, n_bits, ADAH_INIT_GLOROT));
+    }
+}
+
+void adah_picture_part_weigh_words(adah_parameters *parameters, const float *weight) {
+    adah_parameter *p = adah_parameters_find(parameters, "text." ADAH_WORD_WEIGHT_SUFFIX);
+    for (size_t i = 0; p && i < p->n; i++)
+        p->value[i] = weight[i];
+    if (p)
+        p->version++;
+}
