@@ -49,7 +49,7 @@ static void make(const char *path, source *s, size_t n) {
     uint8_t code[ADAH_BITS_MAX / 8];
     int8_t fine[ADAH_FINE_MAX];
     adah_index_builder *b;
-    check(adah_index_builder_create(path, s->n_bytes * 8, unknown, NULL, &b, &status));
+    check(adah_index_builder_create(path, s->n_bytes * 8, unknown, "none", &b, &status));
     for (size_t i = 0; i < n; i++) {
         draw(s, code, fine);
         const adah_index_item item = {.id = ADAH_NO_ID, .image_code = code, .image_fine = fine, .n_fine = s->n_fine};
