@@ -422,6 +422,58 @@ static void test_a_copy_that_is_not_done_is_refused(void **state) {
     }
 }
 
+/* The place of the section's entry in the table of the segment at byte `at`. */
+static size_t find_entry(const file *f, size_t at, uint32_t type, adah_index_section *x) {
+    adah_index_segment_header h;
+    memcpy(&h, f->bytes + at, sizeof h);
+    for (uint32_t i = 0; i < h.n_sections; i++) {
+        const size_t entry = at + sizeof h + i * sizeof *x;
+        memcpy(x, f->bytes + entry, sizeof *x);
+        if (x->type == type)
+            return entry;
+    }
+    fail_msg("no section of type %u", type);
+    return 0;
+}
+
+/* Vectors of a length that cannot be, of two lengths in one file, or without codes. */
+static void test_vectors_that_do_not_fit(void **state) {
+    (void)state;
+    static const uint8_t code[HISTORY_CODE_BYTES];
+    static const int8_t fine[16] = {1, 2, 3};
+    adah_index_writer *w = create();
+    const adah_index_item item = {.id = ADAH_NO_ID, .image_code = code, .text_code = code, .image_fine = fine, .text_fine = fine, .n_fine = 16};
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(adah_index_writer_add(w, &item, NULL, NULL), ADAH_OK);
+        assert_int_equal(adah_index_writer_commit(w, NULL), ADAH_OK);
+    }
+    adah_index_writer_close(w);
+    file f = get_file();
+    adah_index_segment_header first;
+    memcpy(&first, f.bytes + ADAH_INDEX_FRONT_BYTES, sizeof first);
+    size_t at = ADAH_INDEX_FRONT_BYTES + (size_t)first.n_bytes; /* behind the empty segment: those of one record each */
+    adah_index_section x;
+    const size_t image = find_entry(&f, at, ADAH_SECTION_IMAGE_FINE, &x);
+    const adah_index_section good = x;
+    static const uint64_t bad[] = {0, 1, 12, 24};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) { /* 24: not that of the texts' */
+        x.n_bytes = bad[i];
+        memcpy(f.bytes + image, &x, sizeof x);
+        index_mend(f.bytes, f.n_bytes, INDEX_MEND_SECTIONS);
+        assert_fails_with(&f, "do not fit its codes");
+    }
+    memcpy(f.bytes + image, &good, sizeof good);
+    const size_t text = find_entry(&f, at, ADAH_SECTION_TEXT_FINE, &x);
+    x.n_bytes = 8;
+    memcpy(f.bytes + text, &x, sizeof x);
+    memcpy(&x, f.bytes + image, sizeof x);
+    x.n_bytes = 8;
+    memcpy(f.bytes + image, &x, sizeof x);
+    index_mend(f.bytes, f.n_bytes, INDEX_MEND_SECTIONS); /* 8 in this segment, 16 in the next one */
+    assert_fails_with(&f, "vectors of 16 values");
+    adah_memory_free(f.bytes);
+}
+
 /* Files of versions that wrote no end are read as ever. */
 static void test_a_segment_without_an_end_is_read(void **state) {
     (void)state;
@@ -768,6 +820,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_every_flipped_byte_is_noticed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_impossible_numbers_harm_nobody, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other_files_are_told_apart, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_vectors_that_do_not_fit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_copy_that_is_not_done_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_segment_without_an_end_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_file_that_shrinks_is_noticed, set_up, tear_down),

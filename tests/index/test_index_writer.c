@@ -85,6 +85,72 @@ static void expect_file(const char *expected) {
     OK(adah_index_verify(path, &status));
 }
 
+/* Vectors: refused where they cannot belong, and nothing is added then; an index without grows by records with them, and back. */
+static void test_vectors(void **state) {
+    (void)state;
+    static const uint8_t code = 5;
+    static const int8_t fine[ADAH_FINE_MAX + 8] = {7, -7}, zeros[16];
+    adah_index_writer *w = create(8);
+    add(w, ADAH_NO_ID, "bare", 1);
+    OK(adah_index_writer_commit(w, &status));
+    assert_int_equal(adah_index_fine(adah_index_writer_state(w)), 0);
+    adah_index_item one = item(ADAH_NO_ID, "one", &code);
+    one.text_code = NULL;
+    one.image_fine = fine;
+    static const size_t bad[] = {0, 4, 12, ADAH_FINE_MAX + 8};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        one.n_fine = bad[i];
+        assert_int_equal(adah_index_writer_add(w, &one, NULL, &status), ADAH_ERROR_ARGUMENT);
+    }
+    one.n_fine = 16;
+    one.text_fine = fine; /* it has no text */
+    assert_int_equal(adah_index_writer_add(w, &one, NULL, &status), ADAH_ERROR_ARGUMENT);
+    one.text_fine = NULL;
+    OK(adah_index_writer_add(w, &one, NULL, &status));
+    one.n_fine = 24; /* not as in this batch */
+    assert_int_equal(adah_index_writer_add(w, &one, NULL, &status), ADAH_ERROR_MISMATCH);
+    OK(adah_index_writer_commit(w, &status));
+    assert_int_equal(adah_index_writer_add(w, &one, NULL, &status), ADAH_ERROR_MISMATCH); /* nor as in the index */
+    one.image_fine = zeros; /* none */
+    one.n_fine = 16;
+    OK(adah_index_writer_add(w, &one, NULL, &status));
+    OK(adah_index_writer_commit(w, &status));
+    for (int compacted = 0; compacted < 2; compacted++) {
+        const adah_index *x = adah_index_writer_state(w);
+        assert_int_equal(adah_index_fine(x), 16);
+        for (uint64_t row = 0; row < 3; row++) {
+            adah_index_entry e;
+            OK(adah_index_record(x, row, &e, &status));
+            assert_int_equal(e.image_fine != NULL, row == 1);
+            assert_null(e.text_fine);
+            if (row == 1)
+                assert_memory_equal(e.image_fine, fine, 16);
+            adah_index_entry_free(&e);
+        }
+        adah_search_result r;
+        adah_search_options o;
+        adah_search_options_init(&o);
+        o.fine = fine;
+        o.n_fine = 16;
+        const uint8_t query = 1;
+        OK(adah_index_search(x, ADAH_IMAGE, &query, 1, &o, &r, &status));
+        assert_int_equal(r.n_hits, 3);
+        assert_int_equal(r.hits[0].id, 1); /* the only one with a vector, though another one is nearer */
+        assert_true(r.hits[0].score > 0.9999F && r.hits[1].score == ADAH_NO_SCORE);
+        assert_int_equal(r.hits[1].id, 0);
+        adah_search_result_free(&r);
+        o.n_fine = 24;
+        assert_int_equal(adah_index_search(x, ADAH_IMAGE, &query, 1, &o, &r, &status), ADAH_ERROR_MISMATCH);
+        o.n_fine = 16;
+        o.relaxed = (const float[8]){1};
+        assert_int_equal(adah_index_search(x, ADAH_IMAGE, &query, 1, &o, &r, &status), ADAH_ERROR_ARGUMENT);
+        if (!compacted)
+            OK(adah_index_writer_compact(w, (adah_progress){0}, &status));
+    }
+    adah_index_writer_close(w);
+    expect_file("0:bare,1:one,2:one");
+}
+
 static void test_batches_and_states(void **state) {
     (void)state;
     adah_index_writer *w = create(8);
@@ -363,6 +429,7 @@ static void test_old_notes_go(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_batches_and_states, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_vectors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_not_committed_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_writer_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_refused, set_up, tear_down),
