@@ -137,7 +137,7 @@ adah_code adah_vocabulary_build(const char *const *texts, size_t n_texts, const 
     adah_vocabulary *vocabulary = NULL;
     ADAH_TRY(open_empty(options->language ? options->language : "", ADAH_ERROR_ARGUMENT, &vocabulary, status));
     vocabulary->n_texts = n_texts;
-    vocabulary->language.has_pairs = options->with_pairs;
+    vocabulary->language.pairs = options->with_pairs ? ADAH_PAIRS_TOGETHER : ADAH_PAIRS_NONE;
     counting c = {.text = 0};
     adah_splitter s = {0};
     adah_code code = adah_splitter_open(&vocabulary->language, &s, status);
@@ -165,21 +165,36 @@ adah_code adah_vocabulary_build(const char *const *texts, size_t n_texts, const 
 
 /* ---------------------------------------------------------------- as JSON */
 
-/* {"language": "english", "pairs": false, "texts": 2017, "words": ["sky", ...], "documents": [1630, ...]} */
+static const char together[] = "together"; /* what the JSON calls ADAH_PAIRS_TOGETHER */
+
+/* {"language": "english", "pairs": "together", "texts": 2017, "words": ["sky", ...], "documents": [1630, ...]} */
 char *adah_vocabulary_json(const adah_vocabulary *vocabulary) {
     json_t *words = json_array(), *documents = json_array();
     int failed = !words || !documents;
     for (size_t i = 0; i < vocabulary->words.n && !failed; i++)
         failed = json_array_append_new(words, json_string(vocabulary->words.text[i])) != 0 ||
                  json_array_append_new(documents, json_integer(vocabulary->documents[i])) != 0;
+    const adah_word_pairs kind = vocabulary->language.pairs;
+    json_t *pairs = kind == ADAH_PAIRS_TOGETHER ? json_string(together) : json_boolean(kind == ADAH_PAIRS_FOLLOWING);
     /* "o" takes the reference over, also on failure */
-    json_t *root = json_pack("{s:s, s:b, s:I, s:o, s:o}", "language", vocabulary->language.name, "pairs", vocabulary->language.has_pairs,
-                             "texts", (json_int_t)vocabulary->n_texts, "words", words, "documents", documents);
+    json_t *root = json_pack("{s:s, s:o, s:I, s:o, s:o}", "language", vocabulary->language.name, "pairs", pairs, "texts",
+                             (json_int_t)vocabulary->n_texts, "words", words, "documents", documents);
     char *dumped = root && !failed ? json_dumps(root, JSON_COMPACT) : NULL;
     json_decref(root);
     char *copy = dumped ? adah_memory_text(dumped) : NULL;
     free(dumped);
     return copy;
+}
+
+/* Older vocabularies have true for pairs in the order of the text, or say nothing of pairs. */
+static adah_code parse_pairs(const json_t *pairs, adah_word_pairs *kind, adah_status *status) {
+    if (json_is_string(pairs) && strcmp(json_string_value(pairs), together) == 0)
+        *kind = ADAH_PAIRS_TOGETHER;
+    else if (!pairs || json_is_boolean(pairs))
+        *kind = json_is_true(pairs) ? ADAH_PAIRS_FOLLOWING : ADAH_PAIRS_NONE;
+    else
+        return adah_fail(status, ADAH_ERROR_FORMAT, "vocabulary: pairs: expected true, false or \"%s\"", together);
+    return ADAH_OK;
 }
 
 static adah_code fail_parse(adah_status *status, const char *what, size_t i) {
@@ -212,14 +227,13 @@ static adah_code parse_words(adah_vocabulary *vocabulary, const json_t *words, c
 
 adah_code adah_vocabulary_parse(const char *json, adah_vocabulary **out, adah_status *status) {
     json_error_t error;
-    json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &error), *words, *documents;
+    json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &error), *pairs = NULL, *words, *documents;
     const char *language;
-    int has_pairs = 0;
     json_int_t n_texts;
     if (!root && json_error_code(&error) == json_error_out_of_memory)
         return adah_fail_memory(status, strlen(json));
-    if (!root || json_unpack_ex(root, &error, JSON_STRICT, "{s:s, s?b, s:I, s:o, s:o}", "language", &language, "pairs",
-                                &has_pairs, "texts", &n_texts, "words", &words, "documents", &documents) != 0) {
+    if (!root || json_unpack_ex(root, &error, JSON_STRICT, "{s:s, s?o, s:I, s:o, s:o}", "language", &language, "pairs",
+                                &pairs, "texts", &n_texts, "words", &words, "documents", &documents) != 0) {
         json_decref(root);
         return adah_fail(status, ADAH_ERROR_FORMAT, "vocabulary: broken JSON at byte %d: %s", error.position,
                          error.text);
@@ -233,9 +247,10 @@ adah_code adah_vocabulary_parse(const char *json, adah_vocabulary **out, adah_st
         code = open_empty(language, ADAH_ERROR_FORMAT, &vocabulary, status);
     if (code == ADAH_OK) {
         vocabulary->n_texts = (size_t)n_texts;
-        vocabulary->language.has_pairs = has_pairs;
-        code = parse_words(vocabulary, words, documents, status);
+        code = parse_pairs(pairs, &vocabulary->language.pairs, status);
     }
+    if (code == ADAH_OK)
+        code = parse_words(vocabulary, words, documents, status);
     json_decref(root);
     if (code != ADAH_OK) {
         adah_vocabulary_free(vocabulary);
@@ -257,7 +272,7 @@ const char *adah_vocabulary_word(const adah_vocabulary *vocabulary, size_t i) {
 
 int adah_vocabulary_is_pair(const adah_vocabulary *vocabulary, size_t i) {
     const char *word = adah_vocabulary_word(vocabulary, i);
-    return vocabulary->language.has_pairs && word && strchr(word, ADAH_PAIR_SIGN);
+    return vocabulary->language.pairs != ADAH_PAIRS_NONE && word && strchr(word, ADAH_PAIR_SIGN);
 }
 
 uint32_t adah_vocabulary_documents(const adah_vocabulary *vocabulary, size_t i) {

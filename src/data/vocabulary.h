@@ -1,8 +1,10 @@
 /* vocabulary.h - from a text in any language to a bag-of-words vector.
  *
  * Words are ICU's word segments that hold a letter or ideograph, NFKC-casefolded, stemmed by Snowball when the
- * language has a stemmer. A vocabulary is the list of words that count, in a fixed order. It may hold pairs of words, too:
- * two that follow one another with nothing but blanks and function words between, written with a plus ("sand+beach"). */
+ * language has a stemmer. A vocabulary is the list of words that count, in a fixed order. It may hold pairs of words, too: any two
+ * different words of a phrase of at most 64, written with a plus, the first by bytes first ("beach+sand"), so that a list of tags
+ * means the same in every order. A phrase ends where a line does, and at marks like commas and full stops. Older vocabularies have
+ * other pairs, and keep them: two words that follow one another with nothing but blanks and function words between ("sand+beach"). */
 #ifndef ADAH_DATA_VOCABULARY_H
 #define ADAH_DATA_VOCABULARY_H
 

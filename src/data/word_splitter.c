@@ -2,7 +2,8 @@
  *
  * A text is cut at ICU's word boundaries, which know the languages that write no spaces. A piece that holds a letter
  * (or, where numbers are wanted, a digit) is folded (NFKC_Casefold), dropped when it is a stop word, stemmed, and handed
- * over; then, with pairs, together with the word before it. Opening ICU's rules is slow, so a language keeps them open and every splitter works on a clone. */
+ * over. The words of a phrase are kept until it ends; then its pairs follow, which depend on the words alone and not on their order.
+ * Opening ICU's rules is slow, so a language keeps them open and every splitter works on a clone. */
 #include "data/word_splitter.h"
 #include "base/memory.h"
 #include "data/stop_words.h"
@@ -88,6 +89,7 @@ void adah_splitter_close(adah_splitter *s) {
         ubrk_close(s->breaks);
     sb_stemmer_delete(s->stemmer);
     adah_memory_free(s->text);
+    adah_memory_free(s->phrase);
 }
 
 adah_code adah_splitter_open(const adah_language *language, adah_splitter *s, adah_status *status) {
@@ -127,6 +129,71 @@ static int take_pair(adah_splitter *s, const char *word, size_t n_bytes, adah_ta
     return taken;
 }
 
+/* Where in the order of the phrase's words a word stands, or would stand. */
+static size_t place_in_phrase(const adah_splitter *s, const char *word, int *is_there) {
+    size_t low = 0, high = s->n_in_phrase;
+    *is_there = 0;
+    while (low < high && !*is_there) {
+        const size_t middle = low + (high - low) / 2;
+        const int order = strcmp(word, s->phrase + s->in_phrase[middle]);
+        *is_there = order == 0;
+        if (order > 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return high;
+}
+
+/* Keeps a word, which ends with a NUL, until the phrase ends. Returns 0 when memory is out. */
+static int keep_for_pairs(adah_splitter *s, const char *word, size_t n_bytes) {
+    int is_there;
+    const size_t place = place_in_phrase(s, word, &is_there);
+    if (is_there || s->is_phrase_long)
+        return 1;
+    if (s->n_in_phrase == ADAH_PAIRED_WORDS_MAX) {
+        s->is_phrase_long = 1;
+        return 1;
+    }
+    const size_t n_needed = s->n_phrase + n_bytes + 1;
+    if (n_needed > s->phrase_capacity) {
+        char *larger = adah_memory_resize(s->phrase, 2 * n_needed, 1);
+        if (!larger)
+            return 0;
+        s->phrase = larger;
+        s->phrase_capacity = 2 * n_needed;
+    }
+    memmove(s->in_phrase + place + 1, s->in_phrase + place, (s->n_in_phrase - place) * sizeof *s->in_phrase);
+    s->in_phrase[place] = s->n_phrase;
+    s->n_in_phrase++;
+    memcpy(s->phrase + s->n_phrase, word, n_bytes + 1);
+    s->n_phrase = n_needed;
+    return 1;
+}
+
+static void begin_phrase(adah_splitter *s) {
+    s->n_phrase = s->n_in_phrase = 0;
+    s->is_phrase_long = 0;
+}
+
+/* Hands over the pairs of the phrase's words. Returns 0 when memory is out. */
+static int end_phrase(adah_splitter *s, adah_take_word take, void *context) {
+    const size_t n = s->is_phrase_long ? 0 : s->n_in_phrase;
+    int taken = 1;
+    for (size_t i = 0; i + 1 < n && taken; i++) {
+        const size_t n_first = strlen(s->phrase + s->in_phrase[i]);
+        memcpy(s->pair, s->phrase + s->in_phrase[i], n_first);
+        s->pair[n_first] = ADAH_PAIR_SIGN;
+        for (size_t j = i + 1; j < n && taken; j++) {
+            const size_t n_second = strlen(s->phrase + s->in_phrase[j]);
+            memcpy(s->pair + n_first + 1, s->phrase + s->in_phrase[j], n_second);
+            taken = take(context, s->pair, n_first + 1 + n_second, 1);
+        }
+    }
+    begin_phrase(s);
+    return taken;
+}
+
 /* Puts a piece of the text, folded, into s->folded. */
 static adah_code fold(adah_splitter *s, const UChar *piece, int32_t n, adah_status *status) {
     UChar folded[ADAH_FOLDED_UNITS_MAX];
@@ -149,7 +216,7 @@ static int is_word(const adah_splitter *s, const UChar *piece, int32_t n) {
     return n <= ADAH_WORD_UNITS_MAX && holds_letter(piece, n, s->language->has_numbers);
 }
 
-/* Folds one piece of the text and hands it over, unless it is no word. Stop words do not part the words beside them, as all
+/* Folds one piece of the text and hands it over, unless it is no word. Stop words do not part neighbours, as all
  * else does that is no word. */
 static adah_code take_piece(adah_splitter *s, const UChar *piece, int32_t n, adah_take_word take, void *context,
                             adah_status *status) {
@@ -168,10 +235,14 @@ static adah_code take_piece(adah_splitter *s, const UChar *piece, int32_t n, ada
         if (!stem)
             return adah_fail(status, ADAH_ERROR_MEMORY, "out of memory in libstemmer");
     }
-    if (n_bytes > 0 && (!take(context, stem, n_bytes, 0) ||
-                        (s->language->has_pairs && !take_pair(s, stem, n_bytes, take, context))))
-        return adah_fail_memory(status, n_bytes);
-    return ADAH_OK;
+    if (n_bytes == 0)
+        return ADAH_OK;
+    int taken = take(context, stem, n_bytes, 0);
+    if (taken && s->language->pairs == ADAH_PAIRS_FOLLOWING)
+        taken = take_pair(s, stem, n_bytes, take, context);
+    else if (taken && s->language->pairs == ADAH_PAIRS_TOGETHER)
+        taken = keep_for_pairs(s, stem, n_bytes);
+    return taken ? ADAH_OK : adah_fail_memory(status, n_bytes);
 }
 
 /* A word segment; in languages with elision ("l'homme") its parts at the apostrophes. */
@@ -192,6 +263,17 @@ static int is_blank(const UChar *piece, int32_t n) {
     while (i < n && u_isUWhiteSpace(piece[i]))
         i++;
     return i == n;
+}
+
+/* A line ends, or a mark that ends a sentence or parts a list: a comma, not a hyphen. */
+static int parts_phrases(const UChar *piece, int32_t n) {
+    for (int32_t i = 0; i < n;) {
+        UChar32 c;
+        U16_NEXT(piece, i, n, c);
+        if (c == '\n' || u_hasBinaryProperty(c, UCHAR_TERMINAL_PUNCTUATION))
+            return 1;
+    }
+    return 0;
 }
 
 static adah_code fail_utf8(const char *text, size_t n_bytes, adah_status *status) {
@@ -231,12 +313,18 @@ adah_code adah_splitter_split(adah_splitter *s, const char *text, adah_take_word
     if (U_FAILURE(error))
         return fail_icu(status, error);
     s->n_before = 0;
-    for (int32_t start = ubrk_first(s->breaks), end; (end = ubrk_next(s->breaks)) != UBRK_DONE; start = end)
+    begin_phrase(s);
+    int taken = 1;
+    for (int32_t start = ubrk_first(s->breaks), end; taken && (end = ubrk_next(s->breaks)) != UBRK_DONE; start = end)
         if (ubrk_getRuleStatus(s->breaks) >= UBRK_WORD_NONE_LIMIT)
             ADAH_TRY(take_segment(s, s->text + start, end - start, take, context, status));
-        else if (!is_blank(s->text + start, end - start))
-            s->n_before = 0;
-    return ADAH_OK;
+        else {
+            if (!is_blank(s->text + start, end - start))
+                s->n_before = 0;
+            if (parts_phrases(s->text + start, end - start))
+                taken = end_phrase(s, take, context);
+        }
+    return taken && end_phrase(s, take, context) ? ADAH_OK : adah_fail_memory(status, s->n_phrase);
 }
 
 adah_code adah_splitter_take_whole(adah_splitter *s, const char *text, adah_take_word take, void *context, adah_status *status) {

@@ -13,13 +13,22 @@ enum {
     ADAH_FOLDED_UNITS_MAX = 18 * ADAH_WORD_UNITS_MAX, /* no character grows more under NFKC */
     ADAH_FOLDED_BYTES_MAX = 3 * ADAH_FOLDED_UNITS_MAX + 1,
     ADAH_PAIR_BYTES_MAX = 2 * ADAH_FOLDED_BYTES_MAX + 16, /* a stem may be a letter or two longer than the word */
-    ADAH_PAIR_SIGN = '+' /* stands in no word */
+    ADAH_PAIR_SIGN = '+', /* stands in no word */
+    ADAH_PAIRED_WORDS_MAX = 64 /* of a phrase; more would be pairs of everything with everything */
 };
+
+/* The pairs of words that are handed over beside the words. */
+typedef enum adah_word_pairs {
+    ADAH_PAIRS_NONE,
+    ADAH_PAIRS_FOLLOWING, /* a word and the one before it, in this order: older vocabularies */
+    ADAH_PAIRS_TOGETHER   /* any two different words of a phrase, in the order of their bytes; none when it has too many */
+} adah_word_pairs;
 
 typedef struct adah_language {
     char *name;
     int is_stemmed, has_elision;
-    int has_pairs, has_numbers; /* set by who opened it: pairs of words, too; numbers are words, too */
+    int has_numbers;       /* set by who opened it: numbers are words, too; */
+    adah_word_pairs pairs; /* and which pairs are */
     adah_string_table stop_words;
     UBreakIterator *breaks; /* only ever cloned */
     const UNormalizer2 *folding;
@@ -29,7 +38,7 @@ typedef struct adah_language {
 adah_code adah_language_open(const char *name, adah_code code_of_unknown, adah_language *language, adah_status *status);
 void adah_language_close(adah_language *language);
 
-/* Takes one word, or a pair of words; returns 0 when memory is out. */
+/* Takes one word, or a pair of words: pairs come behind their words. Returns 0 when memory is out. */
 typedef int (*adah_take_word)(void *context, const char *word, size_t n_bytes, int is_pair);
 
 /* One thread at a time; as long as its language. */
@@ -41,6 +50,10 @@ typedef struct adah_splitter {
     size_t text_capacity;
     char pair[ADAH_PAIR_BYTES_MAX]; /* the word before, then a plus and the word */
     size_t n_before;                /* bytes of the word before; 0: the next starts anew */
+    char *phrase;                   /* the different words of the phrase, NUL-terminated, */
+    size_t n_phrase, phrase_capacity;
+    size_t in_phrase[ADAH_PAIRED_WORDS_MAX], n_in_phrase; /* where each begins, in the order of their bytes */
+    int is_phrase_long;                                   /* there are more */
     const UChar *piece;             /* the word at work, as the text has it */
     int32_t n_piece;
     char folded[ADAH_FOLDED_BYTES_MAX]; /* and folded, before it is stemmed */

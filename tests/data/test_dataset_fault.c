@@ -101,11 +101,11 @@ static const char *const captions[] = {"a boat on the sea", "the sky and the sea
 
 static adah_code build_vocabulary(adah_status *status) {
     adah_vocabulary *vocabulary = NULL;
-    adah_vocabulary_options options = {"english", 100, 1, 0};
+    adah_vocabulary_options options = {"english", 100, 1, 1};
     adah_code code = adah_vocabulary_build(captions, 4, &options, &vocabulary, status);
     assert_int_equal(vocabulary != NULL, code == ADAH_OK);
     if (vocabulary)
-        assert_int_equal(adah_vocabulary_size(vocabulary), 6);
+        assert_int_equal(adah_vocabulary_size(vocabulary), 6 + 8); /* words, and pairs */
     adah_vocabulary_free(vocabulary);
     return code;
 }
@@ -129,7 +129,7 @@ static adah_code look_up(adah_status *status) {
                                             "sky over sea, one two three four five six seven eight nine ten "
                                             "eleven twelve thirteen fourteen fifteen sixteen seventeen",
                                             &ids, &n, &n_unknown, status);
-    assert_int_equal(n, code == ADAH_OK ? 2 : 99);
+    assert_int_equal(n, code == ADAH_OK ? 3 : 99); /* with the pair */
     assert_int_equal(n_unknown, code == ADAH_OK ? 18 : 99);
     assert_int_equal(ids != NULL, code == ADAH_OK);
     adah_memory_free(ids);
@@ -146,7 +146,7 @@ static void vocabulary(void **state) {
     (void)state;
     fail_allocations(build_vocabulary, UINT64_MAX);
     fail_allocations(parse_vocabulary, UINT64_MAX);
-    adah_vocabulary_options options = {"english", 100, 1, 0};
+    adah_vocabulary_options options = {"english", 100, 1, 1};
     assert_int_equal(adah_vocabulary_build(captions, 4, &options, &shared, NULL), ADAH_OK);
     fail_allocations(look_up, UINT64_MAX);
     fail_allocations(dump_vocabulary, UINT64_MAX);

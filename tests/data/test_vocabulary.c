@@ -106,33 +106,13 @@ static void counts_and_orders(void **state) {
     adah_vocabulary_free(NULL);
 }
 
-/* Neighbours, also over blanks and stop words, not over commas, numbers and the ends of a text. */
-static void pairs_words(void **state) {
-    (void)state;
-    const char *texts[] = {"sand beaches, trees", "the SAND of a  beach 2 tree", "beach", "sand-beach"};
-    const adah_vocabulary_options options = {"english", 100, 1, 1};
-    adah_vocabulary *vocabulary = NULL;
-    assert_int_equal(adah_vocabulary_build(texts, 4, &options, &vocabulary, NULL), ADAH_OK);
-    assert_words(vocabulary, "beach sand sand+beach tree");
-    assert_int_equal(adah_vocabulary_documents(vocabulary, 2), 2);
-    for (size_t i = 0; i < 4; i++)
-        assert_int_equal(adah_vocabulary_is_pair(vocabulary, i), i == 2);
-    const adah_vocabulary_options few = {"english", 3, 1, 1};
-    adah_vocabulary *small = NULL;
-    assert_int_equal(adah_vocabulary_build(texts, 4, &few, &small, NULL), ADAH_OK);
-    assert_words(small, "beach sand tree"); /* single words first */
-    adah_vocabulary_free(small);
-    char *json = adah_vocabulary_json(vocabulary);
-    adah_vocabulary_free(vocabulary);
-    assert_int_equal(adah_vocabulary_parse(json, &vocabulary, NULL), ADAH_OK);
-    adah_memory_free(json);
-    const struct {
-        const char *text;
-        size_t n, id[4], n_unknown;
-    } asked[] = {{"sand beach", 3, {0, 1, 2}, 0},   {"beach sand", 2, {0, 1}, 0},  {"sand, beach", 2, {0, 1}, 0},
-                 {"sand", 1, {1}, 0},               {"beach", 1, {0}, 0},          {"sand on the beach", 3, {0, 1, 2}, 0},
-                 {"sand boat beach", 2, {0, 1}, 1}, {"beach tree", 2, {0, 3}, 0}};
-    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+typedef struct asked_text {
+    const char *text;
+    size_t n, id[4], n_unknown;
+} asked_text;
+
+static void assert_looked_up(const adah_vocabulary *vocabulary, const asked_text *asked, size_t n_asked) {
+    for (size_t i = 0; i < n_asked; i++) {
         uint32_t *ids;
         size_t n, n_unknown;
         assert_int_equal(adah_vocabulary_lookup(vocabulary, asked[i].text, &ids, &n, &n_unknown, NULL), ADAH_OK);
@@ -142,6 +122,132 @@ static void pairs_words(void **state) {
             assert_int_equal(ids[k], asked[i].id[k]);
         adah_memory_free(ids);
     }
+}
+
+/* Any two words of a phrase, the first by bytes first; over numbers, hyphens and stop words, not over commas, full stops and the ends of
+ * lines. */
+static void pairs_words(void **state) {
+    (void)state;
+    const char *texts[] = {"sand beaches, trees", "a BEACH of sand", "beach\ntree", "beach. Sand-beach!", "tree 2 sand"};
+    const adah_vocabulary_options options = {"english", 100, 1, 1};
+    adah_vocabulary *vocabulary = NULL;
+    assert_int_equal(adah_vocabulary_build(texts, 5, &options, &vocabulary, NULL), ADAH_OK);
+    assert_words(vocabulary, "beach sand beach+sand tree sand+tree");
+    static const uint32_t n_documents[] = {4, 4, 3, 3, 1};
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(adah_vocabulary_documents(vocabulary, i), n_documents[i]);
+        assert_int_equal(adah_vocabulary_is_pair(vocabulary, i), i == 2 || i == 4);
+    }
+    const adah_vocabulary_options few = {"english", 3, 1, 1};
+    adah_vocabulary *small = NULL;
+    assert_int_equal(adah_vocabulary_build(texts, 5, &few, &small, NULL), ADAH_OK);
+    assert_words(small, "beach sand tree"); /* single words first */
+    adah_vocabulary_free(small);
+    char *json = adah_vocabulary_json(vocabulary);
+    adah_vocabulary_free(vocabulary);
+    assert_int_equal(adah_vocabulary_parse(json, &vocabulary, NULL), ADAH_OK);
+    adah_memory_free(json);
+    static const asked_text asked[] = {{"sand beach", 3, {0, 1, 2}, 0},      {"beach sand", 3, {0, 1, 2}, 0}, {"(sand) 2 #BEACHES", 3, {0, 1, 2}, 0},
+                                       {"sand", 1, {1}, 0},                  {"sand\nbeach", 2, {0, 1}, 0},   {"sand on the beach", 3, {0, 1, 2}, 0},
+                                       {"sand boat beach", 3, {0, 1, 2}, 1}, {"beach, sand", 2, {0, 1}, 0},   {"beach\xe3\x80\x82 sand", 2, {0, 1}, 0},
+                                       {"tree\r\n sand\nboat", 2, {1, 3}, 1}, {"tree, boat sand-tree", 3, {1, 3, 4}, 1}};
+    assert_looked_up(vocabulary, asked, sizeof asked / sizeof *asked);
+    adah_vocabulary_free(vocabulary);
+}
+
+/* (property) A list of tags in another order, parted by blanks or by commas: the same vocabulary, the same positions in it. */
+static void knows_no_order(void **state) {
+    (void)state;
+    static const char *const words[] = {"sky", "boats", "sea", "dog", "ball", "the dogs'", "polar bear", "STRASSE", "d\xc3\xa9j\xc3\xa0", "sailing"};
+    static const char *const parted[] = {" ", " 7 ", " of the ", " - ", " #"}, *const commas[] = {", ", "; ", "\n", "\xe3\x80\x81", ","};
+    enum { N_WORDS = sizeof words / sizeof *words, N_TEXTS = 40 };
+    uint32_t random = 1;
+    char text[2][N_TEXTS][512];
+    const char *given[2][N_TEXTS];
+    for (size_t t = 0; t < N_TEXTS; t++) {
+        size_t chosen[12], n = 1 + t % 12;
+        for (size_t i = 0; i < n; i++)
+            chosen[i] = (random = random * 1664525 + 1013904223) / 65536 % N_WORDS;
+        for (int turned = 0; turned < 2; turned++) {
+            text[turned][t][0] = '\0';
+            given[turned][t] = text[turned][t];
+            for (size_t i = n; i-- > 0;) {
+                const size_t other = turned ? (random = random * 1664525 + 1013904223) / 65536 % (i + 1) : i, word = chosen[other];
+                chosen[other] = chosen[i];
+                chosen[i] = word;
+                strcat(text[turned][t], i + 1 < n ? (t % 2 ? commas : parted)[turned ? (t + i) % 5 : 0] : "");
+                strcat(text[turned][t], words[word]);
+            }
+        }
+    }
+    const adah_vocabulary_options options = {"english", 60, 1, 1};
+    adah_vocabulary *vocabulary[2];
+    for (int turned = 0; turned < 2; turned++)
+        assert_int_equal(adah_vocabulary_build(given[turned], N_TEXTS, &options, &vocabulary[turned], NULL), ADAH_OK);
+    char *json[2] = {adah_vocabulary_json(vocabulary[0]), adah_vocabulary_json(vocabulary[1])};
+    assert_string_equal(json[0], json[1]);
+    assert_non_null(strstr(json[0], "+"));
+    for (size_t t = 0; t < N_TEXTS; t++) {
+        uint32_t *ids[2];
+        size_t n[2];
+        for (int turned = 0; turned < 2; turned++)
+            assert_int_equal(adah_vocabulary_lookup(vocabulary[0], given[turned][t], &ids[turned], &n[turned], NULL, NULL), ADAH_OK);
+        if (n[0] != n[1] || memcmp(ids[0], ids[1], n[0] * sizeof **ids) != 0)
+            fail_msg("\"%s\" and \"%s\" differ", given[0][t], given[1][t]);
+        adah_memory_free(ids[0]);
+        adah_memory_free(ids[1]);
+    }
+    for (int turned = 0; turned < 2; turned++) {
+        adah_memory_free(json[turned]);
+        adah_vocabulary_free(vocabulary[turned]);
+    }
+}
+
+/* A phrase of 64 different words has 2,016 pairs; one of more has none, in whatever order. */
+static void pairs_no_endless_phrases(void **state) {
+    (void)state;
+    char text[2][1024] = {"", ""};
+    for (int i = 0; i < 65; i++)
+        for (int turned = 0; turned < 2; turned++) {
+            const int k = turned ? 64 - i : i;
+            if (k < 64)
+                snprintf(text[turned] + strlen(text[turned]), 16, "%c%cx %c%cx ", 'a' + k / 26, 'a' + k % 26, 'a' + k / 26, 'a' + k % 26);
+        }
+    const char *texts[] = {text[0], text[1]};
+    const adah_vocabulary_options options = {"none", 10000, 2, 1};
+    adah_vocabulary *vocabulary = NULL;
+    assert_int_equal(adah_vocabulary_build(texts, 2, &options, &vocabulary, NULL), ADAH_OK);
+    assert_int_equal(adah_vocabulary_size(vocabulary), 64 + 2016);
+    for (int turned = 0; turned < 2; turned++) {
+        char longer[1100];
+        uint32_t *ids;
+        size_t n, n_unknown;
+        snprintf(longer, sizeof longer, "%s%s%s\nbax aax", turned ? "zz " : "", text[turned], turned ? "" : "zz");
+        assert_int_equal(adah_vocabulary_lookup(vocabulary, longer, &ids, &n, &n_unknown, NULL), ADAH_OK);
+        assert_int_equal(n, 64 + 1); /* and the pair of the next */
+        assert_int_equal(n_unknown, 1);
+        adah_memory_free(ids);
+    }
+    adah_vocabulary_free(vocabulary);
+}
+
+/* As models of before hold them: neighbours in their order, also over blanks and stop words, not over commas, numbers and the ends
+ * of a text. */
+static void keeps_pairs_of_before(void **state) {
+    (void)state;
+    adah_vocabulary *vocabulary = NULL;
+    assert_int_equal(adah_vocabulary_parse("{\"language\":\"english\",\"pairs\":true,\"texts\":4,\"words\":[\"beach\",\"sand\","
+                                           "\"sand+beach\",\"tree\"],\"documents\":[4,3,2,2]}", &vocabulary, NULL), ADAH_OK);
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(adah_vocabulary_is_pair(vocabulary, i), i == 2);
+    static const asked_text asked[] = {{"sand beach", 3, {0, 1, 2}, 0},   {"beach sand", 2, {0, 1}, 0},  {"sand, beach", 2, {0, 1}, 0},
+                                       {"sand", 1, {1}, 0},               {"beach", 1, {0}, 0},          {"sand on the beach", 3, {0, 1, 2}, 0},
+                                       {"sand boat beach", 2, {0, 1}, 1}, {"beach tree", 2, {0, 3}, 0},  {"sand 2 beach", 2, {0, 1}, 0},
+                                       {"sand\nbeach", 3, {0, 1, 2}, 0},  {"sand-beach", 2, {0, 1}, 0}};
+    assert_looked_up(vocabulary, asked, sizeof asked / sizeof *asked);
+    char *json = adah_vocabulary_json(vocabulary);
+    assert_non_null(strstr(json, "\"pairs\":true"));
+    adah_memory_free(json);
     adah_vocabulary_free(vocabulary);
 }
 
@@ -241,7 +347,8 @@ static void refuses_bad_json(void **state) {
         {"{\"language\":\"none\",\"texts\":\"3\",\"words\":[\"a\"],\"documents\":[1]}", "broken JSON"},
         {"{\"language\":\"none\",\"texts\":-1,\"words\":[\"a\"],\"documents\":[1]}", "texts -1"},
         {"{\"language\":\"none\",\"texts\":4294967295,\"words\":[\"a\"],\"documents\":[1]}", "texts 4294967295"},
-        {"{\"language\":\"none\",\"pairs\":1,\"texts\":3,\"words\":[\"a\"],\"documents\":[1]}", "broken JSON"},
+        {"{\"language\":\"none\",\"pairs\":1,\"texts\":3,\"words\":[\"a\"],\"documents\":[1]}", "pairs: expected true, false"},
+        {"{\"language\":\"none\",\"pairs\":\"apart\",\"texts\":3,\"words\":[\"a\"],\"documents\":[1]}", "or \"together\""},
         {"{\"language\":\"elvish\",\"texts\":3,\"words\":[\"a\"],\"documents\":[1]}", "\"elvish\""},
         {"{\"language\":\"none\",\"texts\":3,\"words\":[\"a\"],\"documents\":[1,2]}", "got 1 and 2 items"},
         {"{\"language\":\"none\",\"texts\":3,\"words\":[],\"documents\":[]}", "got 0 and 0 items"},
@@ -374,6 +481,9 @@ int main(void) {
         cmocka_unit_test(skips_endless_words),
         cmocka_unit_test(counts_and_orders),
         cmocka_unit_test(pairs_words),
+        cmocka_unit_test(knows_no_order),
+        cmocka_unit_test(pairs_no_endless_phrases),
+        cmocka_unit_test(keeps_pairs_of_before),
         cmocka_unit_test(refuses_bad_building),
         cmocka_unit_test(looks_up),
         cmocka_unit_test(survives_json),
