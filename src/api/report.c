@@ -6,11 +6,13 @@
 #include "base/sized_options.h"
 #include "base/text.h"
 #include "codes/codes.h"
+#include "codes/fine.h"
 #include "eval/chart.h"
 #include "settings/method.h"
 
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { THUMBNAIL_SIDE = 144, JPEG_QUALITY = 80, CHART_POINTS_MAX = 2048 };
@@ -26,6 +28,11 @@ static const char style[] =
     "svg .t{font-size:13px;font-weight:600}svg .n{font-size:11px;fill:#444}svg .e{text-anchor:end}svg .m{text-anchor:middle}"
     "svg .g{stroke:#e4e4e4}svg .a{fill:none;stroke:#444}.charts{display:flex;flex-wrap:wrap;gap:16px}";
 
+typedef struct answer {
+    adah_hit hit;  /* in the database */
+    float cosine;  /* of the vectors for the fine order; 0 without them */
+} answer;
+
 typedef struct report {
     const adah_model *model;
     const adah_dataset *dataset;
@@ -39,7 +46,11 @@ typedef struct report {
     size_t *queries, *database; /* positions in codes */
     size_t n_queries, n_database;
     uint8_t *database_codes[2];
-    adah_hit *hits;
+    size_t n_candidates; /* nearest by distance, of which the answers are the first in the fine order; without it n_results */
+    adah_hit *hits;      /* n_candidates, as what follows */
+    answer *answers;
+    const int8_t **vector;
+    float *cosine;
     adah_text html;
 } report;
 
@@ -53,6 +64,9 @@ static void report_free(report *r) {
     adah_memory_free(r->database_codes[0]);
     adah_memory_free(r->database_codes[1]);
     adah_memory_free(r->hits);
+    adah_memory_free(r->answers);
+    adah_memory_free(r->vector);
+    adah_memory_free(r->cosine);
     adah_text_free(&r->html);
 }
 
@@ -71,8 +85,13 @@ static adah_code prepare(report *r, const adah_encode_options *encode_options, a
     r->database = adah_memory_zeroed(n, sizeof *r->database);
     r->database_codes[0] = adah_memory_alloc(n * code_bytes);
     r->database_codes[1] = adah_memory_alloc(n * code_bytes);
-    r->hits = adah_memory_zeroed(r->options->n_results, sizeof *r->hits);
-    if (!r->queries || !r->database || !r->database_codes[0] || !r->database_codes[1] || !r->hits)
+    r->n_candidates = r->codes->n_fine ? adah_fine_candidates(r->options->n_results) : r->options->n_results;
+    r->n_candidates = r->n_candidates < n ? r->n_candidates : n;
+    r->hits = adah_memory_zeroed(r->n_candidates, sizeof *r->hits);
+    r->answers = adah_memory_zeroed(r->n_candidates, sizeof *r->answers);
+    r->vector = adah_memory_zeroed(r->n_candidates, sizeof *r->vector);
+    r->cosine = adah_memory_floats(r->n_candidates);
+    if (!r->queries || !r->database || !r->database_codes[0] || !r->database_codes[1] || !r->hits || !r->answers || !r->vector || !r->cosine)
         return adah_fail_memory(status, n * sizeof *r->queries);
     for (size_t i = 0; i < n; i++) {
         if (adah_dataset_record(r->dataset, r->codes->record[i])->split == ADAH_SPLIT_QUERY) {
@@ -389,18 +408,48 @@ static const adah_record *record_at(const report *r, size_t position) {
     return adah_dataset_record(r->dataset, r->codes->record[position]);
 }
 
+/* The vector that belongs to a code; NULL: there are none. */
+static const int8_t *fine_of(const report *r, adah_modality side, size_t position) {
+    const int8_t *all = side == ADAH_IMAGE ? r->codes->image_fine : r->codes->text_fine;
+    return all ? all + position * r->codes->n_fine : NULL;
+}
+
+static int in_fine_order(const void *a, const void *b) {
+    const answer *x = a, *y = b;
+    if (x->cosine != y->cosine)
+        return x->cosine > y->cosine ? -1 : 1;
+    if (x->hit.distance != y->hit.distance)
+        return x->hit.distance < y->hit.distance ? -1 : 1;
+    return x->hit.position < y->hit.position ? -1 : 1;
+}
+
+/* Fills the answers, in the order of a search: *n of them, at most n_results. fine: the vector of the query; of no meaning
+ * where codes have none. */
+static adah_code find_answers(report *r, const uint8_t *code, const int8_t *fine, adah_modality to, size_t *n, adah_status *status) {
+    const adah_codes *c = r->codes;
+    ADAH_TRY(adah_hamming_nearest(code, r->database_codes[to], r->n_database, c->n_bits, r->n_candidates, r->hits, n, status));
+    for (size_t i = 0; i < *n && c->n_fine; i++)
+        r->vector[i] = fine_of(r, to, r->database[r->hits[i].position]);
+    if (c->n_fine)
+        adah_fine_cosines(fine, r->vector, *n, c->n_fine, r->cosine);
+    for (size_t i = 0; i < *n; i++)
+        r->answers[i] = (answer){r->hits[i], r->cosine[i]};
+    qsort(r->answers, *n, sizeof *r->answers, in_fine_order);
+    *n = *n < r->options->n_results ? *n : r->options->n_results;
+    return ADAH_OK;
+}
+
 /* The answers to a code, marked where they share a label with the query's record (NULL: none known). */
-static adah_code add_answers(report *r, const uint8_t *code, adah_modality to, const adah_record *query,
+static adah_code add_answers(report *r, const uint8_t *code, const int8_t *fine, adah_modality to, const adah_record *query,
                              adah_status *status) {
     size_t n = 0;
-    ADAH_TRY(adah_hamming_nearest(code, r->database_codes[to], r->n_database, r->codes->n_bits, r->options->n_results, r->hits,
-                                  &n, status));
+    ADAH_TRY(find_answers(r, code, fine, to, &n, status));
     for (size_t i = 0; i < n; i++) {
-        const adah_record *record = record_at(r, r->database[r->hits[i].position]);
+        const adah_record *record = record_at(r, r->database[r->answers[i].hit.position]);
         adah_text_add(&r->html, "<figure%s>", query && share_label(query, record) ? " class=\"ok\"" : "");
         if (to == ADAH_IMAGE)
             ADAH_TRY(add_image_of(r, record, 0, status));
-        adah_text_add(&r->html, "<figcaption><span class=\"d\">distance %u</span><br>", (unsigned)r->hits[i].distance);
+        adah_text_add(&r->html, "<figcaption><span class=\"d\">distance %u</span><br>", (unsigned)r->answers[i].hit.distance);
         adah_text_add_escaped(&r->html, record->text);
         add_labels(r, record);
         adah_text_add(&r->html, "</figcaption></figure>");
@@ -413,8 +462,8 @@ static size_t spread(const report *r, size_t i, size_t n) {
     return r->n_queries ? r->queries[i * r->n_queries / n] : r->database[i * r->n_database / n];
 }
 
-/* own: the code of the record's text, made before. record, own: NULL for words that belong to no record. */
-static adah_code add_text_query(report *r, const char *text, const adah_record *record, const uint8_t *own,
+/* own, own_fine: the code of the record's text and its vector, made before. record, own: NULL for words that belong to no record. */
+static adah_code add_text_query(report *r, const char *text, const adah_record *record, const uint8_t *own, const int8_t *own_fine,
                                 adah_status *status) {
     uint8_t code[ADAH_BITS_MAX / 8];
     adah_status fault = {0};
@@ -432,7 +481,8 @@ static adah_code add_text_query(report *r, const char *text, const adah_record *
     else if (encoded != ADAH_OK)
         return adah_fail(status, fault.code, "%s", fault.message);
     else
-        ADAH_TRY(add_answers(r, own && !takes_words ? own : code, ADAH_IMAGE, record, status));
+        ADAH_TRY(own && !takes_words ? add_answers(r, own, own_fine, ADAH_IMAGE, record, status)
+                                     : add_answers(r, code, adah_encoder_fine(r->encoder), ADAH_IMAGE, record, status));
     adah_text_add(&r->html, "</div>\n");
     return ADAH_OK;
 }
@@ -441,11 +491,12 @@ static adah_code add_text_queries(report *r, adah_status *status) {
     const adah_report_options *o = r->options;
     adah_text_add(&r->html, "<h2>Words find images</h2>\n");
     for (size_t i = 0; o->text_queries && i < o->n_text_queries; i++)
-        ADAH_TRY(add_text_query(r, o->text_queries[i], NULL, NULL, status));
+        ADAH_TRY(add_text_query(r, o->text_queries[i], NULL, NULL, NULL, status));
     for (size_t i = 0; !o->text_queries && i < o->n_image_queries; i++) {
         const size_t position = spread(r, i, o->n_image_queries);
         const adah_record *record = record_at(r, position);
-        ADAH_TRY(add_text_query(r, record->text, record, r->codes->text + position * r->codes->n_bits / 8, status));
+        ADAH_TRY(add_text_query(r, record->text, record, r->codes->text + position * r->codes->n_bits / 8,
+                                fine_of(r, ADAH_TEXT, position), status));
     }
     return ADAH_OK;
 }
@@ -466,7 +517,8 @@ static adah_code add_image_queries(report *r, adah_status *status) {
             adah_text_add(&r->html, "<figcaption>");
             add_labels(r, record);
             adah_text_add(&r->html, "</figcaption></figure>");
-            ADAH_TRY(add_answers(r, r->codes->image + position * code_bytes, (adah_modality)to, record, status));
+            ADAH_TRY(add_answers(r, r->codes->image + position * code_bytes, fine_of(r, ADAH_IMAGE, position), (adah_modality)to, record,
+                                 status));
             adah_text_add(&r->html, "</div>\n");
         }
     }

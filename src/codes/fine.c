@@ -25,6 +25,14 @@ int adah_fine_is_there(const int8_t *fine, size_t n_fine) {
     return any != 0;
 }
 
+/* Steps, so that whoever asks for more answers, a page after another, mostly has the same ones in front. */
+size_t adah_fine_candidates(size_t k) {
+    size_t n = ADAH_FINE_CANDIDATES_MIN;
+    while (n / 2 < k && n <= SIZE_MAX / 2)
+        n *= 2;
+    return n / 2 < k ? SIZE_MAX : n;
+}
+
 /* The products of a with b and of b with itself. */
 ADAH_VECTOR_LOOP(void, products, (const int8_t *a, const int8_t *b, size_t n, int32_t out[2]), (a, b, n, out)) {
     int32_t ab = 0, bb = 0;

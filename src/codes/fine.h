@@ -8,7 +8,10 @@
 
 #include "base/status.h"
 
-enum { ADAH_FINE_CANDIDATES_MIN = 200 }; /* so many of the nearest by distance a search puts in the fine order, or more for many hits */
+enum { ADAH_FINE_CANDIDATES_MIN = 200 };
+
+/* How many of the nearest by distance are put in the fine order to find k: the least of 200, 400, 800, ... that is twice k. */
+size_t adah_fine_candidates(size_t k);
 
 /* v: (n, n_fine) -> fine: n * n_fine values from -127 to 127. */
 void adah_fine_round(const float *v, size_t n, size_t n_fine, int8_t *fine);

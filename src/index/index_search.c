@@ -35,14 +35,6 @@ static double budget_share(size_t n_queries) {
 
 enum { RERANK_FACTOR = 10 };
 
-/* Steps, so that whoever asks for more answers, a page after another, mostly has the same ones in front. */
-static size_t fine_candidates(size_t k) {
-    size_t n = ADAH_FINE_CANDIDATES_MIN;
-    while (n / 2 < k && n <= SIZE_MAX / 2)
-        n *= 2;
-    return n / 2 < k ? SIZE_MAX : n;
-}
-
 typedef struct search {
     const adah_index *index;
     adah_modality to;
@@ -536,7 +528,7 @@ static adah_code choose_candidates(const adah_index *index, adah_search_options 
                          o->n_fine, index->n_fine, index->n_fine ? "" : ": it has none");
     size_t n = o->fine ? o->n_candidates : o->n_rerank;
     if (!n && o->fine)
-        n = fine_candidates(o->k);
+        n = adah_fine_candidates(o->k);
     else if (!n)
         n = o->k <= SIZE_MAX / RERANK_FACTOR ? RERANK_FACTOR * o->k : SIZE_MAX;
     o->k = n > o->k ? n : o->k;

@@ -110,7 +110,7 @@ expect 0 eval --model fine.safetensors --model fine.safetensors --data scenes --
 check test "$(grep -cE '^  fine order( +[01]\.[0-9]{4} ± 0\.0000){3} +[0-9]+\.[0-9] ± 0\.0$' stdout)" = 2
 check test "$(grep -cE '<td>(text to image|image to text), fine order</td>' fine.html)" = 2
 cat >fine.py <<'PYTHON'
-import json, statistics, struct
+import json, re, statistics, struct
 records = [json.loads(line) for line in open("scenes/metadata.jsonl")]
 def rows(kind, n_bytes):
     raw = open(f"fine.{kind}.npy", "rb").read()[-n_bytes * len(records):]
@@ -138,6 +138,13 @@ for a, b in sides, sides[::-1]:
     for k in found:
         assert abs(direction[f"recall_at_{k}"] - found[k] / len(queries)) < 1e-12
     assert abs(direction["median_rank"] - statistics.median(ranks)) < 1e-12
+# The report shows answers in the same order: six images for the first one among the queries.
+database = [i for i, r in enumerate(records) if r.get("split") != "query"]
+answers = sorted(database, key=lambda i: (-cosine(vector["image"][queries[0]], vector["image"][i]),
+                                          bin(code["image"][queries[0]] ^ code["image"][i]).count("1"), i))[:6]
+shown = re.findall(r'distance (\d+)</span><br>([^<]*)', open("fine.html").read().split("<h2>Images find words")[1])[:6]
+for i, (distance, text) in zip(answers, shown, strict=True):
+    assert int(distance) == bin(code["image"][queries[0]] ^ code["image"][i]).count("1") and text.startswith(records[i]["text"]), (i, text)
 PYTHON
 judge fine.py
 
