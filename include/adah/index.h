@@ -92,7 +92,10 @@ typedef struct adah_search_hit {
     uint32_t distance;
     float score; /* with `fine`: the cosine of the two vectors, ADAH_NO_SCORE where there is none; with `relaxed`: the squared distance
                     between it and the stored signs; else 0 */
+    float words;        /* with `words`: the share of what the query's words tell that the record's words tell; 1: it holds all of them */
+    float order;        /* with `words`: by which hits are in order behind those that hold all words; else 0 */
 } adah_search_hit;
+#define ADAH_NO_DISTANCE UINT32_MAX /* of a hit that words alone have found */
 #define ADAH_NO_SCORE (-2.0f) /* below every cosine */
 
 typedef enum adah_search_method {
@@ -126,19 +129,23 @@ typedef struct adah_search_options {
                                   NULL: no. Not together with `relaxed` */
     size_t n_fine;             /* adah_index_fine of the index */
     size_t n_candidates;       /* 0: the least of 200, 400, 800, ... that is twice k */
+    const char *const *words;  /* n_queries texts, whose words are looked for in texts, labels and file names. Records that hold all of
+                                  those words that the index knows come first; the others are in order by how like the codes are
+                                  and the share of the words together (docs/inside/index.md). With codes NULL, records that
+                                  hold words are found, and no others. NULL: by codes alone */
 } adah_search_options;
 static inline void adah_search_options_init(adah_search_options *options) {
     adah_options_init(ADAH_OPTIONS_SEARCH, options, sizeof *options);
 }
 
 typedef struct adah_search_result {
-    adah_search_hit *hits; /* by (distance, id); with `fine`, best first, or `relaxed` by (score, distance, id) */
+    adah_search_hit *hits; /* by (distance, id), with `words` those that hold them first; with `fine`, best first, or `relaxed` by (score, distance, id) */
     size_t n_hits;
 } adah_search_result;
 
 /* Exact search among the codes of modality `to` for n_queries codes at once: the same hits for every method, number of threads
  * and history of the file. results: n_queries, each freed with adah_search_result_free. options NULL: the 10 nearest.
- * ADAH_ERROR_MISMATCH: no record has such a code. ADAH_ERROR_NOT_FOUND: no record has one of the labels, which the message names. ADAH_ERROR_CORRUPT: damaged, or another program has changed the file. */
+ * ADAH_ERROR_MISMATCH: no record has such a code. ADAH_ERROR_NO_KNOWN_WORD: codes is NULL, and no record holds a word of the query. ADAH_ERROR_NOT_FOUND: no record has one of the labels, which the message names. ADAH_ERROR_CORRUPT: damaged, or another program has changed the file. */
 adah_code adah_index_search(const adah_index *index, adah_modality to, const uint8_t *codes, size_t n_queries,
                             const adah_search_options *options, adah_search_result *results, adah_status *status);
 void adah_search_result_free(adah_search_result *result);

@@ -7,12 +7,11 @@
  *
  * With `fine` or `relaxed` more hits than asked for are found in this way, the candidates, and these are put in the other order. */
 #include "base/memory.h"
-#include "base/sized_options.h"
 #include "base/parallel.h"
 #include "codes/fine.h"
 #include "codes/scan.h"
+#include "index/code_search.h"
 #include "index/cut_off.h"
-#include "index/index_state.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -45,6 +44,7 @@ typedef struct search {
     size_t n_runs;
     const adah_segment_view **view; /* of each run */
     uint64_t **own_keep;            /* of each run: a bitmap made for this search; NULL: none */
+    const adah_word_hits *held;     /* records that hold words of the query, which is one; NULL: none */
     uint64_t n_codes;
     uint32_t *label;              /* numbers of the labels of which a hit has one */
     uint64_t excluded;            /* position that is no hit; UINT64_MAX: none */
@@ -143,11 +143,8 @@ static adah_code collect_runs(search *s, adah_status *status) {
     return ADAH_OK;
 }
 
-/* The position of the code of the record with an id, if it has one that counts. */
-static int find_position(const search *s, uint64_t id, uint64_t *position) {
-    uint64_t row;
-    if (!adah_index_find(s->index, id, &row))
-        return 0;
+/* The position of the code of the record in a row, if it has one that counts. */
+static int position_of_row(const search *s, uint64_t row, uint64_t *position) {
     const adah_segment_view *v = &s->index->view[adah_index_segment_of(s->index, row)];
     const uint64_t record = row - v->segment->header.first_row;
     const size_t at = adah_segment_position(v->segment, s->to, record);
@@ -167,6 +164,11 @@ static int find_position(const search *s, uint64_t id, uint64_t *position) {
         return 0;
     *position = s->runs[low].first + at;
     return 1;
+}
+
+static int find_position(const search *s, uint64_t id, uint64_t *position) {
+    uint64_t row;
+    return adah_index_find(s->index, id, &row) && position_of_row(s, row, position);
 }
 
 static adah_code find_labels(search *s, adah_status *status) {
@@ -346,6 +348,85 @@ static adah_code find(search *s, adah_status *status) {
     return code;
 }
 
+/* ---------------------------------------------------------------- what holds the words */
+
+/* A record that holds words, while the best are chosen: the last to be kept is at the top of a heap. */
+typedef struct holder {
+    uint64_t position;
+    uint32_t distance;
+    float share, likeness; /* likeness: of the codes, from -1 to 1, and the share */
+} holder;
+
+static int is_worse(const holder *a, const holder *b) {
+    const int all_a = a->share >= 1, all_b = b->share >= 1;
+    return all_a != all_b ? all_b : a->likeness != b->likeness ? a->likeness < b->likeness : a->position > b->position;
+}
+
+static void sink(holder *heap, size_t n, size_t i) {
+    for (size_t child; (child = 2 * i + 1) < n; i = child) {
+        child += child + 1 < n && is_worse(&heap[child + 1], &heap[child]);
+        if (!is_worse(&heap[child], &heap[i]))
+            return;
+        const holder moved = heap[i];
+        heap[i] = heap[child];
+        heap[child] = moved;
+    }
+}
+
+/* Adds the best k records that hold words, by the codes and the words together, to the hits that the codes have found: the best of both are
+ * among them. */
+static adah_code add_holders(search *s, adah_status *status) {
+    const size_t n_bits = s->n_code_bytes * 8, k = s->options->k < s->held->n ? s->options->k : s->held->n;
+    holder *heap = adah_memory_resize(NULL, k, sizeof *heap);
+    size_t n = 0;
+    if (!heap)
+        return adah_fail_memory(status, k * sizeof *heap);
+    for (size_t i = 0; i < s->held->n && k; i++) {
+        holder h = {.share = s->held->hit[i].share};
+        if (!position_of_row(s, s->held->hit[i].row, &h.position))
+            continue;
+        const adah_code_run *run = &s->runs[run_of(s, h.position)];
+        const uint64_t at = h.position - run->first;
+        uint16_t distance = 0;
+        if (run->keep && !adah_bit(run->keep, at))
+            continue;
+        if (s->queries)
+            adah_hamming_distances(s->queries, run->codes + at * s->n_code_bytes, 1, n_bits, &distance);
+        h.distance = s->queries ? distance : 0;
+        h.likeness = 1 - 2 * (float)distance / (float)n_bits + h.share;
+        if (distance > s->options->radius || (n == k && !is_worse(&heap[0], &h)) || !accept(s, 0, h.position))
+            continue;
+        if (n < k) {
+            heap[n++] = h;
+            for (size_t j = n == k ? n / 2 : 0; j-- > 0;)
+                sink(heap, n, j);
+        } else {
+            heap[0] = h;
+            sink(heap, n, 0);
+        }
+    }
+    adah_code code = ADAH_OK;
+    for (size_t i = 0; i < n && code == ADAH_OK; i++) {
+        const adah_hit hit = {heap[i].position, heap[i].distance};
+        code = append_hits(&s->lists[0], &hit, 1, 0, status);
+    }
+    adah_memory_free(heap);
+    return code;
+}
+
+/* The share of the query's words that the record in a row holds. */
+static float share_of(const adah_word_hits *held, uint64_t row) {
+    size_t low = 0, high = held->n;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (held->hit[middle].row < row)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < held->n && held->hit[low].row == row ? held->hit[low].share : 0;
+}
+
 /* ---------------------------------------------------------------- order and shape of the answer */
 
 static int by_id(const void *a, const void *b) {
@@ -362,6 +443,15 @@ static int by_score(const void *a, const void *b) {
 static int by_cosine(const void *a, const void *b) {
     const adah_search_hit *x = a, *y = b;
     return x->score != y->score ? (x->score < y->score) - (x->score > y->score) : by_id(a, b);
+}
+
+/* Those that hold all words first, then by likeness and share together. */
+static int by_words(const void *a, const void *b) {
+    const adah_search_hit *x = a, *y = b;
+    const int all_x = x->words >= 1, all_y = y->words >= 1;
+    return all_x != all_y         ? all_y - all_x
+           : x->order != y->order ? (x->order < y->order) - (x->order > y->order)
+                                  : by_id(a, b);
 }
 
 /* Squared distance of relaxed values and the signs of a code. */
@@ -430,8 +520,15 @@ static adah_code make_result(const search *s, size_t query, adah_search_result *
     if (!is_in_order(list))
         qsort(list->hit, list->n, sizeof *list->hit, by_distance); /* short, or of few sorted pieces */
     size_t n = list->n;
-    if (s->index->ids_ascend && n > o->k)
+    if (s->held) { /* some were found by codes and by words */
+        size_t n_kept = 0;
+        for (size_t i = 0; i < n; i++)
+            if (!n_kept || list->hit[i].position != list->hit[n_kept - 1].position)
+                list->hit[n_kept++] = list->hit[i];
+        n = list->n = n_kept;
+    } else if (s->index->ids_ascend && n > o->k) {
         n = o->k;
+    }
     adah_search_hit *hits = adah_memory_resize(NULL, n, sizeof *hits);
     if (!hits)
         return adah_fail_memory(status, n * sizeof *hits);
@@ -445,7 +542,7 @@ static adah_code make_result(const search *s, size_t query, adah_search_result *
             return code;
         }
         hits[i] =
-            (adah_search_hit){adah_segment_id(segment, record), segment->header.first_row + record, hit->distance, 0};
+            (adah_search_hit){adah_segment_id(segment, record), segment->header.first_row + record, hit->distance, 0, 0, 0};
         if (o->relaxed) {
             const adah_code_run *run = &s->runs[run_of(s, hit->position)];
             hits[i].score = score(o->relaxed + query * s->n_code_bytes * 8,
@@ -461,13 +558,29 @@ static adah_code make_result(const search *s, size_t query, adah_search_result *
     }
     if (!s->index->ids_ascend && n > 1)
         qsort(hits, n, sizeof *hits, by_id);
-    *result = (adah_search_result){hits, n > o->k ? o->k : n};
+    *result = (adah_search_result){hits, n > o->k && !s->held ? o->k : n};
     return ADAH_OK;
+}
+
+/* Puts hits in order by likeness and words. */
+static void order_by_words(const search *s, adah_search_result *r) {
+    const float n_bits = (float)(s->n_code_bytes * 8);
+    for (size_t i = 0; i < r->n_hits; i++) {
+        adah_search_hit *hit = &r->hits[i];
+        hit->words = share_of(s->held, hit->row);
+        hit->order = hit->words + (s->options->fine      ? hit->score
+                                   : s->options->relaxed ? 1 - hit->score / (2 * n_bits)
+                                                         : 1 - 2 * (float)hit->distance / n_bits);
+        if (!s->queries)
+            hit->distance = ADAH_NO_DISTANCE;
+    }
+    if (r->n_hits > 1)
+        qsort(r->hits, r->n_hits, sizeof *r->hits, by_words);
 }
 
 static adah_code make_results(const search *s, size_t k, adah_search_result *results, adah_status *status) {
     adah_cut_off cut = {0};
-    adah_code code = s->options->cut_off && s->n_runs
+    adah_code code = s->options->cut_off && s->n_runs && s->queries
                          ? adah_cut_off_create(s->runs, s->n_runs, s->n_code_bytes * 8, &cut, status)
                          : ADAH_OK;
     for (size_t i = 0; i < s->n_queries && code == ADAH_OK; i++) {
@@ -475,21 +588,21 @@ static adah_code make_results(const search *s, size_t k, adah_search_result *res
         code = make_result(s, i, r, status);
         if (cut.n_sampled && r->n_hits) {
             const uint32_t limit = adah_cut_off_limit(&cut, s->queries + i * s->n_code_bytes);
-            while (r->n_hits && r->hits[r->n_hits - 1].distance > limit)
-                r->n_hits--;
+            size_t n = 0; /* what holds all words is an answer, however far */
+            for (size_t h = 0; h < r->n_hits; h++)
+                if (r->hits[h].distance <= limit || (s->held && share_of(s->held, r->hits[h].row) >= 1))
+                    r->hits[n++] = r->hits[h];
+            r->n_hits = n;
         }
-        if ((s->options->fine || s->options->relaxed) && r->n_hits > 1)
+        if (s->held)
+            order_by_words(s, r);
+        else if ((s->options->fine || s->options->relaxed) && r->n_hits > 1)
             put_best_first(r->hits, r->n_hits, k, s->options->fine ? by_cosine : by_score);
         if (r->n_hits > k)
             r->n_hits = k;
     }
     adah_cut_off_free(&cut);
     return code;
-}
-
-void adah_search_result_free(adah_search_result *result) {
-    adah_memory_free(result->hits);
-    *result = (adah_search_result){0};
 }
 
 static adah_code run_search(search *s, size_t k, adah_search_result *results, adah_status *status) {
@@ -508,8 +621,10 @@ static adah_code run_search(search *s, size_t k, adah_search_result *results, ad
     s->lists = adah_memory_zeroed(s->n_queries, sizeof *s->lists);
     if (!s->lists)
         return adah_fail_memory(status, s->n_queries * sizeof *s->lists);
-    if (s->n_runs)
+    if (s->n_runs && s->queries)
         ADAH_TRY(find(s, status));
+    if (s->n_runs && s->held)
+        ADAH_TRY(add_holders(s, status));
     if (atomic_load(&s->is_out_of_memory))
         return adah_fail_memory(status, s->n_code_bytes);
     if (atomic_load(&s->is_damaged))
@@ -535,10 +650,9 @@ static adah_code choose_candidates(const adah_index *index, adah_search_options 
     return ADAH_OK;
 }
 
-adah_code adah_index_search(const adah_index *index, adah_modality to, const uint8_t *codes, size_t n_queries,
-                            const adah_search_options *options, adah_search_result *results, adah_status *status) {
-    adah_search_options o;
-    ADAH_TRY(adah_options_take(ADAH_OPTIONS_SEARCH, options, &o, status));
+adah_code adah_code_search(const adah_index *index, adah_modality to, const uint8_t *codes, size_t n_queries,
+                           const adah_search_options *options, const adah_word_hits *held, adah_search_result *results, adah_status *status) {
+    adah_search_options o = *options;
     if (to != ADAH_IMAGE && to != ADAH_TEXT)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "modality %d: expected image (0) or text (1)", (int)to);
     if (o.method != ADAH_SEARCH_AUTO && o.method != ADAH_SEARCH_SCAN && o.method != ADAH_SEARCH_TABLES)
@@ -555,6 +669,7 @@ adah_code adah_index_search(const adah_index *index, adah_modality to, const uin
                 .queries = codes,
                 .n_queries = n_queries,
                 .n_code_bytes = index->n_bits / 8,
+                .held = held,
                 .options = &o};
     adah_code code = n_queries ? run_search(&s, k, results, status) : ADAH_OK;
     code = adah_index_checked(index, code, status);

@@ -159,9 +159,9 @@ adah_code adah_word_reader_read(adah_word_reader *r, adah_words_of kind, const c
     r->context = context;
     size_t n_name;
     const char *name = name_of(text, &n_name);
-    if (kind != ADAH_WORDS_OF_NAME) {
+    if (kind == ADAH_WORDS_OF_TEXT || kind == ADAH_WORDS_OF_LABEL) {
         ADAH_TRY(read_words(r, text, strlen(text), status));
-    } else {
+    } else if (kind == ADAH_WORDS_OF_NAME) {
         char *path = adah_memory_text_n(text, (size_t)(name - text) + n_name);
         const adah_code code = path ? read_words(r, path, strlen(path), status) : adah_fail_memory(status, strlen(text));
         adah_memory_free(path);

@@ -24,7 +24,7 @@ typedef enum adah_words_of {
     ADAH_WORDS_OF_TEXT,  /* what stands in it */
     ADAH_WORDS_OF_LABEL, /* and all of it as one word */
     ADAH_WORDS_OF_NAME,  /* of a file, without its extension, and the name itself as one word */
-    ADAH_WORDS_OF_QUERY  /* of a text that may be a file name */
+    ADAH_WORDS_WHOLE     /* all of it as one word, without folder and extension if it looks like the name of a file */
 } adah_words_of;
 
 /* Hands over the words of a text. "IMG_2041", "HolidayAnna" and "anna.jpg" are words, and so are their parts. ADAH_ERROR_ARGUMENT: it is

@@ -247,14 +247,15 @@ static int keep_word(adah_segment_writer *w, const char *word, size_t n_bytes) {
     return append(&w->kept.words, &number, sizeof number);
 }
 
-static int keep_word_and_stem(void *context, const char *word, size_t n_word, const char *stem, size_t n_stem) {
-    adah_segment_writer *w = context;
-    return keep_word(w, word, n_word) && keep_word(w, stem, n_stem);
+static int keep_stem(void *context, const char *word, size_t n_word, const char *stem, size_t n_stem) {
+    (void)word;
+    (void)n_word;
+    return keep_word(context, stem, n_stem);
 }
 
 /* A text that is no UTF-8 has no words. */
 static adah_code read_words(adah_segment_writer *w, adah_words_of kind, const char *text, adah_status *status) {
-    const adah_code code = adah_word_reader_read(w->reader, kind, text, keep_word_and_stem, w, status);
+    const adah_code code = adah_word_reader_read(w->reader, kind, text, keep_stem, w, status);
     return code == ADAH_ERROR_ARGUMENT ? ADAH_OK : code;
 }
 

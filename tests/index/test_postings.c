@@ -177,8 +177,9 @@ static void test_words(void **state) {
     expect_words("english", ADAH_WORDS_OF_NAME, "HolidayAnna2.png",
                  "holidayanna2/holidayanna2 holiday/holiday anna/anna 2/2 holidayanna2/holidayanna2");
     expect_words("english", ADAH_WORDS_OF_NAME, "DSC01234", "dsc01234/dsc01234 dsc/dsc 01234/01234 dsc01234/dsc01234");
-    expect_words("english", ADAH_WORDS_OF_QUERY, "anna.jpg", "anna.jpg/anna.jpg anna/anna jpg/jpg anna/anna");
-    expect_words("english", ADAH_WORDS_OF_QUERY, "a dog.", "dog/dog a dog./a dog.");
+    expect_words("english", ADAH_WORDS_OF_TEXT, "anna.jpg", "anna.jpg/anna.jpg anna/anna jpg/jpg");
+    expect_words("english", ADAH_WORDS_WHOLE, "images/holiday-Anna.jpg", "holiday-anna/holiday-anna");
+    expect_words("english", ADAH_WORDS_WHOLE, "a dog.", "a dog./a dog.");
     expect_words("english", ADAH_WORDS_OF_TEXT, "", "");
     expect_words("english", ADAH_WORDS_OF_NAME, ".jpg", "jpg/jpg .jpg/.jpg");
     expect_words("german", ADAH_WORDS_OF_TEXT, "H\xc3\xa4user", "h\xc3\xa4user/haus");
