@@ -16,7 +16,9 @@ const cli_command cli_search = {
     "of the index and leaves that record out. Answers are exact: the nearest by Hamming distance, ties in order of id.\n"
     "Where the index has vectors for the fine order, the nearest are the candidates, and the best of them by the cosine\n"
     "of the vectors are given; --order bits leaves them in order of distance.\n"
-    "Words that the model does not know are passed over and named on standard error.\n"
+    "Words that the model does not know are passed over and named on standard error. But --text also finds what is written: records\n"
+    "whose text, labels or file name hold all of its words, as far as any record holds them, come first, and the others are in order\n"
+    "by how near they are and by what part of the words they hold.\n"
     "\n"
     "Examples:\n"
     "  adah search --model photos.safetensors --index photos.adah --text 'boat on a lake'\n"
@@ -57,7 +59,7 @@ static adah_code fail(adah_status *status, adah_code code, const char *format, c
 
 /* ---------------------------------------------------------------- output */
 
-static json_t *hit_json(const adah_index *index, const adah_index_entry *entry, const adah_search_hit *hit, int with_score) {
+static json_t *hit_json(const adah_index *index, const adah_index_entry *entry, const adah_search_hit *hit, int with_score, int with_words) {
     json_t *labels = json_array();
     for (size_t i = 0; i < entry->n_labels; i++) {
         const char *name = adah_index_label_name(index, entry->label[i]);
@@ -65,13 +67,20 @@ static json_t *hit_json(const adah_index *index, const adah_index_entry *entry, 
     }
     json_t *object = json_pack("{s:I, s:i, s:s, s:s, s:o}", "id", (json_int_t)hit->id, "distance", (int)hit->distance, "file_name",
                                entry->file_name, "text", entry->text, "labels", labels);
+    if (hit->distance == ADAH_NO_DISTANCE)
+        json_object_set_new(object, "distance", json_null());
     if (with_score)
         json_object_set_new(object, "score", hit->score == ADAH_NO_SCORE ? json_null() : json_real((double)hit->score));
+    if (with_words)
+        json_object_set_new(object, "words", json_real((double)hit->words));
     return object;
 }
 
 static void print_hit(const adah_index *index, const adah_index_entry *entry, const adah_search_hit *hit, int with_score) {
-    printf("%4u", (unsigned)hit->distance);
+    if (hit->distance == ADAH_NO_DISTANCE)
+        printf("   -");
+    else
+        printf("%4u", (unsigned)hit->distance);
     if (with_score && hit->score == ADAH_NO_SCORE)
         printf("        -");
     else if (with_score)
@@ -95,14 +104,15 @@ static void print_hit(const adah_index *index, const adah_index_entry *entry, co
 }
 
 /* with_score: so many digits behind the point. */
-static adah_code print_hits(const adah_index *index, const adah_search_result *result, int with_score, int as_json, adah_status *status) {
+static adah_code print_hits(const adah_index *index, const adah_search_result *result, int with_score, int with_words, int as_json,
+                            adah_status *status) {
     json_t *list = as_json ? json_array() : NULL;
     adah_code code = ADAH_OK;
     for (size_t i = 0; i < result->n_hits && code == ADAH_OK; i++) {
         adah_index_entry entry;
         code = adah_index_record(index, result->hits[i].row, &entry, status);
         if (code == ADAH_OK && as_json)
-            json_array_append_new(list, hit_json(index, &entry, &result->hits[i], with_score));
+            json_array_append_new(list, hit_json(index, &entry, &result->hits[i], with_score, with_words));
         else if (code == ADAH_OK)
             print_hit(index, &entry, &result->hits[i], with_score);
         if (code == ADAH_OK)
@@ -247,6 +257,7 @@ static adah_code search(const char *model_path, const adah_index *index, const q
     adah_model *model = NULL;
     adah_encoder *encoder = NULL;
     asked a = {.n_fine = 0};
+    adah_status unknown = {.code = ADAH_OK}; /* why the words have no code */
     adah_search_result result = {0};
     adah_code code;
     if (q->id || q->code) {
@@ -259,19 +270,27 @@ static adah_code search(const char *model_path, const adah_index *index, const q
             code = adah_encoder_create(model, NULL, &encoder, status);
         if (code == ADAH_OK)
             code = encode(model, encoder, q, a.code, status);
-        if (code == ADAH_OK && l->options.n_rerank)
+        if (code == ADAH_ERROR_NO_KNOWN_WORD && l->options.words) { /* perhaps the index knows one */
+            unknown = *status;
+            code = ADAH_OK;
+        }
+        if (code == ADAH_OK && l->options.n_rerank && !unknown.code)
             l->options.relaxed = adah_encoder_relaxed(encoder);
-        if (code == ADAH_OK)
+        if (code == ADAH_OK && !unknown.code)
             memcpy(a.fine, adah_encoder_fine(encoder), a.n_fine = (size_t)adah_model_fine(model));
     }
-    if (code == ADAH_OK)
+    if (code == ADAH_OK && !unknown.code)
         code = choose_order(index, q, &a, &l->options, status);
     if (code == ADAH_OK)
-        code = adah_index_search(index, to, a.code, 1, &l->options, &result, status);
+        code = adah_index_search(index, to, unknown.code ? NULL : a.code, 1, &l->options, &result, status);
+    if (code == ADAH_ERROR_NO_KNOWN_WORD)
+        *status = unknown;
+    if (code == ADAH_OK && unknown.code)
+        cli_print_unknown_words(model, q->text);
     if (code == ADAH_ERROR_NOT_FOUND && l->labels.n) /* of that name: the value of an option */
         code = status->code = ADAH_ERROR_ARGUMENT;
     if (code == ADAH_OK)
-        code = print_hits(index, &result, l->options.fine ? 4 : l->options.relaxed ? 2 : 0, as_json, status);
+        code = print_hits(index, &result, l->options.fine ? 4 : l->options.relaxed ? 2 : 0, l->options.words != NULL, as_json, status);
     adah_search_result_free(&result);
     adah_encoder_close(encoder);
     adah_model_close(model);
@@ -316,7 +335,7 @@ static int run(int argc, char **argv) {
     query q = {0};
     limits l = {0};
     adah_search_options_init(&l.options);
-    int as_json = 0, radius = -1, threads = 1; /* waking others takes longer than scanning millions of codes */
+    int as_json = 0, no_words = 0, radius = -1, threads = 1; /* waking others takes longer than scanning millions of codes */
     const cli_option options[] = {
         {"model", 0, CLI_TEXT, "FILE", "the model that made the index", &model_path, 0, 0, 0},
         {"index", 0, CLI_TEXT, "FILE", "the index", &index_path, 1, 0, 0},
@@ -335,10 +354,11 @@ static int run(int argc, char **argv) {
         {"order", 0, CLI_TEXT, "bits|fine", "by distance alone, or the candidates by their vectors (default: fine where the index has them)", &q.order, 0, 0, 0},
         {"candidates", 0, CLI_SIZE, "N", "how many of the nearest the fine order looks at (default: the least of 200, 400, 800, ... that is twice k)", &l.options.n_candidates, 0, 1, 1e9},
         {"rerank", 0, CLI_SIZE, "N", "put the N nearest in order by how sure the query's bits are, then give the best k", &l.options.n_rerank, 0, 1, 1e9},
+        {"no-words", 0, CLI_FLAG, NULL, "search by codes alone, not also for the words of --text in texts, labels and file names", &no_words, 0, 0, 0},
         {"cut-off", 0, CLI_FLAG, NULL, "leave out what is too far to be an answer; there may be no answer then", &l.options.cut_off, 0, 0, 0},
         {"method", 0, CLI_TEXT, "auto|scan|tables", "how to search; the answer is the same (default auto)", &method, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "number of threads (default 1, enough for tens of millions of codes)", &threads, 0, 0, 4096},
-        {"json", 0, CLI_FLAG, NULL, "print a list of {id, distance, file_name, text, labels} and, where they are in order by it, score", &as_json, 0, 0, 0},
+        {"json", 0, CLI_FLAG, NULL, "print a list of {id, distance, file_name, text, labels} and, where they are in order by it, score; with words, the share of them that it holds", &as_json, 0, 0, 0},
     };
     int code = cli_parse_all(&cli_search, options, sizeof options / sizeof *options, argc, argv);
     if (code >= 0 || (code = check_query(&q, model_path, by, to, &l.options)) >= 0)
@@ -348,6 +368,8 @@ static int run(int argc, char **argv) {
         return CLI_USAGE;
     }
     l.options.method = method[0] == 's' ? ADAH_SEARCH_SCAN : method[0] == 't' ? ADAH_SEARCH_TABLES : ADAH_SEARCH_AUTO;
+    if (q.text && !no_words)
+        l.options.words = &q.text;
     if (radius >= 0)
         l.options.radius = (uint32_t)radius;
     if (l.options.n_candidates)

@@ -11,7 +11,7 @@ typedef struct search_answer {
     serve_parts parts; /* first */
     adah_search_result result;
     serve_text beginning;
-    int with_score;
+    int with_score, with_words;
 } search_answer;
 
 static void free_search_answer(serve_parts *parts) {
@@ -29,13 +29,21 @@ static adah_code add_hit(const search_answer *s, size_t i, serve_text *t, adah_s
     serve_text_plain(t, i ? ", {\"id\": " : "{\"id\": ");
     serve_text_number(t, hit->id);
     serve_text_plain(t, ", \"distance\": ");
-    serve_text_number(t, hit->distance);
+    if (hit->distance == ADAH_NO_DISTANCE)
+        serve_text_plain(t, "null");
+    else
+        serve_text_number(t, hit->distance);
     if (s->with_score && hit->score == ADAH_NO_SCORE)
         serve_text_plain(t, ", \"score\": null");
     else if (s->with_score)
         serve_text_format(t, ", \"score\": %.6g", (double)hit->score);
-    serve_text_format(t, ", \"similarity\": %.4g, ",
-                      1 - (double)hit->distance / (double)adah_index_bits(s->parts.state->index));
+    if (s->with_words)
+        serve_text_format(t, ", \"words\": %.4g", (double)hit->words);
+    if (hit->distance == ADAH_NO_DISTANCE)
+        serve_text_plain(t, ", \"similarity\": null, ");
+    else
+        serve_text_format(t, ", \"similarity\": %.4g, ",
+                          1 - (double)hit->distance / (double)adah_index_bits(s->parts.state->index));
     serve_add_entry(t, s->parts.state->index, &entry, s->parts.server->images >= 0 && serve_is_safe_name(entry.file_name));
     serve_text_plain(t, "}");
     adah_index_entry_free(&entry);
@@ -78,10 +86,14 @@ static void answer_search(serve_request *r, serve_state *state, serve_asked *a) 
                                    .add = add_part,
                                    .free = free_search_answer},
                          .result = result,
-                         .with_score = a->is_fine || a->with_relaxed};
+                         .with_score = a->is_fine || a->with_relaxed,
+                         .with_words = q->text && q->words};
     serve_text *t = &s->beginning;
     serve_text_format(t, "{\"query\": {\"kind\": \"%s\", \"code\": ", serve_query_kind_name[a->kind]);
-    serve_text_hex(t, a->code, adah_index_bits(state->index) / 8);
+    if (a->no_code.code)
+        serve_text_plain(t, "null");
+    else
+        serve_text_hex(t, a->code, adah_index_bits(state->index) / 8);
     if (q->text)
         serve_text_format(t, ", \"n_words_unknown\": %zu", a->n_unknown);
     if (a->words.n_bytes) {

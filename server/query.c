@@ -60,6 +60,12 @@ static int encode(serve_request *r, serve_state *state, serve_asked *a) {
         return serve_refuse_failed(r, &status);
     const adah_code code = q->text ? adah_encode_text(encoder, q->text, a->code, &status)
                                    : adah_encode_image_pixels(encoder, &decoded.picture, a->code, &status);
+    if (code == ADAH_ERROR_NO_KNOWN_WORD && q->words && r->route->parameters & (SERVE_IN_SEARCH | SERVE_IN_SEARCH_BODY)) {
+        a->no_code = status; /* perhaps the index knows one */
+        a->n_unknown = adah_encoder_unknown_words(encoder);
+        serve_encoder_give(state, of, encoder);
+        return 1;
+    }
     int is_good = code == ADAH_OK || serve_refuse_failed(r, &status);
     if (is_good && (q->rerank || q->explain)) {
         memcpy(a->relaxed, adah_encoder_relaxed(encoder), (size_t)adah_model_bits(state->model) * sizeof(float));
@@ -102,7 +108,7 @@ int serve_query_search(serve_request *r, const serve_state *state, serve_asked *
     const serve_query *q = &r->query;
     adah_status status;
     adah_search_options o;
-    if (!choose_order(r, state, a))
+    if (!a->no_code.code && !choose_order(r, state, a))
         return 0;
     adah_search_options_init(&o);
     o.k = k;
@@ -119,7 +125,10 @@ int serve_query_search(serve_request *r, const serve_state *state, serve_asked *
     o.n_fine = a->n_fine;
     o.n_candidates = (size_t)q->candidates;
     o.cut_off = q->cut_off;
-    const adah_code code = adah_index_search(state->index, to, a->code, 1, &o, result, &status);
+    o.words = q->text && q->words ? &q->text : NULL;
+    const adah_code code = adah_index_search(state->index, to, a->no_code.code ? NULL : a->code, 1, &o, result, &status);
+    if (code == ADAH_ERROR_NO_KNOWN_WORD)
+        return serve_refuse_failed(r, &a->no_code);
     if (code == ADAH_ERROR_NOT_FOUND) /* a label of that name */
         return serve_refuse_said(r, 400, "bad_value", "label", &status);
     return code == ADAH_OK || serve_refuse_failed(r, &status);

@@ -12,6 +12,7 @@ typedef struct serve_asked {
     int8_t fine[ADAH_FINE_MAX]; /* n_fine values: the vector that belongs to the code; 0: there is none */
     size_t n_fine;
     int is_fine;           /* 1: hits are in the order of the vectors */
+    adah_status no_code;   /* of a text: why it has none; its words are looked for alone */
     size_t n_unknown;      /* words of a text that the model does not know */
     serve_text words;      /* with the parameter explain: of the text, as a JSON list (explain.h); freed by who asks */
 } serve_asked;

@@ -498,8 +498,9 @@ function distance(hit) {
     const { n_bits } = info.model;
     const is_fine = typeof hit.score === "number"; // then results are in the order of the scores
     return make("p", { class: "distance", title: "A fuller bar means a nearer result." },
-                bar(is_fine ? Math.max(0, hit.score) : 1 - hit.distance / n_bits),
-                make("span", {}, `${is_fine ? `Similarity ${hit.score.toFixed(2)}, ` : ""}${hit.distance} of ${n_bits} bits differ`));
+                bar(is_fine ? Math.max(0, hit.score) : hit.distance === null ? hit.words : 1 - hit.distance / n_bits),
+                hit.words === 1 ? make("span", {}, "contains your words") : null,
+                hit.distance === null ? null : make("span", {}, `${is_fine ? `Similarity ${hit.score.toFixed(2)}, ` : ""}${hit.distance} of ${n_bits} bits differ`));
 }
 
 function card(hit, eager) {

@@ -133,8 +133,8 @@ static void test_search_gives_records(void **state) {
     adah_index *x = open_index();
     /* images: record 0 at 0, records 3 and 4 at 1, record 2 at 8; texts: record 2 at 0, record 1 at 4, record 0 at 16
      */
-    const adah_search_hit images[] = {{0, 0, 0, 0}, {3, 3, 1, 0}, {4, 4, 1, 0}, {2, 2, 8, 0}};
-    const adah_search_hit texts[] = {{2, 2, 0, 0}, {1, 1, 4, 0}, {0, 0, 16, 0}};
+    const adah_search_hit images[] = {{0, 0, 0, 0, 0, 0}, {3, 3, 1, 0, 0, 0}, {4, 4, 1, 0, 0, 0}, {2, 2, 8, 0, 0, 0}};
+    const adah_search_hit texts[] = {{2, 2, 0, 0, 0, 0}, {1, 1, 4, 0, 0, 0}, {0, 0, 16, 0, 0, 0}};
     expect_hits(x, ADAH_IMAGE, 9, images, 4);
     expect_hits(x, ADAH_IMAGE, 2, images, 2);
     expect_hits(x, ADAH_TEXT, 3, texts, 3);
