@@ -99,17 +99,24 @@ static adah_code each_segment(asking *a, const char *query, take_lists take, ada
     return code;
 }
 
+/* Deleted records do not count: the answer is the same for every history of the file. */
 static adah_code count(asking *a, const adah_segment_view *view, adah_posting *list, adah_status *status) {
-    (void)view;
-    (void)status;
-    for (size_t k = 0; k < a->n_forms; k++)
-        a->n_holding[a->form[k].word] += (double)list[k].n;
+    for (size_t k = 0; k < a->n_forms; k++) {
+        uint64_t record, n = list[k].n;
+        int is_there = 1;
+        if (view->alive)
+            for (n = 0; (is_there = adah_posting_next(view->segment->postings, &list[k], &record)) > 0;)
+                n += (uint64_t)adah_index_is_alive(view, record);
+        if (is_there < 0)
+            return fail_damaged(view->segment, status);
+        a->n_holding[a->form[k].word] += (double)n;
+    }
     return ADAH_OK;
 }
 
 static void weigh(asking *a) {
     for (size_t i = 0; i < FORMS_MAX; i++) {
-        const double n = a->n_holding[i], n_all = (double)a->index->n_rows;
+        const double n = a->n_holding[i], n_all = (double)a->index->n_alive;
         if (n == 0)
             continue;
         a->weight[i] = (float)log(1 + fabs(n_all - n + 0.5) / (n + 0.5));
