@@ -283,7 +283,7 @@ static adah_code search(const char *model_path, const adah_index *index, const q
         code = choose_order(index, q, &a, &l->options, status);
     if (code == ADAH_OK)
         code = adah_index_search(index, to, unknown.code ? NULL : a.code, 1, &l->options, &result, status);
-    if (code == ADAH_ERROR_NO_KNOWN_WORD)
+    if (code == ADAH_ERROR_NO_KNOWN_WORD && unknown.code)
         *status = unknown;
     if (code == ADAH_OK && unknown.code)
         cli_print_unknown_words(model, q->text);

@@ -5,7 +5,12 @@
  * together. A hit's position (in all runs, one after another) becomes its row and id. Where ids do not ascend with
  * the positions, both give every code as near as the k-th, and the order of the ids decides here.
  *
- * With `fine` or `relaxed` more hits than asked for are found in this way, the candidates, and these are put in the other order. */
+ * With `fine` or `relaxed` more hits than asked for are found in this way, the candidates, and these are put in the other order.
+ *
+ * Where records hold words of the query, those that hold all of its words come first. All others are in order by the sum of two numbers:
+ * how like the codes are (1 - 2 d / n_bits, or the cosine of the fine order), and the share of the words. Both only help, so the best are
+ * among the best by codes and those that hold words. The file is long because one search is all of this, and its parts share
+ * what they know of it. */
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "codes/fine.h"
