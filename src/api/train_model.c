@@ -24,7 +24,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { STREAM_VALIDATION = 3, CLASSIFIER_LABELS_MAX = 4096 };
+enum { STREAM_VALIDATION = 3, CLASSIFIER_LABELS_MAX = 4096, FINE_OF_PAIRS = 128 };
 
 typedef struct job {
     const adah_dataset *dataset;
@@ -103,6 +103,16 @@ const char *adah_setting_choices(const char *setting, char text[ADAH_CHOICES_BYT
     return text;
 }
 
+/* Where a record is similar to itself alone there is no class that bits could be about. */
+static void learn_pairs_apart(adah_settings *c, const adah_train_options *o) {
+    if (c->similarity != ADAH_SIMILARITY_PAIRS || c->preset != ADAH_PRESET_DEFAULT || o->attention > 0 ||
+        !adah_method_find(c->method)->has_attention)
+        return;
+    c->attention = 0;
+    c->picture_share = 1;
+    c->n_fine = c->n_fine ? c->n_fine : FINE_OF_PAIRS;
+}
+
 static adah_code configure(job *j, adah_status *status) {
     const adah_dataset *dataset = j->dataset;
     const adah_train_options *o = j->options;
@@ -126,6 +136,7 @@ static adah_code configure(job *j, adah_status *status) {
     const char *similarity = o->similarity ? o->similarity : adah_dataset_label_count(dataset) ? "labels"
                              : is_text_given(j) ? "pairs" : "words";
     ADAH_TRY(adah_settings_set_value(c, "similarity", similarity, status));
+    learn_pairs_apart(c, o);
     if (o->language)
         ADAH_TRY(adah_settings_set_value(c, "language", o->language, status));
     for (size_t i = 0; i < o->n_settings; i++)

@@ -33,10 +33,14 @@ static adah_node *whole_map(adah_builder *b, adah_node *f) {
     return adah_graph_average_all(b->graph, f);
 }
 
-/* What the picture part reads: all of a map, whatever a mask hides of it; of tokens what the class part reads. */
-static adah_node *whole_picture(adah_builder *b, const adah_side *side, adah_node *attended) {
-    const int is_whole = side->kind == ADAH_INPUT_TOKENS || (!b->config->attention && b->config->pooling != ADAH_POOL_FLATTEN);
-    return is_whole || !side->feature || !b->config->n_fine ? attended : adah_graph_average_all(b->graph, side->feature);
+/* What the picture part reads: the mean of the whole map, whatever a mask hides of it. */
+static adah_node *whole_picture(adah_builder *b, adah_side *side, adah_node *attended) {
+    const int is_whole = !b->config->attention && (side->kind == ADAH_INPUT_TOKENS || b->config->pooling != ADAH_POOL_FLATTEN);
+    if (is_whole || !side->feature || !b->config->n_fine)
+        return attended;
+    if (side->kind == ADAH_INPUT_TOKENS)
+        return adah_attention_token_mean(b, side->feature, &side->whole);
+    return adah_graph_average_all(b->graph, side->feature);
 }
 
 /* G and D of a feature map. */

@@ -36,7 +36,8 @@ typedef struct adah_side {
     adah_node *adversary;    /* what a rival's adversary says of H; NULL unless with_adversary */
     void *own;               /* of the method: adah_memory_free frees it with the network */
     adah_scale scale;        /* of f^I */
-    adah_unit_length unit_words, unit_fine, unit_code; /* of the picture part */
+    adah_attention whole;    /* of the picture part: the extent of tokens that it averages */
+    adah_unit_length unit_words, unit_fine, unit_code; /* and its vectors */
 } adah_side;
 
 typedef struct adah_network {

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <jansson.h>
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -57,7 +56,8 @@ const adah_settings adah_settings_neutral = {
 static const char *const preset_changes[] = {
     [ADAH_PRESET_DEFAULT] = "attention=0 attention_threshold=0.7 attention_init=0.1 attention_retrieval_weight=1 "
                             "classifier_weight=20 contrastive_weight=15 n_epochs=30 n_warmup_epochs=5 n_final_epochs=15 rate=0.002 "
-                            "rate_attention=0.001 schedule=cosine weight_decay=1 dropout=0.2 word_pairs=1",
+                            "rate_attention=0.001 schedule=cosine weight_decay=1 dropout=0.2 word_pairs=1 "
+                            "n_fine=128 picture_share=0.375 picture_code_weight=0.3 picture_dropout=0.5 picture_word_dropout=0.3",
     /* A faster attention module, with nothing but the ascent to hold it, tears the codes apart: rate_attention stays low. */
     [ADAH_PRESET_PAPER] = "attention_init=0.1 n_warmup_epochs=5 n_final_epochs=10 schedule=cosine",
 };
@@ -146,9 +146,6 @@ adah_code adah_settings_check(const adah_settings *config, adah_status *status) 
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_bits is %d, expected a multiple of 8", config->n_bits);
     if (config->n_fine % 8)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_fine is %d, expected a multiple of 8", config->n_fine);
-    if (config->picture_share > 0 && !config->n_fine)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "picture_share is %g, but n_fine is 0: bits that tell pictures apart are those "
-                         "of the vector for the fine order", (double)config->picture_share);
     if (config->attention && !adah_settings_class_bits(config))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "attention is 1, but with picture_share %g no bit is about the class, which the "
                          "masks are for", (double)config->picture_share);
@@ -157,10 +154,6 @@ adah_code adah_settings_check(const adah_settings *config, adah_status *status) 
                          "(finetune): a frozen one's feature maps are computed once");
     return check_method(config, status);
 }
-
-int adah_settings_picture_bits(const adah_settings *config) { return (int)lroundf(config->picture_share * (float)config->n_bits); }
-
-int adah_settings_class_bits(const adah_settings *config) { return config->n_bits - adah_settings_picture_bits(config); }
 
 int adah_settings_final(const adah_settings *config) {
     const int half = (config->n_epochs + 1) / 2;

@@ -34,8 +34,12 @@ adah_code adah_settings_method(const char *method, adah_settings *config, adah_s
  * is for adah_backbone_check. */
 adah_code adah_settings_check(const adah_settings *config, adah_status *status);
 /* The last bits of a code tell pictures apart, the ones before them classes. */
-int adah_settings_picture_bits(const adah_settings *config);
-int adah_settings_class_bits(const adah_settings *config);
+static inline int adah_settings_picture_bits(const adah_settings *config) {
+    return config->n_fine ? (int)(config->picture_share * (float)config->n_bits + 0.5f) : 0;
+}
+static inline int adah_settings_class_bits(const adah_settings *config) {
+    return config->n_bits - adah_settings_picture_bits(config);
+}
 /* Final epochs: n_final_epochs, but at most half as many as n_epochs. */
 int adah_settings_final(const adah_settings *config);
 /* Epochs of warm-up: n_warmup_epochs, but at most a third of all; none without attention. */

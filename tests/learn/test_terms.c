@@ -199,9 +199,8 @@ static double contrast_of_own(const double *x, const double *y, size_t n, size_t
 static void test_pictures_apart(void **state) {
     (void)state;
     adah_random r = adah_random_seeded(12, 12);
-    adah_settings config = adah_settings_neutral;
-    config.n_fine = N_FINE;
-    config.picture_code_weight = 0.3f;
+    const adah_settings config = {.n_fine = N_FINE, .picture_temperature = 0.07f, .picture_code_temperature = 0.1f,
+                                  .picture_code_weight = 0.3f};
     float fine[2][N_PICTURES * N_FINE], code[2][N_PICTURES * N_PICTURE_BITS], pair[N_PICTURES * N_PICTURES];
     float fine_gradient[2][N_PICTURES * N_FINE] = {{0}}, code_gradient[2][N_PICTURES * N_PICTURE_BITS] = {{0}};
     float scratch[3 * N_PICTURES + 4 * N_PICTURES * N_PICTURE_BITS];

@@ -30,7 +30,7 @@ static adah_settings config_of(int kind) {
     c.pooling = kinds[kind].pooling;
     c.attention = c.adversary = kinds[kind].attention;
     c.attention_threshold = 1;
-    c.dropout = 0; /* the two networks would draw other numbers */
+    c.dropout = c.picture_dropout = c.picture_word_dropout = 0; /* the two networks would draw other numbers */
     c.attention_init = 1;
     return c;
 }
