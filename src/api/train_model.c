@@ -24,7 +24,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-enum { STREAM_VALIDATION = 3, CLASSIFIER_LABELS_MAX = 4096, FINE_OF_PAIRS = 128 };
+enum { STREAM_VALIDATION = 3, CLASSIFIER_LABELS_MAX = 4096, FINE_OF_PAIRS = 128, BATCH_OF_PAIRS = 256 };
 
 typedef struct job {
     const adah_dataset *dataset;
@@ -110,6 +110,9 @@ static void learn_pairs_apart(adah_settings *c, const adah_train_options *o) {
         return;
     c->attention = 0;
     c->picture_share = 1;
+    c->n_batch = c->finetune ? c->n_batch : BATCH_OF_PAIRS;
+    c->picture_word_dropout = 0.2f;
+    c->picture_code_weight = 0.4f;
     c->n_fine = c->n_fine ? c->n_fine : FINE_OF_PAIRS;
 }
 

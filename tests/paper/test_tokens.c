@@ -115,7 +115,8 @@ static void check(int kind, int backend) {
         assert_near(adah_node_value(side[s][0]->logits), adah_node_value(side[s][1]->logits), B * N_LABELS, "logits");
         if (!kinds[kind].attention)
             continue;
-        assert_near(adah_node_value(side[s][0]->hidden_code), adah_node_value(side[s][1]->hidden_code), B * Q, "hidden H");
+        assert_near(adah_node_value(side[s][0]->hidden_code), adah_node_value(side[s][1]->hidden_code),
+                    adah_shape_count(adah_node_shape(side[s][1]->hidden_code)), "hidden H");
         const float *x = adah_node_value(side[s][0]->input), *z = adah_node_value(side[s][0]->attention.mask);
         const float *probability = adah_node_value(side[s][0]->attention.probability);
         size_t n_attended = 0, n_attended_alone = 0;
