@@ -1214,22 +1214,22 @@ static void check_fine_order(void) {
     json_t *json = GET("/v1/info", 200, NULL);
     CHECK(number(json_object_get(json, "model"), "n_fine") == 24, "n_fine");
     drop(json);
-    json = GET("/v1/search?text=red+disc&k=100", 200, NULL);
+    json = GET("/v1/search?words=0&text=red+disc&k=100", 200, NULL);
     check_order(json, "fine", 100);
     int is_by_distance = 1;
     for (size_t i = 1; i < n_hits(json); i++)
         is_by_distance &= number(hit(json, i - 1), "distance") <= number(hit(json, i), "distance");
     CHECK(!is_by_distance, "the vectors change nothing");
-    json_t *fewer = GET("/v1/search?text=red+disc&k=20", 200, NULL); /* more answers begin with the same ones */
+    json_t *fewer = GET("/v1/search?words=0&text=red+disc&k=20", 200, NULL); /* more answers begin with the same ones */
     for (size_t i = 0; i < 20; i++)
         CHECK(number(hit(json, i), "id") == number(hit(fewer, i), "id"), "hit %zu", i);
     drop(fewer);
     drop(json);
-    json = GET("/v1/search?text=red+disc&k=20&order=bits", 200, NULL);
+    json = GET("/v1/search?words=0&text=red+disc&k=20&order=bits", 200, NULL);
     check_order(json, "bits", 20);
     CHECK(!json_object_get(hit(json, 0), "score"), "a score without vectors");
     drop(json);
-    json = GET("/v1/search?text=red+disc&k=5&rerank=50", 200, NULL);
+    json = GET("/v1/search?words=0&text=red+disc&k=5&rerank=50", 200, NULL);
     CHECK(!strcmp(json_string_value(json_object_get(json, "order")), "rerank"), "rerank");
     drop(json);
     json = GET("/v1/search?id=4&by=image&k=20&candidates=20", 200, NULL);
@@ -1239,17 +1239,17 @@ static void check_fine_order(void) {
     check_order(json, "fine", 3);
     CHECK(number(hit(json, 0), "id") == 3 && score(json, 0) > 0.9999, "the picture itself comes first");
     drop(json);
-    drop(GET("/v1/search?text=red&order=best", 400, "bad_value"));
-    drop(GET("/v1/search?text=red&order=bits&candidates=5", 400, "bad_value"));
-    drop(GET("/v1/search?text=red&order=fine&rerank=5", 400, "bad_value"));
-    drop(GET("/v1/search?text=red&candidates=0", 400, "bad_value"));
-    json = ASK("POST", "/v1/encode", JSON, "{\"text\": \"red disc\"}", 200, NULL);
+    drop(GET("/v1/search?words=0&text=red&order=best", 400, "bad_value"));
+    drop(GET("/v1/search?words=0&text=red&order=bits&candidates=5", 400, "bad_value"));
+    drop(GET("/v1/search?words=0&text=red&order=fine&rerank=5", 400, "bad_value"));
+    drop(GET("/v1/search?words=0&text=red&candidates=0", 400, "bad_value"));
+    json = ASK("POST", "/v1/encode", JSON, "{\"words\": false, \"text\": \"red disc\"}", 200, NULL);
     CHECK(json_array_size(json_object_get(json, "fine")) == 24, "vector of a text");
     drop(json);
     /* What is added has its vectors. */
-    json = ASK("POST", "/v1/items", WRITE, "{\"items\": [{\"file_name\": \"images/scene-00004.png\", \"text\": \"red disc\"}, {\"text\": \"red disc\"}]}", 201, NULL);
+    json = ASK("POST", "/v1/items", WRITE, "{\"items\": [{\"file_name\": \"images/scene-00004.png\", \"text\": \"red disc\"}, {\"words\": false, \"text\": \"red disc\"}]}", 201, NULL);
     drop(json);
-    json = GET("/v1/search?text=red+disc&to=text&k=2&candidates=1000", 200, NULL);
+    json = GET("/v1/search?words=0&text=red+disc&to=text&k=2&candidates=1000", 200, NULL);
     check_order(json, "fine", 2);
     CHECK(score(json, 0) > 0.9999 && score(json, 1) > 0.9999, "added texts have vectors");
     drop(json);
@@ -1263,12 +1263,12 @@ static void check_fine_order(void) {
 
     static const char *const without[] = {"--model", "plain.safetensors", "--index", "plain.adah", NULL};
     server = start(without);
-    json = GET("/v1/search?text=red+disc&k=20", 200, NULL);
+    json = GET("/v1/search?words=0&text=red+disc&k=20", 200, NULL);
     check_order(json, "bits", 20);
     drop(json);
-    drop(GET("/v1/search?text=red&order=fine", 409, "mismatch"));
+    drop(GET("/v1/search?words=0&text=red&order=fine", 409, "mismatch"));
     drop(GET("/v1/search?id=3&candidates=50", 409, "mismatch"));
-    json = ASK("POST", "/v1/encode", JSON, "{\"text\": \"red disc\"}", 200, NULL);
+    json = ASK("POST", "/v1/encode", JSON, "{\"words\": false, \"text\": \"red disc\"}", 200, NULL);
     CHECK(!json_object_get(json, "fine"), "a vector without a head for it");
     drop(json);
     CHECK(http_child_stop(server, SIGTERM) == 0, "stop");
