@@ -1243,11 +1243,11 @@ static void check_fine_order(void) {
     drop(GET("/v1/search?words=0&text=red&order=bits&candidates=5", 400, "bad_value"));
     drop(GET("/v1/search?words=0&text=red&order=fine&rerank=5", 400, "bad_value"));
     drop(GET("/v1/search?words=0&text=red&candidates=0", 400, "bad_value"));
-    json = ASK("POST", "/v1/encode", JSON, "{\"words\": false, \"text\": \"red disc\"}", 200, NULL);
+    json = ASK("POST", "/v1/encode", JSON, "{\"text\": \"red disc\"}", 200, NULL);
     CHECK(json_array_size(json_object_get(json, "fine")) == 24, "vector of a text");
     drop(json);
     /* What is added has its vectors. */
-    json = ASK("POST", "/v1/items", WRITE, "{\"items\": [{\"file_name\": \"images/scene-00004.png\", \"text\": \"red disc\"}, {\"words\": false, \"text\": \"red disc\"}]}", 201, NULL);
+    json = ASK("POST", "/v1/items", WRITE, "{\"items\": [{\"file_name\": \"images/scene-00004.png\", \"text\": \"red disc\"}, {\"text\": \"red disc\"}]}", 201, NULL);
     drop(json);
     json = GET("/v1/search?words=0&text=red+disc&to=text&k=2&candidates=1000", 200, NULL);
     check_order(json, "fine", 2);
@@ -1268,7 +1268,7 @@ static void check_fine_order(void) {
     drop(json);
     drop(GET("/v1/search?words=0&text=red&order=fine", 409, "mismatch"));
     drop(GET("/v1/search?id=3&candidates=50", 409, "mismatch"));
-    json = ASK("POST", "/v1/encode", JSON, "{\"words\": false, \"text\": \"red disc\"}", 200, NULL);
+    json = ASK("POST", "/v1/encode", JSON, "{\"text\": \"red disc\"}", 200, NULL);
     CHECK(!json_object_get(json, "fine"), "a vector without a head for it");
     drop(json);
     CHECK(http_child_stop(server, SIGTERM) == 0, "stop");
