@@ -323,8 +323,9 @@ measure() {
     local part=$running/${file%.json} also=()
     read -ra words <<<"${run_options[$1]} $further"
     backbone_options "$data"
+    # n_fine=0: all bits are about the class, which label mAP asks for, as those of all other methods are.
     { time "$adah" train --quiet --json --threads 1 --data "${folder[$data]}" --model "$part.model" --bits "$n_bits" \
-        --seed "$seed" "${given[@]}" "${words[@]}" >"$part.train" 2>"$part.log"; } 2>"$part.seconds" || return 1
+        --set n_fine=0 --seed "$seed" "${given[@]}" "${words[@]}" >"$part.train" 2>"$part.log"; } 2>"$part.seconds" || return 1
     echo null >"$part.eval"
     if [ -n "${evaluated[$file]-}" ]; then
         [[ ${run_options[$1]} != *acmr* ]] || also+=(--real)
