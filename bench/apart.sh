@@ -16,7 +16,7 @@ export LC_ALL=C OMP_WAIT_POLICY=passive
 
 # ---------------------------------------------------------------- what is measured: edit here
 
-shares=(0 0.25 0.375 0.5 0.75) # of the frontier, data `five`
+shares=(0 0.2 0.5 0.75) # beside the default # of the frontier, data `five`
 ablations=(                    # of the default, data `five`
     "--set n_fine=0"
     "--set picture_word_dropout=0"

@@ -112,7 +112,7 @@ static void learn_pairs_apart(adah_settings *c, const adah_train_options *o) {
     c->picture_share = 1;
     c->n_batch = c->finetune ? c->n_batch : BATCH_OF_PAIRS;
     c->picture_word_dropout = 0.2f;
-    c->picture_code_weight = 0.4f;
+    c->picture_code_temperature = 0.1f;
     c->n_fine = c->n_fine ? c->n_fine : FINE_OF_PAIRS;
 }
 

@@ -55,6 +55,7 @@ void adah_backbone_finetune(adah_settings *config) {
         config->attention = 1;
         config->weight_decay = config->dropout = 0;
         config->word_pairs = 0;
+        config->n_text_hidden = config->n_text_feature = 512;
         config->n_fine = 0;
         config->picture_share = 0;
     }

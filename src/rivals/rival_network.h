@@ -13,7 +13,8 @@
 
 /* What all rivals change of the preset default; `settings` of their rows (method.h). */
 #define ADAH_RIVAL_SETTINGS                                                                                               \
-    "attention=0 adversary=0 n_fine=0 picture_share=0 pooling=all contrastive_weight=0 weight_decay=0 dropout=0 rate=0.001 n_epochs=30 n_final_epochs=15"
+    "attention=0 adversary=0 n_text_hidden=512 n_text_feature=512 n_fine=0 picture_share=0 "                              \
+    "pooling=all contrastive_weight=0 weight_decay=0 dropout=0 rate=0.001 n_epochs=30 n_final_epochs=15"
 
 /* x of one side, (B, D). */
 adah_node *adah_rival_input(adah_builder *b, adah_side *side);

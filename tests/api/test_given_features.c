@@ -500,7 +500,7 @@ static void test_given_maps_teach_what_cached_maps_teach(void **state) {
     static const char *const same[] = {"feature_scale=1", "n_side=16", "finetune=0", "n_batch=16", "n_image_hidden=24",
                                        "attention_threshold=1", "rate=0.003", "contrastive_weight=1",
                                        "n_final_epochs=1", "attention=1", "dropout=0", "weight_decay=0", "word_pairs=0",
-                                       "n_fine=0", "picture_share=0"};
+                                       "n_fine=0", "n_text_hidden=512", "n_text_feature=512"};
     char scenes[512], given[512], cache[512], weights[512];
     TEMPORARY_PATH(folder, "scenes", scenes);
     TEMPORARY_PATH(folder, "given", given);
