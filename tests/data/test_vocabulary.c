@@ -219,7 +219,7 @@ static void pairs_no_endless_phrases(void **state) {
     assert_int_equal(adah_vocabulary_build(texts, 2, &options, &vocabulary, NULL), ADAH_OK);
     assert_int_equal(adah_vocabulary_size(vocabulary), 64 + 2016);
     for (int turned = 0; turned < 2; turned++) {
-        char longer[1100];
+        char longer[2100];
         uint32_t *ids;
         size_t n, n_unknown;
         snprintf(longer, sizeof longer, "%s%s%s\nbax aax", turned ? "zz " : "", text[turned], turned ? "" : "zz");
