@@ -494,12 +494,13 @@ function showAnswer(state, answer) {
 const chips = (labels) => (labels?.length
     ? make("ul", { class: "chips", "aria-label": "Labels" }, ...labels.map((each) => make("li", {}, each))) : null);
 
+const holdsWords = (hit) => (hit.words === 1 ? make("p", { class: "held" }, "Contains your words") : null);
+
 function distance(hit) {
     const { n_bits } = info.model;
     const is_fine = typeof hit.score === "number"; // then results are in the order of the scores
     return make("p", { class: "distance", title: "A fuller bar means a nearer result." },
                 bar(is_fine ? Math.max(0, hit.score) : hit.distance === null ? hit.words : 1 - hit.distance / n_bits),
-                hit.words === 1 ? make("span", {}, "contains your words") : null,
                 hit.distance === null ? null : make("span", {}, `${is_fine ? `Similarity ${hit.score.toFixed(2)}, ` : ""}${hit.distance} of ${n_bits} bits differ`));
 }
 
@@ -510,7 +511,7 @@ function card(hit, eager) {
                       has_picture ? itemImage(hit, 320, words, { eager }) : words());
     return make("li", {}, link, has_picture ? openLink(hit) : null,
                 make("div", { class: "about" }, has_picture ? make("p", { class: "caption" }, hit.text || fileName(hit)) : null,
-                     chips(hit.labels), distance(hit)));
+                     chips(hit.labels), holdsWords(hit), distance(hit)));
 }
 
 function line(hit, eager) {
@@ -519,7 +520,7 @@ function line(hit, eager) {
                       hit.text || fileName(hit));
     return make("li", {},
                 has_picture ? make("span", { class: "thumb" }, itemImage(hit, 96, blank(), { eager, alt: "" })) : null,
-                make("div", { class: "about" }, link, chips(hit.labels)),
+                make("div", { class: "about" }, link, chips(hit.labels), holdsWords(hit)),
                 distance(hit),
                 has_picture ? openLink(hit) : null);
 }
