@@ -83,7 +83,7 @@ static int show(const paths *p, const char *drawings, const char *seed, const ch
     static const char *const drawing_words[] = {"smiley", "apple", "chess", "computer screen"};
     static const char *const scene_words[] = {"red disc", "blue star", "green cross", "yellow triangle"};
     const char *const *words = drawings ? drawing_words : scene_words;
-    int code = step(&cli_train, (const char *const[]){"train", "--data", p->data, "--model", p->model, "--seed", seed, "--epochs",
+    int code = step(&cli_train, (const char *const[]){"train", "--data", p->data, "--model", p->model, "--bits", "32", "--seed", seed, "--epochs",
                                                       epochs, "--resume", NULL});
     if (!code)
         code = step(&cli_eval, (const char *const[]){"eval", "--model", p->model, "--data", p->data, "--report", p->report, NULL});

@@ -1,4 +1,5 @@
 /* command_index.c - adah index: create, add, delete, search, stats, verify, compact, export, import. */
+#include "collapsed.h"
 #include "left_out.h"
 #include "options.h"
 #include "terminal.h"
@@ -87,6 +88,8 @@ static int create_or_add(const index_options *o, int is_add) {
     cli_progress_end();
     if (done == ADAH_OK)
         print_counts(o, dataset, &counts, is_add);
+    if (done == ADAH_OK && !is_add)
+        cli_print_collapsed(model, counts.n_added, counts.n_image_codes, counts.n_image_codes_most);
     adah_dataset_close(dataset);
     adah_model_close(model);
     return done == ADAH_OK ? CLI_OK : cli_fail(&status);

@@ -1,4 +1,5 @@
 /* command_train.c - adah train. */
+#include "collapsed.h"
 #include "left_out.h"
 #include "options.h"
 #include "terminal.h"
@@ -42,6 +43,14 @@ static void print_summary(const char *report, const char *model_path, const adah
                    json_number_value(json_object_get(entry, "validation_map_image_to_text")),
                    json_number_value(json_object_get(entry, "validation_map_text_to_image")));
     printf("model: %s\n", model_path);
+    const json_t *codes = json_object_get(r, "distinct_codes"), *images = json_object_get(codes, "image");
+    adah_model *model;
+    if (images && adah_model_open(model_path, &model, NULL) == ADAH_OK) {
+        cli_print_collapsed(model, (uint64_t)json_integer_value(json_object_get(codes, "n_items")),
+                            (uint64_t)json_integer_value(json_object_get(images, "n_distinct")),
+                            (uint64_t)json_integer_value(json_object_get(images, "n_most")));
+        adah_model_close(model);
+    }
     json_decref(r);
 }
 
@@ -65,7 +74,8 @@ static int run(int argc, char **argv) {
     const cli_option options[] = {
         {"data", 0, CLI_TEXT, "DIR", "folder with metadata.jsonl or metadata.csv and the images", &data, 1, 0, 0},
         {"model", 0, CLI_TEXT, "FILE", "where to put the model (safetensors)", &model, 1, 0, 0},
-        {"bits", 0, CLI_INT, "N", "length of the codes, a multiple of 8 (default 32)", &o.n_bits, 0, ADAH_BITS_MIN,
+        {"bits", 0, CLI_INT, "N", "length of the codes, a multiple of 8 (default: 128 to 10,000 records, 64 to\n"
+         "1,000,000, 32 beyond; 32 for --preset paper and other methods)", &o.n_bits, 0, ADAH_BITS_MIN,
          ADAH_BITS_MAX},
         {"preset", 0, CLI_TEXT, adah_setting_choices("preset", names[0]), "default: what measures best; paper: the method as published",
          &o.preset, 0, 0, 0},

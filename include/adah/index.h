@@ -17,6 +17,7 @@ typedef struct adah_index_add_counts {
     uint64_t n_unreadable;            /* left out because their image cannot be read; bad ones: adah_dataset_skipped */
     char reasons[ADAH_REASONS_BYTES]; /* why the first few were, a line each; "" when none */
     uint64_t n_texts_unknown;         /* as in adah_codes */
+    uint64_t n_image_codes, n_image_codes_most; /* different codes that the images have; images on the code that most of them share */
 } adah_index_add_counts;
 /* Publishes an index of all records of a data set: both codes, file name, text, labels of each. Ids: 0, 1, 2, ... Counts: may be
  * NULL. A file that is there is replaced only by what can take its place, unless `replace` is 1: ADAH_ERROR_EXISTS when it is

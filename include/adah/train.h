@@ -15,7 +15,7 @@ typedef struct adah_train_options {
     const char *backbone;    /* "small" (learns from scratch) or a network with weights (adah_setting_choices); NULL: small, or "none"
                                 where the data set gives its images as features, which take no other */
     const char *weights;     /* of the backbone, safetensors or MatConvNet's .mat; needed by all but "small" */
-    int n_bits;              /* 0: the preset's */
+    int n_bits;              /* 0: what fits the number of records (docs/guide/train.md), or the preset's */
     int n_epochs;            /* 0: the preset's */
     int finetune;            /* 1: the backbone learns too */
     int attention;           /* 1: with masks, -1: without, 0: as the preset has it for this backbone */

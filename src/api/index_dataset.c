@@ -2,6 +2,7 @@
 #include "api/model.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "codes/distinct.h"
 #include "index/index_builder.h"
 #include "index/index_format.h"
 #include "index/index_state.h"
@@ -93,11 +94,16 @@ static adah_code build(const adah_model *model, const adah_dataset *dataset, con
     return code;
 }
 
-static adah_index_add_counts count(uint64_t n_added, uint64_t n_replaced, const adah_codes *codes) {
-    adah_index_add_counts counts = {.n_added = n_added, .n_replaced = n_replaced, .n_unreadable = codes->n_skipped,
-                                    .n_texts_unknown = codes->n_texts_unknown};
-    memcpy(counts.reasons, codes->reasons, sizeof counts.reasons);
-    return counts;
+/* All that follows from the codes alone; counts may be NULL. */
+static adah_code count(const adah_codes *codes, adah_index_add_counts *counts, adah_status *status) {
+    size_t n_distinct, n_most;
+    if (!counts)
+        return ADAH_OK;
+    ADAH_TRY(adah_codes_count_distinct(codes->image, codes->n, codes->n_bits, &n_distinct, &n_most, status));
+    *counts = (adah_index_add_counts){.n_unreadable = codes->n_skipped, .n_texts_unknown = codes->n_texts_unknown,
+                                      .n_image_codes = n_distinct, .n_image_codes_most = n_most};
+    memcpy(counts->reasons, codes->reasons, sizeof counts->reasons);
+    return ADAH_OK;
 }
 
 /* 1: the file begins as an index does, or as one that was cut off. */
@@ -143,9 +149,11 @@ adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset
     ADAH_TRY(adah_encode_dataset(model, dataset, options, progress, &codes, status));
     adah_code code = replace ? ADAH_OK : check_replaces(index_path, codes.n, status);
     if (code == ADAH_OK)
+        code = count(&codes, counts, status);
+    if (code == ADAH_OK)
         code = build(model, dataset, &codes, index_path, status);
     if (code == ADAH_OK && counts)
-        *counts = count(codes.n, 0, &codes);
+        counts->n_added = codes.n;
     adah_codes_free(&codes);
     return code;
 }
@@ -232,9 +240,13 @@ adah_code adah_index_add_dataset(const adah_model *model, const adah_dataset *da
     if (code == ADAH_OK)
         code = adah_encode_dataset(model, dataset, options, progress, &codes, status);
     if (code == ADAH_OK)
+        code = count(&codes, counts, status);
+    if (code == ADAH_OK)
         code = add_codes(writer, dataset, &codes, &map, &n_added, &n_replaced, status);
-    if (code == ADAH_OK && counts)
-        *counts = count(n_added, n_replaced, &codes);
+    if (code == ADAH_OK && counts) {
+        counts->n_added = n_added;
+        counts->n_replaced = n_replaced;
+    }
     adah_label_set_free(&map.names);
     adah_memory_free(map.id);
     adah_codes_free(&codes);

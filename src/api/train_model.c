@@ -116,6 +116,13 @@ static void learn_pairs_apart(adah_settings *c, const adah_train_options *o) {
     c->n_fine = c->n_fine ? c->n_fine : FINE_OF_PAIRS;
 }
 
+static size_t count_train_records(const adah_dataset *dataset) {
+    size_t n = 0;
+    for (size_t i = 0; i < adah_dataset_count(dataset); i++)
+        n += adah_dataset_record(dataset, i)->split == ADAH_SPLIT_TRAIN;
+    return n;
+}
+
 static adah_code configure(job *j, adah_status *status) {
     const adah_dataset *dataset = j->dataset;
     const adah_train_options *o = j->options;
@@ -126,13 +133,9 @@ static adah_code configure(job *j, adah_status *status) {
     if (!adah_method_find(c->method)->has_attention && (o->attention || (o->no_adversary && !c->adversary)))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is asked for, but the method %s has none",
                          o->attention > 0 ? "attention" : o->attention ? "no attention" : "no adversary", c->method);
-    if (o->n_bits)
-        c->n_bits = o->n_bits;
-    if (o->n_epochs)
-        c->n_epochs = o->n_epochs;
-    c->seed = o->seed;
     if (o->finetune)
         adah_backbone_finetune(c);
+    c->seed = o->seed;
     if (o->attention)
         c->attention = o->attention > 0;
     c->adversary &= !o->no_adversary;
@@ -140,6 +143,11 @@ static adah_code configure(job *j, adah_status *status) {
                              : is_text_given(j) ? "pairs" : "words";
     ADAH_TRY(adah_settings_set_value(c, "similarity", similarity, status));
     learn_pairs_apart(c, o);
+    adah_settings_fit(adah_dataset_count(dataset), count_train_records(dataset), c);
+    if (o->n_bits)
+        c->n_bits = o->n_bits;
+    if (o->n_epochs)
+        c->n_epochs = o->n_epochs;
     if (o->language)
         ADAH_TRY(adah_settings_set_value(c, "language", o->language, status));
     for (size_t i = 0; i < o->n_settings; i++)
@@ -358,21 +366,39 @@ static adah_code fingerprint(job *j, adah_status *status) {
 
 /* ---------------------------------------------------------------- the record of the training */
 
-static adah_code record_training(job *j, const adah_history *history, adah_status *status) {
+/* How many different codes the pairs have, in the words of an evaluation; NULL: *status says why. */
+static json_t *distinct_codes(job *j, const adah_training *training, adah_status *status) {
+    size_t n, n_distinct[2], n_most[2];
+    if (adah_validate_distinct(training, &j->state.parameters, &n, n_distinct, n_most, status) != ADAH_OK)
+        return NULL;
+    json_t *json = json_pack("{s:I}", "n_items", (json_int_t)n);
+    for (int m = 0; m < 2; m++)
+        json_object_set_new(json, m == ADAH_IMAGE ? "image" : "text",
+                            json_pack("{s:I, s:I}", "n_distinct", (json_int_t)n_distinct[m], "n_most", (json_int_t)n_most[m]));
+    return json ? json : (adah_fail_memory(status, 1), NULL);
+}
+
+static adah_code record_training(job *j, const adah_training *training, const adah_history *history, adah_status *status) {
+    adah_status fault = {0};
+    json_t *distinct = distinct_codes(j, training, &fault);
+    if (!distinct)
+        return adah_fail(status, fault.code, "%s", fault.message);
     char *history_text = adah_history_json(history);
-    if (!history_text)
+    if (!history_text) {
+        json_decref(distinct);
         return adah_fail_memory(status, history->n * sizeof *history->epoch);
+    }
     json_t *epochs = json_loads(history_text, 0, NULL);
     adah_memory_free(history_text);
     json_t *labels = json_array();
     for (uint32_t i = 0; i < adah_dataset_label_count(j->dataset); i++)
         json_array_append_new(labels, json_string(adah_dataset_label_name(j->dataset, i)));
-    json_t *record = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:I, s:o?}", "adah_version", ADAH_VERSION, "data",
+    json_t *record = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:s, s:s, s:o, s:o, s:I, s:o?}", "adah_version", ADAH_VERSION, "data",
                                j->fingerprint_text, "n_train", (json_int_t)j->n_train, "n_validation", (json_int_t)j->n_validation,
                                "n_records_bad", (json_int_t)adah_dataset_skipped(j->dataset, NULL), "n_images_unreadable",
                                (json_int_t)j->inputs.store.n_missing, "first_unreadable", j->inputs.store.missing, "similarity",
                                adah_settings_text("similarity", (int)j->state.config.similarity), "labels", labels,
-                               "best_epoch", (json_int_t)history->n_best, "history", epochs);
+                               "distinct_codes", distinct, "best_epoch", (json_int_t)history->n_best, "history", epochs);
     char *text = record ? json_dumps(record, JSON_COMPACT | JSON_REAL_PRECISION(6)) : NULL;
     j->state.training = text ? adah_memory_text(text) : NULL;
     free(text);
@@ -422,7 +448,7 @@ static adah_code learn(job *j, adah_status *status) {
     ADAH_TRY(adah_train_parameters(&training, &j->state.parameters, &history, status));
     adah_code code = adah_pair_set_check(set, status);
     if (code == ADAH_OK)
-        code = record_training(j, &history, status);
+        code = record_training(j, &training, &history, status);
     adah_history_free(&history);
     if (code == ADAH_OK)
         code = adah_model_state_write(j->model_path, &j->state, status);

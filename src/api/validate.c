@@ -2,6 +2,7 @@
 #include "api/validate.h"
 #include "base/memory.h"
 #include "codes/codes.h"
+#include "codes/distinct.h"
 #include "eval/measures.h"
 
 #include <string.h>
@@ -66,5 +67,17 @@ adah_code adah_validate(const adah_training *t, adah_parameters *parameters, dou
         code = map_of(queries.text, against->image, (size_t)t->config->n_bits, &map[1], status);
     coded_items_free(&queries);
     coded_items_free(&database);
+    return code;
+}
+
+adah_code adah_validate_distinct(const adah_training *t, adah_parameters *parameters, size_t *n_items, size_t n_distinct[2],
+                                 size_t n_most[2], adah_status *status) {
+    const size_t n = t->n_train + t->n_validation;
+    coded_items coded = {0};
+    *n_items = n < VALIDATION_DATABASE_MAX ? n : VALIDATION_DATABASE_MAX;
+    adah_code code = code_items(t, parameters, t->items, *n_items, &coded, status);
+    for (int m = 0; m < 2 && code == ADAH_OK; m++)
+        code = adah_codes_count_distinct(coded.codes[m], *n_items, (size_t)t->config->n_bits, &n_distinct[m], &n_most[m], status);
+    coded_items_free(&coded);
     return code;
 }

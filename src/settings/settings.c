@@ -156,6 +156,29 @@ adah_code adah_settings_check(const adah_settings *config, adah_status *status) 
     return check_method(config, status);
 }
 
+/* A small collection can afford long codes, which leave fewer of its items on one code. 128 bits a side are 320 kB for 10,000 items, 64
+ * are 16 MB for 1,000,000. */
+static int bits_for(size_t n_records) { return n_records <= 10000 ? 128 : n_records <= 1000000 ? 64 : 32; }
+
+/* A training of a few steps learns little. So a set that is too small for ten steps an epoch has its batch halved until it has them (below
+ * 16 pairs a step has too few to tell apart), and learns for twice as many epochs. */
+static void fit_steps(size_t n_train, adah_settings *config) {
+    if (n_train >= 10 * (size_t)config->n_batch)
+        return;
+    while (config->n_batch > 16 && n_train < 10 * (size_t)config->n_batch)
+        config->n_batch /= 2;
+    config->n_epochs *= 2;
+    config->n_final_epochs *= 2;
+}
+
+void adah_settings_fit(size_t n_records, size_t n_train, adah_settings *config) {
+    if (config->preset != ADAH_PRESET_DEFAULT || !adah_method_find(config->method)->has_attention)
+        return;
+    config->n_bits = bits_for(n_records);
+    if (!config->finetune)
+        fit_steps(n_train, config);
+}
+
 int adah_settings_final(const adah_settings *config) {
     const int half = (config->n_epochs + 1) / 2;
     return config->n_final_epochs < half ? config->n_final_epochs : half;

@@ -30,6 +30,9 @@ extern const adah_settings adah_settings_neutral; /* what a model means that was
 adah_code adah_settings_preset(const char *preset, adah_settings *config, adah_status *status);
 /* What a method (method.h) changes of the preset "default"; nothing for "adah". */
 adah_code adah_settings_method(const char *method, adah_settings *config, adah_status *status);
+/* What the preset "default" of "adah" takes from the size of a data set, before anything is set: the length of codes from all its
+ * records, and, where the backbone is frozen, the pairs of a step and the epochs from its train records. */
+void adah_settings_fit(size_t n_records, size_t n_train, adah_settings *config);
 /* Refuses values that make no sense, naming the setting, the value and what was expected. Whether the backbone exists and takes them
  * is for adah_backbone_check. */
 adah_code adah_settings_check(const adah_settings *config, adah_status *status);

@@ -157,6 +157,48 @@ static void test_methods(void **state) {
     }
 }
 
+static void test_size_of_data(void **state) {
+    static const struct {
+        size_t n_records;
+        int n_bits;
+    } of_records[] = {{1, 128}, {10000, 128}, {10001, 64}, {1000000, 64}, {1000001, 32}};
+    static const struct {
+        size_t n_train;
+        int n_batch;
+    } of_train[] = {{0, 16}, {100, 16}, {319, 16}, {320, 32}, {360, 32}, {640, 64}, {1279, 64}, {1280, 128}, {1000000, 128}};
+    (void)state;
+    for (size_t i = 0; i < sizeof of_records / sizeof *of_records; i++) {
+        adah_settings c = preset("default", "mobilenet_v2"), before = c;
+        adah_settings_fit(of_records[i].n_records, 5000, &c);
+        before.n_bits = of_records[i].n_bits;
+        assert_same(&c, &before);
+    }
+    for (size_t i = 0; i < sizeof of_train / sizeof *of_train; i++) {
+        adah_settings c = preset("default", "mobilenet_v2");
+        adah_settings_fit(400, of_train[i].n_train, &c);
+        assert_int_equal(c.n_batch, of_train[i].n_batch);
+        const adah_settings plain = preset("default", "mobilenet_v2");
+        const int times = of_train[i].n_train < 1280 ? 2 : 1;
+        assert_int_equal(c.n_epochs, times * plain.n_epochs);
+        assert_int_equal(adah_settings_final(&c), times * adah_settings_final(&plain));
+        assert_int_equal(adah_settings_check(&c, NULL), ADAH_OK);
+        c = preset("default", "mobilenet_v2");
+        adah_backbone_finetune(&c);
+        adah_settings before = c;
+        before.n_bits = 128;
+        adah_settings_fit(400, of_train[i].n_train, &c);
+        assert_same(&c, &before);
+    }
+    /* The paper's preset and the rivals are what they are, whatever the data. */
+    adah_settings paper = preset("paper", "mobilenet_v2"), dcmh = preset("default", "mobilenet_v2");
+    assert_int_equal(adah_settings_method("dcmh", &dcmh, NULL), ADAH_OK);
+    const adah_settings paper_before = paper, dcmh_before = dcmh;
+    adah_settings_fit(400, 360, &paper);
+    adah_settings_fit(400, 360, &dcmh);
+    assert_same(&paper, &paper_before);
+    assert_same(&dcmh, &dcmh_before);
+}
+
 static void test_refused_methods(void **state) {
     (void)state;
     const char *const unknown[] = {"", "scm", "adah|dcmh", "ADAH", "cca "};
@@ -641,6 +683,7 @@ int main(void) {
         cmocka_unit_test(test_paper),
         cmocka_unit_test(test_unknown_presets),
         cmocka_unit_test(test_methods),
+        cmocka_unit_test(test_size_of_data),
         cmocka_unit_test(test_refused_methods),
         cmocka_unit_test(test_settings_of_rivals),
         cmocka_unit_test(test_round_trip_of_presets),
