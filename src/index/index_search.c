@@ -54,6 +54,8 @@ typedef struct search {
     uint32_t *label;              /* numbers of the labels of which a hit has one */
     uint64_t excluded;            /* position that is no hit; UINT64_MAX: none */
     adah_hit_list *lists;         /* n_queries */
+    adah_hit_list chosen;         /* the best of `held`, in any order */
+    adah_cut_off cut;             /* n_sampled 0: there is none */
     unsigned char *is_unanswered; /* by the tables of the run at work: n_queries */
     atomic_int is_damaged, is_out_of_memory; /* a record could not be read */
     int with_accept;
@@ -357,14 +359,17 @@ static adah_code find(search *s, adah_status *status) {
 
 /* A record that holds words, while the best are chosen: the last to be kept is at the top of a heap. */
 typedef struct holder {
-    uint64_t position;
+    uint64_t position, id;
     uint32_t distance;
     float share, likeness; /* likeness: of the codes, from -1 to 1, and the share */
 } holder;
 
 static int is_worse(const holder *a, const holder *b) {
     const int all_a = a->share >= 1, all_b = b->share >= 1;
-    return all_a != all_b ? all_b : a->likeness != b->likeness ? a->likeness < b->likeness : a->position > b->position;
+    return all_a != all_b               ? all_b
+           : a->likeness != b->likeness ? a->likeness < b->likeness
+           : a->distance != b->distance ? a->distance > b->distance
+                                        : a->id > b->id;
 }
 
 static void sink(holder *heap, size_t n, size_t i) {
@@ -378,28 +383,40 @@ static void sink(holder *heap, size_t n, size_t i) {
     }
 }
 
-/* Adds the best k records that hold words, by the codes and the words together, to the hits that the codes have found: the best of both are
- * among them. */
-static adah_code add_holders(search *s, adah_status *status) {
-    const size_t n_bits = s->n_code_bytes * 8, k = s->options->k < s->held->n ? s->options->k : s->held->n;
+/* 0: it has no code that may be found. */
+static int find_holder(const search *s, uint64_t row, holder *h) {
+    if (!position_of_row(s, row, &h->position))
+        return 0;
+    const size_t at_run = run_of(s, h->position);
+    const adah_code_run *run = &s->runs[at_run];
+    const adah_segment *segment = s->view[at_run]->segment;
+    const uint64_t at = h->position - run->first;
+    const size_t n_bits = s->n_code_bytes * 8;
+    uint16_t distance = 0;
+    if (run->keep && !adah_bit(run->keep, at))
+        return 0;
+    if (s->queries)
+        adah_hamming_distances(s->queries, run->codes + at * s->n_code_bytes, 1, n_bits, &distance);
+    h->id = adah_segment_id(segment, row - segment->header.first_row);
+    h->distance = distance;
+    h->likeness = 1 - 2 * (float)distance / (float)n_bits + h->share;
+    return distance <= s->options->radius;
+}
+
+/* Chooses the best k records that hold words, by the codes and the words together. The best of all are among these and those that the codes
+ * have found. */
+static adah_code choose_holders(search *s, adah_status *status) {
+    const size_t k = s->options->k < s->held->n ? s->options->k : s->held->n;
+    const uint32_t limit = s->cut.n_sampled ? adah_cut_off_limit(&s->cut, s->queries) : UINT32_MAX;
     holder *heap = adah_memory_resize(NULL, k, sizeof *heap);
     size_t n = 0;
     if (!heap)
         return adah_fail_memory(status, k * sizeof *heap);
     for (size_t i = 0; i < s->held->n && k; i++) {
-        holder h = {.share = s->held->hit[i].share};
-        if (!position_of_row(s, s->held->hit[i].row, &h.position))
-            continue;
-        const adah_code_run *run = &s->runs[run_of(s, h.position)];
-        const uint64_t at = h.position - run->first;
-        uint16_t distance = 0;
-        if (run->keep && !adah_bit(run->keep, at))
-            continue;
-        if (s->queries)
-            adah_hamming_distances(s->queries, run->codes + at * s->n_code_bytes, 1, n_bits, &distance);
-        h.distance = s->queries ? distance : 0;
-        h.likeness = 1 - 2 * (float)distance / (float)n_bits + h.share;
-        if (distance > s->options->radius || (n == k && !is_worse(&heap[0], &h)) || !accept(s, 0, h.position))
+        const float share = s->held->hit[i].share;
+        holder h = {.share = share, .likeness = 1 + share}; /* at best */
+        if ((n == k && !is_worse(&heap[0], &h)) || !find_holder(s, s->held->hit[i].row, &h) ||
+            (h.distance > limit && share < 1) || (n == k && !is_worse(&heap[0], &h)) || !accept(s, 0, h.position))
             continue;
         if (n < k) {
             heap[n++] = h;
@@ -410,13 +427,11 @@ static adah_code add_holders(search *s, adah_status *status) {
             sink(heap, n, 0);
         }
     }
-    adah_code code = ADAH_OK;
-    for (size_t i = 0; i < n && code == ADAH_OK; i++) {
-        const adah_hit hit = {heap[i].position, heap[i].distance};
-        code = append_hits(&s->lists[0], &hit, 1, 0, status);
-    }
+    s->chosen.hit = n ? adah_memory_resize(NULL, n, sizeof *s->chosen.hit) : NULL;
+    for (size_t i = 0; i < n && s->chosen.hit; i++)
+        s->chosen.hit[s->chosen.n++] = (adah_hit){heap[i].position, heap[i].distance};
     adah_memory_free(heap);
-    return code;
+    return s->chosen.n == n ? ADAH_OK : adah_fail_memory(status, n * sizeof *s->chosen.hit);
 }
 
 /* The share of the query's words that the record in a row holds. */
@@ -518,34 +533,14 @@ static adah_code find_cosines(const search *s, size_t query, const adah_hit_list
     return ok ? ADAH_OK : adah_fail_memory(status, n * sizeof *vector);
 }
 
-/* The first k of a list, with rows and ids. */
-static adah_code make_result(const search *s, size_t query, adah_search_result *result, adah_status *status) {
-    adah_hit_list *list = &s->lists[query];
+/* The first n of a list, with rows and ids. */
+static adah_code make_hits(const search *s, size_t query, const adah_hit_list *list, adah_search_hit *hits, size_t n, adah_status *status) {
     const adah_search_options *o = s->options;
-    if (!is_in_order(list))
-        qsort(list->hit, list->n, sizeof *list->hit, by_distance); /* short, or of few sorted pieces */
-    size_t n = list->n;
-    if (s->held) { /* some were found by codes and by words */
-        size_t n_kept = 0;
-        for (size_t i = 0; i < n; i++)
-            if (!n_kept || list->hit[i].position != list->hit[n_kept - 1].position)
-                list->hit[n_kept++] = list->hit[i];
-        n = list->n = n_kept;
-    } else if (s->index->ids_ascend && n > o->k) {
-        n = o->k;
-    }
-    adah_search_hit *hits = adah_memory_resize(NULL, n, sizeof *hits);
-    if (!hits)
-        return adah_fail_memory(status, n * sizeof *hits);
     for (size_t i = 0; i < n; i++) {
         const adah_hit *hit = &list->hit[i];
         const adah_segment *segment = NULL;
         uint64_t record = 0;
-        const adah_code code = locate(s, hit->position, &segment, &record, status);
-        if (code != ADAH_OK) {
-            adah_memory_free(hits);
-            return code;
-        }
+        ADAH_TRY(locate(s, hit->position, &segment, &record, status));
         hits[i] =
             (adah_search_hit){adah_segment_id(segment, record), segment->header.first_row + record, hit->distance, 0, 0, 0};
         if (o->relaxed) {
@@ -554,16 +549,43 @@ static adah_code make_result(const search *s, size_t query, adah_search_result *
                                   run->codes + (hit->position - run->first) * s->n_code_bytes, s->n_code_bytes * 8);
         }
     }
-    if (o->fine && n) {
-        const adah_code code = find_cosines(s, query, list, hits, n, status);
-        if (code != ADAH_OK) {
-            adah_memory_free(hits);
-            return code;
-        }
-    }
-    if (!s->index->ids_ascend && n > 1)
+    return o->fine && n ? find_cosines(s, query, list, hits, n, status) : ADAH_OK;
+}
+
+static int by_row(const void *a, const void *b) {
+    const adah_search_hit *x = a, *y = b;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* The first k of a query's list and the records that were chosen for its words, each once. */
+static adah_code make_result(const search *s, size_t query, adah_search_result *result, adah_status *status) {
+    adah_hit_list *list = &s->lists[query];
+    const size_t k = s->options->k;
+    if (!is_in_order(list))
+        qsort(list->hit, list->n, sizeof *list->hit, by_distance); /* short, or of few sorted pieces */
+    size_t n = s->index->ids_ascend && list->n > k ? k : list->n;
+    adah_search_hit *hits = adah_memory_resize(NULL, n + s->chosen.n, sizeof *hits);
+    if (!hits)
+        return adah_fail_memory(status, (n + s->chosen.n) * sizeof *hits);
+    adah_code code = make_hits(s, query, list, hits, n, status);
+    if (code == ADAH_OK && !s->index->ids_ascend && n > 1)
         qsort(hits, n, sizeof *hits, by_id);
-    *result = (adah_search_result){hits, n > o->k && !s->held ? o->k : n};
+    n = n > k ? k : n;
+    if (code == ADAH_OK)
+        code = make_hits(s, query, &s->chosen, hits + n, s->chosen.n, status);
+    if (code != ADAH_OK) {
+        adah_memory_free(hits);
+        return code;
+    }
+    if (s->chosen.n) {
+        const size_t n_both = n + s->chosen.n;
+        qsort(hits, n_both, sizeof *hits, by_row);
+        n = 0;
+        for (size_t i = 0; i < n_both; i++)
+            if (!n || hits[i].row != hits[n - 1].row)
+                hits[n++] = hits[i];
+    }
+    *result = (adah_search_result){hits, n};
     return ADAH_OK;
 }
 
@@ -583,16 +605,13 @@ static void order_by_words(const search *s, adah_search_result *r) {
         qsort(r->hits, r->n_hits, sizeof *r->hits, by_words);
 }
 
-static adah_code make_results(const search *s, size_t k, adah_search_result *results, adah_status *status) {
-    adah_cut_off cut = {0};
-    adah_code code = s->options->cut_off && s->n_runs && s->queries
-                         ? adah_cut_off_create(s->runs, s->n_runs, s->n_code_bytes * 8, &cut, status)
-                         : ADAH_OK;
+static adah_code make_results(search *s, size_t k, adah_search_result *results, adah_status *status) {
+    adah_code code = ADAH_OK;
     for (size_t i = 0; i < s->n_queries && code == ADAH_OK; i++) {
         adah_search_result *r = &results[i];
         code = make_result(s, i, r, status);
-        if (cut.n_sampled && r->n_hits) {
-            const uint32_t limit = adah_cut_off_limit(&cut, s->queries + i * s->n_code_bytes);
+        if (s->cut.n_sampled && r->n_hits) {
+            const uint32_t limit = adah_cut_off_limit(&s->cut, s->queries + i * s->n_code_bytes);
             size_t n = 0; /* what holds all words is an answer, however far */
             for (size_t h = 0; h < r->n_hits; h++)
                 if (r->hits[h].distance <= limit || (s->held && share_of(s->held, r->hits[h].row) >= 1))
@@ -606,7 +625,6 @@ static adah_code make_results(const search *s, size_t k, adah_search_result *res
         if (r->n_hits > k)
             r->n_hits = k;
     }
-    adah_cut_off_free(&cut);
     return code;
 }
 
@@ -628,8 +646,10 @@ static adah_code run_search(search *s, size_t k, adah_search_result *results, ad
         return adah_fail_memory(status, s->n_queries * sizeof *s->lists);
     if (s->n_runs && s->queries)
         ADAH_TRY(find(s, status));
+    if (s->n_runs && s->queries && s->options->cut_off)
+        ADAH_TRY(adah_cut_off_create(s->runs, s->n_runs, s->n_code_bytes * 8, &s->cut, status));
     if (s->n_runs && s->held)
-        ADAH_TRY(add_holders(s, status));
+        ADAH_TRY(choose_holders(s, status));
     if (atomic_load(&s->is_out_of_memory))
         return adah_fail_memory(status, s->n_code_bytes);
     if (atomic_load(&s->is_damaged))
@@ -684,6 +704,8 @@ adah_code adah_code_search(const adah_index *index, adah_modality to, const uint
         adah_hit_lists_free(s.lists, n_queries);
     for (size_t i = 0; i < s.n_runs; i++)
         adah_memory_free(s.own_keep[i]);
+    adah_hit_lists_free(&s.chosen, 1);
+    adah_cut_off_free(&s.cut);
     adah_memory_free(s.label);
     adah_memory_free(s.lists);
     adah_memory_free(s.is_unanswered);

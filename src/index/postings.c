@@ -136,6 +136,33 @@ int adah_posting_next(const adah_postings *p, adah_posting *posting, uint64_t *r
     return 1;
 }
 
+int adah_posting_mark(const adah_postings *p, adah_posting *posting, uint64_t *next, uint64_t first, size_t n, uint64_t *words,
+                      uint64_t bit) {
+    uint64_t record = *next, n_left = posting->n_left;
+    const uint8_t *at = posting->at, *const end = posting->end;
+    while (record - first < n) {
+        uint64_t step;
+        words[record - first] |= bit;
+        if (n_left == 0) {
+            record = UINT64_MAX;
+            break;
+        }
+        if (at < end && (step = read_byte(at)) <= 0x7f) /* most are */
+            at++;
+        else if (!read_number(&at, end, &step))
+            return 0;
+        if (step >= p->n_records - (record + 1))
+            return 0;
+        record += 1 + step;
+        n_left--;
+    }
+    posting->n_left = n_left;
+    posting->at = at;
+    *next = record;
+    posting->next = record + 1;
+    return 1;
+}
+
 adah_code adah_postings_verify(const adah_postings *p, adah_status *status) {
     walk w;
     char before[ADAH_WORD_BYTES_MAX];

@@ -29,6 +29,10 @@ adah_code adah_postings_view(const uint8_t *bytes, uint64_t n_bytes, uint64_t n_
 int adah_postings_find(const adah_postings *postings, const char *word, size_t n_word, adah_posting *posting);
 /* 1: *record is the next, ascending; 0: there is none left; -1: damaged. */
 int adah_posting_next(const adah_postings *postings, adah_posting *posting, uint64_t *record);
+/* Sets `bit` in words[i] for every record first + i that is left of the list and below first + n, and goes behind them. No record before
+ * `first` may be left. *next: the record behind them, which is taken from the list; it is the one to begin with. UINT64_MAX: there is none. 0: damaged. */
+int adah_posting_mark(const adah_postings *postings, adah_posting *posting, uint64_t *next, uint64_t first, size_t n, uint64_t *words,
+                      uint64_t bit);
 /* Everything. */
 adah_code adah_postings_verify(const adah_postings *postings, adah_status *status);
 

@@ -1,12 +1,14 @@
 /* word_search.c - which records hold the words of a query.
  *
  * A segment splits the query in its own language and knows the records of each stem. At first the records of every word are counted: a
- * word that none holds does not count, and what the others tell is ln(1 + (N - n + 1/2) / (n + 1/2)), of N records of which n hold it
+ * word that none holds does not count, unless it is a number that is part of a name, such as that of IMG_2041, which nobody means who asks for
+ * another. What a word tells is ln(1 + (N - n + 1/2) / (n + 1/2)), of N records of which n hold it
  * (Robertson, Sparck Jones): next to nothing when nearly all do. Then the lists of a segment are gone through together, in stretches of
  * records, so that the work is that of reading the lists once. */
 #include "index/word_search.h"
 #include "base/memory.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <string.h>
 
@@ -21,12 +23,13 @@ typedef struct form {
 
 typedef struct asking {
     const adah_index *index;
+    const char *query;
     char *word[ADAH_QUERY_WORDS_MAX]; /* as it is written, folded */
     size_t n_words;
     form form[FORMS_MAX];
     size_t n_forms;
     double n_holding[FORMS_MAX]; /* records that hold a word */
-    uint64_t known;              /* the words that some record holds */
+    uint64_t known;              /* the words that count */
     uint64_t finding;            /* those of them by which a record is found */
     float weight[FORMS_MAX], all; /* all: of all known words */
     adah_word_hits *hits;
@@ -35,7 +38,8 @@ typedef struct asking {
 static int add_form(asking *a, size_t word, const char *stem, size_t n_stem) {
     if (a->n_forms == FORMS_MAX)
         return 1;
-    for (size_t k = 0; k < a->n_forms && word != WHOLE; k++)
+    const size_t n_compared = word != WHOLE ? a->n_forms : a->n_forms == 1; /* the whole is the only word, or it is another */
+    for (size_t k = 0; k < n_compared; k++)
         if (a->form[k].n_stem == n_stem && memcmp(a->form[k].stem, stem, n_stem) == 0)
             return 1; /* the same word, or another form of it */
     a->form[a->n_forms] = (form){.word = word, .n_stem = n_stem};
@@ -68,7 +72,7 @@ static adah_code fail_damaged(const adah_segment *s, adah_status *status) {
 typedef adah_code (*take_lists)(asking *a, const adah_segment_view *view, adah_posting *list, adah_status *status);
 
 /* Splits the query for every segment, and hands over the lists of its words. */
-static adah_code each_segment(asking *a, const char *query, take_lists take, adah_status *status) {
+static adah_code each_segment(asking *a, take_lists take, adah_status *status) {
     const adah_index *x = a->index;
     adah_word_reader *reader = NULL;
     adah_posting list[FORMS_MAX];
@@ -83,9 +87,9 @@ static adah_code each_segment(asking *a, const char *query, take_lists take, ada
             a->n_forms = 0;
             code = adah_word_reader_create(s->postings->language, &reader, status);
             if (code == ADAH_OK)
-                code = adah_word_reader_read(reader, ADAH_WORDS_WHOLE, query, take_whole, a, status);
+                code = adah_word_reader_read(reader, ADAH_WORDS_OF_TEXT, a->query, take_word, a, status);
             if (code == ADAH_OK)
-                code = adah_word_reader_read(reader, ADAH_WORDS_OF_TEXT, query, take_word, a, status);
+                code = adah_word_reader_read(reader, ADAH_WORDS_WHOLE, a->query, take_whole, a, status);
         }
         for (size_t k = 0; k < a->n_forms && code == ADAH_OK; k++) {
             list[k] = (adah_posting){.n = 0};
@@ -114,15 +118,31 @@ static adah_code count(asking *a, const adah_segment_view *view, adah_posting *l
     return ADAH_OK;
 }
 
+static int is_joining(char c) { return isalpha((unsigned char)c) || c == '_' || c == '-' || (unsigned char)c > 0x7f; }
+
+/* Is it a number with a letter, a hyphen or an underscore beside it in the query, as in IMG_2041, DSC-17 or a4? */
+static int is_number_of_name(const char *query, const char *word) {
+    const size_t n = strlen(word);
+    if (strspn(word, "0123456789") != n)
+        return 0;
+    for (const char *at = strstr(query, word); at; at = strstr(at + 1, word)) {
+        const char before = at > query ? at[-1] : ' ', after = at[n];
+        if (!isdigit((unsigned char)before) && !isdigit((unsigned char)after) && (is_joining(before) || is_joining(after)))
+            return 1;
+    }
+    return 0;
+}
+
 static void weigh(asking *a) {
     for (size_t i = 0; i < FORMS_MAX; i++) {
         const double n = a->n_holding[i], n_all = (double)a->index->n_alive;
-        if (n == 0)
+        a->hits->n_known += n > 0;
+        if (n == 0 && !(i < a->n_words && is_number_of_name(a->query, a->word[i])))
             continue;
         a->weight[i] = (float)log(1 + fabs(n_all - n + 0.5) / (n + 0.5));
         a->all += i == WHOLE ? 0 : a->weight[i];
         a->known |= (uint64_t)1 << i;
-        a->finding |= (uint64_t)(COMMON * n <= n_all) << i;
+        a->finding |= (uint64_t)(n > 0 && i != WHOLE && COMMON * n <= n_all) << i; /* the whole finds in any case */
     }
     if (!a->finding)
         a->finding = a->known;
@@ -133,6 +153,7 @@ static adah_code keep(asking *a, uint64_t row, uint64_t words, adah_status *stat
     const uint64_t whole = (uint64_t)1 << WHOLE, single = a->known & ~whole;
     adah_word_hits *hits = a->hits;
     const int has_all = (words & whole) || (words & single) == single;
+    const float below_one = nextafterf(1, 0); /* what nearly all records hold tells less than rounding takes */
     float weight = 0;
     if (!has_all && !(words & a->finding))
         return ADAH_OK;
@@ -140,7 +161,7 @@ static adah_code keep(asking *a, uint64_t row, uint64_t words, adah_status *stat
         return adah_fail_memory(status, (hits->n + 1) * sizeof *hits->hit);
     for (uint64_t left = has_all ? 0 : words; left; left &= left - 1)
         weight += a->weight[__builtin_ctzll(left)];
-    hits->hit[hits->n++] = (adah_word_hit){row, has_all ? 1 : weight / a->all};
+    hits->hit[hits->n++] = (adah_word_hit){row, has_all ? 1 : fminf(weight / a->all, below_one)};
     return ADAH_OK;
 }
 
@@ -159,20 +180,16 @@ static adah_code collect(asking *a, const adah_segment_view *v, adah_posting *li
         if (!go_on(p, &list[k], &next[k]))
             return fail_damaged(v->segment, status);
     for (;;) {
-        uint64_t first = UINT64_MAX, last = 0;
+        uint64_t first = UINT64_MAX;
         for (size_t k = 0; k < a->n_forms; k++)
             first = next[k] < first ? next[k] : first;
         if (first == UINT64_MAX)
             return ADAH_OK;
         memset(words, 0, sizeof words);
         for (size_t k = 0; k < a->n_forms; k++)
-            while (next[k] - first < STRETCH) {
-                last = next[k] - first > last ? next[k] - first : last;
-                words[next[k] - first] |= (uint64_t)1 << a->form[k].word;
-                if (!go_on(p, &list[k], &next[k]))
-                    return fail_damaged(v->segment, status);
-            }
-        for (size_t i = 0; i <= last; i++)
+            if (!adah_posting_mark(p, &list[k], &next[k], first, STRETCH, words, (uint64_t)1 << a->form[k].word))
+                return fail_damaged(v->segment, status);
+        for (size_t i = 0; i < STRETCH; i++)
             if (words[i] && adah_index_is_alive(v, first + i))
                 ADAH_TRY(keep(a, v->segment->header.first_row + first + i, words[i], status));
     }
@@ -184,13 +201,13 @@ adah_code adah_word_search(const adah_index *x, const char *query, adah_word_hit
     if (!a)
         return adah_fail_memory(status, sizeof *a);
     a->index = x;
+    a->query = query;
     a->hits = hits;
-    adah_code code = each_segment(a, query, count, status);
+    adah_code code = each_segment(a, count, status);
     if (code == ADAH_OK)
         weigh(a);
-    hits->n_known = (size_t)__builtin_popcountll(a->known);
-    if (code == ADAH_OK && a->known)
-        code = each_segment(a, query, collect, status);
+    if (code == ADAH_OK && hits->n_known)
+        code = each_segment(a, collect, status);
     for (size_t i = 0; i < a->n_words; i++)
         adah_memory_free(a->word[i]);
     adah_memory_free(a);

@@ -1,4 +1,4 @@
-/* (property) A collection under random changes against plain arrays: every record, every search, in every state. */
+/* (property) A collection under random changes against plain arrays: every record, every search, by codes and by words, in every state. */
 #define _GNU_SOURCE
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -18,7 +18,7 @@ enum { IDS = 400, BYTES_MAX = 16, N_LABELS = 5, N_FINE = 40 };
 /* What should be there under an id. */
 typedef struct record {
     int is_there, has[2];
-    char name[24];
+    char name[24], text[80];
     uint8_t code[2][BYTES_MAX];
     int8_t fine[2][N_FINE]; /* zeros: none */
     int label; /* -1: none */
@@ -37,7 +37,12 @@ static void expect_ok(adah_code code) {
 }
 #define OK(call) expect_ok(call)
 
-static const char *const label_names[N_LABELS] = {"zero", "one", "two", "three", "four"};
+static const char *const label_names[N_LABELS] = {"zero", "one", "two", "tree", "four winds"};
+/* The first stand in most texts, the last in few. */
+static const char *const vocabulary[] = {"red", "blue", "ball", "dog", "tree", "boat", "sky", "hill", "lamp", "fish", "img", "jpg"};
+enum { N_VOCABULARY = sizeof vocabulary / sizeof *vocabulary, N_NAMES = 60 };
+
+static const char *draw_word(adah_random *r) { return vocabulary[adah_random_below(r, 1 + adah_random_below(r, N_VOCABULARY))]; }
 
 /* Few different bytes, so that distances are often equal. */
 static void fill_code(adah_random *r, uint8_t *code, size_t n_bytes) {
@@ -60,7 +65,9 @@ static record new_record(adah_random *r, size_t n_bytes) {
     new.has[0] = sides != 1;
     new.has[1] = sides != 2;
     if (adah_random_below(r, 4))
-        snprintf(new.name, sizeof new.name, "%u.jpg", (unsigned)adah_random_below(r, 100000));
+        snprintf(new.name, sizeof new.name, "img_%u.jpg", (unsigned)adah_random_below(r, N_NAMES));
+    for (uint64_t i = adah_random_below(r, 9); i > 0; i--)
+        strcat(strcat(new.text, draw_word(r)), i > 1 ? " " : "");
     fill_code(r, new.code[0], n_bytes);
     fill_code(r, new.code[1], n_bytes);
     fill_fine(r, new.fine[0]);
@@ -71,6 +78,7 @@ static record new_record(adah_random *r, size_t n_bytes) {
 static adah_index_item item_of(const record *r, uint64_t id) {
     return (adah_index_item){.id = id,
                              .file_name = r->name,
+                             .text = r->text,
                              .label = r->label < 0 ? NULL : &label_names[r->label],
                              .n_labels = r->label >= 0,
                              .image_code = r->has[0] ? r->code[0] : NULL,
@@ -128,6 +136,7 @@ static void check_records(const adah_index *x, const model *m) {
         OK(adah_index_record(x, row, &e, &status));
         assert_int_equal(e.id, id);
         assert_string_equal(e.file_name, r->name);
+        assert_string_equal(e.text, r->text);
         assert_int_equal(e.n_labels, r->label >= 0);
         if (r->label >= 0)
             assert_string_equal(adah_index_label_name(x, e.label[0]), label_names[r->label]);
@@ -211,61 +220,89 @@ static size_t plain_order(const model *m, int side, const int8_t *query, adah_se
     return n < k ? n : k;
 }
 
-static void check_search(const adah_index *x, const model *m, adah_random *r) {
-    enum { N_QUERIES = 9 };
+enum { N_QUERIES = 9, N_ONLY = 30 };
+
+/* Queries and what limits their answers. */
+typedef struct asked {
+    int side;
+    size_t n_queries;
     uint8_t query[N_QUERIES * BYTES_MAX];
-    uint64_t only[30];
-    adah_search_hit expected[IDS];
-    adah_search_result result[N_QUERIES];
-    adah_search_options o;
-    adah_search_options_init(&o);
-    const size_t n_queries = adah_random_below(r, 2) ? N_QUERIES : 1;
-    const int side = (int)adah_random_below(r, 2);
-    for (size_t i = 0; i < n_queries; i++)
-        fill_code(r, query + i * m->n_bytes, m->n_bytes);
-    for (size_t i = 0; i < 30; i++)
-        only[i] = adah_random_below(r, IDS + 20);
-    o.k = (const size_t[]){1, 10, 50, SIZE_MAX, IDS}[adah_random_below(r, 5)];
-    o.radius = adah_random_below(r, 2) ? UINT32_MAX : (uint32_t)adah_random_below(r, m->n_bytes * 6);
-    o.method = (adah_search_method)adah_random_below(r, 3);
-    o.only = adah_random_below(r, 3) ? NULL : only;
-    o.n_only = adah_random_below(r, 31);
-    o.exclude = adah_random_below(r, 2) ? ADAH_NO_ID : adah_random_below(r, IDS);
-    o.accept = adah_random_below(r, 3) ? NULL : has_name;
-    const size_t first_label = adah_random_below(r, N_LABELS);
-    o.label = adah_random_below(r, 3) ? NULL : label_names + first_label;
-    o.n_labels = 1 + adah_random_below(r, N_LABELS - first_label);
-    const size_t k = o.k;
     int8_t fine[N_QUERIES * N_FINE];
-    for (size_t i = 0; i < n_queries; i++)
-        fill_fine(r, fine + i * N_FINE);
+    uint64_t only[N_ONLY];
+    adah_search_options o;
+} asked;
+
+static void draw_asked(const adah_index *x, const model *m, adah_random *r, asked *a) {
+    adah_search_options *o = &a->o;
+    adah_search_options_init(o);
+    a->n_queries = adah_random_below(r, 2) ? N_QUERIES : 1;
+    a->side = (int)adah_random_below(r, 2);
+    for (size_t i = 0; i < a->n_queries; i++)
+        fill_code(r, a->query + i * m->n_bytes, m->n_bytes);
+    for (size_t i = 0; i < N_ONLY; i++)
+        a->only[i] = adah_random_below(r, IDS + 20);
+    o->k = (const size_t[]){1, 10, 50, SIZE_MAX, IDS}[adah_random_below(r, 5)];
+    o->radius = adah_random_below(r, 2) ? UINT32_MAX : (uint32_t)adah_random_below(r, m->n_bytes * 6);
+    o->method = (adah_search_method)adah_random_below(r, 3);
+    o->only = adah_random_below(r, 3) ? NULL : a->only;
+    o->n_only = adah_random_below(r, N_ONLY + 1);
+    o->exclude = adah_random_below(r, 2) ? ADAH_NO_ID : adah_random_below(r, IDS);
+    o->accept = adah_random_below(r, 3) ? NULL : has_name;
+    const size_t first_label = adah_random_below(r, N_LABELS);
+    o->label = adah_random_below(r, 3) ? NULL : label_names + first_label;
+    o->n_labels = 1 + adah_random_below(r, N_LABELS - first_label);
+    for (size_t i = 0; i < a->n_queries; i++)
+        fill_fine(r, a->fine + i * N_FINE);
     if (adah_random_below(r, 2) && adah_index_fine(x)) {
-        o.fine = fine;
-        o.n_fine = N_FINE;
-        o.n_candidates = adah_random_below(r, 60);
+        o->fine = a->fine;
+        o->n_fine = N_FINE;
+        o->n_candidates = adah_random_below(r, 60);
     }
-    const adah_code code = adah_index_search(x, (adah_modality)side, query, n_queries, &o, result, &status);
+}
+
+/* 0: there is nothing to search, for a reason that is true. */
+static int is_answered(const model *m, const asked *a, adah_code code) {
     if (code == ADAH_ERROR_MISMATCH) { /* no record has such a code */
         for (uint64_t id = 0; id < IDS; id++)
-            assert_false(m->record[id].is_there && m->record[id].has[side]);
-        return;
+            assert_false(m->record[id].is_there && m->record[id].has[a->side]);
+        return 0;
     }
     if (code == ADAH_ERROR_NOT_FOUND) { /* no record has one of the labels, which the message names */
         size_t at = 0;
-        while (at < o.n_labels && !strstr(status.message, o.label[at]))
+        while (at < a->o.n_labels && !strstr(status.message, a->o.label[at]))
             at++;
-        assert_true(at < o.n_labels);
+        assert_true(at < a->o.n_labels);
         for (uint64_t id = 0; id < IDS; id++)
-            assert_false(m->record[id].is_there && m->record[id].label == (int)(first_label + at));
-        return;
+            assert_false(m->record[id].is_there && m->record[id].label == (int)(a->o.label + at - label_names));
+        return 0;
     }
     OK(code);
-    if (o.fine) { /* by the definition in index.h */
-        size_t n_candidates = o.n_candidates ? o.n_candidates : k == SIZE_MAX ? SIZE_MAX : 200;
-        while (!o.n_candidates && k != SIZE_MAX && n_candidates < 2 * k)
-            n_candidates *= 2;
-        o.k = n_candidates > k ? n_candidates : k;
-    }
+    return 1;
+}
+
+/* By the definition in index.h. */
+static size_t candidates(const adah_search_options *o) {
+    if (!o->fine)
+        return o->k;
+    size_t n = o->n_candidates ? o->n_candidates : o->k == SIZE_MAX ? SIZE_MAX : 200;
+    while (!o->n_candidates && o->k != SIZE_MAX && n < 2 * o->k)
+        n *= 2;
+    return n > o->k ? n : o->k;
+}
+
+static void check_search(const adah_index *x, const model *m, adah_random *r) {
+    adah_search_hit expected[IDS];
+    adah_search_result result[N_QUERIES];
+    asked a;
+    draw_asked(x, m, r, &a);
+    const size_t n_queries = a.n_queries, k = a.o.k;
+    const int side = a.side;
+    const uint8_t *query = a.query;
+    const int8_t *fine = a.fine;
+    adah_search_options o = a.o;
+    if (!is_answered(m, &a, adah_index_search(x, (adah_modality)side, query, n_queries, &o, result, &status)))
+        return;
+    o.k = candidates(&o);
     for (size_t i = 0; i < n_queries; i++) {
         size_t n = plain_search(m, side, query + i * m->n_bytes, &o, expected);
         if (o.fine)
@@ -277,6 +314,241 @@ static void check_search(const adah_index *x, const model *m, adah_random *r) {
             assert_int_equal(result[i].hits[j].distance, expected[j].distance);
             assert_true(result[i].hits[j].score == expected[j].score);
             assert_true(adah_index_find(x, expected[j].id, &row) && row == result[i].hits[j].row);
+        }
+        adah_search_result_free(&result[i]);
+    }
+}
+
+/* ---------------------------------------------------------------- by words */
+
+/* A query's words, each once, in the order in which they are told: at first what stands between blanks, then parts of it. */
+typedef struct words {
+    char text[160], word[24][16];
+    int is_number_of_name[24]; /* it counts even where no record holds it */
+    size_t n;
+} words;
+
+static void add_word(words *w, const char *word, int is_number_of_name) {
+    size_t i = 0;
+    while (i < w->n && strcmp(w->word[i], word) != 0)
+        i++;
+    snprintf(w->word[i], sizeof w->word[i], "%s", word);
+    w->is_number_of_name[i] |= is_number_of_name;
+    w->n += i == w->n;
+}
+
+static void draw_words(adah_random *r, words *w) {
+    unsigned name[6];
+    size_t n_names = 0;
+    *w = (words){.n = 0};
+    for (uint64_t left = 1 + adah_random_below(r, 5), kind; left; left--) {
+        char number[16] = "", piece[16] = "";
+        switch ((int)(kind = adah_random_below(r, 9))) {
+        case 0:
+            strcpy(piece, "xylophone");
+            break;
+        case 1:
+            strcpy(piece, label_names[adah_random_below(r, N_LABELS)]);
+            break;
+        case 2:
+        case 3: /* also names that no record has */
+            name[n_names] = (unsigned)adah_random_below(r, N_NAMES + 20);
+            snprintf(piece, sizeof piece, "img_%u%s", name[n_names++], kind == 2 ? ".jpg" : "");
+            break;
+        case 4: /* by itself */
+            snprintf(number, sizeof number, "%u", (unsigned)adah_random_below(r, N_NAMES + 20));
+            strcpy(piece, number);
+            break;
+        default:
+            strcpy(piece, draw_word(r));
+        }
+        strcat(strcat(w->text, w->n ? " " : ""), piece);
+        for (char *rest = NULL, *word = strtok_r(piece, " .", &rest); word; word = strtok_r(NULL, " .", &rest))
+            add_word(w, word, 0);
+    }
+    for (size_t i = 0; i < n_names; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%u", name[i]);
+        add_word(w, "img", 0);
+        add_word(w, number, 1);
+    }
+    for (size_t i = 0; strstr(w->text, ".jpg") && i < 1; i++) /* the parts of IMG_1.jpg are three */
+        add_word(w, "jpg", 0);
+}
+
+static int holds_word(const record *r, const char *word) {
+    char all[160], with_blanks[24];
+    unsigned number = 0;
+    const int has_number = sscanf(r->name, "img_%u", &number) == 1;
+    snprintf(all, sizeof all, " %s %s ", r->text, r->label < 0 ? "" : label_names[r->label]);
+    if (has_number)
+        snprintf(all + strlen(all), sizeof all - strlen(all), "img_%u img %u ", number, number);
+    snprintf(with_blanks, sizeof with_blanks, " %s ", word);
+    return strstr(all, with_blanks) != NULL;
+}
+
+/* Is all of the query the record's label, or the name of its file? */
+static int is_whole(const record *r, const char *text) {
+    const size_t n_name = strcspn(r->name, "."), n_text = strcspn(text, "."), is_name = !strcmp(text + n_text, ".jpg") || !text[n_text];
+    return (r->label >= 0 && !strcmp(text, label_names[r->label])) || (n_name && is_name && n_name == n_text && !memcmp(text, r->name, n_name));
+}
+
+/* Of each record the share of the words that it holds; 0: it is not found by words. Returns how many words are known. */
+static size_t plain_shares(const model *m, const words *w, float *share) {
+    size_t n_all = 0, n_known = 0;
+    int counts[24], finds[24], any_finds = 0;
+    float weight[24], all = 0;
+    for (uint64_t id = 0; id < IDS; id++)
+        n_all += (size_t)m->record[id].is_there;
+    for (size_t i = 0; i < w->n; i++) {
+        size_t n = 0;
+        for (uint64_t id = 0; id < IDS; id++)
+            n += (size_t)(m->record[id].is_there && holds_word(&m->record[id], w->word[i]));
+        counts[i] = n || w->is_number_of_name[i];
+        finds[i] = n && 5 * n <= n_all;
+        any_finds |= finds[i];
+        n_known += n > 0;
+        weight[i] = (float)log(1 + ((double)n_all - (double)n + 0.5) / ((double)n + 0.5));
+        all += counts[i] ? weight[i] : 0;
+    }
+    for (uint64_t id = 0; id < IDS; id++) {
+        const record *r = &m->record[id];
+        int has_all = 1, is_found = 0;
+        float sum = 0;
+        share[id] = 0;
+        for (size_t i = 0; r->is_there && n_known && i < w->n; i++) {
+            const int holds = counts[i] && holds_word(r, w->word[i]);
+            has_all &= holds || !counts[i];
+            is_found |= holds && (finds[i] || !any_finds);
+            sum += holds ? weight[i] : 0;
+        }
+        if (r->is_there && n_known && (has_all || is_found || is_whole(r, w->text)))
+            share[id] = has_all || is_whole(r, w->text) ? 1 : sum / all < 1 ? sum / all : nextafterf(1, 0);
+    }
+    return n_known;
+}
+
+static int by_words(const void *a, const void *b) {
+    const adah_search_hit *x = a, *y = b;
+    return (x->words >= 1) != (y->words >= 1) ? (y->words >= 1) - (x->words >= 1)
+           : x->order != y->order             ? (x->order < y->order) - (x->order > y->order)
+           : x->distance != y->distance       ? (x->distance > y->distance) - (x->distance < y->distance)
+                                              : (x->id > y->id) - (x->id < y->id);
+}
+
+/* Of the hits within a distance those that are near enough or hold all words, in order by how like the codes are and the words; the first k. */
+static size_t plain_by_words(adah_search_hit *hits, size_t n, size_t n_bits, const float *share, int64_t limit, size_t k) {
+    size_t n_kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        adah_search_hit hit = hits[i];
+        hit.words = share[hit.id];
+        hit.order = hit.words + (1 - 2 * (float)hit.distance / (float)n_bits);
+        if ((int64_t)hit.distance <= limit || hit.words >= 1)
+            hits[n_kept++] = hit;
+    }
+    qsort(hits, n_kept, sizeof *hits, by_words);
+    return n_kept < k ? n_kept : k;
+}
+
+/* The answer to query i, by the definition in docs/inside/index.md. limit: of the cut-off. */
+static size_t plain_answer(const model *m, const asked *a, size_t i, const float *share, int64_t limit, int with_codes, adah_search_hit *hits) {
+    static const uint8_t no_code[BYTES_MAX];
+    const uint8_t *query = a->query + i * m->n_bytes;
+    adah_search_options o = a->o;
+    adah_search_hit all[IDS];
+    int any_share = 0;
+    size_t n = 0;
+    for (uint64_t id = 0; id < IDS; id++)
+        any_share |= share[id] > 0;
+    o.k = SIZE_MAX;
+    o.radius = with_codes ? o.radius : UINT32_MAX;
+    size_t n_all = plain_search(m, a->side, with_codes ? query : no_code, &o, all), n_codes = 0;
+    if (!with_codes)
+        for (size_t h = 0; h < n_all; h++)
+            all[h].distance = 0;
+    for (; with_codes && n_codes < n_all && n_codes < candidates(&a->o); n_codes++) /* the nearest */
+        if ((int64_t)all[n_codes].distance <= limit || share[all[n_codes].id] >= 1)
+            hits[n++] = all[n_codes];
+    size_t n_kept = 0; /* and the best that hold words */
+    for (size_t h = 0; h < n_all; h++)
+        if (share[all[h].id] > 0)
+            all[n_kept++] = all[h];
+    n_all = plain_by_words(all, n_kept, m->n_bytes * 8, share, limit, candidates(&a->o));
+    for (size_t h = 0; h < n_all; h++) {
+        size_t at = 0;
+        while (at < n && hits[at].id != all[h].id)
+            at++;
+        hits[at] = all[h];
+        n += at == n;
+    }
+    for (size_t h = 0; h < n; h++) {
+        hits[h].score = a->o.fine ? cosine(a->fine + i * N_FINE, m->record[hits[h].id].fine[a->side]) : 0;
+        hits[h].words = share[hits[h].id];
+        hits[h].order = hits[h].words + (a->o.fine ? hits[h].score : 1 - 2 * (float)hits[h].distance / (float)(m->n_bytes * 8));
+        if (!with_codes)
+            hits[h].distance = ADAH_NO_DISTANCE;
+    }
+    if (any_share) {
+        qsort(hits, n, sizeof *hits, by_words);
+    } else if (a->o.fine) {
+        n = plain_order(m, a->side, a->fine + i * N_FINE, hits, n, n);
+    }
+    return n < a->o.k ? n : a->o.k;
+}
+
+/* The greatest distance of a record that the cut-off leaves to a query; -1: it leaves none. */
+static int64_t cut_off_limit(const adah_index *x, const asked *a, const uint8_t *query) {
+    adah_search_options o;
+    adah_search_result result;
+    adah_search_options_init(&o);
+    o.k = SIZE_MAX;
+    o.cut_off = 1;
+    OK(adah_index_search(x, (adah_modality)a->side, query, 1, &o, &result, &status));
+    const int64_t limit = result.n_hits ? (int64_t)result.hits[result.n_hits - 1].distance : -1;
+    adah_search_result_free(&result);
+    return limit;
+}
+
+static void check_words(const adah_index *x, const model *m, adah_random *r) {
+    adah_search_hit expected[IDS];
+    adah_search_result result[N_QUERIES];
+    asked a;
+    words query[N_QUERIES];
+    const char *text[N_QUERIES];
+    float share[N_QUERIES][IDS];
+    int any_unknown = 0;
+    draw_asked(x, m, r, &a);
+    const int with_codes = adah_random_below(r, 3) != 0;
+    a.o.cut_off = adah_random_below(r, 3) == 0;
+    a.o.fine = with_codes ? a.o.fine : NULL;
+    a.o.words = text;
+    for (size_t i = 0; i < a.n_queries; i++) {
+        draw_words(r, &query[i]);
+        text[i] = query[i].text;
+        any_unknown |= plain_shares(m, &query[i], share[i]) == 0;
+    }
+    const adah_code code = adah_index_search(x, (adah_modality)a.side, with_codes ? a.query : NULL, a.n_queries, &a.o, result, &status);
+    if (code == ADAH_ERROR_NO_KNOWN_WORD) {
+        assert_true(!with_codes && any_unknown);
+        return;
+    }
+    if (!is_answered(m, &a, code))
+        return;
+    assert_true(with_codes || !any_unknown);
+    for (size_t i = 0; i < a.n_queries; i++) {
+        const int64_t limit = a.o.cut_off && with_codes ? cut_off_limit(x, &a, a.query + i * m->n_bytes) : INT64_MAX;
+        const size_t n = plain_answer(m, &a, i, share[i], limit, with_codes, expected);
+        int any_share = 0;
+        for (uint64_t id = 0; id < IDS; id++)
+            any_share |= share[i][id] > 0;
+        assert_int_equal(result[i].n_hits, n);
+        for (size_t j = 0; j < n; j++) {
+            const adah_search_hit *hit = &result[i].hits[j];
+            assert_int_equal(hit->id, expected[j].id);
+            assert_int_equal(hit->distance, expected[j].distance);
+            assert_true(hit->score == expected[j].score);
+            assert_true(hit->words == expected[j].words);
+            assert_true(hit->order == (any_share ? expected[j].order : 0));
         }
         adah_search_result_free(&result[i]);
     }
@@ -308,11 +580,14 @@ static void run_model(size_t n_bytes, uint64_t seed) {
         adah_index *x;
         OK(old ? adah_index_latest(old, &x, &status) : adah_index_open(path, &x, &status));
         check_records(x, m);
-        for (int i = 0; i < 8; i++)
+        for (int i = 0; i < 8; i++) {
             check_search(x, m, &r);
+            check_words(x, m, &r);
+        }
         if (old) {
             check_records(old, old_model);
             check_search(old, old_model, &r);
+            check_words(old, old_model, &r);
         }
         if (!old || adah_random_below(&r, 3) == 0) {
             adah_index_close(old);
