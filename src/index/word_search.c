@@ -12,7 +12,13 @@
 #include <math.h>
 #include <string.h>
 
-enum { COMMON = 5 /* a word that more than one record in so many holds finds nothing by itself */, STRETCH = 4096, WHOLE = ADAH_QUERY_WORDS_MAX /* the bit for all of the query */, FORMS_MAX = ADAH_QUERY_WORDS_MAX + 1 };
+enum {
+    COMMON = 5,        /* a word that more than one record in so many holds finds nothing by itself */
+    FOUND_MAX = 20000, /* nor does one by which, with all rarer ones, more would be found: a limit of time */
+    STRETCH = 4096,
+    WHOLE = ADAH_QUERY_WORDS_MAX, /* the bit for all of the query */
+    FORMS_MAX = ADAH_QUERY_WORDS_MAX + 1
+};
 
 /* A word of the query in the language of a segment. */
 typedef struct form {
@@ -133,6 +139,24 @@ static int is_number_of_name(const char *query, const char *word) {
     return 0;
 }
 
+/* The rarest word finds records, and so do others as long as they are few. */
+static void choose_finding(asking *a) {
+    const double n_all = (double)a->index->n_alive;
+    double n_found = 0, n_rarest = INFINITY;
+    for (;;) {
+        size_t next = WHOLE; /* which needs no choice: who has it holds all words */
+        for (size_t i = 0; i < WHOLE; i++)
+            if (a->n_holding[i] > 0 && !(a->finding >> i & 1) && (next == WHOLE || a->n_holding[i] < a->n_holding[next]))
+                next = i;
+        const double n = a->n_holding[next];
+        if (next == WHOLE || (a->finding && (n_found + n > FOUND_MAX || (COMMON * n > n_all && COMMON * n_rarest <= n_all))))
+            return;
+        n_rarest = a->finding ? n_rarest : n;
+        n_found += n;
+        a->finding |= (uint64_t)1 << next;
+    }
+}
+
 static void weigh(asking *a) {
     for (size_t i = 0; i < FORMS_MAX; i++) {
         const double n = a->n_holding[i], n_all = (double)a->index->n_alive;
@@ -142,10 +166,8 @@ static void weigh(asking *a) {
         a->weight[i] = (float)log(1 + fabs(n_all - n + 0.5) / (n + 0.5));
         a->all += i == WHOLE ? 0 : a->weight[i];
         a->known |= (uint64_t)1 << i;
-        a->finding |= (uint64_t)(n > 0 && i != WHOLE && COMMON * n <= n_all) << i; /* the whole finds in any case */
     }
-    if (!a->finding)
-        a->finding = a->known;
+    choose_finding(a);
 }
 
 /* Keeps a record that holds these words. */
@@ -153,15 +175,14 @@ static adah_code keep(asking *a, uint64_t row, uint64_t words, adah_status *stat
     const uint64_t whole = (uint64_t)1 << WHOLE, single = a->known & ~whole;
     adah_word_hits *hits = a->hits;
     const int has_all = (words & whole) || (words & single) == single;
-    const float below_one = nextafterf(1, 0); /* what nearly all records hold tells less than rounding takes */
+    const float below_one = 0x1.fffffep-1F; /* what nearly all records hold tells less than rounding takes */
     float weight = 0;
-    if (!has_all && !(words & a->finding))
-        return ADAH_OK;
-    if (!adah_memory_grow((void **)&hits->hit, &hits->capacity, hits->n, sizeof *hits->hit))
+    if (hits->n == hits->capacity && !adah_memory_grow((void **)&hits->hit, &hits->capacity, hits->n, sizeof *hits->hit))
         return adah_fail_memory(status, (hits->n + 1) * sizeof *hits->hit);
     for (uint64_t left = has_all ? 0 : words; left; left &= left - 1)
         weight += a->weight[__builtin_ctzll(left)];
-    hits->hit[hits->n++] = (adah_word_hit){row, has_all ? 1 : fminf(weight / a->all, below_one)};
+    const float share = has_all ? 1 : weight / a->all;
+    hits->hit[hits->n++] = (adah_word_hit){row, has_all || share < 1 ? share : below_one};
     return ADAH_OK;
 }
 
@@ -175,6 +196,7 @@ static int go_on(const adah_postings *p, adah_posting *list, uint64_t *next) {
 
 static adah_code collect(asking *a, const adah_segment_view *v, adah_posting *list, adah_status *status) {
     const adah_postings *p = v->segment->postings;
+    const uint64_t wanted = a->finding | (uint64_t)1 << WHOLE; /* without one of these a record does not hold all words either */
     uint64_t next[FORMS_MAX], words[STRETCH];
     for (size_t k = 0; k < a->n_forms; k++)
         if (!go_on(p, &list[k], &next[k]))
@@ -190,7 +212,7 @@ static adah_code collect(asking *a, const adah_segment_view *v, adah_posting *li
             if (!adah_posting_mark(p, &list[k], &next[k], first, STRETCH, words, (uint64_t)1 << a->form[k].word))
                 return fail_damaged(v->segment, status);
         for (size_t i = 0; i < STRETCH; i++)
-            if (words[i] && adah_index_is_alive(v, first + i))
+            if ((words[i] & wanted) && adah_index_is_alive(v, first + i))
                 ADAH_TRY(keep(a, v->segment->header.first_row + first + i, words[i], status));
     }
 }

@@ -19,7 +19,9 @@ typedef struct adah_word_hits {
 } adah_word_hits;
 
 /* The records, not deleted, that hold a word of the query, or have all of it as the name of their file or a label, which counts as all
- * words. Records that hold only words that more than a fifth of all records hold are left out, unless there are no others in the query.
+ * words. The rarest word of the query finds records; another does as long as no more than a fifth of all records hold it, or all words
+ * of the query are so common, and it and those that are rarer stand in at most 20,000 records, summed up. Records that hold only the rest, but
+ * not all words, are left out.
  * ADAH_ERROR_ARGUMENT: the query is no UTF-8; ADAH_ERROR_CORRUPT: damaged. hits: adah_memory_free(hits->hit). */
 adah_code adah_word_search(const adah_index *index, const char *query, adah_word_hits *hits, adah_status *status);
 

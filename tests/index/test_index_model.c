@@ -615,6 +615,52 @@ static void test_random_changes(void **state) {
     adah_parallel_set_threads(0);
 }
 
+/* In a large collection only the rarest words find records: "second" would make more than 20,000. Who holds all words is found in any
+ * case, and so is a word that stands in a fifth or more, where there is no other. */
+static void test_common_words(void **state) {
+    (void)state;
+    enum { N = 60000, PER_WORD = 11000 };
+    static const char *const query[] = {"first second", "second", "first second third", "third"};
+    static const size_t n_expected[] = {PER_WORD, PER_WORD, PER_WORD, N / 2};
+    const uint8_t identity[16] = {0}, code[1] = {0};
+    const temporary_folder folder = temporary_folder_create();
+    char path[512];
+    adah_index_builder *b;
+    adah_index *x;
+    TEMPORARY_PATH(folder, "a.index", path);
+    OK(adah_index_builder_create(path, 8, identity, "none", &b, &status));
+    for (size_t i = 0; i < N; i++) { /* 1,000 hold the first and the second word */
+        char text[32] = "";
+        if (i < PER_WORD)
+            strcat(text, "first ");
+        if (i >= PER_WORD - 1000 && i < 2 * PER_WORD - 1000)
+            strcat(text, "second ");
+        if (i % 2)
+            strcat(text, "third");
+        OK(adah_index_builder_add(b, &(adah_index_item){.id = i, .text = text, .image_code = code}, &status));
+    }
+    OK(adah_index_builder_publish(b, 0, NULL, &status));
+    OK(adah_index_open(path, &x, &status));
+    for (size_t q = 0; q < sizeof query / sizeof *query; q++) {
+        adah_search_options o;
+        adah_search_result result;
+        adah_search_options_init(&o);
+        o.k = SIZE_MAX;
+        o.words = &query[q];
+        OK(adah_index_search(x, ADAH_IMAGE, NULL, 1, &o, &result, &status));
+        assert_int_equal(result.n_hits, n_expected[q]);
+        size_t n_all = 0;
+        for (size_t i = 0; i < result.n_hits; i++) {
+            n_all += result.hits[i].words >= 1;
+            assert_true(q % 2 || result.hits[i].id < PER_WORD);
+        }
+        assert_int_equal(n_all, q == 0 ? 1000 : q == 2 ? 500 : n_expected[q]);
+        adah_search_result_free(&result);
+    }
+    adah_index_close(x);
+    temporary_folder_remove(&folder);
+}
+
 /* Re-ranking: of the nearest by Hamming distance the best by squared distance to the relaxed query. */
 static void test_rerank(void **state) {
     (void)state;
@@ -681,6 +727,7 @@ static void test_rerank(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_changes),
+        cmocka_unit_test(test_common_words),
         cmocka_unit_test(test_rerank),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
