@@ -259,18 +259,12 @@ static adah_code make_parameters(job *j, adah_status *status) {
 
 /* The logarithm of how rare a word is in the texts; pairs of words count for nothing, since few are seen often enough to tell
  * pictures apart. */
-static adah_code weigh_words(job *j, adah_status *status) {
-    const size_t n = j->vocabulary ? adah_vocabulary_size(j->vocabulary) : 0;
-    float *weight = adah_memory_floats(n);
-    if (!weight)
-        return adah_fail_memory(status, n * sizeof *weight);
-    for (size_t i = 0; i < n; i++)
+static void weigh_words(job *j) {
+    float *weight = adah_picture_part_word_weight(&j->state.parameters);
+    for (size_t i = 0; weight && i < adah_vocabulary_size(j->vocabulary); i++)
         weight[i] = adah_vocabulary_is_pair(j->vocabulary, i)
                         ? 0
                         : logf((float)adah_vocabulary_texts(j->vocabulary) / (float)adah_vocabulary_documents(j->vocabulary, i));
-    adah_picture_part_weigh_words(&j->state.parameters, weight);
-    adah_memory_free(weight);
-    return ADAH_OK;
 }
 
 /* ---------------------------------------------------------------- which pairs */
@@ -467,7 +461,7 @@ static adah_code run(job *j, adah_status *status) {
     ADAH_TRY(scale_given(j, status));
     ADAH_TRY(make_vocabulary(j, status));
     ADAH_TRY(make_parameters(j, status));
-    ADAH_TRY(weigh_words(j, status));
+    weigh_words(j);
     if (!is_image_given(j))
         ADAH_TRY(adah_image_store_open(j->dataset, &j->state.config, &j->state.parameters, j->options->cache_folder,
                                        j->options->strict, j->progress, &j->inputs.store, status));

@@ -30,10 +30,10 @@ void adah_picture_part_build(adah_builder *b, const char *prefix, adah_node *x, 
     }
 }
 
-void adah_picture_part_weigh_words(adah_parameters *parameters, const float *weight) {
+float *adah_picture_part_word_weight(adah_parameters *parameters) {
     adah_parameter *p = adah_parameters_find(parameters, "text." ADAH_WORD_WEIGHT_SUFFIX);
-    for (size_t i = 0; p && i < p->n; i++)
-        p->value[i] = weight[i];
-    if (p)
-        p->version++;
+    if (!p)
+        return NULL;
+    p->version++;
+    return p->value;
 }

@@ -13,8 +13,8 @@
 
 #define ADAH_WORD_WEIGHT_SUFFIX "picture.word_weight"
 
-/* The constant w of the model's vocabulary, where it has a picture part that reads words. */
-void adah_picture_part_weigh_words(adah_parameters *parameters, const float *weight);
+/* The constant w, to be filled in once a model's words are known; NULL: no picture part reads words. */
+float *adah_picture_part_word_weight(adah_parameters *parameters);
 
 /* Sets side->fine (B, n_fine) and side->picture_code (B, picture bits); neither where n_fine is 0. n_hidden: rows of W1. */
 void adah_picture_part_build(adah_builder *b, const char *prefix, adah_node *x, int n_hidden, adah_side *side);

@@ -32,14 +32,11 @@ static void backward(void *context, const float *const *x, const float *y, const
         dx[0][first + i] += factor * weight_of(u, i) * (dy[first + i] - along * y[first + i]);
 }
 
-const adah_item_operation adah_operation_unit_length = {"unit length", forward, backward, NULL};
-
 adah_node *adah_unit_length_node(adah_builder *b, adah_node *x, float length, const adah_parameter *weight, adah_unit_length *unit) {
     if (!x)
         return NULL;
     const adah_shape shape = adah_node_shape(x);
     *unit = (adah_unit_length){adah_shape_count(shape) / shape.dim[0], length, weight};
-    adah_item_operation operation = adah_operation_unit_length;
-    operation.context = unit;
+    const adah_item_operation operation = {"unit length", forward, backward, unit};
     return adah_graph_item_operation(b->graph, operation, &x, 1, shape);
 }

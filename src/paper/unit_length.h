@@ -13,6 +13,4 @@ typedef struct adah_unit_length {
 /* x: (B, n). *unit lives as long as the graph. A row of zeros stays one. */
 adah_node *adah_unit_length_node(adah_builder *b, adah_node *x, float length, const adah_parameter *weight, adah_unit_length *unit);
 
-extern const adah_item_operation adah_operation_unit_length; /* for the tests; its context is an adah_unit_length */
-
 #endif
