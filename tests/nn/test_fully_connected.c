@@ -1,7 +1,7 @@
 /* (property) Fully connected layers of a batch, every family of kernels, against the plain loops: values, and the gradients of input, weights
  * and bias, over shapes that fill panels, chunks and pieces or do not; on dense inputs and on bags of words. */
 #include "base/random.h"
-#include "nn/graph/fully_connected.h"
+#include "nn/graph/product.h"
 #include "nn/graph/graph.h"
 
 #include <math.h>
@@ -104,7 +104,7 @@ static void test_families(void **state) {
                                   {130, 20, 300, 1, 1, 0}};
     adah_random r = adah_random_seeded(6, 6);
     for (int f = 0; f < 3; f++) {
-        if (!adah_fully_connected_use(family[f])) {
+        if (!adah_product_use(family[f])) {
             print_message("SKIP: this processor has no kernels \"%s\"\n", family[f]);
             continue;
         }
@@ -116,7 +116,7 @@ static void test_families(void **state) {
             check(&s, family[f]);
         }
     }
-    assert_true(adah_fully_connected_use(NULL));
+    assert_true(adah_product_use(NULL));
 }
 
 int main(void) {

@@ -2,7 +2,7 @@
  * the same bits, and the same values from a graph for inference. A case is a small network and its numbers. */
 #include "base/parallel.h"
 #include "base/random.h"
-#include "nn/graph/graph.h"
+#include "nn/graph/tokens.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -21,7 +21,9 @@ enum { MAX_INPUTS = 3, MAX_ARRAYS = 12, N_SAMPLES = 10 };
 typedef enum filling {
     FILL_UNIFORM,  /* in [-1, 1) */
     FILL_DISTINCT, /* all values at least 0.05 apart, in random order */
-    FILL_GAPS      /* -2..8, at least 0.1 from 0 and 6 */
+    FILL_GAPS,     /* -2..8, at least 0.1 from 0 and 6 */
+    FILL_IDS,      /* 0..4 and one that is too large; no gradient is asked for */
+    FILL_PRESENCE  /* 1, of the last three of each five 0; likewise */
 } filling;
 
 typedef struct net {
@@ -35,7 +37,8 @@ typedef struct net {
 
 static adah_node *input(net *n, filling fill, adah_shape shape) {
     adah_node *x = adah_graph_input(n->g, shape);
-    adah_node_keep(x);
+    if (fill < FILL_IDS)
+        adah_node_keep(x);
     n->fill[n->n_inputs] = fill;
     n->input[n->n_inputs++] = x;
     return x;
@@ -222,6 +225,58 @@ static adah_node *build_operation(net *n, const int *a) {
     return adah_graph_concatenate(n->g, z, 2);
 }
 
+/* Rows of so many channels; a: items, rows, channels out, bias, gelu (-1: none, behind it), before another linear layer */
+static adah_node *build_linear(net *n, const int *a) {
+    adah_node *x = input(n, FILL_UNIFORM, ADAH_SHAPE3(SZ(0), SZ(1), 24));
+    adah_parameter *b = a[3] ? parameter(n, "b", ADAH_SHAPE1(SZ(2)), 0.5f) : NULL;
+    x = adah_graph_linear(n->g, x, parameter(n, "w", ADAH_SHAPE2(SZ(2), 24), 0.5f), b);
+    if (a[4] >= 0)
+        x = adah_graph_gelu(n->g, x, (adah_gelu)a[4]);
+    return a[5] ? adah_graph_linear(n->g, x, parameter(n, "v", ADAH_SHAPE2(5, SZ(2)), 0.5f), NULL) : x;
+}
+
+static adah_node *build_layer_norm(net *n, const int *a) { /* items, rows, channels */
+    const size_t n_channels = SZ(2);
+    return adah_graph_layer_norm(n->g, input(n, FILL_UNIFORM, ADAH_SHAPE3(SZ(0), SZ(1), n_channels)),
+                                 parameter(n, "w", ADAH_SHAPE1(n_channels), 2), parameter(n, "b", ADAH_SHAPE1(n_channels), 1), 1e-5f);
+}
+
+static adah_node *build_gelu(net *n, const int *a) { /* values, which */
+    return adah_graph_gelu(n->g, input(n, FILL_GAPS, ADAH_SHAPE2(1, SZ(0))), (adah_gelu)a[1]);
+}
+
+/* items, rows, rows of the others (0: of itself), channels, heads, causal, with presence */
+static adah_node *build_attention(net *n, const int *a) {
+    adah_node *x = input(n, FILL_UNIFORM, ADAH_SHAPE3(SZ(0), SZ(1), SZ(3) * (a[2] ? 1 : 3)));
+    adah_node *other = a[2] ? input(n, FILL_UNIFORM, ADAH_SHAPE3(SZ(0), SZ(2), SZ(3) * 2)) : NULL;
+    adah_node *presence = a[6] ? input(n, FILL_PRESENCE, ADAH_SHAPE2(SZ(0), a[2] ? SZ(2) : SZ(1))) : NULL;
+    return adah_graph_attention(n->g, x, other, presence, (adah_attention_form){SZ(4), a[5]});
+}
+
+/* items, tokens, channels, way to take one, with presence: embedding, positions, rows before them */
+static adah_node *build_embedding(net *n, const int *a) {
+    adah_node *x = adah_graph_embedding(n->g, input(n, FILL_IDS, ADAH_SHAPE2(SZ(0), SZ(1))), parameter(n, "table", ADAH_SHAPE2(5, SZ(2)), 1));
+    x = adah_graph_add_rows(n->g, x, parameter(n, "positions", ADAH_SHAPE2(SZ(1) + 1, SZ(2)), 1));
+    adah_node *presence = a[4] ? input(n, FILL_PRESENCE, ADAH_SHAPE2(SZ(0), SZ(1))) : NULL;
+    return a[3] < 0 ? adah_graph_prepend_rows(n->g, x, 0, parameter(n, "first", ADAH_SHAPE2(2, SZ(2)), 1))
+                    : adah_graph_pool_rows(n->g, x, presence, (adah_row_pick)a[3]);
+}
+
+/* items, channels, height, width, size, with a centre: squares, a row before them, and a map of them again */
+static adah_node *build_patches(net *n, const int *a) {
+    adah_node *x = adah_graph_patches(n->g, input(n, FILL_UNIFORM, ADAH_SHAPE4(SZ(0), SZ(1), SZ(2), SZ(3))), SZ(4));
+    x = adah_graph_prepend_rows(n->g, x, 0, parameter(n, "first", ADAH_SHAPE2(1, adah_node_shape(x).dim[2]), 1));
+    adah_node *centre = a[5] ? adah_graph_pool_rows(n->g, x, NULL, ADAH_ROW_FIRST) : NULL;
+    return adah_graph_map(n->g, x, SZ(2) / SZ(4), SZ(3) / SZ(4), centre);
+}
+
+/* Learned rows look at an item's: items, rows, channels, heads */
+static adah_node *build_probe(net *n, const int *a) {
+    adah_node *probe = adah_graph_prepend_rows(n->g, NULL, SZ(0), parameter(n, "probe", ADAH_SHAPE2(1, SZ(2)), 1));
+    return adah_graph_attention(n->g, probe, input(n, FILL_UNIFORM, ADAH_SHAPE3(SZ(0), SZ(1), 2 * SZ(2))), NULL,
+                                (adah_attention_form){SZ(3), 0});
+}
+
 typedef struct test_case {
     const char *name;
     adah_node *(*build)(net *n, const int *a);
@@ -296,6 +351,37 @@ static const test_case cases[] = {
     {"add, blocks first", build_add, {1, 16, 7, 5, 1}},
     {"shared weights", build_shared, {3, 5, 7, 5}},
     {"shared weights, whole blocks", build_shared, {1, 16, 7, 5}},
+    {"linear", build_linear, {2, 3, 7, 1, -1, 0}},
+    {"linear, many rows", build_linear, {3, 19, 70, 1, -1, 0}},
+    {"linear, more rows than outputs, no bias", build_linear, {5, 23, 17, 0, -1, 1}},
+    {"gelu on linear", build_linear, {2, 3, 7, 1, 0, 1}},
+    {"gelu on linear, many rows", build_linear, {3, 19, 70, 1, 0, 1}},
+    {"gelu by tanh on linear, more rows than outputs", build_linear, {5, 23, 17, 1, 1, 1}},
+    {"quick gelu on linear, kept", build_linear, {3, 19, 70, 0, 2, 0}},
+    {"layer norm", build_layer_norm, {2, 3, 37}},
+    {"layer norm, many rows", build_layer_norm, {5, 67, 128}},
+    {"gelu", build_gelu, {5000, 0}},
+    {"gelu by tanh", build_gelu, {5000, 1}},
+    {"quick gelu", build_gelu, {5000, 2}},
+    {"attention", build_attention, {2, 7, 0, 12, 3, 0, 0}},
+    {"attention, one row", build_attention, {2, 1, 0, 10, 1, 0, 0}},
+    {"attention, more rows than are taken at a time", build_attention, {2, 69, 0, 32, 2, 0, 0}},
+    {"attention, wide heads", build_attention, {1, 50, 0, 144, 2, 0, 0}},
+    {"attention, causal", build_attention, {2, 53, 0, 16, 2, 1, 0}},
+    {"attention, padding", build_attention, {3, 15, 0, 24, 4, 0, 1}},
+    {"attention, causal with padding", build_attention, {2, 65, 0, 24, 4, 1, 1}},
+    {"attention to others", build_attention, {2, 5, 9, 24, 3, 0, 0}},
+    {"attention to others, padding", build_attention, {2, 50, 70, 24, 3, 0, 1}},
+    {"attention of a learned row", build_probe, {3, 17, 16, 2}},
+    {"embedding and positions, rows before them", build_embedding, {3, 7, 9, -1, 0}},
+    {"embedding, first row", build_embedding, {2, 7, 33, 0, 0}},
+    {"embedding, mean of rows", build_embedding, {2, 10, 9, 1, 1}},
+    {"embedding, mean of all rows", build_embedding, {2, 10, 9, 1, 0}},
+    {"embedding, last row", build_embedding, {3, 10, 9, 2, 1}},
+    {"embedding, last of all rows", build_embedding, {2, 4, 9, 2, 0}},
+    {"patches and their map", build_patches, {2, 3, 9, 8, 4, 0}},
+    {"patches and their map around the first row", build_patches, {2, 3, 12, 9, 3, 1}},
+    {"positions of a map", build_patches, {2, 17, 3, 5, 1, 1}},
     {"operation between convolutions", build_operation, {3, 5, 7, 5}},
     {"operation between convolutions, whole blocks", build_operation, {1, 16, 13, 13}},
 };
@@ -325,6 +411,10 @@ static void fill(float *x, size_t n, filling how, adah_random *r) {
     for (size_t i = 0; i < n; i++) {
         float u = adah_random_uniform(r);
         x[i] = how == FILL_DISTINCT ? 0.05f * ((float)order[i] - (float)(n / 2)) : 2 * u - 1;
+        if (how == FILL_IDS)
+            x[i] = (float)(order[i] % 6);
+        if (how == FILL_PRESENCE)
+            x[i] = i % 5 < 2;
         if (how == FILL_GAPS)
             x[i] = (float[]){-2, 0.1f, 6.1f}[i % 3] + u * (float[]){1.9f, 5.8f, 1.9f}[i % 3];
     }
@@ -345,6 +435,10 @@ static void build_case(const test_case *c, adah_backend backend, adah_graph_mode
     adah_graph_set_seed(b->n.g, 99);
     r = adah_random_seeded(8, 8);
     for (size_t i = 0; i < b->n.n_inputs; i++) {
+        if (b->n.fill[i] >= FILL_IDS) {
+            fill(adah_node_value(b->n.input[i]), adah_shape_count(adah_node_shape(b->n.input[i])), b->n.fill[i], &r);
+            continue;
+        }
         array *t = &b->item[b->n_items++];
         *t = (array){.n = adah_shape_count(adah_node_shape(b->n.input[i]))};
         snprintf(t->name, sizeof t->name, "input %zu", i);

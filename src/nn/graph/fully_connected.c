@@ -16,7 +16,8 @@
 #include "nn/graph/fully_connected.h"
 #include "base/memory.h"
 #include "base/parallel.h"
-#include "nn/graph/product_kernels.h"
+#include "nn/graph/gelu.h"
+#include "nn/graph/product.h"
 
 #include <string.h>
 
@@ -37,30 +38,6 @@ typedef struct state {
     uint32_t *place; /* [B n_in / SPARSE] where in the row, */
     float *value;    /* and what */
 } state;
-
-static const adah_product_kernels *const families[] = {
-#if defined(__x86_64__)
-    &adah_product_avx512, &adah_product_avx2,
-#endif
-    &adah_product_plain};
-enum { N_FAMILIES = sizeof families / sizeof *families };
-
-static const adah_product_kernels *chosen; /* by a test */
-
-static const adah_product_kernels *family(void) {
-    for (size_t i = 0; i < N_FAMILIES && !chosen; i++)
-        if (families[i]->supported())
-            return families[i];
-    return chosen;
-}
-
-int adah_fully_connected_use(const char *name) {
-    chosen = NULL;
-    for (size_t i = 0; name && i < N_FAMILIES; i++)
-        if (!strcmp(families[i]->name, name) && families[i]->supported())
-            chosen = families[i];
-    return !name || chosen;
-}
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 static size_t ceiling(size_t n, size_t of) { return (n + of - 1) / of; }
@@ -112,7 +89,11 @@ static void for_blocks(product *p, void (*body)(void *context, size_t block)) {
 
 /* ---------------------------------------------------------------- forward */
 
-static int relu_fused(const adah_node *node) { return node->activation && node->activation->fused; }
+static int is_fused(const adah_node *node, adah_node_kind kind) {
+    return node->activation && node->activation->fused && node->activation->kind == kind;
+}
+static int relu_fused(const adah_node *node) { return is_fused(node, ADAH_NODE_RELU); }
+static int gelu_fused(const adah_node *node) { return is_fused(node, ADAH_NODE_GELU); }
 
 /* B = from' : some neighbouring rows of B, of one panel. */
 static void turn_rows(void *context, size_t i) {
@@ -130,6 +111,12 @@ static float finish(const adah_node *node, size_t output, float y) {
     return relu_fused(node) && y < 0 ? 0 : y;
 }
 
+/* GELU of n_rows rows of n floats of a block that is finished otherwise. */
+static void finish_gelu(const adah_node *node, float *c, size_t n_rows, size_t n) {
+    for (size_t r = 0; r < n_rows && gelu_fused(node); r++)
+        adah_gelu_values(node->activation->gelu, c + r * GROUP, c + r * GROUP, n);
+}
+
 /* A block of Y. */
 static void forward_block(void *context, size_t block) {
     const product *p = context;
@@ -139,7 +126,10 @@ static void forward_block(void *context, size_t block) {
     multiply_block(p, row, column, c, GROUP, 0);
     for (size_t r = 0; r < n_rows; r++)
         for (size_t j = 0; j < n; j++)
-            p->c[(row + r) * p->n_columns + column + j] = finish(p->node, column + j, c[r * GROUP + j]);
+            c[r * GROUP + j] = finish(p->node, column + j, c[r * GROUP + j]);
+    finish_gelu(p->node, c, n_rows, n);
+    for (size_t r = 0; r < n_rows; r++)
+        memcpy(p->c + (row + r) * p->n_columns + column, c + r * GROUP, n * sizeof *c);
 }
 
 /* A block of Y'. */
@@ -152,15 +142,16 @@ static void turned_block(void *context, size_t block) {
     for (size_t r = 0; r < n_rows; r++)
         for (size_t j = 0; j < n; j++)
             c[r * GROUP + j] = finish(p->node, row + r, c[r * GROUP + j]);
+    finish_gelu(p->node, c, n_rows, n);
     p->k->turn(n_rows, n, c, GROUP, p->c + column * p->n_rows + row, p->n_rows);
 }
 
 /* Remembers the values that are not 0, if they are few. */
 static int find_values(const adah_node *node) {
     state *s = node->state;
-    const size_t n_in = node->w->shape.dim[1], n_max = node->x[0]->n / SPARSE;
+    const size_t n_in = adah_node_in(node), n_max = node->x[0]->n / SPARSE;
     size_t n = 0;
-    for (size_t b = 0; b < node->shape.dim[0]; b++) {
+    for (size_t b = 0; b < adah_node_rows(node); b++) {
         const float *x = node->x[0]->value + b * n_in;
         s->start[b] = n;
         for (size_t i = 0; i < n_in; i++) {
@@ -172,7 +163,7 @@ static int find_values(const adah_node *node) {
             s->value[n++] = x[i];
         }
     }
-    s->start[node->shape.dim[0]] = n;
+    s->start[adah_node_rows(node)] = n;
     return 1;
 }
 
@@ -180,7 +171,7 @@ static int find_values(const adah_node *node) {
 static void sparse_forward(void *context, size_t chunk) {
     adah_node *node = context;
     const state *s = node->state;
-    const size_t n_in = node->w->shape.dim[1], n_out = node->shape.dim[1], n_items = node->shape.dim[0], first = chunk * CHUNK;
+    const size_t n_in = adah_node_in(node), n_out = adah_node_out(node), n_items = adah_node_rows(node), first = chunk * CHUNK;
     const size_t n = least(CHUNK, n_out - first);
     float c[CHUNK * GROUP];
     for (size_t item = 0; item < n_items; item += GROUP) {
@@ -194,6 +185,7 @@ static void sparse_forward(void *context, size_t chunk) {
                 c[o * GROUP + b] = finish(node, first + o, sum);
             }
         }
+        finish_gelu(node, c, n, end);
         s->kernels->turn(n, end, c, GROUP, node->value + item * n_out + first, n_out);
     }
 }
@@ -201,7 +193,7 @@ static void sparse_forward(void *context, size_t chunk) {
 static adah_code forward(adah_node *node, adah_status *status) {
     (void)status;
     state *s = node->state;
-    const size_t n_in = node->w->shape.dim[1], n_items = node->shape.dim[0], n_out = node->shape.dim[1];
+    const size_t n_in = adah_node_in(node), n_items = adah_node_rows(node), n_out = adah_node_out(node);
     const int turns = n_out >= n_items; /* the smaller factor is turned */
     product p = {.node = node,
                  .k = s->kernels,
@@ -233,7 +225,7 @@ static float *turned_gradient(const adah_node *node) { return node->graph->scrat
 static void turn_gradient(void *context, size_t piece) {
     const product *p = context;
     const adah_node *node = p->node;
-    const size_t n_items = node->shape.dim[0], n_out = node->shape.dim[1], first = piece * TURNED;
+    const size_t n_items = adah_node_rows(node), n_out = adah_node_out(node), first = piece * TURNED;
     const size_t n = least(TURNED, n_out - first);
     float *dy = node->gradient + first, *to = turned_gradient(node) + first * n_items;
     const float *y = node->value + first;
@@ -289,7 +281,7 @@ static void weight_block(void *context, size_t block) {
 static void sparse_weights(void *context, size_t chunk) {
     const product *p = context;
     const state *s = p->node->state;
-    const size_t n_items = p->node->shape.dim[0], first = chunk * CHUNK;
+    const size_t n_items = adah_node_rows(p->node), first = chunk * CHUNK;
     for (size_t o = first; o < least(p->n_rows, first + CHUNK); o++) {
         const float *dy = p->a + o * n_items;
         float *dw = p->c + o * p->n_columns;
@@ -301,7 +293,7 @@ static void sparse_weights(void *context, size_t chunk) {
 
 static void weights_backward(adah_node *node, unsigned groups) {
     const state *s = node->state;
-    const size_t n_items = node->shape.dim[0], n_out = node->shape.dim[1], n_in = node->w->shape.dim[1];
+    const size_t n_items = adah_node_rows(node), n_out = adah_node_out(node), n_in = adah_node_in(node);
     product p = {.node = node,
                  .k = s->kernels,
                  .n_rows = n_out,
@@ -350,14 +342,14 @@ static void input_group(void *context, size_t group) {
 static adah_code backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
     (void)status;
     const state *s = node->state;
-    const size_t n_in = node->w->shape.dim[1], n_out = node->shape.dim[1];
+    const size_t n_in = adah_node_in(node), n_out = adah_node_out(node);
     if (adah_trains(node->w, groups) || adah_trains(node->b, groups))
         weights_backward(node, groups);
     if (!dx[0])
         return ADAH_OK;
     product p = {.node = node,
                  .k = s->kernels,
-                 .n_rows = node->shape.dim[0],
+                 .n_rows = adah_node_rows(node),
                  .n_columns = n_in,
                  .n_inner = n_out,
                  .width = width_of(s->kernels, n_in),
@@ -381,18 +373,18 @@ static void release(void *memory) {
 }
 
 int adah_fully_connected_fits(const adah_node *node) {
-    return node->kind == ADAH_NODE_FULLY_CONNECTED && node->shape.dim[0] >= ITEMS_MIN;
+    return node->kind == ADAH_NODE_FULLY_CONNECTED && adah_node_rows(node) >= ITEMS_MIN;
 }
 
 adah_code adah_fully_connected_prepare(adah_node *node, adah_status *status) {
     static const adah_kernel kernel = {forward, backward, 1, release};
     adah_graph *g = node->graph;
-    const size_t n_items = node->shape.dim[0], n_out = node->shape.dim[1], n_in = node->w->shape.dim[1];
+    const size_t n_items = adah_node_rows(node), n_out = adah_node_out(node), n_in = adah_node_in(node);
     state *s = node->state = adah_memory_zeroed(1, sizeof *s);
     node->kernel = &kernel;
     if (!s)
         return adah_fail_memory(status, sizeof *s);
-    s->kernels = family();
+    s->kernels = adah_product_family();
     if (node->x[0]->kind == ADAH_NODE_INPUT && node->x[0]->n >= SPARSE) {
         s->start = adah_memory_zeroed(n_items + 1, sizeof *s->start);
         s->place = adah_memory_zeroed(node->x[0]->n / SPARSE, sizeof *s->place);
@@ -402,6 +394,8 @@ adah_code adah_fully_connected_prepare(adah_node *node, adah_status *status) {
     }
     if (node->activation && node->activation->kind == ADAH_NODE_RELU)
         node->activation->fused = node->activation->fused_backward = 1;
+    if (node->activation && node->activation->kind == ADAH_NODE_GELU) /* in place: there is no backward */
+        node->activation->fused = 1;
     adah_graph_need_scratch(g, panels_floats(s->kernels, least(n_items, n_out), n_in));
     if (g->mode == ADAH_GRAPH_TRAIN) {
         adah_graph_need_scratch(g, ceiling(n_out * n_items, 16) * 16 + panels_floats(s->kernels, n_in, n_items));

@@ -9,7 +9,4 @@ int adah_fully_connected_fits(const adah_node *node);
 /* Sets kernel and state of a node that fits. Its ReLU, if any, is computed along (graph_internal.h: activation). */
 adah_code adah_fully_connected_prepare(adah_node *node, adah_status *status);
 
-/* Tests: kernels of this name ("avx512", "avx2", "plain") from now on, NULL: the best again. 0: not to be had here. */
-int adah_fully_connected_use(const char *name);
-
 #endif

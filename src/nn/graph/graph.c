@@ -25,6 +25,15 @@ static const char *const kind_name[] = {
     [ADAH_NODE_DROPOUT] = "dropout",
     [ADAH_NODE_ADD] = "add",
     [ADAH_NODE_CONCATENATE] = "concatenate",
+    [ADAH_NODE_LAYER_NORM] = "layer norm",
+    [ADAH_NODE_GELU] = "gelu",
+    [ADAH_NODE_ATTENTION] = "attention",
+    [ADAH_NODE_EMBEDDING] = "embedding",
+    [ADAH_NODE_ADD_ROWS] = "add rows",
+    [ADAH_NODE_PREPEND_ROWS] = "prepend rows",
+    [ADAH_NODE_PATCHES] = "patches",
+    [ADAH_NODE_MAP] = "map",
+    [ADAH_NODE_POOL_ROWS] = "pool rows",
     [ADAH_NODE_OPERATION] = "operation",
     [ADAH_NODE_CONVERT] = "convert",
 };
@@ -76,8 +85,7 @@ void adah_graph_free(adah_graph *g) {
 }
 
 /* Remembers the first fault, naming the node that would have come next. Returns NULL for the builders. */
-__attribute__((format(printf, 4, 5))) static adah_node *fail(adah_graph *g, adah_code code, adah_node_kind kind,
-                                                             const char *format, ...) {
+adah_node *adah_graph_refuse(adah_graph *g, adah_code code, adah_node_kind kind, const char *format, ...) {
     if (!g || g->fault.code != ADAH_OK)
         return NULL;
     char text[512];
@@ -89,7 +97,7 @@ __attribute__((format(printf, 4, 5))) static adah_node *fail(adah_graph *g, adah
     return NULL;
 }
 
-#define REFUSE(...) (fail(__VA_ARGS__), 0) /* for the checks, which return 0 */
+#define REFUSE(...) (adah_graph_refuse(__VA_ARGS__), 0) /* for the checks, which return 0 */
 
 adah_node *adah_graph_append_node(adah_graph *g, adah_node_kind kind, adah_node *const *x, size_t n_x, adah_shape shape) {
     void *nodes = g->node;
@@ -119,24 +127,24 @@ adah_node *adah_graph_append_node(adah_graph *g, adah_node_kind kind, adah_node 
 }
 
 /* A node of the caller's, after the checks that all kinds share. */
-static adah_node *new_node(adah_graph *g, adah_node_kind kind, adah_node *const *x, size_t n_x, adah_shape shape) {
+adah_node *adah_graph_new_node(adah_graph *g, adah_node_kind kind, adah_node *const *x, size_t n_x, adah_shape shape) {
     if (!g || g->fault.code != ADAH_OK)
         return NULL;
     size_t n = 1;
     for (int i = 0; i < shape.n_dims; i++)
         if (shape.dim[i] == 0 || shape.dim[i] > INT_MAX || __builtin_mul_overflow(n, shape.dim[i], &n))
-            return fail(g, ADAH_ERROR_ARGUMENT, kind, "dimension %d of the result is %zu", i, shape.dim[i]);
+            return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, kind, "dimension %d of the result is %zu", i, shape.dim[i]);
     if (shape.n_dims < 1 || shape.n_dims > 4 || n > SIZE_MAX / sizeof(float) / 2)
-        return fail(g, ADAH_ERROR_ARGUMENT, kind, "the result has %d dimensions and %zu values", shape.n_dims, n);
+        return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, kind, "the result has %d dimensions and %zu values", shape.n_dims, n);
     adah_node *node = adah_graph_append_node(g, kind, x, n_x, shape);
     if (!node)
-        return fail(g, ADAH_ERROR_MEMORY, kind, "out of memory");
+        return adah_graph_refuse(g, ADAH_ERROR_MEMORY, kind, "out of memory");
     g->n_made++;
     return node;
 }
 
 /* Inputs must exist and be this graph's; n_dims 0: any number of dimensions. */
-static int check_inputs(adah_graph *g, adah_node_kind kind, adah_node *const *x, size_t n_x, int n_dims) {
+int adah_graph_check_inputs(adah_graph *g, adah_node_kind kind, adah_node *const *x, size_t n_x, int n_dims) {
     if (!g || g->fault.code != ADAH_OK)
         return 0;
     if (g->is_built)
@@ -155,9 +163,9 @@ static int check_inputs(adah_graph *g, adah_node_kind kind, adah_node *const *x,
 /* ---------------------------------------------------------------- builders */
 
 adah_node *adah_graph_input(adah_graph *g, adah_shape shape) {
-    if (!check_inputs(g, ADAH_NODE_INPUT, NULL, 0, 0))
+    if (!adah_graph_check_inputs(g, ADAH_NODE_INPUT, NULL, 0, 0))
         return NULL;
-    return new_node(g, ADAH_NODE_INPUT, NULL, 0, shape);
+    return adah_graph_new_node(g, ADAH_NODE_INPUT, NULL, 0, shape);
 }
 
 /* Windows along one axis. Rounding up counts a last window that would leave the input, but none that starts
@@ -189,7 +197,7 @@ static int check_window(adah_graph *g, adah_node_kind kind, const adah_window *w
     return 1;
 }
 
-static int check_bias(adah_graph *g, adah_node_kind kind, const adah_parameter *b, size_t n) {
+int adah_graph_check_bias(adah_graph *g, adah_node_kind kind, const adah_parameter *b, size_t n) {
     char text[96];
     if (b && !adah_shape_equal(b->shape, ADAH_SHAPE1(n)))
         return REFUSE(g, ADAH_ERROR_ARGUMENT, kind, "bias '%s' of shape %s, expected %zu", b->name,
@@ -200,23 +208,23 @@ static int check_bias(adah_graph *g, adah_node_kind kind, const adah_parameter *
 adah_node *adah_graph_convolution(adah_graph *g, adah_node *x, adah_parameter *w, adah_parameter *b,
                                   adah_window window, int groups) {
     const adah_node_kind kind = ADAH_NODE_CONVOLUTION;
-    if (!check_inputs(g, kind, &x, 1, 4))
+    if (!adah_graph_check_inputs(g, kind, &x, 1, 4))
         return NULL;
     char text[96];
     size_t c_in = x->shape.dim[1];
     if (!w)
-        return fail(g, ADAH_ERROR_ARGUMENT, kind, "no weights");
+        return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, kind, "no weights");
     if (w->shape.n_dims != 4 || groups < 1 || c_in % (size_t)groups || w->shape.dim[1] != c_in / (size_t)groups ||
         w->shape.dim[0] % (size_t)groups)
-        return fail(g, ADAH_ERROR_ARGUMENT, kind, "weights '%s' of shape %s do not fit %zu channels in %d groups",
+        return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, kind, "weights '%s' of shape %s do not fit %zu channels in %d groups",
                     w->name, adah_shape_text(w->shape, text), c_in, groups);
     window.size_h = (int)w->shape.dim[2];
     window.size_w = (int)w->shape.dim[3];
     window.ceil_mode = 0;
     size_t height, width;
-    if (!check_window(g, kind, &window, x->shape, &height, &width) || !check_bias(g, kind, b, w->shape.dim[0]))
+    if (!check_window(g, kind, &window, x->shape, &height, &width) || !adah_graph_check_bias(g, kind, b, w->shape.dim[0]))
         return NULL;
-    adah_node *node = new_node(g, kind, &x, 1, ADAH_SHAPE4(x->shape.dim[0], w->shape.dim[0], height, width));
+    adah_node *node = adah_graph_new_node(g, kind, &x, 1, ADAH_SHAPE4(x->shape.dim[0], w->shape.dim[0], height, width));
     if (node) {
         node->w = w;
         node->b = b;
@@ -228,18 +236,18 @@ adah_node *adah_graph_convolution(adah_graph *g, adah_node *x, adah_parameter *w
 
 adah_node *adah_graph_fully_connected(adah_graph *g, adah_node *x, adah_parameter *w, adah_parameter *b) {
     const adah_node_kind kind = ADAH_NODE_FULLY_CONNECTED;
-    if (!check_inputs(g, kind, &x, 1, 0))
+    if (!adah_graph_check_inputs(g, kind, &x, 1, 0))
         return NULL;
     char text[96];
     size_t n_in = x->n / x->shape.dim[0];
     if (!w)
-        return fail(g, ADAH_ERROR_ARGUMENT, kind, "no weights");
+        return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, kind, "no weights");
     if (w->shape.n_dims != 2 || w->shape.dim[1] != n_in)
-        return fail(g, ADAH_ERROR_ARGUMENT, kind, "weights '%s' of shape %s do not fit %zu inputs", w->name,
+        return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, kind, "weights '%s' of shape %s do not fit %zu inputs", w->name,
                     adah_shape_text(w->shape, text), n_in);
-    if (!check_bias(g, kind, b, w->shape.dim[0]))
+    if (!adah_graph_check_bias(g, kind, b, w->shape.dim[0]))
         return NULL;
-    adah_node *node = new_node(g, kind, &x, 1, ADAH_SHAPE2(x->shape.dim[0], w->shape.dim[0]));
+    adah_node *node = adah_graph_new_node(g, kind, &x, 1, ADAH_SHAPE2(x->shape.dim[0], w->shape.dim[0]));
     if (node) {
         node->w = w;
         node->b = b;
@@ -250,7 +258,7 @@ adah_node *adah_graph_fully_connected(adah_graph *g, adah_node *x, adah_paramete
 adah_node *adah_graph_batch_norm(adah_graph *g, adah_node *x, adah_parameter *w, adah_parameter *b,
                                  adah_parameter *statistics) {
     const adah_node_kind kind = ADAH_NODE_BATCH_NORM;
-    if (!check_inputs(g, kind, &x, 1, 4))
+    if (!adah_graph_check_inputs(g, kind, &x, 1, 4))
         return NULL;
     const size_t n_channels = x->shape.dim[1];
     const adah_parameter *all[] = {w, b, statistics};
@@ -258,12 +266,12 @@ adah_node *adah_graph_batch_norm(adah_graph *g, adah_node *x, adah_parameter *w,
         const adah_shape expected = i == 2 ? ADAH_SHAPE2(2, n_channels) : ADAH_SHAPE1(n_channels);
         char text[96], wanted[96];
         if (!all[i])
-            return fail(g, ADAH_ERROR_ARGUMENT, kind, "no %s", i == 0 ? "weights" : i == 1 ? "bias" : "statistics");
+            return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, kind, "no %s", i == 0 ? "weights" : i == 1 ? "bias" : "statistics");
         if (!adah_shape_equal(all[i]->shape, expected))
-            return fail(g, ADAH_ERROR_ARGUMENT, kind, "'%s' of shape %s, expected %s", all[i]->name,
+            return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, kind, "'%s' of shape %s, expected %s", all[i]->name,
                         adah_shape_text(all[i]->shape, text), adah_shape_text(expected, wanted));
     }
-    adah_node *node = new_node(g, kind, &x, 1, x->shape);
+    adah_node *node = adah_graph_new_node(g, kind, &x, 1, x->shape);
     if (node) {
         node->w = w;
         node->b = b;
@@ -274,12 +282,12 @@ adah_node *adah_graph_batch_norm(adah_graph *g, adah_node *x, adah_parameter *w,
 
 adah_node *adah_graph_response_norm(adah_graph *g, adah_node *x, adah_response response) {
     const adah_node_kind kind = ADAH_NODE_RESPONSE_NORM;
-    if (!check_inputs(g, kind, &x, 1, 4))
+    if (!adah_graph_check_inputs(g, kind, &x, 1, 4))
         return NULL;
     if (response.size < 1 || response.size % 2 == 0 || !(response.kappa > 0) || !(response.alpha >= 0))
-        return fail(g, ADAH_ERROR_ARGUMENT, kind, "over %d channels with kappa %g and alpha %g, expected an odd number, "
+        return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, kind, "over %d channels with kappa %g and alpha %g, expected an odd number, "
                     "kappa above 0, alpha at least 0", response.size, (double)response.kappa, (double)response.alpha);
-    adah_node *node = new_node(g, kind, &x, 1, x->shape);
+    adah_node *node = adah_graph_new_node(g, kind, &x, 1, x->shape);
     if (node)
         node->response = response;
     return node;
@@ -287,9 +295,9 @@ adah_node *adah_graph_response_norm(adah_graph *g, adah_node *x, adah_response r
 
 static adah_node *new_pool(adah_graph *g, adah_node_kind kind, adah_node *x, adah_window window) {
     size_t height, width;
-    if (!check_inputs(g, kind, &x, 1, 4) || !check_window(g, kind, &window, x->shape, &height, &width))
+    if (!adah_graph_check_inputs(g, kind, &x, 1, 4) || !check_window(g, kind, &window, x->shape, &height, &width))
         return NULL;
-    adah_node *node = new_node(g, kind, &x, 1, ADAH_SHAPE4(x->shape.dim[0], x->shape.dim[1], height, width));
+    adah_node *node = adah_graph_new_node(g, kind, &x, 1, ADAH_SHAPE4(x->shape.dim[0], x->shape.dim[1], height, width));
     if (node)
         node->window = window;
     return node;
@@ -300,14 +308,14 @@ adah_node *adah_graph_max_pool(adah_graph *g, adah_node *x, adah_window window) 
 }
 
 adah_node *adah_graph_average_all(adah_graph *g, adah_node *x) {
-    if (!check_inputs(g, ADAH_NODE_AVERAGE_POOL, &x, 1, 4))
+    if (!adah_graph_check_inputs(g, ADAH_NODE_AVERAGE_POOL, &x, 1, 4))
         return NULL;
     const adah_window all = {(int)x->shape.dim[2], (int)x->shape.dim[3], 1, 1, 0, 0, 0, 0, 0};
     return new_pool(g, ADAH_NODE_AVERAGE_POOL, x, all);
 }
 
 static adah_node *new_same_shape(adah_graph *g, adah_node_kind kind, adah_node *x) {
-    return check_inputs(g, kind, &x, 1, 0) ? new_node(g, kind, &x, 1, x->shape) : NULL;
+    return adah_graph_check_inputs(g, kind, &x, 1, 0) ? adah_graph_new_node(g, kind, &x, 1, x->shape) : NULL;
 }
 
 adah_node *adah_graph_relu(adah_graph *g, adah_node *x) { return new_same_shape(g, ADAH_NODE_RELU, x); }
@@ -316,10 +324,10 @@ adah_node *adah_graph_tanh(adah_graph *g, adah_node *x) { return new_same_shape(
 adah_node *adah_graph_softmax(adah_graph *g, adah_node *x) { return new_same_shape(g, ADAH_NODE_SOFTMAX, x); }
 
 adah_node *adah_graph_dropout(adah_graph *g, adah_node *x, float rate) {
-    if (!check_inputs(g, ADAH_NODE_DROPOUT, &x, 1, 0))
+    if (!adah_graph_check_inputs(g, ADAH_NODE_DROPOUT, &x, 1, 0))
         return NULL;
     if (!(rate >= 0 && rate < 1))
-        return fail(g, ADAH_ERROR_ARGUMENT, ADAH_NODE_DROPOUT, "rate %g, expected 0 to less than 1", (double)rate);
+        return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, ADAH_NODE_DROPOUT, "rate %g, expected 0 to less than 1", (double)rate);
     if (g->mode == ADAH_GRAPH_INFER || rate == 0)
         return x;
     adah_node *node = new_same_shape(g, ADAH_NODE_DROPOUT, x);
@@ -331,20 +339,20 @@ adah_node *adah_graph_dropout(adah_graph *g, adah_node *x, float rate) {
 adah_node *adah_graph_add(adah_graph *g, adah_node *a, adah_node *b) {
     adah_node *const both[2] = {a, b};
     char first[96], second[96];
-    if (!check_inputs(g, ADAH_NODE_ADD, both, 2, 0))
+    if (!adah_graph_check_inputs(g, ADAH_NODE_ADD, both, 2, 0))
         return NULL;
     if (!adah_shape_equal(a->shape, b->shape))
-        return fail(g, ADAH_ERROR_ARGUMENT, ADAH_NODE_ADD, "shapes %s and %s differ", adah_shape_text(a->shape, first),
+        return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, ADAH_NODE_ADD, "shapes %s and %s differ", adah_shape_text(a->shape, first),
                     adah_shape_text(b->shape, second));
-    return new_node(g, ADAH_NODE_ADD, both, 2, a->shape);
+    return adah_graph_new_node(g, ADAH_NODE_ADD, both, 2, a->shape);
 }
 
 adah_node *adah_graph_concatenate(adah_graph *g, adah_node *const *x, size_t n) {
     const adah_node_kind kind = ADAH_NODE_CONCATENATE;
-    if (!check_inputs(g, kind, x, n, 0))
+    if (!adah_graph_check_inputs(g, kind, x, n, 0))
         return NULL;
     if (n == 0 || x[0]->shape.n_dims < 2)
-        return fail(g, ADAH_ERROR_ARGUMENT, kind, "needs inputs of at least two dimensions");
+        return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, kind, "needs inputs of at least two dimensions");
     adah_shape shape = x[0]->shape;
     shape.dim[1] = 0;
     for (size_t i = 0; i < n; i++) {
@@ -353,16 +361,16 @@ adah_node *adah_graph_concatenate(adah_graph *g, adah_node *const *x, size_t n) 
         other.dim[1] = x[0]->shape.dim[1];
         char first[96], text[96];
         if (!adah_shape_equal(other, x[0]->shape))
-            return fail(g, ADAH_ERROR_ARGUMENT, kind, "shapes %s and %s differ in more than dimension 1",
+            return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, kind, "shapes %s and %s differ in more than dimension 1",
                         adah_shape_text(x[0]->shape, first), adah_shape_text(x[i]->shape, text));
     }
-    return new_node(g, kind, x, n, shape);
+    return adah_graph_new_node(g, kind, x, n, shape);
 }
 
 adah_node *adah_graph_operation(adah_graph *g, adah_operation op, adah_node *const *x, size_t n, adah_shape shape) {
-    if (!check_inputs(g, ADAH_NODE_OPERATION, x, n, 0))
+    if (!adah_graph_check_inputs(g, ADAH_NODE_OPERATION, x, n, 0))
         return NULL;
-    adah_node *node = new_node(g, ADAH_NODE_OPERATION, x, n, shape);
+    adah_node *node = adah_graph_new_node(g, ADAH_NODE_OPERATION, x, n, shape);
     if (node)
         node->operation = op;
     return node;
@@ -436,7 +444,7 @@ int adah_graph_times(const adah_graph *g, size_t i, adah_node_times *times) {
     if (node->w)
         times->weights = node->w->shape;
     const size_t n_products = node->kind == ADAH_NODE_CONVOLUTION       ? node->n * (node->w->n / node->w->shape.dim[0])
-                              : node->kind == ADAH_NODE_FULLY_CONNECTED ? node->shape.dim[0] * node->w->n
+                              : node->kind == ADAH_NODE_FULLY_CONNECTED ? adah_node_rows(node) * node->w->n
                                                                         : 0;
     times->n_operations = 2 * (double)n_products;
     return 1;

@@ -100,6 +100,14 @@ typedef struct adah_item_operation {
 } adah_item_operation;
 adah_node *adah_graph_item_operation(adah_graph *g, adah_item_operation op, adah_node *const *x, size_t n, adah_shape shape);
 
+/* What operations on tokens are told (tokens.h). */
+typedef enum adah_gelu { ADAH_GELU_EXACT = 0, ADAH_GELU_TANH, ADAH_GELU_QUICK } adah_gelu;
+typedef struct adah_attention_form {
+    size_t n_heads;
+    int is_causal;
+} adah_attention_form;
+typedef enum adah_row_pick { ADAH_ROW_FIRST = 0, ADAH_ROW_MEAN, ADAH_ROW_LAST } adah_row_pick;
+
 /* ---- running ---- */
 
 adah_shape adah_node_shape(const adah_node *node);

@@ -79,6 +79,9 @@ static adah_code choose_kernel(adah_node *node, void **wanted, adah_status *stat
     case ADAH_NODE_CONVOLUTION:
     case ADAH_NODE_FULLY_CONNECTED:
     case ADAH_NODE_RESPONSE_NORM:
+    case ADAH_NODE_LAYER_NORM:
+    case ADAH_NODE_GELU:
+    case ADAH_NODE_ATTENTION:
     case ADAH_NODE_MAX_POOL:
     case ADAH_NODE_AVERAGE_POOL: return engine->prepare(node, wanted, status);
     case ADAH_NODE_RELU:
@@ -133,13 +136,15 @@ static adah_code prepare(adah_node *node, adah_status *status) {
     return code;
 }
 
-/* An elementwise node runs in place on a node whose backward does not need its own value. */
+/* An elementwise node runs in place on a node whose backward does not need its own value. GELU's own backward needs what it is given. */
 static void find_activations(adah_graph *g) {
     for (size_t i = 0; i < g->n_nodes; i++)
         for (size_t j = 0; j < g->node[i]->n_x; j++)
             g->node[i]->x[j]->n_uses++;
     for (size_t i = 0; i < g->n_nodes; i++) {
         adah_node *node = g->node[i], *x = is_elementwise(node->kind) ? node->x[0] : NULL;
+        if (node->kind == ADAH_NODE_GELU && g->mode == ADAH_GRAPH_INFER && node->x[0]->kind == ADAH_NODE_FULLY_CONNECTED)
+            x = node->x[0];
         if (!x || x->n_uses > 1 || x->kept ||
             (x->kind != ADAH_NODE_CONVOLUTION && x->kind != ADAH_NODE_FULLY_CONNECTED && x->kind != ADAH_NODE_BATCH_NORM))
             continue;

@@ -23,6 +23,15 @@ typedef enum adah_node_kind {
     ADAH_NODE_DROPOUT,
     ADAH_NODE_ADD,
     ADAH_NODE_CONCATENATE,
+    ADAH_NODE_LAYER_NORM,
+    ADAH_NODE_GELU,
+    ADAH_NODE_ATTENTION,
+    ADAH_NODE_EMBEDDING,
+    ADAH_NODE_ADD_ROWS,
+    ADAH_NODE_PREPEND_ROWS,
+    ADAH_NODE_PATCHES,
+    ADAH_NODE_MAP,
+    ADAH_NODE_POOL_ROWS,
     ADAH_NODE_OPERATION,
     ADAH_NODE_CONVERT /* the same values in another layout; inserted by adah_graph_build */
 } adah_node_kind;
@@ -54,12 +63,16 @@ struct adah_node {
     adah_node **x;
     size_t n_x;
 
-    adah_parameter *w, *b;    /* convolution, fully connected, batch norm */
+    adah_parameter *w, *b;    /* convolution, fully connected, batch and layer norm; w alone: rows of embeddings and the like */
     adah_parameter *statistics; /* batch norm: (2, C) mean and variance to infer with */
     adah_window window;       /* convolution and pooling; size always filled in */
     int groups;               /* convolution */
     adah_response response;   /* response norm */
-    float rate;               /* dropout */
+    float rate;               /* dropout; layer norm: epsilon */
+    adah_gelu gelu;           /* GELU */
+    adah_attention_form form; /* attention */
+    size_t n_skipped;         /* map: rows before it; patches: pixels of a side */
+    adah_row_pick pick;       /* pool rows */
     adah_operation operation; /* operation */
     adah_item_operation item_operation; /* the same; one of the two has no functions */
     int kept;
@@ -127,8 +140,8 @@ struct adah_graph {
 
 /* A backend. Functions about layouts are never given NULL (plain). */
 struct adah_engine {
-    /* Chooses kernel, state and layout of a convolution, fully connected, batch or response norm, pooling or concatenate
-     * node, and wanted[i], the layout it reads input i in (a new object, the graph's from then on). All start as plain. */
+    /* Chooses kernel, state and layout of a convolution, fully connected, batch, response or layer norm, pooling, concatenate,
+     * GELU or attention node, and wanted[i], the layout it reads input i in (a new object, the graph's from then on). All start as plain. */
     adah_code (*prepare)(adah_node *node, void **wanted, adah_status *status);
     adah_code (*prepare_convert)(adah_node *converter, adah_status *status);
     adah_code (*finish)(adah_graph *g, adah_status *status); /* all nodes are prepared */
@@ -152,10 +165,24 @@ const adah_kernel *adah_pool_kernel(adah_node_kind kind);
 /* pointwise.c: whether the node is a 1x1 convolution with few outputs on a plain input; sets kernel and state of one. */
 int adah_pointwise_fits(const adah_node *node);
 adah_code adah_pointwise_prepare(adah_node *node, adah_status *status);
+/* layer_norm.c, gelu.c, multi_head.c: the fast kernels; reference_transformer.c: plain loops for the three. Everything is plain. */
+adah_code adah_layer_norm_prepare(adah_node *node, adah_status *status);
+adah_code adah_gelu_prepare(adah_node *node, adah_status *status);
+adah_code adah_multi_head_prepare(adah_node *node, adah_status *status);
+const adah_kernel *adah_reference_transformer_kernel(adah_node_kind kind);
+/* tokens.c: copies and sums of rows, on every backend. */
+const adah_kernel *adah_tokens_kernel(adah_node_kind kind);
 /* nn_shared.c: kernels for all the other kinds; allocates their state. */
 adah_code adah_shared_prepare(adah_node *node, adah_status *status);
 
-/* graph.c: a node of the caller's or a converter, without kernel; NULL: memory is out. */
+/* graph.c, for builders: a node of the caller's after the checks that all kinds share; whether the inputs exist and are this graph's
+ * (n_dims 0: of any number of dimensions); the first fault, remembered. All give NULL or 0 after one. */
+adah_node *adah_graph_new_node(adah_graph *g, adah_node_kind kind, adah_node *const *x, size_t n_x, adah_shape shape);
+int adah_graph_check_inputs(adah_graph *g, adah_node_kind kind, adah_node *const *x, size_t n_x, int n_dims);
+int adah_graph_check_bias(adah_graph *g, adah_node_kind kind, const adah_parameter *b, size_t n);
+__attribute__((format(printf, 4, 5))) adah_node *adah_graph_refuse(adah_graph *g, adah_code code, adah_node_kind kind,
+                                                                   const char *format, ...);
+/* A node of the caller's or a converter, without kernel; NULL: memory is out. */
 adah_node *adah_graph_append_node(adah_graph *g, adah_node_kind kind, adah_node *const *x, size_t n_x, adah_shape shape);
 
 /* The items of a node that takes each for itself; 0: it does not. */
@@ -166,6 +193,11 @@ void adah_shared_add(float *y, const float *x, size_t n);
 
 /* For kernels being prepared: the scratch memory will hold at least n floats. */
 static inline void adah_graph_need_scratch(adah_graph *g, size_t n) { g->n_scratch = n > g->n_scratch ? n : g->n_scratch; }
+
+/* Of a fully connected node: its rows, each taken for itself, and what goes into and out of one. */
+static inline size_t adah_node_out(const adah_node *node) { return node->w->shape.dim[0]; }
+static inline size_t adah_node_in(const adah_node *node) { return node->w->shape.dim[1]; }
+static inline size_t adah_node_rows(const adah_node *node) { return node->n / adah_node_out(node); }
 
 /* Whether the backward pass over `groups` adds to the parameter's gradient. */
 static inline int adah_trains(const adah_parameter *p, unsigned groups) { return p && (p->group & groups); }

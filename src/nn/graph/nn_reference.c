@@ -94,8 +94,8 @@ static adah_code convolution_backward(adah_node *node, unsigned groups, float *c
 /* y(b, o) = bias(o) + sum over i of w(o, i) x(b, i) */
 static adah_code fully_connected_forward(adah_node *node, adah_status *status) {
     (void)status;
-    size_t n_out = node->shape.dim[1], n_in = node->w->shape.dim[1];
-    for (size_t b = 0; b < node->shape.dim[0]; b++)
+    size_t n_out = adah_node_out(node), n_in = adah_node_in(node);
+    for (size_t b = 0; b < adah_node_rows(node); b++)
         for (size_t o = 0; o < n_out; o++) {
             const float *x = node->x[0]->value + b * n_in, *w = node->w->value + o * n_in;
             double sum = node->b ? (double)node->b->value[o] : 0;
@@ -108,10 +108,10 @@ static adah_code fully_connected_forward(adah_node *node, adah_status *status) {
 
 static adah_code fully_connected_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
     (void)status;
-    size_t n_out = node->shape.dim[1], n_in = node->w->shape.dim[1];
+    size_t n_out = adah_node_out(node), n_in = adah_node_in(node);
     float *dw = adah_trains(node->w, groups) ? node->w->gradient : NULL;
     float *db = adah_trains(node->b, groups) ? node->b->gradient : NULL;
-    for (size_t b = 0; b < node->shape.dim[0]; b++)
+    for (size_t b = 0; b < adah_node_rows(node); b++)
         for (size_t o = 0; o < n_out; o++) {
             const float *x = node->x[0]->value + b * n_in, *w = node->w->value + o * n_in;
             float dy = node->gradient[b * n_out + o];
@@ -316,6 +316,9 @@ const adah_kernel *adah_reference_kernel(adah_node_kind kind) {
     case ADAH_NODE_FULLY_CONNECTED: return &fully_connected;
     case ADAH_NODE_BATCH_NORM: return &batch_norm;
     case ADAH_NODE_RESPONSE_NORM: return &response_norm;
+    case ADAH_NODE_LAYER_NORM:
+    case ADAH_NODE_GELU:
+    case ADAH_NODE_ATTENTION: return adah_reference_transformer_kernel(kind);
     default: return &pooling;
     }
 }

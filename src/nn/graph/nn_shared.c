@@ -241,7 +241,9 @@ adah_code adah_shared_prepare(adah_node *node, adah_status *status) {
     static const adah_item_kernel softmax = {softmax_forward_item, softmax_backward_item, NULL};
     static const adah_item_kernel operation = {operation_forward_item, operation_backward_item, NULL};
     node->of_item = node->kind == ADAH_NODE_SOFTMAX ? &softmax : node->item_operation.forward ? &operation : NULL;
-    node->kernel = node->of_item ? NULL : &kernel[node->kind];
+    node->kernel = node->of_item ? NULL : adah_tokens_kernel(node->kind);
+    if (!node->of_item && !node->kernel)
+        node->kernel = &kernel[node->kind];
     if (node->kind == ADAH_NODE_DROPOUT && !(node->state = adah_memory_zeroed(node->n, 1)))
         return adah_fail_memory(status, node->n);
     return ADAH_OK;

@@ -17,6 +17,7 @@ int adah_shape_equal(adah_shape a, adah_shape b);
 const char *adah_shape_text(adah_shape s, char *text);
 #define ADAH_SHAPE1(a) ((adah_shape){1, {(a), 0, 0, 0}})
 #define ADAH_SHAPE2(a, b) ((adah_shape){2, {(a), (b), 0, 0}})
+#define ADAH_SHAPE3(a, b, c) ((adah_shape){3, {(a), (b), (c), 0}})
 #define ADAH_SHAPE4(a, b, c, d) ((adah_shape){4, {(a), (b), (c), (d)}})
 
 /* A learned array. `value` is always plain row-major (the layout of weight files); a backend that wants another layout has a

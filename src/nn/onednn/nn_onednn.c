@@ -740,8 +740,8 @@ static adah_code prepare_response(adah_node *node, void **wanted, adah_status *s
 
 /* Y = X W' + 1 b' */
 static adah_code fully_connected_forward(adah_node *node, adah_status *status) {
-    dnnl_dim_t n_rows = (dnnl_dim_t)node->shape.dim[0], n_out = (dnnl_dim_t)node->shape.dim[1];
-    dnnl_dim_t n_in = (dnnl_dim_t)node->w->shape.dim[1];
+    dnnl_dim_t n_rows = (dnnl_dim_t)adah_node_rows(node), n_out = (dnnl_dim_t)adah_node_out(node);
+    dnnl_dim_t n_in = (dnnl_dim_t)adah_node_in(node);
     for (dnnl_dim_t i = 0; i < n_rows && node->b; i++)
         memcpy(node->value + i * n_out, node->b->value, (size_t)n_out * sizeof(float));
     return check(dnnl_sgemm('N', 'T', n_rows, n_out, n_in, 1, node->x[0]->value, n_in, node->w->value, n_in,
@@ -751,8 +751,8 @@ static adah_code fully_connected_forward(adah_node *node, adah_status *status) {
 
 /* dX += dY W;  dW += dY' X;  db += dY' 1 */
 static adah_code fully_connected_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
-    dnnl_dim_t n_rows = (dnnl_dim_t)node->shape.dim[0], n_out = (dnnl_dim_t)node->shape.dim[1];
-    dnnl_dim_t n_in = (dnnl_dim_t)node->w->shape.dim[1];
+    dnnl_dim_t n_rows = (dnnl_dim_t)adah_node_rows(node), n_out = (dnnl_dim_t)adah_node_out(node);
+    dnnl_dim_t n_in = (dnnl_dim_t)adah_node_in(node);
     const float *dy = node->gradient;
     if (adah_trains(node->w, groups))
         ADAH_TRY(check(dnnl_sgemm('T', 'N', n_out, n_in, n_rows, 1, dy, n_out, node->x[0]->value, n_in, 1,
@@ -805,6 +805,9 @@ static adah_code prepare(adah_node *node, void **wanted, adah_status *status) {
     case ADAH_NODE_MAX_POOL: return prepare_max_pool(node, wanted, status);
     case ADAH_NODE_AVERAGE_POOL: return prepare_average_all(node, wanted, status);
     case ADAH_NODE_CONCATENATE: return prepare_concatenate(node, wanted, status);
+    case ADAH_NODE_LAYER_NORM: return adah_layer_norm_prepare(node, status);
+    case ADAH_NODE_GELU: return adah_gelu_prepare(node, status);
+    case ADAH_NODE_ATTENTION: return adah_multi_head_prepare(node, status);
     default: node->kernel = &fully_connected; return ADAH_OK;
     }
 }
