@@ -1,4 +1,5 @@
 /* command_encode.c - adah encode. */
+#include "features.h"
 #include "left_out.h"
 #include "options.h"
 #include "terminal.h"
@@ -10,13 +11,16 @@
 static int run(int argc, char **argv);
 
 const cli_command cli_encode = {
-    "encode", "Write the codes of a data set as .npy files.", "",
+    "encode", "Write the codes of a data set, or of a file of features, as .npy files.", "",
     "PREFIX.image.npy and PREFIX.text.npy are uint8 arrays of N rows and bits / 8 columns; bit i of a code is bit\n"
     "(i & 7) of byte (i >> 3). PREFIX.ids has the N file names, one a line. A model with vectors for the fine order (n_fine)\n"
     "writes PREFIX.image.fine.npy and PREFIX.text.fine.npy, too: int8 arrays of N rows and n_fine columns.\n"
+    "With --features the rows of an array are encoded that another encoder made, as the model learned from such arrays: the\n"
+    "files of that side are written, without ids.\n"
     "\n"
-    "Example:\n"
-    "  adah encode --model photos.safetensors --data photos --out photos-codes\n",
+    "Examples:\n"
+    "  adah encode --model photos.safetensors --data photos --out photos-codes\n"
+    "  adah encode --model clip.safetensors --features queries.npy --side text --out queries\n",
     run, 1};
 
 /* The stages as a share of all threads' time. */
@@ -52,23 +56,31 @@ static void print_profile(const adah_encode_profile *p) {
     printf("\npeak memory: %.1f MB\n", (double)p->peak_bytes / 1e6);
 }
 
+static json_t *profile_json(const adah_encode_profile *p) {
+    stage stages[N_STAGES];
+    list_stages(p, stages);
+    json_t *shares = json_object();
+    for (int i = 0; i < N_STAGES; i++)
+        json_object_set_new(shares, stages[i].name, json_real(share_of(p, stages[i].seconds)));
+    return json_pack("{s:I, s:f, s:f, s:I, s:I, s:o}", "n_records", (json_int_t)p->n_records, "seconds", p->seconds, "per_second",
+                     per_second(p), "n_threads", (json_int_t)p->n_threads, "peak_bytes", (json_int_t)p->peak_bytes, "shares", shares);
+}
+
+/* dataset NULL: the codes are of features. */
 static int print_json(const adah_dataset *dataset, const adah_codes *codes, const char *prefix, const adah_encode_profile *p) {
-    const char *bad;
-    const size_t n_bad = adah_dataset_skipped(dataset, &bad);
-    json_t *out = json_pack("{s:I, s:I, s:I, s:I, s:o, s:I, s:I, s:o, s:s}", "n", (json_int_t)codes->n, "n_bits", (json_int_t)codes->n_bits, "n_fine", (json_int_t)codes->n_fine,
-                            "n_skipped", (json_int_t)codes->n_skipped, "skipped", cli_reasons_json(codes->reasons), "n_texts_unknown",
-                            (json_int_t)codes->n_texts_unknown, "n_records_bad", (json_int_t)n_bad, "records_bad", cli_reasons_json(bad), "prefix", prefix);
-    if (p) {
-        stage stages[N_STAGES];
-        list_stages(p, stages);
-        json_t *shares = json_object();
-        for (int i = 0; i < N_STAGES; i++)
-            json_object_set_new(shares, stages[i].name, json_real(share_of(p, stages[i].seconds)));
-        json_object_set_new(out, "profile",
-                            json_pack("{s:I, s:f, s:f, s:I, s:I, s:o}", "n_records", (json_int_t)p->n_records, "seconds", p->seconds,
-                                      "per_second", per_second(p), "n_threads", (json_int_t)p->n_threads, "peak_bytes",
-                                      (json_int_t)p->peak_bytes, "shares", shares));
+    json_t *out = json_pack("{s:I, s:I, s:I, s:s}", "n", (json_int_t)codes->n, "n_bits", (json_int_t)codes->n_bits, "n_fine",
+                            (json_int_t)codes->n_fine, "prefix", prefix);
+    if (dataset) {
+        const char *bad;
+        const size_t n_bad = adah_dataset_skipped(dataset, &bad);
+        json_t *of_records = json_pack("{s:I, s:o, s:I, s:I, s:o}", "n_skipped", (json_int_t)codes->n_skipped, "skipped",
+                                       cli_reasons_json(codes->reasons), "n_texts_unknown", (json_int_t)codes->n_texts_unknown,
+                                       "n_records_bad", (json_int_t)n_bad, "records_bad", cli_reasons_json(bad));
+        json_object_update(out, of_records);
+        json_decref(of_records);
     }
+    if (p)
+        json_object_set_new(out, "profile", profile_json(p));
     char *text = out ? json_dumps(out, JSON_INDENT(2)) : NULL;
     json_decref(out);
     if (!text)
@@ -78,16 +90,66 @@ static int print_json(const adah_dataset *dataset, const adah_codes *codes, cons
     return CLI_OK;
 }
 
+/* What is encoded. */
+typedef struct source {
+    const char *data, *features, *side;
+    int strict;
+    adah_dataset *dataset; /* of data */
+    adah_modality of;      /* side of features */
+} source;
+
+static adah_code encode(const adah_model *model, source *s, const adah_encode_options *o, adah_progress progress, adah_codes *codes,
+                        adah_status *status) {
+    const adah_dataset_options dataset_options = {sizeof dataset_options, s->strict};
+    adah_features features = {0};
+    adah_code code;
+    if (s->features) {
+        code = cli_read_features(model, s->features, s->side, "--side", &s->of, &features, status);
+        if (code == ADAH_OK)
+            code = adah_encode_feature_rows(model, s->of, &features, o, progress, codes, status);
+        adah_features_free(&features);
+        return code;
+    }
+    code = adah_dataset_open(s->data, &dataset_options, &s->dataset, status);
+    return code == ADAH_OK ? adah_encode_dataset(model, s->dataset, o, progress, codes, status) : code;
+}
+
+static void print_result(const source *s, const adah_codes *codes, const char *out) {
+    if (s->features) {
+        printf("%zu rows, %zu bits: %s.%s.npy\n", codes->n, codes->n_bits, out, s->of == ADAH_TEXT ? "text" : "image");
+        return;
+    }
+    cli_print_skipped(s->dataset, codes->n_skipped, codes->reasons);
+    cli_print_unknown_texts(codes->n_texts_unknown, codes->n);
+    printf("%zu pairs, %zu bits: %s.image.npy, %s.text.npy, %s.ids\n", codes->n, codes->n_bits, out, out, out);
+}
+
+/* Returns -1 when the options belong together. */
+static int check_source(const source *s) {
+    if (!s->data == !s->features)
+        fprintf(stderr, "adah encode: give one of --data and --features\nTry 'adah encode --help'.\n");
+    else if (s->side && !s->features)
+        fprintf(stderr, "adah encode: --side belongs to --features\nTry 'adah encode --help'.\n");
+    else if (!cli_is_side(s->side))
+        fprintf(stderr, "adah encode: --side is \"%s\", expected image or text\n", s->side);
+    else
+        return -1;
+    return CLI_USAGE;
+}
+
 static int run(int argc, char **argv) {
-    const char *data = NULL, *model_path = NULL, *out = NULL, *precision = NULL;
+    const char *model_path = NULL, *out = NULL, *precision = NULL;
     int quiet = 0, threads = 0, profiled = 0, as_json = 0;
+    source s = {0};
     adah_encode_profile profile;
     adah_encode_options o;
     adah_encode_options_init(&o);
     const cli_option options[] = {
         {"model", 0, CLI_TEXT, "FILE", "a trained model", &model_path, 1, 0, 0},
-        {"data", 0, CLI_TEXT, "DIR", "the data set", &data, 1, 0, 0},
-        {"out", 0, CLI_TEXT, "PREFIX", "where to put the three files", &out, 1, 0, 0},
+        {"data", 0, CLI_TEXT, "DIR", "the data set", &s.data, 0, 0, 0},
+        {"features", 0, CLI_TEXT, "FILE", "or features of another encoder, .npy or .safetensors, a row each", &s.features, 0, 0, 0},
+        {"side", 0, CLI_TEXT, "image|text", "whose features these are (default: the side that the model takes as features)", &s.side, 0, 0, 0},
+        {"out", 0, CLI_TEXT, "PREFIX", "where to put the files", &out, 1, 0, 0},
         {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &o.strict, 0, 0, 0},
         {"cache", 0, CLI_TEXT, "DIR", "where to look for the feature maps of a training (default ~/.cache/adah)", &o.cache_folder,
          0, 0, 0},
@@ -99,39 +161,34 @@ static int run(int argc, char **argv) {
         {"json", 0, CLI_FLAG, NULL, "print the result as JSON", &as_json, 0, 0, 0},
         {"quiet", 'q', CLI_FLAG, NULL, "do not show progress", &quiet, 0, 0, 0},
     };
-    const int code = cli_parse_all(&cli_encode, options, sizeof options / sizeof *options, argc, argv);
-    if (code >= 0)
+    int code = cli_parse_all(&cli_encode, options, sizeof options / sizeof *options, argc, argv);
+    if (code >= 0 || (code = check_source(&s)) >= 0)
         return code;
     adah_set_threads(threads);
+    s.strict = o.strict;
     o.profile = profiled ? &profile : NULL;
     adah_status status;
-    adah_dataset *dataset = NULL;
     adah_model *model = NULL;
     adah_codes codes = {0};
-    const adah_dataset_options dataset_options = {sizeof dataset_options, o.strict};
     const adah_progress progress = cli_progress_begin(quiet);
     adah_code done = cli_read_precision(precision, &o.precision, &status);
     if (done == ADAH_OK)
         done = adah_model_open(model_path, &model, &status);
     if (done == ADAH_OK)
-        done = adah_dataset_open(data, &dataset_options, &dataset, &status);
+        done = encode(model, &s, &o, progress, &codes, &status);
     if (done == ADAH_OK)
-        done = adah_encode_dataset(model, dataset, &o, progress, &codes, &status);
-    if (done == ADAH_OK)
-        done = adah_codes_write(&codes, dataset, out, &status);
+        done = adah_codes_write(&codes, s.dataset, out, &status);
     cli_progress_end();
     int result = CLI_OK;
     if (done == ADAH_OK && as_json) {
-        result = print_json(dataset, &codes, out, o.profile);
+        result = print_json(s.dataset, &codes, out, o.profile);
     } else if (done == ADAH_OK) {
-        cli_print_skipped(dataset, codes.n_skipped, codes.reasons);
-        cli_print_unknown_texts(codes.n_texts_unknown, codes.n);
-        printf("%zu pairs, %zu bits: %s.image.npy, %s.text.npy, %s.ids\n", codes.n, codes.n_bits, out, out, out);
+        print_result(&s, &codes, out);
         if (profiled)
             print_profile(&profile);
     }
     adah_codes_free(&codes);
-    adah_dataset_close(dataset);
+    adah_dataset_close(s.dataset);
     adah_model_close(model);
     return done == ADAH_OK ? result : cli_fail(&status);
 }

@@ -1,4 +1,5 @@
 /* command_search.c - adah search, adah index search. */
+#include "features.h"
 #include "left_out.h"
 #include "options.h"
 
@@ -19,6 +20,8 @@ const cli_command cli_search = {
     "Words that the model does not know are passed over and named on standard error. But --text also finds what is written: records\n"
     "whose text, labels or file name hold all of its words, as far as any record holds them, come first, and the others are in order\n"
     "by how near they are and by what part of the words they hold.\n"
+    "--features asks with vectors that another encoder made, for a model that learned from such: every row of the array is a query,\n"
+    "and its hits are told behind its number, or row --row alone, or the one vector of an array of one dimension less.\n"
     "\n"
     "Examples:\n"
     "  adah search --model photos.safetensors --index photos.adah --text 'boat on a lake'\n"
@@ -26,13 +29,16 @@ const cli_command cli_search = {
     "  adah search --model photos.safetensors --index photos.adah --text dog --json\n"
     "  adah search --model photos.safetensors --index photos.adah --text dog --label park --cut-off\n"
     "  adah search --index photos.adah --id 17 --to image --radius 4 -k 1000\n"
-    "  adah search --model m.safetensors --index i.adah --data photos --record images/7.jpg\n",
+    "  adah search --model m.safetensors --index i.adah --data photos --record images/7.jpg\n"
+    "  adah search --model clip.safetensors --index i.adah --features query.npy --by text\n",
     run, 0};
 
-/* What is searched by: one of text, image, record, id and code. */
+/* What is searched by: one of text, image, record, id, code and features. */
 typedef struct query {
-    const char *text, *image, *record, *id, *code;
+    const char *text, *image, *record, *id, *code, *features;
     const char *data; /* the data set that `record` is in */
+    const char *row;  /* of the features; NULL: all */
+    const char *by_name, *to_name; /* as they were given; NULL: they were not */
     adah_modality by; /* which side is asked with */
     const char *order; /* "bits", "fine", or NULL: fine where that can be */
 } query;
@@ -103,26 +109,39 @@ static void print_hit(const adah_index *index, const adah_index_entry *entry, co
     puts(entry->n_labels ? "]" : "");
 }
 
-/* with_score: so many digits behind the point. */
-static adah_code print_hits(const adah_index *index, const adah_search_result *result, int with_score, int with_words, int as_json,
-                            adah_status *status) {
-    json_t *list = as_json ? json_array() : NULL;
-    adah_code code = ADAH_OK;
-    for (size_t i = 0; i < result->n_hits && code == ADAH_OK; i++) {
+/* How hits are told. */
+typedef struct output {
+    int with_score; /* so many digits behind the point; 0: no score */
+    int with_words, as_json;
+} output;
+
+/* Prints the hits, or adds them to `list`. */
+static adah_code tell_hits(const adah_index *index, const adah_search_result *result, output o, json_t *list, adah_status *status) {
+    for (size_t i = 0; i < result->n_hits; i++) {
         adah_index_entry entry;
-        code = adah_index_record(index, result->hits[i].row, &entry, status);
-        if (code == ADAH_OK && as_json)
-            json_array_append_new(list, hit_json(index, &entry, &result->hits[i], with_score, with_words));
-        else if (code == ADAH_OK)
-            print_hit(index, &entry, &result->hits[i], with_score);
-        if (code == ADAH_OK)
-            adah_index_entry_free(&entry);
+        const adah_code code = adah_index_record(index, result->hits[i].row, &entry, status);
+        if (code != ADAH_OK)
+            return code;
+        if (list)
+            json_array_append_new(list, hit_json(index, &entry, &result->hits[i], o.with_score, o.with_words));
+        else
+            print_hit(index, &entry, &result->hits[i], o.with_score);
+        adah_index_entry_free(&entry);
     }
-    if (code == ADAH_OK && as_json) {
-        json_dumpf(list, stdout, JSON_INDENT(1));
-        putchar('\n');
-    }
-    if (code == ADAH_OK && !as_json && result->n_hits == 0)
+    return ADAH_OK;
+}
+
+static void print_json(json_t *list) {
+    json_dumpf(list, stdout, JSON_INDENT(1));
+    putchar('\n');
+}
+
+static adah_code print_hits(const adah_index *index, const adah_search_result *result, output o, adah_status *status) {
+    json_t *list = o.as_json ? json_array() : NULL;
+    const adah_code code = tell_hits(index, result, o, list, status);
+    if (code == ADAH_OK && list)
+        print_json(list);
+    else if (code == ADAH_OK && result->n_hits == 0)
         fprintf(stderr, "adah: nothing found\n");
     json_decref(list);
     return code;
@@ -239,6 +258,11 @@ static adah_code read_ids(limits *l, const char *path, adah_status *status) {
 
 /* ---------------------------------------------------------------- the search */
 
+/* What is found: what was asked for, or the other kind. */
+static adah_modality to_of(const query *q) {
+    return q->to_name ? (!strcmp(q->to_name, "image") ? ADAH_IMAGE : ADAH_TEXT) : q->by == ADAH_TEXT ? ADAH_IMAGE : ADAH_TEXT;
+}
+
 /* The fine order, unless another one is asked for or something lacks its vectors. */
 static adah_code choose_order(const adah_index *index, const query *q, const asked *a, adah_search_options *o, adah_status *status) {
     const int has_vectors = a->n_fine && a->n_fine == adah_index_fine(index);
@@ -251,6 +275,8 @@ static adah_code choose_order(const adah_index *index, const query *q, const ask
     }
     return ADAH_OK;
 }
+
+static int digits_of_score(const adah_search_options *o) { return o->fine ? 4 : o->relaxed ? 2 : 0; }
 
 static adah_code search(const char *model_path, const adah_index *index, const query *q, adah_modality to, limits *l, int as_json,
                         adah_status *status) {
@@ -290,14 +316,98 @@ static adah_code search(const char *model_path, const adah_index *index, const q
     if (code == ADAH_ERROR_NOT_FOUND && l->labels.n) /* of that name: the value of an option */
         code = status->code = ADAH_ERROR_ARGUMENT;
     if (code == ADAH_OK)
-        code = print_hits(index, &result, l->options.fine ? 4 : l->options.relaxed ? 2 : 0, l->options.words != NULL, as_json, status);
+        code = print_hits(index, &result, (output){digits_of_score(&l->options), l->options.words != NULL, as_json}, status);
     adah_search_result_free(&result);
     adah_encoder_close(encoder);
     adah_model_close(model);
     return code;
 }
 
-static int is_side(const char *name) { return !name || !strcmp(name, "image") || !strcmp(name, "text"); }
+/* ---------------------------------------------------------------- with features */
+
+/* Leaves of the features the row that is asked for. */
+static adah_code choose_row(const query *q, adah_features *f, adah_status *status) {
+    uint64_t row;
+    if (!q->row)
+        return ADAH_OK;
+    if (!cli_read_id(q->row, &row) || row >= f->n) {
+        snprintf(status->message, sizeof status->message, "--row is \"%.100s\", expected a number below %zu, the rows of %.400s", q->row, f->n,
+                 q->features);
+        return status->code = ADAH_ERROR_ARGUMENT;
+    }
+    memmove(f->values, f->values + row * f->n_values, f->n_values * sizeof *f->values);
+    f->n = f->is_single = 1;
+    return ADAH_OK;
+}
+
+/* The hits of all rows, each behind its number. */
+static adah_code print_rows(const adah_index *index, const adah_search_result *results, size_t n, output o, adah_status *status) {
+    json_t *rows = o.as_json ? json_array() : NULL;
+    adah_code code = ADAH_OK;
+    for (size_t i = 0; i < n && code == ADAH_OK; i++) {
+        json_t *list = o.as_json ? json_array() : NULL;
+        if (!list)
+            printf("row %zu%s\n", i, results[i].n_hits ? "" : ": nothing found");
+        code = tell_hits(index, &results[i], o, list, status);
+        if (list)
+            json_array_append_new(rows, json_pack("{s:I, s:o}", "row", (json_int_t)i, "hits", list));
+    }
+    if (code == ADAH_OK && rows)
+        print_json(rows);
+    json_decref(rows);
+    return code;
+}
+
+static adah_code search_codes(const adah_index *index, const query *q, const adah_codes *codes, int is_single, adah_modality to, limits *l,
+                              int as_json, adah_status *status) {
+    adah_search_options *o = &l->options;
+    const asked a = {.n_fine = codes->n_fine};
+    adah_search_result *results = calloc(codes->n, sizeof *results);
+    if (!results)
+        return fail(status, ADAH_ERROR_MEMORY, "%.400s: out of memory for the hits of its rows", q->features);
+    if (o->n_rerank)
+        o->relaxed = q->by == ADAH_TEXT ? codes->text_real : codes->image_real;
+    adah_code code = choose_order(index, q, &a, o, status);
+    if (o->fine)
+        o->fine = q->by == ADAH_TEXT ? codes->text_fine : codes->image_fine;
+    if (code == ADAH_OK)
+        code = adah_index_search(index, to, q->by == ADAH_TEXT ? codes->text : codes->image, codes->n, o, results, status);
+    const output told = {digits_of_score(o), 0, as_json};
+    if (code == ADAH_OK)
+        code = is_single ? print_hits(index, results, told, status) : print_rows(index, results, codes->n, told, status);
+    for (size_t i = 0; i < codes->n; i++)
+        adah_search_result_free(&results[i]);
+    free(results);
+    return code;
+}
+
+static adah_code search_features(const char *model_path, const adah_index *index, query *q, limits *l, int as_json, adah_status *status) {
+    adah_model *model = NULL;
+    adah_features features = {0};
+    adah_codes codes = {0};
+    adah_encode_options encoding;
+    adah_encode_options_init(&encoding);
+    encoding.keep_real = l->options.n_rerank != 0;
+    adah_code code = adah_model_open(model_path, &model, status);
+    if (code == ADAH_OK)
+        code = adah_index_check_model(index, model, status);
+    if (code == ADAH_OK)
+        code = cli_read_features(model, q->features, q->by_name, "--by", &q->by, &features, status);
+    if (code == ADAH_OK)
+        code = choose_row(q, &features, status);
+    if (code == ADAH_OK)
+        code = adah_encode_feature_rows(model, q->by, &features, &encoding, (adah_progress){0}, &codes, status);
+    if (code == ADAH_OK)
+        code = search_codes(index, q, &codes, features.is_single, to_of(q), l, as_json, status);
+    if (code == ADAH_ERROR_NOT_FOUND && l->labels.n)
+        code = status->code = ADAH_ERROR_ARGUMENT;
+    adah_codes_free(&codes);
+    adah_features_free(&features);
+    adah_model_close(model);
+    return code;
+}
+
+/* ---------------------------------------------------------------- options */
 
 static int usage(const char *message) {
     fprintf(stderr, "adah search: %s\nTry 'adah search --help'.\n", message);
@@ -305,15 +415,16 @@ static int usage(const char *message) {
 }
 
 /* The options as they belong together. Returns -1 when they do. */
-static int check_query(const query *q, const char *model, const char *by, const char *to, const adah_search_options *o) {
-    if (!!q->text + !!q->image + !!q->record + !!q->id + !!q->code != 1)
-        return usage("give one of --text, --image, --record, --id and --code");
-    if (!q->record != !q->data || (by && !q->record && !q->id))
-        return usage("--record and --data belong together, --by to --record or --id");
+static int check_query(const query *q, const char *model, const adah_search_options *o) {
+    const char *by = q->by_name, *to = q->to_name;
+    if (!!q->text + !!q->image + !!q->record + !!q->id + !!q->code + !!q->features != 1)
+        return usage("give one of --text, --image, --record, --id, --code and --features");
+    if (!q->record != !q->data || (by && !q->record && !q->id && !q->features) || (q->row && !q->features))
+        return usage("--record and --data belong together, --by to --record, --id or --features, --row to --features");
     if (!q->id && !q->code && !model)
-        return usage("--model is needed to ask with words or a picture");
+        return usage("--model is needed to ask with words, a picture or features");
     if ((q->id || q->code) && o->n_rerank)
-        return usage("--rerank needs a query that the model encodes: --text, --image or --record");
+        return usage("--rerank needs a query that the model encodes: --text, --image, --record or --features");
     if (q->order && strcmp(q->order, "bits") && strcmp(q->order, "fine")) {
         fprintf(stderr, "adah search: --order is \"%s\", expected bits or fine\n", q->order);
         return CLI_USAGE;
@@ -323,15 +434,15 @@ static int check_query(const query *q, const char *model, const char *by, const 
         return usage("the fine order goes neither with --code, which has no vector, nor with --rerank, which is another order");
     if (o->n_candidates && q->order && q->order[0] == 'b')
         return usage("--candidates goes with the fine order, not with --order bits");
-    if (!is_side(by) || !is_side(to)) {
-        fprintf(stderr, "adah search: --%s is \"%s\", expected image or text\n", is_side(by) ? "to" : "by", is_side(by) ? to : by);
+    if (!cli_is_side(by) || !cli_is_side(to)) {
+        fprintf(stderr, "adah search: --%s is \"%s\", expected image or text\n", cli_is_side(by) ? "to" : "by", cli_is_side(by) ? to : by);
         return CLI_USAGE;
     }
     return -1;
 }
 
 static int run(int argc, char **argv) {
-    const char *model_path = NULL, *index_path = NULL, *by = NULL, *to = NULL, *method = "auto", *only = NULL;
+    const char *model_path = NULL, *index_path = NULL, *method = "auto", *only = NULL;
     query q = {0};
     limits l = {0};
     adah_search_options_init(&l.options);
@@ -345,8 +456,11 @@ static int run(int argc, char **argv) {
         {"data", 0, CLI_TEXT, "DIR", "the data set of --record", &q.data, 0, 0, 0},
         {"id", 0, CLI_TEXT, "N", "query by a record of the index; needs no model", &q.id, 0, 0, 0},
         {"code", 0, CLI_TEXT, "HEX", "query by a code, first byte first; needs no model", &q.code, 0, 0, 0},
-        {"by", 0, CLI_TEXT, "image|text", "which side of --record or --id asks (default: image)", &by, 0, 0, 0},
-        {"to", 0, CLI_TEXT, "image|text", "what to find (default: the other kind)", &to, 0, 0, 0},
+        {"features", 0, CLI_TEXT, "FILE", "query by features of another encoder, .npy or .safetensors", &q.features, 0, 0, 0},
+        {"row", 0, CLI_TEXT, "N", "by this row of the features alone (default: by every row, one after another)", &q.row, 0, 0, 0},
+        {"by", 0, CLI_TEXT, "image|text", "which side of --record or --id asks (default: image), or whose the features are\n"
+         "(default: the side that the model takes as features)", &q.by_name, 0, 0, 0},
+        {"to", 0, CLI_TEXT, "image|text", "what to find (default: the other kind)", &q.to_name, 0, 0, 0},
         {"k", 'k', CLI_SIZE, "N", "number of answers, at most (default 10)", &l.options.k, 0, 1, 1e12},
         {"radius", 0, CLI_INT, "N", "distance of answers, at most (default: any)", &radius, 0, 0, ADAH_BITS_MAX},
         {"label", 0, CLI_LIST, "NAME", "search only records with this label; may be repeated: with any of them", &l.labels, 0, 0, 0},
@@ -358,10 +472,10 @@ static int run(int argc, char **argv) {
         {"cut-off", 0, CLI_FLAG, NULL, "leave out what is too far to be an answer; there may be no answer then", &l.options.cut_off, 0, 0, 0},
         {"method", 0, CLI_TEXT, "auto|scan|tables", "how to search; the answer is the same (default auto)", &method, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "number of threads (default 1, enough for tens of millions of codes)", &threads, 0, 0, 4096},
-        {"json", 0, CLI_FLAG, NULL, "print a list of {id, distance, file_name, text, labels} and, where they are in order by it, score; with words, the share of them that it holds", &as_json, 0, 0, 0},
+        {"json", 0, CLI_FLAG, NULL, "print a list of {id, distance, file_name, text, labels} and, where they are in order by it, score; with words, the share of them that it holds; of several rows a list of {row, hits}", &as_json, 0, 0, 0},
     };
     int code = cli_parse_all(&cli_search, options, sizeof options / sizeof *options, argc, argv);
-    if (code >= 0 || (code = check_query(&q, model_path, by, to, &l.options)) >= 0)
+    if (code >= 0 || (code = check_query(&q, model_path, &l.options)) >= 0)
         return code;
     if (strcmp(method, "auto") && strcmp(method, "scan") && strcmp(method, "tables")) {
         fprintf(stderr, "adah search: --method is \"%s\", expected auto, scan or tables\n", method);
@@ -374,8 +488,7 @@ static int run(int argc, char **argv) {
         l.options.radius = (uint32_t)radius;
     if (l.options.n_candidates)
         q.order = "fine";
-    q.by = q.text || (by && !strcmp(by, "text")) ? ADAH_TEXT : ADAH_IMAGE;
-    const adah_modality kind = to ? (!strcmp(to, "image") ? ADAH_IMAGE : ADAH_TEXT) : q.by == ADAH_TEXT ? ADAH_IMAGE : ADAH_TEXT;
+    q.by = q.text || (q.by_name && !strcmp(q.by_name, "text")) ? ADAH_TEXT : ADAH_IMAGE;
     adah_set_threads(threads);
     adah_status status;
     adah_index *index = NULL;
@@ -385,7 +498,8 @@ static int run(int argc, char **argv) {
     if (done == ADAH_OK && only)
         done = read_ids(&l, only, &status);
     if (done == ADAH_OK)
-        done = search(model_path, index, &q, kind, &l, as_json, &status);
+        done = q.features ? search_features(model_path, index, &q, &l, as_json, &status)
+                          : search(model_path, index, &q, to_of(&q), &l, as_json, &status);
     free(l.only);
     adah_index_close(index);
     return done == ADAH_OK ? CLI_OK : cli_fail(&status);

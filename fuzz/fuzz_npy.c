@@ -15,5 +15,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
             sum = (uint8_t)(sum + ((const uint8_t *)array.items)[i]);
         adah_npy_close(&array);
     }
+    adah_npy features;
+    if (adah_npy_open_floats(path, 1, ADAH_NPY_DIMS_MAX, &features, NULL) == ADAH_OK) {
+        volatile float sum = 0;
+        for (size_t i = 0; i < features.n_rows * features.n_columns; i++)
+            sum = sum + ((const float *)features.items)[i];
+        adah_npy_close(&features);
+    }
     return 0;
 }

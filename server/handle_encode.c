@@ -1,4 +1,4 @@
-/* handle_encode.c - the code of a text or a picture, and the vector that belongs to it. */
+/* handle_encode.c - the code of a text, a picture or features, and the vector that belongs to it. */
 #include "query.h"
 
 void serve_handle_encode(serve_request *r, serve_state *state) {

@@ -49,6 +49,8 @@ static json_t *schema_of(const serve_parameter *p, place at) {
         return json_pack("{s:s, s:{s:s}, s:I}", "type", "array", "items", "type", "string", "maxItems", (json_int_t)p->high);
     case SERVE_TYPE_IDS:
         return json_pack("{s:s, s:{s:s, s:i}, s:I}", "type", "array", "items", "type", "integer", "minimum", 0, "maxItems", (json_int_t)p->high);
+    case SERVE_TYPE_FLOATS:
+        return json_pack("{s:s, s:{s:s}, s:I}", "type", "array", "items", "type", "number", "maxItems", (json_int_t)p->high);
     default:
         return json_pack("{s:s, s:s}", "type", "string", at == IN_JSON ? "contentEncoding" : "contentMediaType",
                          at == IN_JSON ? "base64" : "application/octet-stream");
@@ -83,7 +85,7 @@ static json_t *describe_members(const serve_route *route, place at) {
     json_t *members = json_object(), *asking = json_array();
     char name[SERVE_NAME_BYTES];
     for (const serve_parameter *p = serve_parameters; p < serve_parameters + SERVE_N_PARAMETERS; p++) {
-        if (!(p->where & route->parameters) || (at == IN_FORM && p->type == SERVE_TYPE_IDS))
+        if (!(p->where & route->parameters) || (at == IN_FORM && (p->type == SERVE_TYPE_IDS || p->type == SERVE_TYPE_FLOATS)))
             continue;
         json_t *schema = schema_of(p, at);
         const char *member = at == IN_JSON ? serve_json_name(p, name) : p->name;

@@ -5,7 +5,9 @@
 #include "body.h"
 #include "server.h"
 
+#include <float.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,6 +169,26 @@ static int read_ids(serve_request *r, const serve_parameter *p, const json_t *li
     return 1;
 }
 
+static int read_floats(serve_request *r, const serve_parameter *p, const json_t *list) {
+    const size_t n = json_array_size(list);
+    if (!json_is_array(list) || n > p->high)
+        return serve_refuse(r, 400, "bad_value", p->name, "%s is not a list of at most %" PRIu64 " numbers", p->name, p->high);
+    if (!serve_take_memory(r, n * sizeof(float)))
+        return 0;
+    float *floats = serve_keep(r, malloc((n + 1) * sizeof *floats));
+    if (!floats)
+        return serve_refuse_memory(r);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *value = json_array_get(list, i);
+        const double x = json_number_value(value);
+        if (!json_is_number(value) || !(fabs(x) <= (double)FLT_MAX))
+            return serve_refuse(r, 400, "bad_value", p->name, "%s[%zu] is not a number that float32 can hold", p->name, i);
+        floats[i] = (float)x;
+    }
+    *(serve_value_of_FLOATS *)(void *)((char *)&r->query + p->offset) = (serve_value_of_FLOATS){floats, n};
+    return 1;
+}
+
 static int read_strings(serve_request *r, const serve_parameter *p, const char *name, const json_t *list) {
     if (!json_is_array(list))
         return serve_refuse(r, 400, "bad_value", name, "%s is not a list of strings", name);
@@ -186,6 +208,7 @@ static int read_json_value(serve_request *r, const serve_parameter *p, const cha
     char digits[24];
     switch (p->type) {
     case SERVE_TYPE_IDS: return read_ids(r, p, value);
+    case SERVE_TYPE_FLOATS: return read_floats(r, p, value);
     case SERVE_TYPE_STRINGS: return read_strings(r, p, name, value);
     case SERVE_TYPE_PICTURE: return serve_read_base64(r, name, value, &bytes, &n_bytes) && take_picture(r, p, bytes, n_bytes);
     case SERVE_TYPE_NUMBER:

@@ -21,13 +21,14 @@ typedef enum serve_type {
     SERVE_TYPE_CHOICE,
     SERVE_TYPE_STRINGS,
     SERVE_TYPE_IDS,
+    SERVE_TYPE_FLOATS,
     SERVE_TYPE_PICTURE
 } serve_type;
 
 #define SERVE_LIMIT_OF_SERVER UINT64_MAX
 enum { SERVE_STRINGS_MAX = 64 };
 
-/* What a value of each type is in serve_query. Texts, ids and pictures live as long as the request. */
+/* What a value of each type is in serve_query. Texts, ids, numbers and pictures live as long as the request. */
 typedef const char *serve_value_of_WORDS;
 typedef uint64_t serve_value_of_NUMBER;
 typedef int serve_value_of_FLAG;
@@ -40,6 +41,10 @@ typedef struct serve_value_of_IDS {
     uint64_t *item;
     size_t n;
 } serve_value_of_IDS;
+typedef struct serve_value_of_FLOATS {
+    float *item;
+    size_t n;
+} serve_value_of_FLOATS;
 typedef struct serve_value_of_PICTURE {
     const uint8_t *bytes;
     size_t n_bytes;
@@ -54,7 +59,7 @@ enum {
 enum {
 #define PARAMETER(BIT, ...) SERVE_##BIT = 1 << SERVE_PLACE_OF_##BIT,
 #include "parameters.def"
-    SERVE_ASKING = SERVE_TEXT | SERVE_ID | SERVE_IMAGE /* what a query is made of: one of them */
+    SERVE_ASKING = SERVE_TEXT | SERVE_ID | SERVE_IMAGE | SERVE_FEATURES /* what a query is made of: one of them */
 };
 
 /* The values that were given, or what holds without. */

@@ -11,6 +11,22 @@ _Static_assert(ADAH_SEARCH_AUTO == 0 && ADAH_SEARCH_SCAN == 1 && ADAH_SEARCH_TAB
 
 /* ---------------------------------------------------------------- what is given */
 
+/* Finds whose the features are, and whether they are as many as an item of that side has. */
+static int choose_side(serve_request *r, const serve_state *state) {
+    const size_t n_values[2] = {adah_model_feature_values(state->model, ADAH_IMAGE), adah_model_feature_values(state->model, ADAH_TEXT)};
+    serve_query *q = &r->query;
+    const int is_told = (q->given & SERVE_BY) != 0;
+    if (!is_told && n_values[ADAH_IMAGE] && n_values[ADAH_TEXT])
+        return serve_refuse(r, 400, "bad_value", "by", "the model takes images and texts as features: by says which these are");
+    if (!is_told)
+        q->by = n_values[ADAH_TEXT] ? ADAH_TEXT : ADAH_IMAGE;
+    if (!n_values[q->by])
+        return serve_refuse(r, 409, "mismatch", "features", "this model takes no features of %ss", serve_side_name((adah_modality)q->by));
+    return q->features.n == n_values[q->by] ||
+           serve_refuse(r, 400, "bad_value", "features", "features has %zu values, expected %zu, as the model takes of %ss", q->features.n,
+                        n_values[q->by], serve_side_name((adah_modality)q->by));
+}
+
 int serve_query_read(serve_request *r, const serve_state *state) {
     char names[SERVE_NAMES_BYTES];
     if (!serve_read_query(r))
@@ -22,6 +38,8 @@ int serve_query_read(serve_request *r, const serve_state *state) {
         return serve_refuse(r, 409, "mismatch", "text", "this model takes no words");
     if (given == SERVE_IMAGE && !adah_model_takes_images(state->model))
         return serve_refuse(r, 409, "mismatch", "image", "this model takes no pictures");
+    if (given == SERVE_FEATURES && !choose_side(r, state))
+        return 0;
     for (const serve_parameter *p = serve_parameters; p < serve_parameters + SERVE_N_PARAMETERS; p++) {
         const int is_off = p->type == SERVE_TYPE_FLAG && !*(const serve_value_of_FLAG *)(const void *)((const char *)&r->query + p->offset);
         if ((r->query.given & p->bit) && p->goes_with && !(p->goes_with & given) && !is_off)
@@ -51,15 +69,17 @@ static int encode(serve_request *r, serve_state *state, serve_asked *a) {
     adah_status status;
     adah_encoder *encoder;
     const serve_query *q = &r->query;
-    const adah_modality of = q->text ? ADAH_TEXT : ADAH_IMAGE;
+    const adah_modality of = a->kind == SERVE_QUERY_FEATURES ? (adah_modality)q->by : q->text ? ADAH_TEXT : ADAH_IMAGE;
     serve_decoded decoded;
-    if (!q->text && !serve_decode_picture(r, SERVE_PIXELS, q->image.bytes, q->image.n_bytes, &q->image.info,
+    if (a->kind == SERVE_QUERY_IMAGE && !serve_decode_picture(r, SERVE_PIXELS, q->image.bytes, q->image.n_bytes, &q->image.info,
                                           adah_model_image_side(state->model), "image", &decoded))
         return 0;
     if (serve_encoder_take(state, of, &encoder, &status) != ADAH_OK)
         return serve_refuse_failed(r, &status);
-    const adah_code code = q->text ? adah_encode_text(encoder, q->text, a->code, &status)
-                                   : adah_encode_image_pixels(encoder, &decoded.picture, a->code, &status);
+    const adah_code code = a->kind == SERVE_QUERY_FEATURES
+                               ? adah_encode_features(encoder, of, q->features.item, q->features.n, a->code, &status)
+                           : q->text ? adah_encode_text(encoder, q->text, a->code, &status)
+                                     : adah_encode_image_pixels(encoder, &decoded.picture, a->code, &status);
     if (code == ADAH_ERROR_NO_KNOWN_WORD && q->words && r->route->parameters & (SERVE_IN_SEARCH | SERVE_IN_SEARCH_BODY)) {
         a->no_code = status; /* perhaps the index knows one */
         a->n_unknown = adah_encoder_unknown_words(encoder);
@@ -82,7 +102,11 @@ static int encode(serve_request *r, serve_state *state, serve_asked *a) {
 }
 
 int serve_query_code(serve_request *r, serve_state *state, serve_asked *a) {
-    a->kind = r->query.text ? SERVE_QUERY_TEXT : r->query.given & SERVE_IMAGE ? SERVE_QUERY_IMAGE : SERVE_QUERY_ID;
+    const unsigned given = r->query.given;
+    a->kind = r->query.text            ? SERVE_QUERY_TEXT
+              : given & SERVE_IMAGE    ? SERVE_QUERY_IMAGE
+              : given & SERVE_FEATURES ? SERVE_QUERY_FEATURES
+                                       : SERVE_QUERY_ID;
     return a->kind == SERVE_QUERY_ID ? code_of_record(r, state, a) : encode(r, state, a);
 }
 

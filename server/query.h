@@ -1,4 +1,4 @@
-/* query.h - what the model and the index are asked: with words, a picture or an item, as the parameters of the request say. */
+/* query.h - what the model and the index are asked: with words, a picture, features or an item, as the parameters of the request say. */
 #ifndef ADAH_SERVER_QUERY_H
 #define ADAH_SERVER_QUERY_H
 
@@ -17,7 +17,7 @@ typedef struct serve_asked {
     serve_text words;      /* with the parameter explain: of the text, as a JSON list (explain.h); freed by who asks */
 } serve_asked;
 
-/* Reads the parameters, of which one of text, id and image must be there and the others go with it, and finds the code to ask with. *asked is
+/* Reads the parameters, of which one of text, id, image and features must be there and the others go with it, and finds the code to ask with. *asked is
  * zeroed at first. Returns 0 and answers when something is wrong, or when it goes on in another lane. */
 int serve_query_read(serve_request *r, const serve_state *state);
 int serve_query_code(serve_request *r, serve_state *state, serve_asked *asked);

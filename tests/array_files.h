@@ -5,9 +5,9 @@
 
 #include "nn/graph/tensor.h"
 
-/* Writes folder/name as a .npy file; `type` as its header says it, 4 bytes an item. */
+/* Writes folder/name as a .npy file; `type` as its header says it, 8 bytes an item where it ends with 8, else 4. */
 static inline void array_file_write(const char *folder, const char *name, const char *type, adah_shape shape, const void *values) {
-    const size_t n_bytes = adah_shape_count(shape) * 4;
+    const size_t n_bytes = adah_shape_count(shape) * (type[strlen(type) - 1] == '8' ? 8 : 4);
     char *bytes = calloc(1, 128 + n_bytes), text[192], dims[96] = "";
     assert_non_null(bytes);
     for (int i = 0, n = 0; i < shape.n_dims; i++)

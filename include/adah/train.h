@@ -104,6 +104,8 @@ adah_code adah_encode_image_pixels(adah_encoder *encoder, const adah_picture *pi
 adah_code adah_encode_features(adah_encoder *encoder, adah_modality modality, const float *values, size_t n_values, uint8_t *code,
                                adah_status *status);
 size_t adah_model_image_side(const adah_model *model); /* n_side of the pictures that it takes */
+/* Values of an item of that side where the model takes it as features; 0: it takes words or pictures, or has no such side. */
+size_t adah_model_feature_values(const adah_model *model, adah_modality modality);
 
 /* H, of which the last code is the signs: adah_model_bits values in (-1, 1), until the encoder's next call. */
 const float *adah_encoder_relaxed(const adah_encoder *encoder);
@@ -175,8 +177,30 @@ static inline void adah_encode_options_init(adah_encode_options *options) {
 adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *dataset, const adah_encode_options *options,
                               adah_progress progress, adah_codes *codes, adah_status *status);
 void adah_codes_free(adah_codes *codes);
+
+/* Features of one side from a file of another encoder's: what queries are made of. */
+typedef struct adah_features {
+    size_t n, n_values; /* items; values of each */
+    float *values;      /* n x n_values, item after item */
+    int is_single;      /* 1: the file holds one item alone, as (512); 0: a list of them, as (n, 512), of one perhaps */
+} adah_features;
+/* Reads a .npy file, or one that ends with .safetensors (the tensor named image or text, or features, or the only one), whose shape is that
+ * of an item of the model's side, as it learned from it: (D), (P, C) or (C, H, W); or has the number of items before it. Any numbers
+ * are converted to float32, in either order (docs/guide/own-features.md). *features: adah_features_free. ADAH_ERROR_MISMATCH: another
+ * shape, or the model takes that side in another way; ADAH_ERROR_FORMAT: no such file, or values that are not finite. */
+adah_code adah_features_read(const adah_model *model, adah_modality modality, const char *path, adah_features *features,
+                             adah_status *status);
+void adah_features_free(adah_features *features); /* zeroes it; fine on a zeroed one */
+/* Codes of features, the same to the bit as those of a data set whose records have these rows, in the arrays of their side: codes->image or
+ * codes->text, and the vectors that belong to them; what is the other side's is NULL, and codes->record[i] is i. Of the options,
+ * precision, keep_real and profile are looked at. ADAH_ERROR_ARGUMENT: values that are not finite; ADAH_ERROR_MISMATCH: rows of another
+ * number of values. */
+adah_code adah_encode_feature_rows(const adah_model *model, adah_modality modality, const adah_features *features,
+                                   const adah_encode_options *options, adah_progress progress, adah_codes *codes, adah_status *status);
+
 /* prefix.image.npy, prefix.text.npy (uint8, n x n_bits / 8), prefix.ids (a file name a line) and, of a model with vectors for the fine
- * order, prefix.image.fine.npy and prefix.text.fine.npy (int8, n x n_fine); without, such files are removed. */
+ * order, prefix.image.fine.npy and prefix.text.fine.npy (int8, n x n_fine); without, such files are removed. Of one side alone, its files and no
+ * others; dataset NULL: no ids. */
 adah_code adah_codes_write(const adah_codes *codes, const adah_dataset *dataset, const char *prefix, adah_status *status);
 /* Reads them back for a data set; ids are looked up by file name. */
 adah_code adah_codes_read(const char *prefix, const adah_dataset *dataset, adah_codes *codes, adah_status *status);

@@ -24,17 +24,19 @@ void adah_codes_free(adah_codes *c) {
     *c = (adah_codes){0};
 }
 
-adah_code adah_codes_allocate(adah_codes *c, size_t n, size_t n_bits, size_t n_fine, int with_real, adah_status *status) {
+/* One side of them. */
+static int allocate_side(const adah_codes *c, int with_real, uint8_t **code, float **real, int8_t **fine) {
+    *code = adah_memory_zeroed(c->n, c->n_bits / 8);
+    *real = with_real ? adah_memory_floats(c->n * c->n_bits) : NULL;
+    *fine = c->n_fine ? adah_memory_zeroed(c->n, c->n_fine) : NULL;
+    return *code && (*real || !with_real) && (*fine || !c->n_fine);
+}
+
+adah_code adah_codes_allocate(adah_codes *c, unsigned sides, size_t n, size_t n_bits, size_t n_fine, int with_real, adah_status *status) {
     *c = (adah_codes){.n = n, .n_bits = n_bits, .n_fine = n_fine};
-    c->image = adah_memory_zeroed(n, n_bits / 8);
-    c->text = adah_memory_zeroed(n, n_bits / 8);
     c->record = adah_memory_zeroed(n, sizeof *c->record);
-    c->image_real = with_real ? adah_memory_floats(n * n_bits) : NULL;
-    c->text_real = with_real ? adah_memory_floats(n * n_bits) : NULL;
-    c->image_fine = n_fine ? adah_memory_zeroed(n, n_fine) : NULL;
-    c->text_fine = n_fine ? adah_memory_zeroed(n, n_fine) : NULL;
-    if (c->image && c->text && c->record && (!with_real || (c->image_real && c->text_real)) &&
-        (!n_fine || (c->image_fine && c->text_fine)))
+    if (c->record && (!(sides & 1u << ADAH_IMAGE) || allocate_side(c, with_real, &c->image, &c->image_real, &c->image_fine)) &&
+        (!(sides & 1u << ADAH_TEXT) || allocate_side(c, with_real, &c->text, &c->text_real, &c->text_fine)))
         return ADAH_OK;
     adah_codes_free(c);
     return adah_fail_memory(status,
@@ -46,7 +48,7 @@ static uint64_t peak_bytes(void) {
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;
 }
 
-static void write_profile(size_t n, size_t n_threads, double seconds, const adah_stage_times *t, adah_encode_profile *profile) {
+void adah_encode_tell_profile(size_t n, size_t n_threads, double seconds, const adah_stage_times *t, adah_encode_profile *profile) {
     const double all = (double)n_threads * seconds, stages = t->read + t->decode + t->normalise + t->network;
     *profile = (adah_encode_profile){n, n_threads, seconds, t->read, t->decode, t->normalise, t->network,
                                      all > stages ? all - stages : 0, peak_bytes()};
@@ -71,7 +73,7 @@ adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *datas
         adah_codes_free(codes);
     }
     if (code == ADAH_OK && o.profile)
-        write_profile(adah_dataset_count(dataset), n_threads, adah_clock_seconds() - start, &times, o.profile);
+        adah_encode_tell_profile(adah_dataset_count(dataset), n_threads, adah_clock_seconds() - start, &times, o.profile);
     adah_model_inputs_close(&inputs);
     return code;
 }
@@ -94,42 +96,42 @@ enum { IMAGE_CODES, TEXT_CODES, IDS, IMAGE_FINE, TEXT_FINE, N_FILES };
 static const char *const suffix[N_FILES] = {".image.npy", ".text.npy", ".ids", ".image.fine.npy", ".text.fine.npy"};
 
 /* Vectors that earlier codes left under the same names do not belong to these. */
-static adah_code remove_fine(const char *prefix, adah_status *status) {
-    adah_code code = ADAH_OK;
-    for (int i = IMAGE_FINE; i < N_FILES && code == ADAH_OK; i++) {
-        char *path = adah_file_suffixed(prefix, suffix[i]);
-        if (!path)
-            code = adah_fail_memory(status, strlen(prefix));
-        else if (unlink(path) != 0 && errno != ENOENT)
-            code = adah_fail_system(status, path, "cannot remove");
-        adah_memory_free(path);
-    }
-    return code;
+static adah_code remove_file(const char *path, adah_status *status) {
+    return unlink(path) != 0 && errno != ENOENT ? adah_fail_system(status, path, "cannot remove") : ADAH_OK;
 }
 
-/* The codes of both sides, their vectors and the ids belong together. */
-adah_code adah_codes_write(const adah_codes *codes, const adah_dataset *dataset, const char *prefix, adah_status *status) {
+/* Begins one of the files, with all that is in it. */
+static adah_code put_file(int i, const char *path, const adah_codes *codes, const adah_dataset *dataset, adah_file_writer **file,
+                          adah_status *status) {
     const void *const items[N_FILES] = {codes->image, codes->text, NULL, codes->image_fine, codes->text_fine};
-    const int n_files = codes->n_fine ? N_FILES : IMAGE_FINE;
+    if (i == IDS)
+        return put_ids(path, codes, dataset, file, status);
+    if (i < IDS)
+        return adah_npy_create(path, ADAH_NPY_UINT8, items[i], codes->n, codes->n_bits / 8, file, status);
+    return adah_npy_create(path, ADAH_NPY_INT8, items[i], codes->n, codes->n_fine, file, status);
+}
+
+/* The codes of both sides, their vectors and the ids belong together; of one side alone, its codes and vectors. */
+adah_code adah_codes_write(const adah_codes *codes, const adah_dataset *dataset, const char *prefix, adah_status *status) {
+    const int is_there[N_FILES] = {codes->image != NULL, codes->text != NULL, dataset != NULL, codes->image && codes->n_fine,
+                                   codes->text && codes->n_fine};
+    const int is_old[N_FILES] = {[IMAGE_FINE] = codes->image && !codes->n_fine, [TEXT_FINE] = codes->text && !codes->n_fine};
     adah_file_writer *files[N_FILES] = {NULL};
+    size_t n_files = 0;
     adah_code code = ADAH_OK;
-    for (int i = 0; i < n_files && code == ADAH_OK; i++) {
+    for (int i = 0; i < N_FILES && code == ADAH_OK; i++) {
         char *path = adah_file_suffixed(prefix, suffix[i]);
         if (!path)
             code = adah_fail_memory(status, strlen(prefix));
-        else if (i == IDS)
-            code = put_ids(path, codes, dataset, &files[i], status);
-        else if (i < IDS)
-            code = adah_npy_create(path, ADAH_NPY_UINT8, items[i], codes->n, codes->n_bits / 8, &files[i], status);
-        else
-            code = adah_npy_create(path, ADAH_NPY_INT8, items[i], codes->n, codes->n_fine, &files[i], status);
+        else if (is_there[i])
+            code = put_file(i, path, codes, dataset, &files[n_files++], status);
+        else if (is_old[i])
+            code = remove_file(path, status);
         adah_memory_free(path);
     }
-    if (code == ADAH_OK && !codes->n_fine)
-        code = remove_fine(prefix, status);
     if (code == ADAH_OK)
-        return adah_file_commit_all(files, (size_t)n_files, status);
-    for (int i = 0; i < n_files; i++)
+        return adah_file_commit_all(files, n_files, status);
+    for (int i = 0; i < N_FILES; i++)
         adah_file_abort(files[i]);
     return code;
 }
@@ -215,7 +217,7 @@ static adah_code read_code_files(const char *prefix, adah_codes *out, adah_statu
     if (code == ADAH_OK)
         code = open_fine_files(prefix, array[0].n_rows, fine, status);
     if (code == ADAH_OK)
-        code = adah_codes_allocate(out, array[0].n_rows, array[0].n_columns * 8, fine[0].n_columns, 0, status);
+        code = adah_codes_allocate(out, ADAH_BOTH_SIDES, array[0].n_rows, array[0].n_columns * 8, fine[0].n_columns, 0, status);
     if (code == ADAH_OK && out->n) {
         for (int m = 0; m < 2; m++)
             code = copy_rows(&array[m], m == ADAH_IMAGE ? out->image : out->text, code, status);

@@ -120,21 +120,28 @@ static void close_up(adah_codes *c, const uint8_t *has_image, const uint8_t *has
     c->n = k;
 }
 
+/* Into the places of the codes. n_batch: items a network takes at once. */
+static side_run side_of(const adah_model *model, adah_modality modality, const adah_input_source *input, size_t n_batch, uint8_t *is_there,
+                        const adah_codes *c) {
+    const int is_image = modality == ADAH_IMAGE;
+    return (side_run){.state = &model->state,
+                      .modality = modality,
+                      .input = input,
+                      .n_batch = n_batch,
+                      .is_there = is_there,
+                      .code = is_image ? c->image : c->text,
+                      .real = is_image ? c->image_real : c->text_real,
+                      .fine = is_image ? c->image_fine : c->text_fine};
+}
+
 /* is_there: by side, of every record. */
 static adah_code encode_sides(const adah_encode_source *source, uint8_t *const is_there[2], adah_progress progress, adah_codes *c,
                               adah_stage_times *times, size_t *n_threads, adah_status *status) {
     const size_t n_pictures = source->n_batch ? source->n_batch : adah_picture_batch(&source->model->state.parameters, ~0u);
     for (int m = ADAH_TEXT; m >= ADAH_IMAGE; m--) { /* texts are soon done */
-        const int is_image = m == ADAH_IMAGE;
-        const adah_input_source *input = is_image ? &source->inputs->image : &source->inputs->text;
-        side_run run = {.state = &source->model->state,
-                        .modality = (adah_modality)m,
-                        .input = input,
-                        .n_batch = input->shape.kind == ADAH_INPUT_PIXELS ? n_pictures : ROW_BATCH,
-                        .is_there = is_there[m],
-                        .code = is_image ? c->image : c->text,
-                        .real = is_image ? c->image_real : c->text_real,
-                        .fine = is_image ? c->image_fine : c->text_fine};
+        const adah_input_source *input = m == ADAH_IMAGE ? &source->inputs->image : &source->inputs->text;
+        side_run run = side_of(source->model, (adah_modality)m, input, input->shape.kind == ADAH_INPUT_PIXELS ? n_pictures : ROW_BATCH,
+                               is_there[m], c);
         ADAH_TRY(run_side(&run, c->n, progress, n_threads, status));
         if (times)
             adah_stage_times_add(times, &run.times);
@@ -148,7 +155,7 @@ adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, ad
     const size_t n = adah_dataset_count(source->dataset);
     adah_codes c;
     const adah_settings *config = &source->model->state.config;
-    ADAH_TRY(adah_codes_allocate(&c, n, (size_t)config->n_bits, (size_t)config->n_fine, keep_real, status));
+    ADAH_TRY(adah_codes_allocate(&c, ADAH_BOTH_SIDES, n, (size_t)config->n_bits, (size_t)config->n_fine, keep_real, status));
     uint8_t *const is_there[2] = {adah_memory_alloc(n), adah_memory_alloc(n)};
     adah_code code = is_there[0] && is_there[1] ? ADAH_OK : adah_fail_memory(status, n);
     if (code == ADAH_OK)
@@ -161,5 +168,27 @@ adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, ad
     }
     adah_memory_free(is_there[0]);
     adah_memory_free(is_there[1]);
+    return code;
+}
+
+adah_code adah_encode_side(const adah_model *model, adah_modality modality, const adah_input_source *input, size_t n, int keep_real,
+                           adah_progress progress, adah_codes *codes, adah_stage_times *times, size_t *n_threads, adah_status *status) {
+    adah_codes c;
+    const adah_settings *config = &model->state.config;
+    ADAH_TRY(adah_codes_allocate(&c, 1u << modality, n, (size_t)config->n_bits, (size_t)config->n_fine, keep_real, status));
+    uint8_t *is_there = adah_memory_alloc(n);
+    adah_code code = is_there ? ADAH_OK : adah_fail_memory(status, n);
+    if (code == ADAH_OK) {
+        side_run run = side_of(model, modality, input, ROW_BATCH, is_there, &c);
+        code = run_side(&run, n, progress, n_threads, status);
+        *times = run.times;
+    }
+    adah_memory_free(is_there);
+    for (size_t i = 0; i < n && code == ADAH_OK; i++)
+        c.record[i] = i;
+    if (code != ADAH_OK)
+        adah_codes_free(&c);
+    else
+        *codes = c;
     return code;
 }

@@ -163,8 +163,7 @@ adah_code adah_encode_features(adah_encoder *e, adah_modality modality, const fl
                                       .rows = {.value = values, .scale = modality == ADAH_IMAGE ? c->feature_scale : c->text_scale}};
     char input[ADAH_INPUT_TEXT_BYTES];
     int is_there;
-    const int is_given = shape.kind == ADAH_INPUT_VECTOR || shape.kind == ADAH_INPUT_TOKENS || shape.kind == ADAH_INPUT_MAP;
-    if (!is_given || adah_shape_count(shape.item) != n_values)
+    if (!adah_input_is_given(shape) || adah_shape_count(shape.item) != n_values)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%zu values, but this model takes %ss given as \"%s\"", n_values,
                          modality == ADAH_IMAGE ? "image" : "text", adah_input_text(shape, input));
     for (size_t i = 0; i < n_values; i++)

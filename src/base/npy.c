@@ -2,10 +2,12 @@
  *
  *     "\x93NUMPY" 1 0 <u16 length> {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }   \n
  *
- * The reader takes its three keys in any order and nothing else. Items are mapped, not copied; both supported
- * machines are little-endian, as the files are. */
+ * The reader takes its three keys in any order and nothing else. Items are mapped, not copied, unless they have to become float32 or
+ * be put into row order; both supported machines are little-endian, as most files are. */
 #include "base/npy.h"
 #include "base/foreign_file.h"
+#include "base/memory.h"
+#include "base/number_type.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -168,61 +170,133 @@ static adah_code find_header(const char *path, const uint8_t *bytes, size_t n_by
     return ADAH_OK;
 }
 
-static adah_code read_array(const char *path, adah_npy_type type, int n_dims_min, int n_dims_max, adah_npy *a,
-                            adah_status *status) {
-    const uint8_t *bytes = a->map.bytes;
-    size_t n_bytes = a->map.n_bytes;
+/* Reads the header at the beginning of the map. */
+static adah_code read_header(const char *path, const adah_file_map *map, header *h, size_t *offset, adah_status *status) {
     cursor text;
-    ADAH_TRY(find_header(path, bytes, n_bytes, &text, status));
-    const size_t offset = (size_t)((const uint8_t *)text.end - bytes);
-    header h = {{0}, 0, 0, {0}};
-    if (!parse(text, &h))
+    ADAH_TRY(find_header(path, map->bytes, map->n_bytes, &text, status));
+    *offset = (size_t)((const uint8_t *)text.end - map->bytes);
+    if (!parse(text, h))
         return adah_fail(status, ADAH_ERROR_CORRUPT,
                          "%s: damaged: the header is not a dictionary of 'descr', 'fortran_order' and 'shape'", path);
+    return ADAH_OK;
+}
+
+static adah_code check_dimensions(const char *path, const header *h, int n_dims_min, int n_dims_max, adah_status *status) {
+    char expected[32];
+    if (h->n_dimensions >= (size_t)n_dims_min && h->n_dimensions <= (size_t)n_dims_max)
+        return ADAH_OK;
+    snprintf(expected, sizeof expected, n_dims_min == n_dims_max ? "%d" : "%d to %d", n_dims_min, n_dims_max);
+    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %zu dimensions, expected %s", path, h->n_dimensions, expected);
+}
+
+/* Fills what is known of the array from its header, whose shape must be that of the bytes behind it. */
+static adah_code take_extent(const char *path, const header *h, size_t offset, size_t item_bytes, adah_npy *a, adah_status *status) {
+    const size_t n_data = a->map.n_bytes - offset;
+    size_t n_columns = 1, n_wanted;
+    int overflows = 0;
+    for (size_t i = 1; i < h->n_dimensions; i++)
+        overflows |= __builtin_mul_overflow(n_columns, h->shape[i], &n_columns);
+    overflows |= __builtin_mul_overflow(h->shape[0], n_columns, &n_wanted);
+    overflows |= __builtin_mul_overflow(n_wanted, item_bytes, &n_wanted);
+    if (overflows || n_wanted != n_data) {
+        char shape[96];
+        shape_text(h, shape, sizeof shape);
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: shape %s of %zu-byte items does not match %zu bytes of data", path, shape,
+                         item_bytes, n_data);
+    }
+    a->n_dims = (int)h->n_dimensions;
+    memcpy(a->dim, h->shape, sizeof a->dim);
+    a->n_rows = h->shape[0];
+    a->n_columns = n_columns;
+    a->items = a->map.bytes + offset;
+    return ADAH_OK;
+}
+
+static adah_code read_array(const char *path, adah_npy_type type, int n_dims_min, int n_dims_max, adah_npy *a,
+                            adah_status *status) {
+    header h = {{0}, 0, 0, {0}};
+    size_t offset;
+    ADAH_TRY(read_header(path, &a->map, &h, &offset, status));
     if (strcmp(h.descr, types[type].descr) != 0)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: items of type '%s', expected '%s'", path, h.descr,
                          types[type].descr);
-    if (h.n_dimensions < (size_t)n_dims_min || h.n_dimensions > (size_t)n_dims_max) {
-        char expected[32];
-        snprintf(expected, sizeof expected, n_dims_min == n_dims_max ? "%d" : "%d to %d", n_dims_min, n_dims_max);
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %zu dimensions, expected %s", path, h.n_dimensions, expected);
-    }
+    ADAH_TRY(check_dimensions(path, &h, n_dims_min, n_dims_max, status));
     if (h.fortran_order)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: column order (fortran_order), expected row order", path);
-    size_t n_columns = 1, n_wanted;
-    int overflows = 0;
-    for (size_t i = 1; i < h.n_dimensions; i++)
-        overflows |= __builtin_mul_overflow(n_columns, h.shape[i], &n_columns);
-    overflows |= __builtin_mul_overflow(h.shape[0], n_columns, &n_wanted);
-    overflows |= __builtin_mul_overflow(n_wanted, types[type].item_bytes, &n_wanted);
-    if (overflows || n_wanted != n_bytes - offset) {
-        char shape[96];
-        shape_text(&h, shape, sizeof shape);
-        return adah_fail(status, ADAH_ERROR_CORRUPT,
-                         "%s: damaged: shape %s of %zu-byte items does not match %zu bytes of data", path, shape,
-                         types[type].item_bytes, n_bytes - offset);
-    }
+    ADAH_TRY(take_extent(path, &h, offset, types[type].item_bytes, a, status));
     if (offset % types[type].item_bytes != 0)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: data at byte %zu, expected a multiple of %zu", path, offset,
                          types[type].item_bytes);
-    a->n_dims = (int)h.n_dimensions;
-    memcpy(a->dim, h.shape, sizeof a->dim);
-    a->n_rows = h.shape[0];
-    a->n_columns = n_columns;
-    a->items = bytes + offset;
     return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- as float32 in row order */
+
+/* Items in column order have the first index next to each other: of the item at (i, j, k) it is i + shape[0] (j + shape[1] k). */
+static size_t place_in_columns(const adah_npy *a, size_t item) {
+    size_t place = 0, index[ADAH_NPY_DIMS_MAX];
+    for (int d = a->n_dims - 1; d >= 0; d--) {
+        index[d] = item % a->dim[d];
+        item /= a->dim[d];
+    }
+    for (int d = a->n_dims - 1; d >= 0; d--)
+        place = place * a->dim[d] + index[d];
+    return place;
+}
+
+/* Puts a copy of the items in place of the map. */
+static adah_code convert(const char *path, adah_number_type type, int in_columns, adah_npy *a, adah_status *status) {
+    const size_t n = a->n_rows * a->n_columns;
+    const uint8_t *from = a->items;
+    float *to = adah_memory_floats(n);
+    if (!to)
+        return adah_fail(status, ADAH_ERROR_MEMORY, "%s: out of memory for %zu values as float32", path, n);
+    for (size_t i = 0; i < n; i++)
+        to[i] = adah_number_to_float(type, from + (in_columns ? place_in_columns(a, i) : i) * type.n_bytes);
+    a->items = a->converted = to;
+    const adah_code code = adah_file_check_map(&a->map, ADAH_OK, status);
+    adah_file_close_map(&a->map);
+    return code;
+}
+
+static adah_code read_floats(const char *path, int n_dims_min, int n_dims_max, adah_npy *a, adah_status *status) {
+    header h = {{0}, 0, 0, {0}};
+    size_t offset;
+    adah_number_type type;
+    ADAH_TRY(read_header(path, &a->map, &h, &offset, status));
+    if (!adah_number_type_parse(h.descr, &type))
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: items of type '%s', expected numbers: float16, float32, float64, or whole ones of at "
+                         "most 64 bits", path, h.descr);
+    ADAH_TRY(check_dimensions(path, &h, n_dims_min, n_dims_max, status));
+    ADAH_TRY(take_extent(path, &h, offset, type.n_bytes, a, status));
+    const int in_columns = h.fortran_order && h.n_dimensions > 1;
+    if (adah_number_type_is_float(type) && !in_columns && offset % sizeof(float) == 0)
+        return ADAH_OK;
+    return convert(path, type, in_columns, a, status);
+}
+
+/* ---------------------------------------------------------------- opening */
+
+static adah_code end_opening(adah_code code, adah_npy *a, adah_npy *array, adah_status *status) {
+    code = adah_file_check_map(&a->map, code, status);
+    if (code != ADAH_OK)
+        adah_npy_close(a);
+    else
+        *array = *a;
+    return code;
 }
 
 adah_code adah_npy_open_array(const char *path, adah_npy_type type, int n_dims_min, int n_dims_max, adah_npy *array,
                               adah_status *status) {
     adah_npy a = {0};
     ADAH_TRY(adah_file_open_map(path, &a.map, status));
-    adah_code code = adah_file_check_map(&a.map, read_array(path, type, n_dims_min, n_dims_max, &a, status), status);
-    if (code != ADAH_OK)
-        adah_npy_close(&a);
-    else
-        *array = a;
-    return code;
+    return end_opening(read_array(path, type, n_dims_min, n_dims_max, &a, status), &a, array, status);
+}
+
+adah_code adah_npy_open_floats(const char *path, int n_dims_min, int n_dims_max, adah_npy *array, adah_status *status) {
+    adah_npy a = {0};
+    ADAH_TRY(adah_file_open_map(path, &a.map, status));
+    return end_opening(read_floats(path, n_dims_min, n_dims_max, &a, status), &a, array, status);
 }
 
 adah_code adah_npy_open(const char *path, adah_npy_type type, adah_npy *array, adah_status *status) {
@@ -231,6 +305,7 @@ adah_code adah_npy_open(const char *path, adah_npy_type type, adah_npy *array, a
 
 void adah_npy_close(adah_npy *array) {
     adah_file_close_map(&array->map);
+    adah_memory_free(array->converted);
     *array = (adah_npy){0};
 }
 

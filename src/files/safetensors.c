@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/foreign_file.h"
 #include "base/memory.h"
+#include "base/number_type.h"
 
 #include <jansson.h>
 #include <stdarg.h>
@@ -237,18 +238,6 @@ static float from_bits(uint32_t bits) {
     return x;
 }
 
-/* IEEE half: 1 sign, 5 exponent, 10 fraction bits. */
-static float from_half(uint32_t h) {
-    uint32_t sign = (h & 0x8000u) << 16, exponent = h >> 10 & 31, fraction = h & 0x3ffu;
-    if (exponent == 31)
-        return from_bits(sign | 0x7f800000u | fraction << 13);
-    if (exponent == 0) {
-        float x = (float)fraction * 0x1p-24f;
-        return sign ? -x : x;
-    }
-    return from_bits(sign | (exponent + 112) << 23 | fraction << 13);
-}
-
 adah_code adah_safetensors_read(const adah_safetensors *f, const char *name, adah_shape shape, float *out,
                                 adah_status *status) {
     const adah_safetensor *t = adah_safetensors_find(f, name);
@@ -275,7 +264,7 @@ adah_code adah_safetensors_read(const adah_safetensors *f, const char *name, ada
     } else if (is_half || strcmp(t->type, "BF16") == 0) {
         for (size_t i = 0; i < count; i++) {
             uint32_t bits = t->bytes[2 * i] | (uint32_t)t->bytes[2 * i + 1] << 8;
-            out[i] = is_half ? from_half(bits) : from_bits(bits << 16);
+            out[i] = is_half ? adah_half_to_float(bits) : from_bits(bits << 16);
         }
     } else {
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: tensor '%s' has type %s, expected F32, F16 or BF16",

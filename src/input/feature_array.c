@@ -12,7 +12,7 @@ static const char *const side_name[2] = {[ADAH_IMAGE] = "image", [ADAH_TEXT] = "
 /* (n, D) to (n, C, H, W); a text has no height and width. */
 static const int n_dims_max[2] = {[ADAH_IMAGE] = 4, [ADAH_TEXT] = 3};
 
-static void close_array(adah_feature_array *a) {
+void adah_feature_array_close(adah_feature_array *a) {
     adah_npy_close(&a->npy);
     adah_safetensors_close(a->tensors);
     adah_memory_free(a->converted);
@@ -22,14 +22,14 @@ static void close_array(adah_feature_array *a) {
 }
 
 void adah_feature_arrays_close(adah_feature_arrays *arrays) {
-    close_array(&arrays->image);
-    close_array(&arrays->text);
+    adah_feature_array_close(&arrays->image);
+    adah_feature_array_close(&arrays->text);
 }
 
 /* ---------------------------------------------------------------- the two kinds of files */
 
-static adah_code open_npy(adah_feature_array *a, adah_modality side, adah_shape *shape, adah_status *status) {
-    ADAH_TRY(adah_npy_open_array(a->path, ADAH_NPY_FLOAT, 2, n_dims_max[side], &a->npy, status));
+static adah_code open_npy(adah_feature_array *a, int n_dims_least, int n_dims_most, adah_shape *shape, adah_status *status) {
+    ADAH_TRY(adah_npy_open_floats(a->path, n_dims_least, n_dims_most, &a->npy, status));
     shape->n_dims = a->npy.n_dims;
     memcpy(shape->dim, a->npy.dim, sizeof shape->dim);
     a->source.rows.value = a->npy.items;
@@ -45,15 +45,16 @@ static const adah_safetensor *find_tensor(const adah_safetensors *file, adah_mod
     return t || adah_safetensors_count(file) != 1 ? t : adah_safetensors_at(file, 0);
 }
 
-static adah_code open_tensor(adah_feature_array *a, adah_modality side, adah_shape *shape, adah_status *status) {
+static adah_code open_tensor(adah_feature_array *a, adah_modality side, int n_dims_least, int n_dims_most, adah_shape *shape,
+                             adah_status *status) {
     ADAH_TRY(adah_safetensors_open(a->path, &a->tensors, status));
     const adah_safetensor *t = find_tensor(a->tensors, side);
     if (!t)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %zu tensors, none of them named \"%s\" or \"features\"", a->path,
                          adah_safetensors_count(a->tensors), side_name[side]);
-    if (t->n_dims < 2 || t->n_dims > n_dims_max[side])
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: tensor '%s': %d dimensions, expected 2 to %d", a->path, t->name,
-                         t->n_dims, n_dims_max[side]);
+    if (t->n_dims < n_dims_least || t->n_dims > n_dims_most)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: tensor '%s': %d dimensions, expected %d to %d", a->path, t->name,
+                         t->n_dims, n_dims_least, n_dims_most);
     shape->n_dims = t->n_dims;
     memcpy(shape->dim, t->dim, (size_t)t->n_dims * sizeof *t->dim);
     if (!strcmp(t->type, "F32") && (uintptr_t)t->bytes % sizeof(float) == 0) {
@@ -114,7 +115,7 @@ static adah_code open_array(const adah_dataset *dataset, adah_modality side, ada
     ADAH_TRY(find_file(dataset, side, a, &is_npy, status));
     if (!a->path)
         return ADAH_OK;
-    ADAH_TRY(is_npy ? open_npy(a, side, &shape, status) : open_tensor(a, side, &shape, status));
+    ADAH_TRY(is_npy ? open_npy(a, 2, n_dims_max[side], &shape, status) : open_tensor(a, side, 2, n_dims_max[side], &shape, status));
     a->source.shape = (adah_input_shape){kind[shape.n_dims], {shape.n_dims - 1, {0}}};
     memcpy(a->source.shape.item.dim, shape.dim + 1, (size_t)a->source.shape.item.n_dims * sizeof *shape.dim);
     ADAH_TRY(check_shape(a, dataset, shape, status));
@@ -130,8 +131,10 @@ static adah_code open_array(const adah_dataset *dataset, adah_modality side, ada
 
 /* ---------------------------------------------------------------- values */
 
+static size_t row_of(const adah_feature_array *a, size_t record) { return a->row ? a->row[record] : record; }
+
 static const float *item_of(const adah_feature_array *a, size_t record) {
-    return a->source.rows.value + a->row[record] * adah_shape_count(a->source.shape.item);
+    return a->source.rows.value + row_of(a, record) * adah_shape_count(a->source.shape.item);
 }
 
 typedef struct check_pass {
@@ -167,8 +170,9 @@ adah_code adah_feature_array_check(const adah_feature_array *array, const adah_d
     size_t k = 0;
     while (k + 1 < adah_shape_count(array->source.shape.item) && fabsf(x[k]) <= FLT_MAX) /* another program may have changed it since */
         k++;
-    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: row %zu (%s), value %zu is %g, expected finite values", array->path,
-                     array->row[record], adah_dataset_record(dataset, record)->file_name, k, (double)x[k]);
+    const char *name = dataset ? adah_dataset_record(dataset, record)->file_name : "";
+    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: row %zu%s%s%s, value %zu is %g, expected finite values of float32", array->path,
+                     row_of(array, record), dataset ? " (" : "", name, dataset ? ")" : "", k, (double)x[k]);
 }
 
 float adah_feature_array_measure(const adah_feature_array *array, const adah_dataset *dataset) {
@@ -209,8 +213,6 @@ adah_code adah_feature_arrays_open(const adah_dataset *dataset, adah_feature_arr
     return code;
 }
 
-static int is_given(adah_input_shape input) { return input.kind != ADAH_INPUT_PIXELS && input.kind != ADAH_INPUT_WORDS; }
-
 adah_code adah_feature_arrays_open_for(const adah_model_state *model, const adah_dataset *dataset, adah_feature_arrays *out,
                                        adah_status *status) {
     adah_feature_arrays a = {0};
@@ -220,7 +222,7 @@ adah_code adah_feature_arrays_open_for(const adah_model_state *model, const adah
     char expected[ADAH_INPUT_TEXT_BYTES], found[ADAH_INPUT_TEXT_BYTES];
     adah_code code = ADAH_OK;
     for (int m = 0; m < 2 && code == ADAH_OK; m++) {
-        if (!is_given(wanted[m]))
+        if (!adah_input_is_given(wanted[m]))
             continue;
         code = open_array(dataset, (adah_modality)m, side[m], status);
         side[m]->source.rows.scale = scale[m];
@@ -236,5 +238,61 @@ adah_code adah_feature_arrays_open_for(const adah_model_state *model, const adah
         adah_feature_arrays_close(&a);
     else
         *out = a;
+    return code;
+}
+
+/* ---------------------------------------------------------------- a file of its own */
+
+/* "(512) or (n, 512)" */
+static const char *expected_shape(adah_shape item, char text[ADAH_INPUT_TEXT_BYTES]) {
+    char one[40]; /* three sizes of at most eight digits */
+    int n = 0;
+    for (int i = 0; i < item.n_dims; i++)
+        n += snprintf(one + n, sizeof one - (size_t)n, "%s%zu", i ? ", " : "", item.dim[i]);
+    snprintf(text, ADAH_INPUT_TEXT_BYTES, "(%s) or (n, %s)", one, one);
+    return text;
+}
+
+/* Finds how many items of the wanted shape there are. */
+static adah_code count_items(const adah_feature_array *a, adah_modality side, adah_shape found, adah_input_shape wanted, size_t *n,
+                             adah_status *status) {
+    const int n_before = found.n_dims - wanted.item.n_dims; /* 0: one item; 1: a row each */
+    char text[96], input[ADAH_INPUT_TEXT_BYTES], expected[ADAH_INPUT_TEXT_BYTES];
+    int fits = n_before == 0 || n_before == 1;
+    for (int i = 0; fits && i < wanted.item.n_dims; i++)
+        fits = found.dim[n_before + i] == wanted.item.dim[i];
+    if (!fits)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: shape %s, but the model takes %ss given as \"%s\": expected %s", a->path,
+                         adah_shape_text(found, text), side_name[side], adah_input_text(wanted, input), expected_shape(wanted.item, expected));
+    if (n_before && found.dim[0] == 0)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: no rows, expected at least one", a->path);
+    *n = n_before ? found.dim[0] : 1;
+    return ADAH_OK;
+}
+
+static adah_code open_file(const char *path, adah_modality side, adah_input_shape wanted, adah_feature_array *a, size_t *n, int *is_single,
+                           adah_status *status) {
+    static const char tensors[] = ".safetensors";
+    const size_t n_path = strlen(path), n_suffix = sizeof tensors - 1;
+    adah_shape shape = {0};
+    a->path = adah_memory_text(path);
+    if (!a->path)
+        return adah_fail_memory(status, n_path + 1);
+    ADAH_TRY(n_path > n_suffix && !strcmp(path + n_path - n_suffix, tensors) ? open_tensor(a, side, 1, n_dims_max[side], &shape, status)
+                                                                            : open_npy(a, 1, n_dims_max[side], &shape, status));
+    a->source.shape = wanted;
+    ADAH_TRY(count_items(a, side, shape, wanted, n, status));
+    *is_single = shape.n_dims == wanted.item.n_dims;
+    return adah_feature_array_check(a, NULL, 0, *n, status);
+}
+
+adah_code adah_feature_array_open_file(const char *path, adah_modality side, adah_input_shape wanted, adah_feature_array *array, size_t *n,
+                                       int *is_single, adah_status *status) {
+    adah_feature_array a = {0};
+    const adah_code code = open_file(path, side, wanted, &a, n, is_single, status);
+    if (code != ADAH_OK)
+        adah_feature_array_close(&a);
+    else
+        *array = a;
     return code;
 }

@@ -4,7 +4,7 @@
  *     text.npy or text.safetensors      (n, D) vectors    (n, P, C) tokens
  *
  * Row r belongs to the r-th record of the metadata file, bad records counted (adah_record.row). Float32 is used in the mapped
- * file; F16, BF16 and tensors at odd places are converted in memory. */
+ * file; other types of numbers (base/npy.h, files/safetensors.h), column order and tensors at odd places are converted in memory. */
 #ifndef ADAH_INPUT_FEATURE_ARRAY_H
 #define ADAH_INPUT_FEATURE_ARRAY_H
 
@@ -35,7 +35,13 @@ adah_code adah_feature_arrays_open_for(const adah_model_state *model, const adah
                                        adah_status *status);
 void adah_feature_arrays_close(adah_feature_arrays *arrays); /* zeroes it; fine on a zeroed one */
 
-/* Every value of these records finite? */
+/* A file of any name (.safetensors, else .npy) with items of the wanted shape: one alone, as (512), or n of them, as (n, 512), item i
+ * in row i. *is_single: 1 in the first case. Every value is looked at. ADAH_ERROR_MISMATCH: another shape. */
+adah_code adah_feature_array_open_file(const char *path, adah_modality side, adah_input_shape wanted, adah_feature_array *array, size_t *n,
+                                       int *is_single, adah_status *status);
+void adah_feature_array_close(adah_feature_array *array); /* zeroes it; fine on a zeroed one */
+
+/* Every value of these records finite? dataset NULL: of these rows. */
 adah_code adah_feature_array_check(const adah_feature_array *array, const adah_dataset *dataset, size_t first, size_t n,
                                    adah_status *status);
 /* What brings the train records' values, padding left out, to a mean square of 1; 1 when all are 0. */

@@ -32,6 +32,10 @@ int adah_input_fits(adah_input_shape input) {
     return 1;
 }
 
+int adah_input_is_given(adah_input_shape input) {
+    return input.kind == ADAH_INPUT_MAP || input.kind == ADAH_INPUT_TOKENS || input.kind == ADAH_INPUT_VECTOR;
+}
+
 int adah_input_equal(adah_input_shape a, adah_input_shape b) {
     return a.kind == b.kind && adah_shape_equal(a.item, b.item);
 }

@@ -139,13 +139,64 @@ static void expect_row(adah_encoder *encoder, const adah_feature_array *array, s
     assert_non_null(strstr(status.message, "expected finite values"));
 }
 
+/* The rows of a file, without the bad record's, have the codes of the records to the bit; and so has one alone. */
+static void expect_rows_encoded(const adah_model *model, const adah_codes *codes, const adah_feature_arrays *arrays, adah_modality modality) {
+    const adah_feature_array *array = modality == ADAH_IMAGE ? &arrays->image : &arrays->text;
+    const size_t n_values = adah_shape_count(array->source.shape.item);
+    const uint8_t *expected = modality == ADAH_IMAGE ? codes->image : codes->text;
+    const float *expected_real = modality == ADAH_IMAGE ? codes->image_real : codes->text_real;
+    float *values = malloc(codes->n * n_values * sizeof *values);
+    char path[512];
+    adah_features features;
+    adah_codes found;
+    adah_encode_options o;
+    adah_status status;
+    assert_non_null(values);
+    assert_int_equal(adah_model_feature_values(model, modality), n_values);
+    for (size_t i = 0; i < codes->n; i++)
+        memcpy(values + i * n_values, array->source.rows.value + array->source.rows.row[i] * n_values, n_values * sizeof *values);
+    adah_shape shape = {array->source.shape.item.n_dims + 1, {codes->n}};
+    memcpy(shape.dim + 1, array->source.shape.item.dim, 3 * sizeof *shape.dim);
+    array_file_write(folder.path, "queries.npy", "<f4", shape, values);
+    TEMPORARY_PATH(folder, "queries.npy", path);
+    assert_int_equal(adah_features_read(model, modality, path, &features, NULL), ADAH_OK);
+    assert_true(features.n == codes->n && features.n_values == n_values && !features.is_single);
+    assert_memory_equal(features.values, values, codes->n * n_values * sizeof *values);
+    adah_encode_options_init(&o);
+    o.keep_real = 1;
+    assert_int_equal(adah_encode_feature_rows(model, modality, &features, &o, (adah_progress){0}, &found, NULL), ADAH_OK);
+    assert_int_equal(found.n, codes->n);
+    assert_null(modality == ADAH_IMAGE ? found.text : found.image);
+    assert_null(modality == ADAH_IMAGE ? found.text_real : found.image_real);
+    assert_memory_equal(modality == ADAH_IMAGE ? found.image : found.text, expected, codes->n * CODE_BYTES);
+    assert_memory_equal(modality == ADAH_IMAGE ? found.image_real : found.text_real, expected_real, codes->n * N_BITS * sizeof(float));
+    for (size_t i = 0; i < found.n; i++)
+        assert_int_equal(found.record[i], i);
+    adah_codes_free(&found);
+    features.values[n_values + 1] = INFINITY;
+    assert_int_equal(adah_encode_feature_rows(model, modality, &features, NULL, (adah_progress){0}, &found, &status), ADAH_ERROR_ARGUMENT);
+    assert_non_null(strstr(status.message, "row 1, value 1 is inf"));
+    features.n_values--;
+    assert_int_equal(adah_encode_feature_rows(model, modality, &features, NULL, (adah_progress){0}, &found, &status), ADAH_ERROR_MISMATCH);
+    adah_features_free(&features);
+    adah_features_free(&features);
+    array_file_write(folder.path, "queries.npy", "<f4", array->source.shape.item, values);
+    assert_int_equal(adah_features_read(model, modality, path, &features, NULL), ADAH_OK);
+    assert_true(features.n == 1 && features.is_single);
+    adah_features_free(&features);
+    free(values);
+}
+
 /* Record by record as all at once; nothing else is taken. */
 static void expect_encoded(const adah_model *model, const adah_dataset *dataset) {
     adah_codes codes;
     adah_encoder *encoder;
     adah_status status;
     uint8_t code[CODE_BYTES];
-    assert_int_equal(adah_encode_dataset(model, dataset, NULL, (adah_progress){0}, &codes, NULL), ADAH_OK);
+    adah_encode_options o;
+    adah_encode_options_init(&o);
+    o.keep_real = 1;
+    assert_int_equal(adah_encode_dataset(model, dataset, &o, (adah_progress){0}, &codes, NULL), ADAH_OK);
     assert_int_equal(codes.n, N - 1);
     assert_int_equal(codes.n_skipped, 0);
     assert_int_equal(adah_encoder_create(model, NULL, &encoder, NULL), ADAH_OK);
@@ -162,6 +213,8 @@ static void expect_encoded(const adah_model *model, const adah_dataset *dataset)
         n_other += memcmp(code, codes.text + i * CODE_BYTES, CODE_BYTES) != 0;
     }
     assert_true(n_other <= 2);
+    expect_rows_encoded(model, &codes, &arrays, ADAH_IMAGE);
+    expect_rows_encoded(model, &codes, &arrays, ADAH_TEXT);
     adah_feature_arrays_close(&arrays);
     adah_codes_free(&codes);
     assert_int_equal(adah_encode_record(encoder, dataset, N, ADAH_TEXT, code, &status), ADAH_ERROR_ARGUMENT);
@@ -410,6 +463,50 @@ static void test_memory(void **state) {
     adah_dataset_close(dataset);
 }
 
+/* The same of features from a file, of float64 in column order so that they are converted. */
+static void test_memory_of_queries(void **state) {
+    (void)state;
+    char path[512];
+    double wide[5 * C];
+    adah_features features;
+    adah_codes codes;
+    put_metadata();
+    put_side("image.npy", ADAH_INPUT_VECTOR, image, 1, 1);
+    put_side("text.npy", ADAH_INPUT_VECTOR, text, 1, 2);
+    options.n_epochs = 1;
+    adah_dataset *dataset = open_data(folder.path);
+    train(dataset, model_path);
+    adah_dataset_close(dataset);
+    adah_model *model = open_model();
+    for (size_t i = 0; i < 5 * C; i++)
+        wide[i] = (double)i;
+    array_file_write(folder.path, "wide.npy", "<f8", ADAH_SHAPE2(5, C), wide);
+    TEMPORARY_PATH(folder, "wide.npy", path);
+    for (uint64_t n = 1;; n++) {
+        adah_status status = {0};
+        features.n = 77;
+        adah_memory_fault_at(n);
+        adah_code code = adah_features_read(model, ADAH_TEXT, path, &features, &status);
+        if (code == ADAH_OK) {
+            code = adah_encode_feature_rows(model, ADAH_TEXT, &features, NULL, (adah_progress){0}, &codes, &status);
+            adah_features_free(&features);
+        } else {
+            assert_int_equal(features.n, 77);
+        }
+        const int fired = adah_memory_fault_fired();
+        adah_memory_fault_at(0);
+        if (!fired) {
+            assert_int_equal(code, ADAH_OK);
+            adah_codes_free(&codes);
+            assert_true(n > 10);
+            break;
+        }
+        if (code != ADAH_ERROR_MEMORY)
+            fail_msg("allocation %d: %s, \"%s\"", (int)n, adah_code_name(code), status.message);
+    }
+    adah_model_close(model);
+}
+
 /* ---------------------------------------------------------------- given maps and cached maps */
 
 /* The backbone "small" at its random start, as a weight file. */
@@ -600,6 +697,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_resume_looks_at_the_features, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_arrays_that_are_cut_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_memory_of_queries, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_cache_that_is_cut_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two_threads_learn_what_one_learns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_given_maps_teach_what_cached_maps_teach, set_up, tear_down),

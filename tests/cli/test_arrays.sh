@@ -58,7 +58,58 @@ stderr_has 'belong together'
 expect 2 search --model model.safetensors --index given.adah --data given --record r6 --by sound
 stderr_has '--by is "sound"'
 expect 2 search --model model.safetensors --index given.adah --data given --text r6 --record r6
-stderr_has 'one of --text, --image, --record, --id and --code'
+stderr_has 'one of --text, --image, --record, --id, --code and --features'
+
+# Features of their own: every row is a query, or one of them, or the one that there is. What the data set has, a query can be.
+for d in 0 0 1 0; do echo $d; done | put_npy one.npy '4,'
+for i in 2 1 3; do for d in 0 1 2 3; do echo $((i == d)); done; done | put_npy rows.npy '3, 4'
+expect 0 search --model model.safetensors --index given.adah --features one.npy --by image --to image -k 3 --json
+check_json
+check test "$(grep -c '"c2"' json)" = 3
+cp json one
+expect 0 search --model model.safetensors --index given.adah --features rows.npy --by image --to image -k 3 --row 0 --json
+check_json
+check cmp json one
+expect 0 search --model model.safetensors --index given.adah --features rows.npy --by image --to image -k 3 --json
+check_json
+check test "$(grep -c '"row":' json)" = 3
+check test "$(grep -c '"c2"' json)$(grep -c '"c1"' json)$(grep -c '"c3"' json)" = 333
+expect 0 search --model model.safetensors --index given.adah --features rows.npy --by image --to image -k 1
+check test "$(grep -cx 'row [012]' "$work/stdout")" = 3
+expect 0 search --model model.safetensors --index given.adah --features rows.npy --by image --radius 0 -k 1 --only /dev/null
+stdout_has '^row 2: nothing found$'
+expect 0 search --model model.safetensors --index given.adah --features rows.npy --by image --rerank 10 --label c1 --row 1 -k 2 --json
+check_json
+check test "$(grep -c '"c1"' json)" = 2
+expect 2 search --model model.safetensors --index given.adah --features rows.npy --by image --row 3
+stderr_has '--row is "3", expected a number below 3, the rows of rows.npy'
+expect 2 search --model model.safetensors --index given.adah --features rows.npy
+stderr_has 'takes images and texts as features: say with --by image or --by text which these are'
+expect 2 search --model model.safetensors --index given.adah --id 3 --row 3
+stderr_has '--row to --features'
+expect 2 search --index given.adah --features rows.npy
+stderr_has '--model is needed'
+expect 1 search --model model.safetensors --index given.adah --features one.npy --by text
+stderr_has 'one.npy: shape 4, but the model takes texts given as "tokens 3 4": expected \(3, 4\) or \(n, 3, 4\)'
+expect 1 search --model model.safetensors --index given.adah --features none.npy --by text
+stderr_has 'none.npy'
+expect 0 encode --model model.safetensors --data given --out all --quiet
+for side in image text; do
+    expect 0 encode --model model.safetensors --features given/$side.npy --side $side --out of-$side --json --quiet
+    check_json
+    check cmp all.$side.npy of-$side.$side.npy
+    check cmp all.$side.fine.npy of-$side.$side.fine.npy
+done
+check test ! -e of-image.text.npy -a ! -e of-image.ids
+expect 2 encode --model model.safetensors --features given/image.npy --data given --out both
+stderr_has 'give one of --data and --features'
+expect 2 encode --model model.safetensors --data given --side text --out both
+stderr_has '--side belongs to --features'
+expect 2 encode --model model.safetensors --features given/image.npy --side left --out both
+stderr_has '--side is "left"'
+expect 2 encode --model model.safetensors --features given/image.npy --out both
+stderr_has 'say with --side image or --side text'
+rm -f one of-* all.*
 
 # What such a model cannot take, and what such a data set cannot go with.
 expect 1 search --model model.safetensors --index given.adah --text 'number 6'

@@ -184,8 +184,8 @@ static void test_faults(void **state) {
     expect_refused(ADAH_ERROR_FORMAT, "/image.npy", "1 dimensions, expected 2 to 4");
     put("image.npy", ADAH_SHAPE2(N, 0));
     expect_refused(ADAH_ERROR_FORMAT, "/image.npy", "4 x 0");
-    array_file_write(folder.path, "image.npy", "<i4", ADAH_SHAPE2(N, 5), values);
-    expect_refused(ADAH_ERROR_FORMAT, "/image.npy", "'<i4', expected '<f4'");
+    array_file_write(folder.path, "image.npy", "<c4", ADAH_SHAPE2(N, 5), values);
+    expect_refused(ADAH_ERROR_FORMAT, "/image.npy", "'<c4', expected numbers");
     put("image.npy", ADAH_SHAPE2(N, 5));
     put("text.npy", ADAH_SHAPE4(N, 4, 3, 2));
     expect_refused(ADAH_ERROR_FORMAT, "/text.npy", "4 dimensions, expected 2 to 3");
@@ -221,6 +221,79 @@ static void test_values_that_are_not_finite(void **state) {
     put("text.npy", ADAH_SHAPE2(N, 6));
     adah_feature_arrays a = open_arrays();
     adah_feature_arrays_close(&a);
+}
+
+/* Whole numbers, as counts of words are: converted, and read through the rows of the records like floats. */
+static void test_other_numbers(void **state) {
+    (void)state;
+    int32_t whole[N * 24];
+    for (size_t i = 0; i < N * 24; i++)
+        whole[i] = (int32_t)i - 20;
+    array_file_write(folder.path, "text.npy", "<i4", ADAH_SHAPE2(N, 24), whole);
+    adah_feature_arrays a = open_arrays();
+    assert_rows(&a.text, ADAH_INPUT_VECTOR, ADAH_SHAPE1(24));
+    assert_non_null(a.text.npy.converted);
+    adah_feature_arrays_close(&a);
+}
+
+/* ---------------------------------------------------------------- a file of its own */
+
+static adah_code open_file(const char *name, adah_modality side, adah_input_shape wanted, size_t *n, int *is_single, adah_status *status) {
+    char path[512];
+    adah_feature_array a = {.path = folder.path};
+    TEMPORARY_PATH(folder, name, path);
+    const adah_code code = adah_feature_array_open_file(path, side, wanted, &a, n, is_single, status);
+    if (code == ADAH_OK) {
+        assert_true(adah_input_equal(a.source.shape, wanted));
+        assert_memory_equal(a.source.rows.value, values, *n * adah_shape_count(wanted.item) * sizeof(float));
+        adah_feature_array_close(&a);
+        adah_feature_array_close(&a);
+        assert_null(a.path);
+    } else {
+        assert_ptr_equal(a.path, folder.path); /* untouched */
+        assert_non_null(strstr(status->message, name));
+    }
+    return code;
+}
+
+static void test_files_of_their_own(void **state) {
+    (void)state;
+    static const adah_input_shape wanted[] = {{ADAH_INPUT_VECTOR, ADAH_SHAPE1(6)},
+                                              {ADAH_INPUT_TOKENS, ADAH_SHAPE2(2, 3)},
+                                              {ADAH_INPUT_MAP, {3, {1, 2, 3, 0}}}};
+    size_t n;
+    int is_single;
+    adah_status status;
+    for (size_t w = 0; w < 3; w++) {
+        const adah_shape item = wanted[w].item;
+        adah_shape several = {item.n_dims + 1, {N}};
+        memcpy(several.dim + 1, item.dim, (size_t)item.n_dims * sizeof *item.dim);
+        put("q.npy", item);
+        assert_int_equal(open_file("q.npy", ADAH_IMAGE, wanted[w], &n, &is_single, &status), ADAH_OK);
+        assert_true(n == 1 && is_single == 1);
+        put("q.npy", several);
+        assert_int_equal(open_file("q.npy", ADAH_IMAGE, wanted[w], &n, &is_single, &status), ADAH_OK);
+        assert_true(n == N && is_single == 0);
+        const adah_safetensors_item tensor = {"features", "F32", several, values, adah_shape_count(several) * sizeof(float)};
+        put_tensors("q.safetensors", &tensor, 1);
+        assert_int_equal(open_file("q.safetensors", ADAH_TEXT, wanted[w], &n, &is_single, &status), w < 2 ? ADAH_OK : ADAH_ERROR_FORMAT);
+    }
+    put("q.npy", ADAH_SHAPE2(N, 5));
+    assert_int_equal(open_file("q.npy", ADAH_TEXT, wanted[0], &n, &is_single, &status), ADAH_ERROR_MISMATCH);
+    assert_non_null(strstr(status.message, "shape 4 x 5, but the model takes texts given as \"vector 6\": expected (6) or (n, 6)"));
+    put("q.npy", ADAH_SHAPE1(5));
+    assert_int_equal(open_file("q.npy", ADAH_TEXT, wanted[1], &n, &is_single, &status), ADAH_ERROR_MISMATCH);
+    assert_non_null(strstr(status.message, "expected (2, 3) or (n, 2, 3)"));
+    put("q.npy", ADAH_SHAPE2(0, 6));
+    assert_int_equal(open_file("q.npy", ADAH_IMAGE, wanted[0], &n, &is_single, &status), ADAH_ERROR_FORMAT);
+    assert_non_null(strstr(status.message, "no rows"));
+    values[7] = NAN;
+    put("q.npy", ADAH_SHAPE2(N, 6));
+    assert_int_equal(open_file("q.npy", ADAH_IMAGE, wanted[0], &n, &is_single, &status), ADAH_ERROR_FORMAT);
+    assert_non_null(strstr(status.message, "row 1, value 1 is nan, expected finite values of float32"));
+    assert_int_equal(open_file("none.npy", ADAH_IMAGE, wanted[0], &n, &is_single, &status), ADAH_ERROR_NOT_FOUND);
+    data_folder_put(folder.path, "q.npy", "1 2 3\n");
+    assert_int_equal(open_file("q.npy", ADAH_IMAGE, wanted[0], &n, &is_single, &status), ADAH_ERROR_FORMAT);
 }
 
 /* The mean square over the train records, rows 0 and 2, is 1 after scaling; padding does not count. */
@@ -301,6 +374,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_tensors, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_faults, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_values_that_are_not_finite, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_other_numbers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_files_of_their_own, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_scale, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_a_model_takes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),

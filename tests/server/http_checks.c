@@ -1274,6 +1274,82 @@ static void check_fine_order(void) {
     CHECK(http_child_stop(server, SIGTERM) == 0, "stop");
 }
 
+/* A list of n numbers as JSON: value at place `at`, zeros elsewhere. */
+static const char *list_of(size_t n, size_t at, const char *value) {
+    static char text[4096];
+    size_t n_text = 0;
+    for (size_t i = 0; i < n; i++)
+        n_text += (size_t)snprintf(text + n_text, sizeof text - n_text, "%s%s", i ? ", " : "[", i == at ? value : "0");
+    snprintf(text + n_text, sizeof text - n_text, n ? "]" : "[]");
+    return text;
+}
+
+static json_t *ask_features(int line, const char *target, size_t n, size_t at, const char *value, const char *more, int status, const char *code) {
+    char body[5000];
+    snprintf(body, sizeof body, "{\"features\": %s%s}", list_of(n, at, value), more);
+    return ask(line, "POST", target, JSON, body, strlen(body), status, code);
+}
+
+/* A model of vectors of 4 values for images and 6 for texts, record i being of class i % 4 (test_serve.sh). */
+static void check_features(void) {
+    static const char *const options[] = {"--model", "given.safetensors", "--index", "given.adah", NULL};
+    http_child server = start(options);
+    json_t *json = GET("/v1/info", 200, NULL);
+    CHECK(number(json_object_get(json, "model"), "n_image_values") == 4 && number(json_object_get(json, "model"), "n_text_values") == 6, "values");
+    drop(json);
+    json = ask_features(__LINE__, "/v1/search", 4, 2, "1", ", \"by\": \"image\", \"to\": \"image\", \"k\": 3", 200, NULL);
+    CHECK(n_hits(json) == 3 && !strcmp(json_string_value(json_object_get(json_object_get(json, "query"), "kind")), "features"), "hits");
+    for (size_t i = 0; i < 3; i++)
+        CHECK(number(hit(json, i), "id") % 4 == 2 && number(hit(json, i), "distance") == 0, "hit %zu", i);
+    char code[64];
+    snprintf(code, sizeof code, "%s", json_string_value(json_object_get(json_object_get(json, "query"), "code")));
+    drop(json);
+    json = ask_features(__LINE__, "/v1/encode", 4, 2, "1", ", \"by\": \"image\"", 200, NULL);
+    CHECK(!strcmp(json_string_value(json_object_get(json, "code")), code), "the code of a search and an encoding");
+    drop(json);
+    json = GET("/v1/items/2", 200, NULL);
+    CHECK(!strcmp(json_string_value(json_object_get(json, "image_code")), code), "the code of the record");
+    drop(json);
+    json = ask_features(__LINE__, "/v1/search", 6, 1, "1.0e0", ", \"by\": \"text\", \"k\": 3", 200, NULL);
+    CHECK(n_hits(json) == 3 && !strcmp(json_string_value(json_object_get(json, "to")), "image"), "features of a text find images");
+    drop(json);
+    json = ask_features(__LINE__, "/v1/search?k=2&rerank=20", 4, 1, "-1", ", \"by\": \"image\"", 200, NULL);
+    CHECK(n_hits(json) == 2 && !strcmp(json_string_value(json_object_get(json, "to")), "text"), "features of an image find texts");
+    drop(json);
+    /* Sizes, values, sides. */
+    drop(ask_features(__LINE__, "/v1/search", 4, 1, "1", "", 400, "bad_value"));
+    drop(ask_features(__LINE__, "/v1/search", 5, 1, "1", ", \"by\": \"image\"", 400, "bad_value"));
+    drop(ask_features(__LINE__, "/v1/search", 0, 1, "1", ", \"by\": \"image\"", 400, "bad_value"));
+    drop(ask_features(__LINE__, "/v1/search", 4, 1, "1", ", \"by\": \"text\"", 400, "bad_value"));
+    drop(ask_features(__LINE__, "/v1/search", 4, 1, "1e39", ", \"by\": \"image\"", 400, "bad_value"));
+    drop(ask_features(__LINE__, "/v1/search", 4, 1, "-1e39", ", \"by\": \"image\"", 400, "bad_value"));
+    drop(ask_features(__LINE__, "/v1/search", 4, 1, "\"1\"", ", \"by\": \"image\"", 400, "bad_value"));
+    drop(ask_features(__LINE__, "/v1/search", 4, 1, "null", ", \"by\": \"image\"", 400, "bad_value"));
+    drop(ask_features(__LINE__, "/v1/search", 4, 1, "[1]", ", \"by\": \"image\"", 400, "bad_value"));
+    drop(ask_features(__LINE__, "/v1/search", 4, 1, "1", ", \"by\": \"image\", \"id\": 3", 400, "bad_value"));
+    drop(ask_features(__LINE__, "/v1/search", 4, 1, "1", ", \"by\": \"image\", \"explain\": true", 400, "bad_value"));
+    drop(ask_features(__LINE__, "/v1/search", 4, 1, "1e999", ", \"by\": \"image\"", 400, "bad_json"));
+    drop(ask_features(__LINE__, "/v1/search", 4, 1, "NaN", ", \"by\": \"image\"", 400, "bad_json"));
+    drop(ask_features(__LINE__, "/v1/search", 4, 1, "Infinity", ", \"by\": \"image\"", 400, "bad_json"));
+    drop(ask_features(__LINE__, "/v1/tags", 4, 1, "1", "", 400, "bad_value"));
+    drop(GET("/v1/search?features=1", 400, "bad_value"));
+    drop(GET("/v1/search?text=red", 409, "mismatch"));
+    size_t n = 0;
+    char *many = malloc(4200000);
+    n += (size_t)sprintf(many + n, "{\"by\": \"image\", \"features\": [0");
+    for (int i = 0; i < 1000001; i++, n += 2)
+        memcpy(many + n, ",0", 2);
+    n += (size_t)sprintf(many + n, "]}");
+    drop(ask(__LINE__, "POST", "/v1/search", JSON, many, n, 413, "too_large"));
+    free(many);
+    CHECK(http_child_stop(server, SIGTERM) == 0, "stop");
+
+    static const char *const without[] = {"--model", "plain.safetensors", "--index", "plain.adah", NULL};
+    server = start(without);
+    drop(ask_features(__LINE__, "/v1/search", 4, 1, "1", "", 409, "mismatch"));
+    CHECK(http_child_stop(server, SIGTERM) == 0, "stop");
+}
+
 int main(void) {
     static const char *const options[] = {"--model",
                                           "model.safetensors",
@@ -1317,5 +1393,6 @@ int main(void) {
     check_stop(server);
     check_other_servers();
     check_fine_order();
+    check_features();
     return http_end_checks();
 }
