@@ -68,11 +68,12 @@ static void answer_search(serve_request *r, serve_state *state, serve_asked *a) 
     adah_search_result result = {0};
     if (!serve_query_code(r, state, a))
         return;
-    const adah_modality to = q->given & SERVE_TO             ? (adah_modality)q->to
-                             : a->kind == SERVE_QUERY_TEXT  ? ADAH_IMAGE
-                             : a->kind == SERVE_QUERY_IMAGE ? ADAH_TEXT
-                             : a->kind == SERVE_QUERY_FEATURES ? (q->by == ADAH_TEXT ? ADAH_IMAGE : ADAH_TEXT)
-                                                            : (adah_modality)q->by;
+    const adah_modality other = q->by == ADAH_TEXT ? ADAH_IMAGE : ADAH_TEXT;
+    const adah_modality to = q->given & SERVE_TO                ? (adah_modality)q->to
+                             : a->kind == SERVE_QUERY_TEXT     ? ADAH_IMAGE
+                             : a->kind == SERVE_QUERY_IMAGE    ? ADAH_TEXT
+                             : a->kind == SERVE_QUERY_FEATURES ? other
+                                                               : (adah_modality)q->by;
     if (!serve_query_search(r, state, a, to, (size_t)q->k, &result))
         return;
     serve_metrics_count_query(r->server->metrics, a->kind);

@@ -64,9 +64,9 @@ stderr_has '--checkpoint-seconds is "nan", expected a number'
 expect 2 train --data x --model m surplus
 stderr_has 'unexpected "surplus"'
 expect 2 search --model m --index i
-stderr_has 'one of --text, --image, --record, --id and --code'
+stderr_has 'one of --text, --image, --record, --id, --code and --features'
 expect 2 search --model m --index i --text a --image b
-stderr_has 'one of --text, --image, --record, --id and --code'
+stderr_has 'one of --text, --image, --record, --id, --code and --features'
 expect 2 search --model m --index i --text a --to sound
 stderr_has '--to is "sound", expected image or text'
 expect 2 eval --data d --model m --split best
