@@ -52,7 +52,7 @@ static void make(const char *path, source *s, size_t n) {
     check(adah_index_builder_create(path, s->n_bytes * 8, unknown, "none", &b, &status));
     for (size_t i = 0; i < n; i++) {
         draw(s, code, fine);
-        const adah_index_item item = {.id = ADAH_NO_ID, .image_code = code, .image_fine = fine, .n_fine = s->n_fine};
+        const adah_index_item item = {.id = ADAH_NO_ID, .image_code = code, .image_fine = fine, .n_image_fine = s->n_fine};
         check(adah_index_builder_add(b, &item, &status));
     }
     check(adah_index_builder_publish(b, 0, NULL, &status));

@@ -60,7 +60,7 @@ static void enlarge(const char *from, const char *to, size_t n) {
         const char *labels[LABELS_MAX];
         uint8_t code[2][CODE_BYTES_MAX];
         int8_t fine[2][ADAH_FINE_MAX];
-        const size_t n_fine = adah_index_fine(index);
+        const size_t n_fine[2] = {adah_index_fine(index, ADAH_IMAGE), adah_index_fine(index, ADAH_TEXT)};
         if (adah_index_record(index, i % n_old, &entry, &status) != ADAH_OK || entry.n_labels > LABELS_MAX)
             stop("a record cannot be read");
         if (!entry.image_code || !entry.text_code)
@@ -76,9 +76,10 @@ static void enlarge(const char *from, const char *to, size_t n) {
                                       .n_labels = entry.n_labels,
                                       .image_code = code[0],
                                       .text_code = code[1],
-                                      .image_fine = copy_fine(entry.image_fine, n_fine, &r, fine[0]),
-                                      .text_fine = copy_fine(entry.text_fine, n_fine, &r, fine[1]),
-                                      .n_fine = n_fine};
+                                      .image_fine = copy_fine(entry.image_fine, n_fine[0], &r, fine[0]),
+                                      .text_fine = copy_fine(entry.text_fine, n_fine[1], &r, fine[1]),
+                                      .n_image_fine = n_fine[0],
+                                      .n_text_fine = n_fine[1]};
         if (adah_index_builder_add(builder, &item, &status) != ADAH_OK)
             stop(status.message);
         adah_index_entry_free(&entry);

@@ -196,7 +196,7 @@ static adah_code code_of_id(const adah_index *index, const query *q, asked *a, a
     if (is_stored)
         memcpy(a->code, stored, adah_index_bits(index) / 8);
     if (fine) {
-        a->n_fine = adah_index_fine(index);
+        a->n_fine = adah_index_fine(index, q->by);
         memcpy(a->fine, fine, a->n_fine);
     }
     adah_index_entry_free(&entry);
@@ -265,13 +265,13 @@ static adah_modality to_of(const query *q) {
 
 /* The fine order, unless another one is asked for or something lacks its vectors. */
 static adah_code choose_order(const adah_index *index, const query *q, const asked *a, adah_search_options *o, adah_status *status) {
-    const int has_vectors = a->n_fine && a->n_fine == adah_index_fine(index);
-    if (q->order && q->order[0] == 'f' && !has_vectors)
-        return fail(status, ADAH_ERROR_MISMATCH, "--order is \"fine\", but %s",
-                    adah_index_fine(index) ? "the query has no vector" : "the index has no vectors");
-    if (has_vectors && !o->relaxed && (!q->order || q->order[0] == 'f')) {
+    const char *fault = adah_index_cannot_order(index, q->by, a->n_fine);
+    if (q->order && q->order[0] == 'f' && fault)
+        return fail(status, ADAH_ERROR_MISMATCH, "--order is \"fine\", but %s", fault);
+    if (!fault && !o->relaxed && (!q->order || q->order[0] == 'f')) {
         o->fine = a->fine;
         o->n_fine = a->n_fine;
+        o->fine_of = q->by;
     }
     return ADAH_OK;
 }

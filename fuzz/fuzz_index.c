@@ -39,8 +39,9 @@ static void look_at(const adah_index *index) {
         o.n_only = i >= 10 ? sizeof only / sizeof *only : 0;
         o.accept = i >= 6 && i < 10 ? accept_odd : NULL;
         o.cut_off = i % 3 == 0;
-        o.fine = i % 4 < 2 && adah_index_fine(index) ? fine : NULL;
-        o.n_fine = adah_index_fine(index);
+        o.fine_of = i % 8 < 4 ? ADAH_IMAGE : ADAH_TEXT;
+        o.n_fine = adah_index_fine(index, o.fine_of);
+        o.fine = i % 4 < 2 && o.n_fine ? fine : NULL;
         o.n_candidates = (size_t)(5 * (i % 3));
         search(index, (adah_modality)(i % 2), &o);
     }
@@ -56,8 +57,10 @@ static void look_at(const adah_index *index) {
         }
         for (size_t k = 0; k < adah_index_bits(index) / 8; k++)
             n_seen += (entry.image_code ? entry.image_code[k] : 0U) + (entry.text_code ? entry.text_code[k] : 0U);
-        for (size_t k = 0; k < adah_index_fine(index); k++)
-            n_seen += (size_t)((entry.image_fine ? entry.image_fine[k] : 0) + (entry.text_fine ? entry.text_fine[k] : 0));
+        for (size_t k = 0; entry.image_fine && k < adah_index_fine(index, ADAH_IMAGE); k++)
+            n_seen += (size_t)entry.image_fine[k];
+        for (size_t k = 0; entry.text_fine && k < adah_index_fine(index, ADAH_TEXT); k++)
+            n_seen += (size_t)entry.text_fine[k];
         adah_index_entry_free(&entry);
     }
     char *json = NULL;
@@ -98,7 +101,7 @@ static void write_on(void) {
     adah_index_writer_replace(w, &item, NULL);
     item.id = ADAH_NO_ID;
     item.text_fine = fine;
-    item.n_fine = sizeof fine;
+    item.n_text_fine = sizeof fine;
     adah_index_writer_add(w, &item, NULL, NULL);
     if (adah_index_writer_commit(w, NULL) == ADAH_OK)
         look_at(adah_index_writer_state(w));

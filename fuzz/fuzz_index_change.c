@@ -311,7 +311,7 @@ static file_bytes make_good(const char *path) {
                                       .image_code = code[0],
                                       .text_code = i % 2 ? code[1] : NULL,
                                       .image_fine = i % 3 ? fine : NULL,
-                                      .n_fine = sizeof fine};
+                                      .n_image_fine = sizeof fine};
         FUZZ_MUST(adah_index_writer_add(w, &item, NULL, NULL) == ADAH_OK);
         FUZZ_MUST(i % 2 || adah_index_writer_commit(w, NULL) == ADAH_OK);
     }

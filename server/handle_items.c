@@ -218,7 +218,7 @@ static int read_value(item_reader *x, const char *key, const json_t *value, new_
 /* Of the code that was made last. */
 static void keep_fine(const item_reader *x, adah_modality of, new_item *to) {
     if (to->fine[of])
-        memcpy(to->fine[of], adah_encoder_fine(x->encoder), to->item.n_fine);
+        memcpy(to->fine[of], adah_encoder_fine(x->encoder), of == ADAH_IMAGE ? to->item.n_image_fine : to->item.n_text_fine);
     *(of == ADAH_IMAGE ? &to->item.image_fine : &to->item.text_fine) = to->fine[of];
 }
 
@@ -311,14 +311,17 @@ static int read_items(item_reader *x, batch *b) {
                             "expected an object with items alone, a list of 1 to %d objects", ITEMS_MAX);
     b->items = serve_keep(r, calloc(n, sizeof *b->items));
     b->ids = serve_keep(r, calloc(n, sizeof *b->ids));
-    const size_t n_fine = (size_t)adah_model_fine(x->state->model);
-    b->fine = n_fine ? serve_keep(r, calloc(n, 2 * n_fine)) : NULL;
+    const size_t n_image_fine = (size_t)adah_model_fine(x->state->model), n_text_fine = (size_t)adah_model_fine(x->state->model),
+                 n_fine = n_image_fine + n_text_fine;
+    b->fine = n_fine ? serve_keep(r, calloc(n, n_fine)) : NULL;
     if (!b->items || !b->ids || (n_fine && !b->fine))
         return serve_refuse_memory(r);
     for (size_t i = 0; i < n && n_fine; i++) {
-        b->items[i].item.n_fine = n_fine;
-        b->items[i].fine[0] = b->fine + 2 * i * n_fine;
-        b->items[i].fine[1] = b->items[i].fine[0] + n_fine;
+        new_item *item = &b->items[i];
+        item->item.n_image_fine = n_image_fine;
+        item->item.n_text_fine = n_text_fine;
+        item->fine[ADAH_IMAGE] = b->fine + i * n_fine;
+        item->fine[ADAH_TEXT] = item->fine[ADAH_IMAGE] + n_image_fine;
     }
     for (x->i = 0; x->i < n; x->i++)
         if (!read_item(x, json_array_get(list, x->i), &b->items[x->i]))

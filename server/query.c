@@ -57,10 +57,11 @@ static int code_of_record(serve_request *r, const serve_state *state, serve_aske
     const uint8_t *code = r->query.by == ADAH_IMAGE ? entry.image_code : entry.text_code;
     const int has_code = code != NULL;
     const int8_t *fine = r->query.by == ADAH_IMAGE ? entry.image_fine : entry.text_fine;
+    a->of = (adah_modality)r->query.by;
     if (has_code)
         memcpy(a->code, code, adah_index_bits(state->index) / 8);
     if (fine)
-        memcpy(a->fine, fine, a->n_fine = adah_index_fine(state->index));
+        memcpy(a->fine, fine, a->n_fine = adah_index_fine(state->index, a->of));
     adah_index_entry_free(&entry);
     return has_code || serve_refuse(r, 409, "mismatch", "by", "that item has no code of its %s", serve_side_name(r->query.by));
 }
@@ -71,6 +72,7 @@ static int encode(serve_request *r, serve_state *state, serve_asked *a) {
     const serve_query *q = &r->query;
     const adah_modality of = a->kind == SERVE_QUERY_FEATURES ? (adah_modality)q->by : q->text ? ADAH_TEXT : ADAH_IMAGE;
     serve_decoded decoded;
+    a->of = of;
     if (a->kind == SERVE_QUERY_IMAGE && !serve_decode_picture(r, SERVE_PIXELS, q->image.bytes, q->image.n_bytes, &q->image.info,
                                           adah_model_image_side(state->model), "image", &decoded))
         return 0;
@@ -117,13 +119,13 @@ static int choose_order(serve_request *r, const serve_state *state, serve_asked 
     const serve_query *q = &r->query;
     const int wants_fine = (q->given & SERVE_ORDER ? q->order == 1 : 0) || q->candidates,
               wants_bits = q->given & SERVE_ORDER && q->order == 0;
-    const int has_vectors = a->n_fine && a->n_fine == adah_index_fine(state->index);
+    const char *fault = adah_index_cannot_order(state->index, a->of, a->n_fine);
     if (wants_fine && (q->rerank || wants_bits))
         return serve_refuse(r, 400, "bad_value", q->candidates ? "candidates" : "order",
                             "order \"fine\" and candidates go neither with rerank nor with order \"bits\"");
-    if (wants_fine && !has_vectors)
-        return serve_refuse(r, 409, "mismatch", "order", adah_index_fine(state->index) ? "the query has no vector" : "the index has no vectors");
-    a->is_fine = has_vectors && !q->rerank && !wants_bits;
+    if (wants_fine && fault)
+        return serve_refuse(r, 409, "mismatch", "order", "%s", fault);
+    a->is_fine = !fault && !q->rerank && !wants_bits;
     return 1;
 }
 
@@ -147,6 +149,7 @@ int serve_query_search(serve_request *r, const serve_state *state, serve_asked *
     o.n_rerank = (size_t)q->rerank;
     o.fine = a->is_fine ? a->fine : NULL;
     o.n_fine = a->n_fine;
+    o.fine_of = a->of;
     o.n_candidates = (size_t)q->candidates;
     o.cut_off = q->cut_off;
     o.words = q->text && q->words ? &q->text : NULL;

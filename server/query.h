@@ -11,6 +11,7 @@ typedef struct serve_asked {
     int with_relaxed;
     int8_t fine[ADAH_FINE_MAX]; /* n_fine values: the vector that belongs to the code; 0: there is none */
     size_t n_fine;
+    adah_modality of;      /* what the code and the vector are of */
     int is_fine;           /* 1: hits are in the order of the vectors */
     adah_status no_code;   /* of a text: why it has none; its words are looked for alone */
     size_t n_unknown;      /* words of a text that the model does not know */

@@ -14,7 +14,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { HISTORY_IDS = 2000, HISTORY_BITS = 64, HISTORY_CODE_BYTES = HISTORY_BITS / 8, HISTORY_LABELS = 12, HISTORY_FINE = 24 };
+enum { HISTORY_IDS = 2000, HISTORY_BITS = 64, HISTORY_CODE_BYTES = HISTORY_BITS / 8, HISTORY_LABELS = 12, HISTORY_FINE_MAX = 24 };
+
+static const size_t history_n_fine[2] = {HISTORY_FINE_MAX, 16}; /* of images and texts */
 
 typedef struct history {
     uint64_t seed, n_batches, next_id, n_alive;
@@ -42,7 +44,7 @@ typedef struct history_record {
     size_t n_labels; /* without repeats */
     uint8_t code[2][HISTORY_CODE_BYTES];
     int has_code[2];
-    int8_t fine[2][HISTORY_FINE]; /* zeros: none */
+    int8_t fine[2][HISTORY_FINE_MAX]; /* zeros: none */
 } history_record;
 
 static inline uint64_t history_random(uint64_t *state, uint64_t n) {
@@ -77,7 +79,7 @@ static inline void history_make_record(const history *h, uint64_t id, uint32_t w
             r->code[m][i] = (uint8_t)(history_random(&s, 256) & history_random(&s, 256));
     }
     for (int m = 0; m < 2; m++)
-        for (int i = 0, has_fine = r->has_code[m] && history_random(&s, 3); i < HISTORY_FINE && has_fine; i++)
+        for (size_t i = 0, has_fine = r->has_code[m] && history_random(&s, 3); i < history_n_fine[m] && has_fine; i++)
             r->fine[m][i] = (int8_t)(1 + (int)history_random(&s, 127));
 }
 
@@ -93,7 +95,8 @@ static inline adah_index_item history_item(history_record *r) {
                              .text_code = r->has_code[ADAH_TEXT] ? r->code[ADAH_TEXT] : NULL,
                              .image_fine = r->has_code[ADAH_IMAGE] ? r->fine[ADAH_IMAGE] : NULL,
                              .text_fine = r->has_code[ADAH_TEXT] ? r->fine[ADAH_TEXT] : NULL,
-                             .n_fine = HISTORY_FINE};
+                             .n_image_fine = history_n_fine[ADAH_IMAGE],
+                             .n_text_fine = history_n_fine[ADAH_TEXT]};
 }
 
 /* What the next batch changes, at most HISTORY_IDS; no id twice. */
@@ -198,7 +201,7 @@ static inline int history_same_code(const uint8_t *code, const history_record *r
 }
 
 static inline int history_same_fine(const int8_t *fine, const history_record *r, int m) {
-    return fine ? memcmp(fine, r->fine[m], HISTORY_FINE) == 0 : r->fine[m][0] == 0;
+    return fine ? memcmp(fine, r->fine[m], history_n_fine[m]) == 0 : r->fine[m][0] == 0;
 }
 
 /* Does the state hold just the records of the history? If not, `fault` (256 bytes) says what is wrong. */

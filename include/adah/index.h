@@ -41,7 +41,7 @@ typedef struct adah_index_entry {
     const uint32_t *label;        /* ascending; names by adah_index_label_name */
     size_t n_labels;
     const uint8_t *image_code, *text_code; /* NULL: it has none */
-    const int8_t *image_fine, *text_fine;  /* adah_index_fine values each; NULL: it has none */
+    const int8_t *image_fine, *text_fine;  /* adah_index_fine values of their side; NULL: it has none */
     void *memory; /* of all that is pointed to */
 } adah_index_entry;
 void adah_index_entry_free(adah_index_entry *entry); /* fine on a zeroed one */
@@ -67,8 +67,11 @@ adah_code adah_index_check(const adah_index *index, adah_status *status);
 uint64_t adah_index_count(const adah_index *index); /* records that are not deleted */
 uint64_t adah_index_rows(const adah_index *index);  /* records with the deleted ones: places, numbered from 0 */
 size_t adah_index_bits(const adah_index *index);
-/* Values of the vectors for the fine order that its records have beside their codes; 0: none has one. */
-size_t adah_index_fine(const adah_index *index);
+/* Values of the vectors for the fine order that its records have beside their codes of one modality; 0: none has one. */
+size_t adah_index_fine(const adah_index *index, adah_modality side);
+/* Why a search cannot order by a query's vector of n_fine values, which belongs to a code of modality `of` (0: there is none), as "the
+ * index has no vectors". NULL: it can, as some record has a vector, and those of that modality have as many values or there are none. */
+const char *adah_index_cannot_order(const adah_index *index, adah_modality of, size_t n_fine);
 const uint8_t *adah_index_model_identity(const adah_index *index); /* 16 bytes: adah_model_id of the model; zeros: unknown */
 size_t adah_index_label_count(const adah_index *index);
 /* NULL: out of range, or its place in the file is damaged. */
@@ -128,7 +131,9 @@ typedef struct adah_search_options {
     const int8_t *fine;        /* the fine order: n_queries x n_fine values, of which the k best by `score` among the nearest
                                   n_candidates by Hamming distance are given; records without a vector come behind all others.
                                   NULL: no. Not together with `relaxed` */
-    size_t n_fine;             /* adah_index_fine of the index */
+    size_t n_fine;             /* adah_index_fine of the side that the query is of (adah_index_cannot_order). Vectors of two lengths are
+                                  compared by as many values as the shorter one has */
+    adah_modality fine_of;     /* what the query is, to which the vector belongs */
     size_t n_candidates;       /* 0: the least of 200, 400, 800, ... that is twice k */
     const char *const *words;  /* n_queries texts, whose words are looked for in texts, labels and file names. Records that hold all of
                                   those words that the index knows come first; the others are in order by how like the codes are
@@ -159,8 +164,9 @@ typedef struct adah_index_item {
     const char *const *label;     /* names in any order, repeats count once */
     size_t n_labels;
     const uint8_t *image_code, *text_code; /* NULL: none; one must be there */
-    const int8_t *image_fine, *text_fine;  /* the vector that belongs to each code, n_fine values; NULL or zeros: none */
-    size_t n_fine;                /* a multiple of 8, the same for all records of an index; of no meaning where there is no vector */
+    const int8_t *image_fine, *text_fine;  /* the vector that belongs to each code; NULL or zeros: none */
+    size_t n_image_fine, n_text_fine; /* their values: a multiple of 8, the same for all records of an index; of no meaning where there is no
+                                         vector */
 } adah_index_item;
 
 /* One thread at a time uses a writer; readers go on meanwhile, in this process and others. What is added, replaced and deleted

@@ -40,7 +40,7 @@ adah_code adah_index_builder_create(const char *path, size_t n_bits, const uint8
     if (code == ADAH_OK)
         code = adah_word_reader_create(language, &b->reader, status);
     if (code == ADAH_OK)
-        code = adah_segment_writer_create(b->path, n_bits, 0, &b->labels, b->reader, b->file, &b->segment, status);
+        code = adah_segment_writer_create(b->path, n_bits, (const size_t[2]){0, 0}, &b->labels, b->reader, b->file, &b->segment, status);
     if (code != ADAH_OK) {
         adah_index_builder_abort(b);
         return code;

@@ -514,16 +514,16 @@ static int is_in_order(const adah_hit_list *list) {
 /* The cosines of a query's vector and those of its hits, which are in the order of the list. */
 static adah_code find_cosines(const search *s, size_t query, const adah_hit_list *list, adah_search_hit *hits, size_t n,
                               adah_status *status) {
-    const size_t n_fine = s->options->n_fine;
+    const size_t n_own = s->options->n_fine, n_theirs = s->index->n_fine[s->to], n_fine = n_own < n_theirs ? n_own : n_theirs;
     const int8_t **vector = adah_memory_resize(NULL, n, sizeof *vector);
     float *cosine = adah_memory_floats(n);
     if (vector && cosine) {
         for (size_t i = 0; i < n; i++) {
             const size_t run = run_of(s, list->hit[i].position);
             const int8_t *fine = s->view[run]->segment->sets[s->to].fine;
-            vector[i] = fine ? fine + (list->hit[i].position - s->runs[run].first) * n_fine : NULL;
+            vector[i] = fine ? fine + (list->hit[i].position - s->runs[run].first) * n_theirs : NULL;
         }
-        adah_fine_cosines(s->options->fine + query * n_fine, vector, n, n_fine, cosine);
+        adah_fine_cosines(s->options->fine + query * n_own, vector, n, n_fine, cosine);
         for (size_t i = 0; i < n; i++)
             hits[i].score = cosine[i];
     }
@@ -663,9 +663,10 @@ static adah_code choose_candidates(const adah_index *index, adah_search_options 
         return ADAH_OK;
     if (o->relaxed && o->fine)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "both relaxed and fine are given, expected one of them");
-    if (o->fine && o->n_fine != index->n_fine)
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: a query's vector of %zu values, those of the index have %zu%s", index->path,
-                         o->n_fine, index->n_fine, index->n_fine ? "" : ": it has none");
+    const char *fault = o->fine ? adah_index_cannot_order(index, o->fine_of, o->n_fine) : NULL;
+    if (fault)
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %s: %zu values, in the index %zu (images) and %zu (texts)", index->path, fault,
+                         o->n_fine, index->n_fine[0], index->n_fine[1]);
     size_t n = o->fine ? o->n_candidates : o->n_rerank;
     if (!n && o->fine)
         n = adah_fine_candidates(o->k);

@@ -115,10 +115,13 @@ static adah_code delete_row(adah_index *x, uint64_t row, adah_status *status) {
 
 static adah_code take_segment(adah_index *x, const adah_segment *s, adah_status *status) {
     const adah_index_segment_header *h = &s->header;
-    if (s->n_fine && x->n_fine && s->n_fine != x->n_fine)
-        return adah_index_fail_damaged(x->path, status, "vectors of %zu values in segment %llu, those before have %zu", s->n_fine,
-                                       (ull)h->number, x->n_fine);
-    x->n_fine = s->n_fine ? s->n_fine : x->n_fine;
+    for (int m = 0; m < 2; m++) {
+        const size_t n_fine = s->sets[m].n_fine;
+        if (n_fine && x->n_fine[m] && n_fine != x->n_fine[m])
+            return adah_index_fail_damaged(x->path, status, "vectors of %zu values in segment %llu, those before have %zu", n_fine,
+                                           (ull)h->number, x->n_fine[m]);
+        x->n_fine[m] = n_fine ? n_fine : x->n_fine[m];
+    }
     for (size_t i = 0; i < s->n_deleted; i++)
         ADAH_TRY(delete_row(x, s->deleted[i], status));
     if (h->n_records && h->first_id < x->next_id)
@@ -147,7 +150,7 @@ static adah_code make_state(adah_collection *c, const adah_index *old, adah_inde
         x->next_id = old->next_id;
         x->end = old->end;
         x->n_labels = old->n_labels;
-        x->n_fine = old->n_fine;
+        memcpy(x->n_fine, old->n_fine, sizeof x->n_fine);
         x->ids_ascend = old->ids_ascend;
         x->n_segments = old->n_segments;
         for (size_t i = 0; i < old->n_segments; i++) {
@@ -339,7 +342,16 @@ uint64_t adah_index_file_number(const adah_index *x) { return x->collection->hea
 uint64_t adah_index_count(const adah_index *x) { return x->n_alive; }
 uint64_t adah_index_rows(const adah_index *x) { return x->n_rows; }
 size_t adah_index_bits(const adah_index *x) { return x->n_bits; }
-size_t adah_index_fine(const adah_index *x) { return x->n_fine; }
+size_t adah_index_fine(const adah_index *x, adah_modality side) { return side == ADAH_IMAGE || side == ADAH_TEXT ? x->n_fine[side] : 0; }
+
+const char *adah_index_cannot_order(const adah_index *x, adah_modality of, size_t n_fine) {
+    if (!x->n_fine[0] && !x->n_fine[1])
+        return "the index has no vectors";
+    if (!n_fine)
+        return "the query has no vector";
+    const size_t n_own = adah_index_fine(x, of);
+    return n_fine <= ADAH_FINE_MAX && (!n_own || n_fine == n_own) ? NULL : "the query's vector has another length than those of its kind in the index";
+}
 const uint8_t *adah_index_model_identity(const adah_index *x) { return x->collection->header.model_identity; }
 size_t adah_index_label_count(const adah_index *x) { return x->n_labels; }
 
@@ -439,9 +451,9 @@ adah_code adah_index_stats(const adah_index *x, char **json, adah_status *status
     for (int i = 0; i < 16; i++)
         snprintf(model + 2 * i, 3, "%02x", x->collection->header.model_identity[i]);
     json_t *object =
-        json_pack("{s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "n_records",
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "n_records",
                   (json_int_t)x->n_alive, "n_deleted", (json_int_t)(x->n_rows - x->n_alive), "n_bits",
-                  (json_int_t)x->n_bits, "n_fine", (json_int_t)x->n_fine, "n_segments", (json_int_t)x->n_segments, "model", model, "n_labels",
+                  (json_int_t)x->n_bits, "n_image_fine", (json_int_t)x->n_fine[0], "n_text_fine", (json_int_t)x->n_fine[1], "n_segments", (json_int_t)x->n_segments, "model", model, "n_labels",
                   (json_int_t)x->n_labels, "next_id", (json_int_t)x->next_id, "n_image_codes", (json_int_t)n_codes[0],
                   "n_text_codes", (json_int_t)n_codes[1], "n_image_codes_in_tables", (json_int_t)n_in_tables[0],
                   "n_text_codes_in_tables", (json_int_t)n_in_tables[1],

@@ -28,7 +28,7 @@ struct adah_index {
     atomic_size_t n_references;
     struct adah_collection *collection; /* the file: index_file.h */
     const char *path;
-    size_t n_bits, n_fine; /* n_fine 0: no record has a vector */
+    size_t n_bits, n_fine[2]; /* n_fine by modality; 0: no record has such a vector */
     adah_segment_view *view;
     size_t n_segments;
     uint64_t n_rows, n_alive, next_id, end; /* end: bytes of the file that belong to it */

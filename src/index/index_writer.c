@@ -479,7 +479,7 @@ static adah_code copy_record(const adah_index *x, uint64_t row, adah_index_build
             return adah_index_fail_damaged(x->path, status, "the name of label %u is not whole", e.label[i]);
     }
     const adah_index_item item = {e.id,        e.file_name,  e.text,      copy->names,     e.n_labels,
-                                  e.image_code, e.text_code, e.image_fine, e.text_fine, x->n_fine};
+                                  e.image_code, e.text_code, e.image_fine, e.text_fine, x->n_fine[0], x->n_fine[1]};
     return adah_index_builder_add(b, &item, status);
 }
 

@@ -196,11 +196,11 @@ static adah_code read_fine(adah_segment *s, int modality, adah_status *status) {
     if (!x)
         return ADAH_OK;
     const uint64_t n_fine = set->n ? x->n_bytes / set->n : 0;
-    if (n_fine == 0 || n_fine > ADAH_FINE_MAX || n_fine % 8 || x->n_bytes != n_fine * set->n || (s->n_fine && n_fine != s->n_fine))
+    if (n_fine == 0 || n_fine > ADAH_FINE_MAX || n_fine % 8 || x->n_bytes != n_fine * set->n)
         return adah_index_fail_damaged(s->path, status, "the vectors (section type %u) of segment %llu do not fit its codes", type,
                                        (ull)s->header.number);
     set->fine = section_bytes(s, type);
-    s->n_fine = (size_t)n_fine;
+    set->n_fine = (size_t)n_fine;
     return ADAH_OK;
 }
 
@@ -398,7 +398,7 @@ adah_code adah_segment_record(const adah_segment *s, uint64_t record, size_t n_l
     size_t n_bytes = 0;
     if (s->record_starts && !find_data(s, record, &data, &n_bytes, &head))
         return adah_index_fail_damaged(s->path, status, "record %llu is not whole", row);
-    uint8_t *copy = make_room(room, n_bytes + s->sets[0].n_code_bytes + s->sets[1].n_code_bytes + 2 * s->n_fine);
+    uint8_t *copy = make_room(room, n_bytes + s->sets[0].n_code_bytes + s->sets[1].n_code_bytes + s->sets[0].n_fine + s->sets[1].n_fine);
     if (!copy)
         return adah_fail_memory(status, n_bytes);
     if (data) {
@@ -416,9 +416,9 @@ adah_code adah_segment_record(const adah_segment *s, uint64_t record, size_t n_l
         if (!set->fine)
             continue;
         int8_t *fine = (int8_t *)copy + n_bytes;
-        memcpy(fine, set->fine + at * s->n_fine, s->n_fine);
-        n_bytes += s->n_fine;
-        if (adah_fine_is_there(fine, s->n_fine))
+        memcpy(fine, set->fine + at * set->n_fine, set->n_fine);
+        n_bytes += set->n_fine;
+        if (adah_fine_is_there(fine, set->n_fine))
             *(m == ADAH_IMAGE ? &e.image_fine : &e.text_fine) = fine;
     }
     *entry = e;

@@ -17,7 +17,8 @@ typedef struct adah_code_set {
     size_t n, n_code_bytes;
     const uint64_t *records;  /* in the segment, ascending; NULL: code i belongs to record i */
     adah_multi_index *tables; /* NULL: none */
-    const int8_t *fine;       /* n vectors of the segment's n_fine values, zeros where there is none; NULL: none has one */
+    const int8_t *fine;       /* n vectors of n_fine values, zeros where there is none; NULL: none has one */
+    size_t n_fine;            /* 0: there are no vectors */
 } adah_code_set;
 
 typedef struct adah_segment {
@@ -34,7 +35,6 @@ typedef struct adah_segment {
     const uint64_t *deleted;
     size_t n_deleted;
     adah_code_set sets[2]; /* by modality */
-    size_t n_fine;         /* 0: it has no vectors */
     adah_postings *postings; /* NULL: its words are not known */
 } adah_segment;
 

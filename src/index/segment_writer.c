@@ -68,7 +68,7 @@ struct adah_segment_writer {
     adah_word_reader *reader;
     words words;
     int broken; /* a record is there in part */
-    size_t n_bits, n_code_bytes, n_fine; /* n_fine 0: not known yet */
+    size_t n_bits, n_code_bytes, n_fine[2]; /* n_fine by modality; 0: not known yet */
     uint64_t start, n_records; /* start: of the segment in the file */
     int has_data;              /* some record has a name, a text or labels */
     uint64_t n_data_bytes;
@@ -134,7 +134,7 @@ static int push(numbers *s, uint64_t number) {
     return 1;
 }
 
-adah_code adah_segment_writer_create(const char *path, size_t n_bits, size_t n_fine, adah_label_set *labels, adah_word_reader *reader,
+adah_code adah_segment_writer_create(const char *path, size_t n_bits, const size_t n_fine[2], adah_label_set *labels, adah_word_reader *reader,
                                      adah_file_writer *file, adah_segment_writer **writer, adah_status *status) {
     if (n_bits < ADAH_BITS_MIN || n_bits > ADAH_BITS_MAX || n_bits % 8)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: codes of %zu bits: expected a multiple of 8 from %d to %d",
@@ -148,7 +148,7 @@ adah_code adah_segment_writer_create(const char *path, size_t n_bits, size_t n_f
     w->reader = reader;
     w->n_bits = n_bits;
     w->n_code_bytes = n_bits / 8;
-    w->n_fine = n_fine;
+    memcpy(w->n_fine, n_fine, sizeof w->n_fine);
     w->data_sum_memory = adah_memory_alloc(sizeof *w->data_sum + 64);
     adah_code code = w->data_sum_memory ? ADAH_OK : adah_fail_memory(status, sizeof *w->data_sum + 64);
     if (code == ADAH_OK) {
@@ -341,24 +341,26 @@ static int append_fine(records *r, int m, const int8_t *fine, size_t n_fine) {
 
 /* What the item has of vectors, with those of zeros taken for none. */
 static adah_code take_fine(adah_segment_writer *w, const adah_index_item *item, const int8_t *fine[2], adah_status *status) {
-    const size_t n = item->n_fine;
+    const size_t n[2] = {item->n_image_fine, item->n_text_fine};
     fine[ADAH_IMAGE] = item->image_fine;
     fine[ADAH_TEXT] = item->text_fine;
-    if (!fine[0] && !fine[1])
-        return ADAH_OK;
-    if (n == 0 || n > ADAH_FINE_MAX || n % 8)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: a vector of %zu values, expected a multiple of 8 up to %d", w->path, n,
-                         ADAH_FINE_MAX);
-    if (w->n_fine && n != w->n_fine)
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: a vector of %zu values, those of the index have %zu", w->path, n, w->n_fine);
+    for (int m = 0; m < 2; m++)
+        if (fine[m] && (n[m] == 0 || n[m] > ADAH_FINE_MAX || n[m] % 8))
+            return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: a vector of %zu values, expected a multiple of 8 up to %d", w->path, n[m],
+                             ADAH_FINE_MAX);
+    for (int m = 0; m < 2; m++)
+        if (fine[m] && w->n_fine[m] && n[m] != w->n_fine[m])
+            return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: a vector of %zu values, those of the index have %zu", w->path, n[m],
+                             w->n_fine[m]);
     if ((fine[ADAH_IMAGE] && !item->image_code) || (fine[ADAH_TEXT] && !item->text_code))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: a vector of the %s without its code", w->path,
                          item->image_code ? "text" : "image");
-    for (int m = 0; m < 2; m++)
-        if (fine[m] && !adah_fine_is_there(fine[m], n))
+    for (int m = 0; m < 2; m++) {
+        if (fine[m] && !adah_fine_is_there(fine[m], n[m]))
             fine[m] = NULL;
-    if (fine[0] || fine[1])
-        w->n_fine = n;
+        if (fine[m])
+            w->n_fine[m] = n[m];
+    }
     return ADAH_OK;
 }
 
@@ -387,9 +389,9 @@ adah_code adah_segment_writer_add(adah_segment_writer *w, const adah_index_item 
     for (int m = 0; m < 2; m++)
         if (code[m])
             ok = ok && append(&w->kept.codes[m], code[m], w->n_code_bytes) && push(&w->kept.code_record[m], w->n_records) &&
-                 append_fine(&w->kept, m, fine[m], w->n_fine);
+                 append_fine(&w->kept, m, fine[m], w->n_fine[m]);
     if (!ok)
-        return adah_fail_memory(status, (size_t)(w->n_records + 1) * (w->n_code_bytes + 8 + w->n_fine));
+        return adah_fail_memory(status, (size_t)(w->n_records + 1) * (w->n_code_bytes + 8 + w->n_fine[0] + w->n_fine[1]));
     w->n_records++;
     w->broken = 0;
     return ADAH_OK;
@@ -499,14 +501,14 @@ static size_t word_bytes(const records *r, const record_place *p) {
 }
 
 /* Appends what is kept of a record to others. 0: memory is out. */
-static int append_record(records *to, const records *from, const record_place *p, size_t n_code_bytes, size_t n_fine) {
+static int append_record(records *to, const records *from, const record_place *p, size_t n_code_bytes, const size_t n_fine[2]) {
     const size_t record = to->ids.n;
     int ok = push(&to->ids, p->id);
     for (int m = 0; m < 2; m++)
         if (has_code(from, p, m))
             ok = ok && append(&to->codes[m], from->codes[m].bytes + p->code[m] * n_code_bytes, n_code_bytes) &&
                  push(&to->code_record[m], record) &&
-                 append_fine(to, m, from->fine[m].n_bytes ? (const int8_t *)from->fine[m].bytes + p->code[m] * n_fine : NULL, n_fine);
+                 append_fine(to, m, from->fine[m].n_bytes ? (const int8_t *)from->fine[m].bytes + p->code[m] * n_fine[m] : NULL, n_fine[m]);
     if (!from->starts.n)
         return ok;
     const size_t n_word_bytes = word_bytes(from, p);
@@ -536,7 +538,7 @@ static adah_code sort(adah_segment_writer *w, adah_status *status) {
     adah_memory_free(order);
     free_records(ok ? kept : &sorted);
     if (!ok)
-        return adah_fail_memory(status, n * (w->n_code_bytes + 8 + w->n_fine));
+        return adah_fail_memory(status, n * (w->n_code_bytes + 8 + w->n_fine[0] + w->n_fine[1]));
     *kept = sorted;
     return ADAH_OK;
 }

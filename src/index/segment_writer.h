@@ -23,9 +23,9 @@ typedef struct adah_segment_place {
 typedef struct adah_segment_writer adah_segment_writer;
 
 /* file: where the segment goes, from its present position on; NULL: into memory. path: for messages. n_fine: of the collection's
- * vectors; 0: the first one tells. labels: those of the collection, to which records add theirs. reader: of their words. None of
+ * vectors, by modality; 0: the first one tells. labels: those of the collection, to which records add theirs. reader: of their words. None of
  * these is owned. */
-adah_code adah_segment_writer_create(const char *path, size_t n_bits, size_t n_fine, adah_label_set *labels, adah_word_reader *reader,
+adah_code adah_segment_writer_create(const char *path, size_t n_bits, const size_t n_fine[2], adah_label_set *labels, adah_word_reader *reader,
                                      adah_file_writer *file, adah_segment_writer **writer, adah_status *status);
 void adah_segment_writer_close(adah_segment_writer *writer);                 /* NULL is fine */
 int adah_segment_writer_has(const adah_segment_writer *writer, uint64_t id); /* 1: a record was added with it */

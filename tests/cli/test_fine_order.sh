@@ -29,9 +29,9 @@ expect 0 index create --model fine.safetensors --data scenes --index fine.adah -
 expect 0 index create --model bits.safetensors --data scenes --index bits.adah --quiet
 expect 0 index verify --index fine.adah
 expect 0 index stats --index fine.adah --json
-for number in '"n_fine": 40' '"n_image_vectors": 120' '"n_text_vectors": 120' '"fine_bytes": 9600'; do check grep -q "$number" stdout; done
+for number in '"n_image_fine": 40' '"n_text_fine": 40' '"n_image_vectors": 120' '"n_text_vectors": 120' '"fine_bytes": 9600'; do check grep -q "$number" stdout; done
 expect 0 index stats --index bits.adah --json
-for number in '"n_fine": 0' '"n_image_vectors": 0' '"fine_bytes": 0'; do check grep -q "$number" stdout; done
+for number in '"n_image_fine": 0' '"n_text_fine": 0' '"n_image_vectors": 0' '"fine_bytes": 0'; do check grep -q "$number" stdout; done
 
 # A picture of the index comes first, and no other one before it: its cosine is 1.
 search=(search --model fine.safetensors --index fine.adah)

@@ -292,7 +292,7 @@ static void as_a_search_gives_it(void **state) {
     adah_index *index = NULL;
     assert_int_equal(adah_index_writer_create(path, NULL, 16, &writer, NULL), ADAH_OK);
     for (size_t i = 0; i < N; i++) {
-        const adah_index_item item = {.id = i, .image_code = items + 2 * i, .image_fine = item_fine + i * N_FINE, .n_fine = N_FINE};
+        const adah_index_item item = {.id = i, .image_code = items + 2 * i, .image_fine = item_fine + i * N_FINE, .n_image_fine = N_FINE};
         assert_int_equal(adah_index_writer_add(writer, &item, NULL, NULL), ADAH_OK);
     }
     assert_int_equal(adah_index_writer_commit(writer, NULL), ADAH_OK);

@@ -52,7 +52,7 @@ static adah_code build(size_t n_records, adah_status *status) {
                                       .image_code = i % 3 ? codes : NULL,
                                       .text_code = i % 3 == 1 ? NULL : codes,
                                       .image_fine = i % 3 ? fine : NULL,
-                                      .n_fine = sizeof fine};
+                                      .n_image_fine = sizeof fine};
         code = adah_index_builder_add(b, &item, status);
         if (code == ADAH_ERROR_IO || code == ADAH_ERROR_MEMORY) { /* from here on it can only be aborted */
             assert_int_equal(adah_index_builder_add(b, &item, NULL), ADAH_ERROR_ARGUMENT);
@@ -111,7 +111,7 @@ static void test_every_allocation_of_the_builder(void **state) {
 
 static adah_index_item new_item(uint64_t id, const char *file_name, const char *text, const uint8_t *image_code, const uint8_t *text_code) {
     return (adah_index_item){.id = id, .file_name = file_name, .text = text, .image_code = image_code, .text_code = text_code,
-                             .n_fine = sizeof fine};
+                             .n_image_fine = sizeof fine, .n_text_fine = sizeof fine / 2};
 }
 
 /* A batch of everything, on an index of 100 records. */

@@ -13,14 +13,16 @@
 
 #include <cmocka.h>
 
-enum { IDS = 400, BYTES_MAX = 16, N_LABELS = 5, N_FINE = 40 };
+enum { IDS = 400, BYTES_MAX = 16, N_LABELS = 5, N_FINE_MAX = 40 };
+
+static const size_t n_fine_of[2] = {N_FINE_MAX, 24}; /* values of the vectors of images and texts */
 
 /* What should be there under an id. */
 typedef struct record {
     int is_there, has[2];
     char name[24], text[80];
     uint8_t code[2][BYTES_MAX];
-    int8_t fine[2][N_FINE]; /* zeros: none */
+    int8_t fine[2][N_FINE_MAX]; /* zeros: none */
     int label; /* -1: none */
 } record;
 
@@ -51,9 +53,9 @@ static void fill_code(adah_random *r, uint8_t *code, size_t n_bytes) {
 }
 
 /* Few different vectors, some of them none, so that cosines are often equal. */
-static void fill_fine(adah_random *r, int8_t *fine) {
+static void fill_fine(adah_random *r, int8_t *fine, size_t n) {
     const uint64_t kind = adah_random_below(r, 4);
-    for (size_t i = 0; i < N_FINE; i++)
+    for (size_t i = 0; i < n; i++)
         fine[i] = kind == 0   ? 0
                   : kind == 1 ? (int8_t)(i % 8 == adah_random_below(r, 2) ? 127 : 0)
                               : (int8_t)((int)adah_random_below(r, 255) - 127);
@@ -70,8 +72,8 @@ static record new_record(adah_random *r, size_t n_bytes) {
         strcat(strcat(new.text, draw_word(r)), i > 1 ? " " : "");
     fill_code(r, new.code[0], n_bytes);
     fill_code(r, new.code[1], n_bytes);
-    fill_fine(r, new.fine[0]);
-    fill_fine(r, new.fine[1]);
+    fill_fine(r, new.fine[0], n_fine_of[0]);
+    fill_fine(r, new.fine[1], n_fine_of[1]);
     return new;
 }
 
@@ -85,7 +87,8 @@ static adah_index_item item_of(const record *r, uint64_t id) {
                              .text_code = r->has[1] ? r->code[1] : NULL,
                              .image_fine = r->has[0] ? r->fine[0] : NULL,
                              .text_fine = r->has[1] ? r->fine[1] : NULL,
-                             .n_fine = N_FINE};
+                             .n_image_fine = n_fine_of[ADAH_IMAGE],
+                             .n_text_fine = n_fine_of[ADAH_TEXT]};
 }
 
 /* A batch of changes; a record is touched once. */
@@ -116,9 +119,9 @@ static void change(adah_index_writer *w, model *m, adah_random *r, size_t n_chan
     OK(adah_index_writer_commit(w, &status));
 }
 
-static int has_direction(const int8_t *fine) {
+static int has_direction(const int8_t *fine, size_t n) {
     int any = 0;
-    for (size_t i = 0; i < N_FINE; i++)
+    for (size_t i = 0; i < n; i++)
         any |= fine[i];
     return any != 0;
 }
@@ -143,9 +146,9 @@ static void check_records(const adah_index *x, const model *m) {
         const uint8_t *const code[2] = {e.image_code, e.text_code};
         const int8_t *const fine[2] = {e.image_fine, e.text_fine};
         for (int side = 0; side < 2; side++) {
-            assert_int_equal(fine[side] != NULL, r->has[side] && has_direction(r->fine[side]));
+            assert_int_equal(fine[side] != NULL, r->has[side] && has_direction(r->fine[side], n_fine_of[side]));
             if (fine[side])
-                assert_memory_equal(fine[side], r->fine[side], N_FINE);
+                assert_memory_equal(fine[side], r->fine[side], n_fine_of[side]);
             assert_int_equal(code[side] != NULL, r->has[side]);
             if (code[side])
                 assert_memory_equal(code[side], r->code[side], m->n_bytes);
@@ -197,27 +200,14 @@ static size_t plain_search(const model *m, int side, const uint8_t *query, const
     return n;
 }
 
-static float cosine(const int8_t *a, const int8_t *b) {
+static float cosine(const int8_t *a, const int8_t *b, size_t n) {
     double ab = 0, aa = 0, bb = 0;
-    for (size_t i = 0; i < N_FINE; i++) {
+    for (size_t i = 0; i < n; i++) {
         ab += (double)a[i] * b[i];
         aa += (double)a[i] * a[i];
         bb += (double)b[i] * b[i];
     }
-    return has_direction(a) && has_direction(b) ? (float)(ab / sqrt(aa * bb)) : ADAH_NO_SCORE;
-}
-
-/* Puts candidates by (distance, id) in order by (cosine, distance, id): those that are equal stay as they are. */
-static size_t plain_order(const model *m, int side, const int8_t *query, adah_search_hit *hits, size_t n, size_t k) {
-    for (size_t i = 0; i < n; i++) {
-        adah_search_hit hit = hits[i];
-        hit.score = cosine(query, m->record[hit.id].fine[side]);
-        size_t at = i;
-        for (; at && hits[at - 1].score < hit.score; at--)
-            hits[at] = hits[at - 1];
-        hits[at] = hit;
-    }
-    return n < k ? n : k;
+    return aa > 0 && bb > 0 ? (float)(ab / sqrt(aa * bb)) : ADAH_NO_SCORE;
 }
 
 enum { N_QUERIES = 9, N_ONLY = 30 };
@@ -227,10 +217,28 @@ typedef struct asked {
     int side;
     size_t n_queries;
     uint8_t query[N_QUERIES * BYTES_MAX];
-    int8_t fine[N_QUERIES * N_FINE];
+    int8_t fine[N_QUERIES * N_FINE_MAX];
     uint64_t only[N_ONLY];
     adah_search_options o;
 } asked;
+
+static float fine_score(const model *m, const asked *a, size_t query, const adah_search_hit *hit) {
+    const size_t n_own = a->o.n_fine, n_theirs = n_fine_of[a->side];
+    return cosine(a->fine + query * n_own, m->record[hit->id].fine[a->side], n_own < n_theirs ? n_own : n_theirs);
+}
+
+/* Puts candidates by (distance, id) in order by (cosine, distance, id): those that are equal stay as they are. */
+static size_t plain_order(const model *m, const asked *a, size_t query, adah_search_hit *hits, size_t n, size_t k) {
+    for (size_t i = 0; i < n; i++) {
+        adah_search_hit hit = hits[i];
+        hit.score = fine_score(m, a, query, &hit);
+        size_t at = i;
+        for (; at && hits[at - 1].score < hit.score; at--)
+            hits[at] = hits[at - 1];
+        hits[at] = hit;
+    }
+    return n < k ? n : k;
+}
 
 static void draw_asked(const adah_index *x, const model *m, adah_random *r, asked *a) {
     adah_search_options *o = &a->o;
@@ -251,11 +259,13 @@ static void draw_asked(const adah_index *x, const model *m, adah_random *r, aske
     const size_t first_label = adah_random_below(r, N_LABELS);
     o->label = adah_random_below(r, 3) ? NULL : label_names + first_label;
     o->n_labels = 1 + adah_random_below(r, N_LABELS - first_label);
+    const adah_modality of = (adah_modality)adah_random_below(r, 2);
     for (size_t i = 0; i < a->n_queries; i++)
-        fill_fine(r, a->fine + i * N_FINE);
-    if (adah_random_below(r, 2) && adah_index_fine(x)) {
+        fill_fine(r, a->fine + i * n_fine_of[of], n_fine_of[of]);
+    if (adah_random_below(r, 2) && !adah_index_cannot_order(x, of, n_fine_of[of])) {
         o->fine = a->fine;
-        o->n_fine = N_FINE;
+        o->n_fine = n_fine_of[of];
+        o->fine_of = of;
         o->n_candidates = adah_random_below(r, 60);
     }
 }
@@ -298,7 +308,6 @@ static void check_search(const adah_index *x, const model *m, adah_random *r) {
     const size_t n_queries = a.n_queries, k = a.o.k;
     const int side = a.side;
     const uint8_t *query = a.query;
-    const int8_t *fine = a.fine;
     adah_search_options o = a.o;
     if (!is_answered(m, &a, adah_index_search(x, (adah_modality)side, query, n_queries, &o, result, &status)))
         return;
@@ -306,7 +315,7 @@ static void check_search(const adah_index *x, const model *m, adah_random *r) {
     for (size_t i = 0; i < n_queries; i++) {
         size_t n = plain_search(m, side, query + i * m->n_bytes, &o, expected);
         if (o.fine)
-            n = plain_order(m, side, fine + i * N_FINE, expected, n, k);
+            n = plain_order(m, &a, i, expected, n, k);
         assert_int_equal(result[i].n_hits, n);
         for (size_t j = 0; j < n; j++) {
             uint64_t row;
@@ -482,7 +491,7 @@ static size_t plain_answer(const model *m, const asked *a, size_t i, const float
         n += at == n;
     }
     for (size_t h = 0; h < n; h++) {
-        hits[h].score = a->o.fine ? cosine(a->fine + i * N_FINE, m->record[hits[h].id].fine[a->side]) : 0;
+        hits[h].score = a->o.fine ? fine_score(m, a, i, &hits[h]) : 0;
         hits[h].words = share[hits[h].id];
         hits[h].order = hits[h].words + (a->o.fine ? hits[h].score : 1 - 2 * (float)hits[h].distance / (float)(m->n_bytes * 8));
         if (!with_codes)
@@ -491,7 +500,7 @@ static size_t plain_answer(const model *m, const asked *a, size_t i, const float
     if (any_share) {
         qsort(hits, n, sizeof *hits, by_words);
     } else if (a->o.fine) {
-        n = plain_order(m, a->side, a->fine + i * N_FINE, hits, n, n);
+        n = plain_order(m, a, i, hits, n, n);
     }
     return n < a->o.k ? n : a->o.k;
 }

@@ -93,31 +93,33 @@ static void test_vectors(void **state) {
     adah_index_writer *w = create(8);
     add(w, ADAH_NO_ID, "bare", 1);
     OK(adah_index_writer_commit(w, &status));
-    assert_int_equal(adah_index_fine(adah_index_writer_state(w)), 0);
+    assert_int_equal(adah_index_fine(adah_index_writer_state(w), ADAH_IMAGE), 0);
+    assert_string_equal(adah_index_cannot_order(adah_index_writer_state(w), ADAH_IMAGE, 16), "the index has no vectors");
     adah_index_item one = item(ADAH_NO_ID, "one", &code);
     one.text_code = NULL;
     one.image_fine = fine;
     static const size_t bad[] = {0, 4, 12, ADAH_FINE_MAX + 8};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        one.n_fine = bad[i];
+        one.n_image_fine = bad[i];
         assert_int_equal(adah_index_writer_add(w, &one, NULL, &status), ADAH_ERROR_ARGUMENT);
     }
-    one.n_fine = 16;
+    one.n_image_fine = one.n_text_fine = 16;
     one.text_fine = fine; /* it has no text */
     assert_int_equal(adah_index_writer_add(w, &one, NULL, &status), ADAH_ERROR_ARGUMENT);
     one.text_fine = NULL;
     OK(adah_index_writer_add(w, &one, NULL, &status));
-    one.n_fine = 24; /* not as in this batch */
+    one.n_image_fine = 24; /* not as in this batch */
     assert_int_equal(adah_index_writer_add(w, &one, NULL, &status), ADAH_ERROR_MISMATCH);
     OK(adah_index_writer_commit(w, &status));
     assert_int_equal(adah_index_writer_add(w, &one, NULL, &status), ADAH_ERROR_MISMATCH); /* nor as in the index */
     one.image_fine = zeros; /* none */
-    one.n_fine = 16;
+    one.n_image_fine = 16;
     OK(adah_index_writer_add(w, &one, NULL, &status));
     OK(adah_index_writer_commit(w, &status));
     for (int compacted = 0; compacted < 2; compacted++) {
         const adah_index *x = adah_index_writer_state(w);
-        assert_int_equal(adah_index_fine(x), 16);
+        assert_int_equal(adah_index_fine(x, ADAH_IMAGE), 16);
+        assert_int_equal(adah_index_fine(x, ADAH_TEXT), 0);
         for (uint64_t row = 0; row < 3; row++) {
             adah_index_entry e;
             OK(adah_index_record(x, row, &e, &status));
@@ -141,6 +143,12 @@ static void test_vectors(void **state) {
         adah_search_result_free(&r);
         o.n_fine = 24;
         assert_int_equal(adah_index_search(x, ADAH_IMAGE, &query, 1, &o, &r, &status), ADAH_ERROR_MISMATCH);
+        o.fine_of = ADAH_TEXT; /* of which the index has none: of any length */
+        OK(adah_index_search(x, ADAH_IMAGE, &query, 1, &o, &r, &status));
+        assert_true(r.hits[0].id == 1 && r.hits[0].score > 0.9999F);
+        adah_search_result_free(&r);
+        assert_string_equal(adah_index_cannot_order(x, ADAH_IMAGE, 0), "the query has no vector");
+        o.fine_of = ADAH_IMAGE;
         o.n_fine = 16;
         o.relaxed = (const float[8]){1};
         assert_int_equal(adah_index_search(x, ADAH_IMAGE, &query, 1, &o, &r, &status), ADAH_ERROR_ARGUMENT);
@@ -149,6 +157,50 @@ static void test_vectors(void **state) {
     }
     adah_index_writer_close(w);
     expect_file("0:bare,1:one,2:one");
+}
+
+/* Vectors of images and texts have lengths of their own, and what a query compares is what both have. */
+static void test_vectors_of_two_lengths(void **state) {
+    (void)state;
+    static const uint8_t code = 5;
+    static const int8_t image[16] = {3, 4, 0, 0, 0, 0, 0, 0, 100}, text[8] = {30, 40};
+    adah_index_writer *w = create(8);
+    adah_index_item one = item(ADAH_NO_ID, "one", &code);
+    one.image_fine = image;
+    one.text_fine = text;
+    one.n_image_fine = 16;
+    one.n_text_fine = 8;
+    for (int commit = 0; commit < 2; commit++) {
+        OK(adah_index_writer_add(w, &one, NULL, &status));
+        OK(adah_index_writer_commit(w, &status));
+    }
+    OK(adah_index_writer_compact(w, (adah_progress){0}, &status));
+    const adah_index *x = adah_index_writer_state(w);
+    assert_int_equal(adah_index_fine(x, ADAH_IMAGE), 16);
+    assert_int_equal(adah_index_fine(x, ADAH_TEXT), 8);
+    adah_index_entry e;
+    OK(adah_index_record(x, 1, &e, &status));
+    assert_memory_equal(e.image_fine, image, 16);
+    assert_memory_equal(e.text_fine, text, 8);
+    adah_index_entry_free(&e);
+    for (int of = 0; of < 2; of++)
+        for (int to = 0; to < 2; to++) {
+            adah_search_result r;
+            adah_search_options o;
+            adah_search_options_init(&o);
+            o.fine_of = (adah_modality)of;
+            o.fine = of == ADAH_IMAGE ? image : text;
+            o.n_fine = of == ADAH_IMAGE ? 8 : 16;
+            assert_int_equal(adah_index_search(x, (adah_modality)to, &code, 1, &o, &r, &status), ADAH_ERROR_MISMATCH);
+            o.n_fine = adah_index_fine(x, o.fine_of);
+            OK(adah_index_search(x, (adah_modality)to, &code, 1, &o, &r, &status));
+            assert_int_equal(r.n_hits, 2);
+            assert_true(r.hits[0].score > 0.9999F && r.hits[1].score > 0.9999F); /* 3 : 4 and 30 : 40, whatever follows */
+            adah_search_result_free(&r);
+        }
+    one.n_text_fine = 16;
+    assert_int_equal(adah_index_writer_add(w, &one, NULL, &status), ADAH_ERROR_MISMATCH);
+    adah_index_writer_close(w);
 }
 
 static void test_batches_and_states(void **state) {
@@ -430,6 +482,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_batches_and_states, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_vectors, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_vectors_of_two_lengths, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_not_committed_is_dropped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_writer_at_a_time, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_refused, set_up, tear_down),
