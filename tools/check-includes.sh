@@ -2,7 +2,7 @@
 # check-includes.sh - keeps the house in order: which module may include which, no files in a circle, who may see oneDNN and OpenBLAS,
 # no file name twice, no long file without a reason.
 #
-#   base <- plugins, nn, codes;  codes <- index, eval;  plugins <- data;  index sees how data splits words
+#   base <- plugins, nn, codes, text;  codes <- index, eval;  plugins <- data;  text <- input;  index sees how data splits words
 #   nn <- settings <- files <- backbones <- paper <- input <- rivals <- learn <- api
 #   src/methods.c, the table, sees what its rows name; programs and server use adah.h alone
 set -euo pipefail
@@ -21,6 +21,7 @@ declare -A may=(
     [index]="base codes index data/word_splitter.h data/string_table.h"
     [eval]="base codes eval"
     [data]="base plugins data"
+    [text]="base text"
     [settings]="base nn settings"
     [files]="base nn plugins settings files"
     [backbones]="base nn settings files backbones"
