@@ -10,7 +10,7 @@
 enum { N_CANDIDATES = 200 }; /* of the fine order, at least */
 
 void cli_print_collapsed(const adah_model *model, uint64_t n, uint64_t n_distinct, uint64_t n_most) {
-    if (n_distinct * 2 >= n || (adah_model_fine(model) && n_most <= N_CANDIDATES))
+    if (n_distinct * 2 >= n || (adah_model_fine(model, ADAH_IMAGE) && n_most <= N_CANDIDATES))
         return;
     json_t *of_model = json_loads(adah_model_json(model), 0, NULL), *config = json_object_get(of_model, "config");
     const char *method = json_string_value(json_object_get(config, "method"));
@@ -20,7 +20,7 @@ void cli_print_collapsed(const adah_model *model, uint64_t n, uint64_t n_distinc
            n_distinct == 1 ? "code" : "codes");
     if (is_short || is_coarse)
         printf("; try 'adah train' with %s%s%s%s", is_short ? "--bits 128" : "", is_short && is_coarse ? " or " : "",
-               is_coarse && !adah_model_fine(model) ? "--set n_fine=128 " : "", is_coarse ? "--set picture_share=0.5" : "");
+               is_coarse && !adah_model_fine(model, ADAH_IMAGE) ? "--set n_fine=128 " : "", is_coarse ? "--set picture_share=0.5" : "");
     printf("\n");
     json_decref(of_model);
 }

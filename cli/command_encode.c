@@ -14,7 +14,8 @@ const cli_command cli_encode = {
     "encode", "Write the codes of a data set, or of a file of features, as .npy files.", "",
     "PREFIX.image.npy and PREFIX.text.npy are uint8 arrays of N rows and bits / 8 columns; bit i of a code is bit\n"
     "(i & 7) of byte (i >> 3). PREFIX.ids has the N file names, one a line. A model with vectors for the fine order (n_fine)\n"
-    "writes PREFIX.image.fine.npy and PREFIX.text.fine.npy, too: int8 arrays of N rows and n_fine columns.\n"
+    "writes PREFIX.image.fine.npy and PREFIX.text.fine.npy, too: int8 arrays of N rows, and of n_fine columns; those of\n"
+    "images have n_appearance columns more, which only other images have.\n"
     "With --features the rows of an array are encoded that another encoder made, as the model learned from such arrays: the\n"
     "files of that side are written, without ids.\n"
     "\n"
@@ -68,8 +69,8 @@ static json_t *profile_json(const adah_encode_profile *p) {
 
 /* dataset NULL: the codes are of features. */
 static int print_json(const adah_dataset *dataset, const adah_codes *codes, const char *prefix, const adah_encode_profile *p) {
-    json_t *out = json_pack("{s:I, s:I, s:I, s:s}", "n", (json_int_t)codes->n, "n_bits", (json_int_t)codes->n_bits, "n_fine",
-                            (json_int_t)codes->n_fine, "prefix", prefix);
+    json_t *out = json_pack("{s:I, s:I, s:I, s:I, s:s}", "n", (json_int_t)codes->n, "n_bits", (json_int_t)codes->n_bits,
+                            "n_image_fine", (json_int_t)codes->n_fine[ADAH_IMAGE], "n_text_fine", (json_int_t)codes->n_fine[ADAH_TEXT], "prefix", prefix);
     if (dataset) {
         const char *bad;
         const size_t n_bad = adah_dataset_skipped(dataset, &bad);

@@ -303,7 +303,7 @@ static adah_code search(const char *model_path, const adah_index *index, const q
         if (code == ADAH_OK && l->options.n_rerank && !unknown.code)
             l->options.relaxed = adah_encoder_relaxed(encoder);
         if (code == ADAH_OK && !unknown.code)
-            memcpy(a.fine, adah_encoder_fine(encoder), a.n_fine = (size_t)adah_model_fine(model));
+            memcpy(a.fine, adah_encoder_fine(encoder), a.n_fine = adah_model_fine(model, q->by));
     }
     if (code == ADAH_OK && !unknown.code)
         code = choose_order(index, q, &a, &l->options, status);
@@ -361,7 +361,7 @@ static adah_code print_rows(const adah_index *index, const adah_search_result *r
 static adah_code search_codes(const adah_index *index, const query *q, const adah_codes *codes, int is_single, adah_modality to, limits *l,
                               int as_json, adah_status *status) {
     adah_search_options *o = &l->options;
-    const asked a = {.n_fine = codes->n_fine};
+    const asked a = {.n_fine = codes->n_fine[q->by]};
     adah_search_result *results = calloc(codes->n, sizeof *results);
     if (!results)
         return fail(status, ADAH_ERROR_MEMORY, "%.400s: out of memory for the hits of its rows", q->features);

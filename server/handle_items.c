@@ -311,8 +311,8 @@ static int read_items(item_reader *x, batch *b) {
                             "expected an object with items alone, a list of 1 to %d objects", ITEMS_MAX);
     b->items = serve_keep(r, calloc(n, sizeof *b->items));
     b->ids = serve_keep(r, calloc(n, sizeof *b->ids));
-    const size_t n_image_fine = (size_t)adah_model_fine(x->state->model), n_text_fine = (size_t)adah_model_fine(x->state->model),
-                 n_fine = n_image_fine + n_text_fine;
+    const size_t n_image_fine = adah_model_fine(x->state->model, ADAH_IMAGE),
+                 n_text_fine = adah_model_fine(x->state->model, ADAH_TEXT), n_fine = n_image_fine + n_text_fine;
     b->fine = n_fine ? serve_keep(r, calloc(n, n_fine)) : NULL;
     if (!b->items || !b->ids || (n_fine && !b->fine))
         return serve_refuse_memory(r);

@@ -47,10 +47,10 @@ static adah_code tell_collection(const serve_state *state, serve_text *t, adah_s
     adah_free(json);
     serve_text_format(
         t,
-        "{\"version\": \"" ADAH_VERSION "\", \"model\": {\"id\": \"%s\", \"n_bits\": %d, \"n_fine\": %d, \"takes_text\": %s, "
+        "{\"version\": \"" ADAH_VERSION "\", \"model\": {\"id\": \"%s\", \"n_bits\": %d, \"n_image_fine\": %zu, \"n_text_fine\": %zu, \"takes_text\": %s, "
         "\"takes_images\": %s, \"n_image_values\": %zu, \"n_text_values\": %zu, \"has_attention\": %s}, ",
-        adah_model_id(state->model), adah_model_bits(state->model), adah_model_fine(state->model), truth(adah_model_takes_text(state->model)),
-        truth(adah_model_takes_images(state->model)), adah_model_feature_values(state->model, ADAH_IMAGE),
+        adah_model_id(state->model), adah_model_bits(state->model), adah_model_fine(state->model, ADAH_IMAGE),
+        adah_model_fine(state->model, ADAH_TEXT), truth(adah_model_takes_text(state->model)), truth(adah_model_takes_images(state->model)), adah_model_feature_values(state->model, ADAH_IMAGE),
         adah_model_feature_values(state->model, ADAH_TEXT), truth(adah_model_has_attention(state->model)));
     serve_text_format(
         t, "\"index\": {\"n_records\": %llu, \"n_image_codes\": %lld, \"n_text_codes\": %lld, \"labels\": [",

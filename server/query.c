@@ -94,7 +94,7 @@ static int encode(serve_request *r, serve_state *state, serve_asked *a) {
         a->with_relaxed = q->rerank != 0;
     }
     if (is_good)
-        memcpy(a->fine, adah_encoder_fine(encoder), a->n_fine = (size_t)adah_model_fine(state->model));
+        memcpy(a->fine, adah_encoder_fine(encoder), a->n_fine = adah_model_fine(state->model, of));
     if (is_good && q->text)
         a->n_unknown = adah_encoder_unknown_words(encoder);
     if (is_good && q->explain)

@@ -59,7 +59,9 @@ typedef struct adah_model adah_model;
 adah_code adah_model_open(const char *path, adah_model **model, adah_status *status);
 void adah_model_close(adah_model *model);
 int adah_model_bits(const adah_model *model);
-int adah_model_fine(const adah_model *model); /* values of its vectors for the fine order (n_fine); 0: it makes none */
+/* Values of its vectors for the fine order; 0: it makes none. Those of a text are n_fine. Those of an image begin with as many, which are
+ * compared with a text's, and end with n_appearance, which only another image has. */
+size_t adah_model_fine(const adah_model *model, adah_modality modality);
 const char *adah_model_id(const adah_model *model);   /* 32 hex digits: a checksum of all that encodes */
 /* Everything about the model: configuration, vocabulary size, parameters, training record. JSON text. */
 const char *adah_model_json(const adah_model *model);
@@ -109,7 +111,7 @@ size_t adah_model_feature_values(const adah_model *model, adah_modality modality
 
 /* H, of which the last code is the signs: adah_model_bits values in (-1, 1), until the encoder's next call. */
 const float *adah_encoder_relaxed(const adah_encoder *encoder);
-/* The vector for the fine order that belongs to the last code: adah_model_fine values, until the encoder's next call. */
+/* The vector for the fine order that belongs to the last code: adah_model_fine values of its modality, until the encoder's next call. */
 const int8_t *adah_encoder_fine(const adah_encoder *encoder);
 /* How many distinct words of the last text given to adah_encode_text the model does not know. */
 size_t adah_encoder_unknown_words(const adah_encoder *encoder);
@@ -147,8 +149,8 @@ typedef struct adah_codes {
     size_t n_skipped;        /* records left out */
     char reasons[ADAH_REASONS_BYTES]; /* why the first few were, a line each; "" when none */
     size_t n_texts_unknown;  /* records whose text has no word that the model knows: the codes of their texts are all the same */
-    size_t n_fine;           /* adah_model_fine */
-    int8_t *image_fine, *text_fine; /* the vectors for the fine order, n x n_fine each; NULL when n_fine is 0 */
+    size_t n_fine[2];        /* adah_model_fine, by modality: both 0, or that of a text not above that of an image */
+    int8_t *image_fine, *text_fine; /* the vectors for the fine order, n x n_fine of their modality; NULL when that is 0 */
 } adah_codes;
 /* Where the time of an encoding went. The seconds of the stages are summed over the threads: together n_threads * seconds. */
 typedef struct adah_encode_profile {
@@ -199,7 +201,7 @@ adah_code adah_encode_feature_rows(const adah_model *model, adah_modality modali
                                    const adah_encode_options *options, adah_progress progress, adah_codes *codes, adah_status *status);
 
 /* prefix.image.npy, prefix.text.npy (uint8, n x n_bits / 8), prefix.ids (a file name a line) and, of a model with vectors for the fine
- * order, prefix.image.fine.npy and prefix.text.fine.npy (int8, n x n_fine); without, such files are removed. Of one side alone, its files and no
+ * order, prefix.image.fine.npy and prefix.text.fine.npy (int8, n x n_fine of the modality); without, such files are removed. Of one side alone, its files and no
  * others; dataset NULL: no ids. */
 adah_code adah_codes_write(const adah_codes *codes, const adah_dataset *dataset, const char *prefix, adah_status *status);
 /* Reads them back for a data set; ids are looked up by file name. */

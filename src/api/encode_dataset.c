@@ -25,22 +25,26 @@ void adah_codes_free(adah_codes *c) {
 }
 
 /* One side of them. */
-static int allocate_side(const adah_codes *c, int with_real, uint8_t **code, float **real, int8_t **fine) {
+static int allocate_side(const adah_codes *c, size_t n_fine, int with_real, uint8_t **code, float **real, int8_t **fine) {
     *code = adah_memory_zeroed(c->n, c->n_bits / 8);
     *real = with_real ? adah_memory_floats(c->n * c->n_bits) : NULL;
-    *fine = c->n_fine ? adah_memory_zeroed(c->n, c->n_fine) : NULL;
-    return *code && (*real || !with_real) && (*fine || !c->n_fine);
+    *fine = n_fine ? adah_memory_zeroed(c->n, n_fine) : NULL;
+    return *code && (*real || !with_real) && (*fine || !n_fine);
 }
 
-adah_code adah_codes_allocate(adah_codes *c, unsigned sides, size_t n, size_t n_bits, size_t n_fine, int with_real, adah_status *status) {
-    *c = (adah_codes){.n = n, .n_bits = n_bits, .n_fine = n_fine};
+adah_code adah_codes_allocate(adah_codes *c, unsigned sides, size_t n, size_t n_bits, const size_t n_fine[2], int with_real,
+                              adah_status *status) {
+    *c = (adah_codes){.n = n, .n_bits = n_bits};
     c->record = adah_memory_zeroed(n, sizeof *c->record);
-    if (c->record && (!(sides & 1u << ADAH_IMAGE) || allocate_side(c, with_real, &c->image, &c->image_real, &c->image_fine)) &&
-        (!(sides & 1u << ADAH_TEXT) || allocate_side(c, with_real, &c->text, &c->text_real, &c->text_fine)))
+    for (int m = 0; m < 2; m++)
+        c->n_fine[m] = sides & 1u << m ? n_fine[m] : 0;
+    if (c->record &&
+        (!(sides & 1u << ADAH_IMAGE) || allocate_side(c, n_fine[ADAH_IMAGE], with_real, &c->image, &c->image_real, &c->image_fine)) &&
+        (!(sides & 1u << ADAH_TEXT) || allocate_side(c, n_fine[ADAH_TEXT], with_real, &c->text, &c->text_real, &c->text_fine)))
         return ADAH_OK;
     adah_codes_free(c);
     return adah_fail_memory(status,
-                            n * (n_bits / 8 * 2 + sizeof *c->record + (with_real ? 2 * n_bits * sizeof(float) : 0) + 2 * n_fine));
+                            n * (n_bits / 8 * 2 + sizeof *c->record + (with_real ? 2 * n_bits * sizeof(float) : 0) + n_fine[0] + n_fine[1]));
 }
 
 static uint64_t peak_bytes(void) {
@@ -108,14 +112,15 @@ static adah_code put_file(int i, const char *path, const adah_codes *codes, cons
         return put_ids(path, codes, dataset, file, status);
     if (i < IDS)
         return adah_npy_create(path, ADAH_NPY_UINT8, items[i], codes->n, codes->n_bits / 8, file, status);
-    return adah_npy_create(path, ADAH_NPY_INT8, items[i], codes->n, codes->n_fine, file, status);
+    return adah_npy_create(path, ADAH_NPY_INT8, items[i], codes->n, codes->n_fine[i - IMAGE_FINE], file, status);
 }
 
 /* The codes of both sides, their vectors and the ids belong together; of one side alone, its codes and vectors. */
 adah_code adah_codes_write(const adah_codes *codes, const adah_dataset *dataset, const char *prefix, adah_status *status) {
-    const int is_there[N_FILES] = {codes->image != NULL, codes->text != NULL, dataset != NULL, codes->image && codes->n_fine,
-                                   codes->text && codes->n_fine};
-    const int is_old[N_FILES] = {[IMAGE_FINE] = codes->image && !codes->n_fine, [TEXT_FINE] = codes->text && !codes->n_fine};
+    const int is_there[N_FILES] = {codes->image != NULL, codes->text != NULL, dataset != NULL, codes->image && codes->n_fine[ADAH_IMAGE],
+                                   codes->text && codes->n_fine[ADAH_TEXT]};
+    const int is_old[N_FILES] = {[IMAGE_FINE] = codes->image && !codes->n_fine[ADAH_IMAGE],
+                                   [TEXT_FINE] = codes->text && !codes->n_fine[ADAH_TEXT]};
     adah_file_writer *files[N_FILES] = {NULL};
     size_t n_files = 0;
     adah_code code = ADAH_OK;
@@ -186,8 +191,8 @@ static adah_code open_fine_files(const char *prefix, size_t n_rows, adah_npy arr
         if (code == ADAH_OK && (array[m].n_columns == 0 || array[m].n_columns > ADAH_FINE_MAX || array[m].n_columns % 8))
             code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: vectors of %zu values, expected a multiple of 8 up to %d", path[m],
                              array[m].n_columns, ADAH_FINE_MAX);
-        else if (code == ADAH_OK && (array[m].n_rows != n_rows || array[m].n_columns != array[0].n_columns))
-            code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s is %zu x %zu, expected %zu x %zu", path[m], array[m].n_rows,
+        else if (code == ADAH_OK && (array[m].n_rows != n_rows || array[m].n_columns > array[0].n_columns))
+            code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s is %zu x %zu, expected %zu rows of at most %zu", path[m], array[m].n_rows,
                              array[m].n_columns, n_rows, array[0].n_columns);
     }
     adah_memory_free(path[0]);
@@ -217,11 +222,12 @@ static adah_code read_code_files(const char *prefix, adah_codes *out, adah_statu
     if (code == ADAH_OK)
         code = open_fine_files(prefix, array[0].n_rows, fine, status);
     if (code == ADAH_OK)
-        code = adah_codes_allocate(out, ADAH_BOTH_SIDES, array[0].n_rows, array[0].n_columns * 8, fine[0].n_columns, 0, status);
+        code = adah_codes_allocate(out, ADAH_BOTH_SIDES, array[0].n_rows, array[0].n_columns * 8,
+                                   (const size_t[]){fine[0].n_columns, fine[1].n_columns}, 0, status);
     if (code == ADAH_OK && out->n) {
         for (int m = 0; m < 2; m++)
             code = copy_rows(&array[m], m == ADAH_IMAGE ? out->image : out->text, code, status);
-        for (int m = 0; m < 2 && out->n_fine; m++)
+        for (int m = 0; m < 2 && out->n_fine[m]; m++)
             code = copy_rows(&fine[m], m == ADAH_IMAGE ? out->image_fine : out->text_fine, code, status);
         if (code != ADAH_OK)
             adah_codes_free(out);

@@ -11,6 +11,7 @@
 #include "codes/fine.h"
 #include "input/input_worker.h"
 #include "input/worker_team.h"
+#include "paper/picture_part.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -70,8 +71,10 @@ static adah_code encode_piece(void *context, void *worker, size_t first, size_t 
     const float *h = adah_node_value(side->code);
     adah_codes_pack(h, n, q, run->code + first * q / 8);
     if (run->fine) {
-        const size_t n_fine = (size_t)run->state->config.n_fine;
-        adah_fine_round(adah_node_value(side->fine), n, n_fine, run->fine + first * n_fine);
+        const size_t n_fine = adah_settings_fine(&run->state->config, run->modality);
+        float vector[ADAH_FINE_MAX];
+        for (size_t i = 0; i < n; i++)
+            adah_fine_round(vector, 1, adah_picture_part_vector(side, i, vector), run->fine + (first + i) * n_fine);
     }
     if (run->real)
         memcpy(run->real + first * q, h, n * q * sizeof *h);
@@ -107,10 +110,11 @@ static void close_up(adah_codes *c, const uint8_t *has_image, const uint8_t *has
         c->record[k] = i;
         memmove(c->image + k * n_bytes, c->image + i * n_bytes, n_bytes);
         memmove(c->text + k * n_bytes, c->text + i * n_bytes, n_bytes);
-        if (c->n_fine) {
-            memmove(c->image_fine + k * c->n_fine, c->image_fine + i * c->n_fine, c->n_fine);
-            memmove(c->text_fine + k * c->n_fine, c->text_fine + i * c->n_fine, c->n_fine);
-        }
+        const size_t *n_fine = c->n_fine;
+        if (c->image_fine)
+            memmove(c->image_fine + k * n_fine[ADAH_IMAGE], c->image_fine + i * n_fine[ADAH_IMAGE], n_fine[ADAH_IMAGE]);
+        if (c->text_fine)
+            memmove(c->text_fine + k * n_fine[ADAH_TEXT], c->text_fine + i * n_fine[ADAH_TEXT], n_fine[ADAH_TEXT]);
         if (c->image_real) {
             memmove(c->image_real + k * c->n_bits, c->image_real + i * c->n_bits, c->n_bits * sizeof(float));
             memmove(c->text_real + k * c->n_bits, c->text_real + i * c->n_bits, c->n_bits * sizeof(float));
@@ -155,7 +159,8 @@ adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, ad
     const size_t n = adah_dataset_count(source->dataset);
     adah_codes c;
     const adah_settings *config = &source->model->state.config;
-    ADAH_TRY(adah_codes_allocate(&c, ADAH_BOTH_SIDES, n, (size_t)config->n_bits, (size_t)config->n_fine, keep_real, status));
+    const size_t n_fine[2] = {adah_settings_fine(config, ADAH_IMAGE), adah_settings_fine(config, ADAH_TEXT)};
+    ADAH_TRY(adah_codes_allocate(&c, ADAH_BOTH_SIDES, n, (size_t)config->n_bits, n_fine, keep_real, status));
     uint8_t *const is_there[2] = {adah_memory_alloc(n), adah_memory_alloc(n)};
     adah_code code = is_there[0] && is_there[1] ? ADAH_OK : adah_fail_memory(status, n);
     if (code == ADAH_OK)
@@ -175,7 +180,8 @@ adah_code adah_encode_side(const adah_model *model, adah_modality modality, cons
                            adah_progress progress, adah_codes *codes, adah_stage_times *times, size_t *n_threads, adah_status *status) {
     adah_codes c;
     const adah_settings *config = &model->state.config;
-    ADAH_TRY(adah_codes_allocate(&c, 1u << modality, n, (size_t)config->n_bits, (size_t)config->n_fine, keep_real, status));
+    const size_t n_fine[2] = {adah_settings_fine(config, ADAH_IMAGE), adah_settings_fine(config, ADAH_TEXT)};
+    ADAH_TRY(adah_codes_allocate(&c, 1u << modality, n, (size_t)config->n_bits, n_fine, keep_real, status));
     uint8_t *is_there = adah_memory_alloc(n);
     adah_code code = is_there ? ADAH_OK : adah_fail_memory(status, n);
     if (code == ADAH_OK) {

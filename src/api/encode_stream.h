@@ -19,9 +19,10 @@ adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, ad
 /* The same of one side alone, of n items of any source that holds them: codes->record[i] is i. */
 adah_code adah_encode_side(const adah_model *model, adah_modality modality, const adah_input_source *input, size_t n, int keep_real,
                            adah_progress progress, adah_codes *codes, adah_stage_times *times, size_t *n_threads, adah_status *status);
-/* Room for n codes and, with n_fine > 0, their vectors, zeroed; adah_codes_free. sides: 1 << modality of each. */
+/* Room for n codes and, with n_fine (by modality) > 0, their vectors, zeroed; adah_codes_free. sides: 1 << modality of each. */
 enum { ADAH_BOTH_SIDES = 1 << ADAH_IMAGE | 1 << ADAH_TEXT };
-adah_code adah_codes_allocate(adah_codes *codes, unsigned sides, size_t n, size_t n_bits, size_t n_fine, int with_real, adah_status *status);
+adah_code adah_codes_allocate(adah_codes *codes, unsigned sides, size_t n, size_t n_bits, const size_t n_fine[2], int with_real,
+                              adah_status *status);
 void adah_encode_tell_profile(size_t n_records, size_t n_threads, double seconds, const adah_stage_times *times, adah_encode_profile *profile);
 
 #endif

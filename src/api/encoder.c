@@ -14,6 +14,7 @@
 #include "data/image.h"
 #include "input/feature_array.h"
 #include "input/input_worker.h"
+#include "paper/picture_part.h"
 #include "settings/method.h"
 
 #include <float.h>
@@ -77,8 +78,10 @@ static adah_code encode_input(adah_encoder *e, adah_modality modality, uint8_t *
     const adah_side *side = adah_input_worker_side(e->side[modality], modality);
     memcpy(e->relaxed, adah_node_value(side->code), n_bits * sizeof *e->relaxed);
     adah_codes_pack(e->relaxed, 1, n_bits, code);
-    if (side->fine)
-        adah_fine_round(adah_node_value(side->fine), 1, (size_t)e->model.state.config.n_fine, e->fine);
+    if (side->fine) {
+        float vector[ADAH_FINE_MAX];
+        adah_fine_round(vector, 1, adah_picture_part_vector(side, 0, vector), e->fine);
+    }
     return ADAH_OK;
 }
 

@@ -128,11 +128,11 @@ static adah_code select_real(const adah_codes *codes, selection *s, adah_status 
 /* And their vectors for the fine order, where there are any. */
 static adah_code select_fine(const adah_codes *codes, selection *s, adah_status *status) {
     const int8_t *const from[2] = {codes->image_fine, codes->text_fine};
-    for (int m = 0; m < 2 && codes->n_fine; m++) {
-        s->fine[m] = adah_memory_alloc(s->n * codes->n_fine);
+    for (int m = 0; m < 2 && codes->n_fine[m]; m++) {
+        s->fine[m] = adah_memory_alloc(s->n * codes->n_fine[m]);
         if (!s->fine[m])
-            return adah_fail_memory(status, s->n * codes->n_fine);
-        select_rows(codes, s, from[m], codes->n_fine, s->fine[m]);
+            return adah_fail_memory(status, s->n * codes->n_fine[m]);
+        select_rows(codes, s, from[m], codes->n_fine[m], s->fine[m]);
     }
     return ADAH_OK;
 }
@@ -202,12 +202,13 @@ static adah_code count_distinct(const uint8_t *codes, size_t n, size_t n_bits, a
 static adah_code measure_codes(const selection *queries, const adah_codes *query_codes, const adah_codes *database_codes,
                                adah_evaluation *out, adah_status *status) {
     const uint8_t *const all[2] = {database_codes->image, database_codes->text};
-    const adah_partner_side side[2] = {{queries->code[0], queries->fine[0]}, {queries->code[1], queries->fine[1]}};
-    const size_t n_bits = query_codes->n_bits, n_fine = query_codes->n_fine;
+    const adah_partner_side side[2] = {{queries->code[0], queries->fine[0], query_codes->n_fine[0]},
+                                       {queries->code[1], queries->fine[1], query_codes->n_fine[1]}};
+    const size_t n_bits = query_codes->n_bits;
     for (int m = 0; m < 2; m++) {
         ADAH_TRY(adah_partners_compute(side[m], side[!m], queries->n, n_bits, 0, &out->partners[m], status));
-        if (n_fine)
-            ADAH_TRY(adah_partners_compute(side[m], side[!m], queries->n, n_bits, n_fine, &out->partners_fine[m], status));
+        if (queries->fine[0] && queries->fine[1])
+            ADAH_TRY(adah_partners_compute(side[m], side[!m], queries->n, n_bits, 1, &out->partners_fine[m], status));
         ADAH_TRY(count_distinct(queries->code[m], queries->n, n_bits, &out->distinct[0][m], status));
         ADAH_TRY(count_distinct(all[m], database_codes->n, n_bits, &out->distinct[1][m], status));
     }

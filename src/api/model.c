@@ -105,7 +105,7 @@ adah_code adah_model_with_precision(const adah_model *m, adah_precision precisio
 }
 
 int adah_model_bits(const adah_model *m) { return m->state.config.n_bits; }
-int adah_model_fine(const adah_model *m) { return m->state.config.n_fine; }
+size_t adah_model_fine(const adah_model *m, adah_modality modality) { return adah_settings_fine(&m->state.config, modality); }
 const char *adah_model_id(const adah_model *m) { return m->state.id; }
 const char *adah_model_json(const adah_model *m) { return m->json; }
 

@@ -85,7 +85,7 @@ static adah_code prepare(report *r, const adah_encode_options *encode_options, a
     r->database = adah_memory_zeroed(n, sizeof *r->database);
     r->database_codes[0] = adah_memory_alloc(n * code_bytes);
     r->database_codes[1] = adah_memory_alloc(n * code_bytes);
-    r->n_candidates = r->codes->n_fine ? adah_fine_candidates(r->options->n_results) : r->options->n_results;
+    r->n_candidates = r->codes->n_fine[ADAH_TEXT] ? adah_fine_candidates(r->options->n_results) : r->options->n_results;
     r->n_candidates = r->n_candidates < n ? r->n_candidates : n;
     r->hits = adah_memory_zeroed(r->n_candidates, sizeof *r->hits);
     r->answers = adah_memory_zeroed(r->n_candidates, sizeof *r->answers);
@@ -411,7 +411,7 @@ static const adah_record *record_at(const report *r, size_t position) {
 /* The vector that belongs to a code; NULL: there are none. */
 static const int8_t *fine_of(const report *r, adah_modality side, size_t position) {
     const int8_t *all = side == ADAH_IMAGE ? r->codes->image_fine : r->codes->text_fine;
-    return all ? all + position * r->codes->n_fine : NULL;
+    return all ? all + position * r->codes->n_fine[side] : NULL;
 }
 
 static int in_fine_order(const void *a, const void *b) {
@@ -425,13 +425,14 @@ static int in_fine_order(const void *a, const void *b) {
 
 /* Fills the answers, in the order of a search: *n of them, at most n_results. fine: the vector of the query; of no meaning
  * where codes have none. */
-static adah_code find_answers(report *r, const uint8_t *code, const int8_t *fine, adah_modality to, size_t *n, adah_status *status) {
+static adah_code find_answers(report *r, const uint8_t *code, const int8_t *fine, adah_modality by, adah_modality to, size_t *n, adah_status *status) {
     const adah_codes *c = r->codes;
     ADAH_TRY(adah_hamming_nearest(code, r->database_codes[to], r->n_database, c->n_bits, r->n_candidates, r->hits, n, status));
-    for (size_t i = 0; i < *n && c->n_fine; i++)
+    const size_t n_fine = c->n_fine[by] < c->n_fine[to] ? c->n_fine[by] : c->n_fine[to];
+    for (size_t i = 0; i < *n && n_fine; i++)
         r->vector[i] = fine_of(r, to, r->database[r->hits[i].position]);
-    if (c->n_fine)
-        adah_fine_cosines(fine, r->vector, *n, c->n_fine, r->cosine);
+    if (n_fine)
+        adah_fine_cosines(fine, r->vector, *n, n_fine, r->cosine);
     for (size_t i = 0; i < *n; i++)
         r->answers[i] = (answer){r->hits[i], r->cosine[i]};
     qsort(r->answers, *n, sizeof *r->answers, in_fine_order);
@@ -440,10 +441,10 @@ static adah_code find_answers(report *r, const uint8_t *code, const int8_t *fine
 }
 
 /* The answers to a code, marked where they share a label with the query's record (NULL: none known). */
-static adah_code add_answers(report *r, const uint8_t *code, const int8_t *fine, adah_modality to, const adah_record *query,
+static adah_code add_answers(report *r, const uint8_t *code, const int8_t *fine, adah_modality by, adah_modality to, const adah_record *query,
                              adah_status *status) {
     size_t n = 0;
-    ADAH_TRY(find_answers(r, code, fine, to, &n, status));
+    ADAH_TRY(find_answers(r, code, fine, by, to, &n, status));
     for (size_t i = 0; i < n; i++) {
         const adah_record *record = record_at(r, r->database[r->answers[i].hit.position]);
         adah_text_add(&r->html, "<figure%s>", query && share_label(query, record) ? " class=\"ok\"" : "");
@@ -481,8 +482,8 @@ static adah_code add_text_query(report *r, const char *text, const adah_record *
     else if (encoded != ADAH_OK)
         return adah_fail(status, fault.code, "%s", fault.message);
     else
-        ADAH_TRY(own && !takes_words ? add_answers(r, own, own_fine, ADAH_IMAGE, record, status)
-                                     : add_answers(r, code, adah_encoder_fine(r->encoder), ADAH_IMAGE, record, status));
+        ADAH_TRY(own && !takes_words ? add_answers(r, own, own_fine, ADAH_TEXT, ADAH_IMAGE, record, status)
+                                     : add_answers(r, code, adah_encoder_fine(r->encoder), ADAH_TEXT, ADAH_IMAGE, record, status));
     adah_text_add(&r->html, "</div>\n");
     return ADAH_OK;
 }
@@ -517,8 +518,8 @@ static adah_code add_image_queries(report *r, adah_status *status) {
             adah_text_add(&r->html, "<figcaption>");
             add_labels(r, record);
             adah_text_add(&r->html, "</figcaption></figure>");
-            ADAH_TRY(add_answers(r, r->codes->image + position * code_bytes, fine_of(r, ADAH_IMAGE, position), (adah_modality)to, record,
-                                 status));
+            ADAH_TRY(add_answers(r, r->codes->image + position * code_bytes, fine_of(r, ADAH_IMAGE, position), ADAH_IMAGE, (adah_modality)to,
+                                 record,                                 status));
             adah_text_add(&r->html, "</div>\n");
         }
     }

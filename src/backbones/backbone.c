@@ -56,7 +56,7 @@ void adah_backbone_finetune(adah_settings *config) {
         config->weight_decay = config->dropout = 0;
         config->word_pairs = 0;
         config->n_text_hidden = config->n_text_feature = 512;
-        config->n_fine = 0;
+        config->n_fine = config->n_appearance = 0;
         config->picture_share = 0;
     }
     if (backbone->n_batch_max && config->n_batch > backbone->n_batch_max)

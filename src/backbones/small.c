@@ -28,5 +28,5 @@ const adah_backbone adah_backbone_small = {
     .from_scratch = 1,
     .settings = "finetune=1 attention=1 attention_threshold=1 n_image_hidden=512 contrastive_weight=0 n_batch=32 n_epochs=25 "
                 "n_final_epochs=0 rate=0.001 rate_backbone=0.001 weight_decay=0 dropout=0 word_pairs=0 "
-                "n_text_hidden=512 n_text_feature=512 n_fine=0 picture_share=0",
+                "n_text_hidden=512 n_text_feature=512 n_fine=0 n_appearance=0 picture_share=0",
     .features = features};

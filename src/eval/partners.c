@@ -20,7 +20,8 @@ typedef struct place {
 
 typedef struct job {
     adah_partner_side queries, items;
-    size_t n, n_bits, n_fine;
+    size_t n, n_bits;
+    size_t n_fine; /* values that are compared */
     place *place; /* by query */
     size_t first; /* the query of the first of */
     adah_hit_list lists[N_SCANNED]; /* its candidates, and those of queries behind it */
@@ -64,8 +65,8 @@ static void find_fine_place(void *context, size_t i) {
         return;
     }
     for (size_t k = 0; k < list->n; k++)
-        vector[k] = j->items.fine + list->hit[k].position * j->n_fine;
-    adah_fine_cosines(j->queries.fine + query * j->n_fine, vector, list->n, j->n_fine, cosine);
+        vector[k] = j->items.fine + list->hit[k].position * j->items.n_fine;
+    adah_fine_cosines(j->queries.fine + query * j->queries.n_fine, vector, list->n, j->n_fine, cosine);
     for (size_t k = 0; k < list->n; k++) {
         const int is_as_near = list->hit[k].distance == list->hit[own].distance, is_nearer = list->hit[k].distance < list->hit[own].distance;
         p.n_before += cosine[k] > cosine[own] || (cosine[k] == cosine[own] && is_nearer);
@@ -116,14 +117,14 @@ static double median_rank(place *p, size_t n) {
     return (double)(twice_the_rank(p[(n - 1) / 2]) + twice_the_rank(p[n / 2])) / 4;
 }
 
-adah_code adah_partners_compute(adah_partner_side queries, adah_partner_side items, size_t n, size_t n_bits, size_t n_fine,
+adah_code adah_partners_compute(adah_partner_side queries, adah_partner_side items, size_t n, size_t n_bits, int with_fine,
                                 adah_partner_measures *measures, adah_status *status) {
-    job j = {.queries = queries, .items = items, .n = n, .n_bits = n_bits, .n_fine = n_fine,
+    job j = {.queries = queries, .items = items, .n = n, .n_bits = n_bits, .n_fine = queries.n_fine < items.n_fine ? queries.n_fine : items.n_fine,
              .place = adah_memory_alloc(n * sizeof *j.place)};
     if (!j.place)
         return adah_fail_memory(status, n * sizeof *j.place);
     adah_parallel_for(n, 16, find_place, &j);
-    const adah_code code = n_fine ? find_fine_places(&j, status) : ADAH_OK;
+    const adah_code code = with_fine ? find_fine_places(&j, status) : ADAH_OK;
     if (code == ADAH_OK)
         *measures = (adah_partner_measures){.n_queries = n,
                                             .recall_at_1 = mean_chance(j.place, n, 1),

@@ -37,6 +37,8 @@ static void keep_outputs(adah_builder *b, const adah_network_plan *plan, adah_si
     adah_node_keep(side->picture_code);
     adah_node_keep(side->hidden_code);
     adah_node_keep(side->fine);
+    adah_node_keep(side->average);
+    adah_node_keep(side->appearance);
     adah_node_keep(side->logits);
     adah_node_keep(side->adversary);
     adah_node_keep(side->attention.mask);

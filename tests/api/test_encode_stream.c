@@ -19,7 +19,7 @@
 #include "data_folder.h"
 #include "fail_allocations.h"
 
-enum { N = 40, CODE_BYTES = 2, SIDE = 32, N_FINE = 24 };
+enum { N = 40, CODE_BYTES = 2, SIDE = 32, N_FINE = 24, N_IMAGE_FINE = N_FINE + 16 };
 
 static temporary_folder folder;
 static char scenes[512], cache[512], no_cache[512], tuned_path[512], frozen_path[512];
@@ -39,7 +39,7 @@ static adah_dataset *open_dataset(const char *path) {
 }
 
 static adah_model *train(const char *path, const char *weights) {
-    static const char *const learning[] = {"n_side=32", "n_fine=24"}, *const still[] = {"n_side=32", "n_fine=24", "finetune=0"};
+    static const char *const learning[] = {"n_side=32", "n_fine=24"}, *const still[] = {"n_side=32", "n_fine=24", "finetune=0", "n_appearance=16"};
     adah_train_options o;
     adah_train_options_init(&o);
     adah_model *model;
@@ -48,7 +48,7 @@ static adah_model *train(const char *path, const char *weights) {
     o.n_epochs = 1;
     o.weights = weights;
     o.settings = weights ? still : learning;
-    o.n_settings = weights ? 3 : 2;
+    o.n_settings = weights ? 4 : 2;
     o.cache_folder = cache;
     check(adah_train(dataset, path, &o, (adah_progress){0}, NULL, &status), &status);
     check(adah_model_open(path, &model, &status), &status);
@@ -106,11 +106,12 @@ static void expect_same(const adah_codes *a, const adah_codes *b) {
         assert_float_equal(a->image_real[i], b->image_real[i], 1e-4);
         assert_float_equal(a->text_real[i], b->text_real[i], 1e-4);
     }
-    assert_int_equal(a->n_fine, N_FINE);
-    for (size_t i = 0; i < a->n * N_FINE; i++) { /* what lies between two whole numbers may become either */
+    assert_int_equal(a->n_fine[ADAH_TEXT], N_FINE);
+    assert_int_equal(a->n_fine[ADAH_IMAGE], b->n_fine[ADAH_IMAGE]);
+    for (size_t i = 0; i < a->n * a->n_fine[ADAH_IMAGE]; i++) /* what lies between two whole numbers may become either */
         assert_in_range(a->image_fine[i] - b->image_fine[i] + 1, 0, 2);
+    for (size_t i = 0; i < a->n * N_FINE; i++)
         assert_in_range(a->text_fine[i] - b->text_fine[i] + 1, 0, 2);
-    }
 }
 
 /* Names, texts and labels of records first .. last - 1 of the scenes as a data set of their own, by a link to the
@@ -185,7 +186,7 @@ static void a_picture_has_one_code_at_any_place(void **state) {
         assert_int_equal(some.n, lengths[i]);
         assert_memory_equal(some.image, all.image + 3 * CODE_BYTES, some.n * CODE_BYTES);
         assert_memory_equal(some.text, all.text + 3 * CODE_BYTES, some.n * CODE_BYTES);
-        assert_memory_equal(some.image_fine, all.image_fine + 3 * N_FINE, some.n * N_FINE);
+        assert_memory_equal(some.image_fine, all.image_fine + 3 * N_IMAGE_FINE, some.n * N_IMAGE_FINE);
         assert_memory_equal(some.text_fine, all.text_fine + 3 * N_FINE, some.n * N_FINE);
         adah_codes_free(&some);
         adah_dataset_close(part);
@@ -196,7 +197,7 @@ static void a_picture_has_one_code_at_any_place(void **state) {
     for (size_t i = 0; i < N; i++) {
         assert_int_equal(adah_encode_record(encoder, dataset, i, ADAH_IMAGE, code, NULL), ADAH_OK);
         assert_memory_equal(code, all.image + i * CODE_BYTES, CODE_BYTES);
-        assert_memory_equal(adah_encoder_fine(encoder), all.image_fine + i * N_FINE, N_FINE);
+        assert_memory_equal(adah_encoder_fine(encoder), all.image_fine + i * N_IMAGE_FINE, N_IMAGE_FINE);
     }
     adah_encoder_close(encoder);
     adah_codes_free(&all);
@@ -311,18 +312,20 @@ static void codes_go_to_files_and_back(void **state) {
     check(adah_codes_write(&all, dataset, prefix, &status), &status);
     check(adah_codes_read(prefix, dataset, &back, &status), &status);
     assert_int_equal(back.n, all.n);
-    assert_int_equal(back.n_fine, N_FINE);
+    assert_int_equal(back.n_fine[ADAH_TEXT], N_FINE);
+    assert_int_equal(back.n_fine[ADAH_IMAGE], N_IMAGE_FINE);
     assert_memory_equal(back.record, all.record, all.n * sizeof *all.record);
     assert_memory_equal(back.image, all.image, all.n * CODE_BYTES);
     assert_memory_equal(back.text, all.text, all.n * CODE_BYTES);
-    assert_memory_equal(back.image_fine, all.image_fine, all.n * N_FINE);
+    assert_memory_equal(back.image_fine, all.image_fine, all.n * N_IMAGE_FINE);
     assert_memory_equal(back.text_fine, all.text_fine, all.n * N_FINE);
     adah_codes_free(&back);
     adah_codes other = all;
-    other.n_fine = 8; /* of the same arrays, of which it takes the beginning */
+    other.n_fine[0] = other.n_fine[1] = 8; /* of the same arrays, of which it takes the beginning */
     check(adah_codes_write(&other, dataset, prefix, &status), &status);
     check(adah_codes_read(prefix, dataset, &back, &status), &status);
-    assert_int_equal(back.n_fine, 8);
+    assert_int_equal(back.n_fine[ADAH_IMAGE], 8);
+    assert_int_equal(back.n_fine[ADAH_TEXT], 8);
     adah_codes_free(&back);
     char image[600], text[600];
     snprintf(image, sizeof image, "%s.image.fine.npy", prefix);
@@ -340,10 +343,10 @@ static void codes_go_to_files_and_back(void **state) {
     assert_int_equal(rename(kept, codes), 0);
     assert_int_equal(adah_codes_read(prefix, dataset, &back, &status), ADAH_ERROR_MISMATCH);
     other = all;
-    other.n_fine = 0;
+    other.n_fine[0] = other.n_fine[1] = 0;
     check(adah_codes_write(&other, dataset, prefix, &status), &status);
     check(adah_codes_read(prefix, dataset, &back, &status), &status);
-    assert_int_equal(back.n_fine, 0);
+    assert_int_equal(back.n_fine[ADAH_IMAGE], 0);
     assert_null(back.image_fine);
     adah_codes_free(&back);
     adah_codes_free(&all);
@@ -365,7 +368,7 @@ static void unreadable_pictures_are_left_out(void **state) {
             assert_int_equal(some.record[k], i);
             assert_memory_equal(some.image + k * CODE_BYTES, all.image + i * CODE_BYTES, CODE_BYTES);
             assert_memory_equal(some.text + k * CODE_BYTES, all.text + i * CODE_BYTES, CODE_BYTES);
-            assert_memory_equal(some.image_fine + k * N_FINE, all.image_fine + i * N_FINE, N_FINE);
+            assert_memory_equal(some.image_fine + k * N_IMAGE_FINE, all.image_fine + i * N_IMAGE_FINE, N_IMAGE_FINE);
             assert_memory_equal(some.text_fine + k * N_FINE, all.text_fine + i * N_FINE, N_FINE);
             k++;
         }

@@ -274,7 +274,7 @@ static void own_partners_and_ties(void **state) {
         image_fine[i * N_FINE + i] = 100;
         text_fine[i * N_FINE + (i < 3 ? i : 0)] = 3;
     }
-    codes.n_fine = N_FINE;
+    codes.n_fine[ADAH_IMAGE] = codes.n_fine[ADAH_TEXT] = N_FINE;
     codes.image_fine = image_fine;
     codes.text_fine = text_fine;
     assert_int_equal(adah_evaluate_codes(database, &codes, NULL, &options, &e, NULL), ADAH_OK);

@@ -16,7 +16,7 @@ stdout_has 'n_fine.* 40$'
 
 # Codes in files; those of a model without vectors leave none from before.
 expect 0 encode --model fine.safetensors --data scenes --out codes --json
-check grep -q '"n_fine": 40' stdout
+check test "$(grep -o '"n_[a-z]*_fine": [0-9]*' stdout | tr '\n' ' ')" = '"n_image_fine": 40 "n_text_fine": 40 '
 for side in image text; do
     check test "$(head -c 128 codes.$side.fine.npy | grep -aoE "'descr': '\|i1'|\(120, 40\)" | tr -d '\n')" = "'descr': '|i1'(120, 40)"
 done

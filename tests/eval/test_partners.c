@@ -88,7 +88,7 @@ static int ascending(const void *a, const void *b) {
 static adah_partner_measures compute(size_t n, size_t n_bytes) {
     adah_partner_measures m;
     adah_status status = {0};
-    if (adah_partners_compute((adah_partner_side){queries, NULL}, (adah_partner_side){items, NULL}, n, n_bytes * 8, 0, &m, &status) != ADAH_OK)
+    if (adah_partners_compute((adah_partner_side){.codes = queries}, (adah_partner_side){.codes = items}, n, n_bytes * 8, 0, &m, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     assert_int_equal(m.n_queries, n);
     return m;
@@ -244,8 +244,8 @@ static void check_fine(size_t n, size_t n_bytes, size_t n_fine) {
     adah_partner_measures m[2];
     for (int i = 0; i < 2; i++) {
         adah_parallel_set_threads(i ? 3 : 1);
-        assert_int_equal(adah_partners_compute((adah_partner_side){queries, query_fine}, (adah_partner_side){items, item_fine}, n, n_bytes * 8,
-                                               n_fine, &m[i], NULL),
+        assert_int_equal(adah_partners_compute((adah_partner_side){queries, query_fine, n_fine}, (adah_partner_side){items, item_fine, n_fine}, n, n_bytes * 8,
+                                               n_fine != 0, &m[i], NULL),
                          ADAH_OK);
     }
     adah_parallel_set_threads(0);
@@ -314,7 +314,7 @@ static void as_a_search_gives_it(void **state) {
     adah_index_close(index);
     temporary_folder_remove(&folder);
     adah_partner_measures m;
-    assert_int_equal(adah_partners_compute((adah_partner_side){queries, query_fine}, (adah_partner_side){items, item_fine}, N, 16, N_FINE, &m, NULL),
+    assert_int_equal(adah_partners_compute((adah_partner_side){queries, query_fine, N_FINE}, (adah_partner_side){items, item_fine, N_FINE}, N, 16, 1, &m, NULL),
                      ADAH_OK);
     assert_true(at_1 > 0 && at_10 > at_1 && at_10 < N);
     ASSERT_CLOSE(m.recall_at_1, at_1 / N);
@@ -353,7 +353,7 @@ static void different_codes(void **state) {
 static void memory_runs_out(void **state) {
     (void)state;
     adah_partner_measures m = {.n_queries = 77};
-    const adah_partner_side side[2] = {{queries, query_fine}, {items, item_fine}};
+    const adah_partner_side side[2] = {{queries, query_fine, 8}, {items, item_fine, 8}};
     size_t n_distinct = 77, n_most = 77;
     adah_memory_fault_at(1);
     assert_int_equal(adah_partners_compute(side[0], side[1], 5, 8, 0, &m, NULL), ADAH_ERROR_MEMORY);
@@ -362,7 +362,7 @@ static void memory_runs_out(void **state) {
     adah_parallel_set_threads(1);
     for (uint64_t n = 1;; n++) {
         adah_memory_fault_at(n);
-        const adah_code code = adah_partners_compute(side[0], side[1], 60, 8, 8, &m, NULL);
+        const adah_code code = adah_partners_compute(side[0], side[1], 60, 8, 1, &m, NULL);
         if (!adah_memory_fault_fired()) {
             assert_int_equal(code, ADAH_OK);
             assert_int_equal(m.n_queries, 60);

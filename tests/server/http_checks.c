@@ -1212,7 +1212,8 @@ static void check_fine_order(void) {
     size_t n;
     char *picture = read_file("scenes/images/scene-00004.png", &n);
     json_t *json = GET("/v1/info", 200, NULL);
-    CHECK(number(json_object_get(json, "model"), "n_fine") == 24, "n_fine");
+    CHECK(number(json_object_get(json, "model"), "n_image_fine") == 24, "n_image_fine");
+    CHECK(number(json_object_get(json, "model"), "n_text_fine") == 24, "n_text_fine");
     drop(json);
     json = GET("/v1/search?words=0&text=red+disc&k=100", 200, NULL);
     check_order(json, "fine", 100);

@@ -471,6 +471,18 @@ static void test_what_makes_no_sense(void **state) {
         else
             accept(&c);
     c = good;
+    c.finetune = 0;
+    for (c.n_fine = 128, c.n_appearance = 0; c.n_appearance <= 904; c.n_appearance++)
+        if (c.n_appearance % 8 || c.n_appearance > 896)
+            refuse(&c, "n_appearance");
+        else
+            accept(&c);
+    c.n_appearance = 8;
+    c.finetune = 1;
+    refuse(&c, "n_appearance");
+    c.n_fine = 0; /* then there is no appearance either */
+    accept(&c);
+    c = good;
     c.rate = NAN;
     refuse(&c, "rate");
     c = good;

@@ -68,6 +68,8 @@ static void free_node(adah_node *node) {
     adah_memory_free(node);
 }
 
+int adah_graph_trains(const adah_graph *g) { return g->mode == ADAH_GRAPH_TRAIN; }
+
 void adah_graph_free(adah_graph *g) {
     if (!g)
         return;

@@ -33,6 +33,7 @@ typedef enum adah_graph_mode { ADAH_GRAPH_INFER = 0, ADAH_GRAPH_TRAIN = 1 } adah
 /* INFER: no gradients, dropout is the identity. NULL when memory is out. */
 adah_graph *adah_graph_create(adah_backend backend, adah_graph_mode mode);
 void adah_graph_free(adah_graph *g);
+int adah_graph_trains(const adah_graph *g); /* 1: of mode TRAIN */
 /* Before build. bfloat16, on processors that have products of it: the 3 x 3 convolutions' values and the gradients of their
  * inputs; elsewhere float32, as ever. */
 void adah_graph_set_precision(adah_graph *g, adah_precision precision);
