@@ -38,7 +38,7 @@ static inline void adah_train_options_init(adah_train_options *options) {
 
 /* The values of a setting that is a choice, "method", "backbone", "similarity", ..., as "a|b|c" in `text`, which it returns; NULL: it
  * is no choice. */
-enum { ADAH_CHOICES_BYTES = 256 };
+enum { ADAH_CHOICES_BYTES = 1024 };
 const char *adah_setting_choices(const char *setting, char text[ADAH_CHOICES_BYTES]);
 
 /* Learns a model from the train records of a data set and publishes it at model_path, atomically. While it runs,

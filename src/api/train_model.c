@@ -239,7 +239,7 @@ static adah_code make_parameters(job *j, adah_status *status) {
                          c->backbone);
     if (j->options->weights) {
         ADAH_TRY(adah_weights_open(j->options->weights, &weights, status));
-        adah_weights_style(weights, c);
+        adah_backbone_prepare(weights, c);
     }
     adah_code code = make_network(j, adah_input_pixels((size_t)c->n_side), status);
     if (code == ADAH_OK && weights) {

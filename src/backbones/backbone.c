@@ -1,12 +1,16 @@
 /* backbone.c - the table of networks, what they want of the settings, and their weight files. To add a network, write its file and
  * name it in BACKBONES. */
 #include "backbones/backbone.h"
+#include "backbones/vision.h"
 #include "settings/method.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define BACKBONES(ROW) ROW(small) ROW(squeezenet1_1) ROW(mobilenet_v2) ROW(vgg16) ROW(vgg19) ROW(cnn_f)
+#define TRANSFORMERS(ROW)                                                                                              \
+    ROW(vit_s_16) ROW(vit_b_16) ROW(vit_b_32) ROW(deit_s_16) ROW(deit_b_16) ROW(dinov2_s_14) ROW(dinov2_b_14)          \
+    ROW(clip_vit_b_32) ROW(clip_vit_b_16) ROW(clip_vit_l_14) ROW(siglip_b_16)
+#define BACKBONES(ROW) ROW(small) ROW(squeezenet1_1) ROW(mobilenet_v2) ROW(vgg16) ROW(vgg19) ROW(cnn_f) TRANSFORMERS(ROW)
 
 #define ROW(name) extern const adah_backbone adah_backbone_##name;
 BACKBONES(ROW)
@@ -82,10 +86,19 @@ adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *
     const adah_backbone *backbone = adah_backbone_find(name);
     if (backbone && backbone->features)
         return backbone->features(b, x);
+    if (backbone && backbone->vision)
+        return adah_vision_features(b, backbone->vision, x);
     if (!b->failed)
         adah_fail(b->status, ADAH_ERROR_MISMATCH, "backbone \"%s\" takes no pictures", name);
     b->failed = 1;
     return NULL;
+}
+
+void adah_backbone_prepare(const adah_weights *weights, adah_settings *config) {
+    const adah_backbone *backbone = adah_backbone_find(config->backbone);
+    adah_weights_style(weights, config);
+    if (backbone && backbone->vision)
+        adah_vision_prepare(backbone->vision, weights, config);
 }
 
 /* Where in a weight file parameter `name` comes from; NULL: not from there. */
@@ -103,13 +116,16 @@ static const char *source_of(const char *name, const adah_settings *config, char
 
 adah_code adah_backbone_load(adah_parameters *parameters, const adah_settings *config, const adah_weights *weights,
                              adah_status *status) {
+    const adah_backbone *backbone = adah_backbone_find(config->backbone);
+    if (backbone && backbone->vision && !adah_weights_find(weights, ADAH_BACKBONE_PREFIX ".patch.weight"))
+        return adah_vision_load(parameters, backbone->vision, (size_t)config->n_side, weights, status);
     for (size_t i = 0; i < parameters->n; i++) {
         adah_parameter *p = parameters->item[i];
         char text[ADAH_PARAMETER_NAME_BYTES];
         const char *source = source_of(p->name, config, text);
         if (!source)
             continue;
-        if (adah_weights_has(weights, p->name))
+        if (adah_weights_find(weights, p->name))
             source = p->name; /* the file is an adah model */
         ADAH_TRY(adah_weights_read(weights, source, p->shape, p->value, status));
         p->version++;

@@ -6,8 +6,6 @@
 #include "backbones/builder.h"
 #include "files/weights.h"
 
-#define ADAH_BACKBONE_PREFIX "image.backbone" /* of the parameters */
-
 typedef struct adah_backbone {
     const char *name;
     int n_side, n_side_min;  /* the input it is meant for and the smallest, pixels */
@@ -16,6 +14,7 @@ typedef struct adah_backbone {
     int n_batch_max;         /* while it learns; 0: any */
     const char *settings;       /* what it changes of every preset: adah_settings_change; NULL: nothing */
     const char *settings_paper; /* what it changes of the preset "paper" as well */
+    const struct adah_vision *vision; /* a transformer (vision.h), NULL: it has features instead */
     adah_node *(*features)(adah_builder *b, adah_node *x); /* x: (B, 3, S, S) normalised pixels -> f: (B, C, H, W); NULL: "none" */
     adah_node *(*logits)(adah_builder *b, adah_node *f);   /* its own classifier, for the golden test: (B, 1000); NULL: it has none */
 } adah_backbone;
@@ -35,10 +34,13 @@ adah_code adah_backbone_check(const adah_settings *config, adah_status *status);
 adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *x);
 
 /* Styles: "torchvision": RGB, (x / 255 - mean) / deviation of ImageNet; "caffe": BGR, x - (104, 117, 123);
- * "tensorflow": RGB, x / 127.5 - 1; "matconvnet": RGB, x - (mean_red, mean_green, mean_blue).
+ * "tensorflow": RGB, x / 127.5 - 1; "matconvnet": RGB, x - (mean_red, mean_green, mean_blue); "measured": the same, divided by
+ * (deviation_red, deviation_green, deviation_blue).
  * rgb: (S, S, 3) bytes -> x: (3, S, S), in the configuration's weights_style. */
 void adah_backbone_normalise(const adah_settings *config, const uint8_t *rgb, size_t n_side, float *x);
 
+/* How a file of its weights wants pixels goes to weights_style, mean_* and deviation_*. */
+void adah_backbone_prepare(const adah_weights *weights, adah_settings *config);
 /* Fills the parameters "image.backbone.NAME" from tensors NAME of the file; with has_fc and a flattened D^I also
  * "image.hashing.0" and ".1" from classifier.0 and classifier.3. Every one must be there with its exact shape. */
 adah_code adah_backbone_load(adah_parameters *parameters, const adah_settings *config, const adah_weights *weights,

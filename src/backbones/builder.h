@@ -9,6 +9,8 @@
 #include "settings/settings.h"
 #include "settings/parameter_group.h"
 
+#define ADAH_BACKBONE_PREFIX "image.backbone" /* of the parameters of the networks of this folder */
+
 typedef enum adah_init {
     ADAH_INIT_HE,
     ADAH_INIT_GLOROT,

@@ -25,12 +25,13 @@ void adah_backbone_normalise(const adah_settings *config, const uint8_t *rgb, si
     static const float mean[3] = {0.485f, 0.456f, 0.406f}, deviation[3] = {0.229f, 0.224f, 0.225f};
     const float own_mean[3] = {config->mean_red, config->mean_green, config->mean_blue};
     const int caffe = config->weights_style == ADAH_STYLE_CAFFE, tensorflow = config->weights_style == ADAH_STYLE_TENSORFLOW;
-    const int matconvnet = config->weights_style == ADAH_STYLE_MATCONVNET;
+    const int matconvnet = config->weights_style == ADAH_STYLE_MATCONVNET, measured = config->weights_style == ADAH_STYLE_MEASURED;
+    const float own_deviation[3] = {config->deviation_red, config->deviation_green, config->deviation_blue};
     const size_t n = n_side * n_side;
     float scale[3], shift[3], *red = x + (caffe ? 2 : 0) * n, *green = x + n, *blue = x + (caffe ? 0 : 2) * n;
     for (size_t c = 0; c < 3; c++) {
-        scale[c] = caffe || matconvnet ? 1 : tensorflow ? 1 / 127.5f : 1 / (255 * deviation[c]);
-        shift[c] = caffe ? -caffe_mean[c] : matconvnet ? -own_mean[c] : tensorflow ? -1 : -mean[c] / deviation[c];
+        scale[c] = measured ? 1 / own_deviation[c] : caffe || matconvnet ? 1 : tensorflow ? 1 / 127.5f : 1 / (255 * deviation[c]);
+        shift[c] = measured ? -own_mean[c] / own_deviation[c] : caffe ? -caffe_mean[c] : matconvnet ? -own_mean[c] : tensorflow ? -1 : -mean[c] / deviation[c];
     }
 #if defined(__x86_64__)
     if (adah_processor_vectors() >= ADAH_VECTORS_AVX2) {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 struct adah_weights { /* one of the two */
+    char *path;
     adah_safetensors *safetensors;
     adah_matconvnet *matconvnet;
 };
@@ -20,8 +21,10 @@ adah_code adah_weights_open(const char *path, adah_weights **weights, adah_statu
     const int is_matlab = adah_matlab_is_file(map.bytes, map.n_bytes);
     adah_file_close_map(&map);
     adah_weights *w = adah_memory_zeroed(1, sizeof *w);
-    if (!w)
+    if (!w || !(w->path = adah_memory_text(path))) {
+        adah_memory_free(w);
         return adah_fail_memory(status, sizeof *w);
+    }
     const adah_code code = is_matlab ? adah_matconvnet_open(path, &w->matconvnet, status)
                                      : adah_safetensors_open(path, &w->safetensors, status);
     if (code != ADAH_OK)
@@ -36,6 +39,7 @@ void adah_weights_close(adah_weights *w) {
         return;
     adah_safetensors_close(w->safetensors);
     adah_matconvnet_close(w->matconvnet);
+    adah_memory_free(w->path);
     adah_memory_free(w);
 }
 
@@ -44,8 +48,10 @@ adah_code adah_weights_read(const adah_weights *w, const char *name, adah_shape 
                          : adah_safetensors_read(w->safetensors, name, shape, out, status);
 }
 
-int adah_weights_has(const adah_weights *w, const char *name) {
-    return w->safetensors && adah_safetensors_find(w->safetensors, name);
+const char *adah_weights_path(const adah_weights *w) { return w->path; }
+
+const adah_safetensor *adah_weights_find(const adah_weights *w, const char *name) {
+    return w->safetensors ? adah_safetensors_find(w->safetensors, name) : NULL;
 }
 
 void adah_weights_style(const adah_weights *w, adah_settings *config) {

@@ -137,6 +137,23 @@ static void test_squeezenet(void **state) {
     adah_parameters_free(&p);
 }
 
+static void test_transformers(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t n_side, n_channels, n_high, n_parameters;
+    } cases[] = {{"vit_s_16", 224, 384, 14, 4 + 12 * 12 + 2},      {"vit_b_32", 256, 768, 8, 4 + 12 * 12 + 2},
+                 {"dinov2_s_14", 230, 384, 16, 4 + 12 * 12 + 2},   {"clip_vit_b_32", 224, 512, 7, 3 + 2 + 12 * 12 + 2 + 1},
+                 {"siglip_b_16", 224, 768, 14, 3 + 12 * 12 + 2 + 13}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        adah_parameters p = {0};
+        const size_t n = cases[i].n_high;
+        assert_true(adah_shape_equal(features_of(cases[i].name, cases[i].n_side, &p), ADAH_SHAPE4(2, cases[i].n_channels, n, n)));
+        assert_int_equal(p.n, cases[i].n_parameters);
+        adah_parameters_free(&p);
+    }
+}
+
 static void test_mobilenet(void **state) {
     (void)state;
     adah_parameters p = {0};
@@ -459,7 +476,7 @@ int main(void) {
         cmocka_unit_test(test_vgg19),
         cmocka_unit_test(test_cnn_f),
         cmocka_unit_test(test_squeezenet),
-        cmocka_unit_test(test_mobilenet),
+        cmocka_unit_test(test_mobilenet), cmocka_unit_test(test_transformers),
         cmocka_unit_test(test_small),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_known_names),
