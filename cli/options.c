@@ -13,17 +13,33 @@ cli_describe cli_describing = CLI_RUN;
 
 enum { OPTIONS_MAX = 64, LONG_BASE = 256, HELP = LONG_BASE + OPTIONS_MAX };
 
+enum { HELP_COLUMN = 27, LINE_BYTES = 100 };
+
+/* What an option takes; a list of names goes on below where it is long. */
+static void print_argument(const char *argument, int column) {
+    while (*argument) {
+        const int n = (int)strcspn(argument, "|") + (argument[strcspn(argument, "|")] != '\0');
+        if (column + n > LINE_BYTES && column > HELP_COLUMN)
+            column = printf("\n%*s", HELP_COLUMN, "") - 1;
+        column += printf("%.*s", n, argument);
+        argument += n;
+    }
+}
+
 static void print_option(const cli_option *o) {
-    char left[128];
-    int n = o->letter ? snprintf(left, sizeof left, "-%c, --%s", o->letter, o->name)
-                      : snprintf(left, sizeof left, "    --%s", o->name);
-    if (o->argument)
-        snprintf(left + n, sizeof left - (size_t)n, " %s", o->argument);
-    const int is_wide = strlen(left) > 24;
-    printf("  %-24s%s", left, is_wide ? "\n" : "");
+    int column = o->letter ? printf("  -%c, --%s", o->letter, o->name) : printf("      --%s", o->name);
+    if (o->argument) {
+        putchar(' ');
+        print_argument(o->argument, ++column);
+        column += (int)strlen(o->argument);
+    }
+    const int is_wide = column >= HELP_COLUMN;
+    printf("%*s", is_wide ? 0 : HELP_COLUMN - 1 - column, "");
+    if (is_wide)
+        putchar('\n');
     for (const char *line = o->help; *line;) {
         const size_t width = strcspn(line, "\n");
-        printf("%*s%.*s\n", line == o->help && !is_wide ? 1 : 27, "", (int)width, line);
+        printf("%*s%.*s\n", line == o->help && !is_wide ? 1 : HELP_COLUMN, "", (int)width, line);
         line += width + (line[width] == '\n');
     }
 }
