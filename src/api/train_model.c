@@ -464,9 +464,11 @@ static adah_code run(job *j, adah_status *status) {
     ADAH_TRY(make_vocabulary(j, status));
     ADAH_TRY(make_parameters(j, status));
     weigh_words(j);
-    if (!is_image_given(j))
+    if (!is_image_given(j)) {
         ADAH_TRY(adah_image_store_open(j->dataset, &j->state.config, &j->state.parameters, j->options->cache_folder,
                                        j->options->strict, j->progress, &j->inputs.store, status));
+        ADAH_TRY(adah_image_store_average(&j->state.config, &j->inputs.store, status));
+    }
     ADAH_TRY(adah_model_inputs_choose(&j->state.config, j->vocabulary, j->dataset, j->options->strict, &j->inputs, status));
     ADAH_TRY(adah_pair_set_create(j->dataset, &j->inputs, j->state.config.similarity, &j->set, status));
     ADAH_TRY(split(j, status));

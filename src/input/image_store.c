@@ -7,9 +7,12 @@
 #include "input/image_store.h"
 #include "backbones/backbone.h"
 #include "base/memory.h"
+#include "base/parallel.h"
 #include "base/reasons.h"
+#include "base/vector.h"
 #include "input/input_worker.h"
 #include "input/worker_team.h"
+#include "settings/method.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -381,8 +384,32 @@ adah_code adah_image_store_find(const adah_dataset *dataset, const adah_settings
     return code;
 }
 
+static void average_item(void *context, size_t item) {
+    const adah_image_store *s = context;
+    const size_t *dim = s->source.shape.item.dim, n_positions = dim[1] * dim[2];
+    const float share = 1 / (float)n_positions;
+    for (size_t c = item * dim[0]; c < (item + 1) * dim[0]; c++) /* as adah_graph_average_all does it */
+        s->average[c] = share * adah_vector_sum(s->source.rows.value + c * n_positions, n_positions);
+}
+
+adah_code adah_image_store_average(const adah_settings *config, adah_image_store *store, adah_status *status) {
+    const size_t n_values = store->n * store->source.shape.item.dim[0];
+    const int takes_maps = config->attention || config->pooling == ADAH_POOL_FLATTEN || adah_method_find(config->method)->closed_form;
+    if (store->source.shape.kind != ADAH_INPUT_MAP || takes_maps)
+        return ADAH_OK;
+    store->average = adah_memory_floats(n_values);
+    if (!store->average)
+        return adah_fail_memory(status, n_values * sizeof *store->average);
+    adah_parallel_for(store->n, 16, average_item, store);
+    ADAH_TRY(adah_input_check(&store->source, ADAH_OK, status));
+    store->source.rows.value = store->average;
+    store->source.shape.item.dim[1] = store->source.shape.item.dim[2] = 1;
+    return ADAH_OK;
+}
+
 void adah_image_store_close(adah_image_store *store) {
     adah_file_close_map(&store->map);
+    adah_memory_free(store->average);
     adah_memory_free(store->path);
     *store = (adah_image_store){0};
 }

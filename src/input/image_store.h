@@ -11,6 +11,7 @@
 typedef struct adah_image_store {
     adah_input_source source;  /* PIXELS (3, S, S) or MAP (C, H, W); what could not be read is not there */
     adah_file_map map;
+    float *average;            /* adah_image_store_average; else NULL */
     char *path;
     size_t n;
     size_t n_missing;
@@ -25,6 +26,10 @@ adah_code adah_image_store_open(const adah_dataset *dataset, const adah_settings
 /* The same of a file that is there already: store->n is 0 where there is none, or a damaged one. */
 adah_code adah_image_store_find(const adah_dataset *dataset, const adah_settings *config, adah_parameters *parameters,
                                 const char *folder, int strict, adah_image_store *store, adah_status *status);
+/* Maps become their averages over all positions, MAP (C, 1, 1), kept in memory, where a network of the configuration asks no more of them: one
+ * with neither masks nor layers that take a map flat; a method of closed form averages with more digits. An epoch then reads a value in place
+ * of 49, and learns the same to the bit. */
+adah_code adah_image_store_average(const adah_settings *config, adah_image_store *store, adah_status *status);
 /* A config->feature_scale of 0 becomes what gives f^I of the first train images a mean square of 1. */
 adah_code adah_image_measure_features(const adah_dataset *dataset, adah_settings *config, adah_parameters *parameters,
                                       adah_status *status);

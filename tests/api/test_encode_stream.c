@@ -4,6 +4,7 @@
 #include "api/encode_stream.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "input/image_store.h"
 #include "input/worker_team.h"
 
 #include <errno.h>
@@ -597,6 +598,34 @@ static void teams_deliver_in_order(void **state) {
     assert_int_equal(adah_team_run(&job, (adah_progress){0}, NULL), ADAH_OK);
 }
 
+/* What training reads in place of maps: their means, where masks and flat maps ask for no more. */
+static void averages_are_those_of_the_maps(void **state) {
+    (void)state;
+    adah_settings config = frozen->state.config;
+    adah_image_store maps, averages;
+    adah_status status;
+    for (int kept = 0; kept < 3; kept++) {
+        config.attention = kept == 1;
+        config.pooling = kept == 2 ? ADAH_POOL_FLATTEN : ADAH_POOL_ALL;
+        adah_parameters *parameters = (adah_parameters *)&frozen->state.parameters;
+        check(adah_image_store_find(dataset, &frozen->state.config, parameters, cache, 0, &maps, &status), &status);
+        check(adah_image_store_find(dataset, &frozen->state.config, parameters, cache, 0, &averages, &status), &status);
+        assert_int_equal(maps.n, N);
+        const size_t *dim = maps.source.shape.item.dim, n_positions = dim[1] * dim[2];
+        assert_true(n_positions > 1);
+        check(adah_image_store_average(&config, &averages, &status), &status);
+        assert_int_equal(averages.source.shape.item.dim[1], kept ? dim[1] : 1);
+        for (size_t i = 0; i < N * dim[0] && !kept; i++) {
+            double sum = 0;
+            for (size_t p = 0; p < n_positions; p++)
+                sum += (double)maps.source.rows.value[i * n_positions + p];
+            assert_float_equal(averages.source.rows.value[i], sum / (double)n_positions, 1e-6);
+        }
+        adah_image_store_close(&maps);
+        adah_image_store_close(&averages);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(any_number_of_threads_gives_the_same_bits),
@@ -612,6 +641,7 @@ int main(void) {
         cmocka_unit_test(a_cache_appears_whole_or_not),
         cmocka_unit_test(goes_on_with_fewer_threads),
         cmocka_unit_test(teams_deliver_in_order),
+        cmocka_unit_test(averages_are_those_of_the_maps),
     };
     return cmocka_run_group_tests(tests, start, end);
 }
