@@ -94,13 +94,14 @@ adah_code adah_index_verify(const char *path, adah_status *status);
 typedef struct adah_search_hit {
     uint64_t id, row;
     uint32_t distance;
-    float score; /* with `fine`: the cosine of the two vectors, ADAH_NO_SCORE where there is none; with `relaxed`: the squared distance
+    float score; /* with `fine`: (cosine of the two vectors + (1 - 2 distance / n_bits) / 4) / (5 / 4), from -1 to 1, ADAH_NO_SCORE where
+                    one of them is missing; with `relaxed`: the squared distance
                     between it and the stored signs; else 0 */
     float words;        /* with `words`: the share of what the query's words tell that the record's words tell; 1: it holds all of them */
     float order;        /* with `words`: by which hits are in order behind those that hold all words; else 0 */
 } adah_search_hit;
 #define ADAH_NO_DISTANCE UINT32_MAX /* of a hit that words alone have found */
-#define ADAH_NO_SCORE (-2.0f) /* below every cosine */
+#define ADAH_NO_SCORE (-2.0f) /* below all others */
 
 typedef enum adah_search_method {
     ADAH_SEARCH_AUTO = 0, /* by what each would cost */
@@ -134,7 +135,9 @@ typedef struct adah_search_options {
     size_t n_fine;             /* adah_index_fine of the side that the query is of (adah_index_cannot_order). Vectors of two lengths are
                                   compared by as many values as the shorter one has */
     adah_modality fine_of;     /* what the query is, to which the vector belongs */
-    size_t n_candidates;       /* 0: the least of 200, 400, 800, ... that is twice k */
+    size_t n_candidates;       /* 0: the least of c, 2 c, 4 c, ... that is twice k, c being 200, but at most a quarter of the codes of
+                                  the index; where fine_of is `to`, c is all codes up to 10,000, and of more 10^8 / their number, but at
+                                  least 200 */
     const char *const *words;  /* n_queries texts, whose words are looked for in texts, labels and file names. Records that hold all of
                                   those words that the index knows come first; the others are in order by how like the codes are
                                   and the share of the words together (docs/inside/index.md). With codes NULL, records that

@@ -30,7 +30,7 @@ static const char style[] =
 
 typedef struct answer {
     adah_hit hit;  /* in the database */
-    float cosine;  /* of the vectors for the fine order; 0 without them */
+    float score;   /* in the fine order; 0 without it */
 } answer;
 
 typedef struct report {
@@ -46,11 +46,11 @@ typedef struct report {
     size_t *queries, *database; /* positions in codes */
     size_t n_queries, n_database;
     uint8_t *database_codes[2];
-    size_t n_candidates; /* nearest by distance, of which the answers are the first in the fine order; without it n_results */
-    adah_hit *hits;      /* n_candidates, as what follows */
+    size_t n_candidates[2]; /* nearest by distance, of which the answers are the first in the fine order; [1]: where like asks for like */
+    adah_hit *hits;      /* as many as the larger, as what follows */
     answer *answers;
     const int8_t **vector;
-    float *cosine;
+    float *score;
     adah_text html;
 } report;
 
@@ -66,7 +66,7 @@ static void report_free(report *r) {
     adah_memory_free(r->hits);
     adah_memory_free(r->answers);
     adah_memory_free(r->vector);
-    adah_memory_free(r->cosine);
+    adah_memory_free(r->score);
     adah_text_free(&r->html);
 }
 
@@ -85,13 +85,7 @@ static adah_code prepare(report *r, const adah_encode_options *encode_options, a
     r->database = adah_memory_zeroed(n, sizeof *r->database);
     r->database_codes[0] = adah_memory_alloc(n * code_bytes);
     r->database_codes[1] = adah_memory_alloc(n * code_bytes);
-    r->n_candidates = r->codes->n_fine[ADAH_TEXT] ? adah_fine_candidates(r->options->n_results) : r->options->n_results;
-    r->n_candidates = r->n_candidates < n ? r->n_candidates : n;
-    r->hits = adah_memory_zeroed(r->n_candidates, sizeof *r->hits);
-    r->answers = adah_memory_zeroed(r->n_candidates, sizeof *r->answers);
-    r->vector = adah_memory_zeroed(r->n_candidates, sizeof *r->vector);
-    r->cosine = adah_memory_floats(r->n_candidates);
-    if (!r->queries || !r->database || !r->database_codes[0] || !r->database_codes[1] || !r->hits || !r->answers || !r->vector || !r->cosine)
+    if (!r->queries || !r->database || !r->database_codes[0] || !r->database_codes[1])
         return adah_fail_memory(status, n * sizeof *r->queries);
     for (size_t i = 0; i < n; i++) {
         if (adah_dataset_record(r->dataset, r->codes->record[i])->split == ADAH_SPLIT_QUERY) {
@@ -102,7 +96,18 @@ static adah_code prepare(report *r, const adah_encode_options *encode_options, a
         memcpy(r->database_codes[ADAH_TEXT] + r->n_database * code_bytes, r->codes->text + i * code_bytes, code_bytes);
         r->database[r->n_database++] = i;
     }
-    return ADAH_OK;
+    size_t n_most = 0;
+    for (int is_like = 0; is_like < 2; is_like++) {
+        const size_t n_results = r->options->n_results,
+                     n_wanted = r->codes->n_fine[ADAH_TEXT] ? adah_fine_candidates(n_results, r->n_database, is_like) : n_results;
+        r->n_candidates[is_like] = n_wanted < r->n_database ? n_wanted : r->n_database;
+        n_most = r->n_candidates[is_like] > n_most ? r->n_candidates[is_like] : n_most;
+    }
+    r->hits = adah_memory_zeroed(n_most, sizeof *r->hits);
+    r->answers = adah_memory_zeroed(n_most, sizeof *r->answers);
+    r->vector = adah_memory_zeroed(n_most, sizeof *r->vector);
+    r->score = adah_memory_floats(n_most);
+    return r->hits && r->answers && r->vector && r->score ? ADAH_OK : adah_fail_memory(status, n_most * sizeof *r->hits);
 }
 
 /* ---------------------------------------------------------------- numbers */
@@ -416,8 +421,8 @@ static const int8_t *fine_of(const report *r, adah_modality side, size_t positio
 
 static int in_fine_order(const void *a, const void *b) {
     const answer *x = a, *y = b;
-    if (x->cosine != y->cosine)
-        return x->cosine > y->cosine ? -1 : 1;
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
     if (x->hit.distance != y->hit.distance)
         return x->hit.distance < y->hit.distance ? -1 : 1;
     return x->hit.position < y->hit.position ? -1 : 1;
@@ -427,14 +432,14 @@ static int in_fine_order(const void *a, const void *b) {
  * where codes have none. */
 static adah_code find_answers(report *r, const uint8_t *code, const int8_t *fine, adah_modality by, adah_modality to, size_t *n, adah_status *status) {
     const adah_codes *c = r->codes;
-    ADAH_TRY(adah_hamming_nearest(code, r->database_codes[to], r->n_database, c->n_bits, r->n_candidates, r->hits, n, status));
+    ADAH_TRY(adah_hamming_nearest(code, r->database_codes[to], r->n_database, c->n_bits, r->n_candidates[by == to], r->hits, n, status));
     const size_t n_fine = c->n_fine[by] < c->n_fine[to] ? c->n_fine[by] : c->n_fine[to];
     for (size_t i = 0; i < *n && n_fine; i++)
         r->vector[i] = fine_of(r, to, r->database[r->hits[i].position]);
     if (n_fine)
-        adah_fine_cosines(fine, r->vector, *n, n_fine, r->cosine);
+        adah_fine_cosines(fine, r->vector, *n, n_fine, r->score);
     for (size_t i = 0; i < *n; i++)
-        r->answers[i] = (answer){r->hits[i], r->cosine[i]};
+        r->answers[i] = (answer){r->hits[i], n_fine ? adah_fine_score(r->score[i], r->hits[i].distance, c->n_bits) : 0};
     qsort(r->answers, *n, sizeof *r->answers, in_fine_order);
     *n = *n < r->options->n_results ? *n : r->options->n_results;
     return ADAH_OK;
@@ -519,7 +524,7 @@ static adah_code add_image_queries(report *r, adah_status *status) {
             add_labels(r, record);
             adah_text_add(&r->html, "</figcaption></figure>");
             ADAH_TRY(add_answers(r, r->codes->image + position * code_bytes, fine_of(r, ADAH_IMAGE, position), ADAH_IMAGE, (adah_modality)to,
-                                 record,                                 status));
+                                 record, status));
             adah_text_add(&r->html, "</div>\n");
         }
     }

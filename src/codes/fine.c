@@ -25,12 +25,33 @@ int adah_fine_is_there(const int8_t *fine, size_t n_fine) {
     return any != 0;
 }
 
-/* Steps, so that whoever asks for more answers, a page after another, mostly has the same ones in front. */
-size_t adah_fine_candidates(size_t k) {
-    size_t n = ADAH_FINE_CANDIDATES_MIN;
+/* Steps, so that whoever asks for more answers, a page after another, mostly has the same ones in front.
+ *
+ * Vectors know less of the class than codes do: of a small collection a quarter is of the right class, and what is beyond would push it out
+ * (of 400 photos, P@10 of texts .78 with 200 candidates and .82 with 100). But whoever asks with an image for images may have an altered copy of
+ * one, whose vector is near and whose code is not: of 100 photos of half the size, among 6,890, 90 are within the nearest 200, 97 within 1,000 and
+ * 100 within 2,000. So there are as many as take a time that is not felt, and fewer beyond, where a search is measured by its time. */
+size_t adah_fine_candidates(size_t k, size_t n_codes, int is_like_for_like) {
+    enum { LIKE_MAX = 10000 };
+    const size_t least = n_codes / 4 < ADAH_FINE_CANDIDATES ? n_codes / 4 : ADAH_FINE_CANDIDATES;
+    size_t n = least ? least : 1;
+    if (is_like_for_like) {
+        const size_t most = n_codes <= LIKE_MAX ? n_codes : (size_t)LIKE_MAX * LIKE_MAX / n_codes;
+        n = most > n ? most : n;
+    }
     while (n / 2 < k && n <= SIZE_MAX / 2)
         n *= 2;
     return n / 2 < k ? SIZE_MAX : n;
+}
+
+/* The weight of the likeness of the codes. The vectors find the picture, and the codes know its class better. Of 400 photos, P@10 of texts is
+ * .69 at 0 and .82 at a quarter (with the candidates above); R@10 among 6,890 is .009 lower for it, and .03 lower at 1. */
+static const double code_weight = 0.25;
+
+float adah_fine_score(float cosine, uint32_t distance, size_t n_bits) {
+    if (cosine == ADAH_NO_SCORE)
+        return cosine;
+    return (float)(((double)cosine + code_weight * (1 - 2 * (double)distance / (double)n_bits)) / (1 + code_weight));
 }
 
 /* The products of a with b and of b with itself. */

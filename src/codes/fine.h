@@ -1,4 +1,4 @@
-/* fine.h - short vectors that order what codes find: each value a whole number of 8 bits, compared by their cosine.
+/* fine.h - short vectors that, together with the codes, order what codes find: each value a whole number of 8 bits, compared by their cosine.
  *
  * A vector V of the network keeps its direction alone: value i is V_i / max |V| * 127, rounded. A cosine does not see the factor, so
  * that nothing but the bytes is stored. Products of bytes are exact: the cosine is the same float on every machine. A vector of zeros
@@ -8,10 +8,15 @@
 
 #include "base/status.h"
 
-enum { ADAH_FINE_CANDIDATES_MIN = 200 };
+enum { ADAH_FINE_CANDIDATES = 200 };
 
-/* How many of the nearest by distance are put in the fine order to find k: the least of 200, 400, 800, ... that is twice k. */
-size_t adah_fine_candidates(size_t k);
+/* How many of the nearest by distance, of n_codes, are put in the fine order to find k: the least of c, 2 c, 4 c, ... that is twice k, c
+ * being 200, but at most a quarter of the codes. Where like asks for like, c is 10^8 / n_codes between 200 and 10,000, but at most all. */
+size_t adah_fine_candidates(size_t k, size_t n_codes, int is_like_for_like);
+
+/* What the order is by: the cosine, and a quarter as much the likeness of the codes, 1 - 2 d / n_bits; from -1 to 1. ADAH_NO_SCORE where there
+ * is no cosine. */
+float adah_fine_score(float cosine, uint32_t distance, size_t n_bits);
 
 /* v: (n, n_fine) -> fine: n * n_fine values from -127 to 127. */
 void adah_fine_round(const float *v, size_t n, size_t n_fine, int8_t *fine);

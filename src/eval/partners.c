@@ -11,7 +11,8 @@
 
 #include <stdlib.h>
 
-enum { STRETCH = 1024, N_SCANNED = 256, N_CANDIDATES = ADAH_FINE_CANDIDATES_MIN };
+enum { STRETCH = 1024, N_SCANNED = 256, K = 10 };
+_Static_assert(2 * K <= ADAH_FINE_CANDIDATES, "there are no more candidates");
 
 /* Where a query finds its own item: anywhere among n_tied places behind n_before. */
 typedef struct place {
@@ -50,8 +51,8 @@ static void find_fine_place(void *context, size_t i) {
     job *j = context;
     const adah_hit_list *list = &j->lists[i];
     const size_t query = j->first + i;
-    const int8_t *vector[N_CANDIDATES];
-    float cosine[N_CANDIDATES];
+    const int8_t *vector[ADAH_FINE_CANDIDATES];
+    float score[ADAH_FINE_CANDIDATES];
     size_t own = 0;
     place p = {0, 0};
     while (own < list->n && list->hit[own].position != query)
@@ -66,18 +67,20 @@ static void find_fine_place(void *context, size_t i) {
     }
     for (size_t k = 0; k < list->n; k++)
         vector[k] = j->items.fine + list->hit[k].position * j->items.n_fine;
-    adah_fine_cosines(j->queries.fine + query * j->queries.n_fine, vector, list->n, j->n_fine, cosine);
+    adah_fine_cosines(j->queries.fine + query * j->queries.n_fine, vector, list->n, j->n_fine, score);
+    for (size_t k = 0; k < list->n; k++)
+        score[k] = adah_fine_score(score[k], list->hit[k].distance, j->n_bits);
     for (size_t k = 0; k < list->n; k++) {
         const int is_as_near = list->hit[k].distance == list->hit[own].distance, is_nearer = list->hit[k].distance < list->hit[own].distance;
-        p.n_before += cosine[k] > cosine[own] || (cosine[k] == cosine[own] && is_nearer);
-        p.n_tied += cosine[k] == cosine[own] && is_as_near;
+        p.n_before += score[k] > score[own] || (score[k] == score[own] && is_nearer);
+        p.n_tied += score[k] == score[own] && is_as_near;
     }
     j->place[query] = p;
 }
 
 static adah_code find_fine_places(job *j, adah_status *status) {
     const adah_code_run all = {.codes = j->items.codes, .n = j->n};
-    const adah_scan_options options = {.k = N_CANDIDATES, .radius = UINT32_MAX};
+    const adah_scan_options options = {.k = adah_fine_candidates(K, j->n, 0), .radius = UINT32_MAX};
     for (j->first = 0; j->first < j->n; j->first += N_SCANNED) {
         const size_t n = j->n - j->first < N_SCANNED ? j->n - j->first : N_SCANNED;
         ADAH_TRY(adah_scan(&all, 1, j->n_bits, j->queries.codes + j->first * j->n_bits / 8, n, &options, j->lists, status));

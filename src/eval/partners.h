@@ -11,8 +11,8 @@ typedef struct adah_partner_side {
     size_t n_fine;
 } adah_partner_side;
 
-/* with_fine 0: by distance alone. Otherwise as a search for 10 ranks: the items that it takes for candidates, the nearest by
- * (distance, position), are ordered by (cosine, distance), and all others come behind them. The result is the same bits for any
+/* with_fine 0: by distance alone. Otherwise as a search for 10 of the other kind ranks: the items that it takes for candidates, the nearest
+ * by (distance, position), are ordered by (score, distance), and all others come behind them. The result is the same bits for any
  * number of threads. Time: n * n distances; memory: some 16 bytes a query. */
 adah_code adah_partners_compute(adah_partner_side queries, adah_partner_side items, size_t n, size_t n_bits, int with_fine,
                                 adah_partner_measures *measures, adah_status *status);

@@ -8,7 +8,7 @@
  * With `fine` or `relaxed` more hits than asked for are found in this way, the candidates, and these are put in the other order.
  *
  * Where records hold words of the query, those that hold all of its words come first. All others are in order by the sum of two numbers:
- * how like the codes are (1 - 2 d / n_bits, or the cosine of the fine order), and the share of the words. Both only help, so the best are
+ * how like the codes are (1 - 2 d / n_bits, or the score of the fine order), and the share of the words. Both only help, so the best are
  * among the best by codes and those that hold words. The file is long because one search is all of this, and its parts share
  * what they know of it. */
 #include "base/memory.h"
@@ -460,7 +460,7 @@ static int by_score(const void *a, const void *b) {
     return x->score != y->score ? (x->score > y->score) - (x->score < y->score) : by_id(a, b);
 }
 
-static int by_cosine(const void *a, const void *b) {
+static int by_fine_score(const void *a, const void *b) {
     const adah_search_hit *x = a, *y = b;
     return x->score != y->score ? (x->score < y->score) - (x->score > y->score) : by_id(a, b);
 }
@@ -511,8 +511,8 @@ static int is_in_order(const adah_hit_list *list) {
     return 1;
 }
 
-/* The cosines of a query's vector and those of its hits, which are in the order of the list. */
-static adah_code find_cosines(const search *s, size_t query, const adah_hit_list *list, adah_search_hit *hits, size_t n,
+/* The scores of a query's hits in the fine order, which are in the order of the list. */
+static adah_code find_scores(const search *s, size_t query, const adah_hit_list *list, adah_search_hit *hits, size_t n,
                               adah_status *status) {
     const size_t n_own = s->options->n_fine, n_theirs = s->index->n_fine[s->to], n_fine = n_own < n_theirs ? n_own : n_theirs;
     const int8_t **vector = adah_memory_resize(NULL, n, sizeof *vector);
@@ -525,7 +525,7 @@ static adah_code find_cosines(const search *s, size_t query, const adah_hit_list
         }
         adah_fine_cosines(s->options->fine + query * n_own, vector, n, n_fine, cosine);
         for (size_t i = 0; i < n; i++)
-            hits[i].score = cosine[i];
+            hits[i].score = adah_fine_score(cosine[i], list->hit[i].distance, s->n_code_bytes * 8);
     }
     const int ok = vector && cosine;
     adah_memory_free(vector);
@@ -549,7 +549,7 @@ static adah_code make_hits(const search *s, size_t query, const adah_hit_list *l
                                   run->codes + (hit->position - run->first) * s->n_code_bytes, s->n_code_bytes * 8);
         }
     }
-    return o->fine && n ? find_cosines(s, query, list, hits, n, status) : ADAH_OK;
+    return o->fine && n ? find_scores(s, query, list, hits, n, status) : ADAH_OK;
 }
 
 static int by_row(const void *a, const void *b) {
@@ -621,7 +621,7 @@ static adah_code make_results(search *s, size_t k, adah_search_result *results, 
         if (s->held)
             order_by_words(s, r);
         else if ((s->options->fine || s->options->relaxed) && r->n_hits > 1)
-            put_best_first(r->hits, r->n_hits, k, s->options->fine ? by_cosine : by_score);
+            put_best_first(r->hits, r->n_hits, k, s->options->fine ? by_fine_score : by_score);
         if (r->n_hits > k)
             r->n_hits = k;
     }
@@ -658,7 +658,8 @@ static adah_code run_search(search *s, size_t k, adah_search_result *results, ad
 }
 
 /* How many hits by distance are put in another order. */
-static adah_code choose_candidates(const adah_index *index, adah_search_options *o, adah_status *status) {
+static adah_code choose_candidates(const adah_index *index, adah_modality to, adah_search_options *o, adah_status *status) {
+    size_t n_codes = 0;
     if (!o->relaxed && !o->fine)
         return ADAH_OK;
     if (o->relaxed && o->fine)
@@ -668,8 +669,10 @@ static adah_code choose_candidates(const adah_index *index, adah_search_options 
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %s: %zu values, in the index %zu (images) and %zu (texts)", index->path, fault,
                          o->n_fine, index->n_fine[0], index->n_fine[1]);
     size_t n = o->fine ? o->n_candidates : o->n_rerank;
+    for (size_t i = 0; i < index->n_segments; i++)
+        n_codes += index->view[i].n_codes[to];
     if (!n && o->fine)
-        n = adah_fine_candidates(o->k);
+        n = adah_fine_candidates(o->k, n_codes, to == o->fine_of);
     else if (!n)
         n = o->k <= SIZE_MAX / RERANK_FACTOR ? RERANK_FACTOR * o->k : SIZE_MAX;
     o->k = n > o->k ? n : o->k;
@@ -687,7 +690,7 @@ adah_code adah_code_search(const adah_index *index, adah_modality to, const uint
     if (!o.label)
         o.n_labels = 0;
     const size_t k = o.k;
-    ADAH_TRY(choose_candidates(index, &o, status));
+    ADAH_TRY(choose_candidates(index, to, &o, status));
     for (size_t i = 0; i < n_queries; i++)
         results[i] = (adah_search_result){0};
     search s = {.index = index,

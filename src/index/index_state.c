@@ -109,6 +109,7 @@ static adah_code delete_row(adah_index *x, uint64_t row, adah_status *status) {
         if (!bits_own(&v->keep[m], set->n))
             return adah_fail_memory(status, set->n / 8);
         bit_clear(v->keep[m], at);
+        v->n_codes[m]--;
     }
     return ADAH_OK;
 }
@@ -126,7 +127,7 @@ static adah_code take_segment(adah_index *x, const adah_segment *s, adah_status 
         ADAH_TRY(delete_row(x, s->deleted[i], status));
     if (h->n_records && h->first_id < x->next_id)
         x->ids_ascend = 0;
-    x->view[x->n_segments++] = (adah_segment_view){.segment = s, .n_alive = h->n_records};
+    x->view[x->n_segments++] = (adah_segment_view){.segment = s, .n_alive = h->n_records, .n_codes = {s->sets[0].n, s->sets[1].n}};
     x->n_rows += h->n_records;
     x->n_alive += h->n_records;
     x->n_labels += s->n_new_labels;

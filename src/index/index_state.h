@@ -22,6 +22,7 @@ typedef struct adah_segment_view {
     adah_bits *alive;   /* over records: not deleted; NULL: all */
     adah_bits *keep[2]; /* over codes, by modality: of records that are not deleted; NULL: all */
     uint64_t n_alive;   /* records */
+    size_t n_codes[2];  /* of these, by modality */
 } adah_segment_view;
 
 struct adah_index {

@@ -26,7 +26,7 @@
             fail_msg("%s:%d: %s is %.15g, expected %.15g", __FILE__, __LINE__, #a, a_, b_);                          \
     } while (0)
 
-enum { N_TINY = 6, N_MAX = 2100, N_FINE_MAX = 450, BYTES_MAX = 8 };
+enum { N_TINY = 6, N_MAX = 2100, N_FINE_MAX = 850, BYTES_MAX = 8 };
 static uint8_t queries[N_MAX * BYTES_MAX], items[N_MAX * BYTES_MAX];
 static int8_t query_fine[N_FINE_MAX * 8], item_fine[N_FINE_MAX * 8];
 
@@ -187,7 +187,7 @@ static void counts_of_large_sets(void **state) {
 /* An item as a query sees it in the fine order. */
 typedef struct seen {
     int is_candidate;
-    float cosine; /* of a candidate */
+    float score; /* of a candidate */
     size_t distance, item;
 } seen;
 
@@ -197,15 +197,15 @@ static int by_distance(const void *a, const void *b) {
 }
 
 static int is_as_good(const seen *x, const seen *y) {
-    return x->is_candidate == y->is_candidate && x->cosine == y->cosine && x->distance == y->distance;
+    return x->is_candidate == y->is_candidate && x->score == y->score && x->distance == y->distance;
 }
 
 static int in_fine_order(const void *a, const void *b) {
     const seen *x = a, *y = b;
     if (x->is_candidate != y->is_candidate)
         return x->is_candidate ? -1 : 1;
-    if (x->cosine != y->cosine)
-        return x->cosine > y->cosine ? -1 : 1;
+    if (x->score != y->score)
+        return x->score > y->score ? -1 : 1;
     return (x->distance > y->distance) - (x->distance < y->distance);
 }
 
@@ -223,9 +223,14 @@ static void check_fine(size_t n, size_t n_bytes, size_t n_fine) {
         }
         adah_fine_cosines(query_fine + query * n_fine, vector, n, n_fine, cosine);
         qsort(all, n, sizeof *all, by_distance);
-        for (size_t i = 0; i < n && i < 200; i++) {
+        size_t n_candidates = n < 4 ? 1 : n < 800 ? n / 4 : 200; /* and twice that until there are 20 */
+        while (n_candidates < 20)
+            n_candidates *= 2;
+        for (size_t i = 0; i < n && i < n_candidates; i++) {
             all[i].is_candidate = 1;
-            all[i].cosine = cosine[all[i].item];
+            all[i].score = cosine[all[i].item];
+            if (all[i].score != ADAH_NO_SCORE)
+                all[i].score = (float)(((double)all[i].score + (1 - 2 * (double)all[i].distance / (double)(n_bytes * 8)) / 4) / 1.25);
         }
         qsort(all, n, sizeof *all, in_fine_order);
         size_t own = 0, first, behind;
@@ -259,7 +264,7 @@ static void check_fine(size_t n, size_t n_bytes, size_t n_fine) {
 /* Vectors of few values, some of them none: cosines repeat. Sets below and beyond the number of candidates. */
 static void the_fine_order(void **state) {
     (void)state;
-    static const size_t sizes[] = {1, 2, 9, 199, 200, 201, 300, N_FINE_MAX};
+    static const size_t sizes[] = {1, 2, 9, 79, 80, 81, 300, N_FINE_MAX};
     adah_random random = adah_random_seeded(5, 1);
     for (size_t trial = 0; trial < 4 * sizeof sizes / sizeof *sizes; trial++) {
         const size_t n = sizes[trial / 4], n_bytes = 1 + trial % 3, n_fine = 8;
@@ -302,6 +307,7 @@ static void as_a_search_gives_it(void **state) {
     adah_search_options_init(&options);
     options.fine = query_fine;
     options.n_fine = N_FINE;
+    options.fine_of = ADAH_TEXT; /* of the other kind */
     assert_int_equal(adah_index_search(index, ADAH_IMAGE, queries, N, &options, results, NULL), ADAH_OK);
     double at_1 = 0, at_10 = 0;
     for (size_t query = 0; query < N; query++) {
@@ -356,7 +362,7 @@ static void memory_runs_out(void **state) {
     const adah_partner_side side[2] = {{queries, query_fine, 8}, {items, item_fine, 8}};
     size_t n_distinct = 77, n_most = 77;
     adah_memory_fault_at(1);
-    assert_int_equal(adah_partners_compute(side[0], side[1], 5, 8, 0, &m, NULL), ADAH_ERROR_MEMORY);
+    assert_int_equal(adah_partners_compute(side[0], side[1], 5, 8, &m, NULL), ADAH_ERROR_MEMORY);
     adah_memory_fault_at(1);
     assert_int_equal(adah_codes_count_distinct(items, 5, 8, &n_distinct, &n_most, NULL), ADAH_ERROR_MEMORY);
     adah_parallel_set_threads(1);

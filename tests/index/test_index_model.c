@@ -224,10 +224,11 @@ typedef struct asked {
 
 static float fine_score(const model *m, const asked *a, size_t query, const adah_search_hit *hit) {
     const size_t n_own = a->o.n_fine, n_theirs = n_fine_of[a->side];
-    return cosine(a->fine + query * n_own, m->record[hit->id].fine[a->side], n_own < n_theirs ? n_own : n_theirs);
+    const float c = cosine(a->fine + query * n_own, m->record[hit->id].fine[a->side], n_own < n_theirs ? n_own : n_theirs);
+    return c == ADAH_NO_SCORE ? c : (float)(((double)c + (1 - 2 * hit->distance / (double)(m->n_bytes * 8)) / 4) / 1.25);
 }
 
-/* Puts candidates by (distance, id) in order by (cosine, distance, id): those that are equal stay as they are. */
+/* Puts candidates by (distance, id) in order by (score, distance, id): those that are equal stay as they are. */
 static size_t plain_order(const model *m, const asked *a, size_t query, adah_search_hit *hits, size_t n, size_t k) {
     for (size_t i = 0; i < n; i++) {
         adah_search_hit hit = hits[i];
@@ -291,12 +292,20 @@ static int is_answered(const model *m, const asked *a, adah_code code) {
 }
 
 /* By the definition in index.h. */
-static size_t candidates(const adah_search_options *o) {
+static size_t candidates(const model *m, const asked *a) {
+    const adah_search_options *o = &a->o;
     if (!o->fine)
         return o->k;
-    size_t n = o->n_candidates ? o->n_candidates : o->k == SIZE_MAX ? SIZE_MAX : 200;
-    while (!o->n_candidates && o->k != SIZE_MAX && n < 2 * o->k)
-        n *= 2;
+    size_t n = 0, n_codes = 0;
+    for (uint64_t id = 0; id < IDS; id++)
+        n_codes += m->record[id].is_there && m->record[id].has[a->side];
+    if (o->n_candidates)
+        n = o->n_candidates;
+    else if (o->k == SIZE_MAX || (int)o->fine_of == a->side)
+        n = SIZE_MAX; /* there are fewer than 10,000 */
+    else
+        for (n = n_codes < 4 ? 1 : n_codes < 800 ? n_codes / 4 : 200; n < 2 * o->k;)
+            n *= 2;
     return n > o->k ? n : o->k;
 }
 
@@ -311,7 +320,7 @@ static void check_search(const adah_index *x, const model *m, adah_random *r) {
     adah_search_options o = a.o;
     if (!is_answered(m, &a, adah_index_search(x, (adah_modality)side, query, n_queries, &o, result, &status)))
         return;
-    o.k = candidates(&o);
+    o.k = candidates(m, &a);
     for (size_t i = 0; i < n_queries; i++) {
         size_t n = plain_search(m, side, query + i * m->n_bytes, &o, expected);
         if (o.fine)
@@ -475,14 +484,14 @@ static size_t plain_answer(const model *m, const asked *a, size_t i, const float
     if (!with_codes)
         for (size_t h = 0; h < n_all; h++)
             all[h].distance = 0;
-    for (; with_codes && n_codes < n_all && n_codes < candidates(&a->o); n_codes++) /* the nearest */
+    for (; with_codes && n_codes < n_all && n_codes < candidates(m, a); n_codes++) /* the nearest */
         if ((int64_t)all[n_codes].distance <= limit || share[all[n_codes].id] >= 1)
             hits[n++] = all[n_codes];
     size_t n_kept = 0; /* and the best that hold words */
     for (size_t h = 0; h < n_all; h++)
         if (share[all[h].id] > 0)
             all[n_kept++] = all[h];
-    n_all = plain_by_words(all, n_kept, m->n_bytes * 8, share, limit, candidates(&a->o));
+    n_all = plain_by_words(all, n_kept, m->n_bytes * 8, share, limit, candidates(m, a));
     for (size_t h = 0; h < n_all; h++) {
         size_t at = 0;
         while (at < n && hits[at].id != all[h].id)
