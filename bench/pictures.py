@@ -10,7 +10,8 @@ what was made on the way.
 small: N train photos drawn by SEED, a tenth of them queries, are trained on and encoded. Told are the different codes and the most items on
 one; the precision of the first 10 answers, image to image and text to image, relevant being what has a label in common and the query's
 own photo left out; the median rank of a photo by its own caption, ties at their mean rank; each by the bits alone and in the fine
-order, which looks at 200 candidates, as a search does.
+order, as a search has it. And the same of what a user sees ("search"): of `adah index create` and `adah search --text CAPTION` or `--image FILE`,
+which also look for the words.
 
 altered: 100 photos (altered_photos.py, which needs Pillow) ask all photos of flickr8k for themselves. Told is how many are the first
 answer in the fine order, how many are among the candidates, and how many are first by the bits.
@@ -28,7 +29,6 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(os.environ.get("ADAH_SHARED", os.path.join(HERE, "..", "..", "shared")), "data", "flickr8k")
-N_CANDIDATES = 200
 
 
 def rows_of(path):
@@ -58,11 +58,24 @@ def by_bits(code, codes):
     return sorted(((code ^ c).bit_count(), i) for i, c in enumerate(codes))
 
 
-def by_vectors(fine, found, fines):
+def n_candidates(n, is_like, k=10):
+    """adah_fine_candidates."""
+    count = max(1, min(200, n // 4))
+    if is_like:
+        count = max(count, n if n <= 10000 else 10 ** 8 // n)
+    while count < 2 * k:
+        count *= 2
+    return count
+
+
+def by_vectors(fine, found, fines, n_bits, is_like):
     def score(answer):
-        other = fines[answer[1]]
-        return sum(a * b for a, b in zip(fine, other)) / (sum(b * b for b in other) or 1) ** 0.5
-    return sorted(found[:N_CANDIDATES], key=lambda a: (-score(a), a)) + found[N_CANDIDATES:]
+        distance, i = answer
+        pairs = list(zip(fine, fines[i])) # as many values as both have
+        length = (sum(a * a for a, _ in pairs) * sum(b * b for _, b in pairs)) ** 0.5
+        return sum(a * b for a, b in pairs) / length + (1 - 2 * distance / n_bits) / 4 if length else -2
+    n = n_candidates(len(found), is_like)
+    return sorted(found[:n], key=lambda a: (-score(a), a)) + found[n:]
 
 
 def rank_of(own, found, ties):
@@ -103,14 +116,39 @@ def small(work, adah, n, seed, options):
             for q in queries:
                 found = by_bits(codes.code[side][q], codes.code["image"])
                 if order == "fine":
-                    found = by_vectors(codes.fine[side][q], found, codes.fine["image"])
+                    found = by_vectors(codes.fine[side][q], found, codes.fine["image"], result["bits"], side == "image")
                 first = [i for _, i in found if i != q][:10]
                 precision.append(sum(bool(labels[q] & labels[i]) for i in first) / len(first))
                 ranks.append(rank_of(q, found, order == "bits"))
             result[f"p10_{side}_to_image_{order}"] = round(statistics.mean(precision), 3)
             if side == "text":
                 result[f"median_rank_{order}"] = statistics.median(ranks)
+    result.update(searched(adah, model, folder, [records[q] for q in queries], record, len(records)))
     print(json.dumps(result))
+
+
+def searched(adah, model, folder, queries, record, n):
+    """What the command shows."""
+    index = model.replace(".safetensors", ".adah")
+    subprocess.run([adah, "index", "create", "--model", model, "--data", folder, "--index", index, "--force", "--quiet"], check=True)
+
+    def answers(k, *query):
+        out = subprocess.run([adah, "search", "--model", model, "--index", index, "--to", "image", "-k", str(k), "--json", *query], check=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
+        return [hit["file_name"] for hit in json.loads(out)]
+
+    def precision(own, found):
+        first = [name for name in found if name != own["file_name"]][:10]
+        return sum(bool(set(own["labels"]) & set(record[name]["labels"])) for name in first) / len(first)
+
+    image, text, ranks = [], [], []
+    for own in queries:
+        caption = own["text"] if isinstance(own["text"], str) else own["text"][0]
+        image.append(precision(own, answers(11, "--image", os.path.join(folder, own["file_name"]))))
+        text.append(precision(own, answers(11, "--text", caption)))
+        ranks.append(answers(n, "--text", caption).index(own["file_name"]) + 1)
+    return {"p10_image_to_image_search": round(statistics.mean(image), 3), "p10_text_to_image_search": round(statistics.mean(text), 3),
+            "median_rank_search": statistics.median(ranks)}
 
 
 def altered(work, adah, model):
@@ -119,15 +157,17 @@ def altered(work, adah, model):
     subprocess.run([sys.executable, os.path.join(HERE, "altered_photos.py"), DATA, folder, "100"], check=True)
     ours = Codes(adah, model, DATA, os.path.join(work, "all"), ("image",))
     theirs = Codes(adah, model, folder, os.path.join(work, "some"), ("image",))
+    n_bits = 8 * len(rows_of(os.path.join(work, "all.image.npy"))[0])
     place = {os.path.basename(name): i for i, name in enumerate(ours.names)}
     result = {}
     for i, name in enumerate(theirs.names):
         _, how, file = name.split("/")
         own, found = place[file], by_bits(theirs.code["image"][i], ours.code["image"])
+        n = n_candidates(len(found), True)
         counts = result.setdefault(how, {"first": 0, "among_candidates": 0, "first_by_bits": 0})
         counts["first_by_bits"] += found[0][1] == own
-        counts["among_candidates"] += any(j == own for _, j in found[:N_CANDIDATES])
-        counts["first"] += bool(ours.fine) and by_vectors(theirs.fine["image"][i], found, ours.fine["image"])[0][1] == own
+        counts["among_candidates"] += any(j == own for _, j in found[:n])
+        counts["first"] += bool(ours.fine) and by_vectors(theirs.fine["image"][i], found, ours.fine["image"], n_bits, True)[0][1] == own
     print(json.dumps(dict(result, n_photos=len(ours.names))))
 
 

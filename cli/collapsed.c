@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { N_CANDIDATES = 200 }; /* of the fine order, at least */
+enum { N_CANDIDATES = 200 }; /* of the fine order, mostly */
 
 void cli_print_collapsed(const adah_model *model, uint64_t n, uint64_t n_distinct, uint64_t n_most) {
     if (n_distinct * 2 >= n || (adah_model_fine(model, ADAH_IMAGE) && n_most <= N_CANDIDATES))

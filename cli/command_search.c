@@ -15,8 +15,8 @@ const cli_command cli_search = {
     "search", "Find images by words, words by image, or like by like.", "",
     "A text query answers with images and an image query with texts, unless --to says otherwise. --id asks with a record\n"
     "of the index and leaves that record out. Answers are exact: the nearest by Hamming distance, ties in order of id.\n"
-    "Where the index has vectors for the fine order, the nearest are the candidates, and the best of them by the cosine\n"
-    "of the vectors are given; --order bits leaves them in order of distance.\n"
+    "Where the index has vectors for the fine order, the nearest are the candidates, and the best of them are given by their\n"
+    "scores: four parts the cosine of the vectors, one part 1 - 2 distance / bits. --order bits leaves them in order of distance.\n"
     "Words that the model does not know are passed over and named on standard error. But --text also finds what is written: records\n"
     "whose text, labels or file name hold all of its words, as far as any record holds them, come first, and the others are in order\n"
     "by how near they are and by what part of the words they hold.\n"
@@ -465,8 +465,8 @@ static int run(int argc, char **argv) {
         {"radius", 0, CLI_INT, "N", "distance of answers, at most (default: any)", &radius, 0, 0, ADAH_BITS_MAX},
         {"label", 0, CLI_LIST, "NAME", "search only records with this label; may be repeated: with any of them", &l.labels, 0, 0, 0},
         {"only", 0, CLI_TEXT, "FILE", "search only records whose ids are in this file, one a line", &only, 0, 0, 0},
-        {"order", 0, CLI_TEXT, "bits|fine", "by distance alone, or the candidates by their vectors (default: fine where the index has them)", &q.order, 0, 0, 0},
-        {"candidates", 0, CLI_SIZE, "N", "how many of the nearest the fine order looks at (default: the least of 200, 400, 800, ... that is twice k)", &l.options.n_candidates, 0, 1, 1e9},
+        {"order", 0, CLI_TEXT, "bits|fine", "by distance alone, or the candidates by their scores (default: fine where the index has them)", &q.order, 0, 0, 0},
+        {"candidates", 0, CLI_SIZE, "N", "how many of the nearest the fine order looks at (default: 200, at most a quarter of the codes; where like asks for like, all up to 10,000; doubled until it is twice k)", &l.options.n_candidates, 0, 1, 1e9},
         {"rerank", 0, CLI_SIZE, "N", "put the N nearest in order by how sure the query's bits are, then give the best k", &l.options.n_rerank, 0, 1, 1e9},
         {"no-words", 0, CLI_FLAG, NULL, "search by codes alone, not also for the words of --text in texts, labels and file names", &no_words, 0, 0, 0},
         {"cut-off", 0, CLI_FLAG, NULL, "leave out what is too far to be an answer; there may be no answer then", &l.options.cut_off, 0, 0, 0},

@@ -8,8 +8,8 @@
  * With `fine` or `relaxed` more hits than asked for are found in this way, the candidates, and these are put in the other order.
  *
  * Where records hold words of the query, those that hold all of its words come first. All others are in order by the sum of two numbers:
- * how like the codes are (1 - 2 d / n_bits, or the score of the fine order), and the share of the words. Both only help, so the best are
- * among the best by codes and those that hold words. The file is long because one search is all of this, and its parts share
+ * how like the codes are (1 - 2 d / n_bits, or the score of the fine order), and the share of the words. What is put in order
+ * are the candidates and the best k that hold words. The file is long because one search is all of this, and its parts share
  * what they know of it. */
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -43,8 +43,8 @@ typedef struct search {
     const adah_index *index;
     adah_modality to;
     const uint8_t *queries;
-    size_t n_queries, n_code_bytes;
-    adah_search_options *options; /* this search's own */
+    size_t n_queries, n_code_bytes, n_wanted; /* n_wanted: the k that was asked for */
+    adah_search_options *options; /* this search's own; its k is the number of candidates */
     adah_code_run *runs;          /* of the segments that have codes */
     size_t n_runs;
     const adah_segment_view **view; /* of each run */
@@ -403,10 +403,11 @@ static int find_holder(const search *s, uint64_t row, holder *h) {
     return distance <= s->options->radius;
 }
 
-/* Chooses the best k records that hold words, by the codes and the words together. The best of all are among these and those that the codes
- * have found. */
+/* Chooses the best k records that hold words, by the codes and the words together. By that order, the best of all are among these and
+ * those that the codes have found. Not as many as there are candidates for another order: those that only share a common word with a
+ * sentence would push out what is of the right class (of 400 photos, P@10 of captions .79 with 100 of them and .83 with 10). */
 static adah_code choose_holders(search *s, adah_status *status) {
-    const size_t k = s->options->k < s->held->n ? s->options->k : s->held->n;
+    const size_t k = s->n_wanted < s->held->n ? s->n_wanted : s->held->n;
     const uint32_t limit = s->cut.n_sampled ? adah_cut_off_limit(&s->cut, s->queries) : UINT32_MAX;
     holder *heap = adah_memory_resize(NULL, k, sizeof *heap);
     size_t n = 0;
@@ -699,6 +700,7 @@ adah_code adah_code_search(const adah_index *index, adah_modality to, const uint
                 .n_queries = n_queries,
                 .n_code_bytes = index->n_bits / 8,
                 .held = held,
+                .n_wanted = k,
                 .options = &o};
     adah_code code = n_queries ? run_search(&s, k, results, status) : ADAH_OK;
     code = adah_index_checked(index, code, status);

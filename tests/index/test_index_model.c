@@ -491,7 +491,7 @@ static size_t plain_answer(const model *m, const asked *a, size_t i, const float
     for (size_t h = 0; h < n_all; h++)
         if (share[all[h].id] > 0)
             all[n_kept++] = all[h];
-    n_all = plain_by_words(all, n_kept, m->n_bytes * 8, share, limit, candidates(m, a));
+    n_all = plain_by_words(all, n_kept, m->n_bytes * 8, share, limit, a->o.k);
     for (size_t h = 0; h < n_all; h++) {
         size_t at = 0;
         while (at < n && hits[at].id != all[h].id)
