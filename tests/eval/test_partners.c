@@ -362,7 +362,7 @@ static void memory_runs_out(void **state) {
     const adah_partner_side side[2] = {{queries, query_fine, 8}, {items, item_fine, 8}};
     size_t n_distinct = 77, n_most = 77;
     adah_memory_fault_at(1);
-    assert_int_equal(adah_partners_compute(side[0], side[1], 5, 8, &m, NULL), ADAH_ERROR_MEMORY);
+    assert_int_equal(adah_partners_compute(side[0], side[1], 5, 8, 0, &m, NULL), ADAH_ERROR_MEMORY);
     adah_memory_fault_at(1);
     assert_int_equal(adah_codes_count_distinct(items, 5, 8, &n_distinct, &n_most, NULL), ADAH_ERROR_MEMORY);
     adah_parallel_set_threads(1);
