@@ -103,6 +103,15 @@ static void check(const char *name, const adah_vision *vision, adah_style style,
     memcpy(adah_node_value(input), x, adah_shape_count(x_shape) * sizeof *x);
     assert_int_equal(adah_graph_forward(g, &status), ADAH_OK);
     assert_close(name, "f of one picture", adah_node_value(output), f, adah_shape_count(f_shape) / f_shape.dim[0], 1e-4);
+    const size_t n = adah_shape_count(adah_node_shape(output));
+    float *first = adah_memory_floats(n);
+    assert_non_null(first);
+    memcpy(first, adah_node_value(output), n * sizeof *first);
+    for (int i = 0; i < 2; i++) { /* weights are turned in the second run and kept from then on */
+        assert_int_equal(adah_graph_forward(g, &status), ADAH_OK);
+        assert_memory_equal(adah_node_value(output), first, n * sizeof *first);
+    }
+    adah_memory_free(first);
     adah_graph_free(g);
 
     adah_parameters_free(&p);

@@ -6,6 +6,8 @@
  *
  *     forward    Y' = W X'     B = X', turned once; a block of Y' is turned on its way out. With fewer outputs than items
  *                Y = X W'      B = W', turned once
+ *                Y = X W'   B = W' of rows of tokens in encoding, turned in the second run and kept (packed.h): the weights are the same in all
+ *                           runs, and the results as well, to the bit
  *     dW         dW += dY' X   A = dY', turned once; B = X
  *     dX         dX = dY W     B = W, a few of its rows at a time, so that it is read once
  *
@@ -16,9 +18,12 @@
 #include "nn/graph/fully_connected.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "base/vector.h"
 #include "nn/graph/gelu.h"
+#include "nn/graph/packed.h"
 #include "nn/graph/product.h"
 
+#include <math.h>
 #include <string.h>
 
 enum {
@@ -33,6 +38,8 @@ enum {
 
 typedef struct state {
     const adah_product_kernels *kernels;
+    adah_packed *weights; /* W' in panels; NULL: made in each run where it is wanted */
+    int has_run;
     int is_sparse;   /* the values of this forward */
     size_t *start;   /* [B + 1] the values of item b that are not 0: from start[b] on; NULL: never looked for */
     uint32_t *place; /* [B n_in / SPARSE] where in the row, */
@@ -111,6 +118,29 @@ static float finish(const adah_node *node, size_t output, float y) {
     return relu_fused(node) && y < 0 ? 0 : y;
 }
 
+/* The bias of each column, or of each row, and ReLU on n_rows rows of n floats of a block. */
+ADAH_VECTOR_LOOP(void, finish_columns, (float *c, size_t n_rows, size_t n, const float *bias, float least_value),
+                 (c, n_rows, n, bias, least_value)) {
+    for (size_t r = 0; r < n_rows; r++, c += GROUP)
+        for (size_t j = 0; j < n; j++) {
+            const float y = c[j] + (bias ? bias[j] : 0);
+            c[j] = y < least_value ? least_value : y;
+        }
+}
+
+ADAH_VECTOR_LOOP(void, finish_rows, (float *c, size_t n_rows, size_t n, const float *bias, float least_value),
+                 (c, n_rows, n, bias, least_value)) {
+    for (size_t r = 0; r < n_rows; r++, c += GROUP) {
+        const float b = bias ? bias[r] : 0;
+        for (size_t j = 0; j < n; j++) {
+            const float y = c[j] + b;
+            c[j] = y < least_value ? least_value : y;
+        }
+    }
+}
+
+static float least_value(const adah_node *node) { return relu_fused(node) ? 0 : -HUGE_VALF; }
+
 /* GELU of n_rows rows of n floats of a block that is finished otherwise. */
 static void finish_gelu(const adah_node *node, float *c, size_t n_rows, size_t n) {
     for (size_t r = 0; r < n_rows && gelu_fused(node); r++)
@@ -118,18 +148,26 @@ static void finish_gelu(const adah_node *node, float *c, size_t n_rows, size_t n
 }
 
 /* A block of Y. */
-static void forward_block(void *context, size_t block) {
-    const product *p = context;
-    const size_t row = block / n_groups(p) * CHUNK, column = block % n_groups(p) * GROUP;
+static void finish_block(const product *p, size_t row, size_t column) {
     const size_t n_rows = least(CHUNK, p->n_rows - row), n = least(GROUP, p->n_columns - column);
     _Alignas(64) float c[CHUNK * GROUP];
     multiply_block(p, row, column, c, GROUP, 0);
-    for (size_t r = 0; r < n_rows; r++)
-        for (size_t j = 0; j < n; j++)
-            c[r * GROUP + j] = finish(p->node, column + j, c[r * GROUP + j]);
+    finish_columns(c, n_rows, n, p->node->b ? p->node->b->value + column : NULL, least_value(p->node));
     finish_gelu(p->node, c, n_rows, n);
     for (size_t r = 0; r < n_rows; r++)
         memcpy(p->c + (row + r) * p->n_columns + column, c + r * GROUP, n * sizeof *c);
+}
+
+static void forward_block(void *context, size_t block) {
+    const product *p = context;
+    finish_block(p, block / n_groups(p) * CHUNK, block % n_groups(p) * GROUP);
+}
+
+/* All rows of some columns, whose weights stay in the second cache meanwhile. */
+static void forward_columns(void *context, size_t group) {
+    const product *p = context;
+    for (size_t row = 0; row < p->n_rows; row += CHUNK)
+        finish_block(p, row, group * GROUP);
 }
 
 /* A block of Y'. */
@@ -139,9 +177,7 @@ static void turned_block(void *context, size_t block) {
     const size_t n_rows = least(CHUNK, p->n_rows - row), n = least(GROUP, p->n_columns - column);
     _Alignas(64) float c[CHUNK * GROUP];
     multiply_block(p, row, column, c, GROUP, 0);
-    for (size_t r = 0; r < n_rows; r++)
-        for (size_t j = 0; j < n; j++)
-            c[r * GROUP + j] = finish(p->node, row + r, c[r * GROUP + j]);
+    finish_rows(c, n_rows, n, p->node->b ? p->node->b->value + row : NULL, least_value(p->node));
     finish_gelu(p->node, c, n_rows, n);
     p->k->turn(n_rows, n, c, GROUP, p->c + column * p->n_rows + row, p->n_rows);
 }
@@ -190,9 +226,43 @@ static void sparse_forward(void *context, size_t chunk) {
     }
 }
 
-static adah_code forward(adah_node *node, adah_status *status) {
+static void turn_all(product *p) {
+    adah_parallel_for(ceiling(p->n_columns, p->width) * ceiling(p->n_inner, TURNED), 4, turn_rows, p);
+}
+
+static adah_code pack_weights(void *context, float *to, adah_status *status) {
     (void)status;
+    product p = *(const product *)context;
+    p.b = to;
+    turn_all(&p);
+    return ADAH_OK;
+}
+
+/* Y = X W' with weights that were turned before. */
+static adah_code forward_packed(adah_node *node, adah_status *status) {
+    const state *s = node->state;
+    product p = {.node = node,
+                 .k = s->kernels,
+                 .n_rows = adah_node_rows(node),
+                 .n_columns = adah_node_out(node),
+                 .n_inner = adah_node_in(node),
+                 .width = width_of(s->kernels, adah_node_out(node)),
+                 .a = node->x[0]->value,
+                 .a_row = adah_node_in(node),
+                 .from = node->w->value,
+                 .c = node->value};
+    const float *weights;
+    ADAH_TRY(adah_packed_get(s->weights, pack_weights, &p, &weights, status));
+    p.b = (float *)(uintptr_t)weights;
+    adah_parallel_for(n_groups(&p), 1, forward_columns, &p);
+    return ADAH_OK;
+}
+
+static adah_code forward(adah_node *node, adah_status *status) {
     state *s = node->state;
+    if (s->weights && s->has_run)
+        return forward_packed(node, status);
+    s->has_run = 1;
     const size_t n_in = adah_node_in(node), n_items = adah_node_rows(node), n_out = adah_node_out(node);
     const int turns = n_out >= n_items; /* the smaller factor is turned */
     product p = {.node = node,
@@ -211,7 +281,7 @@ static adah_code forward(adah_node *node, adah_status *status) {
         adah_parallel_for(ceiling(n_out, CHUNK), 1, sparse_forward, node);
         return ADAH_OK;
     }
-    adah_parallel_for(ceiling(p.n_columns, p.width) * ceiling(n_in, TURNED), 4, turn_rows, &p);
+    turn_all(&p);
     for_blocks(&p, turns ? turned_block : forward_block);
     return ADAH_OK;
 }
@@ -366,6 +436,7 @@ static adah_code backward(adah_node *node, unsigned groups, float *const *dx, ad
 
 static void release(void *memory) {
     state *s = memory;
+    adah_packed_release(s->weights);
     adah_memory_free(s->start);
     adah_memory_free(s->place);
     adah_memory_free(s->value);
@@ -385,6 +456,9 @@ adah_code adah_fully_connected_prepare(adah_node *node, adah_status *status) {
     if (!s)
         return adah_fail_memory(status, sizeof *s);
     s->kernels = adah_product_family();
+    if (g->mode == ADAH_GRAPH_INFER && node->shape.n_dims > 2 &&
+        !(s->weights = adah_packed_acquire(node->w, NULL, s->kernels, panels_floats(s->kernels, n_out, n_in))))
+        return adah_fail_memory(status, panels_floats(s->kernels, n_out, n_in) * sizeof(float));
     if (node->x[0]->kind == ADAH_NODE_INPUT && node->x[0]->n >= SPARSE) {
         s->start = adah_memory_zeroed(n_items + 1, sizeof *s->start);
         s->place = adah_memory_zeroed(node->x[0]->n / SPARSE, sizeof *s->place);
