@@ -383,24 +383,73 @@ static void sink(holder *heap, size_t n, size_t i) {
     }
 }
 
-/* 0: it has no code that may be found. */
-static int find_holder(const search *s, uint64_t row, holder *h) {
-    if (!position_of_row(s, row, &h->position))
+/* Goes through records that hold words, whose rows ascend. Where many lie close together, as those of a common word do, distances are
+ * those of all codes of a stretch at once: so the time for each is that of a scan and not that of a search. */
+typedef struct holder_reader {
+    const search *s;
+    size_t run, at;      /* the code that was looked at last, in its run */
+    size_t first, n_known; /* codes of the run whose distances are known */
+    uint16_t distance[64];
+} holder_reader;
+
+enum { CLOSE = 8 }; /* so many within a stretch are worth all of it */
+
+/* Goes on to the code of the record in a row. 0: it has none. */
+static int go_to_code(holder_reader *r, uint64_t row) {
+    const search *s = r->s;
+    while (r->run < s->n_runs && row >= s->view[r->run]->segment->header.first_row + s->view[r->run]->segment->header.n_records) {
+        r->run++;
+        r->at = r->n_known = 0;
+    }
+    if (r->run == s->n_runs || row < s->view[r->run]->segment->header.first_row)
         return 0;
-    const size_t at_run = run_of(s, h->position);
-    const adah_code_run *run = &s->runs[at_run];
-    const adah_segment *segment = s->view[at_run]->segment;
-    const uint64_t at = h->position - run->first;
-    const size_t n_bits = s->n_code_bytes * 8;
-    uint16_t distance = 0;
-    if (run->keep && !adah_bit(run->keep, at))
+    const adah_segment *segment = s->view[r->run]->segment;
+    const adah_code_set *set = &segment->sets[s->to];
+    const uint64_t record = row - segment->header.first_row;
+    uint64_t owner = record;
+    if (set->records) {
+        for (size_t i = 0; i < CLOSE && r->at < set->n && adah_read_once(&set->records[r->at]) < record; i++)
+            r->at++;
+        if (r->at < set->n && adah_read_once(&set->records[r->at]) < record)
+            r->at = adah_segment_position(segment, s->to, record);
+        owner = r->at < set->n ? adah_read_once(&set->records[r->at]) : UINT64_MAX;
+    } else {
+        r->at = (size_t)record;
+    }
+    return r->at < set->n && owner == record;
+}
+
+static uint16_t distance_of(holder_reader *r, size_t held) {
+    enum { STRETCH = sizeof r->distance / sizeof *r->distance };
+    const search *s = r->s;
+    const adah_code_run *run = &s->runs[r->run];
+    if (!s->queries)
         return 0;
-    if (s->queries)
-        adah_hamming_distances(s->queries, run->codes + at * s->n_code_bytes, 1, n_bits, &distance);
-    h->id = adah_segment_id(segment, row - segment->header.first_row);
-    h->distance = distance;
-    h->likeness = 1 - 2 * (float)distance / (float)n_bits + h->share;
-    return distance <= s->options->radius;
+    if (r->at < r->first || r->at - r->first >= r->n_known) {
+        const adah_word_hit *hit = s->held->hit;
+        const int is_dense = held + CLOSE < s->held->n && hit[held + CLOSE].row - hit[held].row < STRETCH;
+        const size_t n_left = run->n - r->at;
+        r->first = r->at;
+        r->n_known = !is_dense ? 1 : n_left < STRETCH ? n_left : STRETCH;
+        adah_hamming_distances(s->queries, run->codes + r->at * s->n_code_bytes, r->n_known, s->n_code_bytes * 8, r->distance);
+    }
+    return r->distance[r->at - r->first];
+}
+
+/* The record that is number `held` of those that hold words. 0: it has no code that may be found. */
+static int find_holder(holder_reader *r, size_t held, holder *h) {
+    const search *s = r->s;
+    if (!go_to_code(r, s->held->hit[held].row))
+        return 0;
+    const adah_code_run *run = &s->runs[r->run];
+    const adah_segment *segment = s->view[r->run]->segment;
+    if (run->keep && !adah_bit(run->keep, r->at))
+        return 0;
+    h->position = run->first + r->at;
+    h->id = adah_segment_id(segment, s->held->hit[held].row - segment->header.first_row);
+    h->distance = distance_of(r, held);
+    h->likeness = 1 - 2 * (float)h->distance / (float)(s->n_code_bytes * 8) + h->share;
+    return h->distance <= s->options->radius;
 }
 
 /* Chooses the best k records that hold words, by the codes and the words together. By that order, the best of all are among these and
@@ -410,13 +459,14 @@ static adah_code choose_holders(search *s, adah_status *status) {
     const size_t k = s->n_wanted < s->held->n ? s->n_wanted : s->held->n;
     const uint32_t limit = s->cut.n_sampled ? adah_cut_off_limit(&s->cut, s->queries) : UINT32_MAX;
     holder *heap = adah_memory_resize(NULL, k, sizeof *heap);
+    holder_reader reader = {.s = s};
     size_t n = 0;
     if (!heap)
         return adah_fail_memory(status, k * sizeof *heap);
     for (size_t i = 0; i < s->held->n && k; i++) {
         const float share = s->held->hit[i].share;
         holder h = {.share = share, .likeness = 1 + share}; /* at best */
-        if ((n == k && !is_worse(&heap[0], &h)) || !find_holder(s, s->held->hit[i].row, &h) ||
+        if ((n == k && !is_worse(&heap[0], &h)) || !find_holder(&reader, i, &h) ||
             (h.distance > limit && share < 1) || (n == k && !is_worse(&heap[0], &h)) || !accept(s, 0, h.position))
             continue;
         if (n < k) {
