@@ -54,13 +54,13 @@ static void centre(sample *s, double *mean) {
             s->x[i * s->n_values + k] -= mean[k];
 }
 
-/* At most n_wanted components, as rows of vector (n_wanted, n_values); *n_found of them. */
-static adah_code find_components(const sample *s, size_t n_wanted, double *vector, size_t *n_found, adah_status *status) {
-    static const double NOISE = 1e-6; /* a smaller share of the largest deviation is rounding */
+/* At most n_wanted components, as rows of vector (n_wanted, n_values), and their eigenvalues; *n_found of them. */
+static adah_code find_components(const sample *s, size_t n_wanted, double *value, double *vector, size_t *n_found, adah_status *status) {
+    static const double NOISE = 0.01; /* a smaller share of the largest deviation says nothing of a photo */
     const int is_dual = s->n < s->n_values;
     const size_t n = is_dual ? s->n : s->n_values, n_asked = n_wanted < n ? n_wanted : n;
-    double *gram = adah_algebra_zeros(n, n), *value = adah_algebra_zeros(n, 1), *own = adah_algebra_zeros(n_asked, n);
-    adah_code code = gram && value && own ? ADAH_OK : adah_algebra_fail_memory(n, n, status);
+    double *gram = adah_algebra_zeros(n, n), *own = adah_algebra_zeros(n_asked, n);
+    adah_code code = gram && own ? ADAH_OK : adah_algebra_fail_memory(n, n, status);
     if (code == ADAH_OK) {
         const adah_operand rows = {s->x, s->n_values, 0}, columns = {s->x, s->n_values, 1};
         if (is_dual)
@@ -82,19 +82,20 @@ static adah_code find_components(const sample *s, size_t n_wanted, double *vecto
     }
     *n_found = found;
     adah_memory_free(gram);
-    adah_memory_free(value);
     adah_memory_free(own);
     return code;
 }
 
-/* The linear layer that takes a mean off and then goes along components; rows beyond those found are zeros. */
-static void set_layer(adah_appearance layer, const sample *s, const double *mean, const double *vector, size_t n_found) {
+/* The linear layer that takes a mean off and then goes along components, each divided by the square root of its deviation, the fourth root of its
+ * eigenvalue, and the first kept as it is. Rows beyond those found are zeros. */
+static void set_layer(adah_appearance layer, const sample *s, const double *mean, const double *value, const double *vector, size_t n_found) {
     memset(layer.weight->value, 0, adah_shape_count(layer.weight->shape) * sizeof(float));
     memset(layer.bias->value, 0, adah_shape_count(layer.bias->shape) * sizeof(float));
     for (size_t i = 0; i < n_found; i++) {
+        const double factor = sqrt(sqrt(value[0] / value[i]));
         for (size_t k = 0; k < s->n_values; k++)
-            layer.weight->value[i * s->n_values + k] = (float)vector[i * s->n_values + k];
-        layer.bias->value[i] = (float)-adah_algebra_dot(vector + i * s->n_values, mean, s->n_values);
+            layer.weight->value[i * s->n_values + k] = (float)(factor * vector[i * s->n_values + k]);
+        layer.bias->value[i] = (float)(-factor * adah_algebra_dot(vector + i * s->n_values, mean, s->n_values));
     }
     layer.weight->version++;
     layer.bias->version++;
@@ -111,17 +112,19 @@ adah_code adah_appearance_learn(const adah_settings *config, const adah_input_so
     ADAH_TRY(adah_algebra_begin(&n_threads, status));
     adah_code code = read_sample(config, image, items, n_items < N_SAMPLE ? n_items : N_SAMPLE, parameters, &s, status);
     double *mean = adah_algebra_zeros(s.n_values, 1), *vector = adah_algebra_zeros(n_wanted, s.n_values);
-    if (code == ADAH_OK && (!mean || !vector))
+    double *value = adah_algebra_zeros(s.n < s.n_values ? s.n_values : s.n, 1);
+    if (code == ADAH_OK && (!mean || !vector || !value))
         code = adah_algebra_fail_memory(n_wanted, s.n_values, status);
     if (code == ADAH_OK)
         centre(&s, mean);
     if (code == ADAH_OK)
-        code = find_components(&s, n_wanted, vector, &n_found, status);
+        code = find_components(&s, n_wanted, value, vector, &n_found, status);
     adah_algebra_end(n_threads);
     if (code == ADAH_OK)
-        set_layer(adah_picture_part_appearance(parameters), &s, mean, vector, n_found);
+        set_layer(adah_picture_part_appearance(parameters), &s, mean, value, vector, n_found);
     adah_memory_free(s.x);
     adah_memory_free(mean);
     adah_memory_free(vector);
+    adah_memory_free(value);
     return code;
 }

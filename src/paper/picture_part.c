@@ -6,7 +6,7 @@
 /* What a layer reads has this length, so that weights of the usual size do something. */
 static const float READ_LENGTH = 8;
 
-static const float APPEARANCE_LENGTH = 1.41421356f;
+static const float APPEARANCE_LENGTH = 2;
 #define APPEARANCE "picture.appearance"
 
 static adah_node *linear(adah_builder *b, const char *prefix, const char *suffix, adah_node *x, int n, adah_init init) {

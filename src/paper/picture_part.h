@@ -7,11 +7,12 @@
  * rare a word is, and 0 for a pair of words. A code begins with H of the class part.
  * An image's vector for the fine order ends with its appearance, which only another image has, too:
  *
- *     a     = sqrt(2) W4 (x - m) / |W4 (x - m)|         x is the mean of a map, or a vector as it is
+ *     a     = 2 W4 (x - m) / |W4 (x - m)|               x is the mean of a map, or a vector as it is
  *
- * m and the principal components W4 are constants (learn/appearance.h). Altered copies of a picture have an alike x, while v has
- * learned what captions say of it. The factor: with it all of 100 copies of half the size came first among 6,890 photos, with 1 it
- * were 97, and with larger ones answers had fewer labels in common (docs/measured/pictures.md).
+ * m and the principal components W4, each divided by the fourth root of its eigenvalue, are constants
+ * (learn/appearance.h). Altered copies of a picture have an alike x, while v has
+ * learned what captions say of it. The 2 is what brought altered copies to the front at hardly any cost for their labels
+ * (docs/measured/pictures.md).
  *
  * What is learned: the contrast of each pair with the others of its batch (learn/term_picture.c). */
 #ifndef ADAH_PAPER_PICTURE_PART_H

@@ -1,5 +1,5 @@
-/* (property) The components of images' appearance against what they are by definition: orthonormal eigenvectors of the covariance, the largest
- * first; and an image's vector against a slow statement of it. */
+/* (property) The components of images' appearance against what they are by definition: eigenvectors of the covariance at right angles, the largest
+ * first, divided by the fourth root of their eigenvalue; and an image's vector against a slow statement of it. */
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/random.h"
@@ -57,7 +57,7 @@ static double product(const float *a, const float *b) {
 
 static void check_components(size_t n) {
     adah_parameters parameters = {0};
-    double mean[C], covariance[C][C], before = INFINITY;
+    double mean[C], covariance[C][C], before = INFINITY, largest = 0;
     assert_int_equal(adah_appearance_learn(&config, &source, items, n, &parameters, NULL), ADAH_OK);
     const adah_appearance layer = adah_picture_part_appearance(&parameters);
     const float *w = layer.weight->value;
@@ -65,18 +65,22 @@ static void check_components(size_t n) {
     covariance_of(n, mean, covariance);
     for (size_t i = 0; i < N_APPEARANCE; i++) {
         double along = 0, off = 0, bias = 0;
+        const double length = i < n_found ? sqrt(product(w + i * C, w + i * C)) : 1;
         for (size_t j = 0; j <= i; j++)
-            assert_float_equal(product(w + i * C, w + j * C), i == j && i < n_found, 1e-5);
+            assert_float_equal(product(w + i * C, w + j * C) / (length * length), i == j && i < n_found, 1e-5);
         for (size_t k = 0; k < C; k++) {
             double of_it = 0;
             for (size_t l = 0; l < C; l++)
-                of_it += covariance[k][l] * (double)w[i * C + l];
-            along += of_it * (double)w[i * C + k];
+                of_it += covariance[k][l] * (double)w[i * C + l] / length;
+            along += of_it * (double)w[i * C + k] / length;
             off += of_it * of_it;
             bias -= (double)w[i * C + k] * mean[k];
         }
         assert_float_equal(sqrt(off), along, 1e-3); /* an eigenvector is not turned */
         assert_true(along <= before + 1e-3);
+        largest = i ? largest : along;
+        if (i < n_found)
+            assert_float_equal(length, pow(largest / along, 0.25), 1e-3 * length);
         assert_float_equal(layer.bias->value[i], bias, 1e-4);
         before = along;
     }
@@ -129,7 +133,7 @@ static void a_vector_ends_with_the_appearance(void **state) {
             length += a[i] * a[i];
         }
         for (size_t i = 0; i < N_APPEARANCE; i++)
-            assert_float_equal(vector[N_FINE + i], sqrt(2 / length) * a[i], 1e-5);
+            assert_float_equal(vector[N_FINE + i], 2 / sqrt(length) * a[i], 1e-5);
         assert_int_equal(adah_picture_part_vector(&net->text, b, vector), N_FINE);
     }
     adah_network_free(net);
