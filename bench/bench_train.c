@@ -123,7 +123,7 @@ static adah_pair_set draw_pairs(const bench_case *of, const adah_settings *c, si
     }
     set.image.rgb = rgb;
     set.image.settings = c;
-    set.image.rows = (adah_float_rows){map, row, 0};
+    set.image.rows = (adah_float_rows){.value = map, .row = row};
     set.text.words.item = (adah_lists){.item = word, .start = word_start, .n = n};
     set.labels = (adah_lists){.item = label, .start = label_start, .n = n};
     return set;

@@ -85,6 +85,9 @@ static int run(int argc, char **argv) {
          &o.backbone, 0, 0, 0},
         {"weights", 0, CLI_TEXT, "FILE", "the backbone's pre-trained weights: safetensors with torchvision's names, or\n"
          "a .mat file of MatConvNet", &o.weights, 0, 0, 0},
+        {"text-weights", 0, CLI_TEXT, "DIR", "a pre-trained text encoder for the texts, in place of a list of their words: the\n"
+         "folder of a sentence encoder (BERT's family), CLIP's or SigLIP's, with config.json,\n"
+         "tokenizer.json and model.safetensors", &o.text_weights, 0, 0, 0},
         {"finetune", 0, CLI_FLAG, NULL, "let the backbone learn too; otherwise it is frozen and its feature maps are cached",
          &o.finetune, 0, 0, 0},
         {"epochs", 0, CLI_INT, "N", "passes over the training pairs", &o.n_epochs, 0, 1, 100000},

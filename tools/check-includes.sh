@@ -2,7 +2,7 @@
 # check-includes.sh - keeps the house in order: which module may include which, no files in a circle, who may see oneDNN and OpenBLAS,
 # no file name twice, no long file without a reason.
 #
-#   base <- plugins, nn, codes, text;  codes <- index, eval;  plugins <- data;  text <- input;  index sees how data splits words
+#   base <- plugins, nn, codes, text;  codes <- index, eval;  plugins <- data;  text <- backbones;  index sees how data splits words
 #   nn <- settings <- files <- backbones <- paper <- input <- rivals <- learn <- api
 #   src/methods.c, the table, sees what its rows name; programs and server use adah.h alone
 set -euo pipefail
@@ -24,7 +24,7 @@ declare -A may=(
     [text]="base text"
     [settings]="base nn settings"
     [files]="base nn plugins settings files"
-    [backbones]="base nn settings files backbones"
+    [backbones]="base nn text settings files backbones"
     [paper]="base nn settings backbones paper"
     [input]="base nn data settings files backbones paper input"
     [rivals]="base nn plugins settings backbones paper/network.h input/pair_set.h rivals"
@@ -103,7 +103,7 @@ done < <(grep -rlE '^#include [<"](cblas|lapacke|f77blas)' src cli server includ
 
 while read -r name; do
     fault "$name: a file name that is there more than once"
-done < <(find src cli server web tests bench fuzz tools \( -path fuzz/corpus -o -path tests/files/old_models \) -prune -o -type f -printf '%f\n' |
+done < <(find src cli server web tests bench fuzz tools \( -path fuzz/corpus -o -path tests/files/old_models -o -path tests/backbones/text_encoders \) -prune -o -type f -printf '%f\n' |
     sort | uniq -d)
 
 [ "$n_faults" -eq 0 ] || exit 1

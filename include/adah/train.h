@@ -31,6 +31,8 @@ typedef struct adah_train_options {
     double checkpoint_seconds; /* at least so long between checkpoints; 0: after every epoch */
     const char *cache_folder; /* for feature maps and decoded images; NULL: $ADAH_CACHE, else $XDG_CACHE_HOME/adah,
                                  else ~/.cache/adah */
+    const char *text_weights; /* folder of a text encoder as published (docs/guide/train.md), which the model carries from then on:
+                                 texts are sentences to it. NULL: they are the words of a vocabulary made from the train records */
 } adah_train_options;
 static inline void adah_train_options_init(adah_train_options *options) {
     adah_options_init(ADAH_OPTIONS_TRAIN, options, sizeof *options);

@@ -66,7 +66,7 @@ adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *datas
     adah_model_inputs inputs;
     adah_model view;
     ADAH_TRY(adah_model_with_precision(model, o.precision, &view, status));
-    ADAH_TRY(adah_model_inputs_open(&view.state, view.vocabulary, dataset, o.cache_folder, o.strict, &inputs, status));
+    ADAH_TRY(adah_model_inputs_open(&view.state, view.vocabulary, view.text_encoder, dataset, o.cache_folder, o.strict, &inputs, status));
     adah_stage_times times = {0};
     size_t n_threads = 1;
     const adah_encode_source source = {&view, dataset, &inputs, 0};

@@ -26,6 +26,7 @@ struct adah_encoder {
     adah_input_worker *side[2]; /* by modality; NULL: not needed yet */
     float relaxed[ADAH_BITS_MAX]; /* what the last code is the signs of */
     int8_t fine[ADAH_FINE_MAX]; /* what belongs to it; zeros without */
+    adah_text_reader *reader; /* of the model's text encoder; NULL: not needed yet */
     size_t n_unknown; /* words of the last text that are not in the vocabulary */
 };
 
@@ -47,6 +48,7 @@ void adah_encoder_close(adah_encoder *e) {
         return;
     adah_input_worker_free(e->side[ADAH_IMAGE]);
     adah_input_worker_free(e->side[ADAH_TEXT]);
+    adah_text_reader_free(e->reader);
     adah_memory_free(e);
 }
 
@@ -89,9 +91,27 @@ const float *adah_encoder_relaxed(const adah_encoder *e) { return e->relaxed; }
 const int8_t *adah_encoder_fine(const adah_encoder *e) { return e->fine; }
 size_t adah_encoder_unknown_words(const adah_encoder *e) { return e->n_unknown; }
 
+/* A text of n_texts lines through the model's text encoder. */
+static adah_code encode_sentence(adah_encoder *e, const char *text, size_t n_texts, uint8_t *code, adah_status *status) {
+    int is_there;
+    if (!e->reader)
+        ADAH_TRY(adah_text_reader_create(e->model.text_encoder, &e->reader, status));
+    ADAH_TRY(prepare(e, ADAH_TEXT, status));
+    float *x = input_of(e, ADAH_TEXT);
+    ADAH_TRY(adah_text_reader_read_lines(e->reader, text, n_texts, x, &is_there, status));
+    e->n_unknown = 0;
+    if (!is_there)
+        return adah_fail(status, ADAH_ERROR_NO_KNOWN_WORD, "\"%.200s\": there is nothing in it that the text encoder reads", text);
+    for (size_t i = 0; i < adah_text_encoder_values(e->model.text_encoder); i++)
+        x[i] *= e->model.state.config.text_scale;
+    return encode_input(e, ADAH_TEXT, code, status);
+}
+
 adah_code adah_encode_text(adah_encoder *e, const char *text, uint8_t *code, adah_status *status) {
     size_t n_known;
     char input[ADAH_INPUT_TEXT_BYTES];
+    if (e->model.text_encoder)
+        return encode_sentence(e, text, 1, code, status);
     if (e->model.state.text.kind != ADAH_INPUT_WORDS)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes texts given as \"%s\", not as words",
                          adah_input_text(e->model.state.text, input));
@@ -196,6 +216,8 @@ adah_code adah_encode_record(adah_encoder *e, const adah_dataset *dataset, size_
     if (!r)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: record %zu, expected less than %zu", adah_dataset_folder(dataset),
                          record, adah_dataset_count(dataset));
+    if (modality == ADAH_TEXT && e->model.text_encoder)
+        return encode_sentence(e, r->text, r->n_texts, code, status);
     if (modality == ADAH_TEXT && s->text.kind == ADAH_INPUT_WORDS)
         return adah_encode_text(e, r->text, code, status);
     adah_code done;

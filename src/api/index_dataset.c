@@ -21,7 +21,10 @@ static void identity_bytes(const adah_model *model, uint8_t bytes[ADAH_MODEL_IDE
 }
 
 /* In which it stems words. */
-static const char *language_of(const adah_model *model) { return model->vocabulary ? adah_vocabulary_language(model->vocabulary) : "none"; }
+static const char *language_of(const adah_model *model) { 
+    const adah_vocabulary *words = model->vocabulary ? model->vocabulary : model->splitter;
+    return words ? adah_vocabulary_language(words) : "none";
+}
 
 adah_code adah_index_check_model(const adah_index *index, const adah_model *model, adah_status *status) {
     static const uint8_t unknown[ADAH_MODEL_IDENTITY_BYTES];

@@ -10,11 +10,13 @@
 
 void adah_free(void *p) { adah_memory_free(p); }
 
-/* {"id", "n_bits", "image", "text", "n_words", "n_parameters", "config", "training"} */
+/* {"id", "n_bits", "image", "text", "text_encoder", "n_words", "n_parameters", "config", "training"}; text_encoder null: there is none. */
 static adah_code describe(const char *path, adah_model *m, adah_status *status) {
     size_t n_parameters = 0;
     for (size_t i = 0; i < m->state.parameters.n; i++)
         n_parameters += m->state.parameters.item[i]->n;
+    for (size_t i = 0; i < m->state.text_encoder.parameters.n; i++)
+        n_parameters += m->state.text_encoder.parameters.item[i]->n;
     char *config = adah_settings_json(&m->state.config);
     json_t *training = json_loads(m->state.training, 0, NULL);
     if (!config || !training) {
@@ -27,9 +29,10 @@ static adah_code describe(const char *path, adah_model *m, adah_status *status) 
     }
     char image[ADAH_INPUT_TEXT_BYTES], input[ADAH_INPUT_TEXT_BYTES];
     const size_t n_words = m->vocabulary ? adah_vocabulary_size(m->vocabulary) : 0;
-    json_t *object = json_pack("{s:s, s:i, s:s, s:s, s:I, s:I, s:o, s:o}", "id", m->state.id, "n_bits",
+    json_t *object = json_pack("{s:s, s:i, s:s, s:s, s:o, s:I, s:I, s:o, s:o}", "id", m->state.id, "n_bits",
                                m->state.config.n_bits, "image", adah_input_text(m->state.image, image), "text",
-                               adah_input_text(m->state.text, input), "n_words", (json_int_t)n_words, "n_parameters", (json_int_t)n_parameters, "config",
+                               adah_input_text(m->state.text, input), "text_encoder",
+                               m->text_encoder ? json_loads(m->state.text_encoder.description, 0, NULL) : json_null(), "n_words", (json_int_t)n_words, "n_parameters", (json_int_t)n_parameters, "config",
                                json_loads(config, 0, NULL), "training", training);
     char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL;
     m->json = text ? adah_memory_text(text) : NULL;
@@ -61,6 +64,19 @@ static adah_code open_vocabulary(const char *path, adah_model *m, adah_status *s
     return ADAH_OK;
 }
 
+static adah_code open_text_encoder(const char *path, adah_model *m, adah_status *status) {
+    adah_status fault = {0};
+    if (adah_vocabulary_open_empty(m->state.config.language, &m->splitter, &fault) != ADAH_OK)
+        return adah_fail(status, fault.code, "%s: %s", path, fault.message);
+    ADAH_TRY(adah_text_encoder_create(&m->state.text_encoder, path, &m->text_encoder, status));
+    const adah_input_shape made = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(adah_text_encoder_values(m->text_encoder))};
+    char text[ADAH_INPUT_TEXT_BYTES];
+    if (!adah_input_equal(m->state.text, made))
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: its texts are \"%s\", its text encoder makes vectors of %zu values", path,
+                         adah_input_text(m->state.text, text), adah_text_encoder_values(m->text_encoder));
+    return ADAH_OK;
+}
+
 static adah_code open_model(const char *path, adah_model *m, adah_status *status) {
     ADAH_TRY(adah_model_state_read(path, &m->state, status));
     adah_status fault = {0};
@@ -68,6 +84,8 @@ static adah_code open_model(const char *path, adah_model *m, adah_status *status
         return adah_fail(status, fault.code, "%s: %s", path, fault.message);
     if (m->state.text.kind == ADAH_INPUT_WORDS)
         ADAH_TRY(open_vocabulary(path, m, status));
+    if (m->state.text_encoder.description)
+        ADAH_TRY(open_text_encoder(path, m, status));
     ADAH_TRY(check_parameters(path, m, status));
     return describe(path, m, status);
 }
@@ -87,8 +105,10 @@ adah_code adah_model_open(const char *path, adah_model **model, adah_status *sta
 void adah_model_close(adah_model *m) {
     if (!m)
         return;
+    adah_text_encoder_free(m->text_encoder);
     adah_model_state_free(&m->state);
     adah_vocabulary_free(m->vocabulary);
+    adah_vocabulary_free(m->splitter);
     adah_memory_free(m->json);
     adah_memory_free(m);
 }
@@ -111,13 +131,16 @@ const char *adah_model_json(const adah_model *m) { return m->json; }
 
 size_t adah_model_image_side(const adah_model *model) { return (size_t)model->state.config.n_side; }
 int adah_model_takes_images(const adah_model *m) { return m->state.image.kind == ADAH_INPUT_PIXELS; }
-int adah_model_takes_text(const adah_model *m) { return m->state.text.kind == ADAH_INPUT_WORDS; }
+int adah_model_takes_text(const adah_model *m) { return m->state.text.kind == ADAH_INPUT_WORDS || m->text_encoder; }
 int adah_model_has_attention(const adah_model *m) {
     return m->state.config.attention && adah_model_takes_images(m);
 }
 
 adah_code adah_model_words(const adah_model *m, const char *text, adah_text_word **words, size_t *n, adah_status *status) {
-    if (!m->vocabulary)
+    if (!m->vocabulary && !m->splitter)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes no words");
-    return adah_vocabulary_words(m->vocabulary, text, words, n, status);
+    ADAH_TRY(adah_vocabulary_words(m->vocabulary ? m->vocabulary : m->splitter, text, words, n, status));
+    for (size_t i = 0; m->splitter && i < *n; i++) /* a text encoder reads them all */
+        (*words)[i].is_known = 1;
+    return ADAH_OK;
 }

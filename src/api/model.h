@@ -2,12 +2,15 @@
 #ifndef ADAH_API_MODEL_H
 #define ADAH_API_MODEL_H
 
+#include "backbones/text_encoder.h"
 #include "data/vocabulary.h"
 #include "files/model_file.h"
 
 struct adah_model {
     adah_model_state state;
-    adah_vocabulary *vocabulary; /* NULL: texts are given as features */
+    adah_vocabulary *vocabulary; /* NULL: texts are not read as words of one */
+    adah_text_encoder *text_encoder; /* NULL: it carries none; without a vocabulary, too, texts are given as features */
+    adah_vocabulary *splitter; /* of a model with a text encoder: an empty one, which tells the words of a text */
     char *json;
 };
 

@@ -473,7 +473,7 @@ static adah_code add_text_query(report *r, const char *text, const adah_record *
                                 adah_status *status) {
     uint8_t code[ADAH_BITS_MAX / 8];
     adah_status fault = {0};
-    const int takes_words = r->model->state.text.kind == ADAH_INPUT_WORDS;
+    const int takes_words = adah_model_takes_text(r->model);
     adah_text_add(&r->html, "<div class=\"q\"><figure class=\"query w\">&ldquo;");
     adah_text_add_escaped(&r->html, text);
     adah_text_add(&r->html, "&rdquo;");

@@ -35,7 +35,8 @@ typedef struct job {
     adah_progress progress;
     adah_model_state state; /* the model in the making */
     adah_model_inputs inputs;    /* its arrays: what the data set gives in place of pictures or words */
-    adah_vocabulary *vocabulary; /* NULL: texts are given as features */
+    adah_vocabulary *vocabulary; /* NULL: texts are not read as words of one */
+    adah_text_encoder *text_encoder; /* that the model will carry; NULL: none */
     adah_pair_set set;
     size_t *items; /* training pairs, then validation pairs */
     size_t n_train, n_validation;
@@ -45,6 +46,7 @@ typedef struct job {
 
 static void job_free(job *j) {
     adah_memory_free(j->checkpoint_path);
+    adah_text_encoder_free(j->text_encoder);
     adah_model_state_free(&j->state);
     adah_vocabulary_free(j->vocabulary);
     adah_pair_set_free(&j->set);
@@ -73,6 +75,12 @@ static adah_code check_given(const job *j, adah_status *status) {
     if (!is_image_given(j) && none)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone none: %s has neither image.npy nor image.safetensors",
                          adah_dataset_folder(j->dataset));
+    if (is_text_given(j) && j->options->text_weights)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "text weights %s: %s gives the texts as features, which take no text encoder",
+                         j->options->text_weights, j->inputs.arrays.text.path);
+    if (j->options->text_weights && c->similarity == ADAH_SIMILARITY_WORDS)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "similarity \"words\": with a text encoder there is no list of words; choose \"labels\" or "
+                         "\"pairs\"");
     if (is_text_given(j) && c->similarity == ADAH_SIMILARITY_WORDS)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "similarity \"words\": %s gives the texts as features; choose \"labels\" "
                          "or \"pairs\"", j->inputs.arrays.text.path);
@@ -141,7 +149,7 @@ static adah_code configure(job *j, adah_status *status) {
         c->attention = o->attention > 0;
     c->adversary &= !o->no_adversary;
     const char *similarity = o->similarity ? o->similarity : adah_dataset_label_count(dataset) ? "labels"
-                             : is_text_given(j) ? "pairs" : "words";
+                             : is_text_given(j) || o->text_weights ? "pairs" : "words";
     ADAH_TRY(adah_settings_set_value(c, "similarity", similarity, status));
     learn_pairs_apart(c, o);
     adah_settings_fit(adah_dataset_count(dataset), count_train_records(dataset), c);
@@ -161,30 +169,44 @@ static adah_code configure(job *j, adah_status *status) {
     return check_given(j, status);
 }
 
-/* Given features of any magnitude are brought to a mean square of 1, once for the array. *scale not 0: chosen already. */
-static adah_code choose_scale(const job *j, adah_feature_array *array, float *scale, adah_status *status) {
-    if (array->source.shape.kind == ADAH_INPUT_NONE)
+/* Given features of any magnitude, and vectors of a text encoder, are brought to a mean square of 1, once for all. *scale not 0: chosen
+ * already. `path` is for the message. */
+static adah_code choose_scale(const job *j, adah_input_source *source, const char *path, float *scale, adah_status *status) {
+    if (source->shape.kind == ADAH_INPUT_NONE)
         return ADAH_OK;
     if (*scale == 0)
-        *scale = adah_feature_array_measure(array, j->dataset);
+        *scale = adah_feature_measure(source, j->dataset);
     if (!(*scale <= ADAH_SCALE_MAX))
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: values of magnitude %g, expected at least %g", array->path,
-                         1 / (double)*scale, 1.0 / ADAH_SCALE_MAX);
-    array->source.rows.scale = *scale;
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: values of magnitude %g, expected at least %g", path, 1 / (double)*scale,
+                         1.0 / ADAH_SCALE_MAX);
+    source->rows.scale = *scale;
     return ADAH_OK;
 }
 
 static adah_code scale_given(job *j, adah_status *status) {
-    ADAH_TRY(choose_scale(j, &j->inputs.arrays.image, &j->state.config.feature_scale, status));
-    return choose_scale(j, &j->inputs.arrays.text, &j->state.config.text_scale, status);
+    adah_feature_arrays *arrays = &j->inputs.arrays;
+    ADAH_TRY(choose_scale(j, &arrays->image.source, arrays->image.path, &j->state.config.feature_scale, status));
+    return choose_scale(j, &arrays->text.source, arrays->text.path, &j->state.config.text_scale, status);
 }
 
 /* ---------------------------------------------------------------- words, parameters, images */
 
+/* The text encoder that the model carries, and the vectors of all texts. */
+static adah_code read_texts(job *j, adah_status *status) {
+    const char *folder = j->options->text_weights;
+    adah_text_store *texts = &j->inputs.texts;
+    ADAH_TRY(adah_text_weights_load(folder, &j->state.text_encoder, status));
+    ADAH_TRY(adah_text_encoder_create(&j->state.text_encoder, folder, &j->text_encoder, status));
+    ADAH_TRY(adah_text_store_open(j->dataset, j->text_encoder, j->options->cache_folder, j->progress, texts, status));
+    return choose_scale(j, &texts->source, folder, &j->state.config.text_scale, status);
+}
+
 static adah_code make_vocabulary(job *j, adah_status *status) {
     const adah_settings *c = &j->state.config;
-    if (is_text_given(j)) {
-        j->state.text = j->inputs.arrays.text.source.shape;
+    if (j->options->text_weights)
+        ADAH_TRY(read_texts(j, status));
+    if (is_text_given(j) || j->text_encoder) {
+        j->state.text = is_text_given(j) ? j->inputs.arrays.text.source.shape : j->inputs.texts.source.shape;
         j->state.vocabulary = adah_memory_text("");
         return j->state.vocabulary ? ADAH_OK : adah_fail_memory(status, 1);
     }
@@ -318,6 +340,13 @@ static void hash_given(XXH3_state_t *hash, const adah_feature_array *array, size
     XXH3_64bits_update(hash, array->source.rows.value + array->source.rows.row[item] * n, n * sizeof(float));
 }
 
+/* A text that a text encoder reads, as it stands. */
+static void hash_text(XXH3_state_t *hash, const adah_record *record) {
+    const uint64_t n_texts = record->n_texts;
+    XXH3_64bits_update(hash, &n_texts, sizeof n_texts);
+    XXH3_64bits_update(hash, record->text, strlen(record->text) + 1);
+}
+
 static void hash_list(XXH3_state_t *hash, const adah_lists *lists, size_t i) {
     XXH3_64bits_update(hash, adah_list(lists, i), adah_list_length(lists, i) * sizeof *lists->item);
 }
@@ -340,6 +369,8 @@ static adah_code fingerprint(job *j, adah_status *status) {
             hash_given(hash, &j->inputs.arrays.image, item);
         if (is_text_given(j))
             hash_given(hash, &j->inputs.arrays.text, item);
+        else if (j->text_encoder)
+            hash_text(hash, adah_dataset_record(j->dataset, item));
         else
             hash_list(hash, &words->item, item);
         if (words->first && words->first[item + 1] > words->first[item]) { /* one of them is drawn */
@@ -353,6 +384,8 @@ static adah_code fingerprint(job *j, adah_status *status) {
         hash_list(hash, &j->set.labels, item);
     }
     XXH3_64bits_update(hash, j->state.vocabulary, strlen(j->state.vocabulary));
+    if (j->text_encoder)
+        XXH3_64bits_update(hash, adah_text_encoder_id(j->text_encoder), 32);
     j->fingerprint = XXH3_64bits_digest(hash);
     XXH3_freeState(hash);
     snprintf(j->fingerprint_text, sizeof j->fingerprint_text, "%016llx", (unsigned long long)j->fingerprint);
@@ -469,7 +502,8 @@ static adah_code run(job *j, adah_status *status) {
                                        j->options->strict, j->progress, &j->inputs.store, status));
         ADAH_TRY(adah_image_store_average(&j->state.config, &j->inputs.store, status));
     }
-    ADAH_TRY(adah_model_inputs_choose(&j->state.config, j->vocabulary, j->dataset, j->options->strict, &j->inputs, status));
+    ADAH_TRY(adah_model_inputs_choose(&j->state.config, j->vocabulary, j->text_encoder, j->dataset, j->options->strict,
+                                      &j->inputs, status));
     ADAH_TRY(adah_pair_set_create(j->dataset, &j->inputs, j->state.config.similarity, &j->set, status));
     ADAH_TRY(split(j, status));
     ADAH_TRY(fingerprint(j, status));

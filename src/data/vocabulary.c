@@ -33,6 +33,10 @@ static adah_code open_empty(const char *language, adah_code code_of_unknown, ada
     return code;
 }
 
+adah_code adah_vocabulary_open_empty(const char *language, adah_vocabulary **vocabulary, adah_status *status) {
+    return open_empty(language, ADAH_ERROR_FORMAT, vocabulary, status);
+}
+
 void adah_vocabulary_free(adah_vocabulary *vocabulary) {
     if (!vocabulary)
         return;

@@ -28,6 +28,8 @@ adah_code adah_vocabulary_build(const char *const *texts, size_t n_texts, const 
 /* From what adah_vocabulary_json wrote. */
 adah_code adah_vocabulary_parse(const char *json, adah_vocabulary **vocabulary, adah_status *status);
 char *adah_vocabulary_json(const adah_vocabulary *vocabulary); /* adah_memory_free; NULL: memory */
+/* One without a word, that tells the words of a text (adah_vocabulary_words) all the same. */
+adah_code adah_vocabulary_open_empty(const char *language, adah_vocabulary **vocabulary, adah_status *status);
 void adah_vocabulary_free(adah_vocabulary *vocabulary);
 
 const char *adah_vocabulary_language(const adah_vocabulary *vocabulary);

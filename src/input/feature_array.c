@@ -175,20 +175,20 @@ adah_code adah_feature_array_check(const adah_feature_array *array, const adah_d
                      row_of(array, record), dataset ? " (" : "", name, dataset ? ")" : "", k, (double)x[k]);
 }
 
-float adah_feature_array_measure(const adah_feature_array *array, const adah_dataset *dataset) {
-    const size_t n = adah_shape_count(array->source.shape.item);
-    const size_t n_part = array->source.shape.kind == ADAH_INPUT_TOKENS ? array->source.shape.item.dim[1] : n; /* a token, or all */
+float adah_feature_measure(const adah_input_source *source, const adah_dataset *dataset) {
+    const size_t n = adah_shape_count(source->shape.item);
+    const size_t n_part = source->shape.kind == ADAH_INPUT_TOKENS ? source->shape.item.dim[1] : n; /* a token, or all */
     double sum = 0, count = 0;
     for (size_t i = 0; i < adah_dataset_count(dataset); i++) {
         if (adah_dataset_record(dataset, i)->split != ADAH_SPLIT_TRAIN)
             continue;
-        const float *x = item_of(array, i);
+        const float *x = source->rows.value + (source->rows.row ? source->rows.row[i] : i) * n;
         for (size_t start = 0; start < n; start += n_part) {
             double part = 0;
             for (size_t k = start; k < start + n_part; k++)
                 part += (double)x[k] * x[k];
             sum += part;
-            if (part > 0 || array->source.shape.kind != ADAH_INPUT_TOKENS)
+            if (part > 0 || source->shape.kind != ADAH_INPUT_TOKENS)
                 count += (double)n_part;
         }
     }
@@ -222,7 +222,7 @@ adah_code adah_feature_arrays_open_for(const adah_model_state *model, const adah
     char expected[ADAH_INPUT_TEXT_BYTES], found[ADAH_INPUT_TEXT_BYTES];
     adah_code code = ADAH_OK;
     for (int m = 0; m < 2 && code == ADAH_OK; m++) {
-        if (!adah_input_is_given(wanted[m]))
+        if (!adah_input_is_given(wanted[m]) || (m == ADAH_TEXT && model->text_encoder.description))
             continue;
         code = open_array(dataset, (adah_modality)m, side[m], status);
         side[m]->source.rows.scale = scale[m];

@@ -44,7 +44,7 @@ void adah_feature_array_close(adah_feature_array *array); /* zeroes it; fine on 
 /* Every value of these records finite? dataset NULL: of these rows. */
 adah_code adah_feature_array_check(const adah_feature_array *array, const adah_dataset *dataset, size_t first, size_t n,
                                    adah_status *status);
-/* What brings the train records' values, padding left out, to a mean square of 1; 1 when all are 0. */
-float adah_feature_array_measure(const adah_feature_array *array, const adah_dataset *dataset);
+/* What brings the train records' values, padding left out, to a mean square of 1; 1 when all are 0. The source holds rows. */
+float adah_feature_measure(const adah_input_source *source, const adah_dataset *dataset);
 
 #endif

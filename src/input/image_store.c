@@ -10,6 +10,7 @@
 #include "base/parallel.h"
 #include "base/reasons.h"
 #include "base/vector.h"
+#include "input/cache_folder.h"
 #include "input/input_worker.h"
 #include "input/worker_team.h"
 #include "settings/method.h"
@@ -32,19 +33,6 @@ typedef struct store_header {
 static const char store_magic[8] = "adahimg1";
 
 /* ---------------------------------------------------------------- where */
-
-static adah_code cache_folder(const char *given, char **folder, adah_status *status) {
-    const char *cache = given ? given : getenv("ADAH_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (cache && *cache)
-        *folder = adah_memory_text(cache);
-    else if (xdg && *xdg)
-        *folder = adah_file_join(xdg, "adah");
-    else if (home && *home)
-        *folder = adah_file_join(home, ".cache/adah");
-    else
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no place for the cache: HOME is not set; give a cache folder");
-    return *folder ? ADAH_OK : adah_fail_memory(status, 1);
-}
 
 /* Everything the content depends on: how images are prepared, the backbone's weights, the files. */
 static adah_code checksum(const adah_dataset *dataset, const adah_settings *config, const adah_parameters *parameters,
@@ -345,9 +333,7 @@ static adah_code open_store(const adah_dataset *dataset, const adah_settings *co
     ADAH_TRY(find_store(dataset, config, parameters, folder, strict, s, status));
     if (s->n)
         return ADAH_OK;
-    adah_status fault = {0};
-    if (adah_file_make_folder(folder, &fault) != ADAH_OK)
-        return adah_fail(status, fault.code, "%s; another folder for the cache can be given, or named by ADAH_CACHE", fault.message);
+    ADAH_TRY(adah_cache_make_folder(folder, status));
     ADAH_TRY(set_item(config, parameters, s, status));
     ADAH_TRY(make_store(dataset, config, parameters, s->path, item_bytes(s), strict, progress, status));
     return map_store(s->path, adah_dataset_count(dataset), s, status);
@@ -357,7 +343,7 @@ adah_code adah_image_store_open(const adah_dataset *dataset, const adah_settings
                                 const char *given_folder, int strict, adah_progress progress, adah_image_store *store,
                                 adah_status *status) {
     char *folder;
-    ADAH_TRY(cache_folder(given_folder, &folder, status));
+    ADAH_TRY(adah_cache_folder(given_folder, &folder, status));
     adah_image_store s = {0};
     const adah_code code = open_store(dataset, config, parameters, folder, strict, progress, &s, status);
     adah_memory_free(folder);
@@ -372,7 +358,7 @@ adah_code adah_image_store_find(const adah_dataset *dataset, const adah_settings
                                 const char *given_folder, int strict, adah_image_store *store, adah_status *status) {
     char *folder;
     adah_image_store s = {0};
-    const adah_code placed = cache_folder(given_folder, &folder, status);
+    const adah_code placed = adah_cache_folder(given_folder, &folder, status);
     if (placed != ADAH_OK)
         return placed == ADAH_ERROR_MEMORY ? placed : ADAH_OK; /* no place, no file */
     const adah_code code = find_store(dataset, config, parameters, folder, strict, &s, status);

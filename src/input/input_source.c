@@ -15,10 +15,10 @@ ADAH_VECTOR_LOOP(void, copy_scaled, (const float *from, float scale, size_t n, f
         x[k] = scale * from[k];
 }
 
-static void read_floats(const adah_float_rows *rows, adah_input_shape shape, size_t item, float *x) {
+static void read_row(const adah_float_rows *rows, adah_input_shape shape, size_t row, float *x) {
     const size_t n = adah_shape_count(shape.item);
     const size_t n_tokens = shape.kind == ADAH_INPUT_TOKENS ? shape.item.dim[0] : 1, n_channels = n / n_tokens;
-    const float *from = rows->value + (rows->row ? rows->row[item] : item) * n, scale = rows->scale == 0 ? 1 : rows->scale;
+    const float *from = rows->value + row * n, scale = rows->scale == 0 ? 1 : rows->scale;
     if (n_tokens == 1 && scale == 1)
         memcpy(x, from, n * sizeof *x);
     else if (n_tokens == 1)
@@ -58,7 +58,7 @@ static int read_held(const adah_input_source *s, size_t item, float *x) {
     if (s->shape.kind == ADAH_INPUT_PIXELS)
         adah_backbone_normalise(s->settings, s->rgb + item * n_floats, s->shape.item.dim[1], x);
     else
-        read_floats(&s->rows, s->shape, item, x);
+        read_row(&s->rows, s->shape, s->rows.row ? s->rows.row[item] : item, x);
     return 1;
 }
 
@@ -94,17 +94,25 @@ void adah_input_read(const adah_input_source *source, const size_t *items, size_
     adah_parallel_for(n_batch, 1, read_batch_item, &pass);
 }
 
+/* Which of an item's texts is drawn, of the texts first[item] up to first[item + 1]; 0: it has no several. */
+static int draw_text(const size_t *first, size_t item, uint64_t seed, uint64_t stream, size_t *text) {
+    const size_t n_texts = first ? first[item + 1] - first[item] : 0;
+    if (n_texts < 2)
+        return 0;
+    adah_random random = adah_random_seeded(seed, adah_random_mix(stream, item));
+    *text = first[item] + (size_t)adah_random_below(&random, n_texts);
+    return 1;
+}
+
 void adah_input_draw(const adah_input_source *source, const size_t *items, size_t n, size_t n_batch, uint64_t seed, uint64_t stream,
                      float *x) {
     adah_input_read(source, items, n, n_batch, x);
     const adah_word_lists *words = &source->words;
     const size_t n_floats = adah_shape_count(source->shape.item);
-    for (size_t i = 0; i < n && words->first; i++) {
-        const size_t first = words->first[items[i]], n_texts = words->first[items[i] + 1] - first;
-        if (n_texts < 2)
-            continue;
-        adah_random random = adah_random_seeded(seed, adah_random_mix(stream, items[i]));
-        const size_t text = first + (size_t)adah_random_below(&random, n_texts);
-        adah_text_bag(adah_list(&words->text, text), adah_list_length(&words->text, text), n_floats, x + i * n_floats);
-    }
+    size_t text;
+    for (size_t i = 0; i < n; i++)
+        if (draw_text(words->first, items[i], seed, stream, &text))
+            adah_text_bag(adah_list(&words->text, text), adah_list_length(&words->text, text), n_floats, x + i * n_floats);
+        else if (draw_text(source->rows.first, items[i], seed, stream, &text))
+            read_row(&source->rows, source->shape, text, x + i * n_floats);
 }

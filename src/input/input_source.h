@@ -7,6 +7,7 @@
 #define ADAH_INPUT_INPUT_SOURCE_H
 
 #include "base/file.h"
+#include "backbones/text_encoder.h"
 #include "input/picture_files.h"
 #include "input/word_lists.h"
 #include "settings/input_shape.h"
@@ -17,6 +18,9 @@ typedef struct adah_float_rows {
     const float *value;
     const size_t *row; /* the item i is the row[i]-th; NULL: the i-th */
     float scale;       /* every value is multiplied by this; 0 stands for 1 */
+    /* Where some item has several texts: those of item i are the rows first[i] up to first[i + 1]; an item of one text has none
+     * here. Else NULL. */
+    const size_t *first;
 } adah_float_rows;
 
 /* All but the words is borrowed. One of rows, rgb and words holds every item; else they are read one by one
@@ -30,6 +34,7 @@ typedef struct adah_input_source {
     adah_picture_files *pictures;  /* PIXELS, read when asked for */
     const adah_dataset *dataset;   /* WORDS, looked up when asked for */
     const adah_vocabulary *vocabulary;
+    const adah_text_encoder *encoder; /* VECTOR, of the data set's texts, read when asked for */
     const uint8_t *is_there;       /* an item, 1: it is there; NULL: all are */
     adah_file_map file;            /* where the values lie; zeroed: in memory */
 } adah_input_source;
@@ -49,7 +54,7 @@ void adah_input_read(const adah_input_source *source, const size_t *items, size_
 /* The same, but of an item with several texts one is drawn, from the seed, the stream and the item alone. */
 void adah_input_draw(const adah_input_source *source, const size_t *items, size_t n, size_t n_batch, uint64_t seed, uint64_t stream,
                      float *x);
-/* One item of any source but of picture files; *is_there 0: there is none, or no word of it is known, and x is zeros. */
+/* One item of any source but of picture files and text encoders; *is_there 0: there is none, or no word of it is known, and x is zeros. */
 adah_code adah_input_read_item(const adah_input_source *source, size_t item, float *x, int *is_there, adah_status *status);
 /* A text as a bag of words, x: (V). n_unknown as in adah_vocabulary_lookup. */
 adah_code adah_input_read_text(const adah_vocabulary *vocabulary, const char *text, float *x, size_t *n_known, size_t *n_unknown,

@@ -51,8 +51,20 @@ void adah_input_worker_free(adah_input_worker *w) {
     if (!w)
         return;
     adah_network_free(w->network);
+    adah_text_reader_free(w->reader);
     adah_memory_free(w->rgb);
     adah_memory_free(w);
+}
+
+static adah_code read_text(adah_input_worker *w, const adah_input_source *source, size_t item, float *x, int *is_there,
+                           adah_status *status) {
+    const adah_record *record = adah_dataset_record(source->dataset, item);
+    if (!w->reader)
+        ADAH_TRY(adah_text_reader_create(source->encoder, &w->reader, status));
+    ADAH_TRY(adah_text_reader_read_lines(w->reader, record->text, record->n_texts, x, is_there, status));
+    for (size_t i = 0; i < adah_shape_count(source->shape.item); i++)
+        x[i] *= source->rows.scale;
+    return ADAH_OK;
 }
 
 adah_code adah_input_worker_fill(adah_input_worker *w, const adah_input_source *source, adah_modality modality, size_t item,
@@ -62,7 +74,9 @@ adah_code adah_input_worker_fill(adah_input_worker *w, const adah_input_source *
     if (source->pictures)
         ADAH_TRY(adah_picture_files_read(source->pictures, item, w->rgb, &w->times, is_there, status));
     const double start = adah_clock_seconds();
-    if (!source->pictures)
+    if (source->encoder)
+        ADAH_TRY(read_text(w, source, item, x, is_there, status));
+    else if (!source->pictures)
         ADAH_TRY(adah_input_read_item(source, item, x, is_there, status));
     else if (*is_there)
         adah_backbone_normalise(source->settings, w->rgb, source->shape.item.dim[1], x);

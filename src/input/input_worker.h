@@ -11,6 +11,7 @@
 typedef struct adah_input_worker {
     adah_network *network; /* NULL: none is wanted */
     uint8_t *rgb;          /* S * S * 3 bytes: the last picture read; NULL: no pictures are read */
+    adah_text_reader *reader; /* NULL: no text encoder was asked yet */
     adah_stage_times times;
 } adah_input_worker;
 

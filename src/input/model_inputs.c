@@ -3,9 +3,16 @@
 
 #include <stdio.h>
 
-adah_code adah_model_inputs_choose(const adah_settings *config, const adah_vocabulary *vocabulary, const adah_dataset *dataset,
-                                   int strict, adah_model_inputs *in, adah_status *status) {
+adah_code adah_model_inputs_choose(const adah_settings *config, const adah_vocabulary *vocabulary, const adah_text_encoder *encoder,
+                                   const adah_dataset *dataset, int strict, adah_model_inputs *in, adah_status *status) {
     in->text = in->arrays.text.source;
+    if (encoder && in->texts.n)
+        in->text = in->texts.source;
+    else if (encoder)
+        in->text = (adah_input_source){.shape = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(adah_text_encoder_values(encoder))}, .dataset = dataset,
+                                       .encoder = encoder};
+    if (encoder)
+        in->text.rows.scale = config->text_scale;
     if (in->text.shape.kind == ADAH_INPUT_NONE)
         in->text = (adah_input_source){.shape = adah_input_words(adah_vocabulary_size(vocabulary)), .dataset = dataset,
                                        .vocabulary = vocabulary};
@@ -17,8 +24,8 @@ adah_code adah_model_inputs_choose(const adah_settings *config, const adah_vocab
     return ADAH_OK;
 }
 
-static adah_code open_all(const adah_model_state *model, const adah_vocabulary *vocabulary, const adah_dataset *dataset,
-                          const char *cache_folder, int strict, adah_model_inputs *in, adah_status *status) {
+static adah_code open_all(const adah_model_state *model, const adah_vocabulary *vocabulary, const adah_text_encoder *encoder,
+                          const adah_dataset *dataset, const char *cache_folder, int strict, adah_model_inputs *in, adah_status *status) {
     ADAH_TRY(adah_feature_arrays_open_for(model, dataset, &in->arrays, status));
     const adah_feature_array *const side[2] = {&in->arrays.image, &in->arrays.text};
     for (int m = 0; m < 2; m++)
@@ -27,13 +34,15 @@ static adah_code open_all(const adah_model_state *model, const adah_vocabulary *
     if (model->image.kind == ADAH_INPUT_PIXELS) /* networks only read the parameters */
         ADAH_TRY(adah_image_store_find(dataset, &model->config, (adah_parameters *)&model->parameters, cache_folder, strict, &in->store,
                                        status));
-    return adah_model_inputs_choose(&model->config, vocabulary, dataset, strict, in, status);
+    if (encoder)
+        ADAH_TRY(adah_text_store_find(dataset, encoder, cache_folder, &in->texts, status));
+    return adah_model_inputs_choose(&model->config, vocabulary, encoder, dataset, strict, in, status);
 }
 
-adah_code adah_model_inputs_open(const adah_model_state *model, const adah_vocabulary *vocabulary, const adah_dataset *dataset,
-                                 const char *cache_folder, int strict, adah_model_inputs *inputs, adah_status *status) {
+adah_code adah_model_inputs_open(const adah_model_state *model, const adah_vocabulary *vocabulary, const adah_text_encoder *encoder,
+                                 const adah_dataset *dataset, const char *cache_folder, int strict, adah_model_inputs *inputs, adah_status *status) {
     adah_model_inputs in = {0};
-    const adah_code code = open_all(model, vocabulary, dataset, cache_folder, strict, &in, status);
+    const adah_code code = open_all(model, vocabulary, encoder, dataset, cache_folder, strict, &in, status);
     if (code != ADAH_OK)
         adah_model_inputs_close(&in);
     else
@@ -44,6 +53,7 @@ adah_code adah_model_inputs_open(const adah_model_state *model, const adah_vocab
 void adah_model_inputs_close(adah_model_inputs *in) {
     adah_feature_arrays_close(&in->arrays);
     adah_image_store_close(&in->store);
+    adah_text_store_close(&in->texts);
     adah_picture_files_close(in->pictures);
     *in = (adah_model_inputs){0};
 }

@@ -5,21 +5,23 @@
 
 #include "input/feature_array.h"
 #include "input/image_store.h"
+#include "input/text_store.h"
 
 typedef struct adah_model_inputs {
     adah_input_source image, text; /* they point into what follows */
     adah_feature_arrays arrays;
     adah_image_store store;
+    adah_text_store texts;
     adah_picture_files *pictures;
 } adah_model_inputs;
 
 /* What a trained model takes, for encoding; all is borrowed as long as the inputs are open. vocabulary: that of the model, NULL when
- * it takes no words. The cache is used when it is there. strict: a picture that cannot be read is an error. */
-adah_code adah_model_inputs_open(const adah_model_state *model, const adah_vocabulary *vocabulary, const adah_dataset *dataset,
-                                 const char *cache_folder, int strict, adah_model_inputs *inputs, adah_status *status);
-/* Chooses image and text from the arrays and the store that are open. */
-adah_code adah_model_inputs_choose(const adah_settings *config, const adah_vocabulary *vocabulary, const adah_dataset *dataset,
-                                   int strict, adah_model_inputs *inputs, adah_status *status);
+ * it has none; encoder: its text encoder, or NULL. The cache is used when it is there. strict: a picture that cannot be read is an error. */
+adah_code adah_model_inputs_open(const adah_model_state *model, const adah_vocabulary *vocabulary, const adah_text_encoder *encoder,
+                                 const adah_dataset *dataset, const char *cache_folder, int strict, adah_model_inputs *inputs, adah_status *status);
+/* Chooses image and text from the arrays and the stores that are open. */
+adah_code adah_model_inputs_choose(const adah_settings *config, const adah_vocabulary *vocabulary, const adah_text_encoder *encoder,
+                                   const adah_dataset *dataset, int strict, adah_model_inputs *inputs, adah_status *status);
 void adah_model_inputs_close(adah_model_inputs *inputs); /* zeroes it; fine on a zeroed one */
 
 /* The pictures that could not be read: how many, and why the first few; after all were read. */

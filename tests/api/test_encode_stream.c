@@ -293,7 +293,7 @@ static void batches_give_the_same_codes(void **state) {
         adah_model_inputs inputs;
         adah_codes some;
         adah_status status;
-        check(adah_model_inputs_open(&tuned->state, tuned->vocabulary, dataset, no_cache, 1, &inputs, &status), &status);
+        check(adah_model_inputs_open(&tuned->state, tuned->vocabulary, tuned->text_encoder, dataset, no_cache, 1, &inputs, &status), &status);
         const adah_encode_source source = {tuned, dataset, &inputs, n_batch};
         check(adah_encode_stream(&source, 1, (adah_progress){0}, &some, NULL, NULL, &status), &status);
         adah_model_inputs_close(&inputs);

@@ -306,13 +306,13 @@ static void test_scale(void **state) {
     put("image.npy", ADAH_SHAPE2(N, 8));
     put("text.npy", (adah_shape){3, {N, 4, 2, 0}});
     adah_feature_arrays a = open_arrays();
-    assert_float_equal(adah_feature_array_measure(&a.image, dataset), sqrt(16.0 / 25), 1e-6);
-    assert_float_equal(adah_feature_array_measure(&a.text, dataset), sqrt(4.0 / 25), 1e-6);
+    assert_float_equal(adah_feature_measure(&a.image.source, dataset), sqrt(16.0 / 25), 1e-6);
+    assert_float_equal(adah_feature_measure(&a.text.source, dataset), sqrt(4.0 / 25), 1e-6);
     adah_feature_arrays_close(&a);
     memset(values, 0, sizeof values);
     put("image.npy", ADAH_SHAPE2(N, 8));
     a = open_arrays();
-    assert_true(adah_feature_array_measure(&a.image, dataset) == 1);
+    assert_true(adah_feature_measure(&a.image.source, dataset) == 1);
     adah_feature_arrays_close(&a);
 }
 

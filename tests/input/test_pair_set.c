@@ -72,12 +72,12 @@ static void test_given_features(void **state) {
     const size_t items[] = {0, 1};
     float x[20];
     set.text.shape = (adah_input_shape){ADAH_INPUT_TOKENS, ADAH_SHAPE2(3, 2)};
-    set.text.rows = (adah_float_rows){value, row, 2};
+    set.text.rows = (adah_float_rows){.value = value, .row = row, .scale = 2};
     fill(x, 20);
     adah_input_read(&set.text, items, 2, 3, x);
     assert_floats(x, (const float[]){20, 24, 28, 22, 26, 30, 0, 4, 8, 2, 6, 10, 0, 0, 0, 0, 0, 0, -99, -99}, 20);
     set.image.shape = (adah_input_shape){ADAH_INPUT_MAP, {3, {2, 3, 1, 0}}};
-    set.image.rows = (adah_float_rows){value, NULL, 0};
+    set.image.rows = (adah_float_rows){.value = value};
     fill(x, 20);
     adah_input_read(&set.image, items + 1, 1, 2, x);
     assert_floats(x, (const float[]){10, 11, 12, 13, 14, 15, 0, 0, 0, 0, 0, 0, -99, -99}, 14);

@@ -1,0 +1,35 @@
+/* text_encoder.h - networks that turn a text into a vector, as they are published: BERT's family (MiniLM, e5, multilingual ones), CLIP's
+ * and SigLIP's text towers.
+ *
+ * What a model carries of one (adah_text_weights) is a description, a tokenizer and the weights. Published, it is a folder with
+ * config.json, tokenizer.json (or vocab.json and merges.txt) and model.safetensors, and, of a sentence encoder, modules.json and
+ * 1_Pooling/config.json, which tell how its tokens become one vector; without these it is their mean. */
+#ifndef ADAH_BACKBONES_TEXT_ENCODER_H
+#define ADAH_BACKBONES_TEXT_ENCODER_H
+
+#include "files/model_file.h"
+
+/* From a folder as published. ADAH_ERROR_FORMAT and MISMATCH name what is missing, unknown or of another shape. */
+adah_code adah_text_weights_load(const char *folder, adah_text_weights *weights, adah_status *status);
+
+typedef struct adah_text_encoder adah_text_encoder;
+
+/* What is carried, ready to run; it is borrowed. `where` names the file in messages. ADAH_ERROR_CORRUPT: the parts do not fit together. */
+adah_code adah_text_encoder_create(adah_text_weights *weights, const char *where, adah_text_encoder **encoder, adah_status *status);
+void adah_text_encoder_free(adah_text_encoder *encoder); /* NULL is fine */
+size_t adah_text_encoder_values(const adah_text_encoder *encoder); /* of a vector */
+const char *adah_text_encoder_id(const adah_text_encoder *encoder); /* 32 hex digits: a checksum of all that it computes with */
+
+/* What one thread runs an encoder with: networks on one thread, made when a text of their length comes. */
+typedef struct adah_text_reader adah_text_reader;
+adah_code adah_text_reader_create(const adah_text_encoder *encoder, adah_text_reader **reader, adah_status *status);
+void adah_text_reader_free(adah_text_reader *reader); /* NULL is fine */
+
+/* The vector of a text; it follows from the text alone. *is_there 0: the text has no tokens, and the vector is zeros. What is longer than the
+ * encoder takes is cut. */
+adah_code adah_text_reader_read(adah_text_reader *reader, const char *text, size_t n_bytes, float *vector, int *is_there, adah_status *status);
+/* The mean of the vectors of n_texts lines, of length one where the encoder's vectors are; of n_texts below 2 the text's own. */
+adah_code adah_text_reader_read_lines(adah_text_reader *reader, const char *text, size_t n_texts, float *vector, int *is_there,
+                                      adah_status *status);
+
+#endif

@@ -1,0 +1,38 @@
+/* text_form.h - what a text encoder is made of: sizes and choices, its layers, and its weights in published files. */
+#ifndef ADAH_BACKBONES_TEXT_FORM_H
+#define ADAH_BACKBONES_TEXT_FORM_H
+
+#include "backbones/transformer.h"
+#include "files/model_file.h"
+
+#include <jansson.h>
+
+enum { ADAH_TEXT_TOKENS_MAX = 512 };
+
+typedef enum adah_text_family { ADAH_TEXT_BERT, ADAH_TEXT_CLIP, ADAH_TEXT_SIGLIP } adah_text_family;
+
+typedef struct adah_text_form {
+    adah_text_family family;
+    adah_transformer blocks;
+    size_t n_rows;      /* of the table of tokens */
+    size_t n_tokens;    /* the most that a text has, special ones included; as many positions there are */
+    size_t n_projected; /* values behind the linear layer at the end; 0: there is none */
+    adah_row_pick pick; /* which token, or their mean, is the vector */
+    int is_unit;        /* vectors have length one */
+    int is_padded;      /* every text is filled up to n_tokens with tokens that are looked at like others (SigLIP) */
+    size_t padding;     /* the token behind a text */
+} adah_text_form;
+
+/* The description that a model carries; ADAH_ERROR_CORRUPT says what of it cannot be. */
+adah_code adah_text_form_parse(const char *description, const char *where, adah_text_form *form, adah_status *status);
+char *adah_text_form_json(const adah_text_form *form); /* adah_memory_free; NULL: memory is out */
+size_t adah_text_form_values(const adah_text_form *form);
+
+/* The layers for one text of n_tokens tokens, with parameters "text.encoder.": the vector. *ids, *presence: (1, n_tokens); presence NULL: it
+ * takes none. Builders as in graph.h. */
+adah_node *adah_text_form_build(const adah_text_form *form, adah_builder *b, size_t n_tokens, adah_node **ids, adah_node **presence);
+
+/* From config.json and what lies beside it. */
+adah_code adah_text_form_of_folder(const char *folder, adah_text_form *form, adah_status *status);
+
+#endif

@@ -1,0 +1,282 @@
+/* text_store.c - a team of workers runs the encoder and writes the vectors in order; the cache file is then mapped.
+ *
+ * File: 64-byte header {magic, n, rows, values of one, checksum of the rest}; n rows, of each record its text's vector or the mean of those
+ * of its texts; of each record with several texts a row each; one byte a record (1: its text has tokens). A damaged file is made again. */
+#include "input/text_store.h"
+#include "base/memory.h"
+#include "input/cache_folder.h"
+#include "input/worker_team.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <xxhash.h>
+
+enum { PIECE = 16 }; /* texts that a worker takes at once */
+
+typedef struct store_header {
+    char magic[8];
+    uint64_t n, n_rows, n_values, sum;
+    uint64_t reserved[3];
+} store_header;
+
+static const char store_magic[8] = "adahtxt1";
+
+/* Where a row's text lies. */
+typedef struct row_text {
+    const char *text;
+    size_t n_bytes;
+    size_t n_texts; /* more than 1: the mean of that many lines */
+} row_text;
+
+typedef struct making {
+    const adah_text_encoder *encoder;
+    const row_text *row;
+    size_t n, n_values;
+    uint8_t *is_there; /* [n] */
+    adah_file_writer *writer;
+    XXH3_state_t *hash;
+} making;
+
+typedef struct text_worker {
+    adah_text_reader *reader;
+    float *vector; /* PIECE * n_values */
+} text_worker;
+
+/* ---------------------------------------------------------------- rows */
+
+/* The rows of the texts of records with several; their number is returned, first may be NULL. first: [n + 1] */
+static size_t count_rows(const adah_dataset *dataset, size_t *first) {
+    const size_t n = adah_dataset_count(dataset);
+    size_t n_rows = n;
+    for (size_t i = 0; i < n; i++) {
+        const adah_record *r = adah_dataset_record(dataset, i);
+        if (first)
+            first[i] = n_rows;
+        n_rows += r->n_texts > 1 ? r->n_texts : 0;
+    }
+    if (first)
+        first[n] = n_rows;
+    return n_rows;
+}
+
+static row_text *list_rows(const adah_dataset *dataset, size_t n_rows) {
+    const size_t n = adah_dataset_count(dataset);
+    row_text *row = adah_memory_zeroed(n_rows, sizeof *row);
+    size_t k = n;
+    for (size_t i = 0; row && i < n; i++) {
+        const adah_record *r = adah_dataset_record(dataset, i);
+        row[i] = (row_text){r->text, strlen(r->text), r->n_texts};
+        const char *line = r->text;
+        for (size_t t = 0; r->n_texts > 1 && t < r->n_texts; t++) {
+            const size_t width = strcspn(line, "\n");
+            row[k++] = (row_text){line, width, 1};
+            line += width + (line[width] == '\n');
+        }
+    }
+    return row;
+}
+
+/* ---------------------------------------------------------------- making */
+
+static adah_code open_worker(void *context, void **worker, adah_status *status) {
+    const making *m = context;
+    text_worker *w = adah_memory_zeroed(1, sizeof *w);
+    if (!w || !(w->vector = adah_memory_floats(PIECE * m->n_values))) {
+        adah_memory_free(w);
+        return adah_fail_memory(status, PIECE * m->n_values * sizeof(float));
+    }
+    const adah_code code = adah_text_reader_create(m->encoder, &w->reader, status);
+    if (code != ADAH_OK) {
+        adah_memory_free(w->vector);
+        adah_memory_free(w);
+        return code;
+    }
+    *worker = w;
+    return ADAH_OK;
+}
+
+static void close_worker(void *context, void *worker) {
+    text_worker *w = worker;
+    (void)context;
+    adah_text_reader_free(w->reader);
+    adah_memory_free(w->vector);
+    adah_memory_free(w);
+}
+
+static adah_code read_rows(void *context, void *worker, size_t first, size_t n, adah_status *status) {
+    making *m = context;
+    text_worker *w = worker;
+    for (size_t i = 0; i < n; i++) {
+        const row_text *row = &m->row[first + i];
+        float *vector = w->vector + i * m->n_values;
+        int is_there;
+        if (row->n_texts > 1)
+            ADAH_TRY(adah_text_reader_read_lines(w->reader, row->text, row->n_texts, vector, &is_there, status));
+        else
+            ADAH_TRY(adah_text_reader_read(w->reader, row->text, row->n_bytes, vector, &is_there, status));
+        if (first + i < m->n)
+            m->is_there[first + i] = (uint8_t)is_there;
+    }
+    return ADAH_OK;
+}
+
+static adah_code put(making *m, const void *bytes, size_t n_bytes, adah_status *status) {
+    XXH3_64bits_update(m->hash, bytes, n_bytes);
+    return adah_file_put(m->writer, bytes, n_bytes, status);
+}
+
+static adah_code put_rows(void *context, void *worker, size_t first, size_t n, adah_status *status) {
+    making *m = context;
+    const text_worker *w = worker;
+    (void)first;
+    return put(m, w->vector, n * m->n_values * sizeof(float), status);
+}
+
+static adah_code write_store(making *m, size_t n_rows, adah_progress progress, adah_status *status) {
+    store_header header = {.n = m->n, .n_rows = n_rows, .n_values = m->n_values};
+    const adah_team_job job = {.n_items = n_rows,
+                               .n_piece = PIECE,
+                               .stage = "reading texts",
+                               .context = m,
+                               .open = open_worker,
+                               .work = read_rows,
+                               .deliver = put_rows,
+                               .close = close_worker};
+    memcpy(header.magic, store_magic, sizeof header.magic);
+    ADAH_TRY(adah_file_put(m->writer, &header, sizeof header, status));
+    ADAH_TRY(adah_team_run(&job, progress, status));
+    ADAH_TRY(put(m, m->is_there, m->n, status));
+    header.sum = XXH3_64bits_digest(m->hash);
+    return adah_file_patch(m->writer, 0, &header, sizeof header, status);
+}
+
+static adah_code make_store(const adah_dataset *dataset, const adah_text_encoder *encoder, const char *path, adah_progress progress,
+                            adah_status *status) {
+    const size_t n = adah_dataset_count(dataset), n_rows = count_rows(dataset, NULL);
+    row_text *row = list_rows(dataset, n_rows);
+    making m = {.encoder = encoder, .row = row, .n = n, .n_values = adah_text_encoder_values(encoder),
+                .is_there = adah_memory_zeroed(n, 1), .hash = XXH3_createState()};
+    adah_code code = row && m.is_there && m.hash ? ADAH_OK : adah_fail_memory(status, n_rows * sizeof *row);
+    if (code == ADAH_OK) {
+        XXH3_64bits_reset(m.hash);
+        code = adah_file_create(path, &m.writer, status);
+    }
+    if (code == ADAH_OK) {
+        code = write_store(&m, n_rows, progress, status);
+        if (code == ADAH_OK)
+            code = adah_file_commit(m.writer, status);
+        else
+            adah_file_abort(m.writer);
+    }
+    XXH3_freeState(m.hash);
+    adah_memory_free(m.is_there);
+    adah_memory_free(row);
+    return code;
+}
+
+/* ---------------------------------------------------------------- opening */
+
+static adah_code name_store(const adah_dataset *dataset, const adah_text_encoder *encoder, const char *folder, char **path,
+                            adah_status *status) {
+    XXH3_state_t *hash = XXH3_createState();
+    if (!hash)
+        return adah_fail_memory(status, 1024);
+    XXH3_128bits_reset(hash);
+    XXH3_128bits_update(hash, adah_text_encoder_id(encoder), 32);
+    for (size_t i = 0; i < adah_dataset_count(dataset); i++) {
+        const adah_record *r = adah_dataset_record(dataset, i);
+        const uint64_t n_texts = r->n_texts;
+        XXH3_128bits_update(hash, &n_texts, sizeof n_texts);
+        XXH3_128bits_update(hash, r->text, strlen(r->text) + 1);
+    }
+    const XXH128_hash_t sum = XXH3_128bits_digest(hash);
+    XXH3_freeState(hash);
+    char name[48];
+    snprintf(name, sizeof name, "%016llx%016llx.texts", (unsigned long long)sum.high64, (unsigned long long)sum.low64);
+    *path = adah_file_join(folder, name);
+    return *path ? ADAH_OK : adah_fail_memory(status, strlen(folder));
+}
+
+/* Maps the file, checks it and points into it. */
+static adah_code map_store(const adah_dataset *dataset, const adah_text_encoder *encoder, adah_text_store *s, adah_status *status) {
+    const size_t n = adah_dataset_count(dataset), n_values = adah_text_encoder_values(encoder), n_rows = count_rows(dataset, NULL);
+    store_header header;
+    ADAH_TRY(adah_file_open_map(s->path, &s->map, status));
+    if (s->map.n_bytes != sizeof header + n_rows * n_values * sizeof(float) + n ||
+        (memcpy(&header, s->map.bytes, sizeof header), memcmp(header.magic, store_magic, sizeof header.magic)) || header.n != n ||
+        header.n_rows != n_rows || header.n_values != n_values ||
+        header.sum != XXH3_64bits(s->map.bytes + sizeof header, s->map.n_bytes - sizeof header)) {
+        adah_file_close_map(&s->map);
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged cache file", s->path);
+    }
+    if (n_rows > n) {
+        s->first = adah_memory_zeroed(n + 1, sizeof *s->first);
+        if (!s->first)
+            return adah_fail_memory(status, (n + 1) * sizeof *s->first);
+        count_rows(dataset, s->first);
+    }
+    const uint8_t *rows = s->map.bytes + sizeof header;
+    s->n = n;
+    s->source = (adah_input_source){.shape = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(n_values)},
+                                    .rows = {.value = (const float *)(const void *)rows, .first = s->first},
+                                    .is_there = rows + n_rows * n_values * sizeof(float),
+                                    .file = s->map};
+    return ADAH_OK;
+}
+
+/* Takes the file, if there is a sound one. */
+static adah_code find_store(const adah_dataset *dataset, const adah_text_encoder *encoder, const char *folder, adah_text_store *s,
+                            adah_status *status) {
+    ADAH_TRY(name_store(dataset, encoder, folder, &s->path, status));
+    if (!adah_file_exists(s->path))
+        return ADAH_OK;
+    const adah_code code = map_store(dataset, encoder, s, status);
+    return adah_is_bad_content(code) ? ADAH_OK : code;
+}
+
+static adah_code open_store(const adah_dataset *dataset, const adah_text_encoder *encoder, const char *folder, adah_progress progress,
+                            adah_text_store *s, adah_status *status) {
+    ADAH_TRY(find_store(dataset, encoder, folder, s, status));
+    if (s->n)
+        return ADAH_OK;
+    ADAH_TRY(adah_cache_make_folder(folder, status));
+    ADAH_TRY(make_store(dataset, encoder, s->path, progress, status));
+    return map_store(dataset, encoder, s, status);
+}
+
+adah_code adah_text_store_open(const adah_dataset *dataset, const adah_text_encoder *encoder, const char *given_folder,
+                               adah_progress progress, adah_text_store *store, adah_status *status) {
+    char *folder;
+    ADAH_TRY(adah_cache_folder(given_folder, &folder, status));
+    adah_text_store s = {0};
+    const adah_code code = open_store(dataset, encoder, folder, progress, &s, status);
+    adah_memory_free(folder);
+    if (code != ADAH_OK)
+        adah_text_store_close(&s);
+    else
+        *store = s;
+    return code;
+}
+
+adah_code adah_text_store_find(const adah_dataset *dataset, const adah_text_encoder *encoder, const char *given_folder,
+                               adah_text_store *store, adah_status *status) {
+    char *folder;
+    adah_text_store s = {0};
+    const adah_code placed = adah_cache_folder(given_folder, &folder, status);
+    if (placed != ADAH_OK)
+        return placed == ADAH_ERROR_MEMORY ? placed : ADAH_OK; /* no place, no file */
+    const adah_code code = find_store(dataset, encoder, folder, &s, status);
+    adah_memory_free(folder);
+    if (code != ADAH_OK || s.n == 0)
+        adah_text_store_close(&s);
+    if (code == ADAH_OK)
+        *store = s;
+    return code;
+}
+
+void adah_text_store_close(adah_text_store *store) {
+    adah_file_close_map(&store->map);
+    adah_memory_free(store->path);
+    adah_memory_free(store->first);
+    *store = (adah_text_store){0};
+}

@@ -1,0 +1,185 @@
+/* (golden) test_text_encoder.c - text encoders of every family, loaded from folders as Hugging Face has them, make the vectors that the
+ * reference makes (text_encoders/, made by make_text_encoder_golden.py); folders and descriptions that cannot be right are refused. */
+#define _GNU_SOURCE
+#include "backbones/text_encoder.h"
+#include "base/memory.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "text_folder.h"
+
+static const char *const names[] = {"sentence", "plain", "first_token", "clip", "siglip"};
+enum { N_NAMES = sizeof names / sizeof *names, VALUES_MAX = 64 };
+
+static void load(const char *folder, adah_text_weights *weights) {
+    adah_status status = {0};
+    if (adah_text_weights_load(folder, weights, &status) != ADAH_OK)
+        fail_msg("%s", status.message);
+}
+
+static adah_text_encoder *open_encoder(adah_text_weights *weights) {
+    adah_text_encoder *e;
+    adah_status status = {0};
+    if (adah_text_encoder_create(weights, "FILE", &e, &status) != ADAH_OK)
+        fail_msg("%s", status.message);
+    return e;
+}
+
+static void read_text(adah_text_reader *r, const char *text, size_t n_texts, float *vector, int is_there) {
+    int found;
+    adah_status status = {0};
+    if (adah_text_reader_read_lines(r, text, n_texts, vector, &found, &status) != ADAH_OK)
+        fail_msg("%s", status.message);
+    assert_int_equal(found, is_there);
+}
+
+static void reference_agrees(void **state) {
+    (void)state;
+    for (size_t k = 0; k < N_NAMES; k++) {
+        temporary_folder folder = temporary_folder_create();
+        json_t *golden = text_folder_create(names[k], folder.path), *entry;
+        adah_text_weights weights;
+        load(folder.path, &weights);
+        adah_text_encoder *e = open_encoder(&weights);
+        adah_text_reader *r;
+        assert_int_equal(adah_text_reader_create(e, &r, NULL), ADAH_OK);
+        size_t i;
+        json_array_foreach(json_object_get(golden, "texts"), i, entry) {
+            const json_t *expected = json_object_get(entry, "vector");
+            float vector[VALUES_MAX];
+            assert_int_equal(json_array_size(expected), adah_text_encoder_values(e));
+            read_text(r, json_string_value(json_object_get(entry, "text")), 1, vector, 1);
+            double error = 0, length = 0;
+            for (size_t c = 0; c < adah_text_encoder_values(e); c++) {
+                const double x = json_number_value(json_array_get(expected, c));
+                error += (vector[c] - x) * (vector[c] - x);
+                length += x * x;
+            }
+            if (!(sqrt(error) <= 1e-4 * sqrt(length)))
+                fail_msg("%s, text %zu: off by %g of its length", names[k], i, sqrt(error / length));
+        }
+        assert_int_equal(i, 5);
+        json_decref(golden);
+        adah_text_reader_free(r);
+        adah_text_encoder_free(e);
+        adah_text_weights_free(&weights);
+        data_folder_remove(&folder);
+    }
+}
+
+/* Several texts are their mean, of length one here; a text without tokens is not there, and does not count. */
+static void several_texts_are_their_mean(void **state) {
+    (void)state;
+    temporary_folder folder = temporary_folder_create();
+    adah_text_weights weights;
+    json_decref(text_folder_create("sentence", folder.path));
+    load(folder.path, &weights);
+    adah_text_encoder *e = open_encoder(&weights);
+    adah_text_reader *r;
+    assert_int_equal(adah_text_reader_create(e, &r, NULL), ADAH_OK);
+    float a[VALUES_MAX], b[VALUES_MAX], both[VALUES_MAX], again[VALUES_MAX];
+    read_text(r, "a boat", 1, a, 1);
+    read_text(r, "the ship sails near a lake in the sun", 1, b, 1);
+    read_text(r, "a boat\nthe ship sails near a lake in the sun", 2, both, 1);
+    read_text(r, "a boat\n  \nthe ship sails near a lake in the sun", 3, again, 1);
+    double length = 0;
+    for (size_t i = 0; i < adah_text_encoder_values(e); i++)
+        length += pow((double)a[i] + b[i], 2);
+    for (size_t i = 0; i < adah_text_encoder_values(e); i++)
+        assert_true(fabs(both[i] - ((double)a[i] + b[i]) / sqrt(length)) < 1e-6);
+    assert_memory_equal(both, again, adah_text_encoder_values(e) * sizeof *both);
+    read_text(r, " \t\n ", 1, a, 0);
+    for (size_t i = 0; i < adah_text_encoder_values(e); i++)
+        assert_true(a[i] == 0);
+    adah_text_reader_free(r);
+    adah_text_encoder_free(e);
+    adah_text_weights_free(&weights);
+    data_folder_remove(&folder);
+}
+
+static void expect_no_folder(const char *folder, adah_code code, const char *why) {
+    adah_text_weights weights;
+    adah_status status = {0};
+    assert_int_equal(adah_text_weights_load(folder, &weights, &status), code);
+    if (!strstr(status.message, why) || !strstr(status.message, folder))
+        fail_msg("\"%s\" does not name %s and \"%s\"", status.message, folder, why);
+}
+
+static void refuses_folders(void **state) {
+    (void)state;
+    static const struct {
+        const char *config, *why;
+    } configs[] = {{"{\"model_type\": \"t5\"}", "of type \"t5\""},
+                   {"{", "no JSON"},
+                   {"{\"model_type\": \"bert\", \"hidden_act\": \"relu\"}", "the activation \"relu\""},
+                   {"{\"model_type\": \"bert\", \"position_embedding_type\": \"relative_key\"}", "relative_key"},
+                   {"{\"model_type\": \"bert\", \"num_attention_heads\": 5}", "sizes that no text encoder has"},
+                   {"{\"model_type\": \"bert\", \"num_hidden_layers\": 0}", "sizes that no text encoder has"}};
+    temporary_folder folder = temporary_folder_create();
+    expect_no_folder(folder.path, ADAH_ERROR_NOT_FOUND, "no config.json");
+    json_decref(text_folder_create("sentence", folder.path));
+    for (size_t i = 0; i < sizeof configs / sizeof *configs; i++) {
+        data_folder_put(folder.path, "config.json", configs[i].config);
+        expect_no_folder(folder.path, ADAH_ERROR_FORMAT, configs[i].why);
+    }
+    data_folder_put(folder.path, "config.json",
+                    "{\"model_type\": \"bert\", \"hidden_size\": 24, \"num_attention_heads\": 4, \"num_hidden_layers\": 2, \"vocab_size\": 400}");
+    expect_no_folder(folder.path, ADAH_ERROR_MISMATCH, "word_embeddings.weight");
+    text_folder_copy(TEXT_ENCODERS "/sentence", "config.json", folder.path, "config.json");
+    data_folder_put(folder.path, "1_Pooling/config.json", "{\"pooling_mode_max_tokens\": true}");
+    expect_no_folder(folder.path, ADAH_ERROR_FORMAT, "neither the mean nor the first token");
+    text_folder_copy(TEXT_ENCODERS "/sentence", "1_Pooling/config.json", folder.path, "1_Pooling/config.json");
+    data_folder_put(folder.path, "modules.json", "[{\"type\": \"sentence_transformers.models.Dense\"}]");
+    expect_no_folder(folder.path, ADAH_ERROR_FORMAT, "models.Dense");
+    data_folder_remove(&folder);
+}
+
+/* What a model carries may be damaged. */
+static void refuses_what_does_not_fit(void **state) {
+    (void)state;
+    temporary_folder folder = temporary_folder_create();
+    adah_text_weights weights;
+    adah_text_encoder *e = NULL;
+    json_decref(text_folder_create("sentence", folder.path));
+    load(folder.path, &weights);
+    char *description = weights.description, *tokenizer = weights.tokenizer;
+    static const char *const descriptions[] = {"", "{}", "[]",
+                                         "{\"family\":\"bert\",\"layers\":3,\"channels\":16,\"heads\":4,\"hidden\":40,\"gelu\":\"exact\",\"epsilon\":1e-12,"
+                                         "\"rows\":400,\"tokens\":48,\"projected\":0,\"pick\":\"mean\",\"unit\":true,\"padding\":0}",
+                                         "{\"family\":\"bert\",\"layers\":2,\"channels\":16,\"heads\":4,\"hidden\":40,\"gelu\":\"exact\",\"epsilon\":1e-12,"
+                                         "\"rows\":400,\"tokens\":1,\"projected\":0,\"pick\":\"mean\",\"unit\":true,\"padding\":0}",
+                                         "{\"family\":\"bert\",\"layers\":2,\"channels\":16,\"heads\":4,\"hidden\":40,\"gelu\":\"exact\",\"epsilon\":1e-12,"
+                                         "\"rows\":100,\"tokens\":48,\"projected\":0,\"pick\":\"mean\",\"unit\":true,\"padding\":0}"};
+    for (size_t i = 0; i < sizeof descriptions / sizeof *descriptions; i++) {
+        adah_status status = {0};
+        weights.description = (char *)(uintptr_t)descriptions[i]; /* only read */
+        assert_int_equal(adah_text_encoder_create(&weights, "FILE", &e, &status), ADAH_ERROR_CORRUPT);
+        assert_int_equal(strncmp(status.message, "FILE: ", 6), 0);
+    }
+    weights.description = description;
+    weights.tokenizer = (char *)(uintptr_t)"{}";
+    assert_int_equal(adah_text_encoder_create(&weights, "FILE", &e, NULL), ADAH_ERROR_FORMAT);
+    weights.tokenizer = tokenizer;
+    assert_null(e);
+    adah_text_weights_free(&weights);
+    data_folder_remove(&folder);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reference_agrees),
+        cmocka_unit_test(several_texts_are_their_mean),
+        cmocka_unit_test(refuses_folders),
+        cmocka_unit_test(refuses_what_does_not_fit),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
