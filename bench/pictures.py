@@ -20,6 +20,7 @@ import array
 import ast
 import collections
 import json
+import operator
 import os
 import random
 import statistics
@@ -69,11 +70,17 @@ def n_candidates(n, is_like, k=10):
 
 
 def by_vectors(fine, found, fines, n_bits, is_like):
+    width = min(len(fine), len(fines[0])) # as many values as both have
+    own = fine[:width]
+
+    def dot(v, w):
+        return sum(map(operator.mul, v, w))
+
     def score(answer):
         distance, i = answer
-        pairs = list(zip(fine, fines[i])) # as many values as both have
-        length = (sum(a * a for a, _ in pairs) * sum(b * b for _, b in pairs)) ** 0.5
-        return sum(a * b for a, b in pairs) / length + (1 - 2 * distance / n_bits) / 4 if length else -2
+        other = fines[i][:width]
+        length = (dot(own, own) * dot(other, other)) ** 0.5
+        return dot(own, other) / length + (1 - 2 * distance / n_bits) / 4 if length else -2
     n = n_candidates(len(found), is_like)
     return sorted(found[:n], key=lambda a: (-score(a), a)) + found[n:]
 

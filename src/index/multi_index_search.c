@@ -16,7 +16,6 @@
 #include "index/multi_index_format.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 enum {
     KEYS = 256,       /* looked up at once */
@@ -60,11 +59,23 @@ typedef struct search {
 
 /* ---- hits ---- */
 
-static int by_distance_then_position(const void *a, const void *b) {
-    const adah_hit *x = a, *y = b;
-    if (x->distance != y->distance)
-        return x->distance < y->distance ? -1 : 1;
-    return x->position < y->position ? -1 : x->position > y->position;
+/* By (distance, position). Shell's sort, with the gaps of Gonnet and Baeza-Yates: where tables find hundreds of hits in microseconds, most of
+ * the time would go by in the calls of qsort. */
+static void put_in_order(adah_hit *hit, size_t n) {
+    for (size_t gap = n; gap > 1;) {
+        gap = gap < 3 ? 1 : gap / 11 * 5 + gap % 11 * 5 / 11;
+        for (size_t i = gap; i < n; i++) {
+            const adah_hit moved = hit[i];
+            size_t at = i;
+            for (; at >= gap; at -= gap) {
+                const adah_hit *before = &hit[at - gap];
+                if (before->distance < moved.distance || (before->distance == moved.distance && before->position <= moved.position))
+                    break;
+                hit[at] = *before;
+            }
+            hit[at] = moved;
+        }
+    }
 }
 
 /* Drops what does not count, and leaves the hits in order. */
@@ -74,8 +85,7 @@ static void cut(found *f) {
         if (f->hit[i].distance <= f->bound)
             f->hit[kept++] = f->hit[i];
     f->n = kept;
-    if (kept)
-        qsort(f->hit, kept, sizeof *f->hit, by_distance_then_position);
+    put_in_order(f->hit, kept);
     if (f->keep_ties || kept < f->k)
         return;
     f->n = f->k;
