@@ -122,7 +122,10 @@ static void print_result(const source *s, const adah_codes *codes, const char *o
     }
     cli_print_skipped(s->dataset, codes->n_skipped, codes->reasons);
     cli_print_unknown_texts(codes->n_texts_unknown, codes->n);
-    printf("%zu pairs, %zu bits: %s.image.npy, %s.text.npy, %s.ids\n", codes->n, codes->n_bits, out, out, out);
+    printf("%zu %s, %zu bits: %s.image.npy", codes->n, codes->text ? "pairs" : "images", codes->n_bits, out);
+    if (codes->text)
+        printf(", %s.text.npy", out);
+    printf(", %s.ids\n", out);
 }
 
 /* Returns -1 when the options belong together. */

@@ -58,7 +58,7 @@ static void print_summary(const char *report, const char *model_path, const adah
 enum { METHODS_BYTES = 1536 };
 static const char *describe_methods(char help[METHODS_BYTES]) {
     const char *name, *what;
-    int n = snprintf(help, METHODS_BYTES, "the default, adah, or a method to compare it with, on the same features:");
+    int n = snprintf(help, METHODS_BYTES, "the default, adah; or random, itq or none, which train nothing; or a method to compare with:");
     for (size_t i = 0; (name = adah_train_method(i, &what)) && n < METHODS_BYTES; i++)
         n += snprintf(help + n, (size_t)(METHODS_BYTES - n), "%s\n%s: %s", i ? ";" : "", name, what);
     return help;
@@ -72,10 +72,11 @@ static int run(int argc, char **argv) {
     adah_train_options_init(&o);
     char names[4][ADAH_CHOICES_BYTES], methods[METHODS_BYTES];
     const cli_option options[] = {
-        {"data", 0, CLI_TEXT, "DIR", "folder with metadata.jsonl or metadata.csv and the images", &data, 1, 0, 0},
+        {"data", 0, CLI_TEXT, "DIR", "folder with metadata.jsonl or metadata.csv and the images, or with image.npy", &data, 1, 0, 0},
         {"model", 0, CLI_TEXT, "FILE", "where to put the model (safetensors)", &model, 1, 0, 0},
         {"bits", 0, CLI_INT, "N", "length of the codes, a multiple of 8 (default: 128 to 10,000 records, 64 to\n"
-         "1,000,000, 32 beyond; 32 for --preset paper and other methods)", &o.n_bits, 0, ADAH_BITS_MIN,
+         "1,000,000, 32 beyond; 32 for --preset paper and other methods; as many as\n"
+         "a vector has values for none, up to 256 of these for random and itq)", &o.n_bits, 0, ADAH_BITS_MIN,
          ADAH_BITS_MAX},
         {"preset", 0, CLI_TEXT, adah_setting_choices("preset", names[0]), "default: what measures best; paper: the method as published",
          &o.preset, 0, 0, 0},

@@ -8,7 +8,7 @@
 
 #define METHODS(METHOD)                                                                                               \
     METHOD(adah) METHOD(cca) METHOD(cmfh) METHOD(scm_orth) METHOD(scm_seq) METHOD(stmh) METHOD(seph_km) METHOD(seph_rnd) \
-    METHOD(dcmh) METHOD(acmr)
+    METHOD(dcmh) METHOD(acmr) METHOD(random) METHOD(itq) METHOD(none)
 
 #define DECLARE(name) extern const adah_method adah_method_##name;
 METHODS(DECLARE)
@@ -19,6 +19,7 @@ const adah_method adah_method_adah = {.name = "adah",
                                       .summary = "attention-aware deep adversarial hashing, the method of the paper",
                                       .has_attention = 1,
                                       .has_adversary = 1,
+                                      .has_fine = 1,
                                       .settings = "",
                                       .build = adah_paper_build,
                                       .loss = &adah_loss_of_adah};

@@ -39,7 +39,7 @@ static inline void two_views_make(two_views *v, size_t n, float noise, uint64_t 
     two_views_side(&random, noise, n, TWO_VIEWS_TEXT, v->class_of, v->text);
     for (size_t i = 0; i < n; i++)
         v->label[i * TWO_VIEWS_CLASSES + v->class_of[i]] = i != 2;
-    v->data = (adah_rival_data){n, TWO_VIEWS_IMAGE, TWO_VIEWS_TEXT, TWO_VIEWS_CLASSES, v->image, v->text, v->label};
+    v->data = (adah_rival_data){n, TWO_VIEWS_IMAGE, TWO_VIEWS_TEXT, TWO_VIEWS_CLASSES, v->image, v->text, v->label, 0};
 }
 
 static const char *const two_views_methods[] = {"cca", "cmfh", "scm-orth", "scm-seq", "stmh", "seph-km", "seph-rnd"};

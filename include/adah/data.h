@@ -33,7 +33,7 @@ static inline void adah_dataset_options_init(adah_dataset_options *options) {
 }
 
 /* Opens a folder with metadata.jsonl or metadata.csv: one record a pair with file_name, text, labels and
- * optional split. text is a string or a list of strings; records of one file_name are one record of several texts. Images, and
+ * optional split; or with neither, but with image.npy: one record a row, whose file_name is its number from 0, without a text. text is a string or a list of strings; records of one file_name are one record of several texts. Images, and
  * features in arrays next to the metadata (docs/reference/data-format.md), are not looked at yet. Refused always: a metadata file that is missing or has no good
  * record. Bad records (broken JSON, wrong types, invalid UTF-8, paths that leave the folder, a
  * file_name seen before in another split) follow options->strict; NULL options: the defaults. */

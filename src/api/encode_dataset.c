@@ -47,6 +47,13 @@ adah_code adah_codes_allocate(adah_codes *c, unsigned sides, size_t n, size_t n_
                             n * (n_bits / 8 * 2 + sizeof *c->record + (with_real ? 2 * n_bits * sizeof(float) : 0) + n_fine[0] + n_fine[1]));
 }
 
+adah_code adah_codes_check_sides(const adah_codes *c, const adah_dataset *dataset, adah_status *status) {
+    if (c->image && c->text)
+        return ADAH_OK;
+    return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: there are codes of %s alone; an evaluation asks for those of %s, too", adah_dataset_folder(dataset),
+                     c->image ? "images" : "texts", c->image ? "texts" : "images");
+}
+
 static uint64_t peak_bytes(void) {
     struct rusage usage;
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (uint64_t)usage.ru_maxrss * 1024 : 0;

@@ -106,19 +106,20 @@ static void close_up(adah_codes *c, const uint8_t *has_image, const uint8_t *has
     for (size_t i = 0; i < c->n; i++) {
         if (!has_image[i])
             continue;
-        c->n_texts_unknown += !has_words[i];
+        c->n_texts_unknown += c->text && !has_words[i];
         c->record[k] = i;
         memmove(c->image + k * n_bytes, c->image + i * n_bytes, n_bytes);
-        memmove(c->text + k * n_bytes, c->text + i * n_bytes, n_bytes);
+        if (c->text)
+            memmove(c->text + k * n_bytes, c->text + i * n_bytes, n_bytes);
         const size_t *n_fine = c->n_fine;
         if (c->image_fine)
             memmove(c->image_fine + k * n_fine[ADAH_IMAGE], c->image_fine + i * n_fine[ADAH_IMAGE], n_fine[ADAH_IMAGE]);
         if (c->text_fine)
             memmove(c->text_fine + k * n_fine[ADAH_TEXT], c->text_fine + i * n_fine[ADAH_TEXT], n_fine[ADAH_TEXT]);
-        if (c->image_real) {
+        if (c->image_real)
             memmove(c->image_real + k * c->n_bits, c->image_real + i * c->n_bits, c->n_bits * sizeof(float));
+        if (c->text_real)
             memmove(c->text_real + k * c->n_bits, c->text_real + i * c->n_bits, c->n_bits * sizeof(float));
-        }
         k++;
     }
     c->n = k;
@@ -143,6 +144,8 @@ static adah_code encode_sides(const adah_encode_source *source, uint8_t *const i
                               adah_stage_times *times, size_t *n_threads, adah_status *status) {
     const size_t n_pictures = source->n_batch ? source->n_batch : adah_picture_batch(&source->model->state.parameters, ~0u);
     for (int m = ADAH_TEXT; m >= ADAH_IMAGE; m--) { /* texts are soon done */
+        if (!(m == ADAH_IMAGE ? c->image : c->text)) /* that side is not there */
+            continue;
         const adah_input_source *input = m == ADAH_IMAGE ? &source->inputs->image : &source->inputs->text;
         side_run run = side_of(source->model, (adah_modality)m, input, input->shape.kind == ADAH_INPUT_PIXELS ? n_pictures : ROW_BATCH,
                                is_there[m], c);
@@ -160,7 +163,8 @@ adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, ad
     adah_codes c;
     const adah_settings *config = &source->model->state.config;
     const size_t n_fine[2] = {adah_settings_fine(config, ADAH_IMAGE), adah_settings_fine(config, ADAH_TEXT)};
-    ADAH_TRY(adah_codes_allocate(&c, ADAH_BOTH_SIDES, n, (size_t)config->n_bits, n_fine, keep_real, status));
+    const unsigned sides = source->inputs->text.shape.kind == ADAH_INPUT_NONE ? 1u << ADAH_IMAGE : (unsigned)ADAH_BOTH_SIDES;
+    ADAH_TRY(adah_codes_allocate(&c, sides, n, (size_t)config->n_bits, n_fine, keep_real, status));
     uint8_t *const is_there[2] = {adah_memory_alloc(n), adah_memory_alloc(n)};
     adah_code code = is_there[0] && is_there[1] ? ADAH_OK : adah_fail_memory(status, n);
     if (code == ADAH_OK)

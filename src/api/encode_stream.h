@@ -23,6 +23,8 @@ adah_code adah_encode_side(const adah_model *model, adah_modality modality, cons
 enum { ADAH_BOTH_SIDES = 1 << ADAH_IMAGE | 1 << ADAH_TEXT };
 adah_code adah_codes_allocate(adah_codes *codes, unsigned sides, size_t n, size_t n_bits, const size_t n_fine[2], int with_real,
                               adah_status *status);
+/* ADAH_ERROR_MISMATCH: one side is not there. */
+adah_code adah_codes_check_sides(const adah_codes *codes, const adah_dataset *dataset, adah_status *status);
 void adah_encode_tell_profile(size_t n_records, size_t n_threads, double seconds, const adah_stage_times *times, adah_encode_profile *profile);
 
 #endif

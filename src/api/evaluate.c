@@ -2,6 +2,7 @@
  *
  * Queries and database come from one data set by split or from two. Across two, labels are matched by name, and an image
  * file is the same when its name and its bytes are. */
+#include "api/encode_stream.h"
 #include "api/evaluate_masks.h"
 #include "api/model.h"
 #include "base/file.h"
@@ -365,6 +366,8 @@ static adah_code run_evaluation(evaluation *e, adah_evaluation *out, adah_status
     const int same_set = e->queries == e->database, pairs = e->similarity == ADAH_SIMILARITY_PAIRS;
     if ((unsigned)split > ADAH_SPLIT_DATABASE)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "the split %d of the queries is none of adah_split", (int)split);
+    ADAH_TRY(adah_codes_check_sides(e->database_codes, e->database, status));
+    ADAH_TRY(adah_codes_check_sides(e->query_codes, e->queries, status));
     if (e->database_codes->n_bits != e->query_codes->n_bits)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "codes of %zu bits against codes of %zu bits", e->query_codes->n_bits,
                          e->database_codes->n_bits);

@@ -68,7 +68,7 @@ static adah_code make_item(const adah_dataset *dataset, const adah_codes *codes,
         (*names)[k] = adah_dataset_label_name(dataset, r->label[k]);
     }
     const size_t at = i * codes->n_bits / 8;
-    *item = (adah_index_item){ADAH_NO_ID, r->file_name, r->text, *names, r->n_labels, codes->image + at, codes->text + at,
+    *item = (adah_index_item){ADAH_NO_ID, r->file_name, r->text, *names, r->n_labels, codes->image + at, codes->text ? codes->text + at : NULL,
                               codes->image_fine ? codes->image_fine + i * codes->n_fine[ADAH_IMAGE] : NULL,
                               codes->text_fine ? codes->text_fine + i * codes->n_fine[ADAH_TEXT] : NULL, codes->n_fine[ADAH_IMAGE],
                               codes->n_fine[ADAH_TEXT]};

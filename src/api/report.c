@@ -1,4 +1,5 @@
 /* report.c - the HTML report: what was learned, how good it is, what it finds, where it looks. */
+#include "api/encode_stream.h"
 #include "api/model.h"
 #include "api/overlay.h"
 #include "base/file.h"
@@ -80,6 +81,7 @@ static adah_code prepare(report *r, const adah_encode_options *encode_options, a
         ADAH_TRY(adah_encode_dataset(r->model, r->dataset, encode_options, (adah_progress){0}, &r->own_codes, status));
         r->codes = &r->own_codes;
     }
+    ADAH_TRY(adah_codes_check_sides(r->codes, r->dataset, status));
     const size_t n = r->codes->n, code_bytes = r->codes->n_bits / 8;
     r->queries = adah_memory_zeroed(n, sizeof *r->queries);
     r->database = adah_memory_zeroed(n, sizeof *r->database);

@@ -125,6 +125,25 @@ static void learn_pairs_apart(adah_settings *c, const adah_train_options *o) {
     c->n_fine = c->n_fine ? c->n_fine : FINE_OF_PAIRS;
 }
 
+/* The closed form of a method for the features of a joint encoder; NULL: it is another method. */
+static const adah_closed_form *joint_form(const job *j) {
+    const adah_closed_form *form = adah_method_find(j->state.config.method)->closed_form;
+    return form && form->is_joint ? form : NULL;
+}
+
+/* What such a method takes from the vectors themselves. */
+static adah_code fit_joint(job *j, adah_status *status) {
+    const adah_input_shape image = j->inputs.arrays.image.source.shape;
+    const adah_closed_form *form = joint_form(j);
+    if (!form)
+        return ADAH_OK;
+    if (!is_image_given(j))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "method %s: it is for features of an encoder that puts images and texts into one space, and "
+                         "%s has neither image.npy nor image.safetensors", j->state.config.method, adah_dataset_folder(j->dataset));
+    form->fit(adah_input_channels(image), &j->state.config);
+    return ADAH_OK;
+}
+
 static size_t count_train_records(const adah_dataset *dataset) {
     size_t n = 0;
     for (size_t i = 0; i < adah_dataset_count(dataset); i++)
@@ -139,6 +158,7 @@ static adah_code configure(job *j, adah_status *status) {
     const char *backbone = o->backbone ? o->backbone : is_image_given(j) ? "none" : "small";
     ADAH_TRY(adah_backbone_preset(o->preset ? o->preset : "default", backbone, c, status));
     ADAH_TRY(adah_settings_method(o->method ? o->method : "adah", c, status));
+    ADAH_TRY(fit_joint(j, status));
     if (!adah_method_find(c->method)->has_attention && (o->attention || (o->no_adversary && !c->adversary)))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is asked for, but the method %s has none",
                          o->attention > 0 ? "attention" : o->attention ? "no attention" : "no adversary", c->method);
@@ -149,7 +169,7 @@ static adah_code configure(job *j, adah_status *status) {
         c->attention = o->attention > 0;
     c->adversary &= !o->no_adversary;
     const char *similarity = o->similarity ? o->similarity : adah_dataset_label_count(dataset) ? "labels"
-                             : is_text_given(j) || o->text_weights ? "pairs" : "words";
+                             : is_text_given(j) || o->text_weights || joint_form(j) ? "pairs" : "words";
     ADAH_TRY(adah_settings_set_value(c, "similarity", similarity, status));
     learn_pairs_apart(c, o);
     adah_settings_fit(adah_dataset_count(dataset), count_train_records(dataset), c);
@@ -207,6 +227,11 @@ static adah_code make_vocabulary(job *j, adah_status *status) {
         ADAH_TRY(read_texts(j, status));
     if (is_text_given(j) || j->text_encoder) {
         j->state.text = is_text_given(j) ? j->inputs.arrays.text.source.shape : j->inputs.texts.source.shape;
+        j->state.vocabulary = adah_memory_text("");
+        return j->state.vocabulary ? ADAH_OK : adah_fail_memory(status, 1);
+    }
+    if (joint_form(j)) { /* the space is that of the images */
+        j->state.text = j->inputs.arrays.image.source.shape;
         j->state.vocabulary = adah_memory_text("");
         return j->state.vocabulary ? ADAH_OK : adah_fail_memory(status, 1);
     }
@@ -371,7 +396,7 @@ static adah_code fingerprint(job *j, adah_status *status) {
             hash_given(hash, &j->inputs.arrays.text, item);
         else if (j->text_encoder)
             hash_text(hash, adah_dataset_record(j->dataset, item));
-        else
+        else if (j->vocabulary)
             hash_list(hash, &words->item, item);
         if (words->first && words->first[item + 1] > words->first[item]) { /* one of them is drawn */
             for (size_t t = words->first[item]; t < words->first[item + 1]; t++) {
@@ -504,6 +529,8 @@ static adah_code run(job *j, adah_status *status) {
     }
     ADAH_TRY(adah_model_inputs_choose(&j->state.config, j->vocabulary, j->text_encoder, j->dataset, j->options->strict,
                                       &j->inputs, status));
+    if (j->inputs.text.shape.kind == ADAH_INPUT_NONE) /* of one space: their mean is all that is known of the texts' */
+        j->inputs.text = j->inputs.image;
     ADAH_TRY(adah_pair_set_create(j->dataset, &j->inputs, j->state.config.similarity, &j->set, status));
     ADAH_TRY(split(j, status));
     ADAH_TRY(fingerprint(j, status));

@@ -299,6 +299,23 @@ adah_code adah_npy_open_floats(const char *path, int n_dims_min, int n_dims_max,
     return end_opening(read_floats(path, n_dims_min, n_dims_max, &a, status), &a, array, status);
 }
 
+adah_code adah_npy_count_rows(const char *path, size_t *n_rows, adah_status *status) {
+    adah_file_map map = {0};
+    header h = {{0}, 0, 0, {0}};
+    size_t offset;
+    ADAH_TRY(adah_file_open_map(path, &map, status));
+    adah_code code = read_header(path, &map, &h, &offset, status);
+    if (code == ADAH_OK)
+        code = check_dimensions(path, &h, 1, ADAH_NPY_DIMS_MAX, status);
+    code = adah_file_check_map(&map, code, status);
+    if (code == ADAH_OK && (offset > map.n_bytes || h.shape[0] > map.n_bytes - offset)) /* a row of values has a byte at least */
+        code = adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: %zu rows in a file of %zu bytes", path, h.shape[0], map.n_bytes);
+    if (code == ADAH_OK)
+        *n_rows = h.shape[0];
+    adah_file_close_map(&map);
+    return code;
+}
+
 adah_code adah_npy_open(const char *path, adah_npy_type type, adah_npy *array, adah_status *status) {
     return adah_npy_open_array(path, type, 2, 2, array, status);
 }

@@ -31,6 +31,8 @@ adah_code adah_npy_open_array(const char *path, adah_npy_type type, int n_dims_m
 /* Features: float32 stays in the map. float16, float64, whole numbers of up to 64 bits, truth values, the other order of bytes
  * ('>f4') and column order (fortran_order) become float32 in row order, in memory. ADAH_ERROR_FORMAT: other types. */
 adah_code adah_npy_open_floats(const char *path, int n_dims_min, int n_dims_max, adah_npy *array, adah_status *status);
+/* How many rows there are, whatever their type; nothing but the header is looked at. */
+adah_code adah_npy_count_rows(const char *path, size_t *n_rows, adah_status *status);
 /* A matrix. */
 adah_code adah_npy_open(const char *path, adah_npy_type type, adah_npy *array, adah_status *status);
 void adah_npy_close(adah_npy *array); /* zeroes it; fine on a zeroed one */

@@ -1,12 +1,13 @@
 /* dataset.c - a folder of images with its metadata file, held as one compact table of records.
  *
- * metadata.jsonl is taken when it is there, else metadata.csv. A reader takes the file apart and hands over one raw
+ * metadata.jsonl is taken when it is there, else metadata.csv, else the rows of image.npy. A reader takes the file apart and hands over one raw
  * record at a time; here it is checked and stored. Texts and label lists lie in an arena; file names and label
  * names are numbered by string tables, the number of a file name being that of its record. A file name that comes again adds to its
  * record: a line a caption is as good as a list of captions. */
 #include "base/file.h"
 #include "base/foreign_file.h"
 #include "base/memory.h"
+#include "base/npy.h"
 #include "base/sized_options.h"
 #include "base/reasons.h"
 #include "base/text.h"
@@ -33,6 +34,7 @@ struct adah_dataset {
     adah_arena arena;
     uint32_t *scratch; /* the labels of the record being added */
     size_t scratch_capacity;
+    int is_of_rows;                   /* 1: there is no metadata file, but an array */
     size_t n_rows, n_repeated;        /* lines that hold a record; those among them that add to one before */
     adah_string_table taken[ADAH_N_KEYS + 1]; /* names of keys by what they were taken for; the last: passed over */
     char *notes;
@@ -304,6 +306,29 @@ static adah_code read_metadata(adah_dataset *dataset, const char *name,
     return code;
 }
 
+/* Without metadata the rows of image.npy are the records, and their numbers the file names. */
+static adah_code make_records_of_rows(adah_dataset *dataset, int *found, adah_status *status) {
+    size_t n;
+    char name[24];
+    adah_memory_free(dataset->path);
+    dataset->path = adah_file_join(dataset->folder, "image.npy");
+    if (!dataset->path)
+        return adah_fail_memory(status, strlen(dataset->folder) + sizeof name);
+    *found = adah_file_exists(dataset->path);
+    if (!*found)
+        return ADAH_OK;
+    ADAH_TRY(adah_npy_count_rows(dataset->path, &n, status));
+    if (n == 0)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: no rows", dataset->path);
+    for (size_t i = 0; i < n; i++) {
+        const size_t n_name = (size_t)snprintf(name, sizeof name, "%zu", i);
+        const adah_raw_record raw = {.line = i + 1, .file_name = {name, n_name}};
+        ADAH_TRY(adah_dataset_add(dataset, &raw, status));
+    }
+    dataset->is_of_rows = 1;
+    return ADAH_OK;
+}
+
 /* ---------------------------------------------------------------- notes */
 
 adah_code adah_dataset_note_key(adah_dataset *dataset, int key, const char *name, size_t n_bytes, adah_status *status) {
@@ -331,7 +356,9 @@ static adah_code make_notes(adah_dataset *dataset, adah_status *status) {
             adah_text_add(&notes, "taken for \"%s\": ", adah_key_name((adah_key)k));
             add_names(&notes, &dataset->taken[k]);
         }
-    if (n_texts == 0 || (dataset->labels.n == 0 && passed_over->n)) {
+    if (dataset->is_of_rows)
+        adah_text_add(&notes, "there are no metadata: the records are the rows of image.npy, and have their numbers for file names");
+    if (!dataset->is_of_rows && (n_texts == 0 || (dataset->labels.n == 0 && passed_over->n))) {
         begin_note(&notes);
         adah_text_add(&notes, "no record has %s", n_texts ? "\"labels\"" : dataset->labels.n ? "a \"text\"" : "a \"text\" or \"labels\"");
         if (passed_over->n) {
@@ -369,8 +396,10 @@ adah_code adah_dataset_open(const char *folder, const adah_dataset_options *opti
     if (code == ADAH_OK && !found)
         code = read_metadata(dataset, "metadata.csv", adah_dataset_read_csv, &found, status);
     if (code == ADAH_OK && !found)
+        code = make_records_of_rows(dataset, &found, status);
+    if (code == ADAH_OK && !found)
         code = adah_fail(status, ADAH_ERROR_NOT_FOUND,
-                         "%s: not a data set: neither metadata.jsonl nor metadata.csv is there", folder);
+                         "%s: not a data set: neither metadata.jsonl nor metadata.csv is there, nor image.npy", folder);
     if (code != ADAH_OK) {
         adah_dataset_close(dataset);
         return code;

@@ -2,6 +2,7 @@
 #include "input/feature_array.h"
 #include "base/memory.h"
 #include "base/parallel.h"
+#include "settings/method.h"
 
 #include <float.h>
 #include <math.h>
@@ -213,6 +214,12 @@ adah_code adah_feature_arrays_open(const adah_dataset *dataset, adah_feature_arr
     return code;
 }
 
+/* Of a space that images and texts share, images alone are encoded where there are no texts. */
+static int can_lack_texts(const adah_model_state *model) {
+    const adah_method *method = adah_method_find(model->config.method);
+    return method && method->closed_form && method->closed_form->is_joint;
+}
+
 adah_code adah_feature_arrays_open_for(const adah_model_state *model, const adah_dataset *dataset, adah_feature_arrays *out,
                                        adah_status *status) {
     adah_feature_arrays a = {0};
@@ -226,6 +233,8 @@ adah_code adah_feature_arrays_open_for(const adah_model_state *model, const adah
             continue;
         code = open_array(dataset, (adah_modality)m, side[m], status);
         side[m]->source.rows.scale = scale[m];
+        if (code == ADAH_OK && !side[m]->path && m == ADAH_TEXT && can_lack_texts(model))
+            continue;
         if (code == ADAH_OK && !side[m]->path)
             code = adah_fail(status, ADAH_ERROR_MISMATCH, "%s: neither %s.npy nor %s.safetensors is there; the model takes %ss "
                              "given as \"%s\"", adah_dataset_folder(dataset), side_name[m], side_name[m], side_name[m],

@@ -30,7 +30,7 @@ typedef struct adah_feature_arrays {
  * of rows; two files for one side; values that are not finite. */
 adah_code adah_feature_arrays_open(const adah_dataset *dataset, adah_feature_arrays *arrays, adah_status *status);
 /* Opens those that a model takes in place of pictures or words, scaled as it was trained; ADAH_ERROR_MISMATCH when they are
- * not there or of another shape. Values are looked at by adah_feature_array_check. */
+ * not there or of another shape. Those of texts may be missing where the model is of a joint space (settings/method.h). Values are looked at by adah_feature_array_check. */
 adah_code adah_feature_arrays_open_for(const adah_model_state *model, const adah_dataset *dataset, adah_feature_arrays *arrays,
                                        adah_status *status);
 void adah_feature_arrays_close(adah_feature_arrays *arrays); /* zeroes it; fine on a zeroed one */

@@ -13,7 +13,7 @@ adah_code adah_model_inputs_choose(const adah_settings *config, const adah_vocab
                                        .encoder = encoder};
     if (encoder)
         in->text.rows.scale = config->text_scale;
-    if (in->text.shape.kind == ADAH_INPUT_NONE)
+    if (in->text.shape.kind == ADAH_INPUT_NONE && vocabulary)
         in->text = (adah_input_source){.shape = adah_input_words(adah_vocabulary_size(vocabulary)), .dataset = dataset,
                                        .vocabulary = vocabulary};
     in->image = in->arrays.image.source.shape.kind != ADAH_INPUT_NONE ? in->arrays.image.source : in->store.source;

@@ -19,7 +19,8 @@ typedef struct adah_model_inputs {
  * it has none; encoder: its text encoder, or NULL. The cache is used when it is there. strict: a picture that cannot be read is an error. */
 adah_code adah_model_inputs_open(const adah_model_state *model, const adah_vocabulary *vocabulary, const adah_text_encoder *encoder,
                                  const adah_dataset *dataset, const char *cache_folder, int strict, adah_model_inputs *inputs, adah_status *status);
-/* Chooses image and text from the arrays and the stores that are open. */
+/* Chooses image and text from the arrays and the stores that are open. There are no texts when there is neither array,
+ * encoder nor vocabulary. */
 adah_code adah_model_inputs_choose(const adah_settings *config, const adah_vocabulary *vocabulary, const adah_text_encoder *encoder,
                                    const adah_dataset *dataset, int strict, adah_model_inputs *inputs, adah_status *status);
 void adah_model_inputs_close(adah_model_inputs *inputs); /* zeroes it; fine on a zeroed one */

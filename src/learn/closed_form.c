@@ -5,6 +5,7 @@
 #include "base/parallel.h"
 #include "rivals/rival.h"
 
+#include <math.h>
 #include <string.h>
 
 enum { CHUNK = 64 };
@@ -34,13 +35,11 @@ static void pool_item(void *context, size_t i) {
     }
 }
 
-static size_t channels_of(adah_input_shape input) { return input.item.dim[input.kind == ADAH_INPUT_TOKENS ? 1 : 0]; }
-
 /* One side of the training pairs, averaged over positions: out (n_train, channels). */
 static adah_code gather(const adah_training *t, int is_text, float *out, adah_status *status) {
     const adah_input_source *source = is_text ? &t->set->text : &t->set->image;
     const adah_input_shape input = source->shape;
-    const size_t n_floats = adah_shape_count(input.item), n_channels = channels_of(input);
+    const size_t n_floats = adah_shape_count(input.item), n_channels = adah_input_channels(input);
     float *x = adah_memory_floats(CHUNK * n_floats);
     if (!x)
         return adah_fail_memory(status, CHUNK * n_floats * sizeof *x);
@@ -52,6 +51,18 @@ static adah_code gather(const adah_training *t, int is_text, float *out, adah_st
     }
     adah_memory_free(x);
     return ADAH_OK;
+}
+
+/* Each of n rows is brought to length 1; zeros stay. */
+static void to_unit_length(float *rows, size_t n, size_t n_values) {
+    for (size_t i = 0; i < n; i++) {
+        double square = 0;
+        float *x = rows + i * n_values;
+        for (size_t k = 0; k < n_values; k++)
+            square += (double)x[k] * (double)x[k];
+        for (size_t k = 0; k < n_values && square > 0; k++)
+            x[k] = (float)((double)x[k] / sqrt(square));
+    }
 }
 
 static void gather_labels(const adah_training *t, uint8_t *label) {
@@ -95,20 +106,28 @@ static adah_code tell_history(const adah_training *t, adah_parameters *parameter
 
 static adah_code learn(const adah_training *t, adah_rival_data *data, float *image, float *text, uint8_t *label,
                        adah_parameters *parameters, adah_status *status) {
-    adah_hash_function function[2] = {{0}, {0}};
+    adah_hash_function function[3] = {{0}, {0}, {0}};
+    const adah_method *method = adah_method_find(t->config->method);
     ADAH_TRY(gather(t, 0, image, status));
     ADAH_TRY(gather(t, 1, text, status));
     if (label)
         gather_labels(t, label);
+    if (method->closed_form->is_joint) {
+        to_unit_length(image, t->n_train, data->n_image);
+        to_unit_length(text, t->n_train, data->n_text);
+    }
     data->image = image;
     data->text = text;
     data->label = label;
-    adah_code code = adah_rival_learn(adah_method_find(t->config->method), data, (size_t)t->config->n_bits, t->config->seed, t->progress,
-                                      &function[0], &function[1], status);
+    adah_code code = adah_rival_learn(method, data, (size_t)t->config->n_bits, t->config->seed, t->progress, &function[0], &function[1],
+                                      &function[2], status);
     if (code == ADAH_OK)
         code = add_function(parameters, "image.hash", &function[0], status);
     if (code == ADAH_OK)
         code = add_function(parameters, "text.hash", &function[1], status);
+    for (int side = 0; side < 2 && data->n_fine && code == ADAH_OK; side++)
+        code = add_function(parameters, side ? "text.fine" : "image.fine", &function[2], status);
+    adah_hash_function_free(&function[2]);
     adah_hash_function_free(&function[0]);
     adah_hash_function_free(&function[1]);
     return code;
@@ -117,8 +136,8 @@ static adah_code learn(const adah_training *t, adah_rival_data *data, float *ima
 /* Learns from the training pairs of t. */
 static adah_code learn_all(const adah_training *t, adah_parameters *parameters, adah_status *status) {
     const adah_pair_set *set = t->set;
-    adah_rival_data data = {.n = t->n_train, .n_image = channels_of(set->image.shape), .n_text = channels_of(set->text.shape),
-                            .n_labels = t->classify ? set->n_labels : 0};
+    adah_rival_data data = {.n = t->n_train, .n_image = adah_input_channels(set->image.shape), .n_text = adah_input_channels(set->text.shape),
+                            .n_labels = t->classify ? set->n_labels : 0, .n_fine = (size_t)t->config->n_fine};
     float *image = adah_memory_floats(data.n * data.n_image), *text = adah_memory_floats(data.n * data.n_text);
     uint8_t *label = adah_memory_zeroed(data.n, data.n_labels);
     adah_code code = image && text && label ? learn(t, &data, image, text, data.n_labels ? label : NULL, parameters, status)
@@ -144,8 +163,13 @@ static adah_code try_then_learn(const adah_training *t, adah_parameters *paramet
     return learn_all(&all, parameters, status);
 }
 
-adah_code adah_closed_form_train(const adah_training *t, adah_parameters *parameters, adah_history *history,
+adah_code adah_closed_form_train(const adah_training *training, adah_parameters *parameters, adah_history *history,
                                  adah_status *status) {
+    adah_training some = *training;
+    const adah_training *t = &some;
+    const size_t n_rows_max = adah_method_find(t->config->method)->closed_form->n_rows_max;
+    if (n_rows_max && some.n_train > n_rows_max) /* they are in random order */
+        some.n_train = n_rows_max;
     if (t->n_validation && t->config->n_final_epochs)
         return try_then_learn(t, parameters, history, status);
     ADAH_TRY(learn_all(t, parameters, status));

@@ -57,12 +57,13 @@ static adah_code check(const adah_method *method, const adah_rival_data *data, s
 }
 
 adah_code adah_rival_learn(const adah_method *method, const adah_rival_data *data, size_t n_bits, uint64_t seed,
-                           adah_progress progress, adah_hash_function *image, adah_hash_function *text, adah_status *status) {
+                           adah_progress progress, adah_hash_function *image, adah_hash_function *text, adah_hash_function *fine,
+                           adah_status *status) {
     ADAH_TRY(check(method, data, n_bits, status));
     int n_threads;
     ADAH_TRY(adah_algebra_begin(&n_threads, status));
-    adah_hash_function learned[2] = {{0}, {0}};
-    adah_rival_job job = {data, {0}, {0}, n_bits, seed, progress, &learned[0], &learned[1]};
+    adah_hash_function learned[3] = {{0}, {0}, {0}};
+    adah_rival_job job = {data, {0}, {0}, n_bits, seed, progress, &learned[0], &learned[1], &learned[2]};
     adah_code code = adah_view_create(data->image, data->n, data->n_image, method->closed_form->norm, &job.image, status);
     if (code == ADAH_OK)
         code = adah_view_create(data->text, data->n, data->n_text, method->closed_form->norm, &job.text, status);
@@ -74,9 +75,12 @@ adah_code adah_rival_learn(const adah_method *method, const adah_rival_data *dat
     if (code != ADAH_OK) {
         adah_hash_function_free(&learned[0]);
         adah_hash_function_free(&learned[1]);
+        adah_hash_function_free(&learned[2]);
         return code;
     }
     *image = learned[0];
     *text = learned[1];
+    if (fine)
+        *fine = learned[2];
     return ADAH_OK;
 }

@@ -7,6 +7,7 @@
  *   stmh      semantic topic multimodal hashing                   Wang, Gao, Wang, He, IJCAI 2015
  *   seph-km   semantics-preserving hashing, anchors by k-means    Lin, Ding, Hu, Wang, CVPR 2015
  *   seph-rnd  the same, anchors drawn from the training rows
+ *   random, itq, none   for vectors of a joint encoder: joint_space.h
  *
  * Same data, seed and library: same result, whatever the number of threads. While a method learns, OpenBLAS runs
  * on one thread in this process; the rows are shared out by base/parallel.h. */
@@ -24,6 +25,7 @@ typedef struct adah_rival_data {
     const float *image;   /* (n, n_image) */
     const float *text;    /* (n, n_text) */
     const uint8_t *label; /* (n, n_labels) 0/1; NULL: n_labels is 0 */
+    size_t n_fine;        /* values of the vector for the fine order, of a method that makes one; 0: none is wanted */
 } adah_rival_data;
 
 /* What the `learn` of a method's closed form gets, and where it puts what it has learned. */
@@ -34,13 +36,16 @@ typedef struct adah_rival_job {
     uint64_t seed;
     adah_progress progress;
     adah_hash_function *image_function, *text_function; /* zeroed; the caller frees what a failed method leaves */
+    adah_hash_function *fine_function;                  /* of both sides: the vector for the fine order, without bias */
 } adah_rival_job;
 
-/* Learns both hash functions of n_bits bits (1..ADAH_BITS_MAX) from at least two pairs. Refused: values that are not finite, and
+/* Learns both hash functions of n_bits bits (1..ADAH_BITS_MAX) from at least two pairs, and with data->n_fine *fine; fine NULL: n_fine
+ * is 0. Refused: values that are not finite, and
  * data from which the method cannot learn anything (views without correlation; seph and scm without labels that tell pairs
  * apart). Progress: the stages of the method; `detail` is its objective. */
 adah_code adah_rival_learn(const adah_method *method, const adah_rival_data *data, size_t n_bits, uint64_t seed,
-                           adah_progress progress, adah_hash_function *image, adah_hash_function *text, adah_status *status);
+                           adah_progress progress, adah_hash_function *image, adah_hash_function *text, adah_hash_function *fine,
+                           adah_status *status);
 
 /* For the methods. Tells the progress callback; ADAH_ERROR_CANCELLED when it asks to stop. */
 adah_code adah_rival_tell(const adah_rival_job *job, const char *stage, size_t done, size_t total, double objective,

@@ -32,6 +32,8 @@ int adah_input_fits(adah_input_shape input) {
     return 1;
 }
 
+size_t adah_input_channels(adah_input_shape input) { return input.item.dim[input.kind == ADAH_INPUT_TOKENS ? 1 : 0]; }
+
 int adah_input_is_given(adah_input_shape input) {
     return input.kind == ADAH_INPUT_MAP || input.kind == ADAH_INPUT_TOKENS || input.kind == ADAH_INPUT_VECTOR;
 }

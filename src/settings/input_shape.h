@@ -22,6 +22,8 @@ adah_input_shape adah_input_pixels(size_t n_side);
 adah_input_shape adah_input_words(size_t n_words);
 /* Every size 1 to 2^24, all together at most 2^30. */
 int adah_input_fits(adah_input_shape input);
+/* Values of a position: of a vector all, of tokens and maps the channels. */
+size_t adah_input_channels(adah_input_shape input);
 /* 1: as an array of features, in place of pictures or words. */
 int adah_input_is_given(adah_input_shape input);
 int adah_input_equal(adah_input_shape a, adah_input_shape b);

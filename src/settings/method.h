@@ -55,6 +55,9 @@ typedef struct adah_loss {
 typedef struct adah_closed_form {
     int needs_labels;
     double norm; /* root mean squared norm that the vectors of each modality are scaled to */
+    size_t n_rows_max; /* it learns from so many pairs at most; 0: from all */
+    int is_joint; /* 1: it is for vectors of one space (rivals/joint_space.h), which it sees with length 1; texts may be missing */
+    void (*fit)(size_t n_values, struct adah_settings *config); /* what it takes from the width of the images' vectors; NULL: nothing */
     adah_code (*learn)(const struct adah_rival_job *job, adah_status *status);
 } adah_closed_form;
 
@@ -62,6 +65,7 @@ typedef struct adah_method {
     const char *name, *summary;
     int has_attention;        /* masks, and what comes with them: the settings attention..., the preset paper */
     int has_adversary;
+    int has_fine;             /* vectors for the fine order (n_fine) */
     int has_code_penalties;   /* heeds quantisation_weight and balance_weight */
     const char *settings;     /* "name=value name=value ...": what it changes of the preset default */
     /* What follows on the input or the feature map of one side. prefix: "image" or "text". */

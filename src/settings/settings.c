@@ -77,9 +77,11 @@ static adah_code check_method(const adah_settings *config, adah_status *status) 
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "attention is 1, but the method %s has none", config->method);
     if (config->adversary && !method->has_adversary)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "adversary is 1, but the method %s has none", config->method);
-    if (config->n_fine && !method->has_attention)
+    if (config->n_fine && !method->has_fine)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_fine is %d, but the method %s has no vector for the fine order", config->n_fine,
                          config->method);
+    if (adah_settings_appearance(config) && !method->has_attention)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_appearance is %d, but the method %s has none", config->n_appearance, config->method);
     if (config->pooling != ADAH_POOL_ALL && !method->has_attention)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "pooling is not \"all\": the method %s averages a map over all its "
                          "positions", config->method);

@@ -507,6 +507,48 @@ static void test_memory_of_queries(void **state) {
     adah_model_close(model);
 }
 
+/* And of a model of one space for images and texts, learned and asked without texts. */
+static void test_memory_without_texts(void **state) {
+    (void)state;
+    put_metadata();
+    put_side("image.npy", ADAH_INPUT_VECTOR, image, 1, 1);
+    options.method = "itq";
+    options.n_bits = 8;
+    options.settings = NULL;
+    options.n_settings = 0;
+    options.n_epochs = 0;
+    adah_dataset *dataset = open_data(folder.path);
+    adah_model *model = NULL;
+    uint64_t n_ignored = 0;
+    for (int encodes = 0; encodes < 2; encodes++) {
+        for (uint64_t n = 1;; n++) {
+            adah_status status = {0};
+            adah_codes codes = {0};
+            adah_memory_fault_at(n);
+            const adah_code done = encodes ? adah_encode_dataset(model, dataset, NULL, (adah_progress){0}, &codes, &status)
+                                           : adah_train(dataset, model_path, &options, (adah_progress){0}, NULL, &status);
+            const int fired = adah_memory_fault_fired();
+            adah_memory_fault_at(0);
+            assert_true(!codes.text && !codes.text_fine && (!encodes || !codes.image == (done != ADAH_OK)));
+            adah_codes_free(&codes);
+            if (!fired) {
+                assert_int_equal(done, ADAH_OK);
+                assert_true(n > 10);
+                break;
+            }
+            if (done == ADAH_OK && n_ignored++ < 2)
+                continue; /* the sync of the folder behind a file's publication does without */
+            if (done != ADAH_ERROR_MEMORY)
+                fail_msg("allocation %d: %s, \"%s\"", (int)n, adah_code_name(done), status.message);
+        }
+        if (!encodes)
+            model = open_model();
+    }
+    assert_int_equal(adah_model_fine(model), C);
+    adah_model_close(model);
+    adah_dataset_close(dataset);
+}
+
 /* ---------------------------------------------------------------- given maps and cached maps */
 
 /* The backbone "small" at its random start, as a weight file. */
@@ -698,6 +740,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_arrays_that_are_cut_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_memory, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_memory_of_queries, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_memory_without_texts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_cache_that_is_cut_off, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_two_threads_learn_what_one_learns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_given_maps_teach_what_cached_maps_teach, set_up, tear_down),

@@ -162,9 +162,44 @@ static void bad_record_keeps_no_name(void **state) {
     adah_dataset_close(dataset);
 }
 
+/* Without metadata, the rows of an array. */
+static void rows_are_records(void **state) {
+    (void)state;
+    char npy[128 + 24];
+    memset(npy, ' ', sizeof npy);
+    memcpy(npy, "\x93NUMPY\1\0\x76\0", 10);
+    const char header[] = "{'descr': '<f2', 'fortran_order': True, 'shape': (12, 1), }";
+    memcpy(npy + 10, header, strlen(header));
+    data_folder_write(folder.path, "image.npy", npy, sizeof npy);
+    adah_dataset *dataset = open_good();
+    assert_int_equal(adah_dataset_count(dataset), 12);
+    assert_int_equal(adah_dataset_rows(dataset), 12);
+    assert_int_equal(adah_dataset_label_count(dataset), 0);
+    assert_non_null(strstr(adah_dataset_notes(dataset), "the records are the rows of image.npy"));
+    const adah_record *r = adah_dataset_record(dataset, 11);
+    assert_string_equal(r->file_name, "11");
+    assert_string_equal(r->text, "");
+    assert_true(r->row == 11 && r->split == ADAH_SPLIT_TRAIN && r->n_labels == 0);
+    adah_dataset_close(dataset);
+    memcpy(npy + 10, "{'descr': '<f2', 'fortran_order': True, 'shape': (99, 1), }", strlen(header));
+    data_folder_write(folder.path, "image.npy", npy, sizeof npy);
+    adah_status status;
+    assert_int_equal(adah_dataset_open(folder.path, NULL, &dataset, &status), ADAH_ERROR_CORRUPT);
+    assert_non_null(strstr(status.message, "99 rows in a file of 152 bytes"));
+    memcpy(npy + 10, "{'descr': '<f2', 'fortran_order': True, 'shape': (00, 1), }", strlen(header));
+    data_folder_write(folder.path, "image.npy", npy, sizeof npy);
+    assert_refused(0, ADAH_ERROR_FORMAT, "image.npy: no rows");
+    data_folder_put(folder.path, "image.npy", "rows");
+    assert_refused(0, ADAH_ERROR_FORMAT, "image.npy: not a .npy file");
+    data_folder_put(folder.path, "metadata.jsonl", "{\"file_name\": \"a\"}\n"); /* comes first */
+    dataset = open_good();
+    assert_string_equal(adah_dataset_record(dataset, 0)->file_name, "a");
+    adah_dataset_close(dataset);
+}
+
 static void refuses_without_records(void **state) {
     (void)state;
-    assert_refused(0, ADAH_ERROR_NOT_FOUND, "neither metadata.jsonl nor metadata.csv");
+    assert_refused(0, ADAH_ERROR_NOT_FOUND, "neither metadata.jsonl nor metadata.csv is there, nor image.npy");
     data_folder_put(folder.path, "metadata.jsonl", "");
     assert_refused(0, ADAH_ERROR_FORMAT, "metadata.jsonl: no records");
     data_folder_put(folder.path, "metadata.jsonl", "\n\n");
@@ -512,7 +547,7 @@ int main(void) {
         TEST(sums_up_the_split),
         TEST(refuses_bad_json),
         TEST(bad_record_keeps_no_name),
-        TEST(refuses_without_records),
+        TEST(rows_are_records), TEST(refuses_without_records),
         TEST(refuses_long_lines),
         TEST(refuses_deep_json),
         TEST(reads_csv),

@@ -27,7 +27,7 @@ typedef struct learned {
 static learned learn(const char *name, const adah_rival_data *data, size_t n_bits, uint64_t seed) {
     learned l = {{0}, {0}};
     adah_status status = {0};
-    if (adah_rival_learn(adah_method_find(name), data, n_bits, seed, silent, &l.image, &l.text, &status) != ADAH_OK)
+    if (adah_rival_learn(adah_method_find(name), data, n_bits, seed, silent, &l.image, &l.text, NULL, &status) != ADAH_OK)
         fail_msg("%s: %s", name, status.message);
     return l;
 }
@@ -107,7 +107,7 @@ static void cca_by_hand(void **state) {
         text[2 * i] = 3 * p[i] + 4 * z[i];
         text[2 * i + 1] = r[i] - 2;
     }
-    const adah_rival_data data = {4, 2, 2, 0, image, text, NULL};
+    const adah_rival_data data = {4, 2, 2, 0, image, text, NULL, 0};
     learned l = learn("cca", &data, 4, 0);
     float *h = encode(&l.image, image, 4), *t = encode(&l.text, text, 4);
     for (int i = 0; i < 4; i++) {
@@ -160,7 +160,7 @@ static void cca_by_definition(void **state) {
     for (int i = 0; i < N; i++)
         for (int j = 0; j < D * E; j++)
             m[j] += qx[i * D + j / E] * qy[i * E + j % E];
-    const adah_rival_data data = {N, D, E, 0, image, text, NULL};
+    const adah_rival_data data = {N, D, E, 0, image, text, NULL, 0};
     learned l = learn("cca", &data, E, 0);
     float *h = encode(&l.image, image, N), *t = encode(&l.text, text, N);
     for (int b = 0; b < E; b++) {
@@ -231,7 +231,7 @@ static void objectives_descend(void **state) {
             descent d = {"", 0, 0, 0};
             learned l = {{0}, {0}};
             assert_int_equal(adah_rival_learn(adah_method_find(expected[i].name), &set.data, 16, seed, (adah_progress){watch, &d},
-                                              &l.image, &l.text, NULL),
+                                              &l.image, &l.text, NULL, NULL),
                              ADAH_OK);
             assert_int_equal(d.n_stages, expected[i].n_stages);
             assert_true(d.n_steps >= expected[i].n_steps_min);
@@ -301,7 +301,7 @@ static void all_methods_retrieve(void **state) {
         const char *name = two_views_methods[m];
         learned l;
         assert_non_null(adah_method_find(name)->closed_form);
-        assert_int_equal(adah_rival_learn(adah_method_find(name), &set.data, 16, 7, silent, &l.image, &l.text, NULL), ADAH_OK);
+        assert_int_equal(adah_rival_learn(adah_method_find(name), &set.data, 16, 7, silent, &l.image, &l.text, NULL, NULL), ADAH_OK);
         float *image = encode(&l.image, set.image, 300), *text = encode(&l.text, set.text, 300);
         float *image_query = encode(&l.image, queries.image, 100), *text_query = encode(&l.text, queries.text, 100);
         double to_text = mean_precision(image_query, &queries, text, &set, 16);
@@ -379,7 +379,7 @@ static void assert_refused(const char *name, const adah_rival_data *data, size_t
                            const char *words) {
     adah_hash_function image = {0}, text = {0};
     adah_status status = {0};
-    assert_int_equal(adah_rival_learn(adah_method_find(name), data, n_bits, 0, silent, &image, &text, &status), code);
+    assert_int_equal(adah_rival_learn(adah_method_find(name), data, n_bits, 0, silent, &image, &text, NULL, &status), code);
     if (!strstr(status.message, words))
         fail_msg("\"%s\" does not say \"%s\"", status.message, words);
     assert_null(image.weight);
@@ -418,7 +418,7 @@ static void refusals(void **state) {
     for (size_t m = 0; m < TWO_VIEWS_METHODS; m++) {
         adah_status status;
         assert_int_equal(adah_rival_learn(adah_method_find(two_views_methods[m]), &set.data, 16, 0, (adah_progress){stop, NULL}, &image,
-                                          &text, &status),
+                                          &text, NULL, &status),
                          ADAH_ERROR_CANCELLED);
         assert_null(image.weight);
         assert_null(text.weight);

@@ -14,10 +14,19 @@ enum { N_BITS = 8 };
 static two_views set;
 
 static adah_code learn(const char *name, adah_status *status) {
-    adah_hash_function image = {0}, text = {0};
-    adah_code code = adah_rival_learn(adah_method_find(name), &set.data, N_BITS, 1, (adah_progress){NULL, NULL}, &image, &text, status);
+    adah_hash_function image = {0}, text = {0}, fine = {0};
+    const adah_method *method = adah_method_find(name);
+    adah_rival_data data = set.data;
+    if (method->closed_form->is_joint) { /* both sides in one space */
+        data.text = data.image;
+        data.n_text = data.n_image;
+        data.n_fine = 16;
+    }
+    adah_code code = adah_rival_learn(method, &data, N_BITS, 1, (adah_progress){NULL, NULL}, &image, &text, &fine, status);
     assert_int_equal(image.weight != NULL, code == ADAH_OK);
     assert_int_equal(text.weight != NULL, code == ADAH_OK);
+    assert_int_equal(fine.weight != NULL, code == ADAH_OK && data.n_fine);
+    adah_hash_function_free(&fine);
     adah_hash_function_free(&image);
     adah_hash_function_free(&text);
     return code;
@@ -27,12 +36,13 @@ static void learning(void **state) {
     (void)state;
     two_views_make(&set, 40, 1, 1);
     adah_parallel_set_threads(1);
-    for (size_t m = 0; m < TWO_VIEWS_METHODS; m++) {
+    static const char *const joint[] = {"random", "itq", "none"};
+    for (size_t m = 0; m < TWO_VIEWS_METHODS + 3; m++) {
         uint64_t n = 1;
         for (;; n++) {
             adah_status status = {0};
             adah_memory_fault_at(n);
-            adah_code code = learn(two_views_methods[m], &status);
+            adah_code code = learn(m < TWO_VIEWS_METHODS ? two_views_methods[m] : joint[m - TWO_VIEWS_METHODS], &status);
             int fired = adah_memory_fault_fired();
             adah_memory_fault_at(0);
             if (!fired) {

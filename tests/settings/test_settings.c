@@ -124,7 +124,8 @@ static void test_unknown_presets(void **state) {
 
 /* ---------------------------------------------------------------- methods */
 
-static const char *const rivals[] = {"dcmh", "acmr", "cca", "cmfh", "scm-orth", "scm-seq", "stmh", "seph-km", "seph-rnd"};
+static const char *const rivals[] = {"dcmh", "acmr", "cca", "cmfh", "scm-orth", "scm-seq", "stmh", "seph-km", "seph-rnd",
+                                     "random", "itq", "none"};
 enum { N_RIVALS = sizeof rivals / sizeof *rivals, N_DEEP = 2 };
 
 static void test_methods(void **state) {
