@@ -90,6 +90,16 @@ static void print_roff_paragraphs(const char *text) {
         printf(".fi\n");
 }
 
+/* A line may end behind each of many values. */
+static void print_roff_argument(const char *argument) {
+    printf("\\fR");
+    if (argument)
+        printf(" \\fI");
+    for (const char *p = argument; p && *p; p++)
+        printf(*p == '|' ? "|\\:" : "%c", *p);
+    printf(argument ? "\\fR\n" : "\n");
+}
+
 static void describe_man(const cli_command *c, const cli_option *options, size_t n) {
     printf(".SS \"adah %s%s%s\"\n", c->name, *c->arguments ? " " : "", c->arguments);
     print_roff(c->summary, strlen(c->summary));
@@ -101,7 +111,7 @@ static void describe_man(const cli_command *c, const cli_option *options, size_t
             printf("\\-%c\\fR, \\fB", o->letter);
         printf("\\-\\-");
         print_roff(o->name, strlen(o->name));
-        printf(o->argument ? "\\fR \\fI%s\\fR\n" : "\\fR\n", o->argument);
+        print_roff_argument(o->argument);
         print_roff(o->help, strlen(o->help));
         printf("\n");
     }
