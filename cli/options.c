@@ -90,18 +90,21 @@ static void print_roff_paragraphs(const char *text) {
         printf(".fi\n");
 }
 
-/* A line may end behind each of many values. */
+/* A line may end behind each of many values; lines are not stretched (.ad l), which such a one could not be. */
 static void print_roff_argument(const char *argument) {
     printf("\\fR");
     if (argument)
         printf(" \\fI");
-    for (const char *p = argument; p && *p; p++)
-        printf(*p == '|' ? "|\\:" : "%c", *p);
+    for (const char *p = argument; p && *p; p++) {
+        putchar(*p);
+        if (*p == '|')
+            printf("\\:");
+    }
     printf(argument ? "\\fR\n" : "\n");
 }
 
 static void describe_man(const cli_command *c, const cli_option *options, size_t n) {
-    printf(".SS \"adah %s%s%s\"\n", c->name, *c->arguments ? " " : "", c->arguments);
+    printf(".ad l\n.SS \"adah %s%s%s\"\n", c->name, *c->arguments ? " " : "", c->arguments);
     print_roff(c->summary, strlen(c->summary));
     printf("\n");
     for (size_t i = 0; i < n; i++) {
