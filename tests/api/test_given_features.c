@@ -544,7 +544,7 @@ static void test_memory_without_texts(void **state) {
         if (!encodes)
             model = open_model();
     }
-    assert_int_equal(adah_model_fine(model), C);
+    assert_true(adah_model_fine(model, ADAH_IMAGE) == C && adah_model_fine(model, ADAH_TEXT) == C);
     adah_model_close(model);
     adah_dataset_close(dataset);
 }
