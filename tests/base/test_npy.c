@@ -10,7 +10,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -319,7 +321,7 @@ static void test_headers_at_random(void **state) {
     static const char signs[] = "0123456789(),'<>|fiu{}: ";
     adah_random r = adah_random_seeded(18, 1);
     size_t n_read = 0, n_refused = 0;
-    for (int i = 0; i < 4000; i++) {
+    for (int i = 0; i < 2000; i++) {
         uint8_t *bytes, items[96] = {0}, more[512];
         size_t n;
         const size_t t = (size_t)adah_random_below(&r, 5);
@@ -347,7 +349,7 @@ static void test_headers_at_random(void **state) {
         adah_npy_close(&a);
         n_read++;
     }
-    assert_true(n_read > 500 && n_refused > 500);
+    assert_true(n_read > 250 && n_refused > 250);
 }
 
 static void test_files_that_are_refused(void **state) {
@@ -429,5 +431,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_a_matrix_too_large_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failing_writes_leave_the_old_file, set_up, tear_down),
     };
+    if (access("/dev/shm", W_OK) == 0) /* thousands of files, each of which is synced */
+        setenv("TMPDIR", "/dev/shm", 0);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
