@@ -10,11 +10,12 @@
 static int run(int argc, char **argv);
 
 const cli_command cli_info = {
-    "info", "Describe a model, an index or a data set.", "",
+    "info", "Describe a model, an index, a data set or a file of weights.", "",
     "Examples:\n"
     "  adah info --model photos.safetensors\n"
     "  adah info --index photos.adah\n"
-    "  adah info --data photos\n",
+    "  adah info --data photos\n"
+    "  adah info --weights mobilenet_v2-b0353104.pth\n",
     run, 0};
 
 static adah_code model_info(const char *path, json_t **object, adah_status *status) {
@@ -37,6 +38,15 @@ static adah_code index_info(const char *path, json_t **object, adah_status *stat
         *object = json_loads(json, 0, NULL);
     adah_free(json);
     adah_index_close(index);
+    return code;
+}
+
+static adah_code weights_info(const char *path, json_t **object, adah_status *status) {
+    char *json = NULL;
+    const adah_code code = adah_weights_json(path, &json, status);
+    if (code == ADAH_OK)
+        *object = json_loads(json, 0, NULL);
+    adah_free(json);
     return code;
 }
 
@@ -106,25 +116,27 @@ static void print_object(json_t *object, int depth) {
 }
 
 static int run(int argc, char **argv) {
-    const char *model = NULL, *index = NULL, *data = NULL;
+    const char *model = NULL, *index = NULL, *data = NULL, *weights = NULL;
     int as_json = 0;
     const cli_option options[] = {
         {"model", 0, CLI_TEXT, "FILE", "a trained model: its configuration and training record", &model, 0, 0, 0},
         {"index", 0, CLI_TEXT, "FILE", "an index", &index, 0, 0, 0},
         {"data", 0, CLI_TEXT, "DIR", "a data set", &data, 0, 0, 0},
+        {"weights", 0, CLI_TEXT, "FILE", "weights as they are published: which network they are of", &weights, 0, 0, 0},
         {"json", 0, CLI_FLAG, NULL, "print everything as JSON", &as_json, 0, 0, 0},
     };
     const int code = cli_parse_all(&cli_info, options, sizeof options / sizeof *options, argc, argv);
     if (code >= 0)
         return code;
-    if (!!model + !!index + !!data != 1) {
-        fprintf(stderr, "adah info: give one of --model, --index and --data\n");
+    if (!!model + !!index + !!data + !!weights != 1) {
+        fprintf(stderr, "adah info: give one of --model, --index, --data and --weights\n");
         return CLI_USAGE;
     }
     adah_status status;
     json_t *object = NULL;
     const adah_code done = model   ? model_info(model, &object, &status)
                            : index ? index_info(index, &object, &status)
+                           : weights ? weights_info(weights, &object, &status)
                                    : data_info(data, &object, &status);
     if (done != ADAH_OK)
         return cli_fail(&status);

@@ -84,8 +84,8 @@ static int run(int argc, char **argv) {
         {"backbone", 0, CLI_TEXT, adah_setting_choices("backbone", names[1]),
          "network for pictures: small (default) learns from scratch, the others need --weights",
          &o.backbone, 0, 0, 0},
-        {"weights", 0, CLI_TEXT, "FILE", "the backbone's pre-trained weights: safetensors with torchvision's names, or\n"
-         "a .mat file of MatConvNet", &o.weights, 0, 0, 0},
+        {"weights", 0, CLI_TEXT, "FILE", "the backbone's pre-trained weights, as they are published: safetensors or .pth\n"
+         "of torchvision, timm and others, or a .mat file of MatConvNet", &o.weights, 0, 0, 0},
         {"text-weights", 0, CLI_TEXT, "DIR", "a pre-trained text encoder for the texts, in place of a list of their words: the\n"
          "folder of a sentence encoder (BERT's family), CLIP's or SigLIP's, with config.json,\n"
          "tokenizer.json and model.safetensors", &o.text_weights, 0, 0, 0},

@@ -83,7 +83,7 @@ static void look_at_tensors(const char *path) {
     if (adah_safetensors_open(path, &file, NULL) != ADAH_OK)
         return;
     for (size_t i = 0; i < adah_safetensors_count(file); i++) {
-        const adah_safetensor *tensor = adah_safetensors_at(file, i);
+        const adah_stored_tensor *tensor = adah_safetensors_at(file, i);
         FUZZ_MUST(adah_safetensors_find(file, tensor->name) == tensor);
         for (size_t k = 0; k < tensor->n_bytes; k += STEP)
             n_seen += tensor->bytes[k];
@@ -103,7 +103,7 @@ static void read_as_weights(const char *path) {
     n_seen += (size_t)config.weights_style;
     const int is_safetensors = adah_safetensors_open(path, &file, NULL) == ADAH_OK;
     for (size_t i = 0; is_safetensors && i < adah_safetensors_count(file); i++) {
-        const adah_safetensor *tensor = adah_safetensors_at(file, i);
+        const adah_stored_tensor *tensor = adah_safetensors_at(file, i);
         adah_shape shape = {tensor->n_dims, {0}};
         if (tensor->n_dims > 4)
             continue;

@@ -21,7 +21,7 @@ static inline void rewritten_model_identity(const adah_safetensors *file, const 
         XXH3_128bits_update(hash, value, strlen(value) + (i < 6));
     }
     for (size_t i = 0; i < adah_safetensors_count(file); i++) {
-        const adah_safetensor *t = adah_safetensors_at(file, i);
+        const adah_stored_tensor *t = adah_safetensors_at(file, i);
         XXH3_128bits_update(hash, t->name, strlen(t->name));
         XXH3_128bits_update(hash, t->bytes, t->n_bytes);
     }
@@ -53,7 +53,7 @@ static inline void rewritten_model(const char *from, const char *to, const char 
     const size_t n_items = adah_safetensors_count(file);
     assert_true(n_items <= REWRITTEN_MODEL_TENSORS);
     for (size_t i = 0; i < n_items; i++) {
-        const adah_safetensor *t = adah_safetensors_at(file, i);
+        const adah_stored_tensor *t = adah_safetensors_at(file, i);
         items[i] = (adah_safetensors_item){t->name, t->type, {t->n_dims, {0}}, t->bytes, t->n_bytes};
         memcpy(items[i].shape.dim, t->dim, (size_t)t->n_dims * sizeof *t->dim);
     }

@@ -14,7 +14,7 @@ typedef struct adah_train_options {
     const char *method;      /* one of adah_train_method: "adah", or one to compare it with; NULL: adah */
     const char *backbone;    /* "small" (learns from scratch) or a network with weights (adah_setting_choices); NULL: small, or "none"
                                 where the data set gives its images as features, which take no other */
-    const char *weights;     /* of the backbone, safetensors or MatConvNet's .mat; needed by all but "small" */
+    const char *weights;     /* of the backbone: safetensors, PyTorch's .pth or MatConvNet's .mat; needed by all but "small" */
     int n_bits;              /* 0: what fits the number of records (docs/guide/train.md), or the preset's */
     int n_epochs;            /* 0: the preset's */
     int finetune;            /* 1: the backbone learns too */
@@ -52,6 +52,11 @@ adah_code adah_train(const adah_dataset *dataset, const char *model_path, const 
 /* The methods there are: the name of the i-th, from 0, and what it is in a few words (summary may be NULL). NULL: there are
  * fewer. The first is adah. */
 const char *adah_train_method(size_t i, const char **summary);
+
+/* What a file of weights is: *json (adah_free) has "network", one of the backbones or "unknown", "n_tensors", and, where it has names
+ * of one, "names" (whose), "pixels" and "n_side" (how its pictures were prepared), and what of the network is "missing" or what beside it
+ * is "surplus". */
+adah_code adah_weights_json(const char *path, char **json, adah_status *status);
 
 /* ---------------------------------------------------------------- models and encoding */
 

@@ -5,6 +5,7 @@
  * a seeded part of the pairs is cut off for validation; learn/train.c does the learning. */
 #include "api/validate.h"
 #include "backbones/backbone.h"
+#include "backbones/published.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/sized_options.h"
@@ -282,7 +283,7 @@ static adah_code make_parameters(job *j, adah_status *status) {
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s would neither learn (finetune is 0) nor bring weights: give a "
                          "safetensors file", c->backbone);
     if (!j->options->weights && !backbone->from_scratch)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s needs its pre-trained weights: give a safetensors or MatConvNet file",
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s needs its pre-trained weights: give a file of safetensors, PyTorch or MatConvNet",
                          c->backbone);
     if (j->options->weights) {
         ADAH_TRY(adah_weights_open(j->options->weights, &weights, status));

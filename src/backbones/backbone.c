@@ -2,6 +2,7 @@
  * name it in BACKBONES. */
 #include "backbones/backbone.h"
 #include "backbones/vision.h"
+#include "base/memory.h"
 #include "settings/method.h"
 
 #include <stdio.h>
@@ -10,7 +11,14 @@
 #define TRANSFORMERS(ROW)                                                                                              \
     ROW(vit_s_16) ROW(vit_b_16) ROW(vit_b_32) ROW(deit_s_16) ROW(deit_b_16) ROW(dinov2_s_14) ROW(dinov2_b_14)          \
     ROW(clip_vit_b_32) ROW(clip_vit_b_16) ROW(clip_vit_l_14) ROW(siglip_b_16)
-#define BACKBONES(ROW) ROW(small) ROW(squeezenet1_1) ROW(mobilenet_v2) ROW(vgg16) ROW(vgg19) ROW(cnn_f) TRANSFORMERS(ROW)
+#define BACKBONES(ROW)                                                          \
+    ROW(small)                                                                  \
+    ROW(squeezenet1_0) ROW(squeezenet1_1) ROW(mobilenet_v2)                     \
+    ROW(vgg16) ROW(vgg19) ROW(cnn_f)                                            \
+    ROW(resnet18) ROW(resnet50)                                                 \
+    ROW(efficientnet_lite0) ROW(efficientnet_lite1) ROW(efficientnet_lite2)     \
+    ROW(efficientnet_lite3) ROW(efficientnet_lite4)                             \
+    TRANSFORMERS(ROW)
 
 #define ROW(name) extern const adah_backbone adah_backbone_##name;
 BACKBONES(ROW)
@@ -82,53 +90,29 @@ adah_code adah_backbone_check(const adah_settings *config, adah_status *status) 
     return ADAH_OK;
 }
 
+static adah_node *build_layers(adah_builder *b, const adah_backbone *backbone, adah_node *x) {
+    adah_layers *l = adah_memory_zeroed(1, sizeof *l);
+    if (!l) {
+        adah_fail_memory(b->status, sizeof *l);
+        b->failed = 1;
+        return NULL;
+    }
+    backbone->layers(l);
+    adah_node *f = adah_layers_build(l, backbone->own, b, x);
+    adah_memory_free(l);
+    return f;
+}
+
 adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *x) {
     const adah_backbone *backbone = adah_backbone_find(name);
     if (backbone && backbone->features)
         return backbone->features(b, x);
     if (backbone && backbone->vision)
         return adah_vision_features(b, backbone->vision, x);
+    if (backbone && backbone->layers)
+        return build_layers(b, backbone, x);
     if (!b->failed)
         adah_fail(b->status, ADAH_ERROR_MISMATCH, "backbone \"%s\" takes no pictures", name);
     b->failed = 1;
     return NULL;
-}
-
-void adah_backbone_prepare(const adah_weights *weights, adah_settings *config) {
-    const adah_backbone *backbone = adah_backbone_find(config->backbone);
-    adah_weights_style(weights, config);
-    if (backbone && backbone->vision)
-        adah_vision_prepare(backbone->vision, weights, config);
-}
-
-/* Where in a weight file parameter `name` comes from; NULL: not from there. */
-static const char *source_of(const char *name, const adah_settings *config, char text[ADAH_PARAMETER_NAME_BYTES]) {
-    const size_t n = strlen(ADAH_BACKBONE_PREFIX ".");
-    if (!strncmp(name, ADAH_BACKBONE_PREFIX ".", n))
-        return name + n;
-    if (config->pooling != ADAH_POOL_FLATTEN || strncmp(name, "image.hashing.", 14))
-        return NULL;
-    if (name[14] != '0' && name[14] != '1')
-        return NULL;
-    snprintf(text, ADAH_PARAMETER_NAME_BYTES, "classifier.%c%s", name[14] == '0' ? '0' : '3', name + 15);
-    return text;
-}
-
-adah_code adah_backbone_load(adah_parameters *parameters, const adah_settings *config, const adah_weights *weights,
-                             adah_status *status) {
-    const adah_backbone *backbone = adah_backbone_find(config->backbone);
-    if (backbone && backbone->vision && !adah_weights_find(weights, ADAH_BACKBONE_PREFIX ".patch.weight"))
-        return adah_vision_load(parameters, backbone->vision, (size_t)config->n_side, weights, status);
-    for (size_t i = 0; i < parameters->n; i++) {
-        adah_parameter *p = parameters->item[i];
-        char text[ADAH_PARAMETER_NAME_BYTES];
-        const char *source = source_of(p->name, config, text);
-        if (!source)
-            continue;
-        if (adah_weights_find(weights, p->name))
-            source = p->name; /* the file is an adah model */
-        ADAH_TRY(adah_weights_read(weights, source, p->shape, p->value, status));
-        p->version++;
-    }
-    return ADAH_OK;
 }

@@ -1,10 +1,10 @@
 /* backbone.h - E^I for pictures: the convolutional parts of known networks, each in a file of its own, and how their input is
- * prepared. Parameters have the names that torchvision gives them, after "image.backbone.". */
+ * prepared. Parameters
+ * have names after "image.backbone."; published.h tells what files of weights call them. */
 #ifndef ADAH_BACKBONES_BACKBONE_H
 #define ADAH_BACKBONES_BACKBONE_H
 
-#include "backbones/builder.h"
-#include "files/weights.h"
+#include "backbones/layers.h"
 
 typedef struct adah_backbone {
     const char *name;
@@ -14,8 +14,11 @@ typedef struct adah_backbone {
     int n_batch_max;         /* while it learns; 0: any */
     const char *settings;       /* what it changes of every preset: adah_settings_change; NULL: nothing */
     const char *settings_paper; /* what it changes of the preset "paper" as well */
-    const struct adah_vision *vision; /* a transformer (vision.h), NULL: it has features instead */
-    adah_node *(*features)(adah_builder *b, adah_node *x); /* x: (B, 3, S, S) normalised pixels -> f: (B, C, H, W); NULL: "none" */
+    void (*layers)(adah_layers *l);                        /* appends its layers; NULL: it has features instead */
+    const adah_layer_pattern *own;                         /* names of its parameters */
+    const struct adah_published *published;                      /* how files of its weights name them */
+    const struct adah_vision *vision; /* a transformer (vision.h); NULL: it is none */
+    adah_node *(*features)(adah_builder *b, adah_node *x); /* x: (B, 3, S, S) normalised pixels -> f: (B, C, H, W); all NULL: "none" */
     adah_node *(*logits)(adah_builder *b, adah_node *f);   /* its own classifier, for the golden test: (B, 1000); NULL: it has none */
 } adah_backbone;
 
@@ -38,12 +41,5 @@ adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *
  * (deviation_red, deviation_green, deviation_blue).
  * rgb: (S, S, 3) bytes -> x: (3, S, S), in the configuration's weights_style. */
 void adah_backbone_normalise(const adah_settings *config, const uint8_t *rgb, size_t n_side, float *x);
-
-/* How a file of its weights wants pixels goes to weights_style, mean_* and deviation_*. */
-void adah_backbone_prepare(const adah_weights *weights, adah_settings *config);
-/* Fills the parameters "image.backbone.NAME" from tensors NAME of the file; with has_fc and a flattened D^I also
- * "image.hashing.0" and ".1" from classifier.0 and classifier.3. Every one must be there with its exact shape. */
-adah_code adah_backbone_load(adah_parameters *parameters, const adah_settings *config, const adah_weights *weights,
-                             adah_status *status);
 
 #endif

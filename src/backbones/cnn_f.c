@@ -1,16 +1,19 @@
 /* cnn_f.c - CNN-F, the fast network of Chatfield et al. 2014; f (256, 6, 6) at 224. */
-#include "backbones/layers.h"
+#include "backbones/networks.h"
 
 /* Numbered as VGG's layers are. The maps of 54 and 27 positions at 224 pixels are pooled with the half window at the end. */
-static adah_node *features(adah_builder *b, adah_node *x) {
-    const adah_response response = {5, 2, 1e-4f, 0.75f};
-    x = adah_graph_response_norm(b->graph, adah_backbone_convolution(b, "features.0", x, 64, 11, 4, 0), response);
-    x = adah_backbone_convolution(b, "features.4", adah_backbone_max_pool(b, x, 3, 2, 1), 256, 5, 1, 2);
-    x = adah_backbone_max_pool(b, adah_graph_response_norm(b->graph, x, response), 3, 2, 1);
-    x = adah_backbone_convolution(b, "features.8", x, 256, 3, 1, 1);
-    x = adah_backbone_convolution(b, "features.10", x, 256, 3, 1, 1);
-    return adah_backbone_max_pool(b, adah_backbone_convolution(b, "features.12", x, 256, 3, 1, 1), 3, 2, 1);
+static void list(adah_layers *l) {
+    int x = adah_layers_convolution(l, ADAH_PIXELS, (adah_layer_place){"layer", 0, 0, 0, 0}, 64, 11, 4, 0, ADAH_RELU);
+    x = adah_layers_max_pool(l, adah_layers_response_norm(l, x), 3, 2, 0, 1);
+    x = adah_layers_convolution(l, x, (adah_layer_place){"layer", 4, 0, 0, 0}, 256, 5, 1, 2, ADAH_RELU);
+    x = adah_layers_max_pool(l, adah_layers_response_norm(l, x), 3, 2, 0, 1);
+    for (int number = 8; number <= 12; number += 2)
+        x = adah_layers_convolution(l, x, (adah_layer_place){"layer", number, 0, 0, 0}, 256, 3, 1, 1, ADAH_RELU);
+    adah_layers_max_pool(l, x, 3, 2, 0, 1);
 }
 
+static const adah_layer_pattern pattern[] = {{"layer", "features.{n}", NULL}, {0}};
+static const adah_published published[] = {{.source = "torchvision", .pattern = pattern, .rest = "classifier."}, {0}};
+
 const adah_backbone adah_backbone_cnn_f = {
-    .name = "cnn_f", .n_side = 224, .n_side_min = 55, .features = features, ADAH_BACKBONE_WITH_FC};
+    .name = "cnn_f", .n_side = 224, .n_side_min = 55, .layers = list, .own = pattern, .published = published, ADAH_BACKBONE_WITH_FC};

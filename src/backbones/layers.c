@@ -1,21 +1,124 @@
-/* layers.c - convolutions, pools and classifiers that several networks share. */
+/* layers.c - appends layers, names them and adds them to a graph. */
 #include "backbones/layers.h"
 
-adah_node *adah_backbone_convolution(adah_builder *b, const char *layer, adah_node *x, size_t n_out, int size, int stride, int pad) {
-    char name[ADAH_PARAMETER_NAME_BYTES];
-    adah_builder_name(name, ADAH_BACKBONE_PREFIX, layer);
-    const adah_window window = {size, size, stride, stride, pad, pad, pad, pad, 0};
-    return adah_graph_relu(b->graph, adah_builder_convolution(b, name, x, n_out, window, 1, ADAH_INIT_HE,
-                                                              ADAH_GROUP_BACKBONE));
+#include <stdio.h>
+#include <string.h>
+
+/* ---------------------------------------------------------------- the list */
+
+static int append(adah_layers *l, adah_layer layer) {
+    if (l->n == ADAH_LAYERS_MAX)
+        return l->n - 1; /* no table is so long: tests build each */
+    layer.n_in = layer.from == ADAH_PIXELS ? 3 : l->item[layer.from].n_out;
+    if (!layer.n_out)
+        layer.n_out = layer.n_in;
+    l->item[l->n] = layer;
+    return l->n++;
 }
 
-adah_node *adah_backbone_max_pool(adah_builder *b, adah_node *x, int size, int stride, int ceil_mode) {
-    return adah_graph_max_pool(b->graph, x, (adah_window){size, size, stride, stride, 0, 0, 0, 0, ceil_mode});
+int adah_layers_convolution(adah_layers *l, int from, adah_layer_place place, int n_out, int size, int stride, int pad,
+                            adah_activation activation) {
+    return append(l, (adah_layer){.kind = ADAH_LAYER_CONVOLUTION, .place = place, .from = from, .n_out = n_out, .size = size,
+                                  .stride = stride, .pad = pad, .activation = activation});
 }
 
-adah_node *adah_backbone_fc_logits(adah_builder *b, adah_node *f) {
-    const char *const layer[] = {ADAH_BACKBONE_PREFIX ".classifier.0", ADAH_BACKBONE_PREFIX ".classifier.3"};
-    for (int i = 0; i < 2; i++)
-        f = adah_graph_relu(b->graph, adah_builder_linear(b, layer[i], f, 4096, ADAH_INIT_HE, ADAH_GROUP_BACKBONE));
-    return adah_builder_linear(b, ADAH_BACKBONE_PREFIX ".classifier.6", f, 1000, ADAH_INIT_GLOROT, ADAH_GROUP_BACKBONE);
+int adah_layers_depthwise(adah_layers *l, int from, adah_layer_place place, int size, int stride, int pad, adah_activation activation) {
+    return append(l, (adah_layer){.kind = ADAH_LAYER_CONVOLUTION, .place = place, .from = from, .size = size, .stride = stride,
+                                  .pad = pad, .is_depthwise = 1, .activation = activation});
+}
+
+int adah_layers_max_pool(adah_layers *l, int from, int size, int stride, int pad, int ceil_mode) {
+    return append(l, (adah_layer){.kind = ADAH_LAYER_MAX_POOL, .from = from, .size = size, .stride = stride, .pad = pad,
+                                  .ceil_mode = ceil_mode});
+}
+
+int adah_layers_add(adah_layers *l, int a, int b, adah_activation activation) {
+    return append(l, (adah_layer){.kind = ADAH_LAYER_ADD, .from = a, .with = b, .activation = activation});
+}
+
+int adah_layers_concatenate(adah_layers *l, int a, int b) {
+    return append(l, (adah_layer){.kind = ADAH_LAYER_CONCATENATE, .from = a, .with = b, .n_out = l->item[a].n_out + l->item[b].n_out});
+}
+
+int adah_layers_response_norm(adah_layers *l, int from) { return append(l, (adah_layer){.kind = ADAH_LAYER_RESPONSE_NORM, .from = from}); }
+
+/* ---------------------------------------------------------------- names */
+
+const char *adah_layer_name(const char *pattern, const adah_layer_place *place, char text[ADAH_LAYER_NAME_BYTES]) {
+    const struct {
+        const char *text;
+        int value;
+    } known[] = {{"{n}", place->number},    {"{n-1}", place->number - 1}, {"{n-2}", place->number - 2}, {"{s}", place->stage},
+                 {"{s+1}", place->stage + 1}, {"{i}", place->block},        {"{k}", place->part},         {"{k+1}", place->part + 1}};
+    size_t n = 0;
+    while (*pattern && n + 12 < ADAH_LAYER_NAME_BYTES) {
+        size_t used = 0;
+        for (size_t i = 0; *pattern == '{' && !used && i < sizeof known / sizeof *known; i++)
+            if (!strncmp(pattern, known[i].text, strlen(known[i].text))) {
+                used = strlen(known[i].text);
+                n += (size_t)snprintf(text + n, ADAH_LAYER_NAME_BYTES - n, "%d", known[i].value);
+            }
+        if (!used)
+            text[n++] = *pattern++;
+        pattern += used;
+    }
+    text[n] = '\0';
+    return text;
+}
+
+const adah_layer_pattern *adah_layer_find_pattern(const adah_layer_pattern *patterns, const adah_layer *layer) {
+    for (; layer->kind == ADAH_LAYER_CONVOLUTION && patterns->role; patterns++)
+        if (!strcmp(patterns->role, layer->place.role))
+            return patterns;
+    return NULL;
+}
+
+/* ---------------------------------------------------------------- the graph */
+
+/* Padding of n positions. TensorFlow's "same" keeps ceil(n / stride) windows and puts the odd position at the end. */
+static void pad_side(const adah_layer *layer, adah_padding padding, int n, int *before, int *after) {
+    const int reach = ((n + layer->stride - 1) / layer->stride - 1) * layer->stride + layer->size;
+    const int same = reach > n ? reach - n : 0;
+    *before = layer->pad != ADAH_PAD_AS_SOURCE ? layer->pad : padding == ADAH_PADDING_SAME ? same / 2 : (layer->size - 1) / 2;
+    *after = layer->pad == ADAH_PAD_AS_SOURCE && padding == ADAH_PADDING_SAME ? same - same / 2 : *before;
+}
+
+static adah_window window_of(const adah_layer *layer, adah_padding padding, adah_node *x) {
+    const adah_shape shape = adah_node_shape(x);
+    adah_window w = {.size_h = layer->size, .size_w = layer->size, .stride_h = layer->stride, .stride_w = layer->stride,
+                     .ceil_mode = layer->ceil_mode};
+    pad_side(layer, padding, (int)shape.dim[2], &w.pad_top, &w.pad_bottom);
+    pad_side(layer, padding, (int)shape.dim[3], &w.pad_left, &w.pad_right);
+    return w;
+}
+
+static adah_node *build_convolution(const adah_layer *layer, const adah_layer_pattern *own, adah_builder *b, adah_node *x) {
+    char name[ADAH_LAYER_NAME_BYTES], full[ADAH_PARAMETER_NAME_BYTES];
+    adah_builder_name(full, ADAH_BACKBONE_PREFIX, adah_layer_name(adah_layer_find_pattern(own, layer)->layer, &layer->place, name));
+    return adah_builder_convolution(b, full, x, (size_t)layer->n_out, window_of(layer, b->config->weights_padding, x),
+                                    layer->is_depthwise ? (size_t)layer->n_in : 1, ADAH_INIT_HE, ADAH_GROUP_BACKBONE);
+}
+
+adah_node *adah_layers_build(const adah_layers *l, const adah_layer_pattern *own, adah_builder *b, adah_node *x) {
+    adah_node *node[ADAH_LAYERS_MAX], *y = x;
+    for (int i = 0; i < l->n; i++) {
+        const adah_layer *layer = &l->item[i];
+        adah_node *from = layer->from == ADAH_PIXELS ? x : node[layer->from];
+        if (!from)
+            return NULL;
+        switch (layer->kind) {
+        case ADAH_LAYER_CONVOLUTION: y = build_convolution(layer, own, b, from); break;
+        case ADAH_LAYER_MAX_POOL: y = adah_graph_max_pool(b->graph, from, window_of(layer, b->config->weights_padding, from)); break;
+        case ADAH_LAYER_ADD: y = adah_graph_add(b->graph, from, node[layer->with]); break;
+        case ADAH_LAYER_CONCATENATE: y = adah_graph_concatenate(b->graph, (adah_node *[]){from, node[layer->with]}, 2); break;
+        case ADAH_LAYER_RESPONSE_NORM: y = adah_graph_response_norm(b->graph, from, (adah_response){5, 2, 1e-4f, 0.75f}); break;
+        }
+        switch (layer->activation) {
+        case ADAH_LINEAR: break;
+        case ADAH_RELU: y = adah_graph_relu(b->graph, y); break;
+        case ADAH_RELU6: y = adah_graph_relu6(b->graph, y); break;
+        }
+        node[i] = y;
+    }
+    return y;
 }

@@ -1,19 +1,76 @@
-/* layers.h - what the networks of this folder are made of. */
+/* layers.h - a network as a list of layers, in the order in which they run.
+ *
+ * A network of convolutions is a table of what repeats in it and a function that makes this list of the table. From the list come the
+ * graph (adah_layers_build), the names of the parameters, and where in a file of published weights each is found (published.h).
+ *
+ * Batch normalisation is no layer: it is folded into the convolution before it when weights are loaded. */
 #ifndef ADAH_BACKBONES_LAYERS_H
 #define ADAH_BACKBONES_LAYERS_H
 
-#include "backbones/backbone.h"
+#include "backbones/builder.h"
 
-/* A convolution of size x size and its ReLU, or a max pool. */
-adah_node *adah_backbone_convolution(adah_builder *b, const char *layer, adah_node *x, size_t n_out, int size, int stride, int pad);
-adah_node *adah_backbone_max_pool(adah_builder *b, adah_node *x, int size, int stride, int ceil_mode);
-/* The classifier of three fully connected layers, of which D^I can take the first two. */
-adah_node *adah_backbone_fc_logits(adah_builder *b, adah_node *f);
+typedef enum adah_layer_kind {
+    ADAH_LAYER_CONVOLUTION,
+    ADAH_LAYER_MAX_POOL,
+    ADAH_LAYER_ADD,         /* of two layers' values */
+    ADAH_LAYER_CONCATENATE, /* along the channels */
+    ADAH_LAYER_RESPONSE_NORM
+} adah_layer_kind;
 
-/* What the networks with this classifier have in common. The paper's D^I is theirs, and they learn as well. The activations and
- * gradients of a VGG take some 70 MB an image: it learns in batches of 64. */
-#define ADAH_BACKBONE_WITH_FC \
-    .has_fc = 1, .logits = adah_backbone_fc_logits, .n_batch_max = 64, \
-    .settings_paper = "pooling=flatten n_image_hidden=4096 dropout=0.5 finetune=1 n_batch=64"
+typedef enum adah_activation { ADAH_LINEAR, ADAH_RELU, ADAH_RELU6 } adah_activation;
+
+enum {
+    ADAH_PIXELS = -1,        /* in place of a layer */
+    ADAH_PAD_AS_SOURCE = -1, /* as the weights were learned: settings.def, weights_padding */
+    ADAH_LAYERS_MAX = 400
+};
+
+/* Where in the network a layer stands; patterns of names refer to it. */
+typedef struct adah_layer_place {
+    const char *role; /* "stem", "expand", ...: chooses the pattern */
+    int number;       /* {n}; also {n-1}, {n-2} */
+    int stage, block; /* {s}, {i}, from 0; also {s+1} */
+    int part;         /* {k}; also {k+1} */
+} adah_layer_place;
+
+typedef struct adah_layer {
+    adah_layer_kind kind;
+    adah_layer_place place;     /* of a convolution */
+    int from, with;             /* layers that it reads; `with`: the second one */
+    int n_in, n_out;            /* channels; n_in follows from `from` */
+    int size, stride, pad;      /* of the window */
+    int is_depthwise;           /* each channel for itself */
+    int ceil_mode;              /* adah_window */
+    adah_activation activation; /* behind it */
+} adah_layer;
+
+typedef struct adah_layers {
+    adah_layer item[ADAH_LAYERS_MAX];
+    int n;
+} adah_layers;
+
+/* Each appends a layer behind layer `from` (ADAH_PIXELS: none) and returns its place in the list. */
+int adah_layers_convolution(adah_layers *l, int from, adah_layer_place place, int n_out, int size, int stride, int pad,
+                            adah_activation activation);
+int adah_layers_depthwise(adah_layers *l, int from, adah_layer_place place, int size, int stride, int pad, adah_activation activation);
+int adah_layers_max_pool(adah_layers *l, int from, int size, int stride, int pad, int ceil_mode);
+int adah_layers_add(adah_layers *l, int a, int b, adah_activation activation);
+int adah_layers_concatenate(adah_layers *l, int a, int b);
+int adah_layers_response_norm(adah_layers *l, int from); /* CNN-F's */
+
+/* The name that a pattern gives a layer: "features.{n}.expand" -> "features.3.expand". Returns text. */
+enum { ADAH_LAYER_NAME_BYTES = 96 };
+const char *adah_layer_name(const char *pattern, const adah_layer_place *place, char text[ADAH_LAYER_NAME_BYTES]);
+
+/* A pattern for the layers of a role. A table of them ends with role NULL. */
+typedef struct adah_layer_pattern {
+    const char *role;
+    const char *layer;
+    const char *norm; /* of the batch normalisation behind it; NULL: none */
+} adah_layer_pattern;
+const adah_layer_pattern *adah_layer_find_pattern(const adah_layer_pattern *patterns, const adah_layer *layer); /* NULL: none */
+
+/* The list on pixels x: (B, 3, S, S), its last layer's value. `own`: names of the parameters, behind the prefix of the backbone. */
+adah_node *adah_layers_build(const adah_layers *l, const adah_layer_pattern *own, adah_builder *b, adah_node *x);
 
 #endif

@@ -1,5 +1,5 @@
 /* small.c - five convolutions with batch normalisation, for training from scratch; f (128, 8, 8) at 64. */
-#include "backbones/layers.h"
+#include "backbones/backbone.h"
 
 #include <stdio.h>
 
@@ -13,10 +13,14 @@ static adah_node *normed(adah_builder *b, int number, adah_node *x, size_t n_out
                                            ADAH_GROUP_BACKBONE);
 }
 
+static adah_node *halved(adah_builder *b, adah_node *x) {
+    return adah_graph_max_pool(b->graph, x, (adah_window){2, 2, 2, 2, 0, 0, 0, 0, 0});
+}
+
 static adah_node *features(adah_builder *b, adah_node *x) {
     x = normed(b, 0, x, 32, 5, 2);
-    x = adah_backbone_max_pool(b, normed(b, 1, x, 64, 3, 1), 2, 2, 0);
-    x = adah_backbone_max_pool(b, normed(b, 2, x, 96, 3, 1), 2, 2, 0);
+    x = halved(b, normed(b, 1, x, 64, 3, 1));
+    x = halved(b, normed(b, 2, x, 96, 3, 1));
     x = normed(b, 3, x, 128, 3, 1);
     return normed(b, 4, x, 128, 3, 1);
 }

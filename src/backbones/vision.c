@@ -177,7 +177,7 @@ static adah_code load_layer(const file *f, const char *own, const char *name, ad
 /* A file may have the row of the class token with dimensions of 1 before it. */
 static adah_code load_row(const file *f, const char *own, const char *name, adah_status *status) {
     char text[ADAH_PARAMETER_NAME_BYTES];
-    const adah_safetensor *t = adah_weights_find(f->weights, name_in(f, name, "", text));
+    const adah_stored_tensor *t = adah_weights_find(f->weights, name_in(f, name, "", text));
     const adah_parameter *p = adah_parameters_find(f->parameters, own);
     const size_t n = p->n;
     return load(f, own, name, "", t && t->n_dims == 1 ? ADAH_SHAPE1(n) : t && t->n_dims == 3 ? ADAH_SHAPE3(1, 1, n) : ADAH_SHAPE2(1, n),
@@ -196,7 +196,7 @@ static adah_code load_positions(const file *f, const adah_vision *v, size_t n_gr
     char text[ADAH_PARAMETER_NAME_BYTES];
     adah_parameter *p = adah_parameters_find(f->parameters, OWN("positions"));
     const char *name = name_in(f, f->l->positions, "", text);
-    const adah_safetensor *t = adah_weights_find(f->weights, name);
+    const adah_stored_tensor *t = adah_weights_find(f->weights, name);
     const size_t n = v->blocks.n_channels, n_before = v->has_class ? 1 : 0;
     const size_t n_rows = t && t->n_dims >= 2 ? t->dim[t->n_dims - 2] : p->shape.dim[0], n_from = whole_root(n_rows - n_before);
     const adah_shape shape = t && t->n_dims == 3 ? ADAH_SHAPE3(1, n_rows, n) : ADAH_SHAPE2(n_rows, n);

@@ -95,7 +95,7 @@ static adah_code check_sum(const char *path, const adah_safetensors *file, adah_
     const char *said = adah_safetensors_metadata(file, "sum");
     uint64_t sum = 0;
     for (size_t i = 0; i < adah_safetensors_count(file); i++) {
-        const adah_safetensor *t = adah_safetensors_at(file, i);
+        const adah_stored_tensor *t = adah_safetensors_at(file, i);
         sum = add_to_sum(sum, t->name, t->bytes, t->n_bytes);
     }
     ADAH_TRY(adah_file_check_map(adah_safetensors_map(file), ADAH_OK, status));
@@ -106,7 +106,7 @@ static adah_code check_sum(const char *path, const adah_safetensors *file, adah_
 }
 
 static adah_code read_numbers(const char *path, const adah_safetensors *file, adah_checkpoint *c, adah_status *status) {
-    const adah_safetensor *place = adah_safetensors_find(file, "place"), *history = adah_safetensors_find(file, "history");
+    const adah_stored_tensor *place = adah_safetensors_find(file, "place"), *history = adah_safetensors_find(file, "history");
     if (!place || place->n_bytes != c->n_place * sizeof(double))
         return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: it does not say where the training stands", path);
     const size_t n = history ? history->n_bytes / sizeof(double) : 0;

@@ -162,7 +162,7 @@ static unsigned group_of(const char *name) {
 
 /* The carried tokenizer, whose text lies among the tensors. */
 static adah_code read_tokenizer(const char *path, const adah_safetensors *file, adah_text_weights *encoder, adah_status *status) {
-    const adah_safetensor *t = adah_safetensors_find(file, TOKENIZER_NAME);
+    const adah_stored_tensor *t = adah_safetensors_find(file, TOKENIZER_NAME);
     if (!t || strcmp(t->type, "U8") || t->n_dims != 1 || t->n_bytes > TOKENIZER_BYTES_MAX)
         return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: its text encoder has no tokenizer", path);
     encoder->tokenizer = adah_memory_text_n((const char *)t->bytes, t->n_bytes);
@@ -175,7 +175,7 @@ static adah_code read_parameters(const char *path, const adah_safetensors *file,
         return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: %zu tensors, expected at most %d", path,
                          adah_safetensors_count(file), TENSORS_MAX);
     for (size_t i = 0; i < adah_safetensors_count(file); i++) {
-        const adah_safetensor *t = adah_safetensors_at(file, i);
+        const adah_stored_tensor *t = adah_safetensors_at(file, i);
         if (state->text_encoder.description && !strcmp(t->name, TOKENIZER_NAME))
             continue;
         if (t->n_dims < 1 || t->n_dims > 4 || strcmp(t->type, "F32"))

@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "base/foreign_file.h"
 #include "base/memory.h"
-#include "base/number_type.h"
 
 #include <jansson.h>
 #include <stdarg.h>
@@ -20,34 +19,11 @@ struct adah_safetensors {
     adah_file_map map;
     char *path;
     json_t *header;          /* owns names and metadata */
-    adah_safetensor *tensor; /* by offset */
-    const adah_safetensor **by_name;
+    adah_stored_tensor *tensor; /* by offset */
+    const adah_stored_tensor **by_name;
     size_t *dims; /* of all tensors */
     size_t n;
 };
-
-static const struct {
-    const char *name;
-    unsigned n_bits;
-} types[] = {
-    {"BOOL", 8}, {"U8", 8},      {"I8", 8},      {"I16", 16},    {"U16", 16},    {"F16", 16},    {"BF16", 16},
-    {"I32", 32}, {"U32", 32},    {"F32", 32},    {"I64", 64},    {"U64", 64},    {"F64", 64},    {"C64", 64},
-    {"F4", 4},   {"F6_E2M3", 6}, {"F6_E3M2", 6}, {"F8_E4M3", 8}, {"F8_E5M2", 8}, {"F8_E8M0", 8},
-};
-
-/* Bytes of n values of the type. 0 when the type is unknown or the size is no whole number of bytes. */
-static int type_bytes(const char *type, size_t n, size_t *n_bytes) {
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        size_t n_bits;
-        if (strcmp(types[i].name, type) != 0)
-            continue;
-        if (__builtin_mul_overflow(n, (size_t)types[i].n_bits, &n_bits) || n_bits % 8)
-            return 0;
-        *n_bytes = n_bits / 8;
-        return 1;
-    }
-    return 0;
-}
 
 /* ---------------------------------------------------------------- reading */
 
@@ -70,12 +46,12 @@ static int as_size(const json_t *value, size_t *out) {
 
 /* One entry of the header; its dimensions go to dim, which has room. */
 static adah_code read_entry(const adah_safetensors *f, const char *name, const json_t *entry, const uint8_t *data,
-                            size_t n_data, size_t *dim, adah_safetensor *t, adah_status *status) {
+                            size_t n_data, size_t *dim, adah_stored_tensor *t, adah_status *status) {
     const json_t *type = json_object_get(entry, "dtype"), *shape = json_object_get(entry, "shape");
     const json_t *offsets = json_object_get(entry, "data_offsets");
     if (!json_is_string(type) || !json_is_array(shape) || !json_is_array(offsets) || json_array_size(offsets) != 2)
         return damaged(f, status, "tensor '%s' needs a dtype, a shape and two data_offsets", name);
-    *t = (adah_safetensor){.name = name, .type = json_string_value(type), .dim = dim};
+    *t = (adah_stored_tensor){.name = name, .type = json_string_value(type), .dim = dim};
     size_t n = 1, begin = 0, end = 0, n_bytes;
     for (size_t i = 0; i < json_array_size(shape); i++) {
         if (!as_size(json_array_get(shape, i), &dim[i]) || __builtin_mul_overflow(n, dim[i], &n))
@@ -86,7 +62,7 @@ static adah_code read_entry(const adah_safetensors *f, const char *name, const j
         end > n_data)
         return damaged(f, status, "tensor '%s': data_offsets leave the file's %zu bytes of data%s", name, n_data,
                        end > n_data && begin <= end ? ": truncated, as a download that was cut off" : "");
-    if (!type_bytes(t->type, n, &n_bytes))
+    if (!adah_stored_type_bytes(t->type, n, &n_bytes))
         return damaged(f, status, "tensor '%s': unknown type '%.32s' or size", name, t->type);
     if (n_bytes != end - begin)
         return damaged(f, status, "tensor '%s': %zu bytes in the file, expected %zu from %zu values of %s", name,
@@ -97,7 +73,7 @@ static adah_code read_entry(const adah_safetensors *f, const char *name, const j
 }
 
 static int compare_places(const void *a, const void *b) {
-    const adah_safetensor *s = a, *t = b;
+    const adah_stored_tensor *s = a, *t = b;
     if (s->bytes != t->bytes)
         return s->bytes < t->bytes ? -1 : 1;
     if (s->n_bytes != t->n_bytes) /* empty tensors first */
@@ -106,7 +82,7 @@ static int compare_places(const void *a, const void *b) {
 }
 
 static int compare_names(const void *a, const void *b) {
-    return strcmp((*(const adah_safetensor *const *)a)->name, (*(const adah_safetensor *const *)b)->name);
+    return strcmp((*(const adah_stored_tensor *const *)a)->name, (*(const adah_stored_tensor *const *)b)->name);
 }
 
 static adah_code read_metadata(const adah_safetensors *f, const json_t *metadata, adah_status *status) {
@@ -165,13 +141,13 @@ static adah_code read_header(adah_safetensors *f, adah_status *status) {
             ADAH_TRY(read_metadata(f, entry, status));
             continue;
         }
-        adah_safetensor *t = &f->tensor[f->n++];
+        adah_stored_tensor *t = &f->tensor[f->n++];
         ADAH_TRY(read_entry(f, name, entry, data, n_data, dim, t, status));
         dim += t->n_dims;
     }
     qsort(f->tensor, f->n, sizeof *f->tensor, compare_places);
     for (size_t i = 0; i < f->n; i++) {
-        const adah_safetensor *t = &f->tensor[i];
+        const adah_stored_tensor *t = &f->tensor[i];
         if (t->bytes != data + used)
             return damaged(f, status, "tensor '%s' begins at byte %zu of the data, expected %zu", t->name,
                            (size_t)(t->bytes - data), used);
@@ -218,13 +194,13 @@ const adah_file_map *adah_safetensors_map(const adah_safetensors *f) { return &f
 
 size_t adah_safetensors_count(const adah_safetensors *f) { return f->n; }
 
-const adah_safetensor *adah_safetensors_at(const adah_safetensors *f, size_t i) {
+const adah_stored_tensor *adah_safetensors_at(const adah_safetensors *f, size_t i) {
     return i < f->n ? &f->tensor[i] : NULL;
 }
 
-const adah_safetensor *adah_safetensors_find(const adah_safetensors *f, const char *name) {
-    const adah_safetensor wanted = {.name = name}, *key = &wanted;
-    const adah_safetensor *const *found = f->n ? bsearch(&key, f->by_name, f->n, sizeof key, compare_names) : NULL;
+const adah_stored_tensor *adah_safetensors_find(const adah_safetensors *f, const char *name) {
+    const adah_stored_tensor wanted = {.name = name}, *key = &wanted;
+    const adah_stored_tensor *const *found = f->n ? bsearch(&key, f->by_name, f->n, sizeof key, compare_names) : NULL;
     return found ? *found : NULL;
 }
 
@@ -232,44 +208,9 @@ const char *adah_safetensors_metadata(const adah_safetensors *f, const char *key
     return json_string_value(json_object_get(json_object_get(f->header, "__metadata__"), key));
 }
 
-static float from_bits(uint32_t bits) {
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
 adah_code adah_safetensors_read(const adah_safetensors *f, const char *name, adah_shape shape, float *out,
                                 adah_status *status) {
-    const adah_safetensor *t = adah_safetensors_find(f, name);
-    char expected[96], found[256] = "scalar";
-    adah_shape_text(shape, expected);
-    if (!t)
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: no tensor '%s', expected one of shape %s", f->path, name,
-                         expected);
-    int fits = t->n_dims == shape.n_dims;
-    size_t n = 0;
-    for (int i = 0; i < t->n_dims; i++) {
-        fits = fits && t->dim[i] == shape.dim[i];
-        if (n < sizeof found)
-            n += (size_t)snprintf(found + n, sizeof found - n, "%s%zu", i ? " x " : "", t->dim[i]);
-    }
-    if (!fits)
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: tensor '%s' has shape %s, expected %s", f->path, name,
-                         found, expected);
-    size_t count = adah_shape_count(shape);
-    int is_half = strcmp(t->type, "F16") == 0;
-    if (strcmp(t->type, "F32") == 0) {
-        if (count)
-            memcpy(out, t->bytes, t->n_bytes);
-    } else if (is_half || strcmp(t->type, "BF16") == 0) {
-        for (size_t i = 0; i < count; i++) {
-            uint32_t bits = t->bytes[2 * i] | (uint32_t)t->bytes[2 * i + 1] << 8;
-            out[i] = is_half ? adah_half_to_float(bits) : from_bits(bits << 16);
-        }
-    } else {
-        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: tensor '%s' has type %s, expected F32, F16 or BF16",
-                         f->path, name, t->type);
-    }
+    ADAH_TRY(adah_stored_tensor_read(f->path, name, adah_safetensors_find(f, name), shape, out, status));
     return adah_file_check_map(&f->map, ADAH_OK, status);
 }
 
@@ -310,7 +251,7 @@ static adah_code fill_header(json_t *header, const char *path, const adah_safete
         size_t n_bytes;
         if (strcmp(item->name, "__metadata__") == 0)
             return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: a tensor cannot be named __metadata__", path);
-        if (!type_bytes(item->type, adah_shape_count(item->shape), &n_bytes) || n_bytes != item->n_bytes)
+        if (!adah_stored_type_bytes(item->type, adah_shape_count(item->shape), &n_bytes) || n_bytes != item->n_bytes)
             return adah_fail(status, ADAH_ERROR_ARGUMENT,
                              "%s: tensor '%s': %zu bytes do not fit its shape and type %s", path, item->name,
                              item->n_bytes, item->type);

@@ -7,30 +7,21 @@
 #define ADAH_FILES_SAFETENSORS_H
 
 #include "base/file.h"
-#include "nn/graph/tensor.h"
+#include "files/stored_tensor.h"
 
 typedef struct adah_safetensors adah_safetensors;
-
-typedef struct adah_safetensor {
-    const char *name;
-    const char *type;    /* "F32", "U8", "I64", ... */
-    int n_dims;          /* as in the file, may exceed 4 */
-    const size_t *dim;
-    const uint8_t *bytes; /* into the mapped file: adah_safetensors_map */
-    size_t n_bytes;
-} adah_safetensor;
 
 adah_code adah_safetensors_open(const char *path, adah_safetensors **file, adah_status *status);
 void adah_safetensors_close(adah_safetensors *file);
 /* Tensors in the order of their data. */
 size_t adah_safetensors_count(const adah_safetensors *file);
-const adah_safetensor *adah_safetensors_at(const adah_safetensors *file, size_t i); /* NULL: i too large */
-const adah_safetensor *adah_safetensors_find(const adah_safetensors *file, const char *name); /* NULL: none */
+const adah_stored_tensor *adah_safetensors_at(const adah_safetensors *file, size_t i); /* NULL: i too large */
+const adah_stored_tensor *adah_safetensors_find(const adah_safetensors *file, const char *name); /* NULL: none */
 /* Who reads the bytes of tensors asks it afterwards (adah_file_check_map). */
 const adah_file_map *adah_safetensors_map(const adah_safetensors *file);
 /* A value of __metadata__, NULL when absent. */
 const char *adah_safetensors_metadata(const adah_safetensors *file, const char *key);
-/* Copies an F32, F16 or BF16 tensor of exactly this shape into out; the error (MISMATCH) names file, tensor, found
+/* Copies an F32, F16, BF16 or F64 tensor of exactly this shape into out; the error (MISMATCH) names file, tensor, found
  * and expected. */
 adah_code adah_safetensors_read(const adah_safetensors *file, const char *name, adah_shape shape, float *out,
                                 adah_status *status);

@@ -39,8 +39,8 @@ static adah_code open_npy(adah_feature_array *a, int n_dims_least, int n_dims_mo
 }
 
 /* The tensor named as the side, else "features", else the only one. */
-static const adah_safetensor *find_tensor(const adah_safetensors *file, adah_modality side) {
-    const adah_safetensor *t = adah_safetensors_find(file, side_name[side]);
+static const adah_stored_tensor *find_tensor(const adah_safetensors *file, adah_modality side) {
+    const adah_stored_tensor *t = adah_safetensors_find(file, side_name[side]);
     if (!t)
         t = adah_safetensors_find(file, "features");
     return t || adah_safetensors_count(file) != 1 ? t : adah_safetensors_at(file, 0);
@@ -49,7 +49,7 @@ static const adah_safetensor *find_tensor(const adah_safetensors *file, adah_mod
 static adah_code open_tensor(adah_feature_array *a, adah_modality side, int n_dims_least, int n_dims_most, adah_shape *shape,
                              adah_status *status) {
     ADAH_TRY(adah_safetensors_open(a->path, &a->tensors, status));
-    const adah_safetensor *t = find_tensor(a->tensors, side);
+    const adah_stored_tensor *t = find_tensor(a->tensors, side);
     if (!t)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %zu tensors, none of them named \"%s\" or \"features\"", a->path,
                          adah_safetensors_count(a->tensors), side_name[side]);

@@ -49,6 +49,12 @@ static adah_code checksum(const adah_dataset *dataset, const adah_settings *conf
         XXH3_128bits_update(hash, style, strlen(style) + 1);
         const float mean[3] = {config->mean_red, config->mean_green, config->mean_blue};
         XXH3_128bits_update(hash, mean, sizeof mean);
+        const float deviation[3] = {config->deviation_red, config->deviation_green, config->deviation_blue};
+        if (config->weights_style == ADAH_STYLE_MEASURED)
+            XXH3_128bits_update(hash, deviation, sizeof deviation);
+        const char *padding = adah_settings_text("weights_padding", (int)config->weights_padding);
+        if (config->weights_padding != ADAH_PADDING_SAME)
+            XXH3_128bits_update(hash, padding, strlen(padding) + 1);
         XXH3_128bits_update(hash, config->backbone, strlen(config->backbone) + 1);
         const char *precision = adah_settings_text("precision", (int)config->precision);
         if (config->precision != ADAH_FLOAT32)

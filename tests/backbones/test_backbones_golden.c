@@ -3,6 +3,7 @@
  * Needs the shared folder ($ADAH_SHARED); without it the tests are skipped. */
 #define _GNU_SOURCE
 #include "backbones/backbone.h"
+#include "backbones/published.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "data/image.h"
@@ -66,7 +67,7 @@ static void rig_create(rig *r, const subject *s, adah_backend backend, const cha
     if (adah_graph_build(r->graph, &status) != ADAH_OK || b.failed)
         fail_msg("%s", status.message);
     assert_int_equal(adah_weights_open(weights_path, &weights, NULL), ADAH_OK);
-    adah_weights_style(weights, &r->config);
+    adah_backbone_prepare(weights, &r->config);
     assert_string_equal(adah_settings_text("weights_style", (int)r->config.weights_style), s->style);
     if (adah_backbone_load(&r->parameters, &r->config, weights, &status) != ADAH_OK)
         fail_msg("%s", status.message);

@@ -33,7 +33,7 @@ static const struct {
 static float *read_golden(const adah_weights *weights, const char *what, adah_shape *shape) {
     char name[64];
     snprintf(name, sizeof name, "golden.%s", what);
-    const adah_safetensor *t = adah_weights_find(weights, name);
+    const adah_stored_tensor *t = adah_weights_find(weights, name);
     assert_non_null(t);
     *shape = (adah_shape){.n_dims = t->n_dims};
     memcpy(shape->dim, t->dim, (size_t)t->n_dims * sizeof *t->dim);

@@ -2,6 +2,7 @@
  * independent implementation (NumPy, double precision, loops over windows) computed from the same made-up weights. */
 #define _GNU_SOURCE
 #include "backbones/backbone.h"
+#include "backbones/published.h"
 #include "files/safetensors.h"
 #include "paper/network.h"
 
@@ -88,7 +89,7 @@ static void load(const char *path, adah_settings *config, adah_parameters *p) {
     adah_status status = {0};
     if (adah_weights_open(path, &weights, &status) != ADAH_OK || adah_backbone_load(p, config, weights, &status) != ADAH_OK)
         fail_msg("%s", status.message);
-    adah_weights_style(weights, config);
+    adah_backbone_prepare(weights, config);
     adah_weights_close(weights);
 }
 

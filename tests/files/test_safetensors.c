@@ -69,7 +69,7 @@ static void test_read_by_hand(void **state) {
     for (size_t i = 0; i < 5; i++)
         assert_string_equal(adah_safetensors_at(f, i)->name, order[i]);
     assert_null(adah_safetensors_at(f, 5));
-    const adah_safetensor *t = adah_safetensors_find(f, "b");
+    const adah_stored_tensor *t = adah_safetensors_find(f, "b");
     assert_string_equal(t->type, "U8");
     assert_int_equal(t->n_dims, 1);
     assert_int_equal(t->n_bytes, 3);
@@ -176,7 +176,7 @@ static void test_written_bytes(void **state) {
     assert_non_null(strstr(status.message, "tensor 'w' has shape 1 x 2, expected 2 x 1"));
     assert_int_equal(adah_safetensors_read(f, "w", ADAH_SHAPE1(2), x, &status), ADAH_ERROR_MISMATCH);
     assert_int_equal(adah_safetensors_read(f, "q\"u", ADAH_SHAPE1(3), x, &status), ADAH_ERROR_MISMATCH);
-    assert_non_null(strstr(status.message, "has type U8, expected F32, F16 or BF16"));
+    assert_non_null(strstr(status.message, "has type U8, expected F32, F16, BF16 or F64"));
     adah_safetensors_close(f);
 }
 

@@ -202,7 +202,7 @@ static void test_faults(void **state) {
     expect_refused(ADAH_ERROR_FORMAT, "/image.safetensors", "1 dimensions, expected 2 to 4");
     const adah_safetensors_item whole = {"image", "I32", ADAH_SHAPE2(N, 5), values, N * 5 * 4};
     put_tensors("image.safetensors", &whole, 1);
-    expect_refused(ADAH_ERROR_MISMATCH, "/image.safetensors", "type I32, expected F32, F16 or BF16");
+    expect_refused(ADAH_ERROR_MISMATCH, "/image.safetensors", "type I32, expected F32, F16, BF16 or F64");
     data_folder_put(folder.path, "image.safetensors", "junk");
     expect_refused(ADAH_ERROR_CORRUPT, "/image.safetensors", "damaged");
 }

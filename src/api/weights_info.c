@@ -1,0 +1,44 @@
+/* weights_info.c - what a file of weights is, as JSON. */
+#include "backbones/backbone.h"
+#include "backbones/published.h"
+#include "base/memory.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+
+static json_t *describe(const adah_weights *weights) {
+    adah_weights_match m;
+    const int is_whole = adah_weights_recognise(weights, &m);
+    json_t *object = json_pack("{s:s, s:I}", "network", is_whole ? m.backbone->name : "unknown", "n_tensors",
+                               (json_int_t)adah_weights_count(weights));
+    if (!object || !m.published)
+        return object;
+    adah_settings config = adah_settings_neutral;
+    if (adah_backbone_preset("default", m.backbone->name, &config, NULL) == ADAH_OK)
+        adah_backbone_prepare(weights, &config);
+    int fault = json_object_set_new(object, "names", json_string(m.published->source));
+    fault |= json_object_set_new(object, "pixels", json_string(adah_settings_text("weights_style", (int)config.weights_style)));
+    fault |= json_object_set_new(object, "n_side", json_integer(config.n_side));
+    if (!is_whole) {
+        fault |= json_object_set_new(object, "most_like", json_string(m.backbone->name));
+        fault |= json_object_set_new(object, "missing", json_string(m.missing));
+    } else if (*m.surplus) {
+        fault |= json_object_set_new(object, "surplus", json_string(m.surplus));
+    }
+    if (!fault)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
+adah_code adah_weights_json(const char *path, char **json, adah_status *status) {
+    adah_weights *weights;
+    ADAH_TRY(adah_weights_open(path, &weights, status));
+    json_t *object = describe(weights);
+    char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+    *json = text ? adah_memory_text(text) : NULL;
+    free(text);
+    json_decref(object);
+    adah_weights_close(weights);
+    return *json ? ADAH_OK : adah_fail_memory(status, 1);
+}

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""golden_networks.py - writes what tests/backbones/test_published.c compares networks with: tests/backbones/networks.golden.
+
+For each network, as torchvision, timm, transformers and EfficientNet-PyTorch have it: the names and shapes of its tensors, and some values of
+its last feature map on a picture of an odd size. Weights and picture follow from a formula of a tensor's name and an item's place, which the test
+computes as well, so that neither is stored. A package that is not installed leaves its networks as they are in the file.
+
+    tools/golden_networks.py [--side N] [--out FILE] [NAME ...]
+"""
+import argparse
+import os
+import sys
+
+import numpy
+import torch
+
+N_VALUES = 24
+OUT = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests", "backbones", "networks.golden")
+
+
+def numbers(name, n):
+    """n numbers from -1 to below 1 by the FNV-1a hash of the name and the place."""
+    seed = 2166136261
+    for byte in name.encode():
+        seed = (seed ^ byte) * 16777619 & 0xFFFFFFFF
+    x = numpy.arange(n, dtype=numpy.uint64)
+    x = (x * 2654435761 + seed) & 0xFFFFFFFF
+    x = ((x ^ (x >> 16)) * 0x45D9F3B) & 0xFFFFFFFF
+    x = ((x ^ (x >> 16)) * 0x45D9F3B) & 0xFFFFFFFF
+    x = x ^ (x >> 16)
+    return (x >> 8).astype(numpy.float64) / 8388608 - 1
+
+
+def tensor(name, shape, gain=3):
+    """Weights about keep the magnitude of what goes through them (gain 6: where only ReLUs do); variances are positive."""
+    n = int(numpy.prod(shape, dtype=numpy.int64))
+    u = numbers(name, n)
+    if name.endswith("running_var"):
+        u = 1 + 0.5 * u
+    elif len(shape) > 1:
+        u = u * (gain / numpy.prod(shape[1:])) ** 0.5
+    elif name.endswith("weight"):
+        u = 1 + 0.25 * u
+    else:
+        u = 0.25 * u
+    return torch.from_numpy(u.astype(numpy.float32)).reshape(shape)
+
+
+def torchvision_model(name, _):
+    import torchvision
+
+    model = getattr(torchvision.models, name)(weights=None)
+    if name.startswith("resnet"):
+        return model, lambda x: torch.nn.Sequential(*list(model.children())[:-2])(x)
+    return model, lambda x: model.features(x)
+
+
+def timm_model(name, _):
+    import timm
+
+    model = timm.create_model(name, pretrained=False)
+    return model, lambda x: model.forward_features(x)
+
+
+def lite_model(name, side):
+    import efficientnet_lite_pytorch
+
+    model = efficientnet_lite_pytorch.EfficientNet.from_name(name, image_size=side)
+    return model, lambda x: model.extract_features(x)
+
+
+def transformers_model(name, _):
+    import transformers
+
+    if name == "mobilenet_v2":
+        model = transformers.MobileNetV2ForImageClassification(transformers.MobileNetV2Config())
+        return model, lambda x: model.mobilenet_v2(x).last_hidden_state
+    depths = {"resnet18": [2, 2, 2, 2], "resnet50": [3, 4, 6, 3]}[name]
+    kind = "basic" if name == "resnet18" else "bottleneck"
+    sizes = [64, 128, 256, 512] if name == "resnet18" else [256, 512, 1024, 2048]
+    config = transformers.ResNetConfig(depths=depths, layer_type=kind, hidden_sizes=sizes)
+    model = transformers.ResNetForImageClassification(config)
+    return model, lambda x: model.resnet(x).last_hidden_state
+
+
+# our name, source, function, its name there
+NETWORKS = [
+    ("vgg16", "torchvision", torchvision_model, "vgg16"),
+    ("vgg16", "torchvision, with batch normalisation", torchvision_model, "vgg16_bn"),
+    ("vgg19", "torchvision", torchvision_model, "vgg19"),
+    ("vgg19", "torchvision, with batch normalisation", torchvision_model, "vgg19_bn"),
+    ("squeezenet1_0", "torchvision", torchvision_model, "squeezenet1_0"),
+    ("squeezenet1_1", "torchvision", torchvision_model, "squeezenet1_1"),
+    ("mobilenet_v2", "torchvision", torchvision_model, "mobilenet_v2"),
+    ("mobilenet_v2", "timm", timm_model, "mobilenetv2_100"),
+    ("mobilenet_v2", "transformers", transformers_model, "mobilenet_v2"),
+    ("resnet18", "torchvision, timm", torchvision_model, "resnet18"),
+    ("resnet50", "torchvision, timm", timm_model, "resnet50"),
+    ("resnet18", "transformers", transformers_model, "resnet18"),
+    ("resnet50", "transformers", transformers_model, "resnet50"),
+    ("efficientnet_lite0", "EfficientNet-PyTorch", lite_model, "efficientnet-lite0"),
+    ("efficientnet_lite0", "timm, from TensorFlow", timm_model, "tf_efficientnet_lite0"),
+    ("efficientnet_lite1", "timm, from TensorFlow", timm_model, "tf_efficientnet_lite1"),
+    ("efficientnet_lite2", "EfficientNet-PyTorch", lite_model, "efficientnet-lite2"),
+    ("efficientnet_lite3", "timm, from TensorFlow", timm_model, "tf_efficientnet_lite3"),
+    ("efficientnet_lite4", "timm, from TensorFlow", timm_model, "tf_efficientnet_lite4"),
+]
+
+
+def describe(ours, source, make, theirs, side):
+    model, features = make(theirs, side)
+    state = model.state_dict()
+    # VGG's fully connected layers are large, and no part of the features.
+    names = [n for n in state if not n.endswith("num_batches_tracked") and not (ours.startswith("vgg") and n.startswith("classifier."))]
+    gain = 3 if any(n.endswith("running_var") for n in names) else 6
+    for name in names:
+        state[name] = tensor(name, tuple(state[name].shape), gain)
+    model.load_state_dict(state)
+    model.double().eval()
+    with torch.no_grad():
+        y = features(tensor("picture", (1, 3, side, side)).double())
+    flat = y.flatten().numpy()
+    lines = [f"network {ours} {source}", f"gain {gain}", f"side {side}", "map " + " ".join(map(str, y.shape[1:])), f"largest {abs(flat).max():.9g}"]
+    lines += ["tensor " + " ".join([n] + [str(d) for d in state[n].shape]) for n in names]
+    step = max(1, len(flat) // N_VALUES)
+    lines += [f"value {i} {flat[i]:.9g}" for i in range(step // 2, len(flat), step)]
+    return lines
+
+
+def read_file(path):
+    """The blocks of a file that was written before, by their first lines."""
+    blocks = {}
+    for line in open(path) if os.path.exists(path) else []:
+        if line.startswith("network "):
+            block = blocks[line.rstrip()] = []
+        block.append(line.rstrip())
+    return blocks
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--side", type=int, default=97)
+    parser.add_argument("--out", default=OUT)
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    blocks = read_file(arguments.out)
+    for ours, source, make, theirs in NETWORKS:
+        if arguments.names and ours not in arguments.names:
+            continue
+        try:
+            lines = describe(ours, source, make, theirs, arguments.side)
+        except ImportError as error:
+            print(f"{ours} ({source}): left as it is: {error}", file=sys.stderr)
+            continue
+        blocks[lines[0]] = lines
+    with open(arguments.out, "w") as file:
+        for ours, source, _, _ in NETWORKS:
+            file.write("".join(line + "\n" for line in blocks.get(f"network {ours} {source}", [])))
+
+
+main()
