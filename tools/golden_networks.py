@@ -104,6 +104,11 @@ NETWORKS = [
     ("efficientnet_lite2", "EfficientNet-PyTorch", lite_model, "efficientnet-lite2"),
     ("efficientnet_lite3", "timm, from TensorFlow", timm_model, "tf_efficientnet_lite3"),
     ("efficientnet_lite4", "timm, from TensorFlow", timm_model, "tf_efficientnet_lite4"),
+    ("efficientnet_b0", "torchvision", torchvision_model, "efficientnet_b0"),
+    ("efficientnet_b0", "timm", timm_model, "efficientnet_b0"),
+    ("efficientnet_b0", "EfficientNet-PyTorch", lite_model, "efficientnet-b0"),
+    ("mobilenet_v3_large", "torchvision", torchvision_model, "mobilenet_v3_large"),
+    ("mobilenet_v3_large", "timm", timm_model, "mobilenetv3_large_100"),
 ]
 
 

@@ -1,28 +1,44 @@
 /* weights_info.c - what a file of weights is, as JSON. */
 #include "backbones/backbone.h"
 #include "backbones/published.h"
+#include "backbones/vision.h"
 #include "base/memory.h"
 
 #include <jansson.h>
 #include <stdlib.h>
 
+/* The transformer that the file is of; NULL: none. */
+static const adah_backbone *find_vision(const adah_weights *weights, const char **publisher) {
+    for (int i = 0; adah_backbone_at(i); i++) {
+        const adah_backbone *b = adah_backbone_at(i);
+        if (b->vision && (*publisher = adah_vision_publisher(b->vision, weights)))
+            return b;
+    }
+    return NULL;
+}
+
 static json_t *describe(const adah_weights *weights) {
     adah_weights_match m;
-    const int is_whole = adah_weights_recognise(weights, &m);
-    json_t *object = json_pack("{s:s, s:I}", "network", is_whole ? m.backbone->name : "unknown", "n_tensors",
+    const char *source = NULL;
+    int is_whole = adah_weights_recognise(weights, &m);
+    const adah_backbone *backbone = is_whole ? m.backbone : find_vision(weights, &source);
+    if (m.published && !source)
+        source = m.published->source;
+    is_whole |= backbone != NULL;
+    json_t *object = json_pack("{s:s, s:I}", "network", is_whole ? backbone->name : "unknown", "n_tensors",
                                (json_int_t)adah_weights_count(weights));
-    if (!object || !m.published)
+    if (!object || !source)
         return object;
     adah_settings config = adah_settings_neutral;
-    if (adah_backbone_preset("default", m.backbone->name, &config, NULL) == ADAH_OK)
+    if (adah_backbone_preset("default", is_whole ? backbone->name : m.backbone->name, &config, NULL) == ADAH_OK)
         adah_backbone_prepare(weights, &config);
-    int fault = json_object_set_new(object, "names", json_string(m.published->source));
+    int fault = json_object_set_new(object, "names", json_string(source));
     fault |= json_object_set_new(object, "pixels", json_string(adah_settings_text("weights_style", (int)config.weights_style)));
     fault |= json_object_set_new(object, "n_side", json_integer(config.n_side));
     if (!is_whole) {
         fault |= json_object_set_new(object, "most_like", json_string(m.backbone->name));
         fault |= json_object_set_new(object, "missing", json_string(m.missing));
-    } else if (*m.surplus) {
+    } else if (m.backbone == backbone && *m.surplus) {
         fault |= json_object_set_new(object, "surplus", json_string(m.surplus));
     }
     if (!fault)

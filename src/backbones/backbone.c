@@ -13,11 +13,11 @@
     ROW(clip_vit_b_32) ROW(clip_vit_b_16) ROW(clip_vit_l_14) ROW(siglip_b_16)
 #define BACKBONES(ROW)                                                          \
     ROW(small)                                                                  \
-    ROW(squeezenet1_0) ROW(squeezenet1_1) ROW(mobilenet_v2)                     \
+    ROW(squeezenet1_0) ROW(squeezenet1_1) ROW(mobilenet_v2) ROW(mobilenet_v3_large) \
     ROW(vgg16) ROW(vgg19) ROW(cnn_f)                                            \
     ROW(resnet18) ROW(resnet50)                                                 \
     ROW(efficientnet_lite0) ROW(efficientnet_lite1) ROW(efficientnet_lite2)     \
-    ROW(efficientnet_lite3) ROW(efficientnet_lite4)                             \
+    ROW(efficientnet_lite3) ROW(efficientnet_lite4) ROW(efficientnet_b0)      \
     TRANSFORMERS(ROW)
 
 #define ROW(name) extern const adah_backbone adah_backbone_##name;

@@ -40,6 +40,16 @@ int adah_layers_concatenate(adah_layers *l, int a, int b) {
     return append(l, (adah_layer){.kind = ADAH_LAYER_CONCATENATE, .from = a, .with = b, .n_out = l->item[a].n_out + l->item[b].n_out});
 }
 
+int adah_layers_squeeze(adah_layers *l, int from, adah_layer_place place, int n_squeezed, adah_activation activation, int is_hard) {
+    int x = append(l, (adah_layer){.kind = ADAH_LAYER_AVERAGE, .from = from});
+    place.role = "reduce";
+    x = append(l, (adah_layer){.kind = ADAH_LAYER_LINEAR, .place = place, .from = x, .n_out = n_squeezed, .size = 1,
+                               .activation = activation});
+    place.role = "excite";
+    x = append(l, (adah_layer){.kind = ADAH_LAYER_LINEAR, .place = place, .from = x, .n_out = l->item[from].n_out, .size = 1});
+    return append(l, (adah_layer){.kind = ADAH_LAYER_GATE, .from = from, .with = x, .is_hard = is_hard});
+}
+
 int adah_layers_response_norm(adah_layers *l, int from) { return append(l, (adah_layer){.kind = ADAH_LAYER_RESPONSE_NORM, .from = from}); }
 
 /* ---------------------------------------------------------------- names */
@@ -67,7 +77,8 @@ const char *adah_layer_name(const char *pattern, const adah_layer_place *place, 
 }
 
 const adah_layer_pattern *adah_layer_find_pattern(const adah_layer_pattern *patterns, const adah_layer *layer) {
-    for (; layer->kind == ADAH_LAYER_CONVOLUTION && patterns->role; patterns++)
+    const int is_named = layer->kind == ADAH_LAYER_CONVOLUTION || layer->kind == ADAH_LAYER_LINEAR;
+    for (; is_named && patterns->role; patterns++)
         if (!strcmp(patterns->role, layer->place.role))
             return patterns;
     return NULL;
@@ -92,9 +103,12 @@ static adah_window window_of(const adah_layer *layer, adah_padding padding, adah
     return w;
 }
 
-static adah_node *build_convolution(const adah_layer *layer, const adah_layer_pattern *own, adah_builder *b, adah_node *x) {
+/* A convolution, or a linear layer. */
+static adah_node *build_weights(const adah_layer *layer, const adah_layer_pattern *own, adah_builder *b, adah_node *x) {
     char name[ADAH_LAYER_NAME_BYTES], full[ADAH_PARAMETER_NAME_BYTES];
     adah_builder_name(full, ADAH_BACKBONE_PREFIX, adah_layer_name(adah_layer_find_pattern(own, layer)->layer, &layer->place, name));
+    if (layer->kind == ADAH_LAYER_LINEAR)
+        return adah_builder_linear(b, full, x, (size_t)layer->n_out, ADAH_INIT_HE, ADAH_GROUP_BACKBONE);
     return adah_builder_convolution(b, full, x, (size_t)layer->n_out, window_of(layer, b->config->weights_padding, x),
                                     layer->is_depthwise ? (size_t)layer->n_in : 1, ADAH_INIT_HE, ADAH_GROUP_BACKBONE);
 }
@@ -107,7 +121,10 @@ adah_node *adah_layers_build(const adah_layers *l, const adah_layer_pattern *own
         if (!from)
             return NULL;
         switch (layer->kind) {
-        case ADAH_LAYER_CONVOLUTION: y = build_convolution(layer, own, b, from); break;
+        case ADAH_LAYER_CONVOLUTION:
+        case ADAH_LAYER_LINEAR: y = build_weights(layer, own, b, from); break;
+        case ADAH_LAYER_AVERAGE: y = adah_graph_average_all(b->graph, from); break;
+        case ADAH_LAYER_GATE: y = adah_graph_gate(b->graph, from, node[layer->with], layer->is_hard); break;
         case ADAH_LAYER_MAX_POOL: y = adah_graph_max_pool(b->graph, from, window_of(layer, b->config->weights_padding, from)); break;
         case ADAH_LAYER_ADD: y = adah_graph_add(b->graph, from, node[layer->with]); break;
         case ADAH_LAYER_CONCATENATE: y = adah_graph_concatenate(b->graph, (adah_node *[]){from, node[layer->with]}, 2); break;
@@ -117,6 +134,8 @@ adah_node *adah_layers_build(const adah_layers *l, const adah_layer_pattern *own
         case ADAH_LINEAR: break;
         case ADAH_RELU: y = adah_graph_relu(b->graph, y); break;
         case ADAH_RELU6: y = adah_graph_relu6(b->graph, y); break;
+        case ADAH_SWISH: y = adah_graph_swish(b->graph, y, 0); break;
+        case ADAH_HARD_SWISH: y = adah_graph_swish(b->graph, y, 1); break;
         }
         node[i] = y;
     }

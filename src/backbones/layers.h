@@ -14,10 +14,13 @@ typedef enum adah_layer_kind {
     ADAH_LAYER_MAX_POOL,
     ADAH_LAYER_ADD,         /* of two layers' values */
     ADAH_LAYER_CONCATENATE, /* along the channels */
+    ADAH_LAYER_AVERAGE, /* over all positions */
+    ADAH_LAYER_LINEAR,  /* on what that gives; its weights have the shape of a 1 x 1 convolution */
+    ADAH_LAYER_GATE,    /* `from` times s of `with` (adah_graph_gate) */
     ADAH_LAYER_RESPONSE_NORM
 } adah_layer_kind;
 
-typedef enum adah_activation { ADAH_LINEAR, ADAH_RELU, ADAH_RELU6 } adah_activation;
+typedef enum adah_activation { ADAH_LINEAR, ADAH_RELU, ADAH_RELU6, ADAH_SWISH, ADAH_HARD_SWISH } adah_activation;
 
 enum {
     ADAH_PIXELS = -1,        /* in place of a layer */
@@ -35,12 +38,13 @@ typedef struct adah_layer_place {
 
 typedef struct adah_layer {
     adah_layer_kind kind;
-    adah_layer_place place;     /* of a convolution */
+    adah_layer_place place;     /* of a convolution or a linear layer */
     int from, with;             /* layers that it reads; `with`: the second one */
     int n_in, n_out;            /* channels; n_in follows from `from` */
     int size, stride, pad;      /* of the window */
     int is_depthwise;           /* each channel for itself */
     int ceil_mode;              /* adah_window */
+    int is_hard;                /* of a gate */
     adah_activation activation; /* behind it */
 } adah_layer;
 
@@ -56,6 +60,8 @@ int adah_layers_depthwise(adah_layers *l, int from, adah_layer_place place, int 
 int adah_layers_max_pool(adah_layers *l, int from, int size, int stride, int pad, int ceil_mode);
 int adah_layers_add(adah_layers *l, int a, int b, adah_activation activation);
 int adah_layers_concatenate(adah_layers *l, int a, int b);
+/* Squeeze and excitation of n_squeezed channels, the roles "reduce" and "excite" at this place. */
+int adah_layers_squeeze(adah_layers *l, int from, adah_layer_place place, int n_squeezed, adah_activation activation, int is_hard);
 int adah_layers_response_norm(adah_layers *l, int from); /* CNN-F's */
 
 /* The name that a pattern gives a layer: "features.{n}.expand" -> "features.3.expand". Returns text. */

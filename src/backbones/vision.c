@@ -311,3 +311,17 @@ void adah_vision_prepare(const adah_vision *v, const adah_weights *weights, adah
     config->deviation_green = f.l->deviation[1];
     config->deviation_blue = f.l->deviation[2];
 }
+
+const char *adah_vision_publisher(const adah_vision *v, const adah_weights *weights) {
+    file f = {0};
+    char text[ADAH_PARAMETER_NAME_BYTES], name[64], next[64];
+    if (!find_layout(v, weights, &f))
+        return NULL;
+    const adah_stored_tensor *squares = adah_weights_find(weights, name_in(&f, f.l->patch, "", text));
+    snprintf(name, sizeof name, "%s%zu.%s", f.l->blocks, v->blocks.n_layers - 1, f.l->names->query);
+    snprintf(next, sizeof next, "%s%zu.%s", f.l->blocks, v->blocks.n_layers, f.l->names->query);
+    return adah_stored_tensor_fits(squares, ADAH_SHAPE4(v->blocks.n_channels, 3, v->n_patch, v->n_patch)) &&
+                   has(&f, name, "weight") && !has(&f, next, "weight")
+               ? f.l->publisher
+               : NULL;
+}

@@ -32,4 +32,7 @@ adah_code adah_vision_load(const adah_parameters *parameters, const adah_vision 
 /* How the file's weights want pixels goes to weights_style, mean_* and deviation_*. */
 void adah_vision_prepare(const adah_vision *v, const adah_weights *weights, adah_settings *config);
 
+/* Whose names of exactly this network the file has, by the shape of its squares and the number of its blocks; NULL: it is another. */
+const char *adah_vision_publisher(const adah_vision *v, const adah_weights *weights);
+
 #endif

@@ -142,8 +142,7 @@ adah_code adah_weights_open(const char *path, adah_weights **weights, adah_statu
     weights_form form;
     ADAH_TRY(find_form(path, &form, status));
     adah_weights *w = adah_memory_zeroed(1, sizeof *w);
-    if (!w || !(w->path = adah_memory_text(path))) {
-        adah_memory_free(w);
+    if (!w)
         return adah_fail_memory(status, sizeof *w);
     w->path = adah_memory_text(path);
     adah_code code = w->path ? open_form(w, form, status) : adah_fail_memory(status, 1);

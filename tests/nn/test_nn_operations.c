@@ -225,6 +225,17 @@ static adah_node *build_operation(net *n, const int *a) {
     return adah_graph_concatenate(n->g, z, 2);
 }
 
+/* Squeeze and excitation of swish; a: batch, channels, height, width, hard, behind a convolution. Hard kinks stay away: |x| < 3. */
+static adah_node *build_gate(net *n, const int *a) {
+    adah_node *x = input(n, FILL_UNIFORM, ADAH_SHAPE4(SZ(0), SZ(1), SZ(2), SZ(3)));
+    if (a[5])
+        x = adah_graph_tanh(n->g, convolve(n, "w", x, SZ(1), 3));
+    x = adah_graph_swish(n->g, x, a[4]);
+    adah_node *gate = adah_graph_fully_connected(n->g, adah_graph_average_all(n->g, x), parameter(n, "v", ADAH_SHAPE2(SZ(1), SZ(1)), 0.5f),
+                                                 parameter(n, "b", ADAH_SHAPE1(SZ(1)), 0.5f));
+    return adah_graph_gate(n->g, x, gate, a[4]);
+}
+
 /* Rows of so many channels; a: items, rows, channels out, bias, gelu (-1: none, behind it), before another linear layer */
 static adah_node *build_linear(net *n, const int *a) {
     adah_node *x = input(n, FILL_UNIFORM, ADAH_SHAPE3(SZ(0), SZ(1), 24));
@@ -327,6 +338,11 @@ static const test_case cases[] = {
     {"response norm behind a convolution", build_response_norm, {3, 5, 7, 5, 5, 1}},
     {"response norm behind a convolution, whole blocks", build_response_norm, {4, 32, 9, 8, 5, 1}},
     {"response norm behind a convolution, 64, one image", build_response_norm, {1, 64, 7, 7, 5, 1}},
+    {"swish and its gate", build_gate, {3, 5, 7, 5, 0, 0}},
+    {"swish and its gate behind a convolution", build_gate, {3, 17, 7, 5, 0, 1}},
+    {"swish and its gate behind a convolution, whole blocks", build_gate, {2, 32, 6, 5, 0, 1}},
+    {"hard swish and its gate", build_gate, {2, 5, 7, 5, 1, 0}},
+    {"hard swish and its gate behind a convolution, whole blocks", build_gate, {2, 48, 6, 5, 1, 1}},
     {"max pool 2x2", build_pool, {3, 3, 8, 6, 2, 2, 2, 2, 0, 0, 0, 0, 0, 1, 0}},
     {"max pool 3x3 stride 2 ceil", build_pool, {1, 5, 13, 12, 3, 3, 2, 2, 0, 0, 0, 0, 1, 1, 0}},
     {"max pool 3x3 stride 2 ceil, blocks", build_pool, {3, 16, 14, 13, 3, 3, 2, 2, 0, 0, 0, 0, 1, 1, 1}},

@@ -25,6 +25,8 @@ static const char *const kind_name[] = {
     [ADAH_NODE_DROPOUT] = "dropout",
     [ADAH_NODE_ADD] = "add",
     [ADAH_NODE_CONCATENATE] = "concatenate",
+    [ADAH_NODE_SWISH] = "swish",
+    [ADAH_NODE_GATE] = "gate",
     [ADAH_NODE_LAYER_NORM] = "layer norm",
     [ADAH_NODE_GELU] = "gelu",
     [ADAH_NODE_ATTENTION] = "attention",
@@ -323,6 +325,28 @@ static adah_node *new_same_shape(adah_graph *g, adah_node_kind kind, adah_node *
 adah_node *adah_graph_relu(adah_graph *g, adah_node *x) { return new_same_shape(g, ADAH_NODE_RELU, x); }
 adah_node *adah_graph_relu6(adah_graph *g, adah_node *x) { return new_same_shape(g, ADAH_NODE_RELU6, x); }
 adah_node *adah_graph_tanh(adah_graph *g, adah_node *x) { return new_same_shape(g, ADAH_NODE_TANH, x); }
+adah_node *adah_graph_swish(adah_graph *g, adah_node *x, int is_hard) {
+    adah_node *node = new_same_shape(g, ADAH_NODE_SWISH, x);
+    if (node)
+        node->is_hard = is_hard;
+    return node;
+}
+
+adah_node *adah_graph_gate(adah_graph *g, adah_node *x, adah_node *gate, int is_hard) {
+    adah_node *const both[2] = {x, gate};
+    char first[96], second[96];
+    if (!adah_graph_check_inputs(g, ADAH_NODE_GATE, both, 2, 0))
+        return NULL;
+    if (x->shape.n_dims != 4 || gate->shape.dim[0] != x->shape.dim[0] || gate->n != x->shape.dim[0] * x->shape.dim[1] ||
+        gate->shape.n_dims < 2 || gate->shape.dim[1] != x->shape.dim[1])
+        return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, ADAH_NODE_GATE, "a gate of shape %s for %s", adah_shape_text(gate->shape, first),
+                    adah_shape_text(x->shape, second));
+    adah_node *node = adah_graph_new_node(g, ADAH_NODE_GATE, both, 2, x->shape);
+    if (node)
+        node->is_hard = is_hard;
+    return node;
+}
+
 adah_node *adah_graph_softmax(adah_graph *g, adah_node *x) { return new_same_shape(g, ADAH_NODE_SOFTMAX, x); }
 
 adah_node *adah_graph_dropout(adah_graph *g, adah_node *x, float rate) {

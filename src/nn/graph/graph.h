@@ -73,6 +73,10 @@ adah_node *adah_graph_average_all(adah_graph *g, adah_node *x); /* over all posi
 adah_node *adah_graph_relu(adah_graph *g, adah_node *x);
 adah_node *adah_graph_relu6(adah_graph *g, adah_node *x);
 adah_node *adah_graph_tanh(adah_graph *g, adah_node *x);
+/* x s(x), s(x) being 1 / (1 + exp(-x)), or, hard, x / 6 + 1 / 2 held to 0 .. 1 (Howard et al. 2019). */
+adah_node *adah_graph_swish(adah_graph *g, adah_node *x, int is_hard);
+/* Each channel of x: (B, C, H, W) times s of its gate: (B, C) or (B, C, 1, 1) (Hu et al. 2018). */
+adah_node *adah_graph_gate(adah_graph *g, adah_node *x, adah_node *gate, int is_hard);
 /* Over everything but the first dimension. */
 adah_node *adah_graph_softmax(adah_graph *g, adah_node *x);
 /* Inverted dropout: in training x / (1 - rate) with probability 1 - rate, else 0. Masks follow from

@@ -82,11 +82,13 @@ static adah_code choose_kernel(adah_node *node, void **wanted, adah_status *stat
     case ADAH_NODE_LAYER_NORM:
     case ADAH_NODE_GELU:
     case ADAH_NODE_ATTENTION:
+    case ADAH_NODE_GATE:
     case ADAH_NODE_MAX_POOL:
     case ADAH_NODE_AVERAGE_POOL: return engine->prepare(node, wanted, status);
     case ADAH_NODE_RELU:
     case ADAH_NODE_RELU6:
     case ADAH_NODE_TANH:
+    case ADAH_NODE_SWISH:
     case ADAH_NODE_ADD: /* of any layout, that of the first input: 0 stays 0 in the padding */
         if (node->x[0]->layout) {
             int complete = (node->layout = engine->layout_copy(node->x[0]->layout)) != NULL;

@@ -23,6 +23,8 @@ typedef enum adah_node_kind {
     ADAH_NODE_DROPOUT,
     ADAH_NODE_ADD,
     ADAH_NODE_CONCATENATE,
+    ADAH_NODE_SWISH,
+    ADAH_NODE_GATE,
     ADAH_NODE_LAYER_NORM,
     ADAH_NODE_GELU,
     ADAH_NODE_ATTENTION,
@@ -70,6 +72,7 @@ struct adah_node {
     adah_response response;   /* response norm */
     float rate;               /* dropout; layer norm: epsilon */
     adah_gelu gelu;           /* GELU */
+    int is_hard;              /* swish, gate */
     adah_attention_form form; /* attention */
     size_t n_skipped;         /* map: rows before it; patches: pixels of a side */
     adah_row_pick pick;       /* pool rows */
@@ -84,7 +87,7 @@ struct adah_node {
     void *layout;              /* NULL: plain */
     size_t n_stored;           /* floats in that layout, padding of blocks included */
     size_t n_outer;            /* concatenate: slices, each the joined slices of the inputs */
-    size_t n_together;         /* pool.c: channels of a position that lie together */
+    size_t n_together;         /* pool.c, gate.c: channels of a position that lie together */
     size_t step;               /* place in the schedule */
     size_t first, last;        /* steps of the chain it is in: a run of nodes that go item by item together; alone: its own */
     size_t n_uses;             /* nodes that read this one */
@@ -168,6 +171,10 @@ adah_code adah_pointwise_prepare(adah_node *node, adah_status *status);
 /* layer_norm.c, gelu.c, multi_head.c: the fast kernels; reference_transformer.c: plain loops for the three. Everything is plain. */
 adah_code adah_layer_norm_prepare(adah_node *node, adah_status *status);
 adah_code adah_gelu_prepare(adah_node *node, adah_status *status);
+/* gate.c. n_together: of x and of the node, which have one layout; the gate is plain. */
+void adah_gate_prepare(adah_node *node, size_t n_together);
+adah_code adah_swish_forward(adah_node *node, adah_status *status);
+adah_code adah_swish_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status);
 adah_code adah_multi_head_prepare(adah_node *node, adah_status *status);
 const adah_kernel *adah_reference_transformer_kernel(adah_node_kind kind);
 /* tokens.c: copies and sums of rows, on every backend. */

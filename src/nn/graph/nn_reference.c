@@ -326,7 +326,9 @@ const adah_kernel *adah_reference_kernel(adah_node_kind kind) {
 /* Everything is plain, so the functions about layouts are never called. */
 static adah_code prepare(adah_node *node, void **wanted, adah_status *status) {
     (void)wanted, (void)status;
-    if (node->kind != ADAH_NODE_CONCATENATE)
+    if (node->kind == ADAH_NODE_GATE)
+        adah_gate_prepare(node, 1);
+    else if (node->kind != ADAH_NODE_CONCATENATE)
         node->kernel = adah_reference_kernel(node->kind);
     return ADAH_OK;
 }

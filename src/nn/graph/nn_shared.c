@@ -235,6 +235,7 @@ adah_code adah_shared_prepare(adah_node *node, adah_status *status) {
         [ADAH_NODE_TANH] = {tanh_forward, tanh_backward, 0, NULL},
         [ADAH_NODE_DROPOUT] = {dropout_forward, dropout_backward, 0, NULL},
         [ADAH_NODE_ADD] = {add_forward, add_backward, 0, NULL},
+        [ADAH_NODE_SWISH] = {adah_swish_forward, adah_swish_backward, 0, NULL},
         [ADAH_NODE_CONCATENATE] = {concatenate_forward, concatenate_backward, 0, NULL},
         [ADAH_NODE_OPERATION] = {operation_forward, operation_backward, 0, NULL},
     };

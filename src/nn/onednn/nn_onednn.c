@@ -790,6 +790,20 @@ static adah_code prepare_concatenate(adah_node *node, void **wanted, adah_status
     return complete ? ADAH_OK : fail_layout(status);
 }
 
+/* ---------------------------------------------------------------- gate */
+
+/* In the layout that the map comes in, where channels of a position lie together in it; else plain. */
+static adah_code prepare_gate(adah_node *node, void **wanted, adah_status *status) {
+    dnnl_format_tag_t tag;
+    ADAH_TRY(find_tag(node->x[0], &tag, status));
+    adah_gate_prepare(node, channels_together(tag, node->shape.dim[1]));
+    if (tag == dnnl_format_tag_undef)
+        return ADAH_OK;
+    wanted[0] = layout_of_shape(node->shape, tag);
+    node->layout = layout_of_shape(node->shape, tag);
+    return wanted[0] && node->layout ? ADAH_OK : fail_layout(status);
+}
+
 /* ---------------------------------------------------------------- */
 
 static adah_code prepare(adah_node *node, void **wanted, adah_status *status) {
@@ -805,6 +819,7 @@ static adah_code prepare(adah_node *node, void **wanted, adah_status *status) {
     case ADAH_NODE_MAX_POOL: return prepare_max_pool(node, wanted, status);
     case ADAH_NODE_AVERAGE_POOL: return prepare_average_all(node, wanted, status);
     case ADAH_NODE_CONCATENATE: return prepare_concatenate(node, wanted, status);
+    case ADAH_NODE_GATE: return prepare_gate(node, wanted, status);
     case ADAH_NODE_LAYER_NORM: return adah_layer_norm_prepare(node, status);
     case ADAH_NODE_GELU: return adah_gelu_prepare(node, status);
     case ADAH_NODE_ATTENTION: return adah_multi_head_prepare(node, status);
