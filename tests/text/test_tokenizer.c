@@ -224,8 +224,8 @@ static void memory_runs_out(void **state) {
         "{" MODEL ",\"normalizer\":{\"type\":\"BertNormalizer\"},\"pre_tokenizer\":{\"type\":\"BertPreTokenizer\"},"
         "\"added_tokens\":[{\"id\":2,\"content\":\"[X]\",\"special\":true}]}",
         "{\"model\":{\"type\":\"BPE\",\"vocab\":{\"a\":0,\"B\":1,\"Ba\":2},\"merges\":[\"B a\"]},\"pre_tokenizer\":{\"type\":\"ByteLevel\"}}",
-        "{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"u\",0],[\"a\",-1]]},\"pre_tokenizer\":{\"type\":\"Metaspace\"},"
-        "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"_\"}}"};
+        ("{\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"u\",0],[\"a\",-1]]},\"pre_tokenizer\":{\"type\":\"Metaspace\"},"
+        "\"normalizer\":{\"type\":\"Replace\",\"pattern\":{\"String\":\" \"},\"content\":\"_\"}}")};
     for (size_t k = 0; k < sizeof small / sizeof *small; k++) {
         small_json = small[k];
         fail_allocations(parse_and_encode, 200);
