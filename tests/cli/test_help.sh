@@ -80,7 +80,7 @@ stderr_has '"dance"'
 expect 2 index create --index i
 stderr_has '--model FILE is needed'
 expect 2 info
-stderr_has 'one of --model, --index and --data'
+stderr_has 'one of --model, --index, --data and --weights'
 expect 2 synth --out s --count 3
 stderr_has '--count is 3, expected 10 to'
 
