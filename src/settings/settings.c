@@ -154,9 +154,6 @@ adah_code adah_settings_check(const adah_settings *config, adah_status *status) 
     if (config->n_fine + config->n_appearance > ADAH_FINE_MAX)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_fine is %d and n_appearance %d, expected at most %d together", config->n_fine,
                          config->n_appearance, ADAH_FINE_MAX);
-    if (adah_settings_appearance(config) && config->finetune)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_appearance is %d, but the backbone learns (finetune is 1), and components of its "
-                         "features hold only while it does not", config->n_appearance);
     if (config->attention && !adah_settings_class_bits(config))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "attention is 1, but with picture_share %g no bit is about the class, which the "
                          "masks are for", (double)config->picture_share);

@@ -40,8 +40,10 @@ adah_code adah_settings_check(const adah_settings *config, adah_status *status);
 static inline int adah_settings_picture_bits(const adah_settings *config) {
     return config->n_fine ? (int)(config->picture_share * (float)config->n_bits + 0.5f) : 0;
 }
-/* Values of the vector for the fine order that a modality has; without n_fine there is none. */
-static inline size_t adah_settings_appearance(const adah_settings *config) { return config->n_fine ? (size_t)config->n_appearance : 0; }
+/* Values of the vector for the fine order that a modality has. Components of features hold only while the backbone does not learn. */
+static inline size_t adah_settings_appearance(const adah_settings *config) {
+    return config->n_fine && !config->finetune ? (size_t)config->n_appearance : 0;
+}
 static inline size_t adah_settings_fine(const adah_settings *config, adah_modality modality) {
     return (size_t)config->n_fine + (modality == ADAH_IMAGE ? adah_settings_appearance(config) : 0);
 }

@@ -485,10 +485,15 @@ static void test_what_makes_no_sense(void **state) {
         else
             accept(&c);
     c.n_appearance = 8;
-    c.finetune = 1;
-    refuse(&c, "n_appearance");
-    c.n_fine = 0; /* then there is no appearance either */
     accept(&c);
+    assert_int_equal(adah_settings_fine(&c, ADAH_IMAGE), 136);
+    assert_int_equal(adah_settings_fine(&c, ADAH_TEXT), 128);
+    c.finetune = 1; /* then there is no appearance, and without n_fine neither */
+    accept(&c);
+    assert_int_equal(adah_settings_fine(&c, ADAH_IMAGE), 128);
+    c.n_fine = c.finetune = 0;
+    accept(&c);
+    assert_int_equal(adah_settings_fine(&c, ADAH_IMAGE), 0);
     c = good;
     c.rate = NAN;
     refuse(&c, "rate");
