@@ -6,4 +6,4 @@ train tiny >/dev/null
 "$ADAH" info --model model.safetensors | grep -qE '^ *backbone: tiny$'
 "$ADAH" attend --model model.safetensors --image "$(find "$SCENES/scenes/images" -name "*.png" | head -1)" --out attended.png
 ! train huge 2>message
-grep -qF 'expected one of small|tiny|squeezenet1_1' message
+grep -qF 'expected one of small|tiny|squeezenet1_0' message
