@@ -9,10 +9,9 @@
  *
  *     a     = 2 W4 (x - m) / |W4 (x - m)|               x is the mean of a map, or a vector as it is
  *
- * m and the principal components W4, each divided by the fourth root of its eigenvalue, are constants
- * (learn/appearance.h). Altered copies of a picture have an alike x, while v has
- * learned what captions say of it. The 2 is what brought altered copies to the front at hardly any cost for their labels
- * (docs/measured/pictures.md).
+ * m and the principal components W4, each divided by the fourth root of its eigenvalue, are constants (learn/appearance.h). Altered
+ * copies of a picture have an alike x, while v has learned what captions say of it. The 2 is what brought altered copies to the front
+ * at hardly any cost for their labels (docs/measured/pictures.md).
  *
  * What is learned: the contrast of each pair with the others of its batch (learn/term_picture.c). */
 #ifndef ADAH_PAPER_PICTURE_PART_H
