@@ -435,13 +435,13 @@ static int in_fine_order(const void *a, const void *b) {
 static adah_code find_answers(report *r, const uint8_t *code, const int8_t *fine, adah_modality by, adah_modality to, size_t *n, adah_status *status) {
     const adah_codes *c = r->codes;
     ADAH_TRY(adah_hamming_nearest(code, r->database_codes[to], r->n_database, c->n_bits, r->n_candidates[by == to], r->hits, n, status));
-    const size_t n_fine = c->n_fine[by] < c->n_fine[to] ? c->n_fine[by] : c->n_fine[to];
-    for (size_t i = 0; i < *n && n_fine; i++)
+    const int is_fine = c->n_fine[by] && c->n_fine[to];
+    for (size_t i = 0; i < *n && is_fine; i++)
         r->vector[i] = fine_of(r, to, r->database[r->hits[i].position]);
-    if (n_fine)
-        adah_fine_cosines(fine, r->vector, *n, n_fine, r->score);
+    if (is_fine)
+        adah_fine_scores(fine, c->n_fine[by], r->vector, c->n_fine[to], r->hits, *n, c->n_bits, r->score);
     for (size_t i = 0; i < *n; i++)
-        r->answers[i] = (answer){r->hits[i], n_fine ? adah_fine_score(r->score[i], r->hits[i].distance, c->n_bits) : 0};
+        r->answers[i] = (answer){r->hits[i], is_fine ? r->score[i] : 0};
     qsort(r->answers, *n, sizeof *r->answers, in_fine_order);
     *n = *n < r->options->n_results ? *n : r->options->n_results;
     return ADAH_OK;

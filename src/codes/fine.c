@@ -86,3 +86,10 @@ void adah_fine_cosines(const int8_t *query, const int8_t *const *vector, size_t 
         cosine[i] = own[1] && both[1] ? (float)(both[0] / sqrt((double)own[1] * both[1])) : ADAH_NO_SCORE;
     }
 }
+
+void adah_fine_scores(const int8_t *query, size_t n_own, const int8_t *const *vector, size_t n_theirs, const adah_hit *hit, size_t n,
+                      size_t n_bits, float *score) {
+    adah_fine_cosines(query, vector, n, n_own < n_theirs ? n_own : n_theirs, score);
+    for (size_t i = 0; i < n; i++)
+        score[i] = adah_fine_score(score[i], hit[i].distance, n_bits);
+}

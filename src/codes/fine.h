@@ -6,7 +6,7 @@
 #ifndef ADAH_CODES_FINE_H
 #define ADAH_CODES_FINE_H
 
-#include "base/status.h"
+#include "codes/codes.h"
 
 enum { ADAH_FINE_CANDIDATES = 200 };
 
@@ -25,5 +25,10 @@ int adah_fine_is_there(const int8_t *fine, size_t n_fine); /* 0: all of it is ze
 
 /* The cosine of each of n vectors with the query; ADAH_NO_SCORE where either is none (vector[i] may be NULL). */
 void adah_fine_cosines(const int8_t *query, const int8_t *const *vector, size_t n, size_t n_fine, float *cosine);
+
+/* The scores of n hits whose vectors these are, all of n_theirs values; those of the query are n_own, and what is compared is as many
+ * as both have. */
+void adah_fine_scores(const int8_t *query, size_t n_own, const int8_t *const *vector, size_t n_theirs, const adah_hit *hit, size_t n,
+                      size_t n_bits, float *score);
 
 #endif

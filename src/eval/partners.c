@@ -22,7 +22,6 @@ typedef struct place {
 typedef struct job {
     adah_partner_side queries, items;
     size_t n, n_bits;
-    size_t n_fine; /* values that are compared */
     place *place; /* by query */
     size_t first; /* the query of the first of */
     adah_hit_list lists[N_SCANNED]; /* its candidates, and those of queries behind it */
@@ -67,9 +66,8 @@ static void find_fine_place(void *context, size_t i) {
     }
     for (size_t k = 0; k < list->n; k++)
         vector[k] = j->items.fine + list->hit[k].position * j->items.n_fine;
-    adah_fine_cosines(j->queries.fine + query * j->queries.n_fine, vector, list->n, j->n_fine, score);
-    for (size_t k = 0; k < list->n; k++)
-        score[k] = adah_fine_score(score[k], list->hit[k].distance, j->n_bits);
+    adah_fine_scores(j->queries.fine + query * j->queries.n_fine, j->queries.n_fine, vector, j->items.n_fine, list->hit, list->n,
+                     j->n_bits, score);
     for (size_t k = 0; k < list->n; k++) {
         const int is_as_near = list->hit[k].distance == list->hit[own].distance, is_nearer = list->hit[k].distance < list->hit[own].distance;
         p.n_before += score[k] > score[own] || (score[k] == score[own] && is_nearer);
@@ -122,7 +120,7 @@ static double median_rank(place *p, size_t n) {
 
 adah_code adah_partners_compute(adah_partner_side queries, adah_partner_side items, size_t n, size_t n_bits, int with_fine,
                                 adah_partner_measures *measures, adah_status *status) {
-    job j = {.queries = queries, .items = items, .n = n, .n_bits = n_bits, .n_fine = queries.n_fine < items.n_fine ? queries.n_fine : items.n_fine,
+    job j = {.queries = queries, .items = items, .n = n, .n_bits = n_bits,
              .place = adah_memory_alloc(n * sizeof *j.place)};
     if (!j.place)
         return adah_fail_memory(status, n * sizeof *j.place);

@@ -565,22 +565,22 @@ static int is_in_order(const adah_hit_list *list) {
 /* The scores of a query's hits in the fine order, which are in the order of the list. */
 static adah_code find_scores(const search *s, size_t query, const adah_hit_list *list, adah_search_hit *hits, size_t n,
                               adah_status *status) {
-    const size_t n_own = s->options->n_fine, n_theirs = s->index->n_fine[s->to], n_fine = n_own < n_theirs ? n_own : n_theirs;
+    const size_t n_own = s->options->n_fine, n_theirs = s->index->n_fine[s->to];
     const int8_t **vector = adah_memory_resize(NULL, n, sizeof *vector);
-    float *cosine = adah_memory_floats(n);
-    if (vector && cosine) {
+    float *found = adah_memory_floats(n);
+    if (vector && found) {
         for (size_t i = 0; i < n; i++) {
             const size_t run = run_of(s, list->hit[i].position);
             const int8_t *fine = s->view[run]->segment->sets[s->to].fine;
             vector[i] = fine ? fine + (list->hit[i].position - s->runs[run].first) * n_theirs : NULL;
         }
-        adah_fine_cosines(s->options->fine + query * n_own, vector, n, n_fine, cosine);
+        adah_fine_scores(s->options->fine + query * n_own, n_own, vector, n_theirs, list->hit, n, s->n_code_bytes * 8, found);
         for (size_t i = 0; i < n; i++)
-            hits[i].score = adah_fine_score(cosine[i], list->hit[i].distance, s->n_code_bytes * 8);
+            hits[i].score = found[i];
     }
-    const int ok = vector && cosine;
+    const int ok = vector && found;
     adah_memory_free(vector);
-    adah_memory_free(cosine);
+    adah_memory_free(found);
     return ok ? ADAH_OK : adah_fail_memory(status, n * sizeof *vector);
 }
 
