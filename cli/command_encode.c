@@ -1,4 +1,5 @@
 /* command_encode.c - adah encode. */
+#include "data_options.h"
 #include "features.h"
 #include "left_out.h"
 #include "options.h"
@@ -95,13 +96,13 @@ static int print_json(const adah_dataset *dataset, const adah_codes *codes, cons
 typedef struct source {
     const char *data, *features, *side;
     int strict;
+    cli_data_options how;
     adah_dataset *dataset; /* of data */
     adah_modality of;      /* side of features */
 } source;
 
 static adah_code encode(const adah_model *model, source *s, const adah_encode_options *o, adah_progress progress, adah_codes *codes,
                         adah_status *status) {
-    const adah_dataset_options dataset_options = {sizeof dataset_options, s->strict};
     adah_features features = {0};
     adah_code code;
     if (s->features) {
@@ -111,7 +112,7 @@ static adah_code encode(const adah_model *model, source *s, const adah_encode_op
         adah_features_free(&features);
         return code;
     }
-    code = adah_dataset_open(s->data, &dataset_options, &s->dataset, status);
+    code = cli_open_data(s->data, &s->how, s->strict, &s->dataset, status);
     return code == ADAH_OK ? adah_encode_dataset(model, s->dataset, o, progress, codes, status) : code;
 }
 
@@ -154,6 +155,7 @@ static int run(int argc, char **argv) {
         {"features", 0, CLI_TEXT, "FILE", "or features of another encoder, .npy or .safetensors, a row each", &s.features, 0, 0, 0},
         {"side", 0, CLI_TEXT, "image|text", "whose features these are (default: the side that the model takes as features)", &s.side, 0, 0, 0},
         {"out", 0, CLI_TEXT, "PREFIX", "where to put the files", &out, 1, 0, 0},
+        CLI_DATA_OPTIONS(s.how),
         {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &o.strict, 0, 0, 0},
         {"cache", 0, CLI_TEXT, "DIR", "where to look for the feature maps of a training (default ~/.cache/adah)", &o.cache_folder,
          0, 0, 0},

@@ -1,4 +1,5 @@
 /* command_eval.c - adah eval. */
+#include "data_options.h"
 #include "options.h"
 #include "terminal.h"
 
@@ -187,10 +188,9 @@ typedef struct sets {
     size_t n_evaluations;
 } sets;
 
-static adah_code open_sets(sets *s, const char *data, const char *queries, int strict, adah_status *status) {
-    const adah_dataset_options options = {sizeof options, strict};
-    const adah_code code = adah_dataset_open(data, &options, &s->data, status);
-    return code == ADAH_OK && queries ? adah_dataset_open(queries, &options, &s->queries, status) : code;
+static adah_code open_sets(sets *s, const char *data, const char *queries, const cli_data_options *how, int strict, adah_status *status) {
+    const adah_code code = cli_open_data(data, how, strict, &s->data, status);
+    return code == ADAH_OK && queries ? cli_open_data(queries, how, strict, &s->queries, status) : code;
 }
 
 static adah_code evaluate_codes(sets *s, const char *codes, const char *query_codes, const adah_evaluate_options *o, adah_status *status) {
@@ -231,6 +231,7 @@ static int run(int argc, char **argv) {
                *split = "query";
     int as_json = 0, quiet = 0, threads = 0;
     cli_list model = {{NULL}, 0};
+    cli_data_options how = {0};
     adah_evaluate_options o;
     adah_evaluate_options_init(&o);
     adah_encode_options encode;
@@ -248,6 +249,7 @@ static int run(int argc, char **argv) {
         {"pairs", 0, CLI_FLAG, NULL,
          "also measure the mAP against one code a pair, for which its image and its text\n"
          "vote (the protocol of some papers; both sides of the database are known then)", &o.pairs, 0, 0, 0},
+        CLI_DATA_OPTIONS(how),
         {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &encode.strict, 0, 0, 0},
         {"cache", 0, CLI_TEXT, "DIR", "where to look for the feature maps of a training (default ~/.cache/adah)", &encode.cache_folder, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "number of threads (default: one a core)", &threads, 0, 0, 4096},
@@ -283,7 +285,7 @@ static int run(int argc, char **argv) {
     adah_status status;
     static sets s;
     const adah_progress progress = cli_progress_begin(quiet);
-    adah_code done = open_sets(&s, data, queries, encode.strict, &status);
+    adah_code done = open_sets(&s, data, queries, &how, encode.strict, &status);
     o.queries = s.queries;
     if (done == ADAH_OK)
         done = codes ? evaluate_codes(&s, codes, query_codes, &o, &status) : ADAH_OK;

@@ -1,5 +1,6 @@
 /* command_index.c - adah index: create, add, delete, search, stats, verify, compact, export, import. */
 #include "collapsed.h"
+#include "data_options.h"
 #include "left_out.h"
 #include "options.h"
 #include "terminal.h"
@@ -42,6 +43,7 @@ const cli_command cli_index = {
 typedef struct index_options {
     const char *precision, *data, *model, *index, *ids, *format, *side, *out, *image_codes, *text_codes;
     cli_list id, file_name;
+    cli_data_options how;
     adah_encode_options encode;
     int quiet, threads, as_json, force;
 } index_options;
@@ -74,13 +76,12 @@ static int create_or_add(const index_options *o, int is_add) {
     if (!o->model || !o->data)
         return missing(is_add ? "add" : "create", o->model ? "data DIR" : "model FILE");
     const adah_progress progress = cli_progress_begin(o->quiet);
-    const adah_dataset_options dataset_options = {sizeof dataset_options, o->encode.strict};
     adah_encode_options encode = o->encode;
     adah_code done = cli_read_precision(o->precision, &encode.precision, &status);
     if (done == ADAH_OK)
         done = adah_model_open(o->model, &model, &status);
     if (done == ADAH_OK)
-        done = adah_dataset_open(o->data, &dataset_options, &dataset, &status);
+        done = cli_open_data(o->data, &o->how, o->encode.strict, &dataset, &status);
     if (done == ADAH_OK && is_add)
         done = adah_index_add_dataset(model, dataset, o->index, &encode, progress, &counts, &status);
     else if (done == ADAH_OK)
@@ -327,6 +328,7 @@ static int run(int argc, char **argv) {
         {"data", 0, CLI_TEXT, "DIR", "create, add: the data set", &o.data, 0, 0, 0},
         {"force", 0, CLI_FLAG, NULL, "create: also replace an index of more than twice as many records, or\n"
          "another file", &o.force, 0, 0, 0},
+        CLI_DATA_OPTIONS(o.how),
         {"strict", 0, CLI_FLAG, NULL, "create, add: fail on the first bad record or unreadable image", &o.encode.strict, 0, 0, 0},
         {"cache", 0, CLI_TEXT, "DIR", "create, add: where to look for the feature maps of a training (default ~/.cache/adah)", &o.encode.cache_folder, 0, 0, 0},
         {"id", 0, CLI_LIST, "N", "delete: the record with this id; may be repeated", &o.id, 0, 0, 0},

@@ -1,4 +1,5 @@
 /* command_info.c - adah info. */
+#include "data_options.h"
 #include "left_out.h"
 #include "options.h"
 
@@ -50,10 +51,46 @@ static adah_code weights_info(const char *path, json_t **object, adah_status *st
     return code;
 }
 
-static adah_code data_info(const char *path, json_t **object, adah_status *status) {
+/* How many records have texts and labels of each source. */
+static json_t *count_sources(const adah_dataset *dataset) {
+    json_t *texts = json_object(), *labels = json_object();
+    adah_source source;
+    const char *name;
+    for (size_t k = 0; (name = cli_source(k, &source)); k++) {
+        size_t n_texts = 0, n_labels = 0;
+        for (size_t i = 0; i < adah_dataset_count(dataset); i++) {
+            const adah_record *r = adah_dataset_record(dataset, i);
+            n_texts += (r->text_sources & source) != 0;
+            n_labels += (r->label_sources & source) != 0;
+        }
+        if (n_texts)
+            json_object_set_new(texts, name, json_integer((json_int_t)n_texts));
+        if (n_labels)
+            json_object_set_new(labels, name, json_integer((json_int_t)n_labels));
+    }
+    return json_pack("{s:o, s:o}", "texts", texts, "labels", labels);
+}
+
+/* A few records, from the first to the last. */
+static json_t *show_examples(const adah_dataset *dataset) {
+    enum { N_EXAMPLES = 3 };
+    const size_t n = adah_dataset_count(dataset), n_shown = n < N_EXAMPLES ? n : N_EXAMPLES;
+    json_t *list = json_array();
+    for (size_t i = 0; i < n_shown; i++) {
+        const adah_record *r = adah_dataset_record(dataset, n_shown > 1 ? i * (n - 1) / (n_shown - 1) : 0);
+        json_t *labels = json_array();
+        for (size_t k = 0; k < r->n_labels; k++)
+            json_array_append_new(labels, json_string(adah_dataset_label_name(dataset, r->label[k])));
+        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o}", "file_name", r->file_name, "text", r->text, "text_from",
+                                              cli_sources_json(r->text_sources), "labels", labels, "labels_from", cli_sources_json(r->label_sources)));
+    }
+    return list;
+}
+
+static adah_code data_info(const char *path, const cli_data_options *how, json_t **object, adah_status *status) {
     adah_dataset *dataset;
     char checksum[33];
-    adah_code code = adah_dataset_open(path, NULL, &dataset, status);
+    adah_code code = cli_open_data(path, how, 0, &dataset, status);
     if (code != ADAH_OK)
         return code;
     code = adah_dataset_split_checksum(dataset, checksum, status);
@@ -80,10 +117,49 @@ static adah_code data_info(const char *path, json_t **object, adah_status *statu
                         "notes", cli_reasons_json(adah_dataset_notes(dataset)));
     if (*object) {
         json_t *first = json_array_get(json_object_get(*object, "bad_records"), 0);
+        json_object_set_new(*object, "sources", count_sources(dataset));
+        json_object_set_new(*object, "examples", show_examples(dataset));
         json_object_set_new(*object, "first_bad", first ? json_incref(first) : json_string(""));
     }
     adah_dataset_close(dataset);
     return code;
+}
+
+static void print_joined(const json_t *list) {
+    size_t i;
+    const json_t *item;
+    json_array_foreach(list, i, item)
+        printf("%s%s", i ? ", " : "", json_string_value(item));
+}
+
+/* A line for what each example is of, long texts cut at the end of a letter. */
+static void print_examples(const json_t *examples) {
+    enum { SHOWN_BYTES = 100 };
+    size_t i;
+    const json_t *e;
+    json_array_foreach(examples, i, e) {
+        const char *text = json_string_value(json_object_get(e, "text"));
+        const json_t *labels = json_object_get(e, "labels");
+        size_t n = 0;
+        while (n < SHOWN_BYTES && text[n] && text[n] != '\n')
+            n++;
+        const int is_cut = text[n] != '\0';
+        while (is_cut && n && ((unsigned char)text[n] & 0xc0) == 0x80)
+            n--;
+        printf("  %s\n", json_string_value(json_object_get(e, "file_name")));
+        if (*text) {
+            printf("    text (");
+            print_joined(json_object_get(e, "text_from"));
+            printf("): %.*s%s\n", (int)n, text, is_cut ? " ..." : "");
+        }
+        if (json_array_size(labels)) {
+            printf("    labels (");
+            print_joined(json_object_get(e, "labels_from"));
+            printf("): ");
+            print_joined(labels);
+            printf("\n");
+        }
+    }
 }
 
 /* Nested objects are indented; arrays are only counted, but for the few messages. */
@@ -95,7 +171,10 @@ static void print_object(json_t *object, int depth) {
         if (is_told && json_array_size(value) == 0)
             continue;
         printf("%*s%s: ", 2 * depth, "", key);
-        if (json_is_object(value)) {
+        if (!strcmp(key, "examples")) {
+            printf("\n");
+            print_examples(value);
+        } else if (json_is_object(value)) {
             printf("\n");
             print_object(value, depth + 1);
         } else if (json_is_array(value)) {
@@ -118,10 +197,12 @@ static void print_object(json_t *object, int depth) {
 static int run(int argc, char **argv) {
     const char *model = NULL, *index = NULL, *data = NULL, *weights = NULL;
     int as_json = 0;
+    cli_data_options how = {0};
     const cli_option options[] = {
         {"model", 0, CLI_TEXT, "FILE", "a trained model: its configuration and training record", &model, 0, 0, 0},
         {"index", 0, CLI_TEXT, "FILE", "an index", &index, 0, 0, 0},
-        {"data", 0, CLI_TEXT, "DIR", "a data set", &data, 0, 0, 0},
+        {"data", 0, CLI_TEXT, "DIR", "a data set: what was found, and from which source", &data, 0, 0, 0},
+        CLI_DATA_OPTIONS(how),
         {"weights", 0, CLI_TEXT, "FILE", "weights as they are published: which network they are of", &weights, 0, 0, 0},
         {"json", 0, CLI_FLAG, NULL, "print everything as JSON", &as_json, 0, 0, 0},
     };
@@ -137,7 +218,7 @@ static int run(int argc, char **argv) {
     const adah_code done = model   ? model_info(model, &object, &status)
                            : index ? index_info(index, &object, &status)
                            : weights ? weights_info(weights, &object, &status)
-                                   : data_info(data, &object, &status);
+                                   : data_info(data, &how, &object, &status);
     if (done != ADAH_OK)
         return cli_fail(&status);
     if (as_json) {

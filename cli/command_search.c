@@ -1,4 +1,5 @@
 /* command_search.c - adah search, adah index search. */
+#include "data_options.h"
 #include "features.h"
 #include "left_out.h"
 #include "options.h"
@@ -36,6 +37,7 @@ const cli_command cli_search = {
 /* What is searched by: one of text, image, record, id, code and features. */
 typedef struct query {
     const char *text, *image, *record, *id, *code, *features;
+    cli_data_options how; /* of data */
     const char *data; /* the data set that `record` is in */
     const char *row;  /* of the features; NULL: all */
     const char *by_name, *to_name; /* as they were given; NULL: they were not */
@@ -151,7 +153,7 @@ static adah_code print_hits(const adah_index *index, const adah_search_result *r
 
 static adah_code encode_record(const adah_model *model, adah_encoder *encoder, const query *q, uint8_t *code, adah_status *status) {
     adah_dataset *dataset;
-    adah_code done = adah_dataset_open(q->data, NULL, &dataset, status);
+    adah_code done = cli_open_data(q->data, &q->how, 0, &dataset, status);
     if (done != ADAH_OK)
         return done;
     size_t i = 0;
@@ -454,6 +456,7 @@ static int run(int argc, char **argv) {
         {"image", 0, CLI_TEXT, "FILE", "query by image", &q.image, 0, 0, 0},
         {"record", 0, CLI_TEXT, "FILE_NAME", "query by a record of --data", &q.record, 0, 0, 0},
         {"data", 0, CLI_TEXT, "DIR", "the data set of --record", &q.data, 0, 0, 0},
+        CLI_DATA_OPTIONS(q.how),
         {"id", 0, CLI_TEXT, "N", "query by a record of the index; needs no model", &q.id, 0, 0, 0},
         {"code", 0, CLI_TEXT, "HEX", "query by a code, first byte first; needs no model", &q.code, 0, 0, 0},
         {"features", 0, CLI_TEXT, "FILE", "query by features of another encoder, .npy or .safetensors", &q.features, 0, 0, 0},

@@ -1,5 +1,6 @@
 /* command_train.c - adah train. */
 #include "collapsed.h"
+#include "data_options.h"
 #include "left_out.h"
 #include "options.h"
 #include "terminal.h"
@@ -68,11 +69,13 @@ static int run(int argc, char **argv) {
     const char *data = NULL, *model = NULL;
     int json = 0, quiet = 0, threads = 0, with = 0, without = 0;
     cli_list settings = {{0}, 0};
+    cli_data_options how = {0};
     adah_train_options o;
     adah_train_options_init(&o);
     char names[4][ADAH_CHOICES_BYTES], methods[METHODS_BYTES];
     const cli_option options[] = {
-        {"data", 0, CLI_TEXT, "DIR", "folder with metadata.jsonl or metadata.csv and the images, or with image.npy", &data, 1, 0, 0},
+        {"data", 0, CLI_TEXT, "DIR", "folder of pictures, with metadata.jsonl or metadata.csv if there are such, or with\n"
+         "image.npy", &data, 1, 0, 0},
         {"model", 0, CLI_TEXT, "FILE", "where to put the model (safetensors)", &model, 1, 0, 0},
         {"bits", 0, CLI_INT, "N", "length of the codes, a multiple of 8 (default: 128 to 10,000 records, 64 to\n"
          "1,000,000, 32 beyond; 32 for --preset paper and other methods; as many as\n"
@@ -109,6 +112,7 @@ static int run(int argc, char **argv) {
         {"resume", 0, CLI_FLAG, NULL, "go on from FILE.checkpoint if it exists", &o.resume, 0, 0, 0},
         {"checkpoint-seconds", 0, CLI_DOUBLE, "S", "seconds between checkpoints, at least (default 15; 0: one every epoch)",
          &o.checkpoint_seconds, 0, 0, 0},
+        CLI_DATA_OPTIONS(how),
         {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &o.strict, 0, 0, 0},
         {"cache", 0, CLI_TEXT, "DIR", "where feature maps are kept (default ~/.cache/adah)", &o.cache_folder, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "number of threads (default: one a core)", &threads, 0, 0, 4096},
@@ -128,8 +132,7 @@ static int run(int argc, char **argv) {
     o.n_settings = settings.n;
     adah_status status;
     adah_dataset *dataset;
-    const adah_dataset_options dataset_options = {sizeof dataset_options, o.strict};
-    if (adah_dataset_open(data, &dataset_options, &dataset, &status) != ADAH_OK)
+    if (cli_open_data(data, &how, o.strict, &dataset, &status) != ADAH_OK)
         return cli_fail(&status);
     char *report = NULL;
     const adah_progress progress = cli_progress_begin(quiet);

@@ -33,7 +33,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n_bytes) {
     FILE *file = fopen(path[kind], "wb");
     if (!file || fwrite(bytes + 1, 1, n_bytes - 1, file) != n_bytes - 1 || fclose(file) != 0)
         abort();
-    const adah_dataset_options options = {sizeof options, bytes[0] >> 1 & 1};
+    const adah_dataset_options options = {.size = sizeof options, .strict = bytes[0] >> 1 & 1, .sources = ADAH_SOURCES_ALL};
     adah_dataset *dataset;
     if (adah_dataset_open(folder, &options, &dataset, NULL) != ADAH_OK)
         return 0;

@@ -20,22 +20,37 @@ typedef struct adah_record {
     size_t n_labels;             /* may be 0 */
     const char *mask;            /* image of the true objects, white where they are, relative to the folder; NULL: none */
     adah_split split;            /* TRAIN when the metadata says nothing */
-    size_t line;                 /* in the metadata file, from 1 */
+    size_t line;                 /* in the metadata file, from 1; 0: there is none */
     size_t row;                  /* in the arrays next to it: how many lines before it hold a record, bad ones and repetitions included */
+    unsigned text_sources, label_sources; /* of adah_source, where text and labels are from; 0: there are none */
 } adah_record;
+
+/* Where texts and labels come from. A folder with metadata has no others. */
+typedef enum adah_source {
+    ADAH_SOURCE_METADATA = 1, /* metadata.jsonl, metadata.csv */
+    ADAH_SOURCE_SIDECARS = 2, /* files beside a picture: x.jpg.txt, x.txt, x.json */
+    ADAH_SOURCE_PICTURES = 4, /* captions and keywords inside the picture: IPTC, XMP, EXIF */
+    ADAH_SOURCE_NAMES = 8,    /* the words of the picture's file name */
+    ADAH_SOURCE_FOLDERS = 16, /* the names of the folders that it lies in */
+    ADAH_SOURCES_ALL = 31
+} adah_source;
 
 typedef struct adah_dataset_options {
     size_t size; /* of this struct */
     int strict; /* 0: a bad record is left out and counted; 1: the first one is an error */
+    uint64_t sources; /* of adah_source, those that are asked; ADAH_SOURCES_ALL */
 } adah_dataset_options;
 static inline void adah_dataset_options_init(adah_dataset_options *options) {
     adah_options_init(ADAH_OPTIONS_DATASET, options, sizeof *options);
 }
 
 /* Opens a folder with metadata.jsonl or metadata.csv: one record a pair with file_name, text, labels and
- * optional split; or with neither, but with image.npy: one record a row, whose file_name is its number from 0, without a text. text is a string or a list of strings; records of one file_name are one record of several texts. Images, and
- * features in arrays next to the metadata (docs/reference/data-format.md), are not looked at yet. Refused always: a metadata file that is missing or has no good
- * record. Bad records (broken JSON, wrong types, invalid UTF-8, paths that leave the folder, a
+ * optional split; or with neither, but with image.npy: one record a row, whose file_name is its number from 0, without a text; or with none
+ * of these, but with pictures in it or in folders below it: one record a picture. Its text is from the first source that has one, in the
+ * order of adah_source, its labels from all of them; hidden files are passed over, and a tenth of the pictures, by their names, are queries,
+ * unless the folders of the first level are all called as splits are. text is a string or a list of strings; records of one file_name are one record of several texts. Images, and
+ * features in arrays next to the metadata (docs/reference/data-format.md), are not looked at yet. Refused always: a metadata file without a good
+ * record, and a folder without pictures. Bad records (broken JSON, wrong types, invalid UTF-8, paths that leave the folder, a
  * file_name seen before in another split) follow options->strict; NULL options: the defaults. */
 adah_code adah_dataset_open(const char *folder, const adah_dataset_options *options, adah_dataset **dataset,
                             adah_status *status);

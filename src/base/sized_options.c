@@ -5,9 +5,10 @@
  * docs/reference/interface.md is the policy. */
 #include "base/sized_options.h"
 
+#include <stddef.h>
 #include <string.h>
 
-static const adah_dataset_options dataset = {.size = sizeof dataset};
+static const adah_dataset_options dataset = {.size = sizeof dataset, .sources = ADAH_SOURCES_ALL};
 static const adah_synth_options synth = {.size = sizeof synth, .n_scenes = 2400, .n_side = 64, .query_share = 0.15};
 static const adah_convert_options convert = {.size = sizeof convert, .n_concepts = 21, .n_side = 128};
 static const adah_train_options train = {.size = sizeof train, .preset = "default", .checkpoint_seconds = 15};
@@ -18,7 +19,7 @@ static const adah_evaluate_options evaluate = {.size = sizeof evaluate, .split =
 static const adah_report_options report = {.size = sizeof report, .n_image_queries = 6, .n_results = 6};
 
 static const adah_options_type types[] = {
-    [ADAH_OPTIONS_DATASET] = {"adah_dataset_options", &dataset, {sizeof dataset}},
+    [ADAH_OPTIONS_DATASET] = {"adah_dataset_options", &dataset, {offsetof(adah_dataset_options, sources), sizeof dataset}},
     [ADAH_OPTIONS_SYNTH] = {"adah_synth_options", &synth, {sizeof synth}},
     [ADAH_OPTIONS_CONVERT] = {"adah_convert_options", &convert, {sizeof convert}},
     [ADAH_OPTIONS_TRAIN] = {"adah_train_options", &train, {sizeof train}},

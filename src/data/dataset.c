@@ -1,6 +1,6 @@
 /* dataset.c - a folder of images with its metadata file, held as one compact table of records.
  *
- * metadata.jsonl is taken when it is there, else metadata.csv, else the rows of image.npy. A reader takes the file apart and hands over one raw
+ * metadata.jsonl is taken when it is there, else metadata.csv, else the rows of image.npy, else the pictures below the folder. A reader takes the file apart and hands over one raw
  * record at a time; here it is checked and stored. Texts and label lists lie in an arena; file names and label
  * names are numbered by string tables, the number of a file name being that of its record. A file name that comes again adds to its
  * record: a line a caption is as good as a list of captions. */
@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "data/dataset_reader.h"
 #include "data/metadata_keys.h"
+#include "data/split_names.h"
 #include "data/string_table.h"
 #include "data/utf16.h"
 
@@ -23,7 +24,9 @@
 
 #include <xxhash.h>
 
-enum { SHOWN_BYTES = 200 /* of a value in a message */, NOTED_KEYS_MAX = 12, TEXTS_MAX = 100 /* of a record */ };
+enum { SHOWN_BYTES = 200 /* of a value in a message */, NOTED_KEYS_MAX = 12, TEXTS_MAX = 100 /* of a record */, HINT_BYTES = 300 };
+/* Of a record, until all are read: queries or database. */
+enum { SPLIT_VALIDATION = ADAH_SPLIT_DATABASE + 1, N_SPLITS };
 
 struct adah_dataset {
     char *folder, *path; /* path: of the metadata file */
@@ -37,7 +40,9 @@ struct adah_dataset {
     int is_of_rows;                   /* 1: there is no metadata file, but an array */
     size_t n_rows, n_repeated;        /* lines that hold a record; those among them that add to one before */
     adah_string_table taken[ADAH_N_KEYS + 1]; /* names of keys by what they were taken for; the last: passed over */
-    char *notes;
+    adah_text notes;
+    size_t n_named[N_SPLITS]; /* records that name their split */
+    adah_string_table validation_names;
     adah_reasons skipped;
     char reasons[ADAH_REASONS_BYTES]; /* of skipped */
 };
@@ -48,7 +53,8 @@ adah_code adah_dataset_fail(const adah_dataset *dataset, size_t line, adah_statu
     va_start(arguments, format);
     vsnprintf(why, sizeof why, format, arguments);
     va_end(arguments);
-    return adah_fail(status, ADAH_ERROR_FORMAT, "%s:%zu: %s", dataset->path, line, why);
+    return line ? adah_fail(status, ADAH_ERROR_FORMAT, "%s:%zu: %s", dataset->path, line, why)
+                : adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s", dataset->path, why);
 }
 
 adah_code adah_dataset_fail_utf8(const adah_dataset *dataset, size_t line, adah_status *status) {
@@ -67,10 +73,6 @@ adah_code adah_dataset_skip_bad(adah_dataset *dataset, adah_code code, const ada
 /* The number of bytes of a value that a message shows. */
 static int shown(adah_raw_text text) { return text.n_bytes < SHOWN_BYTES ? (int)text.n_bytes : SHOWN_BYTES; }
 
-static int text_is(adah_raw_text text, const char *wanted) {
-    return text.n_bytes == strlen(wanted) && memcmp(text.bytes, wanted, text.n_bytes) == 0;
-}
-
 const char *adah_dataset_path_fault(adah_raw_text path) {
     if (path.n_bytes == 0)
         return "is empty";
@@ -88,18 +90,19 @@ const char *adah_dataset_path_fault(adah_raw_text path) {
     return NULL;
 }
 
-static adah_code check_split(const adah_dataset *dataset, const adah_raw_record *raw, adah_split *split,
-                             adah_status *status) {
-    if (!raw->split.bytes || text_is(raw->split, "train"))
-        *split = ADAH_SPLIT_TRAIN;
-    else if (text_is(raw->split, "query") || text_is(raw->split, "test"))
-        *split = ADAH_SPLIT_QUERY;
-    else if (text_is(raw->split, "database"))
-        *split = ADAH_SPLIT_DATABASE;
-    else
-        return adah_dataset_fail(dataset, raw->line, status,
-                                 "split \"%.*s\": expected \"train\", \"query\" (or \"test\") or \"database\"",
+static adah_code check_split(adah_dataset *dataset, const adah_raw_record *raw, adah_split *split, adah_status *status) {
+    static const adah_split of[] = {[ADAH_NAMED_TRAIN] = ADAH_SPLIT_TRAIN, [ADAH_NAMED_QUERY] = ADAH_SPLIT_QUERY,
+                                    [ADAH_NAMED_DATABASE] = ADAH_SPLIT_DATABASE, [ADAH_NAMED_VALIDATION] = (adah_split)SPLIT_VALIDATION};
+    *split = ADAH_SPLIT_TRAIN;
+    if (!raw->split.bytes)
+        return ADAH_OK;
+    const adah_named_split named = adah_split_find(raw->split.bytes, raw->split.n_bytes);
+    if (named == ADAH_NAMED_NONE)
+        return adah_dataset_fail(dataset, raw->line, status, "split \"%.*s\": expected \"train\", \"query\" (or \"test\"), \"validation\" or \"database\"",
                                  shown(raw->split), raw->split.bytes);
+    *split = of[named];
+    if (named == ADAH_NAMED_VALIDATION && adah_string_table_add(&dataset->validation_names, raw->split.bytes, raw->split.n_bytes) == ADAH_STRING_NONE)
+        return adah_fail_memory(status, raw->split.n_bytes + 1);
     return ADAH_OK;
 }
 
@@ -210,6 +213,13 @@ static adah_code store_labels(adah_dataset *dataset, const adah_raw_record *raw,
     return ADAH_OK;
 }
 
+static void add_sources(adah_record *record, const adah_raw_record *raw) {
+    if (record->n_texts)
+        record->text_sources |= raw->n_texts == 0 ? 0 : raw->text_sources ? raw->text_sources : ADAH_SOURCE_METADATA;
+    if (record->n_labels)
+        record->label_sources |= raw->n_labels == 0 ? 0 : raw->label_sources ? raw->label_sources : ADAH_SOURCE_METADATA;
+}
+
 /* The record of the same file name gets more. */
 static adah_code add_to_record(adah_dataset *dataset, const adah_raw_record *raw, adah_record *record, adah_split split, adah_status *status) {
     if (raw->split.bytes && split != record->split)
@@ -220,6 +230,7 @@ static adah_code add_to_record(adah_dataset *dataset, const adah_raw_record *raw
         ADAH_TRY(store_labels(dataset, raw, record, status));
     if (raw->mask.bytes && !record->mask && !(record->mask = adah_arena_text(&dataset->arena, raw->mask.bytes, raw->mask.n_bytes)))
         return adah_fail_memory(status, raw->mask.n_bytes + 1);
+    add_sources(record, raw);
     dataset->n_rows++;
     dataset->n_repeated++;
     return ADAH_OK;
@@ -253,6 +264,9 @@ adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *raw, ad
     if (name == ADAH_STRING_NONE)
         return adah_fail_memory(status, raw->file_name.n_bytes + 1);
     record.file_name = dataset->file_names.text[name];
+    add_sources(&record, raw);
+    if (raw->split.bytes)
+        dataset->n_named[record.split]++;
     dataset->record[dataset->n_records++] = record;
     dataset->n_rows++;
     return ADAH_OK;
@@ -338,43 +352,97 @@ adah_code adah_dataset_note_key(adah_dataset *dataset, int key, const char *name
     return adah_string_table_add(names, name, n_bytes) == ADAH_STRING_NONE ? adah_fail_memory(status, n_bytes + 1) : ADAH_OK;
 }
 
-static void begin_note(adah_text *notes) {
-    if (notes->n_bytes)
-        adah_text_add(notes, "\n");
+adah_code adah_dataset_note(adah_dataset *dataset, adah_status *status, const char *format, ...) {
+    char line[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    for (char *p = line; (p = strchr(p, '\n'));)
+        *p = ' ';
+    adah_text_add(&dataset->notes, "%s%s", dataset->notes.n_bytes ? "\n" : "", line);
+    return dataset->notes.failed ? adah_fail_memory(status, sizeof line) : ADAH_OK;
+}
+
+/* Ends one note of several pieces. */
+static adah_code note_names(adah_dataset *dataset, const char *before, const adah_string_table *names, adah_status *status) {
+    adah_text list = {0};
+    add_names(&list, names);
+    const adah_code code = list.failed ? adah_fail_memory(status, 256)
+                                       : adah_dataset_note(dataset, status, "%s%s", before, names->n ? list.bytes : "");
+    adah_text_free(&list);
+    return code;
+}
+
+/* Validation asks where no other split does. */
+static adah_code place_validation(adah_dataset *dataset, adah_status *status) {
+    if (dataset->n_named[SPLIT_VALIDATION] == 0)
+        return ADAH_OK;
+    const adah_split split = dataset->n_named[ADAH_SPLIT_QUERY] ? ADAH_SPLIT_DATABASE : ADAH_SPLIT_QUERY;
+    for (size_t i = 0; i < dataset->n_records; i++)
+        if (dataset->record[i].split == (adah_split)SPLIT_VALIDATION)
+            dataset->record[i].split = split;
+    return note_names(dataset, split == ADAH_SPLIT_QUERY ? "taken for the split \"query\": " : "taken for the split \"database\", since others ask: ",
+                      &dataset->validation_names, status);
 }
 
 static adah_code make_notes(adah_dataset *dataset, adah_status *status) {
-    adah_text notes = {0};
     size_t n_texts = 0;
+    char before[128];
     const adah_string_table *passed_over = &dataset->taken[ADAH_N_KEYS];
-    adah_text_add(&notes, "%s", "");
     for (size_t i = 0; i < dataset->n_records; i++)
         n_texts += dataset->record[i].n_texts;
     for (int k = 0; k < ADAH_N_KEYS; k++)
         if (dataset->taken[k].n) {
-            begin_note(&notes);
-            adah_text_add(&notes, "taken for \"%s\": ", adah_key_name((adah_key)k));
-            add_names(&notes, &dataset->taken[k]);
+            snprintf(before, sizeof before, "taken for \"%s\": ", adah_key_name((adah_key)k));
+            ADAH_TRY(note_names(dataset, before, &dataset->taken[k], status));
         }
     if (dataset->is_of_rows)
-        adah_text_add(&notes, "there are no metadata: the records are the rows of image.npy, and have their numbers for file names");
+        ADAH_TRY(adah_dataset_note(dataset, status,
+                                   "there are no metadata: the records are the rows of image.npy, and have their numbers for file names"));
     if (!dataset->is_of_rows && (n_texts == 0 || (dataset->labels.n == 0 && passed_over->n))) {
-        begin_note(&notes);
-        adah_text_add(&notes, "no record has %s", n_texts ? "\"labels\"" : dataset->labels.n ? "a \"text\"" : "a \"text\" or \"labels\"");
-        if (passed_over->n) {
-            adah_text_add(&notes, "; keys passed over: ");
-            add_names(&notes, passed_over);
-        }
+        snprintf(before, sizeof before, "no record has %s%s", n_texts ? "\"labels\"" : dataset->labels.n ? "a \"text\"" : "a \"text\" or \"labels\"",
+                 passed_over->n ? "; keys passed over: " : "");
+        ADAH_TRY(note_names(dataset, before, passed_over, status));
     }
-    if (dataset->n_repeated) {
-        begin_note(&notes);
-        adah_text_add(&notes, "%zu lines name a file again; their texts and labels were added to its record", dataset->n_repeated);
+    if (dataset->n_repeated)
+        ADAH_TRY(adah_dataset_note(dataset, status, "%zu lines name a file again; their texts and labels were added to its record",
+                                   dataset->n_repeated));
+    return ADAH_OK;
+}
+
+void adah_dataset_draw_split(adah_dataset *dataset) {
+    enum { EVERY = 10 };
+    for (size_t i = 0; i < dataset->n_records && dataset->n_records >= EVERY; i++) {
+        adah_record *r = &dataset->record[i];
+        if (XXH3_64bits(r->file_name, strlen(r->file_name)) % EVERY == 0)
+            r->split = ADAH_SPLIT_QUERY;
     }
-    if (notes.failed) {
-        adah_text_free(&notes);
-        return adah_fail_memory(status, 256);
+}
+
+/* The kinds of data set, in the order in which they are looked for. */
+static adah_code read_records(adah_dataset *dataset, unsigned sources, adah_status *status) {
+    int found = 0;
+    char hint[HINT_BYTES] = "";
+    if (sources & ADAH_SOURCE_METADATA) {
+        ADAH_TRY(read_metadata(dataset, "metadata.jsonl", adah_dataset_read_jsonl, &found, status));
+        if (!found)
+            ADAH_TRY(read_metadata(dataset, "metadata.csv", adah_dataset_read_csv, &found, status));
     }
-    dataset->notes = notes.bytes;
+    if (!found)
+        ADAH_TRY(make_records_of_rows(dataset, &found, status));
+    if (!found) {
+        adah_memory_free(dataset->path);
+        dataset->path = adah_memory_text(dataset->folder);
+        if (!dataset->path)
+            return adah_fail_memory(status, strlen(dataset->folder) + 1);
+        ADAH_TRY(adah_dataset_read_folder(dataset, sources, &found, hint, sizeof hint, status));
+    }
+    if (!found)
+        return adah_fail(status, ADAH_ERROR_NOT_FOUND,
+                         "%s: not a data set: neither metadata.jsonl nor metadata.csv is there, nor image.npy, nor any picture%s", dataset->folder, hint);
+    if (dataset->n_records == 0)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s (and none of the %zu pictures is good)", dataset->skipped.text[0], dataset->skipped.n);
     return ADAH_OK;
 }
 
@@ -389,17 +457,12 @@ adah_code adah_dataset_open(const char *folder, const adah_dataset_options *opti
         return adah_fail_memory(status, sizeof *dataset);
     dataset->strict = full.strict;
     dataset->folder = adah_memory_text(folder);
-    int found = 0;
     adah_code code = dataset->folder ? ADAH_OK : adah_fail_memory(status, strlen(folder) + 1);
+    adah_text_add(&dataset->notes, "%s", "");
     if (code == ADAH_OK)
-        code = read_metadata(dataset, "metadata.jsonl", adah_dataset_read_jsonl, &found, status);
-    if (code == ADAH_OK && !found)
-        code = read_metadata(dataset, "metadata.csv", adah_dataset_read_csv, &found, status);
-    if (code == ADAH_OK && !found)
-        code = make_records_of_rows(dataset, &found, status);
-    if (code == ADAH_OK && !found)
-        code = adah_fail(status, ADAH_ERROR_NOT_FOUND,
-                         "%s: not a data set: neither metadata.jsonl nor metadata.csv is there, nor image.npy", folder);
+        code = read_records(dataset, full.sources, status);
+    if (code == ADAH_OK)
+        code = place_validation(dataset, status);
     if (code != ADAH_OK) {
         adah_dataset_close(dataset);
         return code;
@@ -423,7 +486,8 @@ void adah_dataset_close(adah_dataset *dataset) {
     adah_string_table_free(&dataset->labels);
     for (int k = 0; k <= ADAH_N_KEYS; k++)
         adah_string_table_free(&dataset->taken[k]);
-    adah_memory_free(dataset->notes);
+    adah_text_free(&dataset->notes);
+    adah_string_table_free(&dataset->validation_names);
     adah_arena_free(&dataset->arena);
     adah_memory_free(dataset->record);
     adah_memory_free(dataset->scratch);
@@ -446,7 +510,7 @@ const char *adah_dataset_label_name(const adah_dataset *dataset, uint32_t label)
     return label < dataset->labels.n ? dataset->labels.text[label] : NULL;
 }
 
-const char *adah_dataset_notes(const adah_dataset *dataset) { return dataset->notes; }
+const char *adah_dataset_notes(const adah_dataset *dataset) { return dataset->notes.bytes; }
 
 size_t adah_dataset_rows(const adah_dataset *dataset) { return dataset->n_rows; }
 

@@ -17,7 +17,8 @@ typedef struct adah_raw_record {
     adah_raw_text file_name, split, mask;
     const adah_raw_text *text, *label; /* texts that are empty say nothing */
     size_t n_texts, n_labels;
-    size_t line; /* from 1 */
+    size_t line; /* from 1; 0: there is no file with lines */
+    unsigned text_sources, label_sources; /* of what is there, ADAH_SOURCE_...; 0: ADAH_SOURCE_METADATA */
 } adah_raw_record;
 
 /* NULL when the path stays inside the folder, else what is wrong with it. */
@@ -28,7 +29,7 @@ adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *record,
 /* What becomes of a record whose reading or adding ended with `code`: a bad one is counted and ADAH_OK returned,
  * unless the data set is strict. Any other code is passed on. */
 adah_code adah_dataset_skip_bad(adah_dataset *dataset, adah_code code, const adah_status *why);
-/* ADAH_ERROR_FORMAT with "path:line: " before the message. */
+/* ADAH_ERROR_FORMAT with "path:line: " before the message, "path: " where the line is 0. */
 adah_code adah_dataset_fail(const adah_dataset *dataset, size_t line, adah_status *status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
@@ -38,6 +39,15 @@ adah_code adah_dataset_fail_utf8(const adah_dataset *dataset, size_t line, adah_
 /* Tells of a key of a record or of a column: `name` counts as `key` though it is called otherwise (`key` as of metadata_keys.h), or
  * (ADAH_N_KEYS) is passed over. Cheap when told again. */
 adah_code adah_dataset_note_key(adah_dataset *dataset, int key, const char *name, size_t n_bytes, adah_status *status);
+
+/* Adds a line to what adah_dataset_notes tells. */
+adah_code adah_dataset_note(adah_dataset *dataset, adah_status *status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Reads a folder without metadata: its pictures with what sidecars, the pictures themselves and names say, as far as `sources` allows. *found
+ * becomes 0 where there is no picture; *hint (by the caller, of `n_hint` bytes) then says what else is there. */
+adah_code adah_dataset_read_folder(adah_dataset *dataset, unsigned sources, int *found, char *hint, size_t n_hint, adah_status *status);
+/* Records that name no split get one: a tenth becomes queries, each by its own name. */
+void adah_dataset_draw_split(adah_dataset *dataset);
 
 /* Read the whole of a metadata file of that kind, in UTF-8 without a byte order mark. */
 adah_code adah_dataset_read_jsonl(adah_dataset *dataset, const char *bytes, size_t n_bytes, adah_status *status);

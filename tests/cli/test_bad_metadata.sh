@@ -34,7 +34,7 @@ bad_line 'text is not a string' '{"file_name": "images/a.png", "text": 5}'
 bad_line 'text 2 is not a string' '{"file_name": "images/a.png", "text": ["x", {}]}'
 bad_line 'labels is not a list' '{"file_name": "images/a.png", "text": "x", "labels": {"a": 5}}'
 bad_line 'label 2 is neither a string nor a number' '{"file_name": "images/a.png", "text": "x", "labels": ["cat", ["dog"]]}'
-bad_line 'split' '{"file_name": "images/a.png", "text": "x", "split": "validation"}'
+bad_line 'split' '{"file_name": "images/a.png", "text": "x", "split": "fold"}'
 bad_line "\"$good\" was seen before, in line 1, in another split" "{\"file_name\": \"$good\", \"text\": \"x\", \"split\": \"$other_split\"}"
 bad_line 'invalid UTF-8; .*iconv' '{"file_name": "images/a.png", "text": "caf\0351"}'
 bad_line 'NUL' '{"file_name": "images/a.png", "text": "nul \\u0000"}'

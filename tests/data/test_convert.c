@@ -40,7 +40,7 @@ static adah_code convert(const char *format, const char *from, const char *to, c
 }
 
 static adah_dataset *open_set(const char *name) {
-    const adah_dataset_options strict = {sizeof strict, 1};
+    const adah_dataset_options strict = {.size = sizeof strict, .strict = 1, .sources = ADAH_SOURCES_ALL};
     adah_dataset *dataset;
     adah_status status;
     if (adah_dataset_open(inside(name), &strict, &dataset, &status) != ADAH_OK)

@@ -35,7 +35,7 @@ static adah_dataset *open_good(void) {
 static void assert_refused(int strict, adah_code code, const char *words) {
     adah_dataset *dataset = NULL;
     adah_status status = {0};
-    adah_dataset_options options = {sizeof options, strict};
+    adah_dataset_options options = {.size = sizeof options, .strict = strict, .sources = ADAH_SOURCES_ALL};
     assert_int_equal(adah_dataset_open(folder.path, &options, &dataset, &status), code);
     assert_int_equal(status.code, code);
     assert_null(dataset);
@@ -121,7 +121,7 @@ static const struct {
     {"{\"file_name\": \"x\", \"labels\": {\"y\": 1}}", "labels is not a list of strings"},
     {"{\"file_name\": \"x\", \"labels\": [\"y\", [7]]}", "label 2 is neither a string nor a number"},
     {"{\"file_name\": \"x\", \"labels\": [\"y\", \"\"]}", "label 2 is empty"},
-    {"{\"file_name\": \"x\", \"split\": \"val\"}", "split \"val\": expected \"train\""},
+    {"{\"file_name\": \"x\", \"split\": \"fold\"}", "split \"fold\": expected \"train\""},
     {"{\"file_name\": \"x\", \"mask\": \"../m.png\"}", "mask \"../m.png\" has a part"},
     {"{\"file_name\": \"x\", \"mask\": true}", "mask is not a string"},
     {"{\"file_name\": \"x\", \"split\": 1}", "split is not a string"},
@@ -293,7 +293,7 @@ static const struct {
     {"x,\xc3,", "invalid UTF-8"},
     {"caf\xe9.jpg,,", "iconv -f WINDOWS-1252 -t UTF-8"},
     {"x,\xed\xa0\x80,", "invalid UTF-8"},
-    {"x,,valid", "split \"valid\": expected"},
+    {"x,,fold", "split \"fold\": expected"},
     {"good.jpg,,query", "was seen before, in line 2, in another split"},
 };
 
@@ -502,7 +502,7 @@ static void reads_shared_sets(void **state) {
         if (!data_folder_shared(sets[i].name, path))
             skip();
         adah_dataset *dataset = NULL;
-        adah_dataset_options options = {sizeof options, 1};
+        adah_dataset_options options = {.size = sizeof options, .strict = 1, .sources = ADAH_SOURCES_ALL};
         assert_int_equal(adah_dataset_open(path, &options, &dataset, NULL), ADAH_OK);
         assert_int_equal(adah_dataset_count(dataset), sets[i].n_records);
         assert_int_equal(adah_dataset_label_count(dataset), sets[i].n_labels);
@@ -517,6 +517,27 @@ static void checksum_of(const char *name, const char *metadata, char checksum[33
     assert_int_equal(adah_dataset_split_checksum(dataset, checksum, NULL), ADAH_OK);
     assert_int_equal(strspn(checksum, "0123456789abcdef"), 32);
     assert_int_equal(strlen(checksum), 32);
+    adah_dataset_close(dataset);
+}
+
+/* What is called validation asks where nothing else does. */
+static void understands_names_of_splits(void **state) {
+    (void)state;
+    data_folder_put(folder.path, "metadata.jsonl", "{\"file_name\": \"a\", \"split\": \"Training\"}\n"
+                                                   "{\"file_name\": \"b\", \"split\": \"val\"}\n"
+                                                   "{\"file_name\": \"b\", \"split\": \"dev\", \"text\": \"more\"}\n"
+                                                   "{\"file_name\": \"c\", \"split\": \"gallery\"}\n");
+    adah_dataset *dataset = open_good();
+    assert_int_equal(adah_dataset_record(dataset, 0)->split, ADAH_SPLIT_TRAIN);
+    assert_int_equal(adah_dataset_record(dataset, 1)->split, ADAH_SPLIT_QUERY);
+    assert_int_equal(adah_dataset_record(dataset, 2)->split, ADAH_SPLIT_DATABASE);
+    assert_non_null(strstr(adah_dataset_notes(dataset), "taken for the split \"query\": \"val\", \"dev\""));
+    adah_dataset_close(dataset);
+    data_folder_put(folder.path, "metadata.jsonl", "{\"file_name\": \"a\", \"split\": \"validation\"}\n{\"file_name\": \"b\", \"split\": \"TEST\"}\n");
+    dataset = open_good();
+    assert_int_equal(adah_dataset_record(dataset, 0)->split, ADAH_SPLIT_DATABASE);
+    assert_int_equal(adah_dataset_record(dataset, 1)->split, ADAH_SPLIT_QUERY);
+    assert_non_null(strstr(adah_dataset_notes(dataset), "taken for the split \"database\", since others ask: \"validation\""));
     adah_dataset_close(dataset);
 }
 
@@ -544,6 +565,7 @@ static void sums_up_the_split(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(reads_jsonl),
+        TEST(understands_names_of_splits),
         TEST(sums_up_the_split),
         TEST(refuses_bad_json),
         TEST(bad_record_keeps_no_name),

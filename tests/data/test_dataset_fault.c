@@ -95,6 +95,21 @@ static void opening_utf16_csv(void **state) {
     fail_allocations(open_dataset, UINT64_MAX);
 }
 
+/* No metadata: names, folders, sidecars, a file that is none, a sidecar that is broken, a folder of a split. */
+static void opening_folder(void **state) {
+    (void)state;
+    char name[64];
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof name, "%s/cats and dogs/cat on mat %02d.jpg", i % 4 ? "train" : "val", i);
+        data_folder_put(inside("set"), name, "x");
+        snprintf(name, sizeof name, "%s/cats and dogs/cat on mat %02d.%s", i % 4 ? "train" : "val", i, i % 3 ? "txt" : "json");
+        if (i % 5 == 0)
+            data_folder_put(inside("set"), name, i % 3 ? "one\ntwo\n" : i ? "{\"tags\": [\"a\", \"b\"], \"text\": \"c\"}" : "broken");
+    }
+    data_folder_put(inside("set"), "film.mov", "x");
+    fail_allocations(open_dataset, UINT64_MAX);
+}
+
 /* ---------------------------------------------------------------- vocabulary */
 
 static const char *const captions[] = {"a boat on the sea", "the sky and the sea", "trees under a grey sky", "sky"};
@@ -265,7 +280,7 @@ static void drawings(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(opening_jsonl), TEST(opening_csv), TEST(opening_other_jsonl), TEST(opening_utf16_csv), TEST(vocabulary),
-                                       TEST(pictures),      TEST(scenes),      TEST(drawings)};
+    const struct CMUnitTest tests[] = {TEST(opening_jsonl), TEST(opening_csv), TEST(opening_other_jsonl), TEST(opening_utf16_csv), TEST(opening_folder),
+                                       TEST(vocabulary),    TEST(pictures),    TEST(scenes),              TEST(drawings)};
     return cmocka_run_group_tests_name("dataset faults", tests, NULL, NULL);
 }

@@ -139,7 +139,7 @@ static void labels_and_words(void **state) {
     if (convert("set", &options, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     adah_dataset *dataset;
-    adah_dataset_options strict = {sizeof strict, 1};
+    adah_dataset_options strict = {.size = sizeof strict, .strict = 1, .sources = ADAH_SOURCES_ALL};
     assert_int_equal(adah_dataset_open(inside("set"), &strict, &dataset, NULL), ADAH_OK);
     char *metadata = data_folder_read(inside("set"), "metadata.jsonl", &n);
     assert_int_equal(adah_dataset_label_count(dataset), 2);

@@ -101,7 +101,7 @@ static void opens_as_data_set(void **state) {
     (void)state;
     write_scenes("set", 200, 1);
     adah_dataset *dataset;
-    adah_dataset_options strict = {sizeof strict, 1};
+    adah_dataset_options strict = {.size = sizeof strict, .strict = 1, .sources = ADAH_SOURCES_ALL};
     assert_int_equal(adah_dataset_open(inside("set"), &strict, &dataset, NULL), ADAH_OK);
     assert_int_equal(adah_dataset_count(dataset), 200);
     assert_int_equal(adah_dataset_label_count(dataset), 12);

@@ -1,0 +1,27 @@
+/* data_options.h - the options of every command that opens a data set, which tell how it is read. */
+#ifndef ADAH_CLI_DATA_OPTIONS_H
+#define ADAH_CLI_DATA_OPTIONS_H
+
+#include "options.h"
+
+#include <jansson.h>
+
+typedef struct cli_data_options {
+    cli_list ignored;
+} cli_data_options;
+
+/* Rows of a table of options; d: a cli_data_options. */
+#define CLI_DATA_OPTIONS(d)                                                                                                            \
+    {"ignore", 0, CLI_LIST, "metadata|sidecars|pictures|names|folders",                                                                \
+     "where not to look for texts and labels: the metadata file; files beside a picture\n"                                              \
+     "(x.jpg.txt, x.txt, x.json); captions and keywords inside it; its file name; the\n"                                                \
+     "names of its folders. May be repeated", &(d).ignored, 0, 0, 0}
+
+/* The names of sources, a mask of adah_source, as a JSON array. */
+json_t *cli_sources_json(unsigned sources);
+/* The i-th source with its name; NULL: there are no more. */
+const char *cli_source(size_t i, adah_source *source);
+/* Opens it as the options say. */
+adah_code cli_open_data(const char *folder, const cli_data_options *d, int strict, adah_dataset **dataset, adah_status *status);
+
+#endif

@@ -1,0 +1,259 @@
+/* dataset_folder.c - a folder without metadata: every picture below it is a record.
+ *
+ * The text is from the first source that has one: the files beside the picture, the picture itself, its file name, the folders it lies in.
+ * Labels are from all: keywords of sidecars and of the picture, and the names of its folders. Folders that all pictures have in common say
+ * nothing, and where the first that differ are all called as splits are ("train", "test"), they are the splits. */
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/reasons.h"
+#include "data/dataset_reader.h"
+#include "data/findings.h"
+#include "data/folder_listing.h"
+#include "data/folder_words.h"
+#include "data/sidecar.h"
+#include "data/split_names.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { FOLDERS_MAX = 64 /* of one path: more are passed over */ };
+
+typedef struct reader {
+    adah_dataset *dataset;
+    unsigned sources;
+    adah_folder_listing listing;
+    size_t n_common;       /* bytes of all paths: the folders that they have in common, with the last slash */
+    int has_splits;
+    size_t n_pictures, n_raw, n_others; /* of the listing */
+    size_t n_said;         /* pictures with a text or a label */
+    const char *first_raw, *first_other;
+    adah_reasons sidecars; /* that were not understood */
+    adah_findings findings;
+    adah_text words;
+    adah_raw_text *item;   /* of the record being made: texts, then labels */
+    size_t item_capacity;
+} reader;
+
+static adah_code skip_folder(void *context, const adah_status *why) { return adah_dataset_skip_bad(context, why->code, why); }
+
+/* ---------------------------------------------------------------- what the listing as a whole says */
+
+/* Bytes of the folder at `start` of a path, without its slash; 0: what is there is the file's name. */
+static size_t folder_at(const char *path, size_t start) {
+    const char *slash = strchr(path + start, '/');
+    return slash ? (size_t)(slash - path) - start : 0;
+}
+
+static int may_be_sidecar(const char *path) {
+    const char *ending = adah_path_ending(path);
+    return !strcmp(ending, ".txt") || !strcmp(ending, ".caption") || !strcmp(ending, ".json") || !strcmp(ending, ".xmp");
+}
+
+static void count_kinds(reader *r) {
+    for (size_t i = 0; i < r->listing.n; i++) {
+        const char *path = r->listing.path[i];
+        const int kind = adah_path_is_picture(path);
+        if (kind == 1) {
+            r->n_pictures++;
+        } else if (kind == 2) {
+            if (!r->n_raw++)
+                r->first_raw = path;
+        } else if (!may_be_sidecar(path) && !r->n_others++) {
+            r->first_other = path;
+        }
+    }
+}
+
+/* The folders in common, and whether those behind them are splits. */
+static void find_common(reader *r) {
+    const char *first = NULL;
+    for (size_t i = 0; i < r->listing.n; i++) {
+        const char *path = r->listing.path[i];
+        if (adah_path_is_picture(path) != 1)
+            continue;
+        if (!first) {
+            first = path;
+            r->n_common = (size_t)(adah_path_name(path) - path);
+        }
+        while (strncmp(path, first, r->n_common) != 0)
+            for (r->n_common--; r->n_common && first[r->n_common - 1] != '/';)
+                r->n_common--;
+    }
+    r->has_splits = 1;
+    for (size_t i = 0; i < r->listing.n && r->has_splits; i++) {
+        const char *path = r->listing.path[i];
+        if (adah_path_is_picture(path) != 1)
+            continue;
+        const size_t n = folder_at(path, r->n_common);
+        r->has_splits = n && adah_split_find(path + r->n_common, n) != ADAH_NAMED_NONE;
+    }
+}
+
+/* ---------------------------------------------------------------- one picture */
+
+static adah_code read_sidecars(reader *r, size_t i, adah_status *status) {
+    const char *picture = r->listing.path[i];
+    const size_t n_stem = strlen(picture) - strlen(adah_path_ending(picture));
+    size_t first = i;
+    while (first > 0 && strncmp(r->listing.path[first - 1], picture, n_stem) == 0 && r->listing.path[first - 1][n_stem] == '.')
+        first--;
+    for (size_t k = first; k < r->listing.n && strncmp(r->listing.path[k], picture, n_stem) == 0 && r->listing.path[k][n_stem] <= '.'; k++) {
+        if (!adah_sidecar_belongs(picture, r->listing.path[k]))
+            continue;
+        char *path = adah_file_join(adah_dataset_folder(r->dataset), r->listing.path[k]);
+        if (!path)
+            return adah_fail_memory(status, strlen(r->listing.path[k]) + 1);
+        adah_status why = {0};
+        const adah_code code = adah_sidecar_read(path, &r->findings, &why);
+        adah_memory_free(path);
+        if (code == ADAH_ERROR_MEMORY)
+            return adah_fail(status, code, "%s", why.message);
+        if (code != ADAH_OK)
+            adah_reasons_add(&r->sidecars, r->sidecars.n, why.message);
+    }
+    return ADAH_OK;
+}
+
+/* Words as they are written in names of folders: "red_car" says "red car". */
+static void add_folder_words(adah_text *words, const char *name, size_t n_bytes) {
+    if (words->n_bytes)
+        adah_text_add_bytes(words, " ", 1);
+    for (size_t i = 0; i < n_bytes; i++)
+        adah_text_add_bytes(words, name[i] == '_' || name[i] == '-' ? " " : name + i, 1);
+}
+
+/* Labels of the folders, and (is_text) their words. */
+static void read_folders(reader *r, const char *path, int is_text) {
+    int is_under_date = 0;
+    size_t start = r->n_common, n_folders = 0;
+    r->words.n_bytes = 0;
+    for (size_t n; (n = folder_at(path, start)) && n_folders < FOLDERS_MAX; start += n + 1, n_folders++) {
+        if ((r->has_splits && n_folders == 0) || !adah_folder_name_says(path + start, n, &is_under_date))
+            continue;
+        adah_findings_add_label(&r->findings, path + start, n);
+        add_folder_words(&r->words, path + start, n);
+    }
+    if (is_text && r->words.n_bytes)
+        adah_findings_add_text(&r->findings, r->words.bytes, r->words.n_bytes);
+    r->findings.failed |= r->words.failed;
+}
+
+/* Keywords are words, too. */
+static void add_keywords_as_text(reader *r) {
+    const adah_text *labels = &r->findings.labels;
+    r->words.n_bytes = 0;
+    for (size_t start = 0; start < labels->n_bytes; start += strlen(labels->bytes + start) + 1)
+        adah_text_add(&r->words, "%s%s", start ? ", " : "", labels->bytes + start);
+    if (labels->n_bytes)
+        adah_findings_add_text(&r->findings, r->words.bytes, r->words.n_bytes);
+    r->findings.failed |= r->words.failed;
+}
+
+/* What one source added becomes known by what the lists had before. */
+static void tell_source(const reader *r, adah_source source, size_t n_texts_before, size_t n_labels_before, adah_raw_record *raw) {
+    if (r->findings.texts.n_bytes > n_texts_before)
+        raw->text_sources |= source;
+    if (r->findings.labels.n_bytes > n_labels_before)
+        raw->label_sources |= source;
+}
+
+static adah_code find_all(reader *r, size_t i, adah_raw_record *raw, adah_status *status) {
+    adah_findings *f = &r->findings;
+    const char *path = r->listing.path[i];
+    adah_findings_clear(f);
+    if (r->sources & ADAH_SOURCE_SIDECARS) {
+        ADAH_TRY(read_sidecars(r, i, status));
+        tell_source(r, ADAH_SOURCE_SIDECARS, 0, 0, raw);
+    }
+    if (f->texts.n_bytes == 0 && f->labels.n_bytes) {
+        add_keywords_as_text(r);
+        raw->text_sources |= raw->label_sources;
+    }
+    if (f->texts.n_bytes == 0 && r->sources & ADAH_SOURCE_NAMES) {
+        r->words.n_bytes = 0;
+        adah_file_name_words(path, &r->words);
+        if (r->words.n_bytes)
+            adah_findings_add_text(f, r->words.bytes, r->words.n_bytes);
+        tell_source(r, ADAH_SOURCE_NAMES, 0, SIZE_MAX, raw);
+    }
+    if (r->sources & ADAH_SOURCE_FOLDERS) {
+        const size_t n_texts = f->texts.n_bytes, n_labels = f->labels.n_bytes;
+        read_folders(r, path, n_texts == 0);
+        tell_source(r, ADAH_SOURCE_FOLDERS, n_texts, n_labels, raw);
+    }
+    return f->failed || r->words.failed ? adah_fail_memory(status, 256) : ADAH_OK;
+}
+
+/* The items of a list behind those that are there. */
+static adah_code list_items(reader *r, const adah_text *list, size_t *n, adah_status *status) {
+    for (size_t start = 0; start < list->n_bytes; start += strlen(list->bytes + start) + 1) {
+        if (!adah_memory_grow((void **)&r->item, &r->item_capacity, *n, sizeof *r->item))
+            return adah_fail_memory(status, (*n + 1) * sizeof *r->item);
+        r->item[(*n)++] = (adah_raw_text){list->bytes + start, strlen(list->bytes + start)};
+    }
+    return ADAH_OK;
+}
+
+static adah_code add_picture(reader *r, size_t i, adah_status *status) {
+    const char *path = r->listing.path[i];
+    adah_raw_record raw = {.file_name = {path, strlen(path)}};
+    size_t n = 0;
+    ADAH_TRY(find_all(r, i, &raw, status));
+    ADAH_TRY(list_items(r, &r->findings.texts, &n, status));
+    raw.n_texts = n;
+    ADAH_TRY(list_items(r, &r->findings.labels, &n, status));
+    raw.n_labels = n - raw.n_texts;
+    raw.text = r->item;
+    raw.label = r->item ? r->item + raw.n_texts : NULL;
+    r->n_said += n > 0;
+    if (r->has_splits)
+        raw.split = (adah_raw_text){path + r->n_common, folder_at(path, r->n_common)};
+    adah_status why = {0};
+    adah_code code = adah_findings_is_utf8(path, strlen(path)) ? adah_dataset_add(r->dataset, &raw, &why)
+                                                               : adah_dataset_fail(r->dataset, 0, &why, "\"%s\": the file's name is not UTF-8; rename it", path);
+    code = adah_dataset_skip_bad(r->dataset, code, &why);
+    return code == ADAH_OK ? code : adah_fail(status, code, "%s", why.message);
+}
+
+/* ---------------------------------------------------------------- the whole */
+
+static adah_code tell(reader *r, adah_status *status) {
+    if (r->n_said == 0)
+        ADAH_TRY(adah_dataset_note(r->dataset, status,
+                                   "none of the %zu pictures has a text or a label: put them into folders that have names, or a text beside each (x.txt for x.jpg)",
+                                   r->n_pictures));
+    ADAH_TRY(adah_dataset_note(r->dataset, status, "there are no metadata: the records are the %zu pictures in the folder and below it%s", r->n_pictures,
+                               r->has_splits ? ", its folders the splits" : ", of which about a tenth are queries, by their names"));
+    if (r->sidecars.n)
+        ADAH_TRY(adah_dataset_note(r->dataset, status, "files beside pictures that are not understood: %zu; the first: %s", r->sidecars.n, r->sidecars.text[0]));
+    if (r->n_raw)
+        ADAH_TRY(adah_dataset_note(r->dataset, status, "files of raw camera data, passed over (export them as JPEG): %zu; the first: %s", r->n_raw, r->first_raw));
+    if (r->n_others)
+        ADAH_TRY(adah_dataset_note(r->dataset, status, "files that are no pictures by their names: %zu; the first: %s", r->n_others, r->first_other));
+    return ADAH_OK;
+}
+
+static adah_code read_folder(reader *r, int *found, char *hint, size_t n_hint, adah_status *status) {
+    ADAH_TRY(adah_folder_list(adah_dataset_folder(r->dataset), &r->listing, skip_folder, r->dataset, status));
+    count_kinds(r);
+    *found = r->n_pictures > 0;
+    if (r->n_raw && !*found)
+        snprintf(hint, n_hint, " (files of raw camera data, which are not read, export them as JPEG: %zu)", r->n_raw);
+    find_common(r);
+    for (size_t i = 0; i < r->listing.n && *found; i++)
+        if (adah_path_is_picture(r->listing.path[i]) == 1)
+            ADAH_TRY(add_picture(r, i, status));
+    if (*found && !r->has_splits)
+        adah_dataset_draw_split(r->dataset);
+    return *found ? tell(r, status) : ADAH_OK;
+}
+
+adah_code adah_dataset_read_folder(adah_dataset *dataset, unsigned sources, int *found, char *hint, size_t n_hint, adah_status *status) {
+    reader r = {.dataset = dataset, .sources = sources};
+    const adah_code code = read_folder(&r, found, hint, n_hint, status);
+    adah_folder_listing_free(&r.listing);
+    adah_findings_free(&r.findings);
+    adah_text_free(&r.words);
+    adah_memory_free(r.item);
+    return code;
+}

@@ -1,0 +1,57 @@
+/* findings.c - two lists, cleaned as they grow. */
+#include "data/findings.h"
+
+#include <string.h>
+#include <unicode/ustring.h>
+
+static int is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+int adah_findings_is_utf8(const char *bytes, size_t n_bytes) {
+    UErrorCode error = U_ZERO_ERROR;
+    u_strFromUTF8(NULL, 0, NULL, bytes, (int32_t)n_bytes, &error);
+    return error != U_INVALID_CHAR_FOUND;
+}
+
+static void add(adah_text *list, const char *bytes, size_t n_bytes) {
+    const char *end = memchr(bytes, '\0', n_bytes);
+    if (end)
+        n_bytes = (size_t)(end - bytes);
+    while (n_bytes && is_blank(*bytes))
+        bytes++, n_bytes--;
+    while (n_bytes && is_blank(bytes[n_bytes - 1]))
+        n_bytes--;
+    if (n_bytes == 0 || n_bytes > INT32_MAX)
+        return;
+    if (adah_findings_is_utf8(bytes, n_bytes)) {
+        adah_text_add_bytes(list, bytes, n_bytes);
+    } else {
+        for (size_t i = 0; i < n_bytes; i++) {
+            const unsigned char c = (unsigned char)bytes[i];
+            const char pair[2] = {(char)(0xc0 | c >> 6), (char)(0x80 | (c & 0x3f))};
+            adah_text_add_bytes(list, c < 0x80 ? &bytes[i] : pair, c < 0x80 ? 1 : 2);
+        }
+    }
+    adah_text_add_bytes(list, "", 1);
+}
+
+void adah_findings_add_text(adah_findings *f, const char *bytes, size_t n_bytes) {
+    add(&f->texts, bytes, n_bytes);
+    f->failed |= f->texts.failed;
+}
+
+void adah_findings_add_label(adah_findings *f, const char *bytes, size_t n_bytes) {
+    for (size_t start = 0, end; start < n_bytes; start = end + 1) {
+        for (end = start; end < n_bytes && bytes[end] != '|' && bytes[end] != '/';)
+            end++;
+        add(&f->labels, bytes + start, end - start);
+    }
+    f->failed |= f->labels.failed;
+}
+
+void adah_findings_clear(adah_findings *f) { f->texts.n_bytes = f->labels.n_bytes = 0; }
+
+void adah_findings_free(adah_findings *f) {
+    adah_text_free(&f->texts);
+    adah_text_free(&f->labels);
+    f->failed = 0;
+}

@@ -1,0 +1,30 @@
+/* folder_listing.h - the files below a folder, as people keep them: without what is hidden, and what systems put there. */
+#ifndef ADAH_DATA_FOLDER_LISTING_H
+#define ADAH_DATA_FOLDER_LISTING_H
+
+#include "base/status.h"
+#include "data/string_table.h"
+
+/* Zero-initialise. */
+typedef struct adah_folder_listing {
+    const char **path; /* [n], relative to the folder; those of one folder follow each other, in the order of their bytes, before its subfolders */
+    size_t n, capacity;
+    adah_arena arena;
+} adah_folder_listing;
+
+/* What becomes of a subfolder that cannot be read: anything but ADAH_OK ends the listing. */
+typedef adah_code (*adah_folder_unreadable)(void *context, const adah_status *why);
+
+/* Lists without opening any file. Links are followed, but for one that leads to a folder it lies in. */
+adah_code adah_folder_list(const char *folder, adah_folder_listing *listing, adah_folder_unreadable unreadable, void *context,
+                           adah_status *status);
+void adah_folder_listing_free(adah_folder_listing *listing); /* zeroes it */
+
+/* The part of a path behind the last slash. */
+const char *adah_path_name(const char *path);
+/* The ending of a name with its point, "" when it has none (".jpg" as a whole name has none). */
+const char *adah_path_ending(const char *path);
+/* 1: a picture by its ending, of the kinds that are read; 2: raw data of a camera; 0: something else. */
+int adah_path_is_picture(const char *path);
+
+#endif

@@ -1,0 +1,100 @@
+/* sidecar.c - each small file is read whole. */
+#include "data/sidecar.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "data/folder_listing.h"
+#include "data/foreign_json.h"
+#include "data/metadata_keys.h"
+#include "data/utf16.h"
+
+#include <string.h>
+#include <strings.h>
+
+enum { SIDECAR_BYTES_MAX = 1 << 20 };
+
+static int is_kind(const char *ending) {
+    return !strcasecmp(ending, ".txt") || !strcasecmp(ending, ".caption") || !strcasecmp(ending, ".json") || !strcasecmp(ending, ".xmp");
+}
+
+int adah_sidecar_belongs(const char *picture, const char *path) {
+    const size_t n = strlen(picture), n_stem = n - strlen(adah_path_ending(picture));
+    if (strncmp(path, picture, n_stem) != 0 || strchr(path + n_stem, '/'))
+        return 0;
+    if (is_kind(path + n_stem))
+        return 1;
+    return strncmp(path, picture, n) == 0 && path[n] == '.' && is_kind(adah_path_ending(path)) &&
+           (is_kind(path + n) || !strcasecmp(adah_path_ending(path), ".json"));
+}
+
+/* 1: there are only numbers, as the boxes of YOLO, which have the names of captions. */
+static int is_of_numbers(const char *bytes, size_t n_bytes) {
+    for (size_t i = 0; i < n_bytes; i++)
+        if (!memchr("0123456789.+-eE \t\r\n", bytes[i], 19))
+            return 0;
+    return n_bytes > 0;
+}
+
+static adah_code read_lines(const char *path, const char *bytes, size_t n_bytes, adah_findings *f, adah_status *status) {
+    if (is_of_numbers(bytes, n_bytes))
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: numbers alone, boxes of a detector it seems", path);
+    for (size_t start = 0; start < n_bytes;) {
+        const char *newline = memchr(bytes + start, '\n', n_bytes - start);
+        const size_t end = newline ? (size_t)(newline - bytes) : n_bytes;
+        adah_findings_add_text(f, bytes + start, end - start);
+        start = end + 1;
+    }
+    return ADAH_OK;
+}
+
+/* A string, or a list of strings or of objects with a name; others say nothing. */
+static void add_values(const json_t *value, int is_label, adah_findings *f) {
+    void (*add)(adah_findings *, const char *, size_t) = is_label ? adah_findings_add_label : adah_findings_add_text;
+    const size_t n = json_is_array(value) ? json_array_size(value) : 1;
+    for (size_t i = 0; i < n; i++) {
+        const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
+        if (json_is_object(item))
+            item = json_object_get(item, "name");
+        if (json_is_string(item))
+            add(f, json_string_value(item), json_string_length(item));
+    }
+}
+
+static adah_code read_json(const char *path, const char *bytes, size_t n_bytes, adah_findings *f, adah_status *status) {
+    static const char *const more[] = {"description", "people", "tags", "keywords"}; /* the first is a text */
+    json_error_t error;
+    int is_out_of_memory, rank;
+    json_t *object = adah_json_load(bytes, n_bytes, 0, &error, &is_out_of_memory);
+    if (is_out_of_memory)
+        return adah_fail_memory(status, n_bytes);
+    if (!json_is_object(object)) {
+        json_decref(object);
+        return adah_fail(status, ADAH_ERROR_FORMAT, object ? "%s: not a JSON object" : "%s: not JSON", path);
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach(object, name, value) {
+        const adah_key key = adah_key_find(name, strlen(name), &rank);
+        if (key == ADAH_KEY_TEXT || key == ADAH_KEY_LABELS)
+            add_values(value, key == ADAH_KEY_LABELS, f);
+        for (size_t i = 0; key == ADAH_N_KEYS && i < sizeof more / sizeof *more; i++)
+            if (!strcasecmp(name, more[i]))
+                add_values(value, i > 0, f);
+    }
+    json_decref(object);
+    return ADAH_OK;
+}
+
+adah_code adah_sidecar_read(const char *path, adah_findings *findings, adah_status *status) {
+    uint8_t *bytes = NULL;
+    size_t n_bytes;
+    const char *ending = adah_path_ending(path);
+    if (!strcasecmp(ending, ".xmp"))
+        return ADAH_OK;
+    ADAH_TRY(adah_file_read(path, SIDECAR_BYTES_MAX, &bytes, &n_bytes, status));
+    adah_code code = adah_utf16_resolve(path, &bytes, &n_bytes, status);
+    if (code == ADAH_OK)
+        code = strcasecmp(ending, ".json") ? read_lines(path, (const char *)bytes, n_bytes, findings, status)
+                                           : read_json(path, (const char *)bytes, n_bytes, findings, status);
+    adah_memory_free(bytes);
+    return code;
+}

@@ -1,0 +1,15 @@
+/* sidecar.h - files beside a picture that tell of it. */
+#ifndef ADAH_DATA_SIDECAR_H
+#define ADAH_DATA_SIDECAR_H
+
+#include "base/status.h"
+#include "data/findings.h"
+
+/* 1: `path` is the name of a sidecar of the picture: its name with .txt, .caption, .json or .xmp behind it or in place of its ending; or of
+ * Google's Takeout, x.jpg.supplemental-metadata.json, also cut off. Both in the same folder. */
+int adah_sidecar_belongs(const char *picture, const char *path);
+/* Adds what the file says. .txt and .caption: a text a line. .json: keys as in metadata.jsonl and those of Takeout (description, people).
+ * .xmp: as inside of pictures. ADAH_ERROR_FORMAT, ADAH_ERROR_IO: it is not understood; the message names it. */
+adah_code adah_sidecar_read(const char *path, adah_findings *findings, adah_status *status);
+
+#endif

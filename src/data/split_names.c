@@ -1,0 +1,28 @@
+/* split_names.c - a table. */
+#include "data/split_names.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const struct {
+    const char *name;
+    adah_named_split split;
+} known[] = {{"train", ADAH_NAMED_TRAIN},       {"training", ADAH_NAMED_TRAIN},        {"trn", ADAH_NAMED_TRAIN},
+             {"restval", ADAH_NAMED_TRAIN},     {"query", ADAH_NAMED_QUERY},           {"queries", ADAH_NAMED_QUERY},
+             {"test", ADAH_NAMED_QUERY},        {"testing", ADAH_NAMED_QUERY},         {"tst", ADAH_NAMED_QUERY},
+             {"eval", ADAH_NAMED_QUERY},        {"evaluation", ADAH_NAMED_QUERY},      {"database", ADAH_NAMED_DATABASE},
+             {"db", ADAH_NAMED_DATABASE},       {"gallery", ADAH_NAMED_DATABASE},      {"retrieval", ADAH_NAMED_DATABASE},
+             {"val", ADAH_NAMED_VALIDATION},    {"valid", ADAH_NAMED_VALIDATION},      {"validation", ADAH_NAMED_VALIDATION},
+             {"dev", ADAH_NAMED_VALIDATION},    {"devel", ADAH_NAMED_VALIDATION},      {"development", ADAH_NAMED_VALIDATION}};
+
+adah_named_split adah_split_find(const char *name, size_t n_bytes) {
+    size_t n_digits = 0;
+    while (n_digits < n_bytes && name[n_bytes - 1 - n_digits] >= '0' && name[n_bytes - 1 - n_digits] <= '9')
+        n_digits++;
+    if (n_digits == 4)
+        n_bytes -= 4;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strlen(known[i].name) == n_bytes && strncasecmp(known[i].name, name, n_bytes) == 0)
+            return known[i].split;
+    return ADAH_NAMED_NONE;
+}
