@@ -1,5 +1,5 @@
 # The libraries that libadah stands on: for its own build, and for programs that link it statically.
-# Sets ADAH_DEPENDENCIES, ADAH_PICTURE_DEPENDENCIES, ADAH_MATLAB_DEPENDENCIES, ADAH_ALGEBRA_DEPENDENCIES (targets to link),
+# Sets ADAH_DEPENDENCIES, ADAH_PICTURE_DEPENDENCIES, ADAH_MATLAB_DEPENDENCIES, ADAH_ALGEBRA_DEPENDENCIES, ADAH_TAGS_DEPENDENCIES (targets to link),
 # ADAH_PKG_CONFIG_MODULES.
 find_package(PkgConfig REQUIRED)
 find_package(OpenMP REQUIRED COMPONENTS C)
@@ -14,6 +14,13 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash)
 pkg_check_modules(LAPACKE REQUIRED IMPORTED_TARGET lapacke)
 pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
 set(ADAH_PKG_CONFIG_MODULES vips librsvg-2.0 libjpeg expat icu-uc icu-i18n jansson libxxhash matio lapacke openblas)
+
+# One that may be missing: what people wrote into their pictures is not read then.
+pkg_check_modules(EXIV2 IMPORTED_TARGET exiv2>=0.27)
+if(EXIV2_FOUND)
+  set(ADAH_TAGS_DEPENDENCIES PkgConfig::EXIV2 stdc++)
+  list(APPEND ADAH_PKG_CONFIG_MODULES exiv2)
+endif()
 
 # Two that have no pkg-config file.
 foreach(pair dnnl:dnnl.h stemmer:libstemmer.h)

@@ -4,7 +4,8 @@
 set -eu
 
 build='gcc libc6-dev make cmake pkgconf libdnnl-dev libvips-dev libjpeg62-turbo-dev librsvg2-dev libexpat1-dev libicu-dev libstemmer-dev
-libjansson-dev libxxhash-dev libmatio-dev liblapacke-dev libopenblas-dev libmicrohttpd-dev'
+libjansson-dev libxxhash-dev libmatio-dev liblapacke-dev libopenblas-dev libmicrohttpd-dev
+libexiv2-dev g++'
 case ${1-} in
 build) wanted=$build ;;
 check)

@@ -10,6 +10,7 @@
 #include "data/findings.h"
 #include "data/folder_listing.h"
 #include "data/folder_words.h"
+#include "data/picture_tags.h"
 #include "data/sidecar.h"
 #include "data/split_names.h"
 
@@ -157,6 +158,22 @@ static void tell_source(const reader *r, adah_source source, size_t n_texts_befo
         raw->label_sources |= source;
 }
 
+/* Its keywords are added to those of sidecars; its captions count where there was no text. */
+static adah_code read_picture(reader *r, size_t i, adah_raw_record *raw, adah_status *status) {
+    adah_findings *f = &r->findings;
+    const size_t n_texts = f->texts.n_bytes, n_labels = f->labels.n_bytes;
+    char *path = adah_file_join(adah_dataset_folder(r->dataset), r->listing.path[i]);
+    adah_status why = {0};
+    if (!path)
+        return adah_fail_memory(status, strlen(r->listing.path[i]) + 1);
+    const adah_code code = adah_picture_tags_read(path, f, &why); /* a picture that cannot be read is told when it is decoded */
+    adah_memory_free(path);
+    if (n_texts)
+        f->texts.n_bytes = n_texts;
+    tell_source(r, ADAH_SOURCE_PICTURES, n_texts, n_labels, raw);
+    return code == ADAH_ERROR_MEMORY ? adah_fail(status, code, "%s", why.message) : ADAH_OK;
+}
+
 static adah_code find_all(reader *r, size_t i, adah_raw_record *raw, adah_status *status) {
     adah_findings *f = &r->findings;
     const char *path = r->listing.path[i];
@@ -165,6 +182,8 @@ static adah_code find_all(reader *r, size_t i, adah_raw_record *raw, adah_status
         ADAH_TRY(read_sidecars(r, i, status));
         tell_source(r, ADAH_SOURCE_SIDECARS, 0, 0, raw);
     }
+    if (r->sources & ADAH_SOURCE_PICTURES)
+        ADAH_TRY(read_picture(r, i, raw, status));
     if (f->texts.n_bytes == 0 && f->labels.n_bytes) {
         add_keywords_as_text(r);
         raw->text_sources |= raw->label_sources;
@@ -240,6 +259,10 @@ static adah_code read_folder(reader *r, int *found, char *hint, size_t n_hint, a
     if (r->n_raw && !*found)
         snprintf(hint, n_hint, " (files of raw camera data, which are not read, export them as JPEG: %zu)", r->n_raw);
     find_common(r);
+    if (*found && r->sources & ADAH_SOURCE_PICTURES && adah_picture_tags_missing()) {
+        ADAH_TRY(adah_dataset_note(r->dataset, status, "captions and keywords inside the pictures are not read: %s", adah_picture_tags_missing()));
+        r->sources &= ~(unsigned)ADAH_SOURCE_PICTURES;
+    }
     for (size_t i = 0; i < r->listing.n && *found; i++)
         if (adah_path_is_picture(r->listing.path[i]) == 1)
             ADAH_TRY(add_picture(r, i, status));

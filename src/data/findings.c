@@ -12,6 +12,14 @@ int adah_findings_is_utf8(const char *bytes, size_t n_bytes) {
     return error != U_INVALID_CHAR_FOUND;
 }
 
+/* 1: the last item of the list is there before, too. */
+static int is_again(const adah_text *list, size_t last) {
+    for (size_t start = 0; start < last; start += strlen(list->bytes + start) + 1)
+        if (!strcmp(list->bytes + start, list->bytes + last))
+            return 1;
+    return 0;
+}
+
 static void add(adah_text *list, const char *bytes, size_t n_bytes) {
     const char *end = memchr(bytes, '\0', n_bytes);
     if (end)
@@ -22,6 +30,7 @@ static void add(adah_text *list, const char *bytes, size_t n_bytes) {
         n_bytes--;
     if (n_bytes == 0 || n_bytes > INT32_MAX)
         return;
+    const size_t before = list->n_bytes;
     if (adah_findings_is_utf8(bytes, n_bytes)) {
         adah_text_add_bytes(list, bytes, n_bytes);
     } else {
@@ -32,6 +41,8 @@ static void add(adah_text *list, const char *bytes, size_t n_bytes) {
         }
     }
     adah_text_add_bytes(list, "", 1);
+    if (!list->failed && is_again(list, before))
+        list->n_bytes = before;
 }
 
 void adah_findings_add_text(adah_findings *f, const char *bytes, size_t n_bytes) {
@@ -40,12 +51,16 @@ void adah_findings_add_text(adah_findings *f, const char *bytes, size_t n_bytes)
 }
 
 void adah_findings_add_label(adah_findings *f, const char *bytes, size_t n_bytes) {
+    add(&f->labels, bytes, n_bytes);
+    f->failed |= f->labels.failed;
+}
+
+void adah_findings_add_hierarchy(adah_findings *f, const char *bytes, size_t n_bytes) {
     for (size_t start = 0, end; start < n_bytes; start = end + 1) {
         for (end = start; end < n_bytes && bytes[end] != '|' && bytes[end] != '/';)
             end++;
-        add(&f->labels, bytes + start, end - start);
+        adah_findings_add_label(f, bytes + start, end - start);
     }
-    f->failed |= f->labels.failed;
 }
 
 void adah_findings_clear(adah_findings *f) { f->texts.n_bytes = f->labels.n_bytes = 0; }

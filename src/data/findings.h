@@ -12,10 +12,11 @@ typedef struct adah_findings {
 
 /* 1: valid UTF-8. */
 int adah_findings_is_utf8(const char *bytes, size_t n_bytes);
-/* Takes what lies between blanks, unless that is nothing. What is not UTF-8 is taken for Latin-1; what holds a NUL ends there. */
+/* Takes what lies between blanks, unless that is nothing or there already. What is not UTF-8 is taken for Latin-1; what holds a NUL ends there. */
 void adah_findings_add_text(adah_findings *f, const char *bytes, size_t n_bytes);
-/* The same; levels of a hierarchy ("Places|Italy", "Places/Italy") become labels of their own. */
 void adah_findings_add_label(adah_findings *f, const char *bytes, size_t n_bytes);
+/* The levels of a hierarchy ("Places|Italy", "Places/Italy") as a label each. */
+void adah_findings_add_hierarchy(adah_findings *f, const char *bytes, size_t n_bytes);
 void adah_findings_clear(adah_findings *f);
 void adah_findings_free(adah_findings *f);
 

@@ -5,6 +5,7 @@
 #include "data/folder_listing.h"
 #include "data/foreign_json.h"
 #include "data/metadata_keys.h"
+#include "data/picture_tags.h"
 #include "data/utf16.h"
 
 #include <string.h>
@@ -48,7 +49,7 @@ static adah_code read_lines(const char *path, const char *bytes, size_t n_bytes,
 
 /* A string, or a list of strings or of objects with a name; others say nothing. */
 static void add_values(const json_t *value, int is_label, adah_findings *f) {
-    void (*add)(adah_findings *, const char *, size_t) = is_label ? adah_findings_add_label : adah_findings_add_text;
+    void (*add)(adah_findings *, const char *, size_t) = is_label ? adah_findings_add_hierarchy : adah_findings_add_text;
     const size_t n = json_is_array(value) ? json_array_size(value) : 1;
     for (size_t i = 0; i < n; i++) {
         const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
@@ -89,7 +90,7 @@ adah_code adah_sidecar_read(const char *path, adah_findings *findings, adah_stat
     size_t n_bytes;
     const char *ending = adah_path_ending(path);
     if (!strcasecmp(ending, ".xmp"))
-        return ADAH_OK;
+        return adah_picture_tags_read(path, findings, status);
     ADAH_TRY(adah_file_read(path, SIDECAR_BYTES_MAX, &bytes, &n_bytes, status));
     adah_code code = adah_utf16_resolve(path, &bytes, &n_bytes, status);
     if (code == ADAH_OK)

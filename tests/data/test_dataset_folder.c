@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "data/folder_words.h"
+#include "data/picture_tags.h"
 #include "data/sidecar.h"
 #include "data_folder.h"
 
@@ -267,6 +268,114 @@ static void knows_sidecars_by_name(void **state) {
     assert_false(adah_sidecar_belongs("a/x.jpg", "a/x.jpg.other.txt"));
 }
 
+/* ---------------------------------------------------------------- inside of pictures */
+
+typedef struct jpeg {
+    unsigned char bytes[8192];
+    size_t n;
+} jpeg;
+
+static void put(jpeg *j, const void *bytes, size_t n) {
+    assert_true(j->n + n <= sizeof j->bytes);
+    memcpy(j->bytes + j->n, bytes, n);
+    j->n += n;
+}
+
+static void put_segment(jpeg *j, int marker, const void *head, size_t n_head, const void *body, size_t n_body) {
+    const size_t n = 2 + n_head + n_body;
+    put(j, (unsigned char[]){0xff, (unsigned char)marker, (unsigned char)(n >> 8), (unsigned char)n}, 4);
+    put(j, head, n_head);
+    put(j, body, n_body);
+}
+
+/* XMP of one Description with these elements in it. */
+static void format_xmp(char xmp[4096], const char *elements) {
+    snprintf(xmp, 4096,
+             "<x:xmpmeta xmlns:x='adobe:ns:meta/'><rdf:RDF xmlns:rdf='http://www.w3.org/1999/02/22-rdf-syntax-ns#'><rdf:Description rdf:about='' "
+             "xmlns:dc='http://purl.org/dc/elements/1.1/' xmlns:lr='http://ns.adobe.com/lightroom/1.0/' "
+             "xmlns:digiKam='http://www.digikam.org/ns/1.0/'>%s</rdf:Description></rdf:RDF></x:xmpmeta>",
+             elements);
+}
+
+static void put_xmp(jpeg *j, const char *elements) {
+    char xmp[4096];
+    format_xmp(xmp, elements);
+    put_segment(j, 0xe1, "http://ns.adobe.com/xap/1.0/", 29, xmp, strlen(xmp));
+}
+
+/* A caption and two keywords of IPTC, in Latin-1. */
+static void put_iptc(jpeg *j) {
+    static const unsigned char data[] = "Photoshop 3.0\0" "8BIM\x04\x04\0\0\0\0\0\x21"
+                                        "\x1c\x02\x19\0\x04" "rain" "\x1c\x02\x19\0\x05" "AC/DC" "\x1c\x02\x78\0\x09" "A caf\xe9 he";
+    put_segment(j, 0xed, data, sizeof data - 1, "", 1); /* the field is padded */
+}
+
+/* ImageDescription and XPKeywords of EXIF. */
+static void put_exif(jpeg *j, const char *description) {
+    unsigned char tiff[256] = "II*\0\x08\0\0\0\x02\0"
+                              "\x0e\x01\x02\0\0\0\0\0\x40\0\0\0"  /* at 64 */
+                              "\x9e\x9c\x01\0\x0e\0\0\0\x26\0\0\0"; /* at 38 */
+    memcpy(tiff + 38, "s\0u\0n\0;\0s\0a\0\0\0", 14);
+    memcpy(tiff + 64, description, strlen(description));
+    tiff[14] = (unsigned char)(strlen(description) + 1);
+    put_segment(j, 0xe1, "Exif\0\0", 6, tiff, 64 + strlen(description) + 1);
+}
+
+static void write_jpeg(jpeg *j, const char *name) {
+    put(j, "\xff\xd9", 2);
+    data_folder_write(folder.path, name, j->bytes, j->n);
+    *j = (jpeg){{0xff, 0xd8}, 2};
+}
+
+static void reads_what_is_written_into_pictures(void **state) {
+    (void)state;
+    if (adah_picture_tags_missing()) {
+        print_message("SKIPPED: %s\n", adah_picture_tags_missing());
+        return;
+    }
+    jpeg j = {{0xff, 0xd8}, 2};
+    char xmp[4096];
+    put_iptc(&j);
+    write_jpeg(&j, "a/1.jpg");
+    put_xmp(&j, "<dc:description><rdf:Alt><rdf:li xml:lang='x-default'>Ein Hund</rdf:li><rdf:li xml:lang='en'>A dog</rdf:li></rdf:Alt></dc:description>"
+                "<dc:subject><rdf:Bag><rdf:li>Dog</rdf:li></rdf:Bag></dc:subject>"
+                "<lr:hierarchicalSubject><rdf:Bag><rdf:li>Animals|Dog</rdf:li></rdf:Bag></lr:hierarchicalSubject>"
+                "<digiKam:TagsList><rdf:Seq><rdf:li>Places/Italy</rdf:li><rdf:li>_Digikam_Internal_Tags_/x</rdf:li></rdf:Seq></digiKam:TagsList>");
+    write_jpeg(&j, "a/2.jpg");
+    put_exif(&j, "OLYMPUS DIGITAL CAMERA");
+    write_jpeg(&j, "a/3.jpg");
+    put_exif(&j, "A bridge");
+    write_jpeg(&j, "b/4.jpg");
+    data_folder_put(folder.path, "b/4.txt", "Nearer");
+    put_picture("b/5.jpg");
+    format_xmp(xmp, "<dc:subject><rdf:Bag><rdf:li>beside</rdf:li></rdf:Bag></dc:subject>");
+    data_folder_put(folder.path, "b/5.xmp", xmp);
+    adah_dataset *dataset = open_with(ADAH_SOURCES_ALL & ~(uint64_t)ADAH_SOURCE_FOLDERS);
+    assert_says(dataset, "a/1.jpg", "A caf\xc3\xa9 he", ADAH_SOURCE_PICTURES, "rain,AC/DC", ADAH_SOURCE_PICTURES);
+    const adah_record *dog = find(dataset, "a/2.jpg");
+    assert_int_equal(dog->n_texts, 2);
+    assert_true(strstr(dog->text, "Ein Hund") && strstr(dog->text, "A dog"));
+    assert_says(dataset, "a/2.jpg", dog->text, ADAH_SOURCE_PICTURES, "Dog,Animals,Places,Italy", ADAH_SOURCE_PICTURES);
+    assert_says(dataset, "a/3.jpg", "sun, sa", ADAH_SOURCE_PICTURES, "sun,sa", ADAH_SOURCE_PICTURES);
+    assert_says(dataset, "b/4.jpg", "Nearer", ADAH_SOURCE_SIDECARS, "sun,sa", ADAH_SOURCE_PICTURES);
+    assert_says(dataset, "b/5.jpg", "beside", ADAH_SOURCE_SIDECARS, "beside", ADAH_SOURCE_SIDECARS);
+    adah_dataset_close(dataset);
+    dataset = open_with(ADAH_SOURCE_SIDECARS);
+    assert_says(dataset, "b/4.jpg", "Nearer", ADAH_SOURCE_SIDECARS, "", 0);
+    assert_says(dataset, "a/1.jpg", "", 0, "", 0);
+    adah_dataset_close(dataset);
+}
+
+static void passes_over_what_cameras_write(void **state) {
+    (void)state;
+    static const char *const made[] = {"", "  ", "OLYMPUS DIGITAL CAMERA", "SONY DSC", "<KENOX S630>", "{\"a\": 1}", "DCIM\\100MEDIA\\DJI_0001.JPG", "12"};
+    static const char *const said[] = {"A boat", "My first digital camera was a gift from Anna, and this is the first picture", "caf\xe9"};
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+        assert_true(adah_caption_is_made(made[i], strlen(made[i])));
+    for (size_t i = 0; i < sizeof said / sizeof *said; i++)
+        assert_false(adah_caption_is_made(said[i], strlen(said[i])));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(lists_as_people_keep_them, set_up, tear_down),
@@ -274,6 +383,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(takes_folders_for_splits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(draws_queries_by_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_what_has_no_picture, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reads_what_is_written_into_pictures, set_up, tear_down),
+        cmocka_unit_test(passes_over_what_cameras_write),
         cmocka_unit_test(hears_words_of_file_names),
         cmocka_unit_test(knows_sidecars_by_name),
     };

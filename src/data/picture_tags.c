@@ -1,0 +1,61 @@
+/* picture_tags.c - over src/plugins/tags. */
+#include "data/picture_tags.h"
+#include "plugins/tags/tags.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* As a whole, or where they begin. */
+static const char *const made_captions[] = {"SONY DSC", "MINOLTA DSC", "Exif_JPEG", "Digital StillCamera", "DCIM\\", "DCIM/", "Screenshot", "default",
+                                            "Created with GIMP", "Processed with", "charset="};
+
+/* 1: `wanted` (ASCII, lower case) is somewhere in it. */
+static int holds(const char *bytes, size_t n_bytes, const char *wanted) {
+    const size_t n = strlen(wanted);
+    for (size_t i = 0; i + n <= n_bytes; i++)
+        if (strncasecmp(bytes + i, wanted, n) == 0)
+            return 1;
+    return 0;
+}
+
+static int is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80; }
+
+int adah_caption_is_made(const char *bytes, size_t n_bytes) {
+    size_t n_letters = 0;
+    while (n_bytes && (*bytes == ' ' || *bytes == '\t'))
+        bytes++, n_bytes--;
+    for (size_t i = 0; i < n_bytes; i++)
+        n_letters += (size_t)is_letter(bytes[i]);
+    if (n_letters < 2 || strchr("{[<", *bytes)) /* records of programs: JSON, XML */
+        return 1;
+    for (size_t i = 0; i < sizeof made_captions / sizeof *made_captions; i++)
+        if (n_bytes >= strlen(made_captions[i]) && strncasecmp(bytes, made_captions[i], strlen(made_captions[i])) == 0)
+            return 1;
+    return n_bytes < 60 && holds(bytes, n_bytes, "digital camera");
+}
+
+static void take(void *context, adah_tag tag, const char *bytes, size_t n_bytes) {
+    adah_findings *f = context;
+    if (tag == ADAH_TAG_CAPTION && !adah_caption_is_made(bytes, n_bytes))
+        adah_findings_add_text(f, bytes, n_bytes);
+    else if (tag == ADAH_TAG_KEYWORD)
+        adah_findings_add_label(f, bytes, n_bytes);
+    else if (tag == ADAH_TAG_HIERARCHY && strncmp(bytes, "_Digikam", n_bytes < 8 ? n_bytes : 8) != 0)
+        adah_findings_add_hierarchy(f, bytes, n_bytes);
+}
+
+const char *adah_picture_tags_missing(void) {
+    const adah_picture_tags *tags;
+    adah_status status = {0};
+    return adah_picture_tags_get(&tags, &status) == ADAH_OK ? NULL : "this build is without libexiv2 (Debian: libexiv2-dev), which reads them";
+}
+
+adah_code adah_picture_tags_read(const char *path, adah_findings *findings, adah_status *status) {
+    const adah_picture_tags *tags;
+    char why[200];
+    if (adah_picture_tags_get(&tags, status) != ADAH_OK)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s", path, adah_picture_tags_missing());
+    if (tags->read(path, take, findings, why, sizeof why) != 0)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s", path, why);
+    return findings->failed ? adah_fail_memory(status, 256) : ADAH_OK;
+}

@@ -1,0 +1,15 @@
+/* picture_tags.h - captions and keywords inside a picture, cleaned of what only cameras write. */
+#ifndef ADAH_DATA_PICTURE_TAGS_H
+#define ADAH_DATA_PICTURE_TAGS_H
+
+#include "base/status.h"
+#include "data/findings.h"
+
+/* Whether this build reads them; NULL, or why not: text that lasts as long as the program. */
+const char *adah_picture_tags_missing(void);
+/* Adds what a picture or an XMP file says. ADAH_ERROR_FORMAT: it is not understood, or not read in this build. */
+adah_code adah_picture_tags_read(const char *path, adah_findings *findings, adah_status *status);
+/* 1: a caption that a camera or a program has written by itself ("OLYMPUS DIGITAL CAMERA"). */
+int adah_caption_is_made(const char *bytes, size_t n_bytes);
+
+#endif
