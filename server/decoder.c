@@ -351,9 +351,9 @@ static adah_code explain(const serve_decoders *d, outcome o, int how, int is_lar
 }
 
 adah_code serve_decode(serve_decoders *d, serve_decoder_kind of, int is_large, serve_decoding what, const uint8_t *bytes,
-                       size_t n_bytes, size_t n_side, serve_decoded *decoded, adah_status *status) {
-    const wire_request request = {WIRE_MAGIC, (uint32_t)what, n_side, n_bytes};
-    if (n_bytes > WIRE_FILE_BYTES || n_side < 1 || n_side > WIRE_SIDE_MAX)
+                       size_t n_bytes, adah_picture_form form, serve_decoded *decoded, adah_status *status) {
+    const wire_request request = {WIRE_MAGIC, (uint32_t)what, form.n_side, n_bytes, form.filter, form.crop, form.crop_share, 0};
+    if (n_bytes > WIRE_FILE_BYTES || form.n_side < 1 || form.n_side > WIRE_SIDE_MAX)
         return serve_fail(status, ADAH_ERROR_FORMAT, "a picture too large to be handed over");
     slot *s = take_slot(d, of, is_large);
     adah_code code = ADAH_OK;

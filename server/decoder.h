@@ -19,8 +19,8 @@ typedef struct serve_decoder_options {
 } serve_decoder_options;
 
 typedef enum serve_decoding {
-    SERVE_PIXELS, /* exactly n_side x n_side */
-    SERVE_COPY,   /* pixels, the longer side at most n_side */
+    SERVE_PIXELS, /* exactly n_side x n_side, in the form */
+    SERVE_COPY,   /* pixels, the longer side at most n_side, cropped as the form crops */
     SERVE_JPEG    /* the same as a file */
 } serve_decoding;
 
@@ -46,7 +46,7 @@ void serve_decoders_close(serve_decoders *decoders); /* when none decodes any mo
 /* Blocks the thread until there is an outcome. ADAH_ERROR_FORMAT: the picture cannot be decoded, or not within the limits, and the message
  * says which. ADAH_ERROR_IO: no process can be started. Any thread. */
 adah_code serve_decode(serve_decoders *decoders, serve_decoder_kind of, int is_large, serve_decoding what, const uint8_t *bytes,
-                       size_t n_bytes, size_t n_side, serve_decoded *decoded, adah_status *status);
+                       size_t n_bytes, adah_picture_form form, serve_decoded *decoded, adah_status *status);
 
 /* How many processes were ended, or ended themselves, over a picture; how many there are. */
 uint64_t serve_decoders_ended(serve_decoders *decoders);

@@ -146,6 +146,7 @@ static void set_timer(int seconds) {
 }
 
 static adah_code decode(const wire_request *q, const uint8_t *bytes, wire_reply *reply, uint8_t **result, adah_status *status) {
+    const adah_picture_form form = {(size_t)q->n_side, q->filter, q->crop, q->crop_share};
     adah_picture picture;
     size_t n = 0;
     if (q->kind == SERVE_JPEG) {
@@ -153,9 +154,12 @@ static adah_code decode(const wire_request *q, const uint8_t *bytes, wire_reply 
         reply->n_bytes = n;
         return code;
     }
-    const adah_code code = adah_picture_decode(bytes, q->n_bytes, q->n_side, q->kind == SERVE_COPY, &picture, status);
+    const adah_code code = q->kind == SERVE_COPY ? adah_picture_decode(bytes, q->n_bytes, q->n_side, 1, &picture, status)
+                                                 : adah_picture_prepare(bytes, q->n_bytes, &form, &picture, status);
     if (code != ADAH_OK)
         return code;
+    if (q->kind == SERVE_COPY)
+        adah_picture_crop(&picture, &form);
     *result = picture.rgb;
     reply->n_width = picture.n_width;
     reply->n_height = picture.n_height;

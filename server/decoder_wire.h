@@ -11,6 +11,9 @@ enum { WIRE_MAGIC = 0x41446563, WIRE_MESSAGE_BYTES = 1024, WIRE_JPEG_BYTES = 16 
 typedef struct wire_request {
     uint32_t magic, kind; /* serve_decoding */
     uint64_t n_side, n_bytes;
+    int32_t filter, crop; /* adah_picture_form, as n_side */
+    float crop_share;
+    uint32_t zero;
 } wire_request;
 
 typedef struct wire_reply {

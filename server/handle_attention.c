@@ -63,11 +63,13 @@ void serve_handle_attention(serve_request *r, serve_state *state) {
         return;
     const serve_query *q = &r->query;
     const int wants_png = r->accept && strstr(r->accept, "image/png");
+    const adah_picture_form form = adah_model_picture_form(state->model);
+    adah_picture_form overlay = form;
+    overlay.n_side = OVERLAY_SIDE;
     serve_decoded square, shown;
-    if (!serve_decode_picture(r, SERVE_PIXELS, q->image.bytes, q->image.n_bytes, &q->image.info, adah_model_image_side(state->model),
-                              "image", &square) ||
+    if (!serve_decode_picture(r, SERVE_PIXELS, q->image.bytes, q->image.n_bytes, &q->image.info, form, "image", &square) ||
         (wants_png &&
-         !serve_decode_picture(r, SERVE_COPY, q->image.bytes, q->image.n_bytes, &q->image.info, OVERLAY_SIDE, "image", &shown)))
+         !serve_decode_picture(r, SERVE_COPY, q->image.bytes, q->image.n_bytes, &q->image.info, overlay, "image", &shown)))
         return;
     attend(r, state, &square.picture, wants_png ? &shown.picture : NULL);
 }

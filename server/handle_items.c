@@ -226,7 +226,7 @@ static int encode_picture(item_reader *x, const char *key, const uint8_t *bytes,
                           new_item *to) {
     adah_status status;
     serve_decoded decoded;
-    if (!serve_decode_picture(x->r, SERVE_PIXELS, bytes, n_bytes, info, adah_model_image_side(x->state->model), field(x, key),
+    if (!serve_decode_picture(x->r, SERVE_PIXELS, bytes, n_bytes, info, adah_model_picture_form(x->state->model), field(x, key),
                               &decoded))
         return 0;
     if (adah_encode_image_pixels(x->encoder, &decoded.picture, to->code[ADAH_IMAGE], &status) != ADAH_OK)

@@ -98,11 +98,11 @@ int serve_check_picture(serve_request *r, const char *field, const uint8_t *byte
 }
 
 int serve_decode_picture(serve_request *r, serve_decoding what, const uint8_t *bytes, size_t n_bytes,
-                         const adah_picture_info *info, size_t n_side, const char *field, serve_decoded *decoded) {
+                         const adah_picture_info *info, adah_picture_form form, const char *field, serve_decoded *decoded) {
     adah_status status;
     char said[SERVE_SAID_BYTES];
     const serve_decoder_kind of = r->lane < SERVE_PICTURES ? SERVE_OF_ARCHIVE : SERVE_OF_OTHERS;
-    const adah_code code = serve_decode(r->server->decoders, of, serve_is_large(info), what, bytes, n_bytes, n_side, decoded, &status);
+    const adah_code code = serve_decode(r->server->decoders, of, serve_is_large(info), what, bytes, n_bytes, form, decoded, &status);
     if (code == ADAH_ERROR_FORMAT)
         return serve_refuse(r, 422, "bad_picture", field, "%s%s%s", field ? field : "", field ? ": " : "",
                             serve_say(r, &status, said));
@@ -186,7 +186,7 @@ static const char *check_file(serve_request *r, int fd, const struct stat *info)
     if (!is_seen(seen, &l)) {
         const size_t n_kept = r->n_kept;
         const int is_good = read_all(r, fd, NULL, &bytes, &n_bytes) && serve_check_picture(r, NULL, bytes, n_bytes, &picture) &&
-                            serve_decode_picture(r, SERVE_PIXELS, bytes, n_bytes, &picture, CHECK_SIDE, NULL, &decoded);
+                            serve_decode_picture(r, SERVE_PIXELS, bytes, n_bytes, &picture, (adah_picture_form){.n_side = CHECK_SIDE}, NULL, &decoded);
         serve_free_kept(r, n_kept);
         if (is_good)
             remember(seen, &l, picture.type);
@@ -229,7 +229,7 @@ void serve_handle_picture(serve_request *r, serve_state *state) {
 static void make_thumbnail(serve_request *r, const uint8_t *bytes, size_t n_bytes, const adah_picture_info *info) {
     serve_answer *a = &r->answer;
     serve_decoded decoded;
-    if (!serve_decode_picture(r, SERVE_JPEG, bytes, n_bytes, info, (size_t)r->query.side, NULL, &decoded))
+    if (!serve_decode_picture(r, SERVE_JPEG, bytes, n_bytes, info, (adah_picture_form){.n_side = (size_t)r->query.side}, NULL, &decoded))
         return;
     r->n_kept--; /* the answer has it now */
     a->status = 200;

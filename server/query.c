@@ -74,7 +74,7 @@ static int encode(serve_request *r, serve_state *state, serve_asked *a) {
     serve_decoded decoded;
     a->of = of;
     if (a->kind == SERVE_QUERY_IMAGE && !serve_decode_picture(r, SERVE_PIXELS, q->image.bytes, q->image.n_bytes, &q->image.info,
-                                          adah_model_image_side(state->model), "image", &decoded))
+                                          adah_model_picture_form(state->model), "image", &decoded))
         return 0;
     if (serve_encoder_take(state, of, &encoder, &status) != ADAH_OK)
         return serve_refuse_failed(r, &status);

@@ -70,7 +70,7 @@ int serve_check_picture(serve_request *r, const char *field, const uint8_t *byte
 /* Decodes what serve_check_picture has let pass, in a process apart; pixels and bytes are kept by the request. Returns 0 and answers when
  * it cannot. field: for the message. */
 int serve_decode_picture(serve_request *r, serve_decoding what, const uint8_t *bytes, size_t n_bytes,
-                         const adah_picture_info *info, size_t n_side, const char *field, serve_decoded *decoded);
+                         const adah_picture_info *info, adah_picture_form form, const char *field, serve_decoded *decoded);
 /* What the last ones said of files, by their number, size and times. */
 struct serve_seen *serve_seen_create(void); /* NULL: memory */
 void serve_seen_free(struct serve_seen *seen);

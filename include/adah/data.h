@@ -154,6 +154,20 @@ typedef struct adah_picture {
  * 512 megapixels. */
 adah_code adah_picture_decode(const uint8_t *bytes, size_t n_bytes, size_t n_side, int keeps_aspect, adah_picture *picture,
                               adah_status *status);
+/* What a model sees of a picture (adah_model_picture_form of train.h). With n_side alone set: what adah_picture_decode makes without keeps_aspect. */
+typedef enum adah_picture_filter { ADAH_FILTER_LANCZOS, ADAH_FILTER_BICUBIC, ADAH_FILTER_BILINEAR } adah_picture_filter;
+typedef enum adah_picture_crop_kind { ADAH_CROP_NONE, ADAH_CROP_CENTRE } adah_picture_crop_kind;
+typedef struct adah_picture_form {
+    size_t n_side; /* n_side x n_side pixels, at most 4096 */
+    int filter;    /* adah_picture_filter; but for ADAH_FILTER_LANCZOS without a crop, as Pillow has them */
+    int crop;      /* adah_picture_crop_kind. ADAH_CROP_NONE: the aspect ratio is squeezed; ADAH_CROP_CENTRE: the middle is kept */
+    float crop_share; /* 0.1 to 1, of ADAH_CROP_CENTRE: which share of the shorter side */
+} adah_picture_form;
+/* As adah_picture_decode, in this form. A picture with a side over 4096 pixels is made smaller first, its aspect ratio kept. */
+adah_code adah_picture_prepare(const uint8_t *bytes, size_t n_bytes, const adah_picture_form *form, adah_picture *picture,
+                               adah_status *status);
+/* Cuts from a copy of any size what the form leaves out, so that the copy shows what the model sees. */
+void adah_picture_crop(adah_picture *picture, const adah_picture_form *form);
 /* A picture as PNG (*png: adah_free). */
 adah_code adah_picture_png(const adah_picture *picture, uint8_t **png, size_t *n_png_bytes, adah_status *status);
 /* A small copy as JPEG of a quality of 1..100, turned upright, longer side at most n_side. *jpeg: adah_free. */

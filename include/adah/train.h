@@ -101,7 +101,7 @@ typedef struct adah_encoder adah_encoder;
 adah_code adah_encoder_create(const adah_model *model, const adah_encoder_options *options, adah_encoder **encoder, adah_status *status);
 void adah_encoder_close(adah_encoder *encoder);
 
-/* An image is given as a file, as the bytes of one, as decoded pixels (adah_picture_decode, n_side adah_model_image_side), or as features; a text
+/* An image is given as a file, as the bytes of one, as decoded pixels (adah_picture_prepare, adah_model_picture_form), or as features; a text
  * as words or as features: values of another encoder, as a row of the arrays that the model learned from (adah_model_json says
  * which shape; n_values is their number). code: adah_model_bits / 8 bytes, the same to the bit in each way. ADAH_ERROR_NO_KNOWN_WORD: a text
  * without any word of the vocabulary. ADAH_ERROR_MISMATCH: the model takes that side in the other way, or other numbers of values. */
@@ -113,6 +113,8 @@ adah_code adah_encode_image_pixels(adah_encoder *encoder, const adah_picture *pi
 adah_code adah_encode_features(adah_encoder *encoder, adah_modality modality, const float *values, size_t n_values, uint8_t *code,
                                adah_status *status);
 size_t adah_model_image_side(const adah_model *model); /* n_side of the pictures that it takes */
+/* How it wants them, for adah_picture_prepare; all 0 but n_side: adah_picture_decode makes the same. */
+adah_picture_form adah_model_picture_form(const adah_model *model);
 /* Values of an item of that side where the model takes it as features; 0: it takes words or pictures, or has no such side. */
 size_t adah_model_feature_values(const adah_model *model, adah_modality modality);
 

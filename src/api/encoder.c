@@ -4,6 +4,7 @@
  * two cores of a Zen 5: SqueezeNet 5.4 to 6.1 ms with one thread, 5.9 to 7.1 with two; MobileNetV2 6.5 to 7.8 and 7.4 to
  * 8.2), and codes are then those of adah_encode_dataset to the bit. */
 #include "api/model.h"
+#include "api/overlay.h"
 #include "backbones/backbone.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -127,6 +128,18 @@ static size_t side_of(const adah_encoder *e) { return (size_t)e->model.state.con
 /* Room for a picture, once the side is prepared. */
 static uint8_t *rgb_of(const adah_encoder *e) { return e->side[ADAH_IMAGE]->rgb; }
 
+adah_picture_form adah_encoder_picture_form(const adah_encoder *e) { return adah_settings_form(&e->model.state.config); }
+
+static adah_code decode(adah_encoder *e, const uint8_t *bytes, size_t n_bytes, adah_status *status) {
+    const adah_picture_form form = adah_encoder_picture_form(e);
+    return adah_image_decode_in_form(bytes, n_bytes, "image", &form, rgb_of(e), status);
+}
+
+static adah_code load(adah_encoder *e, const char *path, adah_status *status) {
+    const adah_picture_form form = adah_encoder_picture_form(e);
+    return adah_image_load_in_form(path, &form, rgb_of(e), status);
+}
+
 /* Puts the picture that was read to the input. */
 static void take_pixels(adah_encoder *e) {
     adah_backbone_normalise(&e->model.state.config, rgb_of(e), side_of(e), input_of(e, ADAH_IMAGE));
@@ -142,7 +155,7 @@ static adah_code prepare_image(adah_encoder *e, adah_status *status) {
 
 adah_code adah_encode_image_file(adah_encoder *e, const char *path, uint8_t *code, adah_status *status) {
     ADAH_TRY(prepare_image(e, status));
-    ADAH_TRY(adah_image_load(path, side_of(e), rgb_of(e), status));
+    ADAH_TRY(load(e, path, status));
     take_pixels(e);
     return encode_input(e, ADAH_IMAGE, code, status);
 }
@@ -150,7 +163,7 @@ adah_code adah_encode_image_file(adah_encoder *e, const char *path, uint8_t *cod
 adah_code adah_encode_image_bytes(adah_encoder *e, const uint8_t *bytes, size_t n_bytes, uint8_t *code,
                                   adah_status *status) {
     ADAH_TRY(prepare_image(e, status));
-    ADAH_TRY(adah_image_decode(bytes, n_bytes, "image", side_of(e), rgb_of(e), status));
+    ADAH_TRY(decode(e, bytes, n_bytes, status));
     take_pixels(e);
     return encode_input(e, ADAH_IMAGE, code, status);
 }
@@ -265,13 +278,13 @@ static adah_code attend(adah_encoder *e, adah_attention_map *map, adah_status *s
 
 adah_code adah_attend_image_file(adah_encoder *e, const char *path, adah_attention_map *map, adah_status *status) {
     ADAH_TRY(prepare_attention(e, status));
-    ADAH_TRY(adah_image_load(path, side_of(e), rgb_of(e), status));
+    ADAH_TRY(load(e, path, status));
     return attend(e, map, status);
 }
 
 adah_code adah_attend_image_bytes(adah_encoder *e, const uint8_t *bytes, size_t n_bytes, adah_attention_map *map, adah_status *status) {
     ADAH_TRY(prepare_attention(e, status));
-    ADAH_TRY(adah_image_decode(bytes, n_bytes, "image", side_of(e), rgb_of(e), status));
+    ADAH_TRY(decode(e, bytes, n_bytes, status));
     return attend(e, map, status);
 }
 

@@ -12,6 +12,7 @@ typedef struct scoring {
     const adah_dataset *dataset;
     adah_encoder *encoder;
     size_t n_side;
+    adah_picture_form form; /* what the model sees of a picture, it sees of its mask */
     uint8_t *rgb, *truth; /* the true mask, decoded, then one byte a pixel */
     adah_mask_means sum;
 } scoring;
@@ -20,7 +21,7 @@ static adah_code load_truth(scoring *s, const char *name, adah_status *status) {
     char *path = adah_file_join(adah_dataset_folder(s->dataset), name);
     if (!path)
         return adah_fail_memory(status, strlen(name));
-    const adah_code code = adah_image_load(path, s->n_side, s->rgb, status);
+    const adah_code code = adah_image_load_in_form(path, &s->form, s->rgb, status);
     adah_memory_free(path);
     for (size_t i = 0; code == ADAH_OK && i < s->n_side * s->n_side; i++)
         s->truth[i] = s->rgb[3 * i] >= 128;
@@ -67,7 +68,7 @@ static adah_code score_record(scoring *s, const adah_record *record, uint64_t se
 adah_code adah_evaluate_masks(const adah_model *model, adah_precision precision, const adah_dataset *dataset, adah_split split,
                               adah_mask_means *means, adah_status *status) {
     const adah_encoder_options options = {sizeof options, precision};
-    scoring s = {.dataset = dataset, .n_side = (size_t)model->state.config.n_side};
+    scoring s = {.dataset = dataset, .n_side = (size_t)model->state.config.n_side, .form = adah_settings_form(&model->state.config)};
     if (!model->state.config.attention || model->state.image.kind != ADAH_INPUT_PIXELS)
         return ADAH_OK;
     s.rgb = adah_memory_alloc(s.n_side * s.n_side * 3);

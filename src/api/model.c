@@ -130,6 +130,7 @@ const char *adah_model_id(const adah_model *m) { return m->state.id; }
 const char *adah_model_json(const adah_model *m) { return m->json; }
 
 size_t adah_model_image_side(const adah_model *model) { return (size_t)model->state.config.n_side; }
+adah_picture_form adah_model_picture_form(const adah_model *model) { return adah_settings_form(&model->state.config); }
 int adah_model_takes_images(const adah_model *m) { return m->state.image.kind == ADAH_INPUT_PIXELS; }
 int adah_model_takes_text(const adah_model *m) { return m->state.text.kind == ADAH_INPUT_WORDS || m->text_encoder; }
 int adah_model_has_attention(const adah_model *m) {

@@ -31,8 +31,11 @@ adah_code adah_overlay_make(adah_encoder *encoder, const char *image_path, size_
     adah_attention_map map;
     ADAH_TRY(adah_attend_image_file(encoder, image_path, &map, status));
     const adah_code code = adah_image_load_thumbnail(image_path, n_side_max, picture, status);
-    if (code == ADAH_OK)
+    if (code == ADAH_OK) {
+        const adah_picture_form form = adah_encoder_picture_form(encoder);
+        adah_picture_crop(picture, &form);
         adah_attend_draw(&map, picture);
+    }
     adah_attention_map_free(&map);
     return code;
 }

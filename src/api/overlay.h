@@ -9,4 +9,7 @@ void adah_attend_draw(const adah_attention_map *map, adah_picture *picture);
 adah_code adah_overlay_make(adah_encoder *encoder, const char *image_path, size_t n_side_max, adah_picture *picture,
                             adah_status *status);
 
+/* What the encoder sees of a picture (encoder.c). */
+adah_picture_form adah_encoder_picture_form(const adah_encoder *encoder);
+
 #endif

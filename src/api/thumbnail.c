@@ -6,19 +6,24 @@ adah_code adah_picture_examine(const uint8_t *bytes, size_t n_bytes, adah_pictur
     return adah_image_examine(bytes, n_bytes, "picture", info, status);
 }
 
-adah_code adah_picture_decode(const uint8_t *bytes, size_t n_bytes, size_t n_side, int keeps_aspect, adah_picture *picture,
-                              adah_status *status) {
-    if (keeps_aspect)
-        return adah_image_decode_thumbnail(bytes, n_bytes, "picture", n_side, picture, status);
+adah_code adah_picture_prepare(const uint8_t *bytes, size_t n_bytes, const adah_picture_form *form, adah_picture *picture,
+                               adah_status *status) {
+    const size_t n_side = form->n_side;
     adah_picture square = {n_side, n_side, n_side <= ADAH_IMAGE_SIDE_MAX ? adah_memory_alloc(n_side * n_side * 3) : NULL};
     if (!square.rgb && n_side <= ADAH_IMAGE_SIDE_MAX)
         return adah_fail_memory(status, n_side * n_side * 3);
-    const adah_code code = adah_image_decode(bytes, n_bytes, "picture", n_side, square.rgb, status);
+    const adah_code code = adah_image_decode_in_form(bytes, n_bytes, "picture", form, square.rgb, status);
     if (code == ADAH_OK)
         *picture = square;
     else
         adah_memory_free(square.rgb);
     return code;
+}
+
+adah_code adah_picture_decode(const uint8_t *bytes, size_t n_bytes, size_t n_side, int keeps_aspect, adah_picture *picture,
+                              adah_status *status) {
+    return keeps_aspect ? adah_image_decode_thumbnail(bytes, n_bytes, "picture", n_side, picture, status)
+                        : adah_picture_prepare(bytes, n_bytes, &(adah_picture_form){.n_side = n_side}, picture, status);
 }
 
 adah_code adah_picture_png(const adah_picture *picture, uint8_t **png, size_t *n_png_bytes, adah_status *status) {

@@ -285,11 +285,11 @@ static adah_code make_parameters(job *j, adah_status *status) {
     if (!j->options->weights && !backbone->from_scratch)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone %s needs its pre-trained weights: give a file of safetensors, PyTorch or MatConvNet",
                          c->backbone);
-    if (j->options->weights) {
+    if (j->options->weights)
         ADAH_TRY(adah_weights_open(j->options->weights, &weights, status));
-        adah_backbone_prepare(weights, c);
-    }
-    adah_code code = make_network(j, adah_input_pixels((size_t)c->n_side), status);
+    adah_code code = weights ? adah_backbone_prepare(weights, c, status) : ADAH_OK;
+    if (code == ADAH_OK)
+        code = make_network(j, adah_input_pixels((size_t)c->n_side), status);
     if (code == ADAH_OK && weights) {
         adah_status fault = {0};
         code = adah_backbone_load(&j->state.parameters, c, weights, &fault);

@@ -17,7 +17,18 @@ static const adah_backbone *find_vision(const adah_weights *weights, const char 
     return NULL;
 }
 
-static json_t *describe(const adah_weights *weights) {
+/* What `adah info --weights` tells of the preparation of pictures. */
+static int describe_pictures(const adah_settings *config, json_t *object) {
+    int fault = json_object_set_new(object, "pixels", json_string(adah_settings_text("weights_style", (int)config->weights_style)));
+    fault |= json_object_set_new(object, "n_side", json_integer(config->n_side));
+    fault |= json_object_set_new(object, "image_filter", json_string(adah_settings_text("image_filter", (int)config->image_filter)));
+    fault |= json_object_set_new(object, "image_crop", json_string(adah_settings_text("image_crop", (int)config->image_crop)));
+    if (config->image_crop == ADAH_IMAGE_CENTRE)
+        fault |= json_object_set_new(object, "image_crop_share", json_real((double)config->image_crop_share));
+    return fault;
+}
+
+static json_t *describe(const adah_weights *weights, adah_code *code, adah_status *status) {
     adah_weights_match m;
     const char *source = NULL;
     int is_whole = adah_weights_recognise(weights, &m);
@@ -31,10 +42,9 @@ static json_t *describe(const adah_weights *weights) {
         return object;
     adah_settings config = adah_settings_neutral;
     if (adah_backbone_preset("default", is_whole ? backbone->name : m.backbone->name, &config, NULL) == ADAH_OK)
-        adah_backbone_prepare(weights, &config);
-    int fault = json_object_set_new(object, "names", json_string(source));
-    fault |= json_object_set_new(object, "pixels", json_string(adah_settings_text("weights_style", (int)config.weights_style)));
-    fault |= json_object_set_new(object, "n_side", json_integer(config.n_side));
+        *code = adah_backbone_prepare(weights, &config, status);
+    int fault = *code != ADAH_OK || json_object_set_new(object, "names", json_string(source));
+    fault |= describe_pictures(&config, object);
     if (!is_whole) {
         fault |= json_object_set_new(object, "most_like", json_string(m.backbone->name));
         fault |= json_object_set_new(object, "missing", json_string(m.missing));
@@ -50,11 +60,12 @@ static json_t *describe(const adah_weights *weights) {
 adah_code adah_weights_json(const char *path, char **json, adah_status *status) {
     adah_weights *weights;
     ADAH_TRY(adah_weights_open(path, &weights, status));
-    json_t *object = describe(weights);
+    adah_code code = ADAH_OK;
+    json_t *object = describe(weights, &code, status);
     char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
     *json = text ? adah_memory_text(text) : NULL;
     free(text);
     json_decref(object);
     adah_weights_close(weights);
-    return *json ? ADAH_OK : adah_fail_memory(status, 1);
+    return *json || code != ADAH_OK ? code : adah_fail_memory(status, 1);
 }

@@ -52,6 +52,10 @@ adah_code adah_backbone_preset(const char *preset, const char *backbone_name, ad
     ADAH_TRY(adah_settings_preset(preset, &c, status));
     strcpy(c.backbone, backbone->name);
     c.n_side = backbone->n_side;
+    if (backbone != &none && !backbone->from_scratch) {
+        c.image_filter = ADAH_IMAGE_AS_SOURCE;
+        c.image_crop = ADAH_IMAGE_CROP_AS_SOURCE;
+    }
     if (backbone->settings)
         ADAH_TRY(adah_settings_change(&c, backbone->settings, status));
     if (backbone->settings_paper && c.preset == ADAH_PRESET_PAPER)

@@ -6,6 +6,7 @@
 #include "backbones/backbone.h"
 #include "backbones/vision.h"
 #include "base/memory.h"
+#include "files/picture_config.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -174,7 +175,7 @@ int adah_weights_recognise(const adah_weights *w, adah_weights_match *match) {
 
 /* ---------------------------------------------------------------- preparation of pictures */
 
-void adah_backbone_prepare(const adah_weights *w, adah_settings *config) {
+adah_code adah_backbone_prepare(const adah_weights *w, adah_settings *config, adah_status *status) {
     const adah_backbone *backbone = adah_backbone_find(config->backbone);
     adah_weights_match m;
     adah_weights_match_backbone(w, backbone, &m);
@@ -189,6 +190,12 @@ void adah_backbone_prepare(const adah_weights *w, adah_settings *config) {
         config->weights_padding = m.published->padding;
     if (backbone->vision)
         adah_vision_prepare(backbone->vision, w, config);
+    ADAH_TRY(adah_picture_config_apply(adah_weights_path(w), config, status));
+    if (config->image_filter == ADAH_IMAGE_AS_SOURCE)
+        config->image_filter = ADAH_IMAGE_LANCZOS;
+    if (config->image_crop == ADAH_IMAGE_CROP_AS_SOURCE)
+        config->image_crop = ADAH_IMAGE_SQUASH;
+    return ADAH_OK;
 }
 
 /* ---------------------------------------------------------------- loading */

@@ -35,9 +35,10 @@ void adah_weights_match_backbone(const adah_weights *weights, const struct adah_
 /* The network that the file has most of. Returns 1 when it has all of it. */
 int adah_weights_recognise(const adah_weights *weights, adah_weights_match *match);
 
-/* Sets weights_style, mean_*, deviation_* and weights_padding as the file's weights want them: what the file itself says, else what
- * its names tell. */
-void adah_backbone_prepare(const adah_weights *weights, adah_settings *config);
+/* Sets weights_style, mean_*, deviation_* and weights_padding as the file's weights want them: what a configuration beside the file says
+ * (files/picture_config.h), the file itself, or what its names tell; image_filter and image_crop, where they are "source", by that configuration,
+ * else as they are without one. ADAH_ERROR_CORRUPT: the configuration is broken. */
+adah_code adah_backbone_prepare(const adah_weights *weights, adah_settings *config, adah_status *status);
 
 /* Fills the parameters "image.backbone.NAME" from the file; with has_fc and a flattened D^I also "image.hashing.0" and ".1" from
  * classifier.0 and classifier.3. The error (MISMATCH) names the file and what it lacks or has too much. */

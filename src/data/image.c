@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/foreign_file.h"
 #include "base/memory.h"
+#include "data/picture_form.h"
 #include "plugins/pictures/head.h"
 #include "plugins/pictures/jpeg.h"
 #include "plugins/pictures/raster.h"
@@ -86,6 +87,27 @@ adah_code adah_image_load(const char *path, size_t n_side, uint8_t *rgb, adah_st
     size_t n_bytes;
     ADAH_TRY(adah_image_read(path, &bytes, &n_bytes, status));
     adah_code code = adah_image_decode(bytes, n_bytes, path, n_side, rgb, status);
+    adah_memory_free(bytes);
+    return code;
+}
+
+adah_code adah_image_decode_in_form(const uint8_t *bytes, size_t n_bytes, const char *name, const adah_picture_form *form, uint8_t *rgb,
+                                    adah_status *status) {
+    adah_picture whole;
+    if (adah_picture_form_is_plain(form))
+        return adah_image_decode(bytes, n_bytes, name, form->n_side, rgb, status);
+    ADAH_TRY(adah_picture_form_check(form, status));
+    ADAH_TRY(decode(bytes, n_bytes, name, ADAH_FORM_SIDE_MAX, 1, &whole, status));
+    const adah_code code = adah_picture_form_apply(form, &whole, rgb, status);
+    adah_memory_free(whole.rgb);
+    return code;
+}
+
+adah_code adah_image_load_in_form(const char *path, const adah_picture_form *form, uint8_t *rgb, adah_status *status) {
+    uint8_t *bytes;
+    size_t n_bytes;
+    ADAH_TRY(adah_image_read(path, &bytes, &n_bytes, status));
+    const adah_code code = adah_image_decode_in_form(bytes, n_bytes, path, form, rgb, status);
     adah_memory_free(bytes);
     return code;
 }

@@ -20,6 +20,10 @@ adah_code adah_image_read(const char *path, uint8_t **bytes, size_t *n_bytes, ad
 /* `name` is for the message. */
 adah_code adah_image_decode(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
                             adah_status *status);
+/* The same in a form (adah_picture_form); rgb: n_side * n_side * 3 bytes. */
+adah_code adah_image_load_in_form(const char *path, const adah_picture_form *form, uint8_t *rgb, adah_status *status);
+adah_code adah_image_decode_in_form(const uint8_t *bytes, size_t n_bytes, const char *name, const adah_picture_form *form, uint8_t *rgb,
+                                    adah_status *status);
 /* As adah_image_load, but keeps the aspect ratio, longer side at most n_side. */
 adah_code adah_image_load_thumbnail(const char *path, size_t n_side, adah_picture *picture, adah_status *status);
 

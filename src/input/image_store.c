@@ -42,6 +42,12 @@ static adah_code checksum(const adah_dataset *dataset, const adah_settings *conf
         return adah_fail_memory(status, 1024);
     XXH3_128bits_reset(hash);
     XXH3_128bits_update(hash, &config->n_side, sizeof config->n_side);
+    const adah_picture_form form = adah_settings_form(config);
+    const int32_t kinds[2] = {form.filter, form.crop};
+    if (form.filter != ADAH_FILTER_LANCZOS || form.crop != ADAH_CROP_NONE)
+        XXH3_128bits_update(hash, kinds, sizeof kinds);
+    if (form.crop != ADAH_CROP_NONE)
+        XXH3_128bits_update(hash, &form.crop_share, sizeof form.crop_share);
     XXH3_128bits_update(hash, &config->finetune, sizeof config->finetune);
     if (!config->finetune) {
         XXH3_128bits_update(hash, &config->feature_scale, sizeof config->feature_scale);
@@ -192,7 +198,7 @@ static adah_code make_store(const adah_dataset *dataset, const adah_settings *co
     m.n_batch = config->finetune ? 1 : adah_picture_batch(parameters, ADAH_GROUP_BACKBONE);
     adah_code code = m.has_image && m.hash ? ADAH_OK : adah_fail_memory(status, n);
     if (code == ADAH_OK)
-        code = adah_picture_files_open(dataset, (size_t)config->n_side, strict, &m.source.pictures, status);
+        code = adah_picture_files_open(dataset, config, strict, &m.source.pictures, status);
     if (code == ADAH_OK)
         XXH3_64bits_reset(m.hash);
     if (code == ADAH_OK)
@@ -218,7 +224,7 @@ static adah_code load_sample(const adah_dataset *dataset, const adah_settings *c
     adah_stage_times times = {0};
     adah_picture_files *files = NULL;
     uint8_t *rgb = adah_memory_alloc(n_side * n_side * 3);
-    adah_code code = rgb ? adah_picture_files_open(dataset, n_side, 0, &files, status) : adah_fail_memory(status, n_side * n_side * 3);
+    adah_code code = rgb ? adah_picture_files_open(dataset, config, 0, &files, status) : adah_fail_memory(status, n_side * n_side * 3);
     for (size_t i = 0; i < adah_dataset_count(dataset) && *n < SAMPLE_IMAGES && code == ADAH_OK; i++) {
         int is_read = 0;
         if (adah_dataset_record(dataset, i)->split == ADAH_SPLIT_TRAIN)

@@ -19,7 +19,7 @@ adah_code adah_model_inputs_choose(const adah_settings *config, const adah_vocab
     in->image = in->arrays.image.source.shape.kind != ADAH_INPUT_NONE ? in->arrays.image.source : in->store.source;
     if (in->image.shape.kind != ADAH_INPUT_NONE)
         return ADAH_OK;
-    ADAH_TRY(adah_picture_files_open(dataset, (size_t)config->n_side, strict, &in->pictures, status));
+    ADAH_TRY(adah_picture_files_open(dataset, config, strict, &in->pictures, status));
     in->image = (adah_input_source){.shape = adah_input_pixels((size_t)config->n_side), .settings = config, .pictures = in->pictures};
     return ADAH_OK;
 }

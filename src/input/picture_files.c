@@ -10,7 +10,7 @@
 
 struct adah_picture_files {
     const adah_dataset *dataset;
-    size_t n_side;
+    adah_picture_form form;
     int strict;
     pthread_mutex_t lock; /* of the reasons */
     adah_reasons unreadable;
@@ -29,14 +29,14 @@ double adah_stage_time_add(double *seconds, double start) {
     return now;
 }
 
-adah_code adah_picture_files_open(const adah_dataset *dataset, size_t n_side, int strict, adah_picture_files **files,
+adah_code adah_picture_files_open(const adah_dataset *dataset, const adah_settings *config, int strict, adah_picture_files **files,
                                   adah_status *status) {
     ADAH_TRY(adah_image_start(status));
     adah_picture_files *f = adah_memory_zeroed(1, sizeof *f);
     if (!f)
         return adah_fail_memory(status, sizeof *f);
     f->dataset = dataset;
-    f->n_side = n_side;
+    f->form = adah_settings_form(config);
     f->strict = strict;
     pthread_mutex_init(&f->lock, NULL);
     *files = f;
@@ -58,7 +58,7 @@ static adah_code read_file(const adah_picture_files *f, const char *path, uint8_
     adah_code code = adah_image_read(path, &bytes, &n_bytes, status);
     const double read = adah_stage_time_add(&times->read, start);
     if (code == ADAH_OK)
-        code = adah_image_decode(bytes, n_bytes, path, f->n_side, rgb, status);
+        code = adah_image_decode_in_form(bytes, n_bytes, path, &f->form, rgb, status);
     adah_stage_time_add(&times->decode, read);
     adah_memory_free(bytes);
     return code;

@@ -3,6 +3,7 @@
 #define ADAH_INPUT_PICTURE_FILES_H
 
 #include "base/reasons.h"
+#include "settings/settings.h"
 
 /* Seconds of what a thread does with its items. */
 typedef struct adah_stage_times {
@@ -15,11 +16,11 @@ double adah_stage_time_add(double *seconds, double start);
 typedef struct adah_picture_files adah_picture_files;
 
 /* strict: the first picture that cannot be read is an error. The data set is borrowed. */
-adah_code adah_picture_files_open(const adah_dataset *dataset, size_t n_side, int strict, adah_picture_files **files,
+adah_code adah_picture_files_open(const adah_dataset *dataset, const adah_settings *config, int strict, adah_picture_files **files,
                                   adah_status *status);
 void adah_picture_files_close(adah_picture_files *files); /* NULL is fine */
 
-/* The record's picture as n_side * n_side * 3 bytes. *is_read 0: it cannot be read, which is noted. Several threads at once. */
+/* The record's picture in the form of the settings, n_side * n_side * 3 bytes. *is_read 0: it cannot be read, which is noted. Several threads at once. */
 adah_code adah_picture_files_read(adah_picture_files *files, size_t record, uint8_t *rgb, adah_stage_times *times, int *is_read,
                                   adah_status *status);
 /* Of all that were read, by record. */

@@ -50,6 +50,16 @@ static inline size_t adah_settings_fine(const adah_settings *config, adah_modali
 static inline int adah_settings_class_bits(const adah_settings *config) {
     return config->n_bits - adah_settings_picture_bits(config);
 }
+/* What the backbone sees of a picture. */
+static inline adah_picture_form adah_settings_form(const adah_settings *config) {
+    const int is_centre = config->image_crop == ADAH_IMAGE_CENTRE;
+    return (adah_picture_form){.n_side = (size_t)config->n_side,
+                               .filter = config->image_filter == ADAH_IMAGE_BICUBIC    ? ADAH_FILTER_BICUBIC
+                                         : config->image_filter == ADAH_IMAGE_BILINEAR ? ADAH_FILTER_BILINEAR
+                                                                                       : ADAH_FILTER_LANCZOS,
+                               .crop = is_centre ? ADAH_CROP_CENTRE : ADAH_CROP_NONE,
+                               .crop_share = is_centre ? config->image_crop_share : 0};
+}
 /* Final epochs: n_final_epochs, but at most half as many as n_epochs. */
 int adah_settings_final(const adah_settings *config);
 /* Epochs of warm-up: n_warmup_epochs, but at most a third of all; none without attention. */

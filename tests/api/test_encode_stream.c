@@ -39,8 +39,7 @@ static adah_dataset *open_dataset(const char *path) {
     return d;
 }
 
-static adah_model *train(const char *path, const char *weights) {
-    static const char *const learning[] = {"n_side=32", "n_fine=24"}, *const still[] = {"n_side=32", "n_fine=24", "finetune=0", "n_appearance=16"};
+static adah_model *train_with(const char *path, const char *weights, const char *const *settings, size_t n_settings) {
     adah_train_options o;
     adah_train_options_init(&o);
     adah_model *model;
@@ -48,12 +47,17 @@ static adah_model *train(const char *path, const char *weights) {
     o.n_bits = 8 * CODE_BYTES;
     o.n_epochs = 1;
     o.weights = weights;
-    o.settings = weights ? still : learning;
-    o.n_settings = weights ? 4 : 2;
+    o.settings = settings;
+    o.n_settings = n_settings;
     o.cache_folder = cache;
     check(adah_train(dataset, path, &o, (adah_progress){0}, NULL, &status), &status);
     check(adah_model_open(path, &model, &status), &status);
     return model;
+}
+
+static adah_model *train(const char *path, const char *weights) {
+    static const char *const learning[] = {"n_side=32", "n_fine=24"}, *const still[] = {"n_side=32", "n_fine=24", "finetune=0", "n_appearance=16"};
+    return train_with(path, weights, weights ? still : learning, weights ? 4 : 2);
 }
 
 static int start(void **state) {
@@ -205,11 +209,11 @@ static void a_picture_has_one_code_at_any_place(void **state) {
 }
 
 /* A picture as a file, as its bytes and as pixels: one code, one mask. */
-static void a_picture_may_be_given_in_three_ways(void **state) {
-    (void)state;
+static void check_three_ways(const adah_model *model) {
+    const adah_picture_form form = adah_model_picture_form(model);
     adah_encoder *encoder;
     adah_status status;
-    check(adah_encoder_create(tuned, NULL, &encoder, &status), &status);
+    check(adah_encoder_create(model, NULL, &encoder, &status), &status);
     for (size_t i = 0; i < 5; i++) {
         const char *name = adah_dataset_record(dataset, i)->file_name;
         uint8_t code[4][CODE_BYTES];
@@ -219,7 +223,7 @@ static void a_picture_may_be_given_in_three_ways(void **state) {
         adah_picture picture;
         snprintf(path, sizeof path, "%s/%s", scenes, name);
         uint8_t *bytes = (uint8_t *)data_folder_read(scenes, name, &n_bytes);
-        check(adah_picture_decode(bytes, n_bytes, adah_model_image_side(tuned), 0, &picture, &status), &status);
+        check(adah_picture_prepare(bytes, n_bytes, &form, &picture, &status), &status);
         check(adah_encode_record(encoder, dataset, i, ADAH_IMAGE, code[0], &status), &status);
         check(adah_encode_image_file(encoder, path, code[1], &status), &status);
         check(adah_encode_image_bytes(encoder, bytes, n_bytes, code[2], &status), &status);
@@ -251,6 +255,40 @@ static void a_picture_may_be_given_in_three_ways(void **state) {
     assert_int_equal(adah_encode_text(encoder, "qqq zzz", code, &status), ADAH_ERROR_NO_KNOWN_WORD);
     assert_int_equal(adah_encode_image_file(encoder, "/nowhere/at/all.png", code, &status), ADAH_ERROR_NOT_FOUND);
     adah_encoder_close(encoder);
+}
+
+static void a_picture_may_be_given_in_three_ways(void **state) {
+    (void)state;
+    check_three_ways(tuned);
+}
+
+/* What is seen of pictures belongs to the model: a cropping one makes the same codes of them in every way, also from the cache, where maps of
+ * the same backbone without the crop lie as well. */
+static void a_model_keeps_the_form_of_pictures(void **state) {
+    (void)state;
+    static const char *const set[] = {"n_side=32", "n_fine=24", "finetune=0", "n_appearance=16", "image_filter=bicubic", "image_crop=centre",
+                                      "image_crop_share=0.75"};
+    adah_status status;
+    adah_encoder *encoder;
+    uint8_t code[CODE_BYTES];
+    char path[512];
+    TEMPORARY_PATH(folder, "cropping.safetensors", path);
+    adah_model *cropping = train_with(path, tuned_path, set, sizeof set / sizeof *set);
+    const adah_picture_form form = adah_model_picture_form(cropping), plain = adah_model_picture_form(tuned);
+    assert_true(form.filter == ADAH_FILTER_BICUBIC && form.crop == ADAH_CROP_CENTRE && form.crop_share == 0.75f && form.n_side == SIDE);
+    assert_true(plain.filter == ADAH_FILTER_LANCZOS && plain.crop == ADAH_CROP_NONE && plain.n_side == SIDE);
+    check_three_ways(cropping);
+    adah_codes cached = encode(cropping, dataset, cache, 1), others = encode(frozen, dataset, cache, 1);
+    check(adah_encoder_create(cropping, NULL, &encoder, &status), &status);
+    for (size_t i = 0; i < cached.n; i++) {
+        check(adah_encode_record(encoder, dataset, cached.record[i], ADAH_IMAGE, code, &status), &status);
+        assert_memory_equal(code, cached.image + i * CODE_BYTES, CODE_BYTES);
+    }
+    assert_memory_not_equal(cached.image, others.image, cached.n * CODE_BYTES);
+    adah_encoder_close(encoder);
+    adah_codes_free(&cached);
+    adah_codes_free(&others);
+    adah_model_close(cropping);
 }
 
 /* The precision belongs to the encoder, and to one encoding: the model stays what it is. */
@@ -632,6 +670,7 @@ int main(void) {
         cmocka_unit_test(the_cache_is_in_order),
         cmocka_unit_test(a_picture_has_one_code_at_any_place),
         cmocka_unit_test(a_picture_may_be_given_in_three_ways),
+        cmocka_unit_test(a_model_keeps_the_form_of_pictures),
         cmocka_unit_test(a_precision_is_no_matter_of_the_model),
         cmocka_unit_test(batches_give_the_same_codes),
         cmocka_unit_test(unreadable_pictures_are_left_out),

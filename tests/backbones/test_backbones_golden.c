@@ -67,7 +67,7 @@ static void rig_create(rig *r, const subject *s, adah_backend backend, const cha
     if (adah_graph_build(r->graph, &status) != ADAH_OK || b.failed)
         fail_msg("%s", status.message);
     assert_int_equal(adah_weights_open(weights_path, &weights, NULL), ADAH_OK);
-    adah_backbone_prepare(weights, &r->config);
+    assert_int_equal(adah_backbone_prepare(weights, &r->config, NULL), ADAH_OK);
     assert_string_equal(adah_settings_text("weights_style", (int)r->config.weights_style), s->style);
     if (adah_backbone_load(&r->parameters, &r->config, weights, &status) != ADAH_OK)
         fail_msg("%s", status.message);

@@ -173,7 +173,7 @@ static adah_code rig_create(rig *r, const char *backbone, size_t side, const cha
     *r = (rig){.graph = adah_graph_create(ADAH_BACKEND_ONEDNN, ADAH_GRAPH_INFER)};
     assert_int_equal(adah_backbone_preset("default", backbone, &r->config, NULL), ADAH_OK);
     ADAH_TRY(adah_weights_open(path, &weights, status));
-    adah_backbone_prepare(weights, &r->config);
+    assert_int_equal(adah_backbone_prepare(weights, &r->config, NULL), ADAH_OK);
     adah_builder b = {.graph = r->graph, .parameters = &r->parameters, .config = &r->config, .creating = 1, .status = status};
     r->x = adah_graph_input(r->graph, ADAH_SHAPE4(1, 3, side, side));
     r->f = adah_backbone_features(&b, backbone, r->x);

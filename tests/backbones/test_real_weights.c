@@ -61,7 +61,7 @@ static void rig_create(rig *r, const char *backbone, const char *path) {
     assert_int_equal(adah_backbone_preset("default", backbone, &r->config, NULL), ADAH_OK);
     if (adah_weights_open(path, &weights, &status) != ADAH_OK)
         fail_msg("%s", status.message);
-    adah_backbone_prepare(weights, &r->config);
+    assert_int_equal(adah_backbone_prepare(weights, &r->config, NULL), ADAH_OK);
     adah_builder b = {.graph = r->graph, .parameters = &r->parameters, .config = &r->config, .creating = 1, .status = &status};
     r->x = adah_graph_input(r->graph, ADAH_SHAPE4(1, 3, r->n_side, r->n_side));
     r->f = adah_backbone_features(&b, backbone, r->x);

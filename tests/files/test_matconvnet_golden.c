@@ -89,7 +89,7 @@ static void load(const char *path, adah_settings *config, adah_parameters *p) {
     adah_status status = {0};
     if (adah_weights_open(path, &weights, &status) != ADAH_OK || adah_backbone_load(p, config, weights, &status) != ADAH_OK)
         fail_msg("%s", status.message);
-    adah_backbone_prepare(weights, config);
+    assert_int_equal(adah_backbone_prepare(weights, config, NULL), ADAH_OK);
     adah_weights_close(weights);
 }
 

@@ -111,7 +111,7 @@ static picture_bytes make_picture(unsigned n_width, unsigned n_height) { return 
 
 static adah_code ask(serve_decoders *d, serve_decoding what, const picture_bytes *file, serve_decoded *decoded, adah_status *status) {
     *decoded = (serve_decoded){0};
-    return serve_decode(d, SERVE_OF_OTHERS, 0, what, file->at, file->n, SIDE, decoded, status);
+    return serve_decode(d, SERVE_OF_OTHERS, 0, what, file->at, file->n, (adah_picture_form){.n_side = SIDE}, decoded, status);
 }
 
 static void gives_the_same_pixels(void **state) {
@@ -217,14 +217,14 @@ static void ends_what_takes_too_much(void **state) {
     picture_bytes slow = make_slow_jpeg(12000, 12000, 100), good = make_picture(300, 200), large = make_slow_jpeg(30000, 16000, 1);
     /* 480,000,000 coefficients of 2 bytes are more than either process may take. */
     for (int is_large = 0; is_large < 2; is_large++) {
-        assert_int_equal(serve_decode(d, SERVE_OF_OTHERS, is_large, SERVE_PIXELS, large.at, large.n, SIDE, &decoded, &status), ADAH_ERROR_FORMAT);
+        assert_int_equal(serve_decode(d, SERVE_OF_OTHERS, is_large, SERVE_PIXELS, large.at, large.n, (adah_picture_form){.n_side = SIDE}, &decoded, &status), ADAH_ERROR_FORMAT);
         assert_int_equal(ask(d, SERVE_PIXELS, &good, &decoded, &status), ADAH_OK);
         free(decoded.picture.rgb);
     }
     serve_decoders_close(d);
     d = start("real", 1, SHORT);
     /* 288 MB are let pass, and 100 passes over them take too long. */
-    assert_int_equal(serve_decode(d, SERVE_OF_OTHERS, 1, SERVE_PIXELS, slow.at, slow.n, SIDE, &decoded, &status), ADAH_ERROR_FORMAT);
+    assert_int_equal(serve_decode(d, SERVE_OF_OTHERS, 1, SERVE_PIXELS, slow.at, slow.n, (adah_picture_form){.n_side = SIDE}, &decoded, &status), ADAH_ERROR_FORMAT);
     if (!strstr(status.message, "more than 1 s"))
         fail_msg("\"%s\"", status.message);
     serve_decoders_close(d);
@@ -247,7 +247,7 @@ static void *ask_often(void *context) {
     for (int i = 0; i < 50; i++) {
         serve_decoded decoded;
         adah_status status;
-        if (serve_decode(a->d, (serve_decoder_kind)(i & 1), i % 7 == 0, SERVE_PIXELS, a->file->at, a->file->n, SIDE, &decoded, &status) == ADAH_OK) {
+        if (serve_decode(a->d, (serve_decoder_kind)(i & 1), i % 7 == 0, SERVE_PIXELS, a->file->at, a->file->n, (adah_picture_form){.n_side = SIDE}, &decoded, &status) == ADAH_OK) {
             a->n_good++;
             free(decoded.picture.rgb);
         }
