@@ -87,20 +87,7 @@ touch "$table"
 # ---------------------------------------------------------------- data
 
 # The train photos with all their captions; the queries keep the one of metadata.jsonl.
-if [ ! -f "$work/five/metadata.jsonl" ]; then
-    mkdir -p "$work/five"
-    ln -sfn "$data/images" "$work/five/images"
-    python3 - "$data" >"$work/five/metadata.new" <<'END'
-import json, sys
-folder = sys.argv[1]
-captions = {r["file_name"]: r["captions"] for r in map(json.loads, open(folder + "/captions.jsonl"))}
-for record in map(json.loads, open(folder + "/metadata.jsonl")):
-    if record["split"] == "train":
-        record["text"] = captions[record["file_name"]]
-    print(json.dumps(record))
-END
-    mv "$work/five/metadata.new" "$work/five/metadata.jsonl"
-fi
+python3 "$here/bench/five_captions.py" "$data" "$work/five"
 
 # ---------------------------------------------------------------- runs
 
