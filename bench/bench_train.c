@@ -97,7 +97,7 @@ static adah_pair_set draw_pairs(const bench_case *of, const adah_settings *c, si
     adah_random r = adah_random_seeded(0, 1);
     adah_pair_set set = {.n = n, .text.shape = adah_input_words(of->n_words), .n_labels = (uint32_t)of->n_labels};
     set.image.shape =
-        c->finetune ? adah_input_pixels((size_t)c->n_side) : (adah_input_shape){ADAH_INPUT_MAP, {3, {1280, 7, 7, 0}}};
+        c->finetune ? adah_input_pixels((size_t)c->n_side) : (adah_input_shape){.kind = ADAH_INPUT_MAP, .item = {3, {1280, 7, 7, 0}}};
     const size_t n_drawn =
         c->finetune ? n : 2 * (size_t)c->n_batch; /* maps come again, as a cache file's pages take no memory */
     const size_t n_values = n_drawn * adah_shape_count(set.image.shape.item), n_of_text = of->n_words_of_text;

@@ -89,7 +89,7 @@ static int run(int argc, char **argv) {
          &o.backbone, 0, 0, 0},
         {"weights", 0, CLI_TEXT, "FILE", "the backbone's pre-trained weights, as they are published: safetensors or .pth\n"
          "of torchvision, timm and others, or a .mat file of MatConvNet", &o.weights, 0, 0, 0},
-        {"text-weights", 0, CLI_TEXT, "DIR", "a pre-trained text encoder for the texts, in place of a list of their words: the\n"
+        {"text-weights", 0, CLI_TEXT, "DIR", "a pre-trained text encoder for the texts, beside the list of their words: the\n"
          "folder of a sentence encoder (BERT's family), CLIP's or SigLIP's, with config.json,\n"
          "tokenizer.json and model.safetensors", &o.text_weights, 0, 0, 0},
         {"finetune", 0, CLI_FLAG, NULL, "let the backbone learn too; otherwise it is frozen and its feature maps are cached",

@@ -32,7 +32,8 @@ typedef struct adah_train_options {
     const char *cache_folder; /* for feature maps and decoded images; NULL: $ADAH_CACHE, else $XDG_CACHE_HOME/adah,
                                  else ~/.cache/adah */
     const char *text_weights; /* folder of a text encoder as published (docs/guide/train.md), which the model carries from then on:
-                                 texts are sentences to it. NULL: they are the words of a vocabulary made from the train records */
+                                 texts are sentences to it, and the words of a vocabulary made from the train records unless
+                                 text_words is 0. NULL: they are words alone */
 } adah_train_options;
 static inline void adah_train_options_init(adah_train_options *options) {
     adah_options_init(ADAH_OPTIONS_TRAIN, options, sizeof *options);

@@ -99,12 +99,16 @@ static adah_code encode_sentence(adah_encoder *e, const char *text, size_t n_tex
         ADAH_TRY(adah_text_reader_create(e->model.text_encoder, &e->reader, status));
     ADAH_TRY(prepare(e, ADAH_TEXT, status));
     float *x = input_of(e, ADAH_TEXT);
-    ADAH_TRY(adah_text_reader_read_lines(e->reader, text, n_texts, x, &is_there, status));
-    e->n_unknown = 0;
+    const size_t n_words = e->model.state.text.n_words;
+    size_t n_known;
+    if (n_words)
+        ADAH_TRY(adah_input_read_text(e->model.vocabulary, text, x, &n_known, NULL, status));
+    ADAH_TRY(adah_text_reader_read_lines(e->reader, text, n_texts, x + n_words, &is_there, status));
+    e->n_unknown = 0; /* the text encoder reads them all */
     if (!is_there)
         return adah_fail(status, ADAH_ERROR_NO_KNOWN_WORD, "\"%.200s\": there is nothing in it that the text encoder reads", text);
     for (size_t i = 0; i < adah_text_encoder_values(e->model.text_encoder); i++)
-        x[i] *= e->model.state.config.text_scale;
+        x[n_words + i] *= e->model.state.config.text_scale;
     return encode_input(e, ADAH_TEXT, code, status);
 }
 

@@ -58,9 +58,10 @@ static adah_code open_vocabulary(const char *path, adah_model *m, adah_status *s
     adah_status fault = {0};
     if (adah_vocabulary_parse(m->state.vocabulary, &m->vocabulary, &fault) != ADAH_OK)
         return adah_fail(status, fault.code, "%s: %s", path, fault.message);
-    if (adah_vocabulary_size(m->vocabulary) != m->state.text.item.dim[0])
+    const size_t n_words = m->state.text.kind == ADAH_INPUT_SENTENCE ? m->state.text.n_words : m->state.text.item.dim[0];
+    if (adah_vocabulary_size(m->vocabulary) != n_words)
         return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: %zu words in its vocabulary, expected %zu", path,
-                         adah_vocabulary_size(m->vocabulary), m->state.text.item.dim[0]);
+                         adah_vocabulary_size(m->vocabulary), n_words);
     return ADAH_OK;
 }
 
@@ -69,11 +70,13 @@ static adah_code open_text_encoder(const char *path, adah_model *m, adah_status 
     if (adah_vocabulary_open_empty(m->state.config.language, &m->splitter, &fault) != ADAH_OK)
         return adah_fail(status, fault.code, "%s: %s", path, fault.message);
     ADAH_TRY(adah_text_encoder_create(&m->state.text_encoder, path, &m->text_encoder, status));
-    const adah_input_shape made = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(adah_text_encoder_values(m->text_encoder))};
+    const size_t n_values = adah_text_encoder_values(m->text_encoder);
+    const adah_input_shape made = m->state.text.kind == ADAH_INPUT_SENTENCE ? adah_input_sentence(m->state.text.n_words, n_values)
+                                                                            : (adah_input_shape){.kind = ADAH_INPUT_VECTOR, .item = ADAH_SHAPE1(n_values)};
     char text[ADAH_INPUT_TEXT_BYTES];
     if (!adah_input_equal(m->state.text, made))
         return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: its texts are \"%s\", its text encoder makes vectors of %zu values", path,
-                         adah_input_text(m->state.text, text), adah_text_encoder_values(m->text_encoder));
+                         adah_input_text(m->state.text, text), n_values);
     return ADAH_OK;
 }
 
@@ -82,8 +85,11 @@ static adah_code open_model(const char *path, adah_model *m, adah_status *status
     adah_status fault = {0};
     if (adah_backbone_check(&m->state.config, &fault) != ADAH_OK)
         return adah_fail(status, fault.code, "%s: %s", path, fault.message);
-    if (m->state.text.kind == ADAH_INPUT_WORDS)
+    const int is_sentence = m->state.text.kind == ADAH_INPUT_SENTENCE;
+    if (m->state.text.kind == ADAH_INPUT_WORDS || is_sentence)
         ADAH_TRY(open_vocabulary(path, m, status));
+    if (is_sentence && !m->state.text_encoder.description)
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: its texts want a text encoder, and it has none", path);
     if (m->state.text_encoder.description)
         ADAH_TRY(open_text_encoder(path, m, status));
     ADAH_TRY(check_parameters(path, m, status));
@@ -141,7 +147,7 @@ adah_code adah_model_words(const adah_model *m, const char *text, adah_text_word
     if (!m->vocabulary && !m->splitter)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "this model takes no words");
     ADAH_TRY(adah_vocabulary_words(m->vocabulary ? m->vocabulary : m->splitter, text, words, n, status));
-    for (size_t i = 0; m->splitter && i < *n; i++) /* a text encoder reads them all */
+    for (size_t i = 0; m->text_encoder && i < *n; i++) /* a text encoder reads them all */
         (*words)[i].is_known = 1;
     return ADAH_OK;
 }

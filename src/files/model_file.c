@@ -114,10 +114,11 @@ adah_code adah_model_state_write(const char *path, adah_model_state *state, adah
 static adah_code read_input(const char *path, const adah_safetensors *file, const char *key, adah_input_kind wrong,
                             adah_input_shape *input, adah_status *status) {
     const char *text = adah_safetensors_metadata(file, key);
-    if (!text || !adah_input_parse(text, input) || input->kind == wrong)
+    const int is_sentence = text && adah_input_parse(text, input) && input->kind == ADAH_INPUT_SENTENCE;
+    if (!text || !adah_input_parse(text, input) || input->kind == wrong || (is_sentence && wrong == ADAH_INPUT_WORDS))
         return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: its \"%s\" is \"%.64s\", expected \"%s\", \"vector D\", "
                          "\"tokens P C\" or \"map C H W\"", path, key, text ? text : "",
-                         wrong == ADAH_INPUT_WORDS ? "pixels S" : "words V");
+                         wrong == ADAH_INPUT_WORDS ? "pixels S" : "words V\", \"sentence V D");
     return ADAH_OK;
 }
 

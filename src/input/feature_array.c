@@ -117,7 +117,7 @@ static adah_code open_array(const adah_dataset *dataset, adah_modality side, ada
     if (!a->path)
         return ADAH_OK;
     ADAH_TRY(is_npy ? open_npy(a, 2, n_dims_max[side], &shape, status) : open_tensor(a, side, 2, n_dims_max[side], &shape, status));
-    a->source.shape = (adah_input_shape){kind[shape.n_dims], {shape.n_dims - 1, {0}}};
+    a->source.shape = (adah_input_shape){.kind = kind[shape.n_dims], .item = {shape.n_dims - 1, {0}}};
     memcpy(a->source.shape.item.dim, shape.dim + 1, (size_t)a->source.shape.item.n_dims * sizeof *shape.dim);
     ADAH_TRY(check_shape(a, dataset, shape, status));
     const size_t n = adah_dataset_count(dataset);

@@ -285,7 +285,7 @@ static adah_code set_item(const adah_settings *config, adah_parameters *paramete
     adah_network *net;
     ADAH_TRY(features_network(config, parameters, 1, &net, status));
     const adah_shape f = adah_node_shape(net->image.feature);
-    s->source.shape = (adah_input_shape){ADAH_INPUT_MAP, {3, {f.dim[1], f.dim[2], f.dim[3], 0}}};
+    s->source.shape = (adah_input_shape){.kind = ADAH_INPUT_MAP, .item = {3, {f.dim[1], f.dim[2], f.dim[3], 0}}};
     adah_network_free(net);
     return ADAH_OK;
 }

@@ -15,9 +15,11 @@ ADAH_VECTOR_LOOP(void, copy_scaled, (const float *from, float scale, size_t n, f
         x[k] = scale * from[k];
 }
 
+/* Behind the words, where the shape has any. */
 static void read_row(const adah_float_rows *rows, adah_input_shape shape, size_t row, float *x) {
-    const size_t n = adah_shape_count(shape.item);
+    const size_t n = adah_shape_count(shape.item) - shape.n_words;
     const size_t n_tokens = shape.kind == ADAH_INPUT_TOKENS ? shape.item.dim[0] : 1, n_channels = n / n_tokens;
+    x += shape.n_words;
     const float *from = rows->value + row * n, scale = rows->scale == 0 ? 1 : rows->scale;
     if (n_tokens == 1 && scale == 1)
         memcpy(x, from, n * sizeof *x);
@@ -43,6 +45,11 @@ adah_code adah_input_read_text(const adah_vocabulary *vocabulary, const char *te
     return ADAH_OK;
 }
 
+/* How many of an item's values are the bag of words. */
+static size_t bag_length(adah_input_shape shape) {
+    return shape.kind == ADAH_INPUT_SENTENCE ? shape.n_words : adah_shape_count(shape.item);
+}
+
 /* An item that the source holds. Returns whether there is anything of it. */
 static int read_held(const adah_input_source *s, size_t item, float *x) {
     const size_t n_floats = adah_shape_count(s->shape.item);
@@ -50,10 +57,11 @@ static int read_held(const adah_input_source *s, size_t item, float *x) {
         memset(x, 0, n_floats * sizeof *x);
         return 0;
     }
-    if (s->shape.kind == ADAH_INPUT_WORDS) {
+    if (s->shape.kind == ADAH_INPUT_WORDS || s->shape.kind == ADAH_INPUT_SENTENCE) {
         const size_t n_words = adah_list_length(&s->words.item, item);
-        adah_text_bag(adah_list(&s->words.item, item), n_words, n_floats, x);
-        return n_words > 0;
+        adah_text_bag(adah_list(&s->words.item, item), n_words, bag_length(s->shape), x);
+        if (s->shape.kind == ADAH_INPUT_WORDS)
+            return n_words > 0;
     }
     if (s->shape.kind == ADAH_INPUT_PIXELS)
         adah_backbone_normalise(s->settings, s->rgb + item * n_floats, s->shape.item.dim[1], x);
@@ -70,6 +78,10 @@ adah_code adah_input_read_item(const adah_input_source *s, size_t item, float *x
     size_t n_known;
     ADAH_TRY(adah_input_read_text(s->vocabulary, adah_dataset_record(s->dataset, item)->text, x, &n_known, NULL, status));
     *is_there = n_known > 0;
+    if (s->shape.kind == ADAH_INPUT_SENTENCE) {
+        *is_there = adah_input_is_there(s, item);
+        read_row(&s->rows, s->shape, s->rows.row ? s->rows.row[item] : item, x);
+    }
     return ADAH_OK;
 }
 
@@ -108,11 +120,12 @@ void adah_input_draw(const adah_input_source *source, const size_t *items, size_
                      float *x) {
     adah_input_read(source, items, n, n_batch, x);
     const adah_word_lists *words = &source->words;
-    const size_t n_floats = adah_shape_count(source->shape.item);
+    const size_t n_floats = adah_shape_count(source->shape.item), n_bag = bag_length(source->shape);
     size_t text;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) { /* words and vector draw the same text: seed, stream and number of texts are the same */
         if (draw_text(words->first, items[i], seed, stream, &text))
-            adah_text_bag(adah_list(&words->text, text), adah_list_length(&words->text, text), n_floats, x + i * n_floats);
-        else if (draw_text(source->rows.first, items[i], seed, stream, &text))
+            adah_text_bag(adah_list(&words->text, text), adah_list_length(&words->text, text), n_bag, x + i * n_floats);
+        if (draw_text(source->rows.first, items[i], seed, stream, &text))
             read_row(&source->rows, source->shape, text, x + i * n_floats);
+    }
 }

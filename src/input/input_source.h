@@ -1,5 +1,5 @@
 /* input_source.h - one side of the items of a data set, images or texts, and what a network is given of each: values kept in
- * memory or in a mapped file, words, or pictures that are read when they are asked for.
+ * memory or in a mapped file, words, both of them (SENTENCE), or pictures that are read when they are asked for.
  *
  * Who reads an item need not know where it comes from. feature_array.h and image_store.h make the sources of what they hold,
  * model_inputs.h chooses among all. */
@@ -23,18 +23,18 @@ typedef struct adah_float_rows {
     const size_t *first;
 } adah_float_rows;
 
-/* All but the words is borrowed. One of rows, rgb and words holds every item; else they are read one by one
- * (adah_input_worker). */
+/* All but the words is borrowed. One of rows, rgb and words, of a SENTENCE rows and words, holds every item; else they are read one by
+ * one (adah_input_worker). */
 typedef struct adah_input_source {
     adah_input_shape shape;        /* what the network is given an item as; kind NONE: this side is not there */
-    adah_float_rows rows;          /* MAP, TOKENS, VECTOR */
+    adah_float_rows rows;          /* MAP, TOKENS, VECTOR, the vectors of SENTENCE */
     const uint8_t *rgb;            /* PIXELS: S * S * 3 bytes an item */
     const adah_settings *settings; /* PIXELS: in whose style they are normalised */
-    adah_word_lists words;         /* WORDS */
+    adah_word_lists words;         /* WORDS, SENTENCE */
     adah_picture_files *pictures;  /* PIXELS, read when asked for */
-    const adah_dataset *dataset;   /* WORDS, looked up when asked for */
+    const adah_dataset *dataset;   /* WORDS, SENTENCE, looked up when asked for */
     const adah_vocabulary *vocabulary;
-    const adah_text_encoder *encoder; /* VECTOR, of the data set's texts, read when asked for */
+    const adah_text_encoder *encoder; /* VECTOR, SENTENCE, of the data set's texts, read when asked for */
     const uint8_t *is_there;       /* an item, 1: it is there; NULL: all are */
     adah_file_map file;            /* where the values lie; zeroed: in memory */
 } adah_input_source;
@@ -54,7 +54,8 @@ void adah_input_read(const adah_input_source *source, const size_t *items, size_
 /* The same, but of an item with several texts one is drawn, from the seed, the stream and the item alone. */
 void adah_input_draw(const adah_input_source *source, const size_t *items, size_t n, size_t n_batch, uint64_t seed, uint64_t stream,
                      float *x);
-/* One item of any source but of picture files and text encoders; *is_there 0: there is none, or no word of it is known, and x is zeros. */
+/* One item of any source but of picture files and text encoders; *is_there 0: there is none, of words that no word of it is known,
+ * and x is zeros. */
 adah_code adah_input_read_item(const adah_input_source *source, size_t item, float *x, int *is_there, adah_status *status);
 /* A text as a bag of words, x: (V). n_unknown as in adah_vocabulary_lookup. */
 adah_code adah_input_read_text(const adah_vocabulary *vocabulary, const char *text, float *x, size_t *n_known, size_t *n_unknown,

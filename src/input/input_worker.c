@@ -61,8 +61,11 @@ static adah_code read_text(adah_input_worker *w, const adah_input_source *source
     const adah_record *record = adah_dataset_record(source->dataset, item);
     if (!w->reader)
         ADAH_TRY(adah_text_reader_create(source->encoder, &w->reader, status));
-    ADAH_TRY(adah_text_reader_read_lines(w->reader, record->text, record->n_texts, x, is_there, status));
-    for (size_t i = 0; i < adah_shape_count(source->shape.item); i++)
+    size_t n_known;
+    if (source->vocabulary)
+        ADAH_TRY(adah_input_read_text(source->vocabulary, record->text, x, &n_known, NULL, status));
+    ADAH_TRY(adah_text_reader_read_lines(w->reader, record->text, record->n_texts, x + source->shape.n_words, is_there, status));
+    for (size_t i = source->shape.n_words; i < adah_shape_count(source->shape.item); i++)
         x[i] *= source->rows.scale;
     return ADAH_OK;
 }

@@ -9,10 +9,15 @@ adah_code adah_model_inputs_choose(const adah_settings *config, const adah_vocab
     if (encoder && in->texts.n)
         in->text = in->texts.source;
     else if (encoder)
-        in->text = (adah_input_source){.shape = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(adah_text_encoder_values(encoder))}, .dataset = dataset,
+        in->text = (adah_input_source){.shape = {.kind = ADAH_INPUT_VECTOR, .item = ADAH_SHAPE1(adah_text_encoder_values(encoder))}, .dataset = dataset,
                                        .encoder = encoder};
     if (encoder)
         in->text.rows.scale = config->text_scale;
+    if (encoder && vocabulary) {
+        in->text.shape = adah_input_sentence(adah_vocabulary_size(vocabulary), adah_text_encoder_values(encoder));
+        in->text.dataset = dataset;
+        in->text.vocabulary = vocabulary;
+    }
     if (in->text.shape.kind == ADAH_INPUT_NONE && vocabulary)
         in->text = (adah_input_source){.shape = adah_input_words(adah_vocabulary_size(vocabulary)), .dataset = dataset,
                                        .vocabulary = vocabulary};

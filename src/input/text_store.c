@@ -217,7 +217,7 @@ static adah_code map_store(const adah_dataset *dataset, const adah_text_encoder 
     }
     const uint8_t *rows = s->map.bytes + sizeof header;
     s->n = n;
-    s->source = (adah_input_source){.shape = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(n_values)},
+    s->source = (adah_input_source){.shape = {.kind = ADAH_INPUT_VECTOR, .item = ADAH_SHAPE1(n_values)},
                                     .rows = {.value = (const float *)(const void *)rows, .first = s->first},
                                     .is_there = rows + n_rows * n_values * sizeof(float),
                                     .file = s->map};

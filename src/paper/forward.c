@@ -65,7 +65,7 @@ static void map_side(adah_builder *b, const char *prefix, int with_hidden, adah_
 }
 
 void adah_paper_build(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_side *side) {
-    if (side->kind == ADAH_INPUT_VECTOR || side->kind == ADAH_INPUT_WORDS)
+    if (side->kind == ADAH_INPUT_VECTOR || side->kind == ADAH_INPUT_WORDS || side->kind == ADAH_INPUT_SENTENCE)
         vector_side(b, prefix, plan->with_adversary, side);
     else
         map_side(b, prefix, plan->with_adversary, side);

@@ -22,6 +22,7 @@ static void build_codes(adah_builder *b, const char *prefix, const adah_network_
 static void make_side(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_input_shape input,
                       adah_side *side) {
     side->kind = input.kind;
+    side->n_words = input.n_words;
     side->input = side->feature = adah_graph_input(b->graph, batch_shape(plan->n_batch, input));
     if (input.kind == ADAH_INPUT_PIXELS)
         side->feature = adah_feature_scale(b, adah_backbone_features(b, b->config->backbone, side->input), &side->scale);

@@ -58,7 +58,7 @@ static const char *const preset_changes[] = {
                             "classifier_weight=20 contrastive_weight=15 n_epochs=30 n_warmup_epochs=5 n_final_epochs=15 rate=0.002 "
                             "rate_attention=0.001 schedule=cosine weight_decay=1 dropout=0.2 word_pairs=1 "
                             "n_text_hidden=1024 n_text_feature=1024 n_fine=128 n_appearance=128 picture_share=0.36 picture_code_weight=0.4 "
-                            "picture_code_temperature=0.15 picture_dropout=0.5 picture_word_dropout=0.3",
+                            "picture_code_temperature=0.15 picture_dropout=0.5 picture_word_dropout=0.3 text_words=1",
     /* A faster attention module, with nothing but the ascent to hold it, tears the codes apart: rate_attention stays low. */
     [ADAH_PRESET_PAPER] = "attention_init=0.1 n_warmup_epochs=5 n_final_epochs=10 schedule=cosine",
 };

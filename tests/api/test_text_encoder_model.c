@@ -1,4 +1,4 @@
-/* (unit) test_text_encoder_model.c - models that carry a text encoder: they are trained on sentences, of which a record may have several, from
+/* (unit) test_text_encoder_model.c - models that carry a text encoder, with its vectors alone and with the bag of words beside them: they are trained on sentences, of which a record may have several, from
  * a cache or without; opened without anything else they encode a text to the bits that the data set's record has; what does not go together
  * is refused. */
 #define _GNU_SOURCE
@@ -25,7 +25,8 @@ static const char *const classes[] = {"a boat sails near a lake", "the dog runs 
 static temporary_folder folder;
 static char model_path[512], again_path[512], encoder_path[512], data_path[512], cache_path[512];
 static adah_train_options options;
-static const char *const settings[] = {"n_image_hidden=32", "n_text_hidden=32", "n_text_feature=16", "n_batch=16", "rate=0.01", "validation_share=0"};
+static const char *settings[] = {"n_image_hidden=32", "n_text_hidden=32", "n_text_feature=16", "n_batch=16", "rate=0.01", "validation_share=0",
+                                "n_documents_min=1", NULL};
 
 /* Image vectors that tell the class; every third record has two texts, the last none. */
 static void put_data(void) {
@@ -49,8 +50,9 @@ static void put_data(void) {
     array_file_write(data_path, "image.npy", "<f4", ADAH_SHAPE2(N, C), image);
 }
 
+/* *state: the setting of text_words. */
 static int set_up(void **state) {
-    (void)state;
+    settings[sizeof settings / sizeof *settings - 1] = *state;
     folder = temporary_folder_create();
     TEMPORARY_PATH(folder, "model", model_path);
     TEMPORARY_PATH(folder, "again", again_path);
@@ -173,10 +175,12 @@ static void expect_no_training(const adah_dataset *dataset, const char *said) {
 }
 
 static void refuses_what_does_not_go_together(void **state) {
-    (void)state;
     adah_dataset *dataset = open_data();
     options.similarity = "words";
-    expect_no_training(dataset, "similarity \"words\"");
+    if (!strcmp(*state, "text_words=0"))
+        expect_no_training(dataset, "similarity \"words\"");
+    else
+        train(dataset, model_path);
     options.similarity = NULL;
     static float text[N * C];
     array_file_write(data_path, "text.npy", "<f4", ADAH_SHAPE2(N, C), text);
@@ -184,30 +188,47 @@ static void refuses_what_does_not_go_together(void **state) {
     adah_dataset_close(dataset);
 }
 
-/* A file whose tokenizer is gone is damaged. */
+static void expect_damaged(adah_model_state *s) {
+    adah_status status = {0};
+    adah_model *model = NULL;
+    check(adah_model_state_write(again_path, s, &status), &status);
+    assert_int_not_equal(adah_model_open(again_path, &model, &status), ADAH_OK);
+    assert_non_null(strstr(status.message, again_path));
+    assert_null(model);
+}
+
+/* A file whose tokenizer is gone is damaged, and one whose parts do not fit together. */
 static void damaged_models_are_refused(void **state) {
     (void)state;
     adah_dataset *dataset = open_data();
     train(dataset, model_path);
     adah_model_state s = {0};
     adah_status status = {0};
-    adah_model *model = NULL;
     check(adah_model_state_read(model_path, &s, &status), &status);
     s.text_encoder.tokenizer[0] = ' ';
-    check(adah_model_state_write(again_path, &s, &status), &status);
-    assert_int_not_equal(adah_model_open(again_path, &model, &status), ADAH_OK);
-    assert_non_null(strstr(status.message, again_path));
-    assert_null(model);
+    expect_damaged(&s);
+    s.text_encoder.tokenizer[0] = '{';
+    s.text.item.dim[0]++; /* a value more than the encoder makes */
+    expect_damaged(&s);
+    s.text.item.dim[0]--;
+    s.text.n_words += s.text.n_words > 0; /* a word more than the vocabulary has */
+    if (s.text.n_words)
+        expect_damaged(&s);
     adah_model_state_free(&s);
     adah_dataset_close(dataset);
 }
 
 int main(void) {
+    static char words[2][16] = {"text_words=0", "text_words=1"};
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(one_text_has_one_code, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(the_cache_changes_nothing, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(refuses_what_does_not_go_together, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(damaged_models_are_refused, set_up, tear_down),
+        cmocka_unit_test_prestate_setup_teardown(one_text_has_one_code, set_up, tear_down, words[0]),
+        cmocka_unit_test_prestate_setup_teardown(one_text_has_one_code, set_up, tear_down, words[1]),
+        cmocka_unit_test_prestate_setup_teardown(the_cache_changes_nothing, set_up, tear_down, words[0]),
+        cmocka_unit_test_prestate_setup_teardown(the_cache_changes_nothing, set_up, tear_down, words[1]),
+        cmocka_unit_test_prestate_setup_teardown(refuses_what_does_not_go_together, set_up, tear_down, words[0]),
+        cmocka_unit_test_prestate_setup_teardown(refuses_what_does_not_go_together, set_up, tear_down, words[1]),
+        cmocka_unit_test_prestate_setup_teardown(damaged_models_are_refused, set_up, tear_down, words[0]),
+        cmocka_unit_test_prestate_setup_teardown(damaged_models_are_refused, set_up, tear_down, words[1]),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,7 +66,7 @@ static int free_vocabulary(void **state) {
 
 /* A model of vectors. */
 static adah_model_state make_state_of(int n_text_hidden, int n_text_feature) {
-    adah_model_state s = {.image = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(D)},
+    adah_model_state s = {.image = {.kind = ADAH_INPUT_VECTOR, .item = ADAH_SHAPE1(D)},
                           .text = adah_input_words(adah_vocabulary_size(vocabulary)),
                           .vocabulary = adah_vocabulary_json(vocabulary),
                           .training = adah_memory_text("{\"history\":[{\"epoch\":1}],\"data\":\"ff\"}")};
@@ -534,7 +534,7 @@ static void test_large_maps_take_no_memory(void **state) {
     adah_model_state s = make_state();
     adah_model *model;
     s.config.n_image_hidden = 4;
-    s.image = (adah_input_shape){ADAH_INPUT_MAP, {3, {1, 1 << 14, 1 << 14, 0}}};
+    s.image = (adah_input_shape){.kind = ADAH_INPUT_MAP, .item = {3, {1, 1 << 14, 1 << 14, 0}}};
     make_parameters(&s);
     write_state(path, &s);
     const long before = peak_kilobytes();

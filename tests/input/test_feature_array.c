@@ -258,9 +258,9 @@ static adah_code open_file(const char *name, adah_modality side, adah_input_shap
 
 static void test_files_of_their_own(void **state) {
     (void)state;
-    static const adah_input_shape wanted[] = {{ADAH_INPUT_VECTOR, ADAH_SHAPE1(6)},
-                                              {ADAH_INPUT_TOKENS, ADAH_SHAPE2(2, 3)},
-                                              {ADAH_INPUT_MAP, {3, {1, 2, 3, 0}}}};
+    static const adah_input_shape wanted[] = {{.kind = ADAH_INPUT_VECTOR, .item = ADAH_SHAPE1(6)},
+                                              {.kind = ADAH_INPUT_TOKENS, .item = ADAH_SHAPE2(2, 3)},
+                                              {.kind = ADAH_INPUT_MAP, .item = {3, {1, 2, 3, 0}}}};
     size_t n;
     int is_single;
     adah_status status;
@@ -318,7 +318,7 @@ static void test_scale(void **state) {
 
 static void test_what_a_model_takes(void **state) {
     (void)state;
-    adah_model_state model = {.image = {ADAH_INPUT_TOKENS, ADAH_SHAPE2(4, 6)}, .text = adah_input_words(5)};
+    adah_model_state model = {.image = {.kind = ADAH_INPUT_TOKENS, .item = ADAH_SHAPE2(4, 6)}, .text = adah_input_words(5)};
     adah_feature_arrays a;
     adah_status status;
     model.config.feature_scale = 0.5f;

@@ -24,8 +24,8 @@ static const uint8_t has_image[] = {1, 0, 1, 1, 1};
 
 static adah_pair_set vectors(void) {
     return (adah_pair_set){.n = 5,
-                           .image = {.shape = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(2)}, .rows = {.value = image_float}},
-                           .text = {.shape = {ADAH_INPUT_WORDS, ADAH_SHAPE1(6)}, .words.item = {.item = word, .start = word_start, .n = 5}},
+                           .image = {.shape = {.kind = ADAH_INPUT_VECTOR, .item = ADAH_SHAPE1(2)}, .rows = {.value = image_float}},
+                           .text = {.shape = {.kind = ADAH_INPUT_WORDS, .item = ADAH_SHAPE1(6)}, .words.item = {.item = word, .start = word_start, .n = 5}},
                            .labels = {.item = label, .start = label_start, .n = 5},
                            .n_labels = 4};
 }
@@ -71,12 +71,12 @@ static void test_given_features(void **state) {
     adah_pair_set set = vectors();
     const size_t items[] = {0, 1};
     float x[20];
-    set.text.shape = (adah_input_shape){ADAH_INPUT_TOKENS, ADAH_SHAPE2(3, 2)};
+    set.text.shape = (adah_input_shape){.kind = ADAH_INPUT_TOKENS, .item = ADAH_SHAPE2(3, 2)};
     set.text.rows = (adah_float_rows){.value = value, .row = row, .scale = 2};
     fill(x, 20);
     adah_input_read(&set.text, items, 2, 3, x);
     assert_floats(x, (const float[]){20, 24, 28, 22, 26, 30, 0, 4, 8, 2, 6, 10, 0, 0, 0, 0, 0, 0, -99, -99}, 20);
-    set.image.shape = (adah_input_shape){ADAH_INPUT_MAP, {3, {2, 3, 1, 0}}};
+    set.image.shape = (adah_input_shape){.kind = ADAH_INPUT_MAP, .item = {3, {2, 3, 1, 0}}};
     set.image.rows = (adah_float_rows){.value = value};
     fill(x, 20);
     adah_input_read(&set.image, items + 1, 1, 2, x);
@@ -133,6 +133,37 @@ static void test_draws_texts(void **state) {
             }
         }
         assert_int_equal(n_found, 1);
+    }
+    assert_true(n_seen[0] > 5 && n_seen[1] > 5 && n_seen[2] > 5);
+}
+
+/* Words and vector of an item lie side by side, and of several texts both are those of the same one. */
+static void test_draws_words_and_vectors(void **state) {
+    (void)state;
+    static uint32_t words[] = {0, 1, 2}, text_word[] = {3, 4, 5};
+    static size_t start[] = {0, 1, 3}, text_start[] = {0, 1, 2, 3}, words_first[] = {0, 0, 3}, rows_first[] = {2, 2, 5};
+    static const float value[] = {1, 2, 3, 4, 10, 11, 20, 21, 30, 31}; /* of two items, of three texts of the second */
+    const adah_input_source source = {.shape = adah_input_sentence(6, 2),
+                                      .words = {.item = {.item = words, .start = start, .n = 2},
+                                                .text = {.item = text_word, .start = text_start, .n = 3},
+                                                .first = words_first},
+                                      .rows = {.value = value, .scale = 2, .first = rows_first}};
+    const size_t items[] = {0, 1};
+    const float half = sqrtf(0.5f);
+    float x[16];
+    size_t n_seen[3] = {0};
+    adah_input_read(&source, items, 2, 2, x);
+    assert_floats(x, (const float[]){1, 0, 0, 0, 0, 0, 2, 4, 0, half, half, 0, 0, 0, 6, 8}, 16);
+    for (uint64_t stream = 0; stream < 60; stream++) {
+        adah_input_draw(&source, items, 2, 2, 7, stream, x);
+        assert_floats(x, (const float[]){1, 0, 0, 0, 0, 0, 2, 4}, 8);
+        size_t t = 0;
+        while (t < 2 && x[8 + 3 + t] != 1)
+            t++;
+        float expected[8] = {0, 0, 0, 0, 0, 0, 20 * (float)(t + 1), 20 * (float)(t + 1) + 2};
+        expected[3 + t] = 1;
+        assert_floats(x + 8, expected, 8);
+        n_seen[t]++;
     }
     assert_true(n_seen[0] > 5 && n_seen[1] > 5 && n_seen[2] > 5);
 }
@@ -253,8 +284,8 @@ static void test_encode(void **state) {
     config.n_bits = Q;
     config.n_text_hidden = config.n_text_feature = 20;
     const adah_pair_set set = {.n = N,
-                               .image = {.shape = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(D)}, .rows = {.value = images}},
-                               .text = {.shape = {ADAH_INPUT_WORDS, ADAH_SHAPE1(6)},
+                               .image = {.shape = {.kind = ADAH_INPUT_VECTOR, .item = ADAH_SHAPE1(D)}, .rows = {.value = images}},
+                               .text = {.shape = {.kind = ADAH_INPUT_WORDS, .item = ADAH_SHAPE1(6)},
                                         .words.item = {.item = words, .start = starts, .n = N}}};
     adah_parameters p = {0};
     adah_network *net;
@@ -297,7 +328,7 @@ int main(void) {
         cmocka_unit_test(test_images),
         cmocka_unit_test(test_given_features),
         cmocka_unit_test(test_pixels),
-        cmocka_unit_test(test_draws_texts), cmocka_unit_test(test_bags_of_words),
+        cmocka_unit_test(test_draws_texts), cmocka_unit_test(test_draws_words_and_vectors), cmocka_unit_test(test_bags_of_words),
         cmocka_unit_test(test_similarity_by_hand),
         cmocka_unit_test(test_similarity_of_random_labels),
         cmocka_unit_test(test_targets),

@@ -33,7 +33,7 @@ static void start(void) {
     config.n_fine = N_FINE;
     config.n_appearance = N_APPEARANCE;
     config.finetune = 0;
-    source = (adah_input_source){.shape = {ADAH_INPUT_VECTOR, {1, {C}}}, .rows = {.value = rows, .scale = 1}};
+    source = (adah_input_source){.shape = {.kind = ADAH_INPUT_VECTOR, .item = {1, {C}}}, .rows = {.value = rows, .scale = 1}};
 }
 
 static void covariance_of(size_t n, double mean[C], double covariance[C][C]) {

@@ -67,7 +67,7 @@ static int start(void **state) {
     if (adah_vocabulary_build(texts, 3, &options, &vocabulary, NULL) != ADAH_OK)
         return 1;
     model_state = (adah_model_state){.config = tiny_config(),
-                                     .image = {ADAH_INPUT_VECTOR, ADAH_SHAPE1(3)},
+                                     .image = {.kind = ADAH_INPUT_VECTOR, .item = ADAH_SHAPE1(3)},
                                      .text = adah_input_words(adah_vocabulary_size(vocabulary)),
                                      .vocabulary = adah_vocabulary_json(vocabulary),
                                      .training = adah_memory_text("{}")};

@@ -29,7 +29,8 @@ enum {
     MAP_C = 5,
     MAP_H = 3,
     MAP_W = 4,
-    N_WORDS = 11,
+    N_WORDS = 11, /* values of a text; of a sentence the first are a bag of words */
+    N_BAG = 6,
     N_VECTOR = 10,
     N_HIDDEN = 9,
     N_FEATURE = 12,
@@ -53,18 +54,20 @@ typedef struct network_case {
     adah_pooling pooling;
     int attention, hidden, classify, fine;
     uint64_t seed; /* one that puts no P on a threshold */
+    int sentence;
 } network_case;
 
 static const network_case cases[] = {
-    {"vectors", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 1},
-    {"vectors, attended only", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 1, 0, 0, 0, 2},
-    {"vectors without attention", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 0, 0, 1, 1, 3},
-    {"maps, mean over attended", ADAH_INPUT_MAP, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 4},
-    {"maps, mean over all", ADAH_INPUT_MAP, ADAH_POOL_ALL, 1, 1, 0, 0, 15},
-    {"maps, flat", ADAH_INPUT_MAP, ADAH_POOL_FLATTEN, 1, 1, 1, 1, 6},
-    {"maps without attention", ADAH_INPUT_MAP, ADAH_POOL_ALL, 0, 0, 1, 0, 7},
-    {"maps without attention, flat", ADAH_INPUT_MAP, ADAH_POOL_FLATTEN, 0, 0, 0, 1, 8},
-    {"pixels", ADAH_INPUT_PIXELS, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 9},
+    {"vectors", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 1, 0},
+    {"vectors, attended only", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 1, 0, 0, 0, 2, 0},
+    {"vectors without attention", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 0, 0, 1, 1, 3, 0},
+    {"maps, mean over attended", ADAH_INPUT_MAP, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 4, 0},
+    {"maps, mean over all", ADAH_INPUT_MAP, ADAH_POOL_ALL, 1, 1, 0, 0, 15, 0},
+    {"maps, flat", ADAH_INPUT_MAP, ADAH_POOL_FLATTEN, 1, 1, 1, 1, 6, 0},
+    {"maps without attention", ADAH_INPUT_MAP, ADAH_POOL_ALL, 0, 0, 1, 0, 7, 0},
+    {"maps without attention, flat", ADAH_INPUT_MAP, ADAH_POOL_FLATTEN, 0, 0, 0, 1, 8, 0},
+    {"pixels", ADAH_INPUT_PIXELS, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 9, 0},
+    {"vectors and sentences", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 0, 0, 1, 1, 10, 1},
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 
@@ -97,8 +100,8 @@ static adah_network_plan plan_of(const network_case *c, adah_backend backend) {
     return (adah_network_plan){.backend = backend,
                                .mode = ADAH_GRAPH_TRAIN,
                                .n_batch = B,
-                               .image = {c->image, item},
-                               .text = adah_input_words(N_WORDS),
+                               .image = {.kind = c->image, .item = item},
+                               .text = c->sentence ? adah_input_sentence(N_BAG, N_WORDS - N_BAG) : adah_input_words(N_WORDS),
                                .n_labels = c->classify ? N_LABELS : 0,
                                .with_adversary = c->hidden,
                                .creating = 1};
@@ -299,13 +302,13 @@ static void slow_vector(slow *s, int side, size_t b) {
     double x[N_WORDS], hidden[N_HIDDEN], f[N_FEATURE], m[N_FEATURE], w[N_FEATURE], rest[N_FEATURE];
     for (size_t i = 0; i < n; i++)
         x[i] = (double)s->input[side][b * n + i];
-    double sum = 0, weighed[N_WORDS];
+    double sum[2] = {0}, weighed[N_WORDS]; /* of the words, of the vector behind them */
     for (size_t i = 0; i < n; i++) {
         weighed[i] = side && s->c->fine ? x[i] * wide_of(s, prefix, "picture", "word_weight", N_WORDS)[i] : x[i];
-        sum += weighed[i] * weighed[i];
+        sum[s->c->sentence && i >= N_BAG] += weighed[i] * weighed[i];
     }
     for (size_t i = 0; side && i < n; i++)
-        weighed[i] *= 8 / sqrt(sum);
+        weighed[i] *= 8 / sqrt(sum[s->c->sentence && i >= N_BAG]);
     slow_picture_part(s, side, b, weighed, n);
     slow_layer(s, prefix, "feature.0", x, n, N_HIDDEN, RELU, hidden);
     slow_layer(s, prefix, "feature.1", hidden, N_HIDDEN, N_FEATURE, RELU, f);
@@ -636,7 +639,7 @@ static void test_sides_and_stages_apart(void **state) {
     forward(part);
     const adah_shape map = adah_node_shape(part->image.feature);
     plan = (adah_network_plan){
-        .n_batch = B, .image = {ADAH_INPUT_MAP, {3, {map.dim[1], map.dim[2], map.dim[3], 0}}}};
+        .n_batch = B, .image = {.kind = ADAH_INPUT_MAP, .item = {3, {map.dim[1], map.dim[2], map.dim[3], 0}}}};
     adah_network *behind;
     assert_int_equal(adah_network_create(&plan, &config, &p, &behind, NULL), ADAH_OK);
     memcpy(adah_node_value(behind->image.input), adah_node_value(part->image.feature),

@@ -100,9 +100,9 @@ static void fill(float *padded, float *alone, adah_random *r) {
 static void check(int kind, int backend) {
     adah_parameters p = {0}, q = {0};
     adah_random r = adah_random_seeded(5, (uint64_t)kind);
-    adah_network *tokens = network_of(kind, backend, (adah_input_shape){ADAH_INPUT_TOKENS, ADAH_SHAPE2(N_TOKENS, C)}, &p);
+    adah_network *tokens = network_of(kind, backend, (adah_input_shape){.kind = ADAH_INPUT_TOKENS, .item = ADAH_SHAPE2(N_TOKENS, C)}, &p);
     adah_network *map =
-        network_of(kind, backend, (adah_input_shape){ADAH_INPUT_MAP, {3, {C, N_PRESENT, 1, 0}}}, &q);
+        network_of(kind, backend, (adah_input_shape){.kind = ADAH_INPUT_MAP, .item = {3, {C, N_PRESENT, 1, 0}}}, &q);
     assert_int_equal(adah_parameters_train(&p, ADAH_GROUP_HEAD | ADAH_GROUP_ATTENTION, NULL), ADAH_OK);
     assert_int_equal(adah_parameters_train(&q, ADAH_GROUP_HEAD | ADAH_GROUP_ATTENTION, NULL), ADAH_OK);
     fill(adah_node_value(tokens->image.input), adah_node_value(map->image.input), &r);
@@ -156,7 +156,7 @@ static void test_nothing_but_padding(void **state) {
     (void)state;
     for (int kind = 0; kind < N_KINDS; kind++) {
         adah_parameters p = {0};
-        adah_network *net = network_of(kind, 0, (adah_input_shape){ADAH_INPUT_TOKENS, ADAH_SHAPE2(N_TOKENS, C)}, &p);
+        adah_network *net = network_of(kind, 0, (adah_input_shape){.kind = ADAH_INPUT_TOKENS, .item = ADAH_SHAPE2(N_TOKENS, C)}, &p);
         assert_int_equal(adah_parameters_train(&p, ADAH_GROUP_HEAD | ADAH_GROUP_ATTENTION, NULL), ADAH_OK);
         memset(adah_node_value(net->image.input), 0, B * C * N_TOKENS * sizeof(float));
         memset(adah_node_value(net->text.input), 0, B * C * N_TOKENS * sizeof(float));

@@ -272,7 +272,7 @@ static void test_codes_of_shallow_rivals(void **state) {
             job *j = job_create(m ? "seph-rnd" : "cca", 1);
             const size_t item = 6, n_in = TINY_CHANNELS, n_positions = TINY_POSITIONS, n_present = tokens ? 5 : n_positions;
             if (tokens) {
-                j->pairs->set.image.shape = (adah_input_shape){ADAH_INPUT_TOKENS, ADAH_SHAPE2(n_positions, n_in)};
+                j->pairs->set.image.shape = (adah_input_shape){.kind = ADAH_INPUT_TOKENS, .item = ADAH_SHAPE2(n_positions, n_in)};
                 for (size_t i = 0; i < N_TRAIN + N_VALIDATION; i += 2)
                     memset(j->pairs->image + (i * n_positions + n_present) * n_in, 0, (n_positions - n_present) * n_in * sizeof(float));
             }
