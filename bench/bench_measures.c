@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/random.h"
-#include "eval/measures.h"
+#include <adah/adah.h>
 #include "eval/measures_real.h"
 #include "stopwatch.h"
 
@@ -61,7 +61,7 @@ int main(int argc, char **argv) {
         adah_measures_real r;
         const double start = now();
         if (adah_measures_compute((adah_coded_set){n_queries, q.codes, q.label, q.label_start},
-                                  (adah_coded_set){n_items, d.codes, d.label, d.label_start}, n_bits, NULL, &m, &status)) {
+                                  (adah_coded_set){n_items, d.codes, d.label, d.label_start}, n_bits, 0, NULL, &m, &status)) {
             fprintf(stderr, "bench_measures: %s\n", status.message);
             return 1;
         }

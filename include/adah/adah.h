@@ -16,9 +16,10 @@
  *     adah_index_record(index, found.hits[0].row, &entry, &status);
  *     printf("%s at distance %u\n", entry.file_name, found.hits[0].distance);
  *
- * This is all of the public interface; programs include nothing else. It comes in five parts:
+ * This is all of the public interface; programs include nothing else. It comes in six parts:
  *
  *   core.h    errors, progress, threads, memory
+ *   codes.h   codes in memory, of any program: packed, compared, searched
  *   data.h    data sets; pictures as pixels
  *   train.h   learning models, opening them, codes of texts and images
  *   index.h   collections of codes: searching and changing them
@@ -41,6 +42,7 @@
 #define ADAH_H
 
 #include "core.h"
+#include "codes.h"
 #include "data.h"
 #include "train.h"
 #include "index.h"

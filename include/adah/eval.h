@@ -111,6 +111,34 @@ adah_code adah_evaluate_mean(const adah_evaluation *evaluations, size_t n, adah_
 /* As a JSON object (adah_free); several with "models", which lists them, "mean" and "deviation", which have the form of each. */
 adah_code adah_evaluation_json(const adah_evaluation *evaluations, size_t n, char **json, adah_status *status);
 
+/* ---------------------------------------------------------------- codes in memory */
+
+/* Codes of any program with the labels of each: labels of item i are label[label_start[i] .. label_start[i + 1] - 1], ascending without
+ * repeats, at most 65,535. Label numbers may be anything. An empty set needs no arrays. */
+typedef struct adah_coded_set {
+    size_t n;
+    const uint8_t *codes;        /* n * n_bits / 8 */
+    const uint32_t *label;
+    const size_t *label_start;   /* n + 1 */
+} adah_coded_set;
+/* All measures of one direction; relevant: query and item share at least one label. n_cut: k of AP@k and NDCG@k; 0: 50. leave_out: per query
+ * the database position that is the query itself, SIZE_MAX: none; NULL: none. Without any query that counts, every mean is 0. */
+adah_code adah_measures_compute(adah_coded_set queries, adah_coded_set database, size_t n_bits, size_t n_cut, const size_t *leave_out,
+                                adah_measures *measures, adah_status *status);
+void adah_measures_free(adah_measures *measures); /* fine on a zeroed one, and twice */
+
+/* Queries, or what they rank: item i of these is the partner of query i. */
+typedef struct adah_partner_side {
+    const uint8_t *codes; /* one after another */
+    const int8_t *fine;   /* n_fine values each, for the fine order; compared over as many as both sides have */
+    size_t n_fine;
+} adah_partner_side;
+/* How far up queries find their own partners. with_fine 0: by distance alone. Otherwise as a search for 10 of the other kind ranks: the items
+ * that it takes for candidates, the nearest by (distance, position), are ordered by (score, distance), and all others come behind them.
+ * Time: n * n distances; memory: some 16 bytes a query. */
+adah_code adah_partners_compute(adah_partner_side queries, adah_partner_side items, size_t n, size_t n_bits, int with_fine,
+                                adah_partner_measures *measures, adah_status *status);
+
 /* ---------------------------------------------------------------- report */
 
 typedef struct adah_report_options {

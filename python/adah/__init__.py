@@ -10,9 +10,11 @@
         print(distance, index.record(row).file_name)
 
 `adah.Dataset`, `adah.train`, `adah.Model`, `adah.Index` and `adah.evaluate` are the library's own; errors are exceptions below `adah.AdahError`,
-each with the library's code in `code`. docs/guide/python.md is the guide.
+each with the library's code in `code`. `adah.metrics` and `adah.hamming` judge and search packed codes of any program. docs/guide/python.md is the
+guide.
 """
 
+from adah import hamming, metrics
 from adah._bindings import VERSION as __version__
 from adah._data import Dataset, Record, dataset_formats
 from adah._evaluation import Evaluation, evaluate
@@ -50,5 +52,5 @@ __all__ = [
     "AdahError", "AddCounts", "ArgumentError", "AttentionMap", "BusyError", "CancelledError", "CorruptError", "Dataset", "DatasetCodes", "Encoded",
     "Evaluation", "ExistsError", "FormatError", "Hits", "Index", "IndexRecord", "InternalError", "MismatchError", "Model", "NO_DISTANCE",
     "NO_ID", "NO_SCORE", "NotFoundError", "OutOfMemoryError", "Progress", "Record", "SystemIOError", "UncertainError", "UnknownWordError",
-    "__version__", "dataset_formats", "evaluate", "set_patience", "set_threads", "train", "train_methods",
+    "__version__", "dataset_formats", "evaluate", "hamming", "metrics", "set_patience", "set_threads", "train", "train_methods",
 ]

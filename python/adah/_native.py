@@ -319,9 +319,12 @@ def modality(name: str) -> int:
     return MODALITIES.index(name)
 
 
+_nothing = ffi.new("uint64_t[1]")
+
+
 def pointer(kind: str, array: Optional[NDArray[Any]]) -> Any:
     """The memory of a C-contiguous array as a pointer to `kind`; NULL for None. The array must outlive the call."""
-    return NULL if array is None else ffi.cast(f"{kind} *", ffi.from_buffer(array)) if array.size else ffi.new(f"{kind}[1]")
+    return NULL if array is None else ffi.cast(f"{kind} *", ffi.from_buffer(array) if array.size else _nothing)
 
 
 def copied(kind: str, address: Any, dtype: Any, shape: Tuple[int, ...]) -> NDArray[Any]:

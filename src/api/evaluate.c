@@ -13,9 +13,7 @@
 #include "codes/distinct.h"
 #include "data/dataset_writer.h"
 #include "data/string_table.h"
-#include "eval/measures.h"
 #include "eval/measures_real.h"
-#include "eval/partners.h"
 #include "input/similarity_labels.h"
 
 #include <stdio.h>
@@ -150,7 +148,7 @@ static adah_code measure_real(const selection *queries, const selection *databas
 
 /* Queries of either modality against one code a pair, which its image and its text vote for. */
 static adah_code measure_pairs(const selection *queries, const selection *database, size_t n_bits,
-                               const adah_measures_options *options, double map[2], adah_status *status) {
+                               size_t n_cut, const size_t *leave_out, double map[2], adah_status *status) {
     const size_t n = database->n * n_bits;
     float *sum = adah_memory_floats(n);
     uint8_t *code = adah_memory_alloc(n / 8);
@@ -163,7 +161,7 @@ static adah_code measure_pairs(const selection *queries, const selection *databa
         const adah_coded_set q = {queries->n, queries->code[from], queries->labels.item, queries->labels.start};
         const adah_coded_set d = {database->n, code, database->labels.item, database->labels.start};
         adah_measures m;
-        result = adah_measures_compute(q, d, n_bits, options, &m, status);
+        result = adah_measures_compute(q, d, n_bits, n_cut, leave_out, &m, status);
         if (result != ADAH_OK)
             break;
         map[from] = m.map;
@@ -176,14 +174,14 @@ static adah_code measure_pairs(const selection *queries, const selection *databa
 
 /* All four directions. */
 static adah_code measure(const selection *queries, const selection *database, size_t n_bits, int with_real,
-                         const adah_measures_options *options, adah_evaluation *out, adah_status *status) {
+                         size_t n_cut, const size_t *leave_out, adah_evaluation *out, adah_status *status) {
     for (int from = 0; from < 2; from++)
         for (int to = 0; to < 2; to++) {
             const adah_coded_set q = {queries->n, queries->code[from], queries->labels.item, queries->labels.start};
             const adah_coded_set d = {database->n, database->code[to], database->labels.item, database->labels.start};
-            ADAH_TRY(adah_measures_compute(q, d, n_bits, options, &out->measures[from][to], status));
+            ADAH_TRY(adah_measures_compute(q, d, n_bits, n_cut, leave_out, &out->measures[from][to], status));
             if (with_real)
-                ADAH_TRY(measure_real(queries, database, from, to, n_bits, options->leave_out, &out->map_real[from][to], status));
+                ADAH_TRY(measure_real(queries, database, from, to, n_bits, leave_out, &out->map_real[from][to], status));
         }
     out->n_queries = out->measures[0][0].n_queries;
     out->n_queries_without_relevant = out->measures[0][0].n_queries_left_out;
@@ -393,7 +391,7 @@ static adah_code run_evaluation(evaluation *e, adah_evaluation *out, adah_status
         return fail_none(e->database, e->database_codes, "records of the database", e->n_left_out[1], status);
     if (!pairs)
         ADAH_TRY(find_own(e, status));
-    const adah_measures_options options = {e->options->n_cut, e->own};
+    const size_t n_cut = e->options->n_cut;
     if (e->options->real || e->options->pairs) {
         ADAH_TRY(select_real(e->query_codes, &e->q, status));
         ADAH_TRY(select_real(pairs ? e->query_codes : e->database_codes, &e->d, status));
@@ -401,10 +399,10 @@ static adah_code run_evaluation(evaluation *e, adah_evaluation *out, adah_status
     ADAH_TRY(describe_data(e, out, status));
     const size_t n_bits = e->query_codes->n_bits;
     if (e->options->pairs)
-        ADAH_TRY(measure_pairs(&e->q, &e->d, n_bits, &options, out->map_to_pair, status));
+        ADAH_TRY(measure_pairs(&e->q, &e->d, n_bits, n_cut, e->own, out->map_to_pair, status));
     ADAH_TRY(select_fine(e->query_codes, &e->q, status));
     ADAH_TRY(measure_codes(&e->q, e->query_codes, e->database_codes, out, status));
-    return measure(&e->q, &e->d, n_bits, e->options->real, &options, out, status);
+    return measure(&e->q, &e->d, n_bits, e->options->real, n_cut, e->own, out, status);
 }
 
 static const adah_evaluation nothing_known = {.seed = ADAH_UNKNOWN,

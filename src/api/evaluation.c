@@ -6,7 +6,6 @@
 #include "base/reasons.h"
 #include "base/status.h"
 #include "data/dataset_writer.h"
-#include "eval/measures.h"
 
 #include <jansson.h>
 #include <math.h>

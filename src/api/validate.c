@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "codes/codes.h"
 #include "codes/distinct.h"
-#include "eval/measures.h"
 
 #include <string.h>
 
@@ -46,7 +45,7 @@ static adah_code code_items(const adah_training *t, adah_parameters *parameters,
 
 static adah_code map_of(adah_coded_set queries, adah_coded_set database, size_t q, double *map, adah_status *status) {
     adah_measures measures;
-    ADAH_TRY(adah_measures_compute(queries, database, q, NULL, &measures, status));
+    ADAH_TRY(adah_measures_compute(queries, database, q, 0, NULL, &measures, status));
     *map = measures.map;
     adah_measures_free(&measures);
     return ADAH_OK;

@@ -7,9 +7,6 @@
 
 #include "base/status.h"
 
-/* h: (n, n_bits) relaxed codes -> codes: n * n_bits / 8 bytes. n_bits a multiple of 8. */
-void adah_codes_pack(const float *h, size_t n, size_t n_bits, uint8_t *codes);
-
 /* distance[i] = Hamming distance of query and code i. */
 void adah_hamming_distances(const uint8_t *query, const uint8_t *codes, size_t n, size_t n_bits, uint16_t *distance);
 

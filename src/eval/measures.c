@@ -1,13 +1,12 @@
 /* measures.c - retrieval measures of many queries against one database.
  *
- * Per query: distances by the Hamming kernels, shared labels by inverted lists, then two passes over the database. The
- * first counts items, relevant items and gains at each distance (a counting sort without moving anything); the second
- * knows from those counts the rank of every item as it meets them in database order. All that depends on ties alone
- * (tie-aware, bounds, NDCG, radius) comes from the counts, without a pass.
+ * Per query: distances by the Hamming kernels, shared labels by inverted lists, then a counting sort that moves nothing but the numbers of
+ * shared labels into the order (distance, position). A walk over those that are not zero, 64 ranks at a time, meets every relevant item at its
+ * rank. All that depends on ties alone (tie-aware, bounds, NDCG, radius) comes from counts by distance, without a pass.
  *
  * Queries are worked off in blocks of fixed size, and the sums of blocks are added in order, so that the number of
  * threads does not change a bit of the result. */
-#include "eval/measures.h"
+#include "base/status.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "codes/codes.h"
@@ -16,7 +15,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK = 16, N_CUT_DEFAULT = 50, N_TIE_PLACES = 10, LEVELS_MAX = ADAH_BITS_MAX + 2 };
+enum { BLOCK = 16, N_CUT_DEFAULT = 50, N_TIE_PLACES = 10, LEVELS_MAX = ADAH_BITS_MAX + 2, WORD = 64, N_PARTS = 2 };
 
 /* Sums of the first 1..n terms of a series, each the sum of two doubles: differences of far terms stay exact. */
 typedef struct prefix_sums {
@@ -55,6 +54,7 @@ typedef struct job {
 /* Work memory of a block. */
 typedef struct scratch {
     uint16_t *distance, *shared; /* by item */
+    uint16_t *ordered;           /* shared labels by rank; zeros up to a whole number of words */
     size_t *n_sharing;           /* items by number of shared labels */
     double *gain;                /* by number of shared labels */
 } scratch;
@@ -64,6 +64,8 @@ typedef struct levels {
     size_t n[LEVELS_MAX], n_relevant[LEVELS_MAX];
     double gain[LEVELS_MAX];
 } levels;
+
+typedef uint32_t part_counts[LEVELS_MAX][N_PARTS]; /* by level, so that the parts of one do not lie pages apart, which slows them down */
 
 /* ---- checks ---- */
 
@@ -161,17 +163,54 @@ static void fill_gains(size_t most, double *gain) {
         gain[s] = ldexp(1, (int)s - (int)most) - ldexp(1, -(int)most);
 }
 
-static void count_levels(const job *j, scratch *w, levels *v) {
-    memset(v, 0, sizeof *v);
-    for (size_t i = 0; i < j->database->n; i++) {
-        size_t d = w->distance[i], s = w->shared[i];
-        v->n[d]++;
-        if (s) {
-            v->n_relevant[d]++;
-            v->gain[d] += w->gain[s];
-            w->n_sharing[s]++;
-        }
+/* Items by distance, part by part of the database: the parts are gone through side by side, as a counter that is counted up again and again
+ * waits for itself. Part t has the items t * length .. (t + 1) * length - 1; the rest belongs to the last one. */
+static void count_levels(const uint16_t *distance, size_t n, size_t n_bits, part_counts count, levels *v) {
+    const size_t length = n / N_PARTS;
+    memset(count, 0, (n_bits + 2) * sizeof *count);
+    for (size_t i = 0; i < length; i++)
+        for (size_t t = 0; t < N_PARTS; t++)
+            count[distance[t * length + i]][t]++;
+    for (size_t i = N_PARTS * length; i < n; i++)
+        count[distance[i]][N_PARTS - 1]++;
+    for (size_t d = 0; d < n_bits + 2; d++) {
+        v->n[d] = v->n_relevant[d] = 0;
+        v->gain[d] = 0;
+        for (size_t t = 0; t < N_PARTS; t++)
+            v->n[d] += count[d][t];
     }
+}
+
+/* The counts of the parts become the places of their next items. */
+static void put_in_order(const scratch *w, size_t n, size_t n_bits, part_counts place) {
+    const size_t length = n / N_PARTS;
+    uint32_t n_before = 0;
+    for (size_t d = 0; d < n_bits + 2; d++)
+        for (size_t t = 0; t < N_PARTS; t++) {
+            const uint32_t n_here = place[d][t];
+            place[d][t] = n_before;
+            n_before += n_here;
+        }
+    for (size_t i = 0; i < length; i++)
+        for (size_t t = 0; t < N_PARTS; t++)
+            w->ordered[place[w->distance[t * length + i]][t]++] = w->shared[t * length + i];
+    for (size_t i = N_PARTS * length; i < n; i++)
+        w->ordered[place[w->distance[i]][N_PARTS - 1]++] = w->shared[i];
+}
+
+/* Which of a word's ranks are not zero, rank i in bit i. */
+static uint64_t not_zero(const uint16_t *ordered) {
+    uint8_t is[WORD];
+    for (size_t i = 0; i < WORD; i++)
+        is[i] = ordered[i] != 0;
+    uint64_t bits = 0;
+    for (size_t i = 0; i < WORD; i += 8) {
+        uint64_t bytes = 0;
+        for (size_t k = 0; k < 8; k++)
+            bytes |= (uint64_t)is[i + k] << 8 * k;
+        bits |= (bytes * 0x0102040810204080u >> 56) << i; /* byte k to bit k */
+    }
+    return bits;
 }
 
 /* How many of the first places are held by an item that is not alone at its distance. */
@@ -185,41 +224,48 @@ static size_t count_ties(const job *j, const levels *v) {
     return n_tied;
 }
 
-/* The measures by rank in the order (distance, position). */
-static void add_ranked(const job *j, const scratch *w, const levels *v, size_t n_relevant, block_sums *sums) {
+/* The measures by rank in the order (distance, position), and what the levels have of relevant items. Returns how many there are. */
+static size_t add_ranked(const job *j, const scratch *w, levels *v, block_sums *sums) {
     const tables *t = &j->tables;
-    size_t rank[LEVELS_MAX], seen[LEVELS_MAX]; /* of the latest item of a level; relevant items up to it */
-    rank[0] = seen[0] = 0;
-    for (size_t d = 0; d <= j->n_bits; d++) {
-        rank[d + 1] = rank[d] + v->n[d];
-        seen[d + 1] = seen[d] + v->n_relevant[d];
-    }
-    size_t last_point = t->n_points ? t->point[t->n_points - 1] : 0;
-    size_t n_first = n_relevant < j->n_cut ? n_relevant : j->n_cut, n_within_cut = 0;
+    const size_t last_point = t->n_points ? t->point[t->n_points - 1] : 0;
+    size_t d = 0, end = v->n[0]; /* of the level that the walk is in */
+    size_t nth = 0, n_before = 0, n_within_cut = 0; /* relevant items: so far, before this level, within the cut */
     uint64_t relevant_at[ADAH_PRECISION_POINTS_MAX] = {0}; /* between one point and the next */
-    double ap = 0, ap_at_k = 0, ap_first_k = 0;
-    for (size_t i = 0; i < j->database->n; i++) {
-        size_t d = w->distance[i], r = ++rank[d];
-        if (!w->shared[i])
-            continue;
-        size_t nth = ++seen[d];
-        double precision = (double)nth / (double)r;
-        ap += precision;
-        if (nth <= n_first)
-            ap_first_k += precision;
-        if (r <= j->n_cut) {
-            ap_at_k += precision;
-            n_within_cut++;
+    double ap = 0, ap_at_k = 0, ap_first_k = 0, gain = 0;
+    for (size_t first = 0; first < j->database->n; first += WORD)
+        for (uint64_t relevant = not_zero(w->ordered + first); relevant; relevant &= relevant - 1) {
+            const size_t i = first + (size_t)__builtin_ctzll(relevant), r = i + 1, s = w->ordered[i];
+            if (r > end) {
+                v->n_relevant[d] = nth - n_before;
+                v->gain[d] = gain;
+                n_before = nth;
+                gain = 0;
+                while (r > end)
+                    end += v->n[++d];
+            }
+            nth++;
+            gain += w->gain[s];
+            w->n_sharing[s]++;
+            const double precision = (double)nth / (double)r;
+            ap += precision;
+            if (nth <= j->n_cut)
+                ap_first_k += precision;
+            if (r <= j->n_cut) {
+                ap_at_k += precision;
+                n_within_cut++;
+            }
+            if (r <= last_point)
+                relevant_at[t->point_of_rank[r]]++;
         }
-        if (r <= last_point)
-            relevant_at[t->point_of_rank[r]]++;
-    }
-    sums->ap += ap / (double)n_relevant;
-    sums->ap_first_k += ap_first_k / (double)n_first;
+    v->n_relevant[d] = nth - n_before;
+    v->gain[d] = gain;
+    sums->ap += ap / (double)nth;
+    sums->ap_first_k += ap_first_k / (double)(nth < j->n_cut ? nth : j->n_cut);
     sums->ap_at_k += n_within_cut ? ap_at_k / (double)n_within_cut : 0;
     uint64_t within = 0;
     for (size_t p = 0; p < t->n_points; p++)
         sums->relevant_at[p] += within += relevant_at[p];
+    return nth;
 }
 
 /* The measures that see levels of distance only. */
@@ -260,23 +306,23 @@ static void add_levels(const job *j, const levels *v, const double *gain, const 
 static void add_query(const job *j, size_t query, scratch *w, block_sums *sums) {
     const size_t *start = j->queries->label_start + query, leave_out = j->leave_out ? j->leave_out[query] : SIZE_MAX;
     const uint32_t *label = start[1] > start[0] ? j->queries->label + start[0] : NULL;
-    size_t most = adah_label_lists_share(&j->lists, label, start[1] - start[0], leave_out, w->shared), n_relevant = 0;
-    adah_hamming_distances(j->queries->codes + query * (j->n_bits / 8), j->database->codes, j->database->n, j->n_bits,
-                           w->distance);
+    const size_t n = j->database->n, n_bits = j->n_bits;
+    const size_t most = adah_label_lists_share(&j->lists, label, start[1] - start[0], leave_out, w->shared);
+    adah_hamming_distances(j->queries->codes + query * (n_bits / 8), j->database->codes, n, n_bits, w->distance);
     if (leave_out != SIZE_MAX)
-        w->distance[leave_out] = (uint16_t)(j->n_bits + 1);
+        w->distance[leave_out] = (uint16_t)(n_bits + 1);
     levels v;
-    memset(w->n_sharing, 0, (most + 1) * sizeof *w->n_sharing);
-    fill_gains(most, w->gain);
-    count_levels(j, w, &v);
+    part_counts counts;
+    count_levels(w->distance, n, n_bits, counts, &v);
     sums->n_tied += count_ties(j, &v);
     if (most == 0) {
         sums->n_left_out++;
         return;
     }
-    for (size_t s = 1; s <= most; s++)
-        n_relevant += w->n_sharing[s];
-    add_ranked(j, w, &v, n_relevant, sums);
+    put_in_order(w, n, n_bits, counts);
+    memset(w->n_sharing, 0, (most + 1) * sizeof *w->n_sharing);
+    fill_gains(most, w->gain);
+    const size_t n_relevant = add_ranked(j, w, &v, sums);
     add_levels(j, &v, w->gain, w->n_sharing, most, n_relevant, sums);
     sums->n_queries++;
 }
@@ -287,15 +333,17 @@ static void add_block(void *context, size_t block) {
     scratch w = {
         .distance = adah_memory_resize(NULL, j->database->n, sizeof *w.distance),
         .shared = adah_memory_resize(NULL, j->database->n, sizeof *w.shared),
+        .ordered = adah_memory_zeroed((j->database->n + WORD - 1) / WORD * WORD, sizeof *w.ordered),
         .n_sharing = adah_memory_resize(NULL, j->n_query_labels_max + 1, sizeof *w.n_sharing),
         .gain = adah_memory_resize(NULL, j->n_query_labels_max + 1, sizeof *w.gain),
     };
-    sums->out_of_memory = !w.distance || !w.shared || !w.n_sharing || !w.gain;
+    sums->out_of_memory = !w.distance || !w.shared || !w.ordered || !w.n_sharing || !w.gain;
     size_t end = (block + 1) * BLOCK < j->queries->n ? (block + 1) * BLOCK : j->queries->n;
     for (size_t query = block * BLOCK; query < end && !sums->out_of_memory; query++)
         add_query(j, query, &w, sums);
     adah_memory_free(w.distance);
     adah_memory_free(w.shared);
+    adah_memory_free(w.ordered);
     adah_memory_free(w.n_sharing);
     adah_memory_free(w.gain);
 }
@@ -381,20 +429,14 @@ static adah_code run(job *j, uint64_t *counts, double *sums, double *radius, ada
     for (size_t b = 0; b < n_blocks; b++)
         merge(total, &j->blocks[b], j->n_bits);
     if (total->out_of_memory)
-        return adah_fail_memory(status, j->database->n * 2 * sizeof(uint16_t));
+        return adah_fail_memory(status, j->database->n * 3 * sizeof(uint16_t));
     report(j, total, radius, measures);
     return ADAH_OK;
 }
 
-adah_code adah_measures_compute(adah_coded_set queries, adah_coded_set database, size_t n_bits,
-                                const adah_measures_options *options, adah_measures *measures, adah_status *status) {
-    job j = {.queries = &queries, .database = &database, .n_bits = n_bits};
-    if (options) {
-        j.leave_out = options->leave_out;
-        j.n_cut = options->n_cut;
-    }
-    if (j.n_cut == 0)
-        j.n_cut = N_CUT_DEFAULT;
+adah_code adah_measures_compute(adah_coded_set queries, adah_coded_set database, size_t n_bits, size_t n_cut, const size_t *leave_out,
+                                adah_measures *measures, adah_status *status) {
+    job j = {.queries = &queries, .database = &database, .leave_out = leave_out, .n_bits = n_bits, .n_cut = n_cut ? n_cut : N_CUT_DEFAULT};
     ADAH_TRY(check(&j, status));
     for (size_t i = 0; i < queries.n; i++) {
         size_t n = queries.label_start[i + 1] - queries.label_start[i];

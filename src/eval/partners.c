@@ -2,7 +2,7 @@
  *
  * Distances are taken a stretch of items at a time, so that no row of them is kept. With a fine order a scan for the candidates
  * follows, some queries at a time, and what it finds replaces the counts of those whose own item is among them. */
-#include "eval/partners.h"
+#include "base/status.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "codes/codes.h"

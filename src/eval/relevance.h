@@ -13,7 +13,7 @@ typedef struct adah_label_lists {
     uint32_t *item; /* ascending within a label */
 } adah_label_lists;
 
-/* Whether labels are as the sets of measures.h want them: ascending without repeats, at most 65,535 an item. `name`: of
+/* Whether labels are as adah_coded_set wants them: ascending without repeats, at most 65,535 an item. `name`: of
  * the items, for the message. */
 adah_code adah_labels_check(size_t n, const uint32_t *label, const size_t *label_start, const char *name,
                             adah_status *status);

@@ -1,6 +1,6 @@
 /* (unit) Measures worked out by hand, the empty cases, and what is refused. */
 #include "base/memory.h"
-#include "eval/measures.h"
+#include <adah/adah.h>
 
 #include <math.h>
 #include <setjmp.h>
@@ -44,8 +44,7 @@ static adah_measures compute(adah_coded_set q, adah_coded_set d, size_t n_bits, 
                              const size_t *leave_out) {
     adah_measures m;
     adah_status status = {0};
-    const adah_measures_options options = {n_cut, leave_out};
-    if (adah_measures_compute(q, d, n_bits, &options, &m, &status) != ADAH_OK)
+    if (adah_measures_compute(q, d, n_bits, n_cut, leave_out, &m, &status) != ADAH_OK)
         fail_msg("%s", status.message);
     return m;
 }
@@ -264,10 +263,9 @@ static void test_the_last_of_a_million(void **state) {
 
 static void expect_refused(adah_coded_set q, adah_coded_set d, size_t n_bits, const size_t *leave_out,
                            const char *message) {
-    const adah_measures_options options = {0, leave_out};
     adah_measures m = {.n_queries = 77};
     adah_status status = {0};
-    assert_int_equal(adah_measures_compute(q, d, n_bits, &options, &m, &status), ADAH_ERROR_ARGUMENT);
+    assert_int_equal(adah_measures_compute(q, d, n_bits, 0, leave_out, &m, &status), ADAH_ERROR_ARGUMENT);
     if (!strstr(status.message, message))
         fail_msg("expected \"%s\", got \"%s\"", message, status.message);
     assert_int_equal(m.n_queries, 77);
@@ -304,7 +302,7 @@ static void test_every_allocation_may_fail(void **state) {
         adah_measures m = {.n_queries = 77};
         adah_status status = {0};
         adah_memory_fault_at(n);
-        adah_code code = adah_measures_compute(queries(0, 4), database, 8, NULL, &m, &status);
+        adah_code code = adah_measures_compute(queries(0, 4), database, 8, 0, NULL, &m, &status);
         int fired = adah_memory_fault_fired();
         adah_memory_fault_at(0);
         if (!fired) {

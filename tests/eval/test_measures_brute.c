@@ -5,7 +5,7 @@
  * small sets and some of hundreds of items. */
 #include "base/parallel.h"
 #include "base/random.h"
-#include "eval/measures.h"
+#include <adah/adah.h>
 
 #include <math.h>
 #include <setjmp.h>
@@ -24,7 +24,7 @@
 
 enum { N_MAX = 400, LABELS_MAX = 5, CODE_BYTES_MAX = 4 };
 
-/* A set with room, and the arrays that measures.h wants. */
+/* A set with room, and the arrays that adah_coded_set wants. */
 typedef struct test_set {
     size_t n, n_bytes;
     uint8_t codes[N_MAX * CODE_BYTES_MAX];
@@ -173,8 +173,7 @@ static void test_ties_by_writing_down_every_order(void **state) {
         item items[N_MAX];
         size_t n = look(&q, 0, &d, SIZE_MAX, items);
         adah_measures m;
-        const adah_measures_options options = {k, NULL};
-        assert_int_equal(adah_measures_compute(coded(&q), coded(&d), 8, &options, &m, NULL), ADAH_OK);
+        assert_int_equal(adah_measures_compute(coded(&q), coded(&d), 8, k, NULL, &m, NULL), ADAH_OK);
         if (rank(items, n, k).n_relevant == 0) {
             assert_int_equal(m.n_queries, 0);
             assert_int_equal(m.n_queries_left_out, 1);
@@ -239,8 +238,7 @@ static size_t check_against_sort(const test_set *q, const test_set *d, const siz
     double returned[CODE_BYTES_MAX * 8 + 1] = {0}, relevant[CODE_BYTES_MAX * 8 + 1] = {0};
     double macro_precision[CODE_BYTES_MAX * 8 + 1] = {0}, macro_recall[CODE_BYTES_MAX * 8 + 1] = {0};
     adah_measures m;
-    const adah_measures_options options = {k, leave_out};
-    assert_int_equal(adah_measures_compute(coded(q), coded(d), n_bits, &options, &m, NULL), ADAH_OK);
+    assert_int_equal(adah_measures_compute(coded(q), coded(d), n_bits, k, leave_out, &m, NULL), ADAH_OK);
     for (size_t i = 0; i < q->n; i++) {
         item items[N_MAX];
         size_t n = look(q, i, d, leave_out ? leave_out[i] : SIZE_MAX, items);
@@ -357,7 +355,7 @@ static void test_threads_do_not_change_a_bit(void **state) {
     fill(&d, &r, N_MAX, 4, 0.3);
     for (int i = 0; i < 4; i++) {
         adah_parallel_set_threads(i + 1);
-        assert_int_equal(adah_measures_compute(coded(&q), coded(&d), 32, NULL, &m[i], NULL), ADAH_OK);
+        assert_int_equal(adah_measures_compute(coded(&q), coded(&d), 32, 0, NULL, &m[i], NULL), ADAH_OK);
     }
     adah_parallel_set_threads(0);
     for (int i = 1; i < 4; i++) {

@@ -6,7 +6,6 @@
 #include "base/random.h"
 #include "codes/distinct.h"
 #include "codes/fine.h"
-#include "eval/partners.h"
 #include "temporary_folder.h"
 
 #include <adah/adah.h>

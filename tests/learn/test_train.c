@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "codes/codes.h"
-#include "eval/measures.h"
+#include <adah/adah.h>
 #include "files/checkpoint.h"
 #include "learn/timetable.h"
 #include "learn/train.h"
@@ -305,7 +305,7 @@ static void test_the_best_epoch_is_kept(void **state) {
         codes_of(j, &r.parameters, j->training.items + N_TRAIN, N_VALIDATION, queries, codes[0]);
         codes_of(j, &r.parameters, j->training.items, N_TRAIN, database, codes[1]);
         for (int m = 0; m < 2; m++)
-            assert_int_equal(adah_measures_compute(queries[m], database[!m], 16, NULL, &measures[m], NULL), ADAH_OK);
+            assert_int_equal(adah_measures_compute(queries[m], database[!m], 16, 0, NULL, &measures[m], NULL), ADAH_OK);
         json_t *h = history_of(&r), *entry;
         size_t i;
         double best = 0;

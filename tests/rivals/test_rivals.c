@@ -10,7 +10,7 @@
 #include "rivals/linear_algebra.h"
 #include "rivals/seph.h"
 #include "codes/codes.h"
-#include "eval/measures.h"
+#include <adah/adah.h>
 #include "two_views.h"
 
 #include <math.h>
@@ -282,7 +282,7 @@ static double mean_precision(const float *h, const two_views *of_h, const float 
     adah_measures measures;
     assert_int_equal(
         adah_measures_compute((adah_coded_set){of_h->data.n, codes[0], of_h->class_of, start},
-                              (adah_coded_set){of_database->data.n, codes[1], of_database->class_of, start}, n_bits,
+                              (adah_coded_set){of_database->data.n, codes[1], of_database->class_of, start}, n_bits, 0,
                               NULL, &measures, NULL),
         ADAH_OK);
     double map = measures.map;
