@@ -30,6 +30,11 @@ adah_code cli_open_data(const char *folder, const cli_data_options *d, int stric
     adah_dataset_options o;
     adah_dataset_options_init(&o);
     o.strict = strict;
+    o.file_key = d->file_key;
+    o.text_keys = d->text_keys.item;
+    o.n_text_keys = d->text_keys.n;
+    o.label_keys = d->label_keys.item;
+    o.n_label_keys = d->label_keys.n;
     for (size_t i = 0; i < d->ignored.n; i++) {
         size_t k = 0;
         while (k < N_SOURCES && strcmp(sources[k].name, d->ignored.item[i]) != 0)

@@ -7,7 +7,8 @@
 #include <jansson.h>
 
 typedef struct cli_data_options {
-    cli_list ignored;
+    cli_list ignored, text_keys, label_keys;
+    const char *file_key;
 } cli_data_options;
 
 /* Rows of a table of options; d: a cli_data_options. */
@@ -15,7 +16,11 @@ typedef struct cli_data_options {
     {"ignore", 0, CLI_LIST, "metadata|sidecars|pictures|names|folders",                                                                \
      "where not to look for texts and labels: the metadata file; files beside a picture\n"                                              \
      "(x.jpg.txt, x.txt, x.json); captions and keywords inside it; its file name; the\n"                                                \
-     "names of its folders. May be repeated", &(d).ignored, 0, 0, 0}
+     "names of its folders. May be repeated", &(d).ignored, 0, 0, 0},                                                                   \
+    {"file-key", 0, CLI_TEXT, "NAME", "the key or column of the metadata that names the pictures, if it is\n"                          \
+     "called otherwise", &(d).file_key, 0, 0, 0},                                                                                      \
+    {"text-key", 0, CLI_LIST, "NAME", "the one of the texts; may be repeated, all count", &(d).text_keys, 0, 0, 0},                    \
+    {"label-key", 0, CLI_LIST, "NAME", "the one of the labels; may be repeated, all count", &(d).label_keys, 0, 0, 0}
 
 /* The names of sources, a mask of adah_source, as a JSON array. */
 json_t *cli_sources_json(unsigned sources);

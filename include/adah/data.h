@@ -39,6 +39,11 @@ typedef struct adah_dataset_options {
     size_t size; /* of this struct */
     int strict; /* 0: a bad record is left out and counted; 1: the first one is an error */
     uint64_t sources; /* of adah_source, those that are asked; ADAH_SOURCES_ALL */
+    /* What the keys or columns of the metadata are called, where they are not what is understood anyway. Of several all count. It is an error
+     * when none of a list is there. */
+    const char *file_key;                         /* NULL: "file_name" and what else means it */
+    const char *const *text_keys, *const *label_keys;
+    size_t n_text_keys, n_label_keys;             /* 0: "text", "labels" and what else means them */
 } adah_dataset_options;
 static inline void adah_dataset_options_init(adah_dataset_options *options) {
     adah_options_init(ADAH_OPTIONS_DATASET, options, sizeof *options);

@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "data/dataset_reader.h"
 #include "data/metadata_keys.h"
+#include "data/metadata_path.h"
 #include "data/split_names.h"
 #include "data/string_table.h"
 #include "data/utf16.h"
@@ -43,6 +44,8 @@ struct adah_dataset {
     adah_text notes;
     size_t n_named[N_SPLITS]; /* records that name their split */
     adah_string_table validation_names;
+    adah_chosen_keys chosen;  /* while it is read */
+    adah_text path_room, mask_room;
     adah_reasons skipped;
     char reasons[ADAH_REASONS_BYTES]; /* of skipped */
 };
@@ -72,23 +75,6 @@ adah_code adah_dataset_skip_bad(adah_dataset *dataset, adah_code code, const ada
 
 /* The number of bytes of a value that a message shows. */
 static int shown(adah_raw_text text) { return text.n_bytes < SHOWN_BYTES ? (int)text.n_bytes : SHOWN_BYTES; }
-
-const char *adah_dataset_path_fault(adah_raw_text path) {
-    if (path.n_bytes == 0)
-        return "is empty";
-    if (path.bytes[0] == '/')
-        return "is absolute, expected a path inside the folder";
-    if (memchr(path.bytes, '\n', path.n_bytes))
-        return "holds a line break";
-    for (size_t start = 0; start <= path.n_bytes;) {
-        const char *slash = memchr(path.bytes + start, '/', path.n_bytes - start);
-        size_t end = slash ? (size_t)(slash - path.bytes) : path.n_bytes;
-        if (end - start == 2 && memcmp(path.bytes + start, "..", 2) == 0)
-            return "has a part \"..\", expected a path inside the folder";
-        start = end + 1;
-    }
-    return NULL;
-}
 
 static adah_code check_split(adah_dataset *dataset, const adah_raw_record *raw, adah_split *split, adah_status *status) {
     static const adah_split of[] = {[ADAH_NAMED_TRAIN] = ADAH_SPLIT_TRAIN, [ADAH_NAMED_QUERY] = ADAH_SPLIT_QUERY,
@@ -236,16 +222,22 @@ static adah_code add_to_record(adah_dataset *dataset, const adah_raw_record *raw
     return ADAH_OK;
 }
 
-adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *raw, adah_status *status) {
+/* In the spelling that records have. Those of an array are numbers. */
+static adah_code resolve_path(adah_dataset *dataset, size_t line, const char *key, adah_raw_text *path, adah_text *room, adah_status *status) {
+    if (!adah_dataset_path_resolve(dataset->folder, path, room))
+        return adah_fail_memory(status, path->n_bytes + 1);
+    const char *fault = adah_dataset_path_fault(*path);
+    return fault ? adah_dataset_fail(dataset, line, status, "%s \"%.*s\" %s", key, shown(*path), path->bytes, fault) : ADAH_OK;
+}
+
+adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *given, adah_status *status) {
+    adah_raw_record resolved = *given;
+    const adah_raw_record *raw = &resolved;
     if (!raw->file_name.bytes)
         return adah_dataset_fail(dataset, raw->line, status, "no file_name, expected the path of an image");
-    const char *fault = adah_dataset_path_fault(raw->file_name);
-    if (fault)
-        return adah_dataset_fail(dataset, raw->line, status, "file_name \"%.*s\" %s", shown(raw->file_name),
-                                 raw->file_name.bytes, fault);
-    if (raw->mask.bytes && (fault = adah_dataset_path_fault(raw->mask)))
-        return adah_dataset_fail(dataset, raw->line, status, "mask \"%.*s\" %s", shown(raw->mask), raw->mask.bytes,
-                                 fault);
+    ADAH_TRY(resolve_path(dataset, raw->line, "file_name", &resolved.file_name, &dataset->path_room, status));
+    if (raw->mask.bytes)
+        ADAH_TRY(resolve_path(dataset, raw->line, "mask", &resolved.mask, &dataset->mask_room, status));
     for (size_t i = 0; i < raw->n_labels; i++)
         if (raw->label[i].n_bytes == 0)
             return adah_dataset_fail(dataset, raw->line, status, "label %zu is empty", i + 1);
@@ -345,6 +337,8 @@ static adah_code make_records_of_rows(adah_dataset *dataset, int *found, adah_st
 
 /* ---------------------------------------------------------------- notes */
 
+const adah_chosen_keys *adah_dataset_chosen_keys(const adah_dataset *dataset) { return &dataset->chosen; }
+
 adah_code adah_dataset_note_key(adah_dataset *dataset, int key, const char *name, size_t n_bytes, adah_status *status) {
     adah_string_table *names = &dataset->taken[key];
     if (names->n == NOTED_KEYS_MAX || n_bytes > SHOWN_BYTES)
@@ -411,6 +405,23 @@ static adah_code make_notes(adah_dataset *dataset, adah_status *status) {
     return ADAH_OK;
 }
 
+/* A key that the user chose is somewhere. */
+static adah_code check_chosen(const adah_dataset *dataset, adah_status *status) {
+    size_t n_texts = 0;
+    for (size_t i = 0; i < dataset->n_records; i++)
+        n_texts += dataset->record[i].n_texts;
+    const adah_chosen_keys *c = &dataset->chosen;
+    const char *missing = c->n_text && n_texts == 0 ? c->text[0] : c->n_label && dataset->labels.n == 0 ? c->label[0] : NULL;
+    if (!missing)
+        return ADAH_OK;
+    adah_text keys = {0};
+    add_names(&keys, &dataset->taken[ADAH_N_KEYS]);
+    adah_fail(status, ADAH_ERROR_FORMAT, "%s: no record has anything under the chosen key \"%.*s\"; keys passed over: %s", dataset->path, SHOWN_BYTES, missing,
+              keys.n_bytes ? keys.bytes : "none");
+    adah_text_free(&keys);
+    return ADAH_ERROR_FORMAT;
+}
+
 void adah_dataset_draw_split(adah_dataset *dataset) {
     enum { EVERY = 10 };
     for (size_t i = 0; i < dataset->n_records && dataset->n_records >= EVERY; i++) {
@@ -431,6 +442,8 @@ static adah_code read_records(adah_dataset *dataset, unsigned sources, adah_stat
     }
     if (!found)
         ADAH_TRY(make_records_of_rows(dataset, &found, status));
+    if (!found && (dataset->chosen.file || dataset->chosen.n_text || dataset->chosen.n_label))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: there are no metadata whose keys could be chosen", dataset->folder);
     if (!found) {
         adah_memory_free(dataset->path);
         dataset->path = adah_memory_text(dataset->folder);
@@ -456,11 +469,17 @@ adah_code adah_dataset_open(const char *folder, const adah_dataset_options *opti
     if (!dataset)
         return adah_fail_memory(status, sizeof *dataset);
     dataset->strict = full.strict;
+    dataset->chosen = (adah_chosen_keys){full.file_key, full.text_keys, full.label_keys, full.n_text_keys, full.n_label_keys};
     dataset->folder = adah_memory_text(folder);
     adah_code code = dataset->folder ? ADAH_OK : adah_fail_memory(status, strlen(folder) + 1);
     adah_text_add(&dataset->notes, "%s", "");
     if (code == ADAH_OK)
         code = read_records(dataset, full.sources, status);
+    if (code == ADAH_OK)
+        code = check_chosen(dataset, status);
+    dataset->chosen = (adah_chosen_keys){0};
+    adah_text_free(&dataset->path_room);
+    adah_text_free(&dataset->mask_room);
     if (code == ADAH_OK)
         code = place_validation(dataset, status);
     if (code != ADAH_OK) {

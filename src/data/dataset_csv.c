@@ -2,7 +2,7 @@
  *
  * Columns file_name (needed), text, labels, split and mask in any order (metadata_keys.h); other columns are passed over. What separates
  * columns, a comma, a semicolon, a tab or a bar, is what parts a column file_name from the others in the header, or what a line "sep=;"
- * before it says. The labels of a record stand in one field, separated by ';' or '|', spaces around them dropped. Lines end with LF, CR LF
+ * before it says. The labels of a record stand in one field, separated by ';' or '|', spaces around them dropped, or as a list of Python. Lines end with LF, CR LF
  * or CR; blank lines are passed over. A quoted field may hold separators, line ends and doubled quotes. A record that cannot
  * be taken apart costs its first line only: reading goes on with the next. */
 #include "base/memory.h"
@@ -27,8 +27,10 @@ typedef struct csv {
     size_t n_fields, field_capacity;
     size_t column[ADAH_N_KEYS]; /* field of each known column, SIZE_MAX when there is none */
     size_t n_columns;         /* fields of the header */
-    adah_raw_text *label;
-    size_t label_capacity;
+    size_t *chosen_column; /* those of texts that the user chose, then those of labels */
+    size_t n_text_columns, n_chosen_columns, chosen_capacity;
+    adah_raw_text *label, *text;
+    size_t label_capacity, text_capacity;
 } csv;
 
 static adah_code put_content(csv *c, const char *bytes, size_t n_bytes, adah_status *status) {
@@ -139,19 +141,39 @@ static void pass_blank_lines(csv *c) {
 
 /* Finds the columns in the header line as the separator parts it. */
 static adah_code find_columns(csv *c, size_t *next, adah_status *status) {
+    const adah_chosen_keys *chosen = adah_dataset_chosen_keys(c->dataset);
     int rank_of[ADAH_N_KEYS] = {0};
     ADAH_TRY(read_fields(c, next, status));
     for (size_t k = 0; k < ADAH_N_KEYS; k++)
         c->column[k] = SIZE_MAX;
     for (size_t i = 0; i < c->n_fields; i++) {
         int rank;
-        const adah_key key = adah_key_find(field(c, i).bytes, field(c, i).n_bytes, &rank);
-        if (key == ADAH_N_KEYS || (c->column[key] != SIZE_MAX && rank_of[key] < rank))
+        const adah_key key = adah_key_find(chosen, field(c, i).bytes, field(c, i).n_bytes, &rank);
+        if (key == ADAH_N_KEYS || (key == ADAH_KEY_TEXT && chosen->n_text) || (key == ADAH_KEY_LABELS && chosen->n_label) || (c->column[key] != SIZE_MAX && rank_of[key] < rank))
             continue;
         if (c->column[key] != SIZE_MAX && rank_of[key] == rank)
             return adah_dataset_fail(c->dataset, c->line, status, "two columns named %s", adah_key_name(key));
         c->column[key] = i;
         rank_of[key] = rank;
+    }
+    return ADAH_OK;
+}
+
+/* The columns that the user chose, of texts first. */
+static adah_code find_chosen_columns(csv *c, adah_status *status) {
+    const adah_chosen_keys *chosen = adah_dataset_chosen_keys(c->dataset);
+    for (int pass = 0; pass < 2; pass++) {
+        const adah_key wanted = pass ? ADAH_KEY_LABELS : ADAH_KEY_TEXT;
+        for (size_t i = 0; i < c->n_fields && (pass ? chosen->n_label : chosen->n_text); i++) {
+            int rank;
+            if (adah_key_find(chosen, field(c, i).bytes, field(c, i).n_bytes, &rank) != wanted)
+                continue;
+            if (!adah_memory_grow((void **)&c->chosen_column, &c->chosen_capacity, c->n_chosen_columns, sizeof *c->chosen_column))
+                return adah_fail_memory(status, 2 * c->chosen_capacity * sizeof *c->chosen_column);
+            c->chosen_column[c->n_chosen_columns++] = i;
+        }
+        if (pass == 0)
+            c->n_text_columns = c->n_chosen_columns;
     }
     return ADAH_OK;
 }
@@ -188,8 +210,10 @@ static adah_code tell_columns(csv *c, adah_status *status) {
     for (size_t i = 0; i < c->n_fields; i++) {
         int rank;
         const adah_raw_text name = field(c, i);
-        const adah_key key = adah_key_find(name.bytes, name.n_bytes, &rank);
-        const int is_taken = key != ADAH_N_KEYS && c->column[key] == i;
+        const adah_key key = adah_key_find(adah_dataset_chosen_keys(c->dataset), name.bytes, name.n_bytes, &rank);
+        int is_taken = key != ADAH_N_KEYS && c->column[key] == i;
+        for (size_t k = 0; k < c->n_chosen_columns; k++)
+            is_taken |= c->chosen_column[k] == i;
         if (!is_taken || rank > 1) /* capitals and blanks are no news */
             ADAH_TRY(adah_dataset_note_key(c->dataset, is_taken ? (int)key : ADAH_N_KEYS, name.bytes, name.n_bytes, status));
     }
@@ -218,30 +242,96 @@ static adah_code read_header(csv *c, adah_status *status) {
         return adah_dataset_fail(c->dataset, c->line, status, "no column file_name in the header line, found \"%.*s\"", (int)n,
                                  c->bytes + c->position);
     }
+    ADAH_TRY(find_chosen_columns(c, status));
     ADAH_TRY(tell_columns(c, status));
     c->n_columns = c->n_fields;
     move_on(c, next);
     return ADAH_OK;
 }
 
-/* The pieces between ';' and '|' that are not blank. */
-static adah_code split_labels(csv *c, adah_raw_text cell, size_t *n_labels, adah_status *status) {
-    *n_labels = 0;
+static adah_code add_item(adah_raw_text **list, size_t *capacity, size_t *n, const char *bytes, size_t n_bytes, adah_status *status) {
+    if (!adah_memory_grow((void **)list, capacity, *n, sizeof **list))
+        return adah_fail_memory(status, 2 * *capacity * sizeof **list);
+    (*list)[(*n)++] = (adah_raw_text){bytes, n_bytes};
+    return ADAH_OK;
+}
+
+/* Adds the pieces between the signs that are not blank, without blanks around them. */
+static adah_code split_cell(adah_raw_text cell, const char *signs, adah_raw_text **list, size_t *capacity, size_t *n, adah_status *status) {
     for (size_t start = 0, end; start < cell.n_bytes; start = end + 1) {
-        for (end = start; end < cell.n_bytes && cell.bytes[end] != ';' && cell.bytes[end] != '|';)
+        for (end = start; end < cell.n_bytes && !strchr(signs, cell.bytes[end]);)
             end++;
         size_t first = start, last = end;
         while (first < last && is_space(cell.bytes[first]))
             first++;
         while (first < last && is_space(cell.bytes[last - 1]))
             last--;
-        if (first == last)
-            continue;
-        if (!adah_memory_grow((void **)&c->label, &c->label_capacity, *n_labels, sizeof *c->label))
-            return adah_fail_memory(status, 2 * c->label_capacity * sizeof *c->label);
-        c->label[(*n_labels)++] = (adah_raw_text){cell.bytes + first, last - first};
+        if (first < last)
+            ADAH_TRY(add_item(list, capacity, n, cell.bytes + first, last - first, status));
     }
     return ADAH_OK;
+}
+
+/* The list that Python writes, ['a', "b"], of quoted items. 0: it is none; c->content is unchanged then. Quotes are resolved in place. */
+static int is_list(adah_raw_text cell) {
+    if (cell.n_bytes < 2 || cell.bytes[0] != '[' || cell.bytes[cell.n_bytes - 1] != ']')
+        return 0;
+    for (size_t i = 1; i + 1 < cell.n_bytes;) {
+        while (i + 1 < cell.n_bytes && (is_space(cell.bytes[i]) || cell.bytes[i] == ','))
+            i++;
+        const char quote = cell.bytes[i];
+        if (i + 1 == cell.n_bytes)
+            break;
+        if (quote != '\'' && quote != '"')
+            return 0;
+        for (i++; i + 1 < cell.n_bytes && cell.bytes[i] != quote; i++)
+            i += cell.bytes[i] == '\\';
+        if (i + 1 >= cell.n_bytes)
+            return 0;
+        i++;
+    }
+    return 1;
+}
+
+/* Adds the items of such a list. */
+static adah_code split_list(csv *c, adah_raw_text cell, adah_raw_text **list, size_t *capacity, size_t *n, adah_status *status) {
+    char *bytes = c->content + (cell.bytes - c->content);
+    for (size_t i = 1; i + 1 < cell.n_bytes; i++) {
+        if (bytes[i] != '\'' && bytes[i] != '"')
+            continue;
+        const char quote = bytes[i];
+        const size_t first = ++i;
+        size_t to = first;
+        for (; bytes[i] != quote; i++) {
+            i += bytes[i] == '\\';
+            bytes[to++] = bytes[i];
+        }
+        if (to > first)
+            ADAH_TRY(add_item(list, capacity, n, bytes + first, to - first, status));
+    }
+    return ADAH_OK;
+}
+
+/* [1, 2] */
+static int is_list_of_numbers(adah_raw_text cell) {
+    if (cell.n_bytes < 3 || cell.bytes[0] != '[' || cell.bytes[cell.n_bytes - 1] != ']')
+        return 0;
+    for (size_t i = 1; i + 1 < cell.n_bytes; i++)
+        if (!memchr("0123456789., -", cell.bytes[i], 14))
+            return 0;
+    return 1;
+}
+
+static adah_code take_labels(csv *c, adah_raw_text cell, size_t *n, adah_status *status) {
+    if (is_list_of_numbers(cell))
+        return split_cell((adah_raw_text){cell.bytes + 1, cell.n_bytes - 2}, ",", &c->label, &c->label_capacity, n, status);
+    return is_list(cell) ? split_list(c, cell, &c->label, &c->label_capacity, n, status)
+                         : split_cell(cell, ";|", &c->label, &c->label_capacity, n, status);
+}
+
+static adah_code take_text(csv *c, adah_raw_text cell, size_t *n, adah_status *status) {
+    return is_list(cell) ? split_list(c, cell, &c->text, &c->text_capacity, n, status)
+                         : add_item(&c->text, &c->text_capacity, n, cell.bytes, cell.n_bytes, status);
 }
 
 static adah_code add_record(csv *c, adah_status *status) {
@@ -254,13 +344,15 @@ static adah_code add_record(csv *c, adah_status *status) {
     for (size_t k = ADAH_KEY_SPLIT; k <= ADAH_KEY_MASK; k++)
         if (cell[k].n_bytes == 0)
             cell[k].bytes = NULL; /* an empty cell says nothing */
-    adah_raw_record raw = {.file_name = cell[ADAH_KEY_FILE_NAME],
-                           .text = &cell[ADAH_KEY_TEXT],
-                           .n_texts = cell[ADAH_KEY_TEXT].bytes != NULL,
-                           .split = cell[ADAH_KEY_SPLIT],
-                           .mask = cell[ADAH_KEY_MASK],
-                           .line = c->line};
-    ADAH_TRY(split_labels(c, cell[ADAH_KEY_LABELS], &raw.n_labels, status));
+    adah_raw_record raw = {.file_name = cell[ADAH_KEY_FILE_NAME], .split = cell[ADAH_KEY_SPLIT], .mask = cell[ADAH_KEY_MASK], .line = c->line};
+    if (cell[ADAH_KEY_TEXT].bytes)
+        ADAH_TRY(take_text(c, cell[ADAH_KEY_TEXT], &raw.n_texts, status));
+    if (cell[ADAH_KEY_LABELS].bytes)
+        ADAH_TRY(take_labels(c, cell[ADAH_KEY_LABELS], &raw.n_labels, status));
+    for (size_t i = 0; i < c->n_chosen_columns; i++)
+        ADAH_TRY(i < c->n_text_columns ? take_text(c, field(c, c->chosen_column[i]), &raw.n_texts, status)
+                                       : take_labels(c, field(c, c->chosen_column[i]), &raw.n_labels, status));
+    raw.text = c->text;
     raw.label = c->label;
     return adah_dataset_add(c->dataset, &raw, status);
 }
@@ -283,5 +375,7 @@ adah_code adah_dataset_read_csv(adah_dataset *dataset, const char *bytes, size_t
     adah_memory_free(c.content);
     adah_memory_free(c.field_end);
     adah_memory_free(c.label);
+    adah_memory_free(c.text);
+    adah_memory_free(c.chosen_column);
     return code;
 }

@@ -84,14 +84,30 @@ static adah_code take_list(const adah_dataset *dataset, const json_t *value, ada
     return ADAH_OK;
 }
 
-/* The values of the keys that are known; of several that mean the same the nearest in name. */
-static adah_code find_values(adah_dataset *dataset, json_t *object, json_t *value[ADAH_N_KEYS], adah_status *status) {
+/* Adds the value of a key that the user chose to those of others that he chose for the same. */
+static adah_code add_chosen(json_t **value, json_t *found, adah_status *status) {
+    json_t *all = *value ? *value : json_array();
+    *value = all;
+    const int failed = !all || (json_is_array(found) ? json_array_extend(all, found) : json_array_append(all, found)) != 0;
+    return failed ? adah_fail_memory(status, 64) : ADAH_OK;
+}
+
+/* The values of the keys that are known; of several that mean the same the nearest in name. Those of chosen lists are lists in *owned, to
+ * be freed by the caller, whatever is returned. */
+static adah_code find_values(adah_dataset *dataset, json_t *object, json_t *value[ADAH_N_KEYS], json_t *owned[ADAH_N_KEYS], adah_status *status) {
+    const adah_chosen_keys *chosen = adah_dataset_chosen_keys(dataset);
     const char *name;
     json_t *found;
     int rank_of[ADAH_N_KEYS] = {0};
     json_object_foreach(object, name, found) {
         int rank;
-        const adah_key key = adah_key_find(name, strlen(name), &rank);
+        const adah_key key = adah_key_find(chosen, name, strlen(name), &rank);
+        if ((key == ADAH_KEY_TEXT && chosen->n_text) || (key == ADAH_KEY_LABELS && chosen->n_label)) {
+            if (!adah_json_is_missing(found))
+                ADAH_TRY(add_chosen(&owned[key], found, status));
+            value[key] = owned[key];
+            continue;
+        }
         if (key == ADAH_N_KEYS || adah_json_is_missing(found) || (value[key] && rank_of[key] < rank)) {
             if (key == ADAH_N_KEYS)
                 ADAH_TRY(adah_dataset_note_key(dataset, ADAH_N_KEYS, name, strlen(name), status));
@@ -102,7 +118,7 @@ static adah_code find_values(adah_dataset *dataset, json_t *object, json_t *valu
     }
     json_object_foreach(object, name, found) {
         int rank;
-        const adah_key key = adah_key_find(name, strlen(name), &rank);
+        const adah_key key = adah_key_find(chosen, name, strlen(name), &rank);
         if (key != ADAH_N_KEYS && rank > 0 && value[key] == found)
             ADAH_TRY(adah_dataset_note_key(dataset, (int)key, name, strlen(name), status));
     }
@@ -125,12 +141,15 @@ static adah_code take_record(adah_dataset *dataset, json_t *const value[ADAH_N_K
 }
 
 static adah_code add_object(adah_dataset *dataset, json_t *object, size_t line, adah_status *status) {
-    json_t *value[ADAH_N_KEYS] = {NULL};
+    json_t *value[ADAH_N_KEYS] = {NULL}, *owned[ADAH_N_KEYS] = {NULL};
     list texts = {0}, labels = {0};
     if (!json_is_object(object))
         return adah_dataset_fail(dataset, line, status, "expected a JSON object");
-    ADAH_TRY(find_values(dataset, object, value, status));
-    const adah_code code = take_record(dataset, value, line, &texts, &labels, status);
+    adah_code code = find_values(dataset, object, value, owned, status);
+    if (code == ADAH_OK)
+        code = take_record(dataset, value, line, &texts, &labels, status);
+    for (int k = 0; k < ADAH_N_KEYS; k++)
+        json_decref(owned[k]);
     list_free(&texts);
     list_free(&labels);
     return code;

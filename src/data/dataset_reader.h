@@ -21,8 +21,6 @@ typedef struct adah_raw_record {
     unsigned text_sources, label_sources; /* of what is there, ADAH_SOURCE_...; 0: ADAH_SOURCE_METADATA */
 } adah_raw_record;
 
-/* NULL when the path stays inside the folder, else what is wrong with it. */
-const char *adah_dataset_path_fault(adah_raw_text path);
 /* Checks a record and adds it; one whose file_name was seen before adds its texts and labels to that one. ADAH_ERROR_FORMAT: the record
  * is bad and was not added; the message names the line. */
 adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *record, adah_status *status);
@@ -35,6 +33,10 @@ adah_code adah_dataset_fail(const adah_dataset *dataset, size_t line, adah_statu
 
 /* The same for a line that is not UTF-8; says how to convert it. */
 adah_code adah_dataset_fail_utf8(const adah_dataset *dataset, size_t line, adah_status *status);
+
+struct adah_chosen_keys;
+/* What the user chose; lasts as long as the reading. */
+const struct adah_chosen_keys *adah_dataset_chosen_keys(const adah_dataset *dataset);
 
 /* Tells of a key of a record or of a column: `name` counts as `key` though it is called otherwise (`key` as of metadata_keys.h), or
  * (ADAH_N_KEYS) is passed over. Cheap when told again. */

@@ -1,4 +1,4 @@
-/* metadata_keys.c - two small tables. */
+/* metadata_keys.c - two small tables, and what the user names. */
 #include "data/metadata_keys.h"
 
 #include <string.h>
@@ -11,8 +11,13 @@ static const char *const names[ADAH_N_KEYS] = {[ADAH_KEY_FILE_NAME] = "file_name
 static const struct {
     const char *name;
     adah_key key;
-} others[] = {{"filename", ADAH_KEY_FILE_NAME}, {"texts", ADAH_KEY_TEXT}, {"caption", ADAH_KEY_TEXT}, {"captions", ADAH_KEY_TEXT},
-              {"label", ADAH_KEY_LABELS}};
+} others[] = {{"filename", ADAH_KEY_FILE_NAME},  {"file", ADAH_KEY_FILE_NAME},       {"filepath", ADAH_KEY_FILE_NAME}, {"file_path", ADAH_KEY_FILE_NAME},
+              {"image", ADAH_KEY_FILE_NAME},     {"image_path", ADAH_KEY_FILE_NAME}, {"image_file", ADAH_KEY_FILE_NAME},
+              {"image_name", ADAH_KEY_FILE_NAME}, {"img", ADAH_KEY_FILE_NAME},       {"img_path", ADAH_KEY_FILE_NAME}, {"path", ADAH_KEY_FILE_NAME},
+              {"texts", ADAH_KEY_TEXT},          {"caption", ADAH_KEY_TEXT},         {"captions", ADAH_KEY_TEXT},     {"sentence", ADAH_KEY_TEXT},
+              {"sentences", ADAH_KEY_TEXT},      {"description", ADAH_KEY_TEXT},     {"prompt", ADAH_KEY_TEXT},
+              {"label", ADAH_KEY_LABELS},        {"class", ADAH_KEY_LABELS},         {"classes", ADAH_KEY_LABELS},    {"category", ADAH_KEY_LABELS},
+              {"categories", ADAH_KEY_LABELS},   {"tags", ADAH_KEY_LABELS},          {"keywords", ADAH_KEY_LABELS},   {"subset", ADAH_KEY_SPLIT}};
 
 const char *adah_key_name(adah_key key) { return names[key]; }
 
@@ -22,7 +27,23 @@ static int same(const char *name, size_t n_bytes, const char *wanted) {
     return n_bytes == strlen(wanted) && strncasecmp(name, wanted, n_bytes) == 0;
 }
 
-adah_key adah_key_find(const char *name, size_t n_bytes, int *rank) {
+static int is_among(const char *const *list, size_t n, const char *name, size_t n_bytes) {
+    for (size_t i = 0; i < n; i++)
+        if (n_bytes == strlen(list[i]) && memcmp(name, list[i], n_bytes) == 0)
+            return 1;
+    return 0;
+}
+
+/* ADAH_N_KEYS: it is not chosen, nor is another for what it means. */
+static adah_key find_chosen(const adah_chosen_keys *chosen, const char *name, size_t n_bytes) {
+    if (chosen->file && is_among(&chosen->file, 1, name, n_bytes))
+        return ADAH_KEY_FILE_NAME;
+    if (is_among(chosen->text, chosen->n_text, name, n_bytes))
+        return ADAH_KEY_TEXT;
+    return is_among(chosen->label, chosen->n_label, name, n_bytes) ? ADAH_KEY_LABELS : ADAH_N_KEYS;
+}
+
+static adah_key find_known(const char *name, size_t n_bytes, int *rank) {
     for (int k = 0; k < ADAH_N_KEYS; k++)
         if (n_bytes == strlen(names[k]) && memcmp(name, names[k], n_bytes) == 0) {
             *rank = 0;
@@ -42,4 +63,15 @@ adah_key adah_key_find(const char *name, size_t n_bytes, int *rank) {
             return others[i].key;
         }
     return ADAH_N_KEYS;
+}
+
+adah_key adah_key_find(const adah_chosen_keys *chosen, const char *name, size_t n_bytes, int *rank) {
+    *rank = 0;
+    const adah_key key = chosen ? find_chosen(chosen, name, n_bytes) : ADAH_N_KEYS;
+    if (key != ADAH_N_KEYS)
+        return key;
+    const adah_key known = find_known(name, n_bytes, rank);
+    const int is_replaced = chosen && ((known == ADAH_KEY_FILE_NAME && chosen->file) || (known == ADAH_KEY_TEXT && chosen->n_text) ||
+                                       (known == ADAH_KEY_LABELS && chosen->n_label));
+    return is_replaced ? ADAH_N_KEYS : known;
 }

@@ -6,10 +6,17 @@
 
 typedef enum adah_key { ADAH_KEY_FILE_NAME, ADAH_KEY_TEXT, ADAH_KEY_LABELS, ADAH_KEY_SPLIT, ADAH_KEY_MASK, ADAH_N_KEYS } adah_key;
 
+/* The keys that the user named in place of those that are understood. Zero: none. */
+typedef struct adah_chosen_keys {
+    const char *file;
+    const char *const *text, *const *label;
+    size_t n_text, n_label;
+} adah_chosen_keys;
+
 /* "file_name", "text", ... */
 const char *adah_key_name(adah_key key);
 /* ADAH_N_KEYS: none of them. *rank: 0 as it is called, more for another spelling or a word that other tools use; of several keys of a
- * record that mean the same the lowest counts. */
-adah_key adah_key_find(const char *name, size_t n_bytes, int *rank);
+ * record that mean the same the lowest counts, and of chosen ones, whose rank is 0, all do. chosen may be NULL. */
+adah_key adah_key_find(const adah_chosen_keys *chosen, const char *name, size_t n_bytes, int *rank);
 
 #endif

@@ -3,7 +3,7 @@
 #include "data/published_set.h"
 #include "base/file.h"
 #include "base/memory.h"
-#include "data/dataset_reader.h"
+#include "data/metadata_path.h"
 
 #include <dirent.h>
 #include <errno.h>

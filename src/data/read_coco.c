@@ -12,7 +12,7 @@
 #include "base/foreign_file.h"
 #include "base/memory.h"
 #include "base/text.h"
-#include "data/dataset_reader.h"
+#include "data/metadata_path.h"
 #include "data/published_set.h"
 #include "data/foreign_json.h"
 

@@ -61,7 +61,6 @@ static void add_values(const json_t *value, int is_label, adah_findings *f) {
 }
 
 static adah_code read_json(const char *path, const char *bytes, size_t n_bytes, adah_findings *f, adah_status *status) {
-    static const char *const more[] = {"description", "people", "tags", "keywords"}; /* the first is a text */
     json_error_t error;
     int is_out_of_memory, rank;
     json_t *object = adah_json_load(bytes, n_bytes, 0, &error, &is_out_of_memory);
@@ -74,12 +73,11 @@ static adah_code read_json(const char *path, const char *bytes, size_t n_bytes, 
     const char *name;
     json_t *value;
     json_object_foreach(object, name, value) {
-        const adah_key key = adah_key_find(name, strlen(name), &rank);
+        const adah_key key = adah_key_find(NULL, name, strlen(name), &rank);
         if (key == ADAH_KEY_TEXT || key == ADAH_KEY_LABELS)
             add_values(value, key == ADAH_KEY_LABELS, f);
-        for (size_t i = 0; key == ADAH_N_KEYS && i < sizeof more / sizeof *more; i++)
-            if (!strcasecmp(name, more[i]))
-                add_values(value, i > 0, f);
+        else if (!strcasecmp(name, "people"))
+            add_values(value, 1, f);
     }
     json_decref(object);
     return ADAH_OK;

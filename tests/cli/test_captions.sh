@@ -68,4 +68,23 @@ stdout_has 'picture of [^"]*\\nzanzibar scene'
 check_json
 expect 0 eval --model list.safetensors --data lines --quiet
 stdout_has 'queries'
+# Keys by name, in every command that reads a data set.
+mkdir -p named
+ln -s ../scenes/images named/images
+sed -E 's/"text": /"words": /; s/"labels": /"kinds": /; s/"file_name": "/"photo": ".\/\//' scenes/metadata.jsonl >named/metadata.jsonl
+named=(--data named --file-key photo --text-key words --label-key kinds)
+expect 1 info --data named
+stderr_has 'keys passed over: .*"photo"'
+expect 0 info "${named[@]}"
+stdout_has '^n_records: 120$'
+stdout_has '^n_texts_empty: 0$'
+expect 0 train "${named[@]}" --model named.safetensors --epochs 3 --quiet "${quick[@]}"
+check cmp named.safetensors one.safetensors
+expect 0 encode --model one.safetensors "${named[@]}" --out named-codes --quiet
+expect 0 index create --model one.safetensors "${named[@]}" --index named.adah --quiet
+expect 0 eval --model one.safetensors "${named[@]}" --quiet
+expect 0 search --model one.safetensors --index named.adah "${named[@]}" --record "$(head -1 named-codes.ids)" --by text -k 1
+expect 1 info --data named --file-key photo --text-key wrods
+stderr_has 'no record has anything under the chosen key "wrods"'
+
 finish

@@ -457,12 +457,12 @@ static void reads_other_tools(void **state) {
     assert_null(adah_dataset_record(dataset, 3)->mask);
     assert_labels(dataset, 4, "own");
     adah_dataset_close(dataset);
-    data_folder_put(folder.path, "metadata.jsonl", "{\"file_name\": \"a\", \"description\": \"x\", \"class\": 3}\n");
+    data_folder_put(folder.path, "metadata.jsonl", "{\"file_name\": \"a\", \"remark\": \"x\", \"group\": 3}\n");
     dataset = open_good();
-    assert_string_equal(adah_dataset_notes(dataset), "no record has a \"text\" or \"labels\"; keys passed over: \"description\", \"class\"");
+    assert_string_equal(adah_dataset_notes(dataset), "no record has a \"text\" or \"labels\"; keys passed over: \"remark\", \"group\"");
     adah_dataset_close(dataset);
-    data_folder_put(folder.path, "metadata.jsonl", "{\"image_path\": \"a\", \"text\": \"x\"}\n");
-    assert_refused(0, ADAH_ERROR_FORMAT, "no file_name, expected the path of an image (and none of the 1 records is good; keys passed over: \"image_path\")");
+    data_folder_put(folder.path, "metadata.jsonl", "{\"photo\": \"a\", \"text\": \"x\"}\n");
+    assert_refused(0, ADAH_ERROR_FORMAT, "no file_name, expected the path of an image (and none of the 1 records is good; keys passed over: \"photo\")");
     data_folder_put(folder.path, "metadata.jsonl", "{\"file_name\": \"a\", \"text\": \"x\"}\n");
     dataset = open_good();
     assert_string_equal(adah_dataset_notes(dataset), "");
@@ -520,6 +520,94 @@ static void checksum_of(const char *name, const char *metadata, char checksum[33
     adah_dataset_close(dataset);
 }
 
+static adah_dataset *open_chosen(const char *file, const char *const *text, size_t n_text, const char *const *label, size_t n_label, adah_code code,
+                                 const char *words) {
+    adah_dataset_options o;
+    adah_dataset_options_init(&o);
+    o.file_key = file;
+    o.text_keys = text;
+    o.n_text_keys = n_text;
+    o.label_keys = label;
+    o.n_label_keys = n_label;
+    adah_dataset *dataset = NULL;
+    adah_status status = {0};
+    if (adah_dataset_open(folder.path, &o, &dataset, &status) != code || (code != ADAH_OK && !strstr(status.message, words)))
+        fail_msg("%d: \"%s\", expected %d: \"%s\"", status.code, status.message, code, words);
+    return dataset;
+}
+
+/* Keys and columns that the user names, several of a kind too, in place of those that are understood. */
+static void takes_chosen_keys(void **state) {
+    (void)state;
+    static const char *const texts[] = {"c1", "c 2"}, *const labels[] = {"kind", "place"}, *const wrong[] = {"caption"};
+    static const char *const same[][2] = {
+        {"metadata.jsonl", "{\"img_id\": \"a\", \"c1\": \"one\", \"c 2\": [\"two\"], \"text\": \"no\", \"kind\": 3, \"place\": [\"y\"], \"labels\": \"no\"}\n"
+                           "{\"img_id\": \"b\", \"c 2\": null, \"c1\": NaN}\n"},
+        {"metadata.csv", "place;c1;img_id;text;c 2;kind\ny;one;a;no;two;3\n;;b;;;\n"}};
+    for (size_t i = 0; i < 2; i++) {
+        data_folder_put(folder.path, same[i][0], same[i][1]);
+        adah_dataset *dataset = open_chosen("img_id", texts, 2, labels, 2, ADAH_OK, "");
+        assert_int_equal(adah_dataset_count(dataset), 2);
+        assert_string_equal(adah_dataset_record(dataset, 0)->text, "one\ntwo");
+        assert_int_equal(adah_dataset_record(dataset, 0)->n_labels, 2);
+        assert_int_equal(adah_dataset_label_count(dataset), 2);
+        assert_int_equal(adah_dataset_record(dataset, 1)->n_texts, 0);
+        adah_dataset_close(dataset);
+        open_chosen("img_id", wrong, 1, NULL, 0, ADAH_ERROR_FORMAT, "no record has anything under the chosen key \"caption\"; keys passed over: ");
+        open_chosen("img_id", NULL, 0, wrong, 1, ADAH_ERROR_FORMAT, "no record has anything under the chosen key \"caption\"; keys passed over: ");
+        open_chosen(i ? "other" : "place", NULL, 0, NULL, 0, ADAH_ERROR_FORMAT, i ? "no column file_name" : "is not a string");
+        unlink(strcat(strcpy((char[512]){0}, folder.path), i ? "/metadata.csv" : "/metadata.jsonl"));
+    }
+    data_folder_put(folder.path, "x.jpg", "no picture");
+    open_chosen("img_id", NULL, 0, NULL, 0, ADAH_ERROR_ARGUMENT, "no metadata whose keys could be chosen");
+}
+
+/* Every spelling names the same file. */
+static void resolves_paths(void **state) {
+    (void)state;
+    char text[4096], real[1100];
+    data_folder_put(folder.path, "back\\slash.jpg", "no picture");
+    assert_non_null(realpath(folder.path, real));
+    snprintf(text, sizeof text,
+             "{\"file_name\": \"a/b.jpg\", \"mask\": \".//m.png\"}\n{\"file_name\": \"./a/b.jpg\"}\n{\"file_name\": \"a//b.jpg\"}\n{\"file_name\": \"a/./b.jpg\"}\n"
+             "{\"file_name\": \".\\\\a\\\\b.jpg\"}\n{\"file_name\": \"%s/a/b.jpg\"}\n{\"file_name\": \"back\\\\slash.jpg\"}\n"
+             "{\"file_name\": \"%s.other/a.jpg\"}\n{\"file_name\": \"a\\\\..\\\\..\\\\c.jpg\"}\n",
+             real, real);
+    data_folder_put(folder.path, "metadata.jsonl", text);
+    adah_dataset *dataset = open_good();
+    assert_int_equal(adah_dataset_count(dataset), 2);
+    assert_string_equal(adah_dataset_record(dataset, 0)->file_name, "a/b.jpg");
+    assert_string_equal(adah_dataset_record(dataset, 0)->mask, "m.png");
+    assert_string_equal(adah_dataset_record(dataset, 1)->file_name, "back\\slash.jpg");
+    const char *bad;
+    assert_int_equal(adah_dataset_skipped(dataset, &bad), 2);
+    assert_non_null(strstr(bad, "is absolute"));
+    assert_non_null(strstr(bad, "has a part \"..\""));
+    adah_dataset_close(dataset);
+}
+
+/* As pandas writes columns of lists. */
+static void reads_lists_of_python(void **state) {
+    (void)state;
+    static const char csv[] = "file_name,text,labels\n"
+                              "a,\"['one', \"\"it's two\"\"]\",\"['x', 'y;z']\"\n"
+                              "b,[untitled],\"[1, 2]\"\n"
+                              "c,\"['it\\'s']\",[]\n"
+                              "d,\"['open]\",x|y\n";
+    put_csv(csv, sizeof csv - 1);
+    adah_dataset *dataset = open_good();
+    assert_int_equal(adah_dataset_count(dataset), 4);
+    assert_string_equal(adah_dataset_record(dataset, 0)->text, "one\nit's two");
+    assert_labels(dataset, 0, "x,y;z");
+    assert_string_equal(adah_dataset_record(dataset, 1)->text, "[untitled]");
+    assert_labels(dataset, 1, "1,2");
+    assert_string_equal(adah_dataset_record(dataset, 2)->text, "it's");
+    assert_int_equal(adah_dataset_record(dataset, 2)->n_labels, 0);
+    assert_string_equal(adah_dataset_record(dataset, 3)->text, "['open]");
+    assert_int_equal(adah_dataset_record(dataset, 3)->n_labels, 2);
+    adah_dataset_close(dataset);
+}
+
 /* What is called validation asks where nothing else does. */
 static void understands_names_of_splits(void **state) {
     (void)state;
@@ -566,6 +654,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(reads_jsonl),
         TEST(understands_names_of_splits),
+        TEST(takes_chosen_keys),
+        TEST(resolves_paths),
+        TEST(reads_lists_of_python),
         TEST(sums_up_the_split),
         TEST(refuses_bad_json),
         TEST(bad_record_keeps_no_name),

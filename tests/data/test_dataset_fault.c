@@ -81,6 +81,36 @@ static void opening_other_jsonl(void **state) {
     fail_allocations(open_dataset, UINT64_MAX);
 }
 
+/* Chosen keys, paths of other spellings. */
+static adah_code open_chosen(adah_status *status) {
+    static const char *const keys[] = {"a", "b"};
+    adah_dataset_options o;
+    adah_dataset_options_init(&o);
+    o.text_keys = o.label_keys = keys;
+    o.n_text_keys = 2;
+    adah_dataset *dataset = NULL;
+    const adah_code code = adah_dataset_open(inside("set"), &o, &dataset, status);
+    if (dataset)
+        assert_int_equal(adah_dataset_count(dataset), 40);
+    adah_dataset_close(dataset);
+    return code;
+}
+
+static void opening_chosen(void **state) {
+    (void)state;
+    char text[16384] = "";
+    for (int i = 0; i < 40; i++)
+        sprintf(text + strlen(text), "{\"file_name\": \".\\\\x/%d\", \"a\": [\"one\", \"two\"], \"b\": \"three\", \"mask\": \"./m\"}\n", i);
+    data_folder_put(inside("set"), "metadata.jsonl", text);
+    fail_allocations(open_chosen, UINT64_MAX);
+    unlink(inside("set/metadata.jsonl"));
+    strcpy(text, "file_name,a,b,labels\n");
+    for (int i = 0; i < 40; i++)
+        sprintf(text + strlen(text), ".\\x/%d,one,\"['two', 'three']\",\"['x', 'y']\"\n", i);
+    data_folder_put(inside("set"), "metadata.csv", text);
+    fail_allocations(open_chosen, UINT64_MAX);
+}
+
 static void opening_utf16_csv(void **state) {
     (void)state;
     char text[4096] = "sep=;\nfile_name;text;labels;other\n", wide[8192] = "\xff\xfe";
@@ -280,7 +310,7 @@ static void drawings(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(opening_jsonl), TEST(opening_csv), TEST(opening_other_jsonl), TEST(opening_utf16_csv), TEST(opening_folder),
+    const struct CMUnitTest tests[] = {TEST(opening_jsonl), TEST(opening_csv), TEST(opening_other_jsonl), TEST(opening_utf16_csv), TEST(opening_folder), TEST(opening_chosen),
                                        TEST(vocabulary),    TEST(pictures),    TEST(scenes),              TEST(drawings)};
     return cmocka_run_group_tests_name("dataset faults", tests, NULL, NULL);
 }
