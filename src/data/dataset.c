@@ -1,6 +1,6 @@
 /* dataset.c - a folder of images with its metadata file, held as one compact table of records.
  *
- * metadata.jsonl is taken when it is there, else metadata.csv, else the rows of image.npy, else the pictures below the folder. A reader takes the file apart and hands over one raw
+ * metadata.jsonl is taken when it is there, else metadata.csv, else the rows of image.npy, else the metadata of the folders in it, else the pictures below the folder. A reader takes the file apart and hands over one raw
  * record at a time; here it is checked and stored. Texts and label lists lie in an arena; file names and label
  * names are numbered by string tables, the number of a file name being that of its record. A file name that comes again adds to its
  * record: a line a caption is as good as a list of captions. */
@@ -44,6 +44,8 @@ struct adah_dataset {
     adah_text notes;
     size_t n_named[N_SPLITS]; /* records that name their split */
     adah_string_table validation_names;
+    const char *part;         /* while one of several metadata files is read: the folder in the folder that it is of; NULL: it is the only one */
+    adah_text part_room;
     adah_chosen_keys chosen;  /* while it is read */
     adah_text path_room, mask_room;
     adah_reasons skipped;
@@ -224,8 +226,17 @@ static adah_code add_to_record(adah_dataset *dataset, const adah_raw_record *raw
 
 /* In the spelling that records have. Those of an array are numbers. */
 static adah_code resolve_path(adah_dataset *dataset, size_t line, const char *key, adah_raw_text *path, adah_text *room, adah_status *status) {
+    const int is_of_part = dataset->part && path->n_bytes && path->bytes[0] != '/';
     if (!adah_dataset_path_resolve(dataset->folder, path, room))
         return adah_fail_memory(status, path->n_bytes + 1);
+    if (is_of_part) {
+        dataset->part_room.n_bytes = room->n_bytes = 0;
+        adah_text_add(&dataset->part_room, "%s/%.*s", dataset->part, (int)path->n_bytes, path->bytes);
+        adah_text_add_bytes(room, dataset->part_room.bytes, dataset->part_room.n_bytes);
+        if (room->failed || dataset->part_room.failed)
+            return adah_fail_memory(status, path->n_bytes + 1);
+        *path = (adah_raw_text){room->bytes, room->n_bytes};
+    }
     const char *fault = adah_dataset_path_fault(*path);
     return fault ? adah_dataset_fail(dataset, line, status, "%s \"%.*s\" %s", key, shown(*path), path->bytes, fault) : ADAH_OK;
 }
@@ -241,6 +252,8 @@ adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *given, 
     for (size_t i = 0; i < raw->n_labels; i++)
         if (raw->label[i].n_bytes == 0)
             return adah_dataset_fail(dataset, raw->line, status, "label %zu is empty", i + 1);
+    if (dataset->part && !raw->split.bytes && adah_split_find(dataset->part, strlen(dataset->part)) != ADAH_NAMED_NONE)
+        resolved.split = (adah_raw_text){dataset->part, strlen(dataset->part)};
     adah_record record = {.text = "", .line = raw->line, .row = dataset->n_rows};
     ADAH_TRY(check_split(dataset, raw, &record.split, status));
     const uint32_t seen = adah_string_table_find(&dataset->file_names, raw->file_name.bytes, raw->file_name.n_bytes);
@@ -431,6 +444,26 @@ void adah_dataset_draw_split(adah_dataset *dataset) {
     }
 }
 
+/* Folders with metadata of their own: the records of all. */
+static adah_code read_parts(adah_dataset *dataset, int *found, adah_status *status) {
+    adah_string_table names = {0};
+    adah_code code = adah_dataset_find_parts(dataset->folder, &names, status);
+    for (size_t i = 0; i < names.n && code == ADAH_OK; i++) {
+        const char *slash = strchr(names.text[i], '/');
+        char *part = adah_memory_text_n(names.text[i], (size_t)(slash - names.text[i]));
+        dataset->part = part;
+        code = !part ? adah_fail_memory(status, 1)
+                     : read_metadata(dataset, names.text[i], strcmp(slash, "/metadata.csv") ? adah_dataset_read_jsonl : adah_dataset_read_csv, found, status);
+        dataset->part = NULL;
+        adah_memory_free(part);
+    }
+    *found = names.n > 0;
+    if (*found && code == ADAH_OK)
+        code = note_names(dataset, "the records are those of the metadata in folders: ", &names, status);
+    adah_string_table_free(&names);
+    return code;
+}
+
 /* The kinds of data set, in the order in which they are looked for. */
 static adah_code read_records(adah_dataset *dataset, unsigned sources, adah_status *status) {
     int found = 0;
@@ -442,6 +475,8 @@ static adah_code read_records(adah_dataset *dataset, unsigned sources, adah_stat
     }
     if (!found)
         ADAH_TRY(make_records_of_rows(dataset, &found, status));
+    if (!found && sources & ADAH_SOURCE_METADATA)
+        ADAH_TRY(read_parts(dataset, &found, status));
     if (!found && (dataset->chosen.file || dataset->chosen.n_text || dataset->chosen.n_label))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: there are no metadata whose keys could be chosen", dataset->folder);
     if (!found) {
@@ -480,6 +515,7 @@ adah_code adah_dataset_open(const char *folder, const adah_dataset_options *opti
     dataset->chosen = (adah_chosen_keys){0};
     adah_text_free(&dataset->path_room);
     adah_text_free(&dataset->mask_room);
+    adah_text_free(&dataset->part_room);
     if (code == ADAH_OK)
         code = place_validation(dataset, status);
     if (code != ADAH_OK) {

@@ -252,6 +252,27 @@ static adah_code tell(reader *r, adah_status *status) {
     return ADAH_OK;
 }
 
+static adah_code ignore_folder(void *context, const adah_status *why) { return (void)context, (void)why, ADAH_OK; }
+
+adah_code adah_dataset_find_parts(const char *folder, adah_string_table *names, adah_status *status) {
+    adah_folder_listing listing = {0};
+    adah_code code = adah_folder_list(folder, &listing, ignore_folder, NULL, status);
+    for (size_t i = 0; i < listing.n && code == ADAH_OK; i++) {
+        const char *path = listing.path[i], *name = adah_path_name(path);
+        const size_t n_folder = folder_at(path, 0);
+        if (n_folder == 0 || name != path + n_folder + 1 || (strcmp(name, "metadata.jsonl") != 0 && strcmp(name, "metadata.csv") != 0))
+            continue;
+        int is_second = 0;
+        if (!strcmp(name, "metadata.csv")) /* jsonl wins where both are there; they are listed in order, csv first */
+            for (size_t k = i + 1; k < listing.n && folder_at(listing.path[k], 0) == n_folder && !strncmp(listing.path[k], path, n_folder); k++)
+                is_second |= !strcmp(listing.path[k] + n_folder, "/metadata.jsonl");
+        if (!is_second && adah_string_table_add(names, path, strlen(path)) == ADAH_STRING_NONE)
+            code = adah_fail_memory(status, strlen(path) + 1);
+    }
+    adah_folder_listing_free(&listing);
+    return code;
+}
+
 static adah_code read_folder(reader *r, int *found, char *hint, size_t n_hint, adah_status *status) {
     ADAH_TRY(adah_folder_list(adah_dataset_folder(r->dataset), &r->listing, skip_folder, r->dataset, status));
     count_kinds(r);

@@ -3,6 +3,7 @@
 #define ADAH_DATA_DATASET_READER_H
 
 #include "base/status.h"
+#include "data/string_table.h"
 
 enum { ADAH_METADATA_LINE_BYTES_MAX = 16 << 20 };
 
@@ -48,6 +49,8 @@ adah_code adah_dataset_note(adah_dataset *dataset, adah_status *status, const ch
 /* Reads a folder without metadata: its pictures with what sidecars, the pictures themselves and names say, as far as `sources` allows. *found
  * becomes 0 where there is no picture; *hint (by the caller, of `n_hint` bytes) then says what else is there. */
 adah_code adah_dataset_read_folder(adah_dataset *dataset, unsigned sources, int *found, char *hint, size_t n_hint, adah_status *status);
+/* Finds folders in `folder` with metadata of their own, as Hugging Face's image folders have for each split: names as "train/metadata.jsonl". */
+adah_code adah_dataset_find_parts(const char *folder, adah_string_table *names, adah_status *status);
 /* Records that name no split get one: a tenth becomes queries, each by its own name. */
 void adah_dataset_draw_split(adah_dataset *dataset);
 

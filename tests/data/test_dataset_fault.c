@@ -96,6 +96,20 @@ static adah_code open_chosen(adah_status *status) {
     return code;
 }
 
+/* Metadata in two folders. */
+static void opening_parts(void **state) {
+    (void)state;
+    char text[8192] = "";
+    for (int i = 0; i < 20; i++)
+        sprintf(text + strlen(text), "{\"file_name\": \"./%d\", \"text\": \"t\", \"mask\": \"m\"}\n", i);
+    data_folder_put(inside("set"), "train/metadata.jsonl", text);
+    strcpy(text, "file_name,text\n");
+    for (int i = 0; i < 20; i++)
+        sprintf(text + strlen(text), "%d,t\n", i);
+    data_folder_put(inside("set"), "val/metadata.csv", text);
+    fail_allocations(open_dataset, UINT64_MAX);
+}
+
 static void opening_chosen(void **state) {
     (void)state;
     char text[16384] = "";
@@ -310,7 +324,7 @@ static void drawings(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(opening_jsonl), TEST(opening_csv), TEST(opening_other_jsonl), TEST(opening_utf16_csv), TEST(opening_folder), TEST(opening_chosen),
+    const struct CMUnitTest tests[] = {TEST(opening_jsonl), TEST(opening_csv), TEST(opening_other_jsonl), TEST(opening_utf16_csv), TEST(opening_folder), TEST(opening_chosen), TEST(opening_parts),
                                        TEST(vocabulary),    TEST(pictures),    TEST(scenes),              TEST(drawings)};
     return cmocka_run_group_tests_name("dataset faults", tests, NULL, NULL);
 }

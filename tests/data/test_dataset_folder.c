@@ -205,6 +205,35 @@ static void assert_not_found(const char *path, const char *words) {
         fail_msg("\"%s\" does not hold \"%s\"", status.message, words);
 }
 
+/* As Hugging Face's image folders are: metadata for each split, with paths from there. */
+static void reads_metadata_of_folders(void **state) {
+    (void)state;
+    char text[2400], real[1100];
+    assert_non_null(realpath(folder.path, real));
+    put_picture("other/c.jpg");
+    data_folder_put(folder.path, "train/metadata.csv", "file_name,text\nno.jpg,jsonl wins\n");
+    data_folder_put(folder.path, "train/metadata.jsonl", "{\"file_name\": \"a.jpg\", \"text\": \"one\"}\n{\"file_name\": \".\\\\x\\\\b.jpg\", \"split\": \"database\"}\n"
+                                                         "{\"file_name\": \"../c.jpg\"}\n");
+    snprintf(text, sizeof text, "file_name,text\na.jpg,two\n%s/test/d.jpg,three\n", real);
+    data_folder_put(folder.path, "test/metadata.csv", text);
+    adah_dataset *dataset = open_with(ADAH_SOURCES_ALL);
+    assert_int_equal(adah_dataset_count(dataset), 4);
+    assert_says(dataset, "train/a.jpg", "one", ADAH_SOURCE_METADATA, "", 0);
+    assert_says(dataset, "test/a.jpg", "two", ADAH_SOURCE_METADATA, "", 0);
+    assert_int_equal(find(dataset, "train/a.jpg")->split, ADAH_SPLIT_TRAIN);
+    assert_int_equal(find(dataset, "train/x/b.jpg")->split, ADAH_SPLIT_DATABASE);
+    assert_int_equal(find(dataset, "test/a.jpg")->split, ADAH_SPLIT_QUERY);
+    assert_int_equal(find(dataset, "test/d.jpg")->split, ADAH_SPLIT_QUERY);
+    const char *bad;
+    assert_int_equal(adah_dataset_skipped(dataset, &bad), 1);
+    assert_non_null(strstr(bad, "train/metadata.jsonl:3: "));
+    assert_non_null(strstr(adah_dataset_notes(dataset), "\"test/metadata.csv\", \"train/metadata.jsonl\""));
+    adah_dataset_close(dataset);
+    dataset = open_with(ADAH_SOURCES_ALL & ~(uint64_t)ADAH_SOURCE_METADATA);
+    assert_int_equal(adah_dataset_count(dataset), 1);
+    adah_dataset_close(dataset);
+}
+
 static void refuses_what_has_no_picture(void **state) {
     (void)state;
     assert_not_found(folder.path, "nor any picture");
@@ -382,6 +411,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(takes_each_source_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(takes_folders_for_splits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(draws_queries_by_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(reads_metadata_of_folders, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_what_has_no_picture, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reads_what_is_written_into_pictures, set_up, tear_down),
         cmocka_unit_test(passes_over_what_cameras_write),
