@@ -59,6 +59,24 @@ const char *adah_train_method(size_t i, const char **summary);
  * is "surplus". */
 adah_code adah_weights_json(const char *path, char **json, adah_status *status);
 
+/* ---------------------------------------------------------------- losses of a batch */
+
+/* What other programs train their own networks with; values and derivatives are those of a training here. Codes are real-valued, row by row. */
+
+/* The triplet ranking loss of n queries against a database of n items, (n, n_bits) each: over all (i, j, k) with S(i, j) > S(i, k), the sum of
+ * max(0, margin + d(i, j) - d(i, k)), d being the Euclidean distance, divided by how many of them are active (mean_over_active 1: above 0) or
+ * by how many there are (0). similarity: S, (n, n). database the same pointer as queries: within one modality, where an item is no answer to itself.
+ * Derivatives are added to the gradients, (n, n_bits) each, to both of them in one array there. The paper's adversarial pair is F(text, unattended image) and
+ * F(image, unattended text). */
+adah_code adah_loss_triplet(const float *queries, const float *database, const float *similarity, size_t n, size_t n_bits, float margin,
+                            int mean_over_active, double *loss, float *query_gradient, float *database_gradient, adah_status *status);
+
+/* The objective of DCMH for a batch of one side, rows of all n codes of that side, against all n of the other, (n, n_bits) each. similar:
+ * (n_batch, n), 1 or 0. loss: the negative log likelihood, the quantisation and the balance, all over n_batch * n, without gamma and eta.
+ * gradient, (n_batch, n_bits): the derivatives of likelihood + gamma quantisation + eta balance are added to it. */
+adah_code adah_loss_dcmh(const float *own, const float *other, const size_t *row, const float *similar, size_t n, size_t n_batch, size_t n_bits,
+                         float gamma, float eta, double loss[3], float *gradient, adah_status *status);
+
 /* ---------------------------------------------------------------- models and encoding */
 
 typedef struct adah_model adah_model;
