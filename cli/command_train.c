@@ -66,7 +66,7 @@ static const char *describe_methods(char help[METHODS_BYTES]) {
 }
 
 static int run(int argc, char **argv) {
-    const char *data = NULL, *model = NULL;
+    const char *data = NULL, *model = NULL, *finetune = NULL;
     int json = 0, quiet = 0, threads = 0, with = 0, without = 0;
     cli_list settings = {{0}, 0};
     cli_data_options how = {0};
@@ -92,8 +92,10 @@ static int run(int argc, char **argv) {
         {"text-weights", 0, CLI_TEXT, "DIR", "a pre-trained text encoder for the texts, beside the list of their words: the\n"
          "folder of a sentence encoder (BERT's family), CLIP's or SigLIP's, with config.json,\n"
          "tokenizer.json and model.safetensors", &o.text_weights, 0, 0, 0},
-        {"finetune", 0, CLI_FLAG, NULL, "let the backbone learn too; otherwise it is frozen and its feature maps are cached",
-         &o.finetune, 0, 0, 0},
+        {"finetune", 0, CLI_OPTIONAL, "[FROM]",
+         "let the backbone learn too, from FROM on: all (default), last (its last block) or a\n"
+         "layer's name; what comes before is frozen and runs once a picture, and without\n"
+         "this option all of it", &finetune, 0, 0, 0},
         {"epochs", 0, CLI_INT, "N", "passes over the training pairs", &o.n_epochs, 0, 1, 100000},
         {"seed", 0, CLI_U64, "S", "seed of the random numbers (default 0)", &o.seed, 0, 0, 0},
         {"attention", 0, CLI_FLAG, NULL,
@@ -127,6 +129,8 @@ static int run(int argc, char **argv) {
         return CLI_USAGE;
     }
     o.attention = with - without;
+    if (finetune)
+        o.finetune_from = *finetune ? finetune : "all";
     adah_set_threads(threads);
     o.settings = settings.item;
     o.n_settings = settings.n;

@@ -163,7 +163,7 @@ static void describe_bash(const cli_command *c, const cli_option *options, size_
     printf("\"\n        case $prev in\n");
     for (size_t i = 0; i < n; i++) {
         const cli_option *o = &options[i];
-        if (!o->argument)
+        if (!o->argument || o->type == CLI_OPTIONAL) /* another option may follow */
             continue;
         printf("        --%s) ", o->name);
         if (is_folder(o) || is_file(o)) {
@@ -197,7 +197,7 @@ static void describe_fish(const cli_command *c, const cli_option *options, size_
             printf("'");
         } else if (is_folder(o)) {
             printf(" -x -a '(__fish_complete_directories)'");
-        } else if (o->argument) {
+        } else if (o->argument && o->type != CLI_OPTIONAL) {
             printf(is_file(o) ? " -r -F" : " -x");
         }
         printf(" -d '");
@@ -218,7 +218,7 @@ static void describe_zsh(const cli_command *c, const cli_option *options, size_t
             print_choices(o->argument);
             printf(")");
         } else if (o->argument) {
-            printf(":%s:%s", o->argument, is_folder(o) ? "_files -/" : is_file(o) ? "_files" : " ");
+            printf("%s:%s:%s", o->type == CLI_OPTIONAL ? ":" : "", o->argument, is_folder(o) ? "_files -/" : is_file(o) ? "_files" : " ");
         }
         printf("'");
     }
@@ -289,8 +289,8 @@ static int set_number(const cli_command *c, const cli_option *o, const char *tex
 static int set_value(const cli_command *c, const cli_option *o, const char *text) {
     if (o->type == CLI_FLAG) {
         *(int *)o->target = 1;
-    } else if (o->type == CLI_TEXT) {
-        *(const char **)o->target = text;
+    } else if (o->type == CLI_TEXT || o->type == CLI_OPTIONAL) {
+        *(const char **)o->target = text ? text : "";
     } else if (o->type == CLI_LIST) {
         cli_list *list = o->target;
         if (list->n == CLI_LIST_MAX) {
@@ -316,8 +316,10 @@ int cli_parse(const cli_command *c, const cli_option *options, size_t n, int arg
     int seen[OPTIONS_MAX] = {0};
     size_t n_shorts = 2;
     for (size_t i = 0; i < n; i++) {
-        longs[i] = (struct option){options[i].name, options[i].argument ? required_argument : no_argument, NULL,
-                                   LONG_BASE + (int)i};
+        longs[i] = (struct option){options[i].name, options[i].type == CLI_OPTIONAL ? optional_argument
+                                                    : options[i].argument ? required_argument
+                                                                          : no_argument,
+                                   NULL, LONG_BASE + (int)i};
         if (options[i].letter) {
             shorts[n_shorts++] = options[i].letter;
             if (options[i].argument)
@@ -342,6 +344,8 @@ int cli_parse(const cli_command *c, const cli_option *options, size_t n, int arg
         size_t i = 0;
         while (i < n && found != LONG_BASE + (int)i && found != options[i].letter)
             i++;
+        if (options[i].type == CLI_OPTIONAL && !optarg && optind < argc && argv[optind][0] != '-')
+            optarg = argv[optind++];
         const int code = set_value(c, &options[i], optarg);
         if (code >= 0)
             return code;

@@ -12,6 +12,7 @@ typedef enum cli_type {
     CLI_U64,    /* uint64_t * */
     CLI_DOUBLE, /* double * */
     CLI_TEXT,   /* const char ** */
+    CLI_OPTIONAL, /* the same, "" where the option stands alone: at the end or before another option */
     CLI_LIST    /* cli_list *: may be given several times */
 } cli_type;
 

@@ -17,7 +17,7 @@ typedef struct adah_train_options {
     const char *weights;     /* of the backbone: safetensors, PyTorch's .pth or MatConvNet's .mat; needed by all but "small" */
     int n_bits;              /* 0: what fits the number of records (docs/guide/train.md), or the preset's */
     int n_epochs;            /* 0: the preset's */
-    int finetune;            /* 1: the backbone learns too */
+    int finetune;            /* 1: the backbone learns too, all of it unless finetune_from tells from where on */
     int attention;           /* 1: with masks, -1: without, 0: as the preset has it for this backbone */
     int no_adversary;        /* 1: the unattended features are not looked at */
     uint64_t seed;
@@ -34,6 +34,8 @@ typedef struct adah_train_options {
     const char *text_weights; /* folder of a text encoder as published (docs/guide/train.md), which the model carries from then on:
                                  texts are sentences to it, and the words of a vocabulary made from the train records unless
                                  text_words is 0. NULL: they are words alone */
+    const char *finetune_from; /* the backbone learns from here on, and what is before runs once a picture: "all", "last" (its last block) or the
+                                  name of a layer (docs/guide/train.md); NULL: as finetune says */
 } adah_train_options;
 static inline void adah_train_options_init(adah_train_options *options) {
     adah_options_init(ADAH_OPTIONS_TRAIN, options, sizeof *options);

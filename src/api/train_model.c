@@ -5,6 +5,7 @@
  * a seeded part of the pairs is cut off for validation; learn/train.c does the learning. */
 #include "api/validate.h"
 #include "backbones/backbone.h"
+#include "backbones/cut.h"
 #include "backbones/published.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -165,8 +166,8 @@ static adah_code configure(job *j, adah_status *status) {
     if (!adah_method_find(c->method)->has_attention && (o->attention || (o->no_adversary && !c->adversary)))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s is asked for, but the method %s has none",
                          o->attention > 0 ? "attention" : o->attention ? "no attention" : "no adversary", c->method);
-    if (o->finetune)
-        adah_backbone_finetune(c);
+    if (o->finetune || o->finetune_from)
+        ADAH_TRY(adah_backbone_finetune(o->finetune_from ? o->finetune_from : "all", c, status));
     c->seed = o->seed;
     if (o->attention)
         c->attention = o->attention > 0;
@@ -184,6 +185,7 @@ static adah_code configure(job *j, adah_status *status) {
         ADAH_TRY(adah_settings_set_value(c, "language", o->language, status));
     for (size_t i = 0; i < o->n_settings; i++)
         ADAH_TRY(adah_settings_set(c, o->settings[i], status));
+    ADAH_TRY(adah_cut_find(adah_backbone_find(c->backbone), c->finetune_from, c->finetune_from, status)); /* set by another name */
     ADAH_TRY(check_masks(c, o, status));
     ADAH_TRY(adah_backbone_check(c, status));
     if (c->similarity == ADAH_SIMILARITY_LABELS && !adah_dataset_label_count(dataset))

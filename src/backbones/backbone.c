@@ -1,6 +1,7 @@
 /* backbone.c - the table of networks, what they want of the settings, and their weight files. To add a network, write its file and
  * name it in BACKBONES. */
 #include "backbones/backbone.h"
+#include "backbones/cut.h"
 #include "backbones/vision.h"
 #include "base/memory.h"
 #include "settings/method.h"
@@ -64,10 +65,12 @@ adah_code adah_backbone_preset(const char *preset, const char *backbone_name, ad
     return ADAH_OK;
 }
 
-void adah_backbone_finetune(adah_settings *config) {
+adah_code adah_backbone_finetune(const char *from, adah_settings *config, adah_status *status) {
     const adah_backbone *backbone = adah_backbone_find(config->backbone);
+    ADAH_TRY(adah_cut_find(backbone, from, config->finetune_from, status));
     config->finetune = 1;
-    if (config->preset == ADAH_PRESET_DEFAULT && adah_method_find(config->method)->has_attention) { /* chosen on frozen features alone */
+    if (config->preset == ADAH_PRESET_DEFAULT && adah_method_find(config->method)->has_attention &&
+        adah_settings_learns_all(config)) { /* chosen on frozen features alone */
         config->attention = 1;
         config->weight_decay = config->dropout = 0;
         config->word_pairs = 0;
@@ -75,8 +78,9 @@ void adah_backbone_finetune(adah_settings *config) {
         config->n_fine = config->n_appearance = 0;
         config->picture_share = 0;
     }
-    if (backbone->n_batch_max && config->n_batch > backbone->n_batch_max)
+    if (backbone->n_batch_max && config->n_batch > backbone->n_batch_max && !adah_cut_is_late(config))
         config->n_batch = backbone->n_batch_max;
+    return ADAH_OK;
 }
 
 adah_code adah_backbone_check(const adah_settings *config, adah_status *status) {
@@ -88,6 +92,10 @@ adah_code adah_backbone_check(const adah_settings *config, adah_status *status) 
     if (config->n_side < backbone->n_side_min)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_side is %d, %s needs at least %d", config->n_side, backbone->name,
                          backbone->n_side_min);
+    char cut[ADAH_NAME_BYTES];
+    ADAH_TRY(adah_cut_find(backbone, config->finetune_from, cut, status));
+    if (strcmp(cut, config->finetune_from))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "finetune_from is \"%s\", expected %s, which is the same", config->finetune_from, cut);
     if (config->pooling == ADAH_POOL_FLATTEN && !backbone->has_fc)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "pooling \"flatten\" needs a backbone with fully connected layers, %s has none",
                          backbone->name);
@@ -102,7 +110,7 @@ static adah_node *build_layers(adah_builder *b, const adah_backbone *backbone, a
         return NULL;
     }
     backbone->layers(l);
-    adah_node *f = adah_layers_build(l, backbone->own, b, x);
+    adah_node *f = adah_layers_build(l, backbone->own, b, 0, l->n, x);
     adah_memory_free(l);
     return f;
 }

@@ -16,4 +16,4 @@ static const adah_layer_pattern pattern[] = {{"layer", "features.{n}", NULL}, {0
 static const adah_published published[] = {{.source = "torchvision", .pattern = pattern, .rest = "classifier."}, {0}};
 
 const adah_backbone adah_backbone_cnn_f = {
-    .name = "cnn_f", .n_side = 224, .n_side_min = 55, .layers = list, .own = pattern, .published = published, ADAH_BACKBONE_WITH_FC};
+    .name = "cnn_f", .n_side = 224, .n_side_min = 55, .layers = list, .own = pattern, .last = "features.8", .published = published, ADAH_BACKBONE_WITH_FC};

@@ -134,7 +134,7 @@ static adah_node *logits(adah_builder *b, adah_node *f) {
 }
 
 const adah_backbone adah_backbone_mobilenet_v2 = {.name = "mobilenet_v2", .n_side = 224, .n_side_min = 32,
-                                                  .layers = list_mobilenet_v2, .own = own, .published = mobilenet_published,
+                                                  .layers = list_mobilenet_v2, .own = own, .last = "blocks.6", .published = mobilenet_published,
                                                   .logits = logits};
 
 /* ---------------------------------------------------------------- EfficientNet-Lite */
@@ -176,6 +176,7 @@ static const adah_published lite_published[] = {
                                                                    .n_side_min = 32,                             \
                                                                    .layers = list_lite##number,                  \
                                                                    .own = own,                                   \
+                                                                   .last = "blocks.6",                           \
                                                                    .published = lite_published}
 LITE(0, 224);
 LITE(1, 240);
@@ -206,7 +207,7 @@ static const adah_published b0_published[] = {
     {0}};
 
 const adah_backbone adah_backbone_efficientnet_b0 = {
-    .name = "efficientnet_b0", .n_side = 224, .n_side_min = 32, .layers = list_b0, .own = own, .published = b0_published};
+    .name = "efficientnet_b0", .n_side = 224, .n_side_min = 32, .layers = list_b0, .own = own, .last = "blocks.6", .published = b0_published};
 
 /* ---------------------------------------------------------------- MobileNetV3-Large */
 
@@ -262,4 +263,4 @@ static const adah_published v3_published[] = {
     {0}};
 
 const adah_backbone adah_backbone_mobilenet_v3_large = {
-    .name = "mobilenet_v3_large", .n_side = 224, .n_side_min = 32, .layers = list_mobilenet_v3, .own = own, .published = v3_published};
+    .name = "mobilenet_v3_large", .n_side = 224, .n_side_min = 32, .layers = list_mobilenet_v3, .own = own, .last = "blocks.5", .published = v3_published};

@@ -113,9 +113,23 @@ static adah_node *build_weights(const adah_layer *layer, const adah_layer_patter
                                     layer->is_depthwise ? (size_t)layer->n_in : 1, ADAH_INIT_HE, ADAH_GROUP_BACKBONE);
 }
 
-adah_node *adah_layers_build(const adah_layers *l, const adah_layer_pattern *own, adah_builder *b, adah_node *x) {
+static int reads_two(const adah_layer *layer) {
+    return layer->kind == ADAH_LAYER_ADD || layer->kind == ADAH_LAYER_CONCATENATE || layer->kind == ADAH_LAYER_GATE;
+}
+
+int adah_layers_is_cut(const adah_layers *l, int i) {
+    const int read = l->item[i].from;
+    for (int k = i; k < l->n; k++)
+        if ((l->item[k].from < i && l->item[k].from != read) || (reads_two(&l->item[k]) && l->item[k].with < i && l->item[k].with != read))
+            return 0;
+    return 1;
+}
+
+adah_node *adah_layers_build(const adah_layers *l, const adah_layer_pattern *own, adah_builder *b, int begin, int end, adah_node *x) {
     adah_node *node[ADAH_LAYERS_MAX], *y = x;
-    for (int i = 0; i < l->n; i++) {
+    if (begin < l->n && l->item[begin].from != ADAH_PIXELS)
+        node[l->item[begin].from] = x;
+    for (int i = begin; i < end; i++) {
         const adah_layer *layer = &l->item[i];
         adah_node *from = layer->from == ADAH_PIXELS ? x : node[layer->from];
         if (!from)
@@ -139,5 +153,5 @@ adah_node *adah_layers_build(const adah_layers *l, const adah_layer_pattern *own
         }
         node[i] = y;
     }
-    return y;
+    return end == l->n ? y : l->item[end].from == ADAH_PIXELS ? x : node[l->item[end].from];
 }

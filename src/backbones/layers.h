@@ -76,7 +76,11 @@ typedef struct adah_layer_pattern {
 } adah_layer_pattern;
 const adah_layer_pattern *adah_layer_find_pattern(const adah_layer_pattern *patterns, const adah_layer *layer); /* NULL: none */
 
-/* The list on pixels x: (B, 3, S, S), its last layer's value. `own`: names of the parameters, behind the prefix of the backbone. */
-adah_node *adah_layers_build(const adah_layers *l, const adah_layer_pattern *own, adah_builder *b, adah_node *x);
+/* Layers `begin` up to `end`, without it, and the last one's value. x: pixels (B, 3, S, S), or, where begin is not 0, the value that
+ * layer `begin` reads; where end is not l->n, the value is the one that layer `end` reads. Both are cuts (adah_layers_is_cut). `own`: names of
+ * the parameters, behind the prefix of the backbone. */
+adah_node *adah_layers_build(const adah_layers *l, const adah_layer_pattern *own, adah_builder *b, int begin, int end, adah_node *x);
+/* Whether all that layer i and those behind it take from those before is the one value that layer i reads. */
+int adah_layers_is_cut(const adah_layers *l, int i);
 
 #endif

@@ -53,6 +53,6 @@ static const adah_published published[] = {
     {0}};
 
 const adah_backbone adah_backbone_resnet18 = {
-    .name = "resnet18", .n_side = 224, .n_side_min = 32, .layers = list18, .own = own, .published = published};
+    .name = "resnet18", .n_side = 224, .n_side_min = 32, .layers = list18, .own = own, .last = "layer4", .published = published};
 const adah_backbone adah_backbone_resnet50 = {
-    .name = "resnet50", .n_side = 224, .n_side_min = 32, .layers = list50, .own = own, .published = published};
+    .name = "resnet50", .n_side = 224, .n_side_min = 32, .layers = list50, .own = own, .last = "layer4", .published = published};

@@ -47,6 +47,6 @@ static adah_node *logits(adah_builder *b, adah_node *f) {
 }
 
 const adah_backbone adah_backbone_squeezenet1_0 = {
-    .name = "squeezenet1_0", .n_side = 224, .n_side_min = 35, .layers = list1_0, .own = pattern, .published = published, .logits = logits};
+    .name = "squeezenet1_0", .n_side = 224, .n_side_min = 35, .layers = list1_0, .own = pattern, .last = "features.12", .published = published, .logits = logits};
 const adah_backbone adah_backbone_squeezenet1_1 = {
-    .name = "squeezenet1_1", .n_side = 224, .n_side_min = 35, .layers = list1_1, .own = pattern, .published = published, .logits = logits};
+    .name = "squeezenet1_1", .n_side = 224, .n_side_min = 35, .layers = list1_1, .own = pattern, .last = "features.12", .published = published, .logits = logits};

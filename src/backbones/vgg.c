@@ -33,6 +33,6 @@ static const adah_published published[] = {
     {0}};
 
 const adah_backbone adah_backbone_vgg16 = {
-    .name = "vgg16", .n_side = 224, .n_side_min = 32, .layers = list16, .own = plain, .published = published, ADAH_BACKBONE_WITH_FC};
+    .name = "vgg16", .n_side = 224, .n_side_min = 32, .layers = list16, .own = plain, .last = "features.24", .published = published, ADAH_BACKBONE_WITH_FC};
 const adah_backbone adah_backbone_vgg19 = {
-    .name = "vgg19", .n_side = 224, .n_side_min = 32, .layers = list19, .own = plain, .published = published, ADAH_BACKBONE_WITH_FC};
+    .name = "vgg19", .n_side = 224, .n_side_min = 32, .layers = list19, .own = plain, .last = "features.28", .published = published, ADAH_BACKBONE_WITH_FC};

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define OWN(name) ADAH_BACKBONE_PREFIX "." name
@@ -26,11 +27,11 @@ static adah_node *gather(adah_builder *b, const adah_vision *v, adah_node *x) {
     return adah_graph_add(b->graph, rows, adah_transformer_linear(b, OWN("gather.down"), y, t->n_channels, 1, GROUP));
 }
 
-adah_node *adah_vision_features(adah_builder *b, const adah_vision *v, adah_node *x) {
+adah_node *adah_vision_begin(adah_builder *b, const adah_vision *v, size_t cut, adah_node *x) {
     if (!x)
         return NULL;
     const adah_transformer *t = &v->blocks;
-    const size_t height = adah_node_shape(x).dim[2] / v->n_patch, width = adah_node_shape(x).dim[3] / v->n_patch;
+    const size_t n_squares = (adah_node_shape(x).dim[2] / v->n_patch) * (adah_node_shape(x).dim[3] / v->n_patch);
     adah_graph *g = b->graph;
     x = adah_graph_patches(g, x, v->n_patch);
     x = adah_transformer_linear(b, OWN("patch"), x, t->n_channels, v->has_patch_bias, GROUP);
@@ -38,18 +39,41 @@ adah_node *adah_vision_features(adah_builder *b, const adah_vision *v, adah_node
         x = adah_graph_prepend_rows(g, x, 0, adah_builder_parameter(b, ADAH_BACKBONE_PREFIX, "class", ADAH_SHAPE2(1, t->n_channels),
                                                                     ADAH_INIT_GLOROT, GROUP));
     x = adah_graph_add_rows(g, x, adah_builder_parameter(b, ADAH_BACKBONE_PREFIX, "positions",
-                                                         ADAH_SHAPE2(height * width + (v->has_class ? 1 : 0), t->n_channels),
+                                                         ADAH_SHAPE2(n_squares + (v->has_class ? 1 : 0), t->n_channels),
                                                          ADAH_INIT_GLOROT, GROUP));
     if (v->has_norm_before)
         x = adah_transformer_norm(b, OWN("norm_before"), x, t->epsilon, GROUP);
-    x = adah_transformer_blocks(b, OWN("blocks"), t, x, NULL, GROUP);
+    for (size_t i = 0; i < cut; i++)
+        x = adah_transformer_block(b, OWN("blocks"), i, t, x, NULL, GROUP);
+    return x;
+}
+
+adah_node *adah_vision_end(adah_builder *b, const adah_vision *v, size_t cut, size_t height, size_t width, adah_node *x) {
+    const adah_transformer *t = &v->blocks;
+    for (size_t i = cut; i < t->n_layers; i++)
+        x = adah_transformer_block(b, OWN("blocks"), i, t, x, NULL, GROUP);
     x = adah_transformer_norm(b, OWN("norm"), x, t->epsilon, GROUP);
     adah_node *picture = v->has_class || !x ? x : gather(b, v, x);
     if (v->n_projected) {
         x = adah_transformer_linear(b, OWN("joint"), x, v->n_projected, 0, GROUP);
         picture = v->has_class ? x : adah_transformer_linear(b, OWN("joint"), picture, v->n_projected, 0, GROUP);
     }
-    return adah_graph_map(g, x, height, width, adah_graph_pool_rows(g, picture, NULL, ADAH_ROW_FIRST));
+    return adah_graph_map(b->graph, x, height, width, adah_graph_pool_rows(b->graph, picture, NULL, ADAH_ROW_FIRST));
+}
+
+adah_node *adah_vision_features(adah_builder *b, const adah_vision *v, adah_node *x) {
+    if (!x)
+        return NULL;
+    const adah_shape s = adah_node_shape(x);
+    return adah_vision_end(b, v, 0, s.dim[2] / v->n_patch, s.dim[3] / v->n_patch, adah_vision_begin(b, v, 0, x));
+}
+
+int adah_vision_is_before(const char *name, size_t cut) {
+    static const char *const first[] = {"patch.", "class", "positions", "norm_before."};
+    for (size_t i = 0; i < sizeof first / sizeof *first; i++)
+        if (!strncmp(name, first[i], strlen(first[i])))
+            return 1;
+    return !strncmp(name, "blocks.", strlen("blocks.")) && strtoul(name + strlen("blocks."), NULL, 10) < cut;
 }
 
 /* ---------------------------------------------------------------- who publishes */
@@ -106,6 +130,21 @@ static const layout layouts[] = {
      .gather_up = "head.mlp.fc1.", .gather_down = "head.mlp.fc2.", .before = "vision_model. siglip.vision_model. model.vision_model.",
      .style = ADAH_STYLE_TENSORFLOW}};
 enum { N_LAYOUTS = sizeof layouts / sizeof *layouts };
+
+int adah_vision_find_block(const adah_vision *v, const char *name) {
+    const size_t n = strlen(name);
+    size_t n_before = n;
+    while (n_before && name[n_before - 1] >= '0' && name[n_before - 1] <= '9')
+        n_before--;
+    const unsigned long block = n_before < n ? strtoul(name + n_before, NULL, 10) : v->blocks.n_layers;
+    for (size_t i = 0; i < N_LAYOUTS && block < v->blocks.n_layers; i++) {
+        const size_t n_own = strlen(layouts[i].blocks);
+        if (n_before >= n_own && !strncmp(name + n_before - n_own, layouts[i].blocks, n_own) &&
+            (n_before == n_own || name[n_before - n_own - 1] == '.'))
+            return (int)block;
+    }
+    return -1;
+}
 
 /* The names of a file: a layout and what stands before. */
 typedef struct file {

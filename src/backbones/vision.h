@@ -25,6 +25,13 @@ typedef struct adah_vision {
 
 /* Pixels x: (B, 3, S, S) -> f^I. */
 adah_node *adah_vision_features(adah_builder *b, const adah_vision *v, adah_node *x);
+/* The same in two parts: what comes before block `cut`, which gives tokens (B, P, C), and from there on, to a map (B, C, height, width). */
+adah_node *adah_vision_begin(adah_builder *b, const adah_vision *v, size_t cut, adah_node *x);
+adah_node *adah_vision_end(adah_builder *b, const adah_vision *v, size_t cut, size_t height, size_t width, adah_node *x);
+/* Whether a parameter, its name without the backbone's prefix, is of what comes before block `cut`. */
+int adah_vision_is_before(const char *name, size_t cut);
+/* The block that a file of weights, whoever published it, calls `name`; -1: none. */
+int adah_vision_find_block(const adah_vision *v, const char *name);
 /* The parameters from a file of weights, whoever published it; the rows of positions are resampled for pictures of n_side pixels. The
  * error (MISMATCH) names what the file lacks. */
 adah_code adah_vision_load(const adah_parameters *parameters, const adah_vision *v, size_t n_side, const adah_weights *weights,

@@ -6,6 +6,7 @@
 #define _XOPEN_SOURCE 700
 #include "input/image_store.h"
 #include "backbones/backbone.h"
+#include "backbones/cut.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/reasons.h"
@@ -48,9 +49,14 @@ static adah_code checksum(const adah_dataset *dataset, const adah_settings *conf
         XXH3_128bits_update(hash, kinds, sizeof kinds);
     if (form.crop != ADAH_CROP_NONE)
         XXH3_128bits_update(hash, &form.crop_share, sizeof form.crop_share);
-    XXH3_128bits_update(hash, &config->finetune, sizeof config->finetune);
-    if (!config->finetune) {
-        XXH3_128bits_update(hash, &config->feature_scale, sizeof config->feature_scale);
+    const int is_part = adah_settings_learns_part(config);
+    const int holds_pixels = adah_settings_learns_all(config);
+    XXH3_128bits_update(hash, &holds_pixels, sizeof holds_pixels);
+    if (is_part)
+        XXH3_128bits_update(hash, config->finetune_from, strlen(config->finetune_from) + 1);
+    if (!holds_pixels) {
+        if (!is_part) /* it comes behind what learns */
+            XXH3_128bits_update(hash, &config->feature_scale, sizeof config->feature_scale);
         const char *style = adah_settings_text("weights_style", (int)config->weights_style);
         XXH3_128bits_update(hash, style, strlen(style) + 1);
         const float mean[3] = {config->mean_red, config->mean_green, config->mean_blue};
@@ -66,7 +72,8 @@ static adah_code checksum(const adah_dataset *dataset, const adah_settings *conf
         if (config->precision != ADAH_FLOAT32)
             XXH3_128bits_update(hash, precision, strlen(precision) + 1);
         for (size_t i = 0; i < parameters->n; i++)
-            if (parameters->item[i]->group & (ADAH_GROUP_BACKBONE | ADAH_GROUP_STATISTICS))
+            if (is_part ? adah_cut_is_before(config, parameters->item[i]->name)
+                        : (parameters->item[i]->group & (ADAH_GROUP_BACKBONE | ADAH_GROUP_STATISTICS)) != 0)
                 XXH3_128bits_update(hash, parameters->item[i]->value, parameters->item[i]->n * sizeof(float));
     }
     char *folder = realpath(adah_dataset_folder(dataset), NULL);
@@ -94,14 +101,10 @@ static adah_code checksum(const adah_dataset *dataset, const adah_settings *conf
 
 /* ---------------------------------------------------------------- making */
 
-static adah_network_plan features_plan(const adah_settings *config, size_t n_batch) {
-    return (adah_network_plan){.n_batch = n_batch, .image = adah_input_pixels((size_t)config->n_side), .features_only = 1};
-}
-
-static adah_code features_network(const adah_settings *config, adah_parameters *parameters, size_t n_batch,
-                                  adah_network **net, adah_status *status) {
-    const adah_network_plan plan = features_plan(config, n_batch);
-    return adah_network_create(&plan, config, parameters, net, status);
+/* What a picture goes through once: all of a frozen backbone, or the beginning of one. */
+static adah_network_plan frozen_plan(const adah_settings *config, size_t n_batch) {
+    return (adah_network_plan){.n_batch = n_batch, .image = adah_input_pixels((size_t)config->n_side), .features_only = 1,
+                               .to_cut = adah_settings_learns_part(config)};
 }
 
 typedef struct making {
@@ -122,9 +125,9 @@ static adah_code put(making *m, const void *bytes, size_t n_bytes, adah_status *
 /* Its network is the frozen backbone; none: pixels are stored. */
 static adah_code open_worker(void *context, void **worker, adah_status *status) {
     const making *m = context;
-    const adah_network_plan plan = features_plan(m->config, m->n_batch);
+    const adah_network_plan plan = frozen_plan(m->config, m->n_batch);
     adah_input_worker *w;
-    ADAH_TRY(adah_input_worker_create(m->config->finetune ? NULL : &plan, m->config, m->parameters, 1, &w, status));
+    ADAH_TRY(adah_input_worker_create(adah_settings_learns_all(m->config) ? NULL : &plan, m->config, m->parameters, 1, &w, status));
     *worker = w;
     return ADAH_OK;
 }
@@ -170,7 +173,7 @@ static adah_code write_store(making *m, adah_progress progress, adah_status *sta
     store_header header = {.n = m->n, .item_bytes = m->item_bytes};
     const adah_team_job job = {.n_items = m->n,
                                .n_piece = m->n_batch,
-                               .stage = m->config->finetune ? "reading images" : "computing feature maps",
+                               .stage = adah_settings_learns_all(m->config) ? "reading images" : "computing feature maps",
                                .context = m,
                                .open = open_worker,
                                .work = make_items,
@@ -195,7 +198,7 @@ static adah_code make_store(const adah_dataset *dataset, const adah_settings *co
     making m = {.config = config, .parameters = parameters, .n = n, .item_bytes = item_bytes,
                 .source = {.shape = adah_input_pixels((size_t)config->n_side), .settings = config},
                 .has_image = adah_memory_zeroed(n, 1), .hash = XXH3_createState()};
-    m.n_batch = config->finetune ? 1 : adah_picture_batch(parameters, ADAH_GROUP_BACKBONE);
+    m.n_batch = adah_settings_learns_all(config) ? 1 : adah_picture_batch(parameters, ADAH_GROUP_BACKBONE);
     adah_code code = m.has_image && m.hash ? ADAH_OK : adah_fail_memory(status, n);
     if (code == ADAH_OK)
         code = adah_picture_files_open(dataset, config, strict, &m.source.pictures, status);
@@ -239,8 +242,9 @@ static adah_code load_sample(const adah_dataset *dataset, const adah_settings *c
 
 static adah_code measure_rms(const adah_settings *config, adah_parameters *parameters, const float *x, size_t n, float *rms,
                              adah_status *status) {
+    const adah_network_plan plan = {.n_batch = n, .image = adah_input_pixels((size_t)config->n_side), .features_only = 1};
     adah_network *net;
-    ADAH_TRY(features_network(config, parameters, n, &net, status));
+    ADAH_TRY(adah_network_create(&plan, config, parameters, &net, status));
     memcpy(adah_node_value(net->image.input), x, n * (size_t)(config->n_side * config->n_side * 3) * sizeof *x);
     const adah_code code = adah_graph_forward(net->graph, status);
     if (code == ADAH_OK) {
@@ -280,18 +284,20 @@ static adah_code set_item(const adah_settings *config, adah_parameters *paramete
     const size_t n_side = (size_t)config->n_side;
     s->source.settings = config;
     s->source.shape = adah_input_pixels(n_side);
-    if (config->finetune)
+    if (adah_settings_learns_all(config))
         return ADAH_OK;
+    const adah_network_plan plan = frozen_plan(config, 1);
     adah_network *net;
-    ADAH_TRY(features_network(config, parameters, 1, &net, status));
+    ADAH_TRY(adah_network_create(&plan, config, parameters, &net, status));
     const adah_shape f = adah_node_shape(net->image.feature);
-    s->source.shape = (adah_input_shape){.kind = ADAH_INPUT_MAP, .item = {3, {f.dim[1], f.dim[2], f.dim[3], 0}}};
+    s->source.shape.kind = plan.to_cut ? ADAH_INPUT_MIDDLE : ADAH_INPUT_MAP;
+    s->source.shape.item = (adah_shape){f.n_dims - 1, {f.dim[1], f.dim[2], f.dim[3], 0}};
     adah_network_free(net);
     return ADAH_OK;
 }
 
 static size_t item_bytes(const adah_image_store *s) {
-    return adah_shape_count(s->source.shape.item) * (s->source.shape.kind == ADAH_INPUT_MAP ? sizeof(float) : 1);
+    return adah_shape_count(s->source.shape.item) * (s->source.shape.kind == ADAH_INPUT_PIXELS ? 1 : sizeof(float));
 }
 
 /* Maps the file, checks it and points into it. */
@@ -309,10 +315,10 @@ static adah_code map_store(const char *path, size_t n, adah_image_store *s, adah
     s->n = n;
     s->n_missing = header.n_missing;
     const uint8_t *items = s->map.bytes + sizeof header;
-    if (s->source.shape.kind == ADAH_INPUT_MAP)
-        s->source.rows.value = (const float *)(const void *)items;
-    else
+    if (s->source.shape.kind == ADAH_INPUT_PIXELS)
         s->source.rgb = items;
+    else
+        s->source.rows.value = (const float *)(const void *)items;
     s->source.is_there = items + n * item_bytes(s);
     s->source.file = s->map;
     s->missing = (const char *)s->source.is_there + n;

@@ -1,7 +1,7 @@
 /* image_store.h - the images of a data set as a network takes them in, computed once and kept in a cache file.
  *
  * A learning backbone takes pixels (S * S * 3 bytes an image); a frozen one has its feature maps (C * H * W floats) computed
- * here. Training makes the file, all else uses it when it is there. The file's name is a checksum of everything its content depends on, so it is never stale. */
+ * here, and one that learns from a layer on what goes into that layer. Training makes the file, all else uses it when it is there. The file's name is a checksum of everything its content depends on, so it is never stale. */
 #ifndef ADAH_INPUT_IMAGE_STORE_H
 #define ADAH_INPUT_IMAGE_STORE_H
 
@@ -9,7 +9,7 @@
 #include "paper/network.h"
 
 typedef struct adah_image_store {
-    adah_input_source source;  /* PIXELS (3, S, S) or MAP (C, H, W); what could not be read is not there */
+    adah_input_source source;  /* PIXELS (3, S, S), MAP (C, H, W) or MIDDLE; what could not be read is not there */
     adah_file_map map;
     float *average;            /* adah_image_store_average; else NULL */
     char *path;

@@ -27,7 +27,7 @@ typedef struct adah_float_rows {
  * one (adah_input_worker). */
 typedef struct adah_input_source {
     adah_input_shape shape;        /* what the network is given an item as; kind NONE: this side is not there */
-    adah_float_rows rows;          /* MAP, TOKENS, VECTOR, the vectors of SENTENCE */
+    adah_float_rows rows;          /* MAP, MIDDLE, TOKENS, VECTOR, the vectors of SENTENCE */
     const uint8_t *rgb;            /* PIXELS: S * S * 3 bytes an item */
     const adah_settings *settings; /* PIXELS: in whose style they are normalised */
     adah_word_lists words;         /* WORDS, SENTENCE */

@@ -9,6 +9,7 @@
  * In the first epochs, the warm-up, the masks keep everything, step 2 is left out and F is its last four terms. A rival that
  * learns step by step has its own loss in step 1 and its adversary, if any, in step 2 (method.h). */
 #include "learn/algorithm.h"
+#include "backbones/cut.h"
 
 #include <math.h>
 
@@ -85,6 +86,7 @@ adah_code adah_algorithm_begin(const adah_training *t, const adah_timetable *tim
     const size_t n_labels = t->classify ? t->set->n_labels : 0;
     const int learns_step_2 = method->loss->has_step_2 && method->loss->has_step_2(c);
     *a = (adah_algorithm){.config = c, .method = method->loss, .timetable = *timetable, .parameters = parameters};
+    adah_cut_freeze(c, parameters);
     a->groups_head = ADAH_GROUP_HEAD | (c->finetune ? ADAH_GROUP_BACKBONE : 0);
     a->groups_attention = learns_step_2 ? ADAH_GROUP_ATTENTION : 0;
     a->groups_kept = a->groups_head | a->groups_attention | ADAH_GROUP_BANK | (c->finetune ? ADAH_GROUP_STATISTICS : 0);

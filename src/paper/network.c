@@ -9,6 +9,8 @@ static adah_shape batch_shape(size_t n_batch, adah_input_shape input) {
     const size_t *dim = input.item.dim;
     if (input.kind == ADAH_INPUT_TOKENS)
         return ADAH_SHAPE4(n_batch, dim[1], dim[0], 1);
+    if (input.item.n_dims == 2)
+        return ADAH_SHAPE3(n_batch, dim[0], dim[1]);
     return input.item.n_dims == 1 ? ADAH_SHAPE2(n_batch, dim[0]) : ADAH_SHAPE4(n_batch, dim[0], dim[1], dim[2]);
 }
 
@@ -24,8 +26,12 @@ static void make_side(adah_builder *b, const char *prefix, const adah_network_pl
     side->kind = input.kind;
     side->n_words = input.n_words;
     side->input = side->feature = adah_graph_input(b->graph, batch_shape(plan->n_batch, input));
-    if (input.kind == ADAH_INPUT_PIXELS)
+    if (input.kind == ADAH_INPUT_PIXELS && plan->to_cut)
+        side->feature = adah_backbone_begin(b, side->input);
+    else if (input.kind == ADAH_INPUT_PIXELS)
         side->feature = adah_feature_scale(b, adah_backbone_features(b, b->config->backbone, side->input), &side->scale);
+    else if (input.kind == ADAH_INPUT_MIDDLE)
+        side->feature = adah_feature_scale(b, adah_backbone_end(b, side->input), &side->scale);
     if (!plan->features_only)
         build_codes(b, prefix, plan, side);
 }

@@ -17,6 +17,7 @@ typedef struct adah_network_plan {
     size_t n_labels;        /* outputs of the label classifier, training only; 0: none */
     int with_adversary;     /* training with the adversary: Ĥ wanted, or the output of a rival's adversary */
     int features_only;      /* stop behind E^I (computing feature maps once) */
+    int to_cut;             /* with features_only, of a backbone that learns from finetune_from on: stop there, before it */
     unsigned groups_between; /* training: those that move between a forward pass and its repetition; 0: none is repeated */
     int creating;           /* missing parameters are made (a new model); else they are a fault */
     int only_checked;       /* 1: the network is not to be run: it has no memory for values */

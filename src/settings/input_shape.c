@@ -50,6 +50,8 @@ int adah_input_equal(adah_input_shape a, adah_input_shape b) {
 const char *adah_input_text(adah_input_shape input, char text[ADAH_INPUT_TEXT_BYTES]) {
     if (input.kind == ADAH_INPUT_NONE)
         return strcpy(text, "nothing");
+    if (input.kind == ADAH_INPUT_MIDDLE)
+        return strcpy(text, "middle of a backbone");
     int n = snprintf(text, ADAH_INPUT_TEXT_BYTES, "%s", kinds[input.kind].name);
     if (input.kind == ADAH_INPUT_SENTENCE) {
         snprintf(text + n, ADAH_INPUT_TEXT_BYTES - (size_t)n, " %zu %zu", input.n_words, input.item.dim[0] - input.n_words);

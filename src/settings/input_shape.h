@@ -11,7 +11,8 @@ typedef enum adah_input_kind {
     ADAH_INPUT_TOKENS,   /* (P, C): P positions of a map, channels last; those of zeros alone are padding */
     ADAH_INPUT_VECTOR,   /* (D): the vector form of E, G, D */
     ADAH_INPUT_WORDS,    /* (V): a bag of words, the vector form as well */
-    ADAH_INPUT_SENTENCE  /* (V + D): a bag of words and, behind it, the vector that a text encoder makes of the same text */
+    ADAH_INPUT_SENTENCE, /* (V + D): a bag of words and, behind it, the vector that a text encoder makes of the same text */
+    ADAH_INPUT_MIDDLE    /* (C, H, W) or (P, C): what the frozen beginning of a backbone makes of a picture; in no model file */
 } adah_input_kind;
 
 typedef struct adah_input_shape {

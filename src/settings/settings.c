@@ -157,9 +157,12 @@ adah_code adah_settings_check(const adah_settings *config, adah_status *status) 
     if (config->attention && !adah_settings_class_bits(config))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "attention is 1, but with picture_share %g no bit is about the class, which the "
                          "masks are for", (double)config->picture_share);
-    if (!config->finetune && (config->augment_crop > 0 || config->augment_flip))
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "augment_crop and augment_flip need a backbone that learns "
-                         "(finetune): a frozen one's feature maps are computed once");
+    if (!config->finetune && strcmp(config->finetune_from, "all") != 0)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "finetune_from is \"%s\", but the backbone does not learn (finetune is 0)",
+                         config->finetune_from);
+    if (!adah_settings_learns_all(config) && (config->augment_crop > 0 || config->augment_flip))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "augment_crop and augment_flip need a backbone that learns as a whole "
+                         "(finetune): what a frozen beginning makes of a picture is computed once");
     return check_method(config, status);
 }
 
@@ -182,7 +185,7 @@ void adah_settings_fit(size_t n_records, size_t n_train, adah_settings *config) 
     if (config->preset != ADAH_PRESET_DEFAULT || !adah_method_find(config->method)->has_attention)
         return;
     config->n_bits = bits_for(n_records);
-    if (!config->finetune)
+    if (!adah_settings_learns_all(config))
         fit_steps(n_train, config);
 }
 

@@ -7,6 +7,8 @@
 
 #include "base/status.h"
 
+#include <string.h>
+
 enum { ADAH_NAME_BYTES = 32, ADAH_SCALE_MAX = 1000000 /* of feature_scale and text_scale */ };
 
 /* The enums of the choices: adah_preset, adah_style, adah_pooling, ... */
@@ -36,6 +38,9 @@ void adah_settings_fit(size_t n_records, size_t n_train, adah_settings *config);
 /* Refuses values that make no sense, naming the setting, the value and what was expected. Whether the backbone exists and takes them
  * is for adah_backbone_check. */
 adah_code adah_settings_check(const adah_settings *config, adah_status *status);
+/* A backbone stays as it is, learns as a whole, or learns from finetune_from on. */
+static inline int adah_settings_learns_part(const adah_settings *config) { return config->finetune && strcmp(config->finetune_from, "all") != 0; }
+static inline int adah_settings_learns_all(const adah_settings *config) { return config->finetune && !adah_settings_learns_part(config); }
 /* The last bits of a code tell pictures apart, the ones before them classes. */
 static inline int adah_settings_picture_bits(const adah_settings *config) {
     return config->n_fine ? (int)(config->picture_share * (float)config->n_bits + 0.5f) : 0;

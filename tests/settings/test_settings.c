@@ -83,7 +83,7 @@ static void test_finetuning(void **state) {
     (void)state;
     adah_settings c = preset("default", "mobilenet_v2");
     assert_true(!c.attention && c.word_pairs && c.weight_decay > 0 && c.dropout > 0);
-    adah_backbone_finetune(&c);
+    assert_int_equal(adah_backbone_finetune("all", &c, NULL), ADAH_OK);
     assert_true(c.finetune && c.attention && !c.word_pairs && c.weight_decay == 0 && c.dropout == 0);
     c = preset("paper", "vgg16");
     assert_true(c.finetune && c.attention && !c.word_pairs && c.weight_decay == 0 && c.dropout > 0);
@@ -184,7 +184,7 @@ static void test_size_of_data(void **state) {
         assert_int_equal(adah_settings_final(&c), times * adah_settings_final(&plain));
         assert_int_equal(adah_settings_check(&c, NULL), ADAH_OK);
         c = preset("default", "mobilenet_v2");
-        adah_backbone_finetune(&c);
+        assert_int_equal(adah_backbone_finetune("all", &c, NULL), ADAH_OK);
         adah_settings before = c;
         before.n_bits = 128;
         adah_settings_fit(400, of_train[i].n_train, &c);
@@ -455,7 +455,7 @@ static void test_finetune(void **state) {
         const int has_fc = adah_backbone_find(backbones[i])->has_fc;
         adah_settings c = preset("default", backbones[i]);
         const int n_batch = c.n_batch;
-        adah_backbone_finetune(&c);
+        assert_int_equal(adah_backbone_finetune("all", &c, NULL), ADAH_OK);
         assert_int_equal(c.finetune, 1);
         assert_int_equal(c.n_batch, has_fc ? 64 : n_batch);
         assert_int_equal(preset("paper", backbones[i]).n_batch, has_fc ? 64 : n_batch);
