@@ -6,6 +6,7 @@
 #define ADAH_FUZZ_MODEL_MUTATOR_H
 
 #include "backbones/backbone.h"
+#include "backbones/cut.h"
 #include "base/memory.h"
 #include "data/vocabulary.h"
 #include "paper/network.h"

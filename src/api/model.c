@@ -1,6 +1,6 @@
 /* model.c - opens a model file, checks that its parts fit together, describes it. */
 #include "api/model.h"
-#include "backbones/backbone.h"
+#include "backbones/cut.h"
 #include "base/memory.h"
 #include "paper/network.h"
 

@@ -29,16 +29,9 @@ const char *adah_backbone_names(void);                     /* "small|..." */
 
 /* The preset "default" or "paper" for one of the backbones or "none" (images given as features). */
 adah_code adah_backbone_preset(const char *preset, const char *backbone, adah_settings *config, adah_status *status);
-/* Lets the backbone learn, from "all", "last" or a layer on (cut.h). */
-adah_code adah_backbone_finetune(const char *from, adah_settings *config, adah_status *status);
-/* adah_settings_check, and whether the backbone exists and takes these values. */
-adah_code adah_backbone_check(const adah_settings *config, adah_status *status);
 
 /* The features of a backbone by name; a fault of the builder where it has none. */
 adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *x);
-/* The configuration's backbone where it is cut in two by finetune_from: from pixels to the cut, and from there to f. */
-adah_node *adah_backbone_begin(adah_builder *b, adah_node *x);
-adah_node *adah_backbone_end(adah_builder *b, adah_node *x);
 
 /* Styles: "torchvision": RGB, (x / 255 - mean) / deviation of ImageNet; "caffe": BGR, x - (104, 117, 123);
  * "tensorflow": RGB, x / 127.5 - 1; "matconvnet": RGB, x - (mean_red, mean_green, mean_blue); "measured": the same, divided by

@@ -24,4 +24,13 @@ void adah_cut_freeze(const adah_settings *config, adah_parameters *parameters);
 /* Whether the cut is the network's last block, or behind its start. */
 int adah_cut_is_late(const adah_settings *config);
 
+/* Lets the backbone learn, from "all", "last" or a layer on. */
+adah_code adah_backbone_finetune(const char *from, adah_settings *config, adah_status *status);
+/* adah_settings_check, and whether the backbone exists and takes these values. */
+adah_code adah_backbone_check(const adah_settings *config, adah_status *status);
+
+/* The configuration's backbone where it is cut in two by finetune_from: from pixels to the cut, and from there to f. */
+adah_node *adah_backbone_begin(adah_builder *b, adah_node *x);
+adah_node *adah_backbone_end(adah_builder *b, adah_node *x);
+
 #endif

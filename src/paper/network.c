@@ -1,7 +1,7 @@
 /* network.c - one graph with an image side and a text side. Each side has an input, of pixels a backbone, and behind that what the
  * method builds: the paper's modules (forward.c) or a rival's. */
 #include "paper/network.h"
-#include "backbones/backbone.h"
+#include "backbones/cut.h"
 #include "base/memory.h"
 #include "settings/method.h"
 

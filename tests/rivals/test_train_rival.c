@@ -2,6 +2,7 @@
  * bits after an interruption; the shallow ones become parameters; all of them encode by the plain network. */
 #define _GNU_SOURCE
 #include "backbones/backbone.h"
+#include "backbones/cut.h"
 #include "api/validate.h"
 #include "base/memory.h"
 #include "base/parallel.h"

@@ -2,6 +2,7 @@
  * the JSON itself, so that a new one is tested without being listed here. */
 #define _GNU_SOURCE
 #include "backbones/backbone.h"
+#include "backbones/cut.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "settings/method.h"
@@ -367,7 +368,8 @@ static void test_wrong_types(void **state) {
         for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
             const int fits = i == 6             ? json_is_number(value)
                              : i == 7           ? json_is_real(value)
-                             : i == 4 || i == 8 ? !strcmp(key, "method") || !strcmp(key, "backbone") || !strcmp(key, "language")
+                             : i == 4 || i == 8 ? !strcmp(key, "method") || !strcmp(key, "backbone") || !strcmp(key, "language") ||
+                                                      !strcmp(key, "finetune_from")
                                                 : 0;
             adah_status status = {0};
             json_t *changed = json_copy(object);
@@ -460,6 +462,24 @@ static void test_finetune(void **state) {
         assert_int_equal(c.n_batch, has_fc ? 64 : n_batch);
         assert_int_equal(preset("paper", backbones[i]).n_batch, has_fc ? 64 : n_batch);
     }
+}
+
+/* A backbone of which a part learns keeps what was chosen on frozen features, and names a layer where it is cut. */
+static void test_finetune_part(void **state) {
+    (void)state;
+    adah_settings c = preset("default", "mobilenet_v2");
+    assert_int_equal(adah_backbone_finetune("last", &c, NULL), ADAH_OK);
+    assert_true(c.finetune && !c.attention && c.word_pairs && c.weight_decay > 0 && c.n_fine);
+    assert_string_equal(c.finetune_from, "features.17.expand");
+    c.augment_flip = 1;
+    refuse(&c, "augment_flip");
+    c.augment_flip = c.finetune = 0;
+    refuse(&c, "finetune_from");
+    c.finetune = 1;
+    strcpy(c.finetune_from, "last"); /* the name of a layer, once it is a model's */
+    refuse(&c, "features.17.expand");
+    strcpy(c.finetune_from, "features.3.depthwise");
+    refuse(&c, "features.17.expand");
 }
 
 static void test_what_makes_no_sense(void **state) {
@@ -718,6 +738,7 @@ int main(void) {
         cmocka_unit_test(test_not_json),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_finetune),
+        cmocka_unit_test(test_finetune_part),
         cmocka_unit_test(test_what_makes_no_sense),
         cmocka_unit_test(test_every_name_can_be_set),
         cmocka_unit_test(test_refused_settings),

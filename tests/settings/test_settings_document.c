@@ -1,6 +1,7 @@
 /* (unit) docs/reference/settings.md is what the tables of settings, presets and backbones say. `make documents` writes it. */
 #define _GNU_SOURCE
 #include "backbones/backbone.h"
+#include "backbones/cut.h"
 #include "base/memory.h"
 
 #include <setjmp.h>
