@@ -2,7 +2,7 @@
 """How well words that no text of a training holds find the pictures of a word of the same meaning.
 
 Usage: unseen_words.py data FLICKR8K OUT
-       unseen_words.py ask ADAH MODEL INDEX FLICKR8K
+       unseen_words.py ask ADAH MODEL INDEX FLICKR8K [OPTION of adah search ...]
 
 `data` writes OUT/metadata.jsonl: flickr8k with five captions a photo, without every photo that has one of the unseen words in any
 of its captions. `ask` searches an index of that folder for each of the unseen words and prints a row a pair: whether the first
@@ -51,12 +51,12 @@ def write(source, out):
     print(f"{n} of {len(captions)} photos have none of the unseen words")
 
 
-def ask(adah, model, index, source):
+def ask(adah, model, index, source, *options):
     captions = captions_of(source)
     n_first = 0
     print("| seen | unseen | first answer | of the first ten |\n|---|---|---|---|")
     for seen, unseen in PAIRS:
-        answer = subprocess.run([adah, "search", "--model", model, "--index", index, "--text", unseen, "--json"],
+        answer = subprocess.run([adah, "search", "--model", model, "--index", index, "--text", unseen, "--json", *options],
                                 capture_output=True, text=True)
         hits = json.loads(answer.stdout) if answer.returncode == 0 else []
         right = [holds(captions[hit["file_name"]], seen) for hit in hits[:10]]
@@ -67,7 +67,7 @@ def ask(adah, model, index, source):
 
 if len(sys.argv) == 4 and sys.argv[1] == "data":
     write(*sys.argv[2:])
-elif len(sys.argv) == 6 and sys.argv[1] == "ask":
+elif len(sys.argv) >= 6 and sys.argv[1] == "ask":
     ask(*sys.argv[2:])
 else:
     sys.exit(__doc__)

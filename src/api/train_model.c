@@ -28,7 +28,7 @@
 #include <xxhash.h>
 
 enum { STREAM_VALIDATION = 3, CLASSIFIER_LABELS_MAX = 4096, FINE_OF_PAIRS = 128, BATCH_OF_PAIRS = 256 };
-/* Of a text encoder's vectors beside bags of words, which have length 1: chosen of 1, 4 and 10 on validation pairs of corel5k. */
+/* Of a text encoder's vectors beside bags of words, which have length 1: of 1, 4 and 10 it was as good as 10 on validation pairs of corel5k, and better than 1. */
 static const float VECTOR_LENGTH = 4;
 
 typedef struct job {
