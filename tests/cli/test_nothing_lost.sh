@@ -161,7 +161,7 @@ check_no_leftovers .
 # eval: how many were left out, in text, JSON and report; the checksum is another one.
 cp -r scenes some
 for name in $(grep '"query"' some/metadata.jsonl | head -2 | sed 's/.*"file_name": "\([^"]*\)".*/\1/'); do : >"some/$name"; done
-echo '{"file_name": "images/x.png", "split": "validation"}' >>some/metadata.jsonl
+echo '{"file_name": "images/x.png", "split": "fold"}' >>some/metadata.jsonl
 n_queries=$(grep -c '"query"' scenes/metadata.jsonl)
 expect 0 eval --model model.safetensors --data some --quiet --report some.html
 stdout_has "^$((n_queries - 2)) queries"
