@@ -25,7 +25,7 @@ for file in share/man/man1/adah.1 share/bash-completion/completions/adah share/z
     [ -s "$prefix/$file" ]
 done
 [ "$(cd "$prefix/include/adah" && echo *)" = "$(cd "$here/../../include/adah" && echo *)" ]
-[ "$(find "$prefix/include" -type f | wc -l)" -eq 6 ]
+[ "$(find "$prefix/include" -type f | wc -l)" -eq 7 ]
 if command -v man >/dev/null; then
     [ "$(MANPATH=$prefix/share/man man -w adah)" = "$prefix/share/man/man1/adah.1" ]
 fi
