@@ -31,7 +31,8 @@ static int reserve(adah_text *t, size_t n) {
 void adah_text_add_bytes(adah_text *t, const char *bytes, size_t n_bytes) {
     if (!reserve(t, n_bytes))
         return;
-    memcpy(t->bytes + t->n_bytes, bytes, n_bytes);
+    if (n_bytes) /* of nothing the address may be none */
+        memcpy(t->bytes + t->n_bytes, bytes, n_bytes);
     t->n_bytes += n_bytes;
     t->bytes[t->n_bytes] = '\0';
 }
