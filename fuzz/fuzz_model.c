@@ -173,7 +173,7 @@ static void encode_given(const adah_model *model, adah_modality side) {
                                     .text = side == ADAH_TEXT ? input : (adah_input_shape){0}};
     const size_t n = adah_shape_count(input.item);
     adah_network *network;
-    if (n > GIVEN_MAX || input.kind == ADAH_INPUT_PIXELS || input.kind == ADAH_INPUT_WORDS)
+    if (n > GIVEN_MAX || !adah_input_is_given(input))
         return;
     FUZZ_MUST(adah_network_create(&plan, &model->state.config, (adah_parameters *)(uintptr_t)&model->state.parameters, &network, NULL) ==
          ADAH_OK);

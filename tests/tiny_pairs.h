@@ -55,7 +55,7 @@ static inline tiny_pairs *tiny_pairs_create(size_t n, int is_map, uint64_t seed)
                         .image = {.shape = {.kind = is_map ? ADAH_INPUT_MAP : ADAH_INPUT_VECTOR,
                                             .item = is_map ? (adah_shape){3, {TINY_CHANNELS, 3, 3, 0}} : ADAH_SHAPE1(TINY_VECTOR)},
                                   .rows = {.value = t->image}},
-                        .text = {.shape = {.kind = ADAH_INPUT_WORDS, .item = ADAH_SHAPE1(TINY_WORDS)},
+                        .text = {.shape = adah_input_words(TINY_WORDS),
                                  .words.item = {.item = t->word, .start = t->word_start, .n = n}},
                         .labels = {.item = t->label, .start = t->label_start, .n = n},
                         .n_labels = TINY_CLASSES};

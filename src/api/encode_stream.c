@@ -147,9 +147,8 @@ static adah_code encode_sides(const adah_encode_source *source, uint8_t *const i
         if (!(m == ADAH_IMAGE ? c->image : c->text)) /* that side is not there */
             continue;
         const adah_input_source *input = m == ADAH_IMAGE ? &source->inputs->image : &source->inputs->text;
-        const int runs_backbone = input->shape.kind == ADAH_INPUT_PIXELS || input->shape.kind == ADAH_INPUT_MIDDLE;
-        side_run run = side_of(source->model, (adah_modality)m, input, runs_backbone ? n_pictures : ROW_BATCH,
-                               is_there[m], c);
+        const size_t n_batch = adah_input_runs_backbone(input->shape) ? n_pictures : ROW_BATCH;
+        side_run run = side_of(source->model, (adah_modality)m, input, n_batch, is_there[m], c);
         ADAH_TRY(run_side(&run, c->n, progress, n_threads, status));
         if (times)
             adah_stage_times_add(times, &run.times);

@@ -27,7 +27,6 @@ struct adah_encoder {
     adah_input_worker *side[2]; /* by modality; NULL: not needed yet */
     float relaxed[ADAH_BITS_MAX]; /* what the last code is the signs of */
     int8_t fine[ADAH_FINE_MAX]; /* what belongs to it; zeros without */
-    adah_text_reader *reader; /* of the model's text encoder; NULL: not needed yet */
     size_t n_unknown; /* words of the last text that are not in the vocabulary */
 };
 
@@ -49,7 +48,6 @@ void adah_encoder_close(adah_encoder *e) {
         return;
     adah_input_worker_free(e->side[ADAH_IMAGE]);
     adah_input_worker_free(e->side[ADAH_TEXT]);
-    adah_text_reader_free(e->reader);
     adah_memory_free(e);
 }
 
@@ -92,23 +90,17 @@ const float *adah_encoder_relaxed(const adah_encoder *e) { return e->relaxed; }
 const int8_t *adah_encoder_fine(const adah_encoder *e) { return e->fine; }
 size_t adah_encoder_unknown_words(const adah_encoder *e) { return e->n_unknown; }
 
-/* A text of n_texts lines through the model's text encoder. */
+/* A text of n_texts lines through the model's text encoder, which reads every word. */
 static adah_code encode_sentence(adah_encoder *e, const char *text, size_t n_texts, uint8_t *code, adah_status *status) {
+    const adah_model *m = &e->model;
+    const adah_input_source source = {.shape = m->state.text, .rows = {.scale = m->state.config.text_scale},
+                                      .vocabulary = m->vocabulary, .encoder = m->text_encoder};
     int is_there;
-    if (!e->reader)
-        ADAH_TRY(adah_text_reader_create(e->model.text_encoder, &e->reader, status));
     ADAH_TRY(prepare(e, ADAH_TEXT, status));
-    float *x = input_of(e, ADAH_TEXT);
-    const size_t n_words = e->model.state.text.n_words;
-    size_t n_known;
-    if (n_words)
-        ADAH_TRY(adah_input_read_text(e->model.vocabulary, text, x, &n_known, NULL, status));
-    ADAH_TRY(adah_text_reader_read_lines(e->reader, text, n_texts, x + n_words, &is_there, status));
-    e->n_unknown = 0; /* the text encoder reads them all */
+    ADAH_TRY(adah_input_worker_fill_text(e->side[ADAH_TEXT], &source, text, n_texts, &is_there, status));
+    e->n_unknown = 0;
     if (!is_there)
         return adah_fail(status, ADAH_ERROR_NO_KNOWN_WORD, "\"%.200s\": there is nothing in it that the text encoder reads", text);
-    for (size_t i = 0; i < adah_text_encoder_values(e->model.text_encoder); i++)
-        x[n_words + i] *= e->model.state.config.text_scale;
     return encode_input(e, ADAH_TEXT, code, status);
 }
 

@@ -58,7 +58,7 @@ static adah_code open_vocabulary(const char *path, adah_model *m, adah_status *s
     adah_status fault = {0};
     if (adah_vocabulary_parse(m->state.vocabulary, &m->vocabulary, &fault) != ADAH_OK)
         return adah_fail(status, fault.code, "%s: %s", path, fault.message);
-    const size_t n_words = m->state.text.kind == ADAH_INPUT_SENTENCE ? m->state.text.n_words : m->state.text.item.dim[0];
+    const size_t n_words = m->state.text.n_words;
     if (adah_vocabulary_size(m->vocabulary) != n_words)
         return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: %zu words in its vocabulary, expected %zu", path,
                          adah_vocabulary_size(m->vocabulary), n_words);
@@ -85,10 +85,9 @@ static adah_code open_model(const char *path, adah_model *m, adah_status *status
     adah_status fault = {0};
     if (adah_backbone_check(&m->state.config, &fault) != ADAH_OK)
         return adah_fail(status, fault.code, "%s: %s", path, fault.message);
-    const int is_sentence = m->state.text.kind == ADAH_INPUT_SENTENCE;
-    if (m->state.text.kind == ADAH_INPUT_WORDS || is_sentence)
+    if (m->state.text.n_words)
         ADAH_TRY(open_vocabulary(path, m, status));
-    if (is_sentence && !m->state.text_encoder.description)
+    if (m->state.text.kind == ADAH_INPUT_SENTENCE && !m->state.text_encoder.description)
         return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: its texts want a text encoder, and it has none", path);
     if (m->state.text_encoder.description)
         ADAH_TRY(open_text_encoder(path, m, status));

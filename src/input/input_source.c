@@ -45,11 +45,6 @@ adah_code adah_input_read_text(const adah_vocabulary *vocabulary, const char *te
     return ADAH_OK;
 }
 
-/* How many of an item's values are the bag of words. */
-static size_t bag_length(adah_input_shape shape) {
-    return shape.kind == ADAH_INPUT_SENTENCE ? shape.n_words : adah_shape_count(shape.item);
-}
-
 /* An item that the source holds. Returns whether there is anything of it. */
 static int read_held(const adah_input_source *s, size_t item, float *x) {
     const size_t n_floats = adah_shape_count(s->shape.item);
@@ -57,9 +52,9 @@ static int read_held(const adah_input_source *s, size_t item, float *x) {
         memset(x, 0, n_floats * sizeof *x);
         return 0;
     }
-    if (s->shape.kind == ADAH_INPUT_WORDS || s->shape.kind == ADAH_INPUT_SENTENCE) {
+    if (s->shape.n_words) {
         const size_t n_words = adah_list_length(&s->words.item, item);
-        adah_text_bag(adah_list(&s->words.item, item), n_words, bag_length(s->shape), x);
+        adah_text_bag(adah_list(&s->words.item, item), n_words, s->shape.n_words, x);
         if (s->shape.kind == ADAH_INPUT_WORDS)
             return n_words > 0;
     }
@@ -120,7 +115,7 @@ void adah_input_draw(const adah_input_source *source, const size_t *items, size_
                      float *x) {
     adah_input_read(source, items, n, n_batch, x);
     const adah_word_lists *words = &source->words;
-    const size_t n_floats = adah_shape_count(source->shape.item), n_bag = bag_length(source->shape);
+    const size_t n_floats = adah_shape_count(source->shape.item), n_bag = source->shape.n_words;
     size_t text;
     for (size_t i = 0; i < n; i++) { /* words and vector draw the same text: seed, stream and number of texts are the same */
         if (draw_text(words->first, items[i], seed, stream, &text))

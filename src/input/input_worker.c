@@ -56,15 +56,14 @@ void adah_input_worker_free(adah_input_worker *w) {
     adah_memory_free(w);
 }
 
-static adah_code read_text(adah_input_worker *w, const adah_input_source *source, size_t item, float *x, int *is_there,
-                           adah_status *status) {
-    const adah_record *record = adah_dataset_record(source->dataset, item);
+static adah_code read_text(adah_input_worker *w, const adah_input_source *source, const char *text, size_t n_texts, float *x,
+                           int *is_there, adah_status *status) {
     if (!w->reader)
         ADAH_TRY(adah_text_reader_create(source->encoder, &w->reader, status));
     size_t n_known;
     if (source->vocabulary)
-        ADAH_TRY(adah_input_read_text(source->vocabulary, record->text, x, &n_known, NULL, status));
-    ADAH_TRY(adah_text_reader_read_lines(w->reader, record->text, record->n_texts, x + source->shape.n_words, is_there, status));
+        ADAH_TRY(adah_input_read_text(source->vocabulary, text, x, &n_known, NULL, status));
+    ADAH_TRY(adah_text_reader_read_lines(w->reader, text, n_texts, x + source->shape.n_words, is_there, status));
     for (size_t i = source->shape.n_words; i < adah_shape_count(source->shape.item); i++)
         x[i] *= source->rows.scale;
     return ADAH_OK;
@@ -77,8 +76,9 @@ adah_code adah_input_worker_fill(adah_input_worker *w, const adah_input_source *
     if (source->pictures)
         ADAH_TRY(adah_picture_files_read(source->pictures, item, w->rgb, &w->times, is_there, status));
     const double start = adah_clock_seconds();
-    if (source->encoder)
-        ADAH_TRY(read_text(w, source, item, x, is_there, status));
+    const adah_record *record = source->encoder ? adah_dataset_record(source->dataset, item) : NULL;
+    if (record)
+        ADAH_TRY(read_text(w, source, record->text, record->n_texts, x, is_there, status));
     else if (!source->pictures)
         ADAH_TRY(adah_input_read_item(source, item, x, is_there, status));
     else if (*is_there)
@@ -87,6 +87,11 @@ adah_code adah_input_worker_fill(adah_input_worker *w, const adah_input_source *
         memset(x, 0, n_floats * sizeof *x);
     adah_stage_time_add(&w->times.normalise, start);
     return ADAH_OK;
+}
+
+adah_code adah_input_worker_fill_text(adah_input_worker *w, const adah_input_source *source, const char *text, size_t n_texts,
+                                      int *is_there, adah_status *status) {
+    return read_text(w, source, text, n_texts, adah_node_value(w->network->text.input), is_there, status);
 }
 
 adah_code adah_input_worker_forward(adah_input_worker *w, adah_status *status) {

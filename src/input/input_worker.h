@@ -27,6 +27,10 @@ static inline adah_side *adah_input_worker_side(const adah_input_worker *worker,
  * be read, or no word that is known. A source of picture files needs a worker with pictures. */
 adah_code adah_input_worker_fill(adah_input_worker *worker, const adah_input_source *source, adah_modality modality, size_t item,
                                  size_t slot, int *is_there, adah_status *status);
+/* A text of n_texts lines, read by source->encoder and, where it has one, looked up in source->vocabulary, into place 0 of the text side;
+ * *is_there 0: there is nothing in it that the encoder reads. */
+adah_code adah_input_worker_fill_text(adah_input_worker *worker, const adah_input_source *source, const char *text, size_t n_texts,
+                                      int *is_there, adah_status *status);
 adah_code adah_input_worker_forward(adah_input_worker *worker, adah_status *status);
 
 /* How many pictures a network of these parameters of the image's side takes at once, to be fast. */

@@ -58,7 +58,7 @@ void adah_pair_set_targets(const adah_pair_set *set, const size_t *items, size_t
 }
 
 /* Batches small enough that the activations of a deep backbone stay in memory. */
-static size_t encode_batch(const adah_pair_set *set) { return set->image.shape.kind == ADAH_INPUT_PIXELS || set->image.shape.kind == ADAH_INPUT_MIDDLE ? 16 : 64; }
+static size_t encode_batch(const adah_pair_set *set) { return adah_input_runs_backbone(set->image.shape) ? 16 : 64; }
 
 adah_code adah_pair_set_encode(const adah_pair_set *set, const adah_settings *config, adah_parameters *parameters,
                                const size_t *items, size_t n, float *image_codes, float *text_codes,

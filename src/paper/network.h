@@ -25,7 +25,7 @@ typedef struct adah_network_plan {
 
 typedef struct adah_side {
     adah_input_kind kind;    /* what it is given as */
-    size_t n_words;          /* kind SENTENCE: so many of its values are the bag of words */
+    size_t n_words;          /* so many of its values, from the first on, are a bag of words */
     adah_node *input;        /* (B, item); of tokens (B, C, P, 1) */
     adah_node *feature;      /* f */
     adah_attention attention; /* its nodes are NULL without attention */

@@ -30,12 +30,11 @@ void adah_picture_part_build(adah_builder *b, const char *prefix, adah_node *x, 
     if (!c->n_fine)
         return;
     build_appearance(b, prefix, x, side);
-    if (x && (side->kind == ADAH_INPUT_WORDS || side->kind == ADAH_INPUT_SENTENCE)) {
+    if (x && side->n_words) {
         const adah_shape words = ADAH_SHAPE1(adah_node_shape(x).dim[1]);
-        const size_t n_first = side->kind == ADAH_INPUT_WORDS ? words.dim[0] : side->n_words;
         const adah_parameter *weight =
             adah_builder_parameter(b, prefix, ADAH_WORD_WEIGHT_SUFFIX, words, ADAH_INIT_ONE, ADAH_GROUP_CONSTANT);
-        x = adah_unit_lengths_node(b, x, n_first, READ_LENGTH, weight, &side->unit_words);
+        x = adah_unit_lengths_node(b, x, side->n_words, READ_LENGTH, weight, &side->unit_words);
         x = adah_graph_dropout(b->graph, x, c->picture_word_dropout);
     }
     x = adah_graph_relu(b->graph, linear(b, prefix, "picture.0", x, n_hidden, ADAH_INIT_HE));

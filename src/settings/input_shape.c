@@ -20,7 +20,7 @@ adah_input_shape adah_input_pixels(size_t n_side) {
 }
 
 adah_input_shape adah_input_words(size_t n_words) {
-    return (adah_input_shape){ADAH_INPUT_WORDS, ADAH_SHAPE1(n_words), 0};
+    return (adah_input_shape){ADAH_INPUT_WORDS, ADAH_SHAPE1(n_words), n_words};
 }
 
 adah_input_shape adah_input_sentence(size_t n_words, size_t n_values) {
@@ -41,6 +41,10 @@ size_t adah_input_channels(adah_input_shape input) { return input.item.dim[input
 
 int adah_input_is_given(adah_input_shape input) {
     return input.kind == ADAH_INPUT_MAP || input.kind == ADAH_INPUT_TOKENS || input.kind == ADAH_INPUT_VECTOR;
+}
+
+int adah_input_runs_backbone(adah_input_shape input) {
+    return input.kind == ADAH_INPUT_PIXELS || input.kind == ADAH_INPUT_MIDDLE;
 }
 
 int adah_input_equal(adah_input_shape a, adah_input_shape b) {
@@ -83,6 +87,7 @@ int adah_input_parse(const char *text, adah_input_shape *input) {
     if (*p || !adah_input_fits(numbers))
         return 0;
     const adah_input_shape found = kind == ADAH_INPUT_PIXELS     ? adah_input_pixels(item.dim[0])
+                                   : kind == ADAH_INPUT_WORDS    ? adah_input_words(item.dim[0])
                                    : kind == ADAH_INPUT_SENTENCE ? adah_input_sentence(item.dim[0], item.dim[1])
                                                                  : numbers;
     if (!adah_input_fits(found))

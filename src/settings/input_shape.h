@@ -18,7 +18,7 @@ typedef enum adah_input_kind {
 typedef struct adah_input_shape {
     adah_input_kind kind;
     adah_shape item; /* of one */
-    size_t n_words;  /* SENTENCE: V; else 0 */
+    size_t n_words;  /* WORDS, SENTENCE: V; else 0 */
 } adah_input_shape;
 
 adah_input_shape adah_input_pixels(size_t n_side);
@@ -30,6 +30,8 @@ int adah_input_fits(adah_input_shape input);
 size_t adah_input_channels(adah_input_shape input);
 /* 1: as an array of features, in place of pictures or words. */
 int adah_input_is_given(adah_input_shape input);
+/* 1: layers of a backbone follow: pixels, or what is in its middle. */
+int adah_input_runs_backbone(adah_input_shape input);
 int adah_input_equal(adah_input_shape a, adah_input_shape b);
 
 /* "pixels S", "map C H W", "tokens P C", "vector D", "words V" or "sentence V D": for model files and messages. */

@@ -25,7 +25,7 @@ static const uint8_t has_image[] = {1, 0, 1, 1, 1};
 static adah_pair_set vectors(void) {
     return (adah_pair_set){.n = 5,
                            .image = {.shape = {.kind = ADAH_INPUT_VECTOR, .item = ADAH_SHAPE1(2)}, .rows = {.value = image_float}},
-                           .text = {.shape = {.kind = ADAH_INPUT_WORDS, .item = ADAH_SHAPE1(6)}, .words.item = {.item = word, .start = word_start, .n = 5}},
+                           .text = {.shape = adah_input_words(6), .words.item = {.item = word, .start = word_start, .n = 5}},
                            .labels = {.item = label, .start = label_start, .n = 5},
                            .n_labels = 4};
 }
@@ -285,7 +285,7 @@ static void test_encode(void **state) {
     config.n_text_hidden = config.n_text_feature = 20;
     const adah_pair_set set = {.n = N,
                                .image = {.shape = {.kind = ADAH_INPUT_VECTOR, .item = ADAH_SHAPE1(D)}, .rows = {.value = images}},
-                               .text = {.shape = {.kind = ADAH_INPUT_WORDS, .item = ADAH_SHAPE1(6)},
+                               .text = {.shape = adah_input_words(6),
                                         .words.item = {.item = words, .start = starts, .n = N}}};
     adah_parameters p = {0};
     adah_network *net;

@@ -18,7 +18,7 @@ static void test_names_and_back(void **state) {
         {{ADAH_INPUT_MAP, {3, {512, 7, 8, 0}}, 0}, "map 512 7 8"},
         {{ADAH_INPUT_TOKENS, {2, {197, 768, 0, 0}}, 0}, "tokens 197 768"},
         {{ADAH_INPUT_VECTOR, {1, {1, 0, 0, 0}}, 0}, "vector 1"},
-        {{ADAH_INPUT_WORDS, {1, {16777216, 0, 0, 0}}, 0}, "words 16777216"},
+        {{ADAH_INPUT_WORDS, {1, {16777216, 0, 0, 0}}, 16777216}, "words 16777216"},
         {{ADAH_INPUT_SENTENCE, {1, {15, 0, 0, 0}}, 7}, "sentence 7 8"},
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
