@@ -59,12 +59,12 @@ def by_bits(code, codes):
     return sorted(((code ^ c).bit_count(), i) for i, c in enumerate(codes))
 
 
-def n_candidates(n, is_like, k=10):
-    """adah_fine_candidates."""
+def n_candidates(n, is_like):
+    """adah_fine_tier."""
     count = max(1, min(200, n // 4))
     if is_like:
         count = max(count, n if n <= 10000 else 10 ** 8 // n)
-    while count < 2 * k:
+    while count < 20:
         count *= 2
     return count
 

@@ -469,7 +469,7 @@ static int run(int argc, char **argv) {
         {"label", 0, CLI_LIST, "NAME", "search only records with this label; may be repeated: with any of them", &l.labels, 0, 0, 0},
         {"only", 0, CLI_TEXT, "FILE", "search only records whose ids are in this file, one a line", &only, 0, 0, 0},
         {"order", 0, CLI_TEXT, "bits|fine", "by distance alone, or the candidates by their scores (default: fine where the index has them)", &q.order, 0, 0, 0},
-        {"candidates", 0, CLI_SIZE, "N", "how many of the nearest the fine order looks at (default: 200, at most a quarter of the codes; where like asks for like, all up to 10,000; doubled until it is twice k)", &l.options.n_candidates, 0, 1, 1e9},
+        {"candidates", 0, CLI_SIZE, "N", "how many of the nearest the fine order looks at first (default: 200, at most a quarter of the codes; where like asks for like, all up to 10,000; then at as many more)", &l.options.n_candidates, 0, 1, 1e9},
         {"rerank", 0, CLI_SIZE, "N", "put the N nearest in order by how sure the query's bits are, then give the best k", &l.options.n_rerank, 0, 1, 1e9},
         {"no-words", 0, CLI_FLAG, NULL, "search by codes alone, not also for the words of --text in texts, labels and file names", &no_words, 0, 0, 0},
         {"cut-off", 0, CLI_FLAG, NULL, "leave out what is too far to be an answer; there may be no answer then", &l.options.cut_off, 0, 0, 0},

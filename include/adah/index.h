@@ -129,15 +129,15 @@ typedef struct adah_search_options {
     size_t n_rerank;           /* 0: 10 k */
     int cut_off;               /* 1: hits that are too far to be answers, by the query's distances to the whole
                                   collection, are left out: none may remain (docs/inside/index.md) */
-    const int8_t *fine;        /* the fine order: n_queries x n_fine values, of which the k best by `score` among the nearest
-                                  n_candidates by Hamming distance are given; records without a vector come behind all others.
-                                  NULL: no. Not together with `relaxed` */
+    const int8_t *fine;        /* the fine order: n_queries x n_fine values, by whose `score` the nearest n_candidates by Hamming distance
+                                  are put in order, those without a vector last. Behind them as many more follow in the same way, then twice as
+                                  many, and so on: with a larger k the first answers stay the same. NULL: no. Not together with `relaxed` */
     size_t n_fine;             /* adah_index_fine of the side that the query is of (adah_index_cannot_order). Vectors of two lengths are
                                   compared by as many values as the shorter one has */
     adah_modality fine_of;     /* what the query is, to which the vector belongs */
-    size_t n_candidates;       /* 0: the least of c, 2 c, 4 c, ... that is twice k, c being 200, but at most a quarter of the codes of
-                                  the index; where fine_of is `to`, c is all codes up to 10,000, and of more 10^8 / their number, but at
-                                  least 200 */
+    size_t n_candidates;       /* 0: 200, but at most a quarter of the codes of the index, or of those that `only` leaves; where fine_of is
+                                  `to`, all codes up to 10,000, and of more 10^8 / their number, but at least 200; and twice that, and again,
+                                  until it is 20 */
     const char *const *words;  /* n_queries texts, whose words are looked for in texts, labels and file names. Records that hold all of
                                   those words that the index knows come first; the others are in order by how like the codes are
                                   and the share of the words together (docs/inside/index.md). With codes NULL, records that

@@ -47,7 +47,8 @@ typedef struct report {
     size_t *queries, *database; /* positions in codes */
     size_t n_queries, n_database;
     uint8_t *database_codes[2];
-    size_t n_candidates[2]; /* nearest by distance, of which the answers are the first in the fine order; [1]: where like asks for like */
+    size_t tier[2];         /* of the fine order, the first; [1]: where like asks for like */
+    size_t n_candidates[2]; /* nearest by distance, among which the answers are */
     adah_hit *hits;      /* as many as the larger, as what follows */
     answer *answers;
     const int8_t **vector;
@@ -100,8 +101,9 @@ static adah_code prepare(report *r, const adah_encode_options *encode_options, a
     }
     size_t n_most = 0;
     for (int is_like = 0; is_like < 2; is_like++) {
+        r->tier[is_like] = adah_fine_tier(r->n_database, is_like);
         const size_t n_results = r->options->n_results,
-                     n_wanted = r->codes->n_fine[ADAH_TEXT] ? adah_fine_candidates(n_results, r->n_database, is_like) : n_results;
+                     n_wanted = r->codes->n_fine[ADAH_TEXT] ? adah_fine_candidates(r->tier[is_like], n_results) : n_results;
         r->n_candidates[is_like] = n_wanted < r->n_database ? n_wanted : r->n_database;
         n_most = r->n_candidates[is_like] > n_most ? r->n_candidates[is_like] : n_most;
     }
@@ -442,7 +444,11 @@ static adah_code find_answers(report *r, const uint8_t *code, const int8_t *fine
         adah_fine_scores(fine, c->n_fine[by], r->vector, c->n_fine[to], r->hits, *n, c->n_bits, r->score);
     for (size_t i = 0; i < *n; i++)
         r->answers[i] = (answer){r->hits[i], is_fine ? r->score[i] : 0};
-    qsort(r->answers, *n, sizeof *r->answers, in_fine_order);
+    for (size_t begin = 0; begin < *n;) {
+        const size_t end = adah_fine_candidates(r->tier[by == to], begin + 1), n_tier = (end < *n ? end : *n) - begin;
+        qsort(r->answers + begin, n_tier, sizeof *r->answers, in_fine_order);
+        begin += n_tier;
+    }
     *n = *n < r->options->n_results ? *n : r->options->n_results;
     return ADAH_OK;
 }

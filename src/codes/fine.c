@@ -25,23 +25,28 @@ int adah_fine_is_there(const int8_t *fine, size_t n_fine) {
     return any != 0;
 }
 
-/* Steps, so that whoever asks for more answers, a page after another, mostly has the same ones in front.
- *
- * Vectors know less of the class than codes do: of a small collection a quarter is of the right class, and what is beyond would push it out
+/* Vectors know less of the class than codes do: of a small collection a quarter is of the right class, and what is beyond would push it out
  * (of 400 photos, P@10 of texts .78 with 200 candidates and .82 with 100). But whoever asks with an image for images may have an altered copy of
  * one, whose vector is near and whose code is not: of 100 photos of half the size, among 6,890, 90 are within the nearest 200, 97 within 1,000 and
  * 100 within 2,000. So there are as many as take a time that is not felt, and fewer beyond, where a search is measured by its time. */
-size_t adah_fine_candidates(size_t k, size_t n_codes, int is_like_for_like) {
-    enum { LIKE_MAX = 10000 };
-    const size_t least = n_codes / 4 < ADAH_FINE_CANDIDATES ? n_codes / 4 : ADAH_FINE_CANDIDATES;
-    size_t n = least ? least : 1;
+size_t adah_fine_tier(size_t n_codes, int is_like_for_like) {
+    enum { LIKE_MAX = 10000, LEAST = 20 }; /* of a few, the order would else be that of the codes */
+    const size_t quarter = n_codes / 4 < ADAH_FINE_CANDIDATES ? n_codes / 4 : ADAH_FINE_CANDIDATES;
+    size_t n = quarter ? quarter : 1;
     if (is_like_for_like) {
         const size_t most = n_codes <= LIKE_MAX ? n_codes : (size_t)LIKE_MAX * LIKE_MAX / n_codes;
         n = most > n ? most : n;
     }
-    while (n / 2 < k && n <= SIZE_MAX / 2)
+    while (n < LEAST)
         n *= 2;
-    return n / 2 < k ? SIZE_MAX : n;
+    return n;
+}
+
+size_t adah_fine_candidates(size_t tier, size_t k) {
+    size_t n = tier;
+    while (n < k && n <= SIZE_MAX / 2)
+        n *= 2;
+    return n < k ? SIZE_MAX : n;
 }
 
 /* The weight of the likeness of the codes. The vectors find the picture, and the codes know its class better. Of 400 photos, P@10 of texts is

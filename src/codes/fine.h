@@ -10,9 +10,13 @@
 
 enum { ADAH_FINE_CANDIDATES = 200 };
 
-/* How many of the nearest by distance, of n_codes, are put in the fine order to find k: the least of c, 2 c, 4 c, ... that is twice k, c
- * being 200, but at most a quarter of the codes. Where like asks for like, c is 10^8 / n_codes between 200 and 10,000, but at most all. */
-size_t adah_fine_candidates(size_t k, size_t n_codes, int is_like_for_like);
+/* The fine order puts the nearest by distance, of n_codes, in order tier by tier: the first c of them by their scores, behind all of these as many
+ * more by theirs, then the 2 c after those, and so on. So whoever asks for more has the same answers in front.
+ *
+ * c, the first tier: 200, but at most a quarter of the codes. Where like asks for like, it is 10^8 / n_codes between 200 and 10,000, but at most
+ * all. Twice that, and again, until it is 20. */
+size_t adah_fine_tier(size_t n_codes, int is_like_for_like);
+size_t adah_fine_candidates(size_t tier, size_t k); /* in the tiers that hold the first k: tier, 2 tier, 4 tier, ...; SIZE_MAX: all */
 
 /* What the order is by: the cosine, and a quarter as much the likeness of the codes, 1 - 2 d / n_bits; from -1 to 1. ADAH_NO_SCORE where there
  * is no cosine. */

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 enum { STRETCH = 1024, N_SCANNED = 256, K = 10 };
-_Static_assert(2 * K <= ADAH_FINE_CANDIDATES, "there are no more candidates");
+_Static_assert(2 * K <= ADAH_FINE_CANDIDATES, "the first tier holds the answers, and no more candidates");
 
 /* Where a query finds its own item: anywhere among n_tied places behind n_before. */
 typedef struct place {
@@ -78,7 +78,7 @@ static void find_fine_place(void *context, size_t i) {
 
 static adah_code find_fine_places(job *j, adah_status *status) {
     const adah_code_run all = {.codes = j->items.codes, .n = j->n};
-    const adah_scan_options options = {.k = adah_fine_candidates(K, j->n, 0), .radius = UINT32_MAX};
+    const adah_scan_options options = {.k = adah_fine_tier(j->n, 0), .radius = UINT32_MAX};
     for (j->first = 0; j->first < j->n; j->first += N_SCANNED) {
         const size_t n = j->n - j->first < N_SCANNED ? j->n - j->first : N_SCANNED;
         ADAH_TRY(adah_scan(&all, 1, j->n_bits, j->queries.codes + j->first * j->n_bits / 8, n, &options, j->lists, status));

@@ -5,7 +5,8 @@
  * together. A hit's position (in all runs, one after another) becomes its row and id. Where ids do not ascend with
  * the positions, both give every code as near as the k-th, and the order of the ids decides here.
  *
- * With `fine` or `relaxed` more hits than asked for are found in this way, the candidates, and these are put in the other order.
+ * With `fine` or `relaxed` more hits than asked for are found in this way, the candidates, and these are put in the other order; with `fine`
+ * tier by tier (codes/fine.h), so that it does not depend on k.
  *
  * Where records hold words of the query, those that hold all of its words come first. All others are in order by the sum of two numbers:
  * how like the codes are (1 - 2 d / n_bits, or the score of the fine order), and the share of the words. What is put in order
@@ -44,6 +45,7 @@ typedef struct search {
     adah_modality to;
     const uint8_t *queries;
     size_t n_queries, n_code_bytes, n_wanted; /* n_wanted: the k that was asked for */
+    size_t tier;                  /* of the fine order, the first; 0: there is none */
     adah_search_options *options; /* this search's own; its k is the number of candidates */
     adah_code_run *runs;          /* of the segments that have codes */
     size_t n_runs;
@@ -51,6 +53,7 @@ typedef struct search {
     uint64_t **own_keep;            /* of each run: a bitmap made for this search; NULL: none */
     const adah_word_hits *held;     /* records that hold words of the query, which is one; NULL: none */
     uint64_t n_codes;
+    size_t n_only;                /* codes that `only` leaves */
     uint32_t *label;              /* numbers of the labels of which a hit has one */
     uint64_t excluded;            /* position that is no hit; UINT64_MAX: none */
     adah_hit_list *lists;         /* n_queries */
@@ -213,6 +216,7 @@ static adah_code keep_only(search *s, adah_status *status) {
             continue;
         const size_t run = run_of(s, position);
         const uint64_t at = position - s->runs[run].first;
+        s->n_only += !adah_bit(s->own_keep[run], at);
         s->own_keep[run][at / 64] |= (uint64_t)1 << at % 64;
     }
     return ADAH_OK;
@@ -656,6 +660,15 @@ static void order_by_words(const search *s, adah_search_result *r) {
         qsort(r->hits, r->n_hits, sizeof *r->hits, by_words);
 }
 
+/* Puts candidates by (distance, id) in the fine order, as far as the first k. */
+static void order_finely(const search *s, adah_search_result *r, size_t k) {
+    for (size_t begin = 0; begin < r->n_hits && begin < k;) {
+        const size_t end = adah_fine_candidates(s->tier, begin + 1), n = (end < r->n_hits ? end : r->n_hits) - begin;
+        put_best_first(r->hits + begin, n, k - begin, by_fine_score);
+        begin += n;
+    }
+}
+
 static adah_code make_results(search *s, size_t k, adah_search_result *results, adah_status *status) {
     adah_code code = ADAH_OK;
     for (size_t i = 0; i < s->n_queries && code == ADAH_OK; i++) {
@@ -671,12 +684,29 @@ static adah_code make_results(search *s, size_t k, adah_search_result *results, 
         }
         if (s->held)
             order_by_words(s, r);
-        else if ((s->options->fine || s->options->relaxed) && r->n_hits > 1)
-            put_best_first(r->hits, r->n_hits, k, s->options->fine ? by_fine_score : by_score);
+        else if (s->options->fine)
+            order_finely(s, r, k);
+        else if (s->options->relaxed && r->n_hits > 1)
+            put_best_first(r->hits, r->n_hits, k, by_score);
         if (r->n_hits > k)
             r->n_hits = k;
     }
     return code;
+}
+
+/* How many hits by distance are put in another order. */
+static void choose_candidates(search *s) {
+    adah_search_options *o = s->options;
+    size_t n = o->k, n_codes = 0;
+    for (size_t i = 0; i < s->n_runs; i++)
+        n_codes += s->view[i]->n_codes[s->to];
+    if (o->fine) {
+        s->tier = o->n_candidates ? o->n_candidates : adah_fine_tier(o->only ? s->n_only : n_codes, s->to == o->fine_of);
+        n = adah_fine_candidates(s->tier, o->k);
+    } else if (o->relaxed) {
+        n = o->n_rerank ? o->n_rerank : o->k <= SIZE_MAX / RERANK_FACTOR ? RERANK_FACTOR * o->k : SIZE_MAX;
+    }
+    o->k = n > o->k ? n : o->k;
 }
 
 static adah_code run_search(search *s, size_t k, adah_search_result *results, adah_status *status) {
@@ -685,10 +715,11 @@ static adah_code run_search(search *s, size_t k, adah_search_result *results, ad
     if (s->n_runs == 0 && adah_index_count(s->index))
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: the index holds no codes of %s", s->index->path,
                          s->to == ADAH_IMAGE ? "images" : "texts");
-    if (s->n_codes < s->options->k && s->options->k != SIZE_MAX)
-        s->options->k = (size_t)s->n_codes;
     if (s->options->only)
         ADAH_TRY(keep_only(s, status));
+    choose_candidates(s);
+    if (s->n_codes < s->options->k && s->options->k != SIZE_MAX)
+        s->options->k = (size_t)s->n_codes;
     if (s->options->exclude == ADAH_NO_ID || !find_position(s, s->options->exclude, &s->excluded))
         s->excluded = UINT64_MAX;
     s->with_accept = s->options->accept || s->options->n_labels || s->excluded != UINT64_MAX;
@@ -708,25 +739,14 @@ static adah_code run_search(search *s, size_t k, adah_search_result *results, ad
     return make_results(s, k, results, status);
 }
 
-/* How many hits by distance are put in another order. */
-static adah_code choose_candidates(const adah_index *index, adah_modality to, adah_search_options *o, adah_status *status) {
-    size_t n_codes = 0;
-    if (!o->relaxed && !o->fine)
-        return ADAH_OK;
+/* Can the order be as it is asked for? */
+static adah_code check_order(const adah_index *index, const adah_search_options *o, adah_status *status) {
     if (o->relaxed && o->fine)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "both relaxed and fine are given, expected one of them");
     const char *fault = o->fine ? adah_index_cannot_order(index, o->fine_of, o->n_fine) : NULL;
     if (fault)
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: %s: %zu values, in the index %zu (images) and %zu (texts)", index->path, fault,
                          o->n_fine, index->n_fine[0], index->n_fine[1]);
-    size_t n = o->fine ? o->n_candidates : o->n_rerank;
-    for (size_t i = 0; i < index->n_segments; i++)
-        n_codes += index->view[i].n_codes[to];
-    if (!n && o->fine)
-        n = adah_fine_candidates(o->k, n_codes, to == o->fine_of);
-    else if (!n)
-        n = o->k <= SIZE_MAX / RERANK_FACTOR ? RERANK_FACTOR * o->k : SIZE_MAX;
-    o->k = n > o->k ? n : o->k;
     return ADAH_OK;
 }
 
@@ -741,7 +761,7 @@ adah_code adah_code_search(const adah_index *index, adah_modality to, const uint
     if (!o.label)
         o.n_labels = 0;
     const size_t k = o.k;
-    ADAH_TRY(choose_candidates(index, to, &o, status));
+    ADAH_TRY(check_order(index, &o, status));
     for (size_t i = 0; i < n_queries; i++)
         results[i] = (adah_search_result){0};
     search s = {.index = index,

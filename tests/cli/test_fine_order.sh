@@ -41,20 +41,37 @@ for i in 00003 00050; do
 done
 # The order is that of the score, whatever the distances, with every record looked at; with as many candidates as answers these are those by bits.
 numbers() { grep -o "\"$1\": [-0-9.e]*" "$2" | cut -d' ' -f2; }
-expect 0 "${search[@]}" --text 'red cross' --no-words -k 120 --json
+all=(--text 'red cross' --no-words -k 120 --json --candidates 500)
+expect 0 "${search[@]}" "${all[@]}"
 cp stdout all
 check test "$(numbers id all | wc -l)" = 120
 check test "$(numbers score all)" = "$(numbers score all | sort -grs)"
 check_not test "$(numbers distance all)" = "$(numbers distance all | sort -n)"
-expect 0 "${search[@]}" --text 'red cross' --no-words -k 120 --json --candidates 500
-check test "$(cat stdout)" = "$(cat all)"
+# Whoever asks for more has the same answers in front: of 120, tiers of 30, 30 and 60 by distance, each in the order of its scores.
+"$ADAH" "${search[@]}" --text 'red cross' --no-words -k 120 --json --order bits >all_by_bits
+expect 0 "${search[@]}" --text 'red cross' --no-words -k 120 --json
+cp stdout most
+check_not test "$(cat most)" = "$(cat all)"
+for k in 1 24 30 31 60 100; do
+    check test "$("$ADAH" "${search[@]}" --text 'red cross' --no-words -k $k --json | grep '"id"')" = "$(grep '"id"' most | head -$k)"
+done
+for tier in 1,30 31,60 61,120; do
+    check test "$(numbers id most | sed -n ${tier}p | sort)" = "$(numbers id all_by_bits | sed -n ${tier}p | sort)"
+    check test "$(numbers score most | sed -n ${tier}p)" = "$(numbers score most | sed -n ${tier}p | sort -grs)"
+done
+# The first tier is that of the records which may be found: 25 of 100.
+seq 0 99 >hundred
+"$ADAH" "${search[@]}" --text 'red cross' --no-words -k 25 --json --order bits --only hundred >hundred_by_bits
+expect 0 "${search[@]}" --text 'red cross' --no-words -k 100 --json --only hundred
+check test "$(numbers id stdout | head -25 | sort)" = "$(numbers id hundred_by_bits | sort)"
+check test "$(numbers score stdout | head -25)" = "$(numbers score stdout | head -25 | sort -grs)"
 "$ADAH" "${search[@]}" --text 'red cross' --no-words -k 9 --json --order bits >by_bits
 check test "$(numbers distance by_bits)" = "$(numbers distance by_bits | sort -n)"
 check_not grep -q score by_bits
 expect 0 "${search[@]}" --text 'red cross' --no-words -k 9 --json --candidates 9
 check test "$(numbers id stdout | sort)" = "$(numbers id by_bits | sort)"
-for method in scan tables; do check test "$("$ADAH" "${search[@]}" --text 'red cross' --no-words -k 120 --json --method $method)" = "$(cat all)"; done
-expect 0 "${search[@]}" --text 'red cross' --no-words -k 120 --json --label 'red cross' --radius 7
+for method in scan tables; do check test "$("$ADAH" "${search[@]}" "${all[@]}" --method $method)" = "$(cat all)"; done
+expect 0 "${search[@]}" --text 'red cross' --no-words -k 120 --json --candidates 500 --label 'red cross' --radius 7
 check test "$(numbers id stdout | wc -l)" -gt 0
 check test "$(grep -c '"id"' stdout)" = "$(grep -c '"red cross"' stdout)"
 check test "$(numbers distance stdout | sort -n | tail -1)" -le 7
@@ -81,19 +98,19 @@ expect 1 search --index bits.adah --id 3 --candidates 20
 
 # It grows, is compacted, and keeps them; codes alone, from elsewhere, come behind all that have a vector.
 expect 0 index add --model fine.safetensors --data scenes --index fine.adah --quiet
-expect 0 "${search[@]}" --text 'red cross' --no-words -k 120 --json
+expect 0 "${search[@]}" "${all[@]}"
 check test "$(cat stdout)" = "$(cat all)"
 expect 0 index compact --index fine.adah --quiet
-expect 0 "${search[@]}" --text 'red cross' --no-words -k 120 --json
+expect 0 "${search[@]}" "${all[@]}"
 check test "$(cat stdout)" = "$(cat all)"
 expect 0 index export --index fine.adah --side image --out alone.npy
 rm alone.npy.ids
 expect 0 index import --index fine.adah --image-codes alone.npy --quiet
 expect 0 index verify --index fine.adah
-expect 0 "${search[@]}" --text 'red cross' --no-words -k 240 --json
+expect 0 "${search[@]}" --text 'red cross' --no-words -k 240 --json --candidates 500
 check test "$(numbers id stdout | head -120)" = "$(numbers id all)"
 check test "$(grep -c '"score": null' stdout)" = 120
-expect 0 "${search[@]}" --text 'red cross' --no-words -k 240
+expect 0 "${search[@]}" --text 'red cross' --no-words -k 240 --candidates 500
 stdout_has '^ +[0-9]+        -  id 120'
 expect 0 search --index fine.adah --id 130 --to image -k 5 --json # it has no vector
 check_not grep -q score stdout

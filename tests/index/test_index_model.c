@@ -228,13 +228,21 @@ static float fine_score(const model *m, const asked *a, size_t query, const adah
     return c == ADAH_NO_SCORE ? c : (float)(((double)c + (1 - 2 * hit->distance / (double)(m->n_bytes * 8)) / 4) / 1.25);
 }
 
-/* Puts candidates by (distance, id) in order by (score, distance, id): those that are equal stay as they are. */
-static size_t plain_order(const model *m, const asked *a, size_t query, adah_search_hit *hits, size_t n, size_t k) {
+/* Of a place by distance: with a first tier of 5 those below 5 are of tier 0, those below 10 of tier 1, those below 20 of tier 2. */
+static int tier_of(size_t at, size_t first_tier) {
+    int tier = 0;
+    for (size_t n = first_tier; at / n; n *= 2)
+        tier++;
+    return tier;
+}
+
+/* Puts candidates by (distance, id) in order by (tier, score, distance, id): those that are equal stay as they are. */
+static size_t plain_order(const model *m, const asked *a, size_t query, adah_search_hit *hits, size_t n, size_t k, size_t first_tier) {
     for (size_t i = 0; i < n; i++) {
         adah_search_hit hit = hits[i];
         hit.score = fine_score(m, a, query, &hit);
         size_t at = i;
-        for (; at && hits[at - 1].score < hit.score; at--)
+        for (; at && tier_of(at - 1, first_tier) == tier_of(i, first_tier) && hits[at - 1].score < hit.score; at--)
             hits[at] = hits[at - 1];
         hits[at] = hit;
     }
@@ -291,22 +299,29 @@ static int is_answered(const model *m, const asked *a, adah_code code) {
     return 1;
 }
 
-/* By the definition in index.h. */
-static size_t candidates(const model *m, const asked *a) {
+/* The first tier, by the definition in index.h. */
+static size_t find_tier(const model *m, const asked *a) {
     const adah_search_options *o = &a->o;
-    if (!o->fine)
-        return o->k;
-    size_t n = 0, n_codes = 0;
-    for (uint64_t id = 0; id < IDS; id++)
-        n_codes += m->record[id].is_there && m->record[id].has[a->side];
+    size_t n_codes = 0;
     if (o->n_candidates)
-        n = o->n_candidates;
-    else if (o->k == SIZE_MAX || (int)o->fine_of == a->side)
-        n = SIZE_MAX; /* there are fewer than 10,000 */
-    else
-        for (n = n_codes < 4 ? 1 : n_codes < 800 ? n_codes / 4 : 200; n < 2 * o->k;)
+        return o->n_candidates;
+    for (uint64_t id = 0; id < IDS; id++)
+        n_codes += m->record[id].is_there && m->record[id].has[a->side] && (!o->only || is_in(o->only, o->n_only, id));
+    size_t n = n_codes; /* fewer than 10,000 */
+    if ((int)o->fine_of != a->side)
+        n = n_codes < 800 ? n_codes / 4 : 200;
+    for (n = n ? n : 1; n < 20;)
+        n *= 2;
+    return n;
+}
+
+/* How many of the nearest are in the tiers that hold the first k. */
+static size_t candidates(const model *m, const asked *a) {
+    size_t n = a->o.k;
+    if (a->o.fine && n < IDS)
+        for (n = find_tier(m, a); n < a->o.k;)
             n *= 2;
-    return n > o->k ? n : o->k;
+    return n;
 }
 
 static void check_search(const adah_index *x, const model *m, adah_random *r) {
@@ -320,11 +335,12 @@ static void check_search(const adah_index *x, const model *m, adah_random *r) {
     adah_search_options o = a.o;
     if (!is_answered(m, &a, adah_index_search(x, (adah_modality)side, query, n_queries, &o, result, &status)))
         return;
+    const size_t tier = o.fine ? find_tier(m, &a) : 0;
     o.k = candidates(m, &a);
     for (size_t i = 0; i < n_queries; i++) {
         size_t n = plain_search(m, side, query + i * m->n_bytes, &o, expected);
         if (o.fine)
-            n = plain_order(m, &a, i, expected, n, k);
+            n = plain_order(m, &a, i, expected, n, k, tier);
         assert_int_equal(result[i].n_hits, n);
         for (size_t j = 0; j < n; j++) {
             uint64_t row;
@@ -509,7 +525,7 @@ static size_t plain_answer(const model *m, const asked *a, size_t i, const float
     if (any_share) {
         qsort(hits, n, sizeof *hits, by_words);
     } else if (a->o.fine) {
-        n = plain_order(m, a, i, hits, n, n);
+        n = plain_order(m, a, i, hits, n, n, find_tier(m, a));
     }
     return n < a->o.k ? n : a->o.k;
 }

@@ -1215,15 +1215,15 @@ static void check_fine_order(void) {
     CHECK(number(json_object_get(json, "model"), "n_image_fine") == 24, "n_image_fine");
     CHECK(number(json_object_get(json, "model"), "n_text_fine") == 24, "n_text_fine");
     drop(json);
-    json = GET("/v1/search?words=0&text=red+disc&k=100", 200, NULL);
+    json = GET("/v1/search?words=0&text=red+disc&k=100&candidates=100", 200, NULL);
     check_order(json, "fine", 100);
     int is_by_distance = 1;
     for (size_t i = 1; i < n_hits(json); i++)
         is_by_distance &= number(hit(json, i - 1), "distance") <= number(hit(json, i), "distance");
     CHECK(!is_by_distance, "the vectors change nothing");
     drop(json);
-    json = GET("/v1/search?words=0&text=red+disc&k=30", 200, NULL);
-    json_t *fewer = GET("/v1/search?words=0&text=red+disc&k=20", 200, NULL); /* of as many candidates, 60: more answers begin with the same ones */
+    json = GET("/v1/search?words=0&text=red+disc&k=100", 200, NULL);
+    json_t *fewer = GET("/v1/search?words=0&text=red+disc&k=20", 200, NULL); /* more answers begin with the same ones */
     for (size_t i = 0; i < 20; i++)
         CHECK(number(hit(json, i), "id") == number(hit(fewer, i), "id"), "hit %zu", i);
     drop(fewer);
