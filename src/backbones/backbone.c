@@ -1,6 +1,7 @@
 /* backbone.c - the table of networks, what they want of the settings, and their weight files. To add a network, write its file and
  * name it in BACKBONES. */
 #include "backbones/backbone.h"
+#include "backbones/attention_pool.h"
 #include "backbones/vision.h"
 #include "base/memory.h"
 
@@ -14,7 +15,7 @@
     ROW(small)                                                                  \
     ROW(squeezenet1_0) ROW(squeezenet1_1) ROW(mobilenet_v2) ROW(mobilenet_v3_large) \
     ROW(vgg16) ROW(vgg19) ROW(cnn_f)                                            \
-    ROW(resnet18) ROW(resnet50)                                                 \
+    ROW(resnet18) ROW(resnet50) ROW(convnext_tiny) ROW(clip_resnet50)           \
     ROW(efficientnet_lite0) ROW(efficientnet_lite1) ROW(efficientnet_lite2)     \
     ROW(efficientnet_lite3) ROW(efficientnet_lite4) ROW(efficientnet_b0)      \
     TRANSFORMERS(ROW)
@@ -73,7 +74,7 @@ static adah_node *build_layers(adah_builder *b, const adah_backbone *backbone, a
     backbone->layers(l);
     adah_node *f = adah_layers_build(l, backbone->own, b, 0, l->n, x);
     adah_memory_free(l);
-    return f;
+    return backbone->pool ? adah_attention_pool_build(b, backbone->pool, f) : f;
 }
 
 adah_node *adah_backbone_features(adah_builder *b, const char *name, adah_node *x) {

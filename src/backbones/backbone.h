@@ -15,6 +15,7 @@ typedef struct adah_backbone {
     const char *settings;       /* what it changes of every preset: adah_settings_change; NULL: nothing */
     const char *settings_paper; /* what it changes of the preset "paper" as well */
     void (*layers)(adah_layers *l);                        /* appends its layers; NULL: it has features instead */
+    const struct adah_attention_pool *pool;                /* behind the layers (attention_pool.h); NULL: none */
     const adah_layer_pattern *own;                         /* names of its parameters */
     const char *last;        /* of layers: where the last block starts, for finetune_from (cut.h) */
     const struct adah_published *published;                      /* how files of its weights name them */

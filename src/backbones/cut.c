@@ -2,6 +2,7 @@
  *
  * A cut is kept as a number: of the first layer in the list that learns, or of the first block. */
 #include "backbones/cut.h"
+#include "backbones/attention_pool.h"
 #include "backbones/published.h"
 #include "backbones/vision.h"
 #include "settings/method.h"
@@ -207,5 +208,6 @@ adah_node *adah_backbone_end(adah_builder *b, adah_node *x) {
     }
     adah_layers l = {.n = 0};
     backbone->layers(&l);
-    return adah_layers_build(&l, backbone->own, b, find_layer(&l, backbone->own, b->config->finetune_from), l.n, x);
+    adah_node *f = adah_layers_build(&l, backbone->own, b, find_layer(&l, backbone->own, b->config->finetune_from), l.n, x);
+    return backbone->pool ? adah_attention_pool_build(b, backbone->pool, f) : f;
 }

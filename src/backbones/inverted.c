@@ -163,9 +163,9 @@ static const adah_layer_pattern efficientnet_pytorch[] = {
 
 static const adah_published lite_published[] = {
     {.source = "adah", .pattern = own, .rest = "classifier.", .padding = ADAH_PADDING_SAME, .style = ADAH_STYLE_MEASURED,
-     .mean = 127, .deviation = 128},
+     .mean = {127, 127, 127}, .deviation = {128, 128, 128}},
     {.source = "EfficientNet-PyTorch", .pattern = efficientnet_pytorch, .epsilon = 1e-3f, .rest = "_fc.", .padding = ADAH_PADDING_SAME,
-     .style = ADAH_STYLE_MEASURED, .mean = 127, .deviation = 128},
+     .style = ADAH_STYLE_MEASURED, .mean = {127, 127, 127}, .deviation = {128, 128, 128}},
     {.source = "timm, from TensorFlow", .pattern = timm, .epsilon = 1e-3f, .rest = "classifier.", .padding = ADAH_PADDING_SAME,
      .style = ADAH_STYLE_TENSORFLOW},
     {0}};

@@ -1,5 +1,6 @@
 /* layers.c - appends layers, names them and adds them to a graph. */
 #include "backbones/layers.h"
+#include "backbones/transformer.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,20 @@ int adah_layers_max_pool(adah_layers *l, int from, int size, int stride, int pad
     return append(l, (adah_layer){.kind = ADAH_LAYER_MAX_POOL, .from = from, .size = size, .stride = stride, .pad = pad,
                                   .ceil_mode = ceil_mode});
 }
+
+int adah_layers_mean_pool(adah_layers *l, int from, int size) {
+    return append(l, (adah_layer){.kind = ADAH_LAYER_MEAN_POOL, .from = from, .size = size, .stride = size});
+}
+
+int adah_layers_norm(adah_layers *l, int from, adah_layer_place place, float epsilon) {
+    return append(l, (adah_layer){.kind = ADAH_LAYER_NORM, .place = place, .from = from, .epsilon = epsilon});
+}
+
+int adah_layers_rows(adah_layers *l, int from, adah_layer_place place, int n_out, adah_activation activation) {
+    return append(l, (adah_layer){.kind = ADAH_LAYER_ROWS, .place = place, .from = from, .n_out = n_out, .activation = activation});
+}
+
+int adah_layers_map(adah_layers *l, int from, int as) { return append(l, (adah_layer){.kind = ADAH_LAYER_MAP, .from = from, .with = as}); }
 
 int adah_layers_add(adah_layers *l, int a, int b, adah_activation activation) {
     return append(l, (adah_layer){.kind = ADAH_LAYER_ADD, .from = a, .with = b, .activation = activation});
@@ -76,12 +91,15 @@ const char *adah_layer_name(const char *pattern, const adah_layer_place *place, 
     return text;
 }
 
-const adah_layer_pattern *adah_layer_find_pattern(const adah_layer_pattern *patterns, const adah_layer *layer) {
-    const int is_named = layer->kind == ADAH_LAYER_CONVOLUTION || layer->kind == ADAH_LAYER_LINEAR;
-    for (; is_named && patterns->role; patterns++)
-        if (!strcmp(patterns->role, layer->place.role))
+const adah_layer_pattern *adah_layer_find_role(const adah_layer_pattern *patterns, const char *role) {
+    for (; patterns->role; patterns++)
+        if (!strcmp(patterns->role, role))
             return patterns;
     return NULL;
+}
+
+const adah_layer_pattern *adah_layer_find_pattern(const adah_layer_pattern *patterns, const adah_layer *layer) {
+    return layer->place.role ? adah_layer_find_role(patterns, layer->place.role) : NULL;
 }
 
 /* ---------------------------------------------------------------- the graph */
@@ -103,18 +121,23 @@ static adah_window window_of(const adah_layer *layer, adah_padding padding, adah
     return w;
 }
 
-/* A convolution, or a linear layer. */
+/* A layer with weights. */
 static adah_node *build_weights(const adah_layer *layer, const adah_layer_pattern *own, adah_builder *b, adah_node *x) {
     char name[ADAH_LAYER_NAME_BYTES], full[ADAH_PARAMETER_NAME_BYTES];
     adah_builder_name(full, ADAH_BACKBONE_PREFIX, adah_layer_name(adah_layer_find_pattern(own, layer)->layer, &layer->place, name));
     if (layer->kind == ADAH_LAYER_LINEAR)
         return adah_builder_linear(b, full, x, (size_t)layer->n_out, ADAH_INIT_HE, ADAH_GROUP_BACKBONE);
+    if (layer->kind == ADAH_LAYER_ROWS)
+        return adah_transformer_linear(b, full, x, (size_t)layer->n_out, 1, ADAH_GROUP_BACKBONE);
+    if (layer->kind == ADAH_LAYER_NORM)
+        return adah_transformer_norm(b, full, adah_graph_patches(b->graph, x, 1), layer->epsilon, ADAH_GROUP_BACKBONE);
     return adah_builder_convolution(b, full, x, (size_t)layer->n_out, window_of(layer, b->config->weights_padding, x),
                                     layer->is_depthwise ? (size_t)layer->n_in : 1, ADAH_INIT_HE, ADAH_GROUP_BACKBONE);
 }
 
 static int reads_two(const adah_layer *layer) {
-    return layer->kind == ADAH_LAYER_ADD || layer->kind == ADAH_LAYER_CONCATENATE || layer->kind == ADAH_LAYER_GATE;
+    return layer->kind == ADAH_LAYER_ADD || layer->kind == ADAH_LAYER_CONCATENATE || layer->kind == ADAH_LAYER_GATE ||
+           layer->kind == ADAH_LAYER_MAP;
 }
 
 int adah_layers_is_cut(const adah_layers *l, int i) {
@@ -123,6 +146,10 @@ int adah_layers_is_cut(const adah_layers *l, int i) {
         if ((l->item[k].from < i && l->item[k].from != read) || (reads_two(&l->item[k]) && l->item[k].with < i && l->item[k].with != read))
             return 0;
     return 1;
+}
+
+static adah_node *build_map(const adah_builder *b, adah_node *rows, adah_node *as) {
+    return as ? adah_graph_map(b->graph, rows, adah_node_shape(as).dim[2], adah_node_shape(as).dim[3], NULL) : NULL;
 }
 
 adah_node *adah_layers_build(const adah_layers *l, const adah_layer_pattern *own, adah_builder *b, int begin, int end, adah_node *x) {
@@ -136,10 +163,14 @@ adah_node *adah_layers_build(const adah_layers *l, const adah_layer_pattern *own
             return NULL;
         switch (layer->kind) {
         case ADAH_LAYER_CONVOLUTION:
+        case ADAH_LAYER_NORM:
+        case ADAH_LAYER_ROWS:
         case ADAH_LAYER_LINEAR: y = build_weights(layer, own, b, from); break;
         case ADAH_LAYER_AVERAGE: y = adah_graph_average_all(b->graph, from); break;
         case ADAH_LAYER_GATE: y = adah_graph_gate(b->graph, from, node[layer->with], layer->is_hard); break;
         case ADAH_LAYER_MAX_POOL: y = adah_graph_max_pool(b->graph, from, window_of(layer, b->config->weights_padding, from)); break;
+        case ADAH_LAYER_MEAN_POOL: y = adah_graph_mean_pool(b->graph, from, window_of(layer, b->config->weights_padding, from)); break;
+        case ADAH_LAYER_MAP: y = build_map(b, from, node[layer->with]); break;
         case ADAH_LAYER_ADD: y = adah_graph_add(b->graph, from, node[layer->with]); break;
         case ADAH_LAYER_CONCATENATE: y = adah_graph_concatenate(b->graph, (adah_node *[]){from, node[layer->with]}, 2); break;
         case ADAH_LAYER_RESPONSE_NORM: y = adah_graph_response_norm(b->graph, from, (adah_response){5, 2, 1e-4f, 0.75f}); break;
@@ -149,6 +180,7 @@ adah_node *adah_layers_build(const adah_layers *l, const adah_layer_pattern *own
         case ADAH_RELU: y = adah_graph_relu(b->graph, y); break;
         case ADAH_RELU6: y = adah_graph_relu6(b->graph, y); break;
         case ADAH_SWISH: y = adah_graph_swish(b->graph, y, 0); break;
+        case ADAH_GELU: y = adah_graph_gelu(b->graph, y, ADAH_GELU_EXACT); break;
         case ADAH_HARD_SWISH: y = adah_graph_swish(b->graph, y, 1); break;
         }
         node[i] = y;

@@ -17,10 +17,14 @@ typedef enum adah_layer_kind {
     ADAH_LAYER_AVERAGE, /* over all positions */
     ADAH_LAYER_LINEAR,  /* on what that gives; its weights have the shape of a 1 x 1 convolution */
     ADAH_LAYER_GATE,    /* `from` times s of `with` (adah_graph_gate) */
+    ADAH_LAYER_MEAN_POOL,
+    ADAH_LAYER_NORM, /* of the channels of each position, which become rows (nn/graph/tokens.h) */
+    ADAH_LAYER_ROWS, /* a linear layer on each row */
+    ADAH_LAYER_MAP,  /* rows as a map as large as that of `with` */
     ADAH_LAYER_RESPONSE_NORM
 } adah_layer_kind;
 
-typedef enum adah_activation { ADAH_LINEAR, ADAH_RELU, ADAH_RELU6, ADAH_SWISH, ADAH_HARD_SWISH } adah_activation;
+typedef enum adah_activation { ADAH_LINEAR, ADAH_RELU, ADAH_RELU6, ADAH_SWISH, ADAH_HARD_SWISH, ADAH_GELU } adah_activation;
 
 enum {
     ADAH_PIXELS = -1,        /* in place of a layer */
@@ -38,13 +42,15 @@ typedef struct adah_layer_place {
 
 typedef struct adah_layer {
     adah_layer_kind kind;
-    adah_layer_place place;     /* of a convolution or a linear layer */
+    adah_layer_place place;     /* of a layer with weights */
     int from, with;             /* layers that it reads; `with`: the second one */
     int n_in, n_out;            /* channels; n_in follows from `from` */
     int size, stride, pad;      /* of the window */
     int is_depthwise;           /* each channel for itself */
     int ceil_mode;              /* adah_window */
     int is_hard;                /* of a gate */
+    float epsilon;              /* of a norm */
+    const char *scale;          /* role of a vector that is published beside and multiplies what it gives (layer scale, Touvron et al. 2021); NULL: none */
     adah_activation activation; /* behind it */
 } adah_layer;
 
@@ -58,6 +64,10 @@ int adah_layers_convolution(adah_layers *l, int from, adah_layer_place place, in
                             adah_activation activation);
 int adah_layers_depthwise(adah_layers *l, int from, adah_layer_place place, int size, int stride, int pad, adah_activation activation);
 int adah_layers_max_pool(adah_layers *l, int from, int size, int stride, int pad, int ceil_mode);
+int adah_layers_mean_pool(adah_layers *l, int from, int size); /* of squares beside each other; what is left over is left out */
+int adah_layers_norm(adah_layers *l, int from, adah_layer_place place, float epsilon);
+int adah_layers_rows(adah_layers *l, int from, adah_layer_place place, int n_out, adah_activation activation);
+int adah_layers_map(adah_layers *l, int from, int as); /* as large as layer `as` */
 int adah_layers_add(adah_layers *l, int a, int b, adah_activation activation);
 int adah_layers_concatenate(adah_layers *l, int a, int b);
 /* Squeeze and excitation of n_squeezed channels, the roles "reduce" and "excite" at this place. */
@@ -74,6 +84,7 @@ typedef struct adah_layer_pattern {
     const char *layer;
     const char *norm; /* of the batch normalisation behind it; NULL: none */
 } adah_layer_pattern;
+const adah_layer_pattern *adah_layer_find_role(const adah_layer_pattern *patterns, const char *role); /* NULL: none */
 const adah_layer_pattern *adah_layer_find_pattern(const adah_layer_pattern *patterns, const adah_layer *layer); /* NULL: none */
 
 /* Layers `begin` up to `end`, without it, and the last one's value. x: pixels (B, 3, S, S), or, where begin is not 0, the value that

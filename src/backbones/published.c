@@ -3,6 +3,7 @@
  * What stands before all names ("state_dict.", "module.", "resnet.") is found by the first layer: where a tensor's name ends as that
  * layer's does and has its shape, the rest is the prefix, of several the shortest. */
 #include "backbones/published.h"
+#include "backbones/attention_pool.h"
 #include "backbones/backbone.h"
 #include "backbones/vision.h"
 #include "base/memory.h"
@@ -18,6 +19,10 @@ static const char *const norm_parts[] = {"weight", "bias", "running_mean", "runn
 enum { GAMMA, BETA, MEAN, VARIANCE, N_NORM_PARTS };
 
 static adah_shape shape_of(const adah_layer *layer) {
+    if (layer->kind == ADAH_LAYER_NORM)
+        return ADAH_SHAPE1((size_t)layer->n_out);
+    if (layer->kind == ADAH_LAYER_ROWS)
+        return ADAH_SHAPE2((size_t)layer->n_out, (size_t)layer->n_in);
     return ADAH_SHAPE4((size_t)layer->n_out, (size_t)(layer->is_depthwise ? 1 : layer->n_in), (size_t)layer->size, (size_t)layer->size);
 }
 
@@ -26,6 +31,20 @@ static const char *name_part(const adah_weights_match *m, const char *pattern, c
                              char name[NAME_BYTES]) {
     char text[ADAH_LAYER_NAME_BYTES];
     snprintf(name, NAME_BYTES, "%s%s.%s", m->prefix, adah_layer_name(pattern, &layer->place, text), part);
+    return name;
+}
+
+/* The vector beside a layer that multiplies what it gives; NULL: the names have none. *shape: (C), or (C, 1, 1) where the file has it so. */
+static const char *name_scale(const adah_weights *w, const adah_weights_match *m, const adah_layer *layer, char name[NAME_BYTES],
+                              adah_shape *shape) {
+    const adah_layer_pattern *pattern = layer->scale ? adah_layer_find_role(m->published->pattern, layer->scale) : NULL;
+    char text[ADAH_LAYER_NAME_BYTES];
+    if (!pattern)
+        return NULL;
+    snprintf(name, NAME_BYTES, "%s%s", m->prefix, adah_layer_name(pattern->layer, &layer->place, text));
+    const adah_stored_tensor *t = adah_weights_find(w, name);
+    const size_t n = (size_t)layer->n_out;
+    *shape = t && t->n_dims == 3 ? ADAH_SHAPE3(n, 1, 1) : ADAH_SHAPE1(n);
     return name;
 }
 
@@ -68,6 +87,23 @@ static void look_for_layer(const adah_weights *w, adah_weights_match *m, const a
         look_for(w, m, name_part(m, pattern->norm, layer, norm_parts[i], name), ADAH_SHAPE1((size_t)layer->n_out));
     if (!pattern->norm)
         look_for(w, m, name_part(m, pattern->layer, layer, "bias", name), ADAH_SHAPE1((size_t)layer->n_out));
+    adah_shape shape;
+    if (name_scale(w, m, layer, name, &shape))
+        look_for(w, m, name, shape);
+}
+
+/* The linear layers of attention over the last map, of n_in channels. */
+static void look_for_pool(const adah_weights *w, adah_weights_match *m, size_t n_in) {
+    const adah_attention_pool_names *names = m->published->pool;
+    const char *const layers[] = {names->query, names->key, names->value, names->joint};
+    char name[NAME_BYTES];
+    for (size_t i = 0; i < 4; i++) {
+        const size_t n_out = i < 3 ? n_in : m->backbone->pool->n_out;
+        snprintf(name, sizeof name, "%s%sweight", m->prefix, layers[i]);
+        look_for(w, m, name, ADAH_SHAPE2(n_out, n_in));
+        snprintf(name, sizeof name, "%s%sbias", m->prefix, layers[i]);
+        look_for(w, m, name, ADAH_SHAPE1(n_out));
+    }
 }
 
 static int begins(const char *name, const char *start) { return !strncmp(name, start, strlen(start)); }
@@ -89,7 +125,9 @@ static int is_of_layer(const adah_weights_match *m, const adah_layer *layer, con
         if (begins(name, text) && name[n] == '.' && !strchr(name + n + 1, '.'))
             return 1;
     }
-    return 0;
+    const adah_layer_pattern *scale = layer->scale ? adah_layer_find_role(m->published->pattern, layer->scale) : NULL;
+    char text[ADAH_LAYER_NAME_BYTES];
+    return scale && !strcmp(name, adah_layer_name(scale->layer, &layer->place, text));
 }
 
 static int is_rest(const adah_published *p, const char *name) {
@@ -153,6 +191,8 @@ void adah_weights_match_backbone(const adah_weights *w, const adah_backbone *bac
             continue;
         for (int i = 0; i < l->n; i++)
             look_for_layer(w, &m, &l->item[i]);
+        if (p->pool)
+            look_for_pool(w, &m, (size_t)l->item[l->n - 1].n_out);
         if (!is_better(&m, match))
             continue;
         look_for_surplus(w, l, &m);
@@ -182,8 +222,12 @@ adah_code adah_backbone_prepare(const adah_weights *w, adah_settings *config, ad
     if (!adah_weights_style(w, config) && m.published) {
         config->weights_style = m.published->style;
         if (m.published->style == ADAH_STYLE_MEASURED) {
-            config->mean_red = config->mean_green = config->mean_blue = m.published->mean;
-            config->deviation_red = config->deviation_green = config->deviation_blue = m.published->deviation;
+            config->mean_red = m.published->mean[0];
+            config->mean_green = m.published->mean[1];
+            config->mean_blue = m.published->mean[2];
+            config->deviation_red = m.published->deviation[0];
+            config->deviation_green = m.published->deviation[1];
+            config->deviation_blue = m.published->deviation[2];
         }
     }
     if (m.published)
@@ -227,6 +271,12 @@ static adah_code read_layer(const weights_loader *l, const adah_layer *layer, in
         ADAH_TRY(adah_weights_read(l->weights, name, ADAH_SHAPE1(n_out), value, status));
     else
         memset(value, 0, n_out * sizeof *value);
+    adah_shape shape;
+    if (name_scale(l->weights, l->match, layer, name, &shape)) {
+        ADAH_TRY(adah_weights_read(l->weights, name, shape, l->norm[GAMMA], status));
+        for (size_t i = 0; i < n_out * (is_bias ? 1 : n_filter); i++)
+            value[i] *= l->norm[GAMMA][is_bias ? i : i / n_filter];
+    }
     if (!pattern->norm)
         return ADAH_OK;
     ADAH_TRY(read_norm(l, layer, pattern, status));
@@ -279,6 +329,8 @@ static adah_code load_parameter(const weights_loader *loader, const adah_layers 
     snprintf(name, sizeof name, "%s%s", loader->match->prefix, source);
     if (adah_weights_find(loader->weights, p->name)) /* the file is an adah model */
         ADAH_TRY(adah_weights_read(loader->weights, p->name, p->shape, p->value, status));
+    else if (loader->match->backbone->pool && begins(source, "pool."))
+        return ADAH_OK; /* behind the layers */
     else if (layer)
         ADAH_TRY(read_layer(loader, layer, is_bias, p->value, status));
     else
@@ -298,6 +350,9 @@ static adah_code load(weights_loader *loader, adah_layers *l, adah_parameters *p
             return adah_fail_memory(status, n_most * sizeof(float));
     for (size_t i = 0; i < parameters->n; i++)
         ADAH_TRY(load_parameter(loader, l, config, parameters->item[i], status));
+    const adah_published *published = loader->match->published;
+    if (published && published->pool)
+        return adah_attention_pool_load(parameters, published->pool, loader->match->prefix, loader->weights, status);
     return ADAH_OK;
 }
 

@@ -14,7 +14,8 @@ typedef struct adah_published {
     const char *rest;                  /* beginnings of names that a file may have as well, with blanks between: the classifier */
     adah_padding padding;              /* of layers with ADAH_PAD_AS_SOURCE */
     adah_style style;                  /* how pixels are prepared, unless the file itself tells it */
-    float mean, deviation;             /* of ADAH_STYLE_MEASURED, the same for red, green and blue */
+    float mean[3], deviation[3];       /* of ADAH_STYLE_MEASURED: red, green, blue */
+    const struct adah_attention_pool_names *pool; /* of a network that has one (attention_pool.h) */
 } adah_published;
 
 struct adah_backbone;

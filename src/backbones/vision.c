@@ -1,5 +1,6 @@
 /* vision.c - builds a transformer on pictures, and finds its tensors by the names of those who publish them. */
 #include "backbones/vision.h"
+#include "backbones/clip_pixels.h"
 #include "backbones/resample.h"
 #include "base/memory.h"
 
@@ -92,11 +93,6 @@ typedef struct layout {
     float mean[3], deviation[3]; /* of ADAH_STYLE_MEASURED */
 } layout;
 
-/* As OpenAI measured on the pictures that CLIP learned from. */
-#define OF_CLIP                                                                                     \
-    .style = ADAH_STYLE_MEASURED, .mean = {0.48145466f * 255, 0.4578275f * 255, 0.40821073f * 255}, \
-    .deviation = {0.26862954f * 255, 0.26130258f * 255, 0.27577711f * 255}
-
 #define HUGGING_EMBEDDINGS                                                                                                           \
     .patch = "embeddings.patch_embeddings.projection.weight", .patch_bias = "embeddings.patch_embeddings.projection.bias",           \
     .class_token = "embeddings.cls_token", .positions = "embeddings.position_embeddings", .norm = "layernorm.", \
@@ -118,10 +114,10 @@ static const layout layouts[] = {
     {.publisher = "Hugging Face transformers, CLIP", .patch = "vision_model.embeddings.patch_embedding.weight",
      .class_token = "vision_model.embeddings.class_embedding", .positions = "vision_model.embeddings.position_embedding.weight",
      .norm_before = "vision_model.pre_layrnorm.", .norm = "vision_model.post_layernorm.", .blocks = "vision_model.encoder.layers.",
-     .names = &adah_transformer_names_clip, .joint = "visual_projection.weight", .before = "clip. model.", OF_CLIP},
+     .names = &adah_transformer_names_clip, .joint = "visual_projection.weight", .before = "clip. model.", ADAH_PIXELS_OF_CLIP},
     {.publisher = "OpenAI", .patch = "conv1.weight", .class_token = "class_embedding", .positions = "positional_embedding",
      .norm_before = "ln_pre.", .norm = "ln_post.", .blocks = "transformer.resblocks.", .names = &adah_transformer_names_openai,
-     .joint = "proj", .is_turned = 1, .before = "visual. module.visual. model.visual. state_dict.visual.", OF_CLIP},
+     .joint = "proj", .is_turned = 1, .before = "visual. module.visual. model.visual. state_dict.visual.", ADAH_PIXELS_OF_CLIP},
     {.publisher = "Hugging Face transformers, SigLIP", .patch = "embeddings.patch_embedding.weight",
      .patch_bias = "embeddings.patch_embedding.bias", .positions = "embeddings.position_embedding.weight",
      .norm = "post_layernorm.", .blocks = "encoder.layers.", .names = &adah_transformer_names_clip,

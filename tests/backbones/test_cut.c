@@ -50,7 +50,8 @@ static void run(adah_graph *g, adah_node *f) {
 
 static void test_parts(void **state) {
     (void)state;
-    static const char *const cases[][2] = {{"squeezenet1_1", "last"}, {"resnet18", "layer3"}, {"mobilenet_v2", "last"}, {"vit_s_16", "last"}};
+    static const char *const cases[][2] = {{"squeezenet1_1", "last"}, {"resnet18", "layer3"}, {"mobilenet_v2", "last"}, {"vit_s_16", "last"},
+                                           {"convnext_tiny", "last"}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         adah_settings c;
         adah_parameters p = {0};

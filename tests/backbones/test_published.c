@@ -26,11 +26,13 @@ enum { TENSORS_MAX = 500, VALUES_MAX = 64, LINE_BYTES = 256 };
 typedef struct golden_network {
     char name[64], source[64];
     size_t side, map[3];
-    double largest, gain;
-    size_t n_tensors, n_values;
+    double largest, gain, steepest;
+    size_t n_tensors, n_values, n_gradients;
     adah_safetensors_item tensor[TENSORS_MAX];
     size_t place[VALUES_MAX];
     double value[VALUES_MAX];
+    size_t gradient_place[VALUES_MAX]; /* of the pixels, where the loss is the sum of the map times the tensor "loss" */
+    double gradient[VALUES_MAX];
 } golden_network;
 
 static temporary_folder folder;
@@ -131,8 +133,12 @@ static golden_network *network_next(FILE *file) {
             assert_true(g->n_values < VALUES_MAX);
             assert_int_equal(sscanf(line, "value %zu %lf", &g->place[g->n_values], &g->value[g->n_values]), 2);
             g->n_values++;
+        } else if (!strncmp(line, "gradient ", 9)) {
+            assert_true(g->n_gradients < VALUES_MAX);
+            assert_int_equal(sscanf(line, "gradient %zu %lf", &g->gradient_place[g->n_gradients], &g->gradient[g->n_gradients]), 2);
+            g->n_gradients++;
         } else {
-            assert_true(sscanf(line, "side %zu", &g->side) == 1 || sscanf(line, "largest %lf", &g->largest) == 1 ||
+            assert_true(sscanf(line, "side %zu", &g->side) == 1 || sscanf(line, "steepest %lf", &g->steepest) == 1 || sscanf(line, "largest %lf", &g->largest) == 1 ||
                         sscanf(line, "gain %lf", &g->gain) == 1 ||
                         sscanf(line, "map %zu %zu %zu", &g->map[0], &g->map[1], &g->map[2]) == 3);
         }
@@ -168,21 +174,28 @@ typedef struct rig {
     adah_node *x, *f;
 } rig;
 
-static adah_code rig_create(rig *r, const char *backbone, size_t side, const char *path, adah_status *status) {
+static adah_code rig_create_for(rig *r, adah_graph_mode mode, const char *backbone, size_t side, const char *path, adah_status *status) {
     adah_weights *weights;
-    *r = (rig){.graph = adah_graph_create(ADAH_BACKEND_ONEDNN, ADAH_GRAPH_INFER)};
+    *r = (rig){.graph = adah_graph_create(ADAH_BACKEND_ONEDNN, mode)};
     assert_int_equal(adah_backbone_preset("default", backbone, &r->config, NULL), ADAH_OK);
+    r->config.n_side = (int)side;
     ADAH_TRY(adah_weights_open(path, &weights, status));
     assert_int_equal(adah_backbone_prepare(weights, &r->config, NULL), ADAH_OK);
     adah_builder b = {.graph = r->graph, .parameters = &r->parameters, .config = &r->config, .creating = 1, .status = status};
     r->x = adah_graph_input(r->graph, ADAH_SHAPE4(1, 3, side, side));
     r->f = adah_backbone_features(&b, backbone, r->x);
+    if (mode == ADAH_GRAPH_TRAIN)
+        adah_node_keep(r->x);
     adah_node_keep(r->f);
     adah_code code = adah_graph_build(r->graph, status);
     if (code == ADAH_OK)
         code = adah_backbone_load(&r->parameters, &r->config, weights, status);
     adah_weights_close(weights);
     return code;
+}
+
+static adah_code rig_create(rig *r, const char *backbone, size_t side, const char *path, adah_status *status) {
+    return rig_create_for(r, ADAH_GRAPH_INFER, backbone, side, path, status);
 }
 
 static void rig_free(rig *r) {
@@ -206,6 +219,29 @@ static double worst_difference(const golden_network *g, const rig *r) {
     return worst;
 }
 
+/* How the pixels' gradient differs, relative to its largest value. */
+static double worst_gradient(const golden_network *g, const char *path) {
+    const adah_shape map = ADAH_SHAPE4(1, g->map[0], g->map[1], g->map[2]);
+    adah_status status = {0};
+    rig r;
+    if (rig_create_for(&r, ADAH_GRAPH_TRAIN, g->name, g->side, path, &status) != ADAH_OK)
+        fail_msg("%s", status.message);
+    float *loss = tensor_of("loss", map, 3);
+    assert_int_equal(adah_parameters_train(&r.parameters, ADAH_GROUP_BACKBONE, &status), ADAH_OK);
+    worst_difference(g, &r);
+    adah_graph_clear_gradients(r.graph);
+    memcpy(adah_node_gradient(r.f), loss, adah_shape_count(map) * sizeof *loss);
+    assert_int_equal(adah_graph_backward(r.graph, ADAH_GROUP_BACKBONE, &status), ADAH_OK);
+    double worst = 0;
+    for (size_t i = 0; i < g->n_gradients; i++) {
+        const double difference = fabs((double)adah_node_gradient(r.x)[g->gradient_place[i]] - g->gradient[i]) / g->steepest;
+        worst = !(difference <= worst) ? difference : worst;
+    }
+    free(loss);
+    rig_free(&r);
+    return worst;
+}
+
 static void check_network(const golden_network *g) {
     char path[512];
     adah_status status = {0};
@@ -226,6 +262,11 @@ static void check_network(const golden_network *g) {
     print_message("%s (%s): differs by %.2g of the largest value %.4g\n", g->name, g->source, worst, g->largest);
     assert_true(worst <= 1e-4);
     rig_free(&r);
+    if (!g->n_gradients)
+        return;
+    const double worst_of_gradients = worst_gradient(g, path);
+    print_message("its gradient: by %.2g of the largest value %.4g\n", worst_of_gradients, g->steepest);
+    assert_true(worst_of_gradients <= 1e-3);
 }
 
 static void every_network(void **state) {

@@ -91,7 +91,7 @@ static adah_node *pool(maker *m, adah_node *x) {
     const adah_shape s = adah_node_shape(x);
     const int size = s.dim[2] < 3 || s.dim[3] < 3 ? 1 : 2 + (int)below(m, 2), stride = 1 + (int)below(m, 2);
     const adah_window w = {size, size, stride, stride, 0, 0, 0, 0, (int)below(m, 2)};
-    return adah_graph_max_pool(m->n->g, x, w);
+    return below(m, 3) ? adah_graph_max_pool(m->n->g, x, w) : adah_graph_mean_pool(m->n->g, x, w);
 }
 
 /* With another node of the same shape (add) or of the same but for the channels; with itself where there is none. */

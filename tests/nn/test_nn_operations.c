@@ -126,7 +126,7 @@ static adah_node *build_response_norm(net *n, const int *a) {
     return adah_graph_response_norm(n->g, x, (adah_response){a[4], 2, 0.5f, 0.75f});
 }
 
-/* a: batch, channels, height, width, size h, w, stride h, w, padding top, left, bottom, right, ceil, maximum,
+/* a: batch, channels, height, width, size h, w, stride h, w, padding top, left, bottom, right, ceil, 1: maximum, 2: mean,
  * behind a convolution (so that the layout is the backend's) */
 static adah_node *build_pool(net *n, const int *a) {
     adah_window window = {a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[11], a[12]};
@@ -138,7 +138,9 @@ static adah_node *build_pool(net *n, const int *a) {
             w->value[i * SZ(1) + i] = 1;
         x = adah_graph_convolution(n->g, x, w, NULL, (adah_window){0, 0, 1, 1, 0, 0, 0, 0, 0}, 1);
     }
-    return a[13] ? adah_graph_max_pool(n->g, x, window) : adah_graph_average_all(n->g, x);
+    return a[13] == 2 ? adah_graph_mean_pool(n->g, x, window)
+           : a[13] ? adah_graph_max_pool(n->g, x, window)
+                   : adah_graph_average_all(n->g, x);
 }
 
 static adah_node *build_relu(net *n, const int *a) {
@@ -349,6 +351,9 @@ static const test_case cases[] = {
     {"max pool 3x3 stride 2 ceil, padded", build_pool, {1, 17, 7, 5, 3, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1}},
     {"max pool, last window beyond the padding", build_pool, {1, 3, 6, 6, 2, 2, 3, 3, 1, 1, 1, 1, 1, 1, 0}},
     {"max pool, uneven padding", build_pool, {3, 3, 7, 5, 3, 2, 2, 1, 0, 1, 2, 0, 0, 1, 1}},
+    {"mean pool 2x2", build_pool, {3, 3, 8, 6, 2, 2, 2, 2, 0, 0, 0, 0, 0, 2, 0}},
+    {"mean pool 2x2, odd, blocks", build_pool, {2, 32, 7, 9, 2, 2, 2, 2, 0, 0, 0, 0, 0, 2, 1}},
+    {"mean pool 3x3 stride 2, padded, part of a block", build_pool, {1, 17, 7, 5, 3, 3, 2, 2, 1, 1, 1, 1, 0, 2, 1}},
     {"average pool, whole map", build_pool, {3, 17, 7, 7, 7, 7, 1, 1, 0, 0, 0, 0, 0, 0, 1}},
     {"average pool, whole map, plain", build_pool, {1, 5, 7, 5, 7, 5, 1, 1, 0, 0, 0, 0, 0, 0, 0}},
     {"relu", build_relu, {3, 17, 7, 5, 0}},

@@ -17,6 +17,7 @@ static const char *const kind_name[] = {
     [ADAH_NODE_BATCH_NORM] = "batch norm",
     [ADAH_NODE_RESPONSE_NORM] = "response norm",
     [ADAH_NODE_MAX_POOL] = "max pool",
+    [ADAH_NODE_MEAN_POOL] = "mean pool",
     [ADAH_NODE_AVERAGE_POOL] = "average pool",
     [ADAH_NODE_RELU] = "relu",
     [ADAH_NODE_RELU6] = "relu6",
@@ -309,6 +310,10 @@ static adah_node *new_pool(adah_graph *g, adah_node_kind kind, adah_node *x, ada
 
 adah_node *adah_graph_max_pool(adah_graph *g, adah_node *x, adah_window window) {
     return new_pool(g, ADAH_NODE_MAX_POOL, x, window);
+}
+
+adah_node *adah_graph_mean_pool(adah_graph *g, adah_node *x, adah_window window) {
+    return new_pool(g, ADAH_NODE_MEAN_POOL, x, window);
 }
 
 adah_node *adah_graph_average_all(adah_graph *g, adah_node *x) {

@@ -69,6 +69,7 @@ typedef struct adah_response {
 adah_node *adah_graph_response_norm(adah_graph *g, adah_node *x, adah_response response);
 adah_node *adah_graph_max_pool(adah_graph *g, adah_node *x, adah_window window);
 /* Mean over the positions of the window that lie inside the input (padding excluded). */
+adah_node *adah_graph_mean_pool(adah_graph *g, adah_node *x, adah_window window);
 adah_node *adah_graph_average_all(adah_graph *g, adah_node *x); /* over all positions: (B, C, 1, 1) */
 adah_node *adah_graph_relu(adah_graph *g, adah_node *x);
 adah_node *adah_graph_relu6(adah_graph *g, adah_node *x);

@@ -84,6 +84,7 @@ static adah_code choose_kernel(adah_node *node, void **wanted, adah_status *stat
     case ADAH_NODE_ATTENTION:
     case ADAH_NODE_GATE:
     case ADAH_NODE_MAX_POOL:
+    case ADAH_NODE_MEAN_POOL:
     case ADAH_NODE_AVERAGE_POOL: return engine->prepare(node, wanted, status);
     case ADAH_NODE_RELU:
     case ADAH_NODE_RELU6:

@@ -1,4 +1,4 @@
-/* pool.c - max pooling, and the mean over all positions, where channels of a position lie together: in oneDNN's blocks of 8 or 16, or
+/* pool.c - max and mean pooling, and the mean over all positions, where channels of a position lie together: in oneDNN's blocks of 8 or 16, or
  * all of them.
  *
  * Such a layout is a row of planes, (planes, H, W, lanes), whose lanes are pooled alike. A window's maximum is that of its first
@@ -150,6 +150,76 @@ static adah_code max_backward(adah_node *node, unsigned groups, float *const *dx
     return ADAH_OK;
 }
 
+/* ---------------------------------------------------------------- the mean of a window */
+
+static inline __attribute__((always_inline)) void mean_row(const adah_node *node, size_t plane, size_t row, size_t lanes) {
+    const sizes s = sizes_of(node);
+    const adah_window *w = &node->window;
+    const float *x = node->x[0]->value + plane * s.height * s.width * s.n_lanes;
+    float *y = node->value + (plane * s.out_height + row) * s.out_width * s.n_lanes;
+    const span v = span_of(row, w->size_h, w->stride_h, w->pad_top, s.height);
+    for (size_t j = 0; j < s.out_width; j++, y += s.n_lanes) {
+        const span u = span_of(j, w->size_w, w->stride_w, w->pad_left, s.width);
+        const float share = 1 / (float)((v.end - v.begin) * (u.end - u.begin));
+        for (size_t lane = 0; lane < s.n_lanes; lane += lanes) {
+            float sum[LANES] = {0};
+            for (size_t p = v.begin; p < v.end; p++)
+                for (size_t q = u.begin; q < u.end; q++)
+                    for (size_t l = 0; l < lanes; l++)
+                        sum[l] += x[(p * s.width + q) * s.n_lanes + lane + l];
+            for (size_t l = 0; l < lanes; l++)
+                y[lane + l] = share * sum[l];
+        }
+    }
+}
+
+ADAH_VECTOR_LOOP(void, mean_pool_forward_row, (void *context, size_t item), (context, item)) {
+    const adah_node *node = context;
+    const size_t lanes = lanes_at_once(node), n_rows = node->shape.dim[2], plane = item / n_rows, row = item % n_rows;
+    if (lanes == LANES)
+        mean_row(node, plane, row, LANES);
+    else if (lanes == HALF)
+        mean_row(node, plane, row, HALF);
+    else
+        mean_row(node, plane, row, 1);
+}
+
+/* Of a plane. */
+ADAH_VECTOR_LOOP(void, mean_pool_backward_plane, (void *context, size_t plane), (context, plane)) {
+    const adah_node *node = context;
+    const sizes s = sizes_of(node);
+    const adah_window *w = &node->window;
+    const float *dy = node->gradient + plane * s.out_height * s.out_width * s.n_lanes;
+    float *dx = node->dx[0] + plane * s.height * s.width * s.n_lanes;
+    memset(dx, 0, s.height * s.width * s.n_lanes * sizeof *dx);
+    for (size_t i = 0; i < s.out_height; i++) {
+        const span v = span_of(i, w->size_h, w->stride_h, w->pad_top, s.height);
+        for (size_t j = 0; j < s.out_width; j++, dy += s.n_lanes) {
+            const span u = span_of(j, w->size_w, w->stride_w, w->pad_left, s.width);
+            const float share = 1 / (float)((v.end - v.begin) * (u.end - u.begin));
+            for (size_t p = v.begin; p < v.end; p++)
+                for (size_t q = u.begin; q < u.end; q++)
+                    for (size_t l = 0; l < s.n_lanes; l++)
+                        dx[(p * s.width + q) * s.n_lanes + l] += share * dy[l];
+        }
+    }
+}
+
+static adah_code mean_forward(adah_node *node, adah_status *status) {
+    (void)status;
+    const sizes s = sizes_of(node);
+    adah_parallel_for(s.n_planes * s.out_height, 1 + WORTH_A_THREAD / (s.out_width * s.n_lanes), mean_pool_forward_row, node);
+    return ADAH_OK;
+}
+
+static adah_code mean_backward(adah_node *node, unsigned groups, float *const *dx, adah_status *status) {
+    (void)groups, (void)status;
+    const sizes s = sizes_of(node);
+    if (dx[0])
+        adah_parallel_for(s.n_planes, 1 + WORTH_A_THREAD / (s.height * s.width * s.n_lanes), mean_pool_backward_plane, node);
+    return ADAH_OK;
+}
+
 /* ---------------------------------------------------------------- the mean over all positions */
 
 /* Of an image's channels, the first and how many a plane holds; the last block may be padded. */
@@ -225,6 +295,7 @@ static adah_code average_backward(adah_node *node, unsigned groups, float *const
 /* ---------------------------------------------------------------- */
 
 const adah_kernel *adah_pool_kernel(adah_node_kind kind) {
-    static const adah_kernel max = {max_forward, max_backward, 1, NULL}, average = {average_forward, average_backward, 1, NULL};
-    return kind == ADAH_NODE_MAX_POOL ? &max : &average;
+    static const adah_kernel max = {max_forward, max_backward, 1, NULL}, average = {average_forward, average_backward, 1, NULL},
+                             mean = {mean_forward, mean_backward, 1, NULL};
+    return kind == ADAH_NODE_MAX_POOL ? &max : kind == ADAH_NODE_MEAN_POOL ? &mean : &average;
 }

@@ -549,7 +549,7 @@ static adah_code prepare_convolution(adah_node *node, void **wanted, adah_status
 
 /* ---------------------------------------------------------------- pooling */
 
-/* Max pooling takes its input as it comes where channels lie together, else in blocks. */
+/* Max and mean pooling take their input as it comes where channels lie together, else in blocks. */
 static adah_code prepare_max_pool(adah_node *node, void **wanted, adah_status *status) {
     dnnl_format_tag_t tag;
     ADAH_TRY(find_tag(node->x[0], &tag, status));
@@ -816,7 +816,8 @@ static adah_code prepare(adah_node *node, void **wanted, adah_status *status) {
     case ADAH_NODE_CONVOLUTION: return prepare_convolution(node, wanted, status);
     case ADAH_NODE_BATCH_NORM: return prepare_norm(node, wanted, status);
     case ADAH_NODE_RESPONSE_NORM: return prepare_response(node, wanted, status);
-    case ADAH_NODE_MAX_POOL: return prepare_max_pool(node, wanted, status);
+    case ADAH_NODE_MAX_POOL:
+    case ADAH_NODE_MEAN_POOL: return prepare_max_pool(node, wanted, status);
     case ADAH_NODE_AVERAGE_POOL: return prepare_average_all(node, wanted, status);
     case ADAH_NODE_CONCATENATE: return prepare_concatenate(node, wanted, status);
     case ADAH_NODE_GATE: return prepare_gate(node, wanted, status);
