@@ -10,36 +10,6 @@ training=(train --data scenes --epochs "$n_epochs" --checkpoint-seconds 0 "${qui
 expect 0 "${training[@]}" --model whole.safetensors
 stderr_has "^epoch $n_epochs/$n_epochs "
 
-# begin MODEL EPOCH - starts a training and returns when that epoch is over and there is a checkpoint; its process
-# is $pid.
-begin() {
-    : >log
-    "$ADAH" "${training[@]}" --model "$1" --resume >stdout 2>log &
-    pid=$!
-    while ! { grep -q "^epoch $2/" log && [ -e "$1.checkpoint" ]; } && kill -0 "$pid" 2>/dev/null; do
-        sleep 0.02
-    done
-}
-
-# stop SIGNAL CODE MODEL EPOCH - begins a training and ends it by the signal behind that epoch, with that exit code. One that was
-# over before the signal came, as may happen where other work keeps the cores busy, is begun again from where it was.
-stop() {
-    local signal=$1 wanted=$2 model=$3 epoch=$4 got
-    rm -rf before
-    mkdir before
-    cp "$model.checkpoint" before 2>/dev/null
-    for _ in {1..50}; do
-        begin "$model" "$epoch"
-        kill "-$signal" "$pid" 2>/dev/null
-        wait "$pid" 2>/dev/null
-        got=$?
-        [ $got = 0 ] && [ -e "$model" ] || break
-        rm -f "$model" "$model.checkpoint"
-        cp "before/$model.checkpoint" . 2>/dev/null
-    done
-    check test $got = "$wanted"
-}
-
 # Killed behind every epoch in turn, each time continued.
 for epoch in $(seq $((n_epochs - 1))); do
     stop KILL 137 killed.safetensors "$epoch"
