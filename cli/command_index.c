@@ -1,6 +1,7 @@
-/* command_index.c - adah index: create, add, delete, search, stats, verify, compact, export, import. */
+/* command_index.c - adah index: create, add, delete, sync, search, stats, verify, compact, export, import. */
 #include "collapsed.h"
 #include "data_options.h"
+#include "command_index_sync.h"
 #include "left_out.h"
 #include "options.h"
 #include "terminal.h"
@@ -17,12 +18,14 @@ static int run(int argc, char **argv);
 
 const cli_command cli_index = {
     "index", "Make, change, check and exchange the index of a collection.",
-    "create|add|delete|search|stats|verify|compact|export|import",
+    "create|add|delete|sync|search|stats|verify|compact|export|import",
     "An index is one file. It can be searched while it is changed; a change is on disk, whole, when the command returns.\n"
     "\n"
     "  create   encode every record of --data and publish the index\n"
     "  add      encode --data and add it; a record whose file name is in the index replaces that one\n"
     "  delete   take records out, by --id, --ids or --file-name\n"
+    "  sync     make the index agree with --data, and make it where there is none: add what is new, replace what has changed, delete what is\n"
+    "           gone; the model is that of the last sync unless --model names it\n"
     "  search   the same as 'adah search'\n"
     "  stats    say what is in it\n"
     "  verify   read everything and check every checksum\n"
@@ -34,6 +37,7 @@ const cli_command cli_index = {
     "Examples:\n"
     "  adah index create --model photos.safetensors --data photos --index photos.adah\n"
     "  adah index add --model photos.safetensors --data more-photos --index photos.adah\n"
+    "  adah index sync --data photos --index photos.adah\n"
     "  adah index delete --index photos.adah --file-name images/7.jpg\n"
     "  adah index compact --index photos.adah\n"
     "  adah index export --index photos.adah --side image --format faiss-flat --out photos.faiss\n"
@@ -45,7 +49,7 @@ typedef struct index_options {
     cli_list id, file_name;
     cli_data_options how;
     adah_encode_options encode;
-    int quiet, threads, as_json, force;
+    int quiet, threads, as_json, force, is_dry;
 } index_options;
 
 static int missing(const char *action, const char *option) {
@@ -98,6 +102,17 @@ static int create_or_add(const index_options *o, int is_add) {
 
 static int create(const index_options *o) { return create_or_add(o, 0); }
 static int add(const index_options *o) { return create_or_add(o, 1); }
+
+static int sync_with(const index_options *o) {
+    adah_status status;
+    adah_encode_options encode = o->encode;
+    if (!o->data)
+        return missing("sync", "data DIR");
+    if (cli_read_precision(o->precision, &encode.precision, &status) != ADAH_OK)
+        return cli_fail(&status);
+    return cli_index_sync(&(cli_sync){.data = o->data, .index = o->index, .model = o->model, .how = &o->how, .encode = &encode, .force = o->force,
+                                      .is_dry = o->is_dry, .as_json = o->as_json, .quiet = o->quiet});
+}
 
 /* ---------------------------------------------------------------- delete */
 
@@ -311,7 +326,7 @@ static int import_codes(const index_options *o) {
 static const struct {
     const char *name;
     int (*run)(const index_options *o);
-} actions[] = {{"create", create},   {"add", add},         {"delete", delete_records}, {"stats", stats},
+} actions[] = {{"create", create},   {"add", add}, {"sync", sync_with},        {"delete", delete_records}, {"stats", stats},
                {"verify", verify},   {"compact", compact}, {"export", export_codes},   {"import", import_codes}};
 enum { N_ACTIONS = sizeof actions / sizeof *actions };
 
@@ -324,13 +339,14 @@ static int run(int argc, char **argv) {
         return cli_search.run(argc - 1, argv + 1);
     const cli_option options[] = {
         {"index", 0, CLI_TEXT, "FILE", "the index", &o.index, 1, 0, 0},
-        {"model", 0, CLI_TEXT, "FILE", "create, add: the model; import: the model that made the codes", &o.model, 0, 0, 0},
-        {"data", 0, CLI_TEXT, "DIR", "create, add: the data set", &o.data, 0, 0, 0},
+        {"model", 0, CLI_TEXT, "FILE", "create, add, sync: the model; import: the model that made the codes", &o.model, 0, 0, 0},
+        {"data", 0, CLI_TEXT, "DIR", "create, add, sync: the data set", &o.data, 0, 0, 0},
         {"force", 0, CLI_FLAG, NULL, "create: also replace an index of more than twice as many records, or\n"
-         "another file", &o.force, 0, 0, 0},
+         "another file; sync: also delete more than a fifth of the records", &o.force, 0, 0, 0},
+        {"dry-run", 0, CLI_FLAG, NULL, "sync: say what would be done, and change nothing", &o.is_dry, 0, 0, 0},
         CLI_DATA_OPTIONS(o.how),
-        {"strict", 0, CLI_FLAG, NULL, "create, add: fail on the first bad record or unreadable image", &o.encode.strict, 0, 0, 0},
-        {"cache", 0, CLI_TEXT, "DIR", "create, add: where to look for the feature maps of a training (default ~/.cache/adah)", &o.encode.cache_folder, 0, 0, 0},
+        {"strict", 0, CLI_FLAG, NULL, "create, add, sync: fail on the first bad record or unreadable image", &o.encode.strict, 0, 0, 0},
+        {"cache", 0, CLI_TEXT, "DIR", "create, add, sync: where to look for the feature maps of a training (default ~/.cache/adah)", &o.encode.cache_folder, 0, 0, 0},
         {"id", 0, CLI_LIST, "N", "delete: the record with this id; may be repeated", &o.id, 0, 0, 0},
         {"ids", 0, CLI_TEXT, "FILE", "delete: records with the ids in this file, one a line; - for standard input", &o.ids, 0, 0, 0},
         {"file-name", 0, CLI_LIST, "NAME", "delete: records of this file name; may be repeated", &o.file_name, 0, 0, 0},
@@ -340,11 +356,11 @@ static int run(int argc, char **argv) {
         {"image-codes", 0, CLI_TEXT, "FILE", "import: codes of images, NumPy or FAISS", &o.image_codes, 0, 0, 0},
         {"text-codes", 0, CLI_TEXT, "FILE", "import: codes of texts", &o.text_codes, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "number of threads (default: one a core)", &o.threads, 0, 0, 4096},
-        {"precision", 0, CLI_TEXT, "float32|bfloat16", "create, add: precision of the backbone's large products, as in 'adah encode'", &o.precision,
+        {"precision", 0, CLI_TEXT, "float32|bfloat16", "create, add, sync: precision of the backbone's large products, as in 'adah encode'", &o.precision,
          0, 0, 0},
         {"quiet", 'q', CLI_FLAG, NULL, "do not show progress", &o.quiet, 0, 0, 0},
-        {"wait", 0, CLI_DOUBLE, "SECONDS", "add, delete, compact, import: how long to wait while another process writes (default 10)", &wait_seconds, 0, 0, 0},
-        {"json", 0, CLI_FLAG, NULL, "stats: print a JSON object", &o.as_json, 0, 0, 0},
+        {"wait", 0, CLI_DOUBLE, "SECONDS", "add, sync, delete, compact, import: how long to wait while another process writes (default 10)", &wait_seconds, 0, 0, 0},
+        {"json", 0, CLI_FLAG, NULL, "stats, sync: print a JSON object", &o.as_json, 0, 0, 0},
     };
     const int code = cli_parse(&cli_index, options, sizeof options / sizeof *options, argc, argv, &rest);
     if (code >= 0)

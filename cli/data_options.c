@@ -26,7 +26,7 @@ json_t *cli_sources_json(unsigned mask) {
     return list;
 }
 
-adah_code cli_open_data(const char *folder, const cli_data_options *d, int strict, adah_dataset **dataset, adah_status *status) {
+adah_code cli_read_data_options(const cli_data_options *d, int strict, adah_dataset_options *options, adah_status *status) {
     adah_dataset_options o;
     adah_dataset_options_init(&o);
     o.strict = strict;
@@ -46,5 +46,12 @@ adah_code cli_open_data(const char *folder, const cli_data_options *d, int stric
         }
         o.sources &= ~(uint64_t)sources[k].source;
     }
-    return adah_dataset_open(folder, &o, dataset, status);
+    *options = o;
+    return ADAH_OK;
+}
+
+adah_code cli_open_data(const char *folder, const cli_data_options *d, int strict, adah_dataset **dataset, adah_status *status) {
+    adah_dataset_options o;
+    const adah_code code = cli_read_data_options(d, strict, &o, status);
+    return code == ADAH_OK ? adah_dataset_open(folder, &o, dataset, status) : code;
 }

@@ -26,6 +26,8 @@ typedef struct cli_data_options {
 json_t *cli_sources_json(unsigned sources);
 /* The i-th source with its name; NULL: there are no more. */
 const char *cli_source(size_t i, adah_source *source);
+/* What the library takes; it points into *d. */
+adah_code cli_read_data_options(const cli_data_options *d, int strict, adah_dataset_options *options, adah_status *status);
 /* Opens it as the options say. */
 adah_code cli_open_data(const char *folder, const cli_data_options *d, int strict, adah_dataset **dataset, adah_status *status);
 

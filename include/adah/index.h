@@ -32,6 +32,39 @@ adah_code adah_index_add_dataset(const adah_model *model, const adah_dataset *da
                                  const adah_encode_options *options, adah_progress progress, adah_index_add_counts *counts,
                                  adah_status *status);
 
+/* What became of the records of an index that was made to agree with a data set. */
+typedef struct adah_sync_counts {
+    uint64_t n_added, n_replaced, n_deleted, n_unchanged;
+    uint64_t n_unreadable;            /* left out because their image cannot be read, or is not there; bad ones: adah_dataset_skipped */
+    char reasons[ADAH_REASONS_BYTES]; /* why the first few were, a line each; "" when none */
+    uint64_t n_texts_unknown;         /* as in adah_codes, of those that were added or replaced */
+    int is_memory_lost;               /* 1: what was known of the pictures was damaged, and all were encoded again to compare */
+} adah_sync_counts;
+typedef struct adah_sync_options {
+    size_t size; /* of this struct */
+    const adah_dataset_options *data;   /* NULL: the defaults */
+    const adah_encode_options *encode;  /* NULL: the defaults; keep_real and profile have no meaning here */
+    int dry_run;                        /* 1: nothing is changed, only counted; what would have to be encoded to be compared counts as replaced */
+    size_t n_step;                      /* records of the first step, after which they are durable, 500; later ones are larger where that took less than five seconds */
+    const char *model_path;             /* where the model was opened, to be found by adah_index_synced_model; NULL: it is not kept */
+    /* Asked before n of n_all records are deleted where these are more than a fifth; 0: nothing is changed, and ADAH_ERROR_EXISTS. NULL: 0. */
+    int (*may_delete)(void *context, uint64_t n, uint64_t n_all);
+    void *context;
+} adah_sync_options;
+static inline void adah_sync_options_init(adah_sync_options *options) {
+    adah_options_init(ADAH_OPTIONS_SYNC, options, sizeof *options);
+}
+/* Makes an index agree with a data set, and makes the index where there is none: adds the records that it lacks, replaces those whose picture,
+ * text or labels have changed and keeps their ids, deletes those with a file name whose picture or record is gone. A picture is encoded when its size or times
+ * and then its bytes differ from those that the code in the index was made of, which is known from a file beside the index, "INDEX.sync", which may be
+ * deleted: then all are encoded once and compared. A picture that was good and cannot be read now keeps its record. What was done is durable after each
+ * step, and the next call goes on, also when the process was killed. *dataset: what the folder was understood as, to tell of it, closed by the caller,
+ * and after an error, too, unless it is NULL; may be NULL itself. counts: may be NULL. ADAH_ERROR_MISMATCH: the index is of another model. */
+adah_code adah_index_sync(const adah_model *model, const char *folder, const char *index_path, const adah_sync_options *options,
+                          adah_progress progress, adah_sync_counts *counts, adah_dataset **dataset, adah_status *status);
+/* The model_path of the last sync of an index (adah_free). ADAH_ERROR_NOT_FOUND: none is known. */
+adah_code adah_index_synced_model(const char *index_path, char **model_path, adah_status *status);
+
 typedef struct adah_index adah_index;
 
 /* What the index knows of a record: a copy, which adah_index_entry_free releases. */

@@ -76,7 +76,7 @@ adah_code adah_encode_dataset(const adah_model *model, const adah_dataset *datas
     ADAH_TRY(adah_model_inputs_open(&view.state, view.vocabulary, view.text_encoder, dataset, o.cache_folder, o.strict, &inputs, status));
     adah_stage_times times = {0};
     size_t n_threads = 1;
-    const adah_encode_source source = {&view, dataset, &inputs, 0};
+    const adah_encode_source source = {.model = &view, .dataset = dataset, .inputs = &inputs};
     adah_code code = adah_encode_stream(&source, o.keep_real, progress, codes, &times, &n_threads, status);
     if (code == ADAH_OK && codes->n == 0) {
         code = adah_fail(status, ADAH_ERROR_IO, "%s: none of the %zu records has an image that can be read; the first: %.*s",

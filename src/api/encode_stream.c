@@ -22,11 +22,12 @@ typedef struct side_run {
     const adah_model_state *state;
     adah_modality modality;
     const adah_input_source *input;
+    const size_t *record; /* NULL: item i is that of record i */
     size_t n_batch;
-    uint8_t *code;         /* of all records */
+    uint8_t *code;         /* of all items */
     float *real;           /* NULL: not wanted */
     int8_t *fine;          /* NULL: the model makes none */
-    uint8_t *is_there;     /* by record, 0: it has no picture that can be read, or no word that is known */
+    uint8_t *is_there;     /* by item, 0: it has no picture that can be read, or no word that is known */
     pthread_mutex_t lock;  /* of the rest */
     adah_stage_times times;
 } side_run;
@@ -63,7 +64,7 @@ static adah_code encode_piece(void *context, void *worker, size_t first, size_t 
     const size_t n_floats = adah_shape_count(run->input->shape.item);
     for (size_t i = 0; i < n; i++) {
         int is_there;
-        ADAH_TRY(adah_input_worker_fill(w, run->input, run->modality, first + i, i, &is_there, status));
+        ADAH_TRY(adah_input_worker_fill(w, run->input, run->modality, run->record ? run->record[first + i] : first + i, i, &is_there, status));
         run->is_there[first + i] = (uint8_t)is_there;
     }
     memset(adah_node_value(side->input) + n * n_floats, 0, (run->n_batch - n) * n_floats * sizeof(float));
@@ -99,16 +100,17 @@ static adah_code run_side(side_run *run, size_t n, adah_progress progress, size_
     return adah_input_check(run->input, code, status);
 }
 
-/* Takes out the records without an image. */
-static void close_up(adah_codes *c, const uint8_t *has_image, const uint8_t *has_words) {
+/* Takes out the items without an image, where there should be one. record: those of the items, NULL: as they come. */
+static void close_up(adah_codes *c, const size_t *record, const uint8_t *has_image, const uint8_t *has_words) {
     const size_t n_bytes = c->n_bits / 8;
     size_t k = 0;
     for (size_t i = 0; i < c->n; i++) {
-        if (!has_image[i])
+        if (c->image && !has_image[i])
             continue;
         c->n_texts_unknown += c->text && !has_words[i];
-        c->record[k] = i;
-        memmove(c->image + k * n_bytes, c->image + i * n_bytes, n_bytes);
+        c->record[k] = record ? record[i] : i;
+        if (c->image)
+            memmove(c->image + k * n_bytes, c->image + i * n_bytes, n_bytes);
         if (c->text)
             memmove(c->text + k * n_bytes, c->text + i * n_bytes, n_bytes);
         const size_t *n_fine = c->n_fine;
@@ -149,6 +151,7 @@ static adah_code encode_sides(const adah_encode_source *source, uint8_t *const i
         const adah_input_source *input = m == ADAH_IMAGE ? &source->inputs->image : &source->inputs->text;
         const size_t n_batch = adah_input_runs_backbone(input->shape) ? n_pictures : ROW_BATCH;
         side_run run = side_of(source->model, (adah_modality)m, input, n_batch, is_there[m], c);
+        run.record = source->record;
         ADAH_TRY(run_side(&run, c->n, progress, n_threads, status));
         if (times)
             adah_stage_times_add(times, &run.times);
@@ -159,18 +162,19 @@ static adah_code encode_sides(const adah_encode_source *source, uint8_t *const i
 
 adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, adah_progress progress,
                              adah_codes *codes, adah_stage_times *times, size_t *n_threads, adah_status *status) {
-    const size_t n = adah_dataset_count(source->dataset);
+    const size_t n = source->record ? source->n_records : adah_dataset_count(source->dataset);
     adah_codes c;
     const adah_settings *config = &source->model->state.config;
     const size_t n_fine[2] = {adah_settings_fine(config, ADAH_IMAGE), adah_settings_fine(config, ADAH_TEXT)};
-    const unsigned sides = source->inputs->text.shape.kind == ADAH_INPUT_NONE ? 1u << ADAH_IMAGE : (unsigned)ADAH_BOTH_SIDES;
+    const unsigned wanted = source->sides ? source->sides : (unsigned)ADAH_BOTH_SIDES;
+    const unsigned sides = source->inputs->text.shape.kind == ADAH_INPUT_NONE ? wanted & 1u << ADAH_IMAGE : wanted;
     ADAH_TRY(adah_codes_allocate(&c, sides, n, (size_t)config->n_bits, n_fine, keep_real, status));
     uint8_t *const is_there[2] = {adah_memory_alloc(n), adah_memory_alloc(n)};
     adah_code code = is_there[0] && is_there[1] ? ADAH_OK : adah_fail_memory(status, n);
     if (code == ADAH_OK)
         code = encode_sides(source, is_there, progress, &c, times, n_threads, status);
     if (code == ADAH_OK) {
-        close_up(&c, is_there[ADAH_IMAGE], is_there[ADAH_TEXT]);
+        close_up(&c, source->record, is_there[ADAH_IMAGE], is_there[ADAH_TEXT]);
         *codes = c;
     } else {
         adah_codes_free(&c);

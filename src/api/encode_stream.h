@@ -10,9 +10,12 @@ typedef struct adah_encode_source {
     const adah_dataset *dataset;
     const adah_model_inputs *inputs; /* those of the data set for the model */
     size_t n_batch;                  /* pictures a network takes at once; 0: what is fastest */
+    const size_t *record;            /* n_records of them, by number; NULL: all */
+    size_t n_records;
+    unsigned sides;                  /* 1 << modality of those that are wanted; 0: all */
 } adah_encode_source;
 
-/* Codes of all records with an image; with keep_real also what they are the signs of. *times and *n_threads may be
+/* Codes of the records with an image (of all, where that side is not wanted); with keep_real also what they are the signs of. *times and *n_threads may be
  * NULL. */
 adah_code adah_encode_stream(const adah_encode_source *source, int keep_real, adah_progress progress,
                              adah_codes *codes, adah_stage_times *times, size_t *n_threads, adah_status *status);

@@ -1,4 +1,5 @@
 /* index_dataset.c - data sets into an index, and the model that an index belongs to. */
+#include "api/index_item.h"
 #include "api/model.h"
 #include "base/file.h"
 #include "base/memory.h"
@@ -58,23 +59,6 @@ adah_code adah_index_writer_create(const char *path, const adah_model *model, si
     return adah_index_writer_open(path, writer, status);
 }
 
-/* Record i of the codes as an item, with `names` for its labels. */
-static adah_code make_item(const adah_dataset *dataset, const adah_codes *codes, size_t i, const char ***names, size_t *capacity,
-                           adah_index_item *item, adah_status *status) {
-    const adah_record *r = adah_dataset_record(dataset, codes->record[i]);
-    for (size_t k = 0; k < r->n_labels; k++) {
-        if (!adah_memory_grow((void **)names, capacity, k, sizeof **names))
-            return adah_fail_memory(status, r->n_labels * sizeof **names);
-        (*names)[k] = adah_dataset_label_name(dataset, r->label[k]);
-    }
-    const size_t at = i * codes->n_bits / 8;
-    *item = (adah_index_item){ADAH_NO_ID, r->file_name, r->text, *names, r->n_labels, codes->image + at, codes->text ? codes->text + at : NULL,
-                              codes->image_fine ? codes->image_fine + i * codes->n_fine[ADAH_IMAGE] : NULL,
-                              codes->text_fine ? codes->text_fine + i * codes->n_fine[ADAH_TEXT] : NULL, codes->n_fine[ADAH_IMAGE],
-                              codes->n_fine[ADAH_TEXT]};
-    return ADAH_OK;
-}
-
 static adah_code build(const adah_model *model, const adah_dataset *dataset, const adah_codes *codes, const char *path,
                        adah_status *status) {
     adah_index_builder *builder;
@@ -87,7 +71,7 @@ static adah_code build(const adah_model *model, const adah_dataset *dataset, con
         return code;
     for (size_t i = 0; i < codes->n && code == ADAH_OK; i++) {
         adah_index_item item;
-        code = make_item(dataset, codes, i, &names, &capacity, &item, status);
+        code = adah_index_item_of(dataset, codes, i, &names, &capacity, &item, status);
         if (code == ADAH_OK)
             code = adah_index_builder_add(builder, &item, status);
     }
@@ -212,7 +196,7 @@ static adah_code add_codes(adah_index_writer *writer, const adah_dataset *datase
     for (size_t i = 0; i < codes->n && code == ADAH_OK; i++) {
         adah_index_item item;
         uint32_t number;
-        code = make_item(dataset, codes, i, &names, &capacity, &item, status);
+        code = adah_index_item_of(dataset, codes, i, &names, &capacity, &item, status);
         if (code == ADAH_OK && !adah_label_set_number(&map->names, item.file_name, strlen(item.file_name), &number))
             code = adah_fail_memory(status, (map->names.n + 1) * sizeof(char *));
         if (code == ADAH_OK && number < n_known) {

@@ -17,6 +17,7 @@ static const adah_encode_options encode = {.size = sizeof encode};
 static const adah_search_options search = {.size = sizeof search, .k = 10, .radius = UINT32_MAX, .exclude = ADAH_NO_ID};
 static const adah_evaluate_options evaluate = {.size = sizeof evaluate, .split = ADAH_SPLIT_QUERY};
 static const adah_report_options report = {.size = sizeof report, .n_image_queries = 6, .n_results = 6};
+static const adah_sync_options sync_defaults = {.size = sizeof sync_defaults, .n_step = 500};
 
 static const adah_options_type types[] = {
     [ADAH_OPTIONS_DATASET] = {"adah_dataset_options", &dataset, {offsetof(adah_dataset_options, sources), sizeof dataset}},
@@ -28,6 +29,7 @@ static const adah_options_type types[] = {
     [ADAH_OPTIONS_SEARCH] = {"adah_search_options", &search, {sizeof search}},
     [ADAH_OPTIONS_EVALUATE] = {"adah_evaluate_options", &evaluate, {sizeof evaluate}},
     [ADAH_OPTIONS_REPORT] = {"adah_report_options", &report, {sizeof report}},
+    [ADAH_OPTIONS_SYNC] = {"adah_sync_options", &sync_defaults, {sizeof sync_defaults}},
 };
 
 static size_t today(const adah_options_type *type) {

@@ -9,6 +9,7 @@
 #include "base/npy.h"
 #include "base/sized_options.h"
 #include "data/dataset_table.h"
+#include "data/picture_memory.h"
 #include "data/utf16.h"
 
 #include <stdio.h>
@@ -120,8 +121,12 @@ static adah_code read_records(adah_dataset *dataset, unsigned sources, adah_stat
     return ADAH_OK;
 }
 
-adah_code adah_dataset_open(const char *folder, const adah_dataset_options *options, adah_dataset **out,
-                            adah_status *status) {
+adah_code adah_dataset_open(const char *folder, const adah_dataset_options *options, adah_dataset **out, adah_status *status) {
+    return adah_dataset_open_known(folder, options, NULL, out, status);
+}
+
+adah_code adah_dataset_open_known(const char *folder, const adah_dataset_options *options, adah_picture_memory *memory, adah_dataset **out,
+                                  adah_status *status) {
     adah_dataset_options full;
     if (!folder || !out)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "adah_dataset_open: folder and dataset must not be NULL");
@@ -130,6 +135,7 @@ adah_code adah_dataset_open(const char *folder, const adah_dataset_options *opti
     if (!dataset)
         return adah_fail_memory(status, sizeof *dataset);
     dataset->strict = full.strict;
+    dataset->memory = memory;
     dataset->chosen = (adah_chosen_keys){full.file_key, full.text_keys, full.label_keys, full.n_text_keys, full.n_label_keys};
     dataset->folder = adah_memory_text(folder);
     adah_code code = dataset->folder ? ADAH_OK : adah_fail_memory(status, strlen(folder) + 1);
@@ -139,6 +145,7 @@ adah_code adah_dataset_open(const char *folder, const adah_dataset_options *opti
     if (code == ADAH_OK)
         code = adah_dataset_check_chosen(dataset, status);
     dataset->chosen = (adah_chosen_keys){0};
+    dataset->memory = NULL;
     adah_text_free(&dataset->path_room);
     adah_text_free(&dataset->mask_room);
     adah_text_free(&dataset->part_room);
@@ -184,6 +191,13 @@ size_t adah_dataset_count(const adah_dataset *dataset) { return dataset->n_recor
 const adah_record *adah_dataset_record(const adah_dataset *dataset, size_t i) {
     return i < dataset->n_records ? &dataset->record[i] : NULL;
 }
+
+size_t adah_dataset_find(const adah_dataset *dataset, const char *file_name) {
+    const uint32_t number = adah_string_table_find(&dataset->file_names, file_name, strlen(file_name));
+    return number == ADAH_STRING_NONE ? SIZE_MAX : number;
+}
+
+struct adah_picture_memory *adah_dataset_memory(const adah_dataset *dataset) { return dataset->memory; }
 
 size_t adah_dataset_label_count(const adah_dataset *dataset) { return dataset->labels.n; }
 

@@ -10,6 +10,7 @@
 #include "data/findings.h"
 #include "data/folder_listing.h"
 #include "data/folder_words.h"
+#include "data/picture_memory.h"
 #include "data/picture_tags.h"
 #include "data/sidecar.h"
 #include "data/split_names.h"
@@ -158,6 +159,25 @@ static void tell_source(const reader *r, adah_source source, size_t n_texts_befo
         raw->label_sources |= source;
 }
 
+/* What is written into it, out of the memory where the file is as it was then. A file that could not be read may be the next time. */
+static adah_code take_tags(reader *r, const char *name, const char *path, adah_status *status) {
+    adah_picture_memory *memory = adah_dataset_memory(r->dataset);
+    adah_known_picture *known;
+    adah_text record = {0};
+    if (!memory)
+        return adah_picture_tags_read(path, &r->findings, status);
+    ADAH_TRY(adah_picture_memory_look(memory, adah_dataset_folder(r->dataset), name, &known, status));
+    if (!adah_stamp_is_same(&known->tagged, &known->now)) {
+        adah_code code = adah_picture_tags_record(path, &record, status);
+        if (code == ADAH_OK)
+            code = adah_picture_memory_set_tags(memory, known, record.bytes, record.n_bytes, status);
+        adah_text_free(&record);
+        ADAH_TRY(code);
+    }
+    adah_picture_tags_take(known->tags, known->n_tags_bytes, &r->findings);
+    return r->findings.failed ? adah_fail_memory(status, 256) : ADAH_OK;
+}
+
 /* Its keywords are added to those of sidecars; its captions count where there was no text. */
 static adah_code read_picture(reader *r, size_t i, adah_raw_record *raw, adah_status *status) {
     adah_findings *f = &r->findings;
@@ -166,7 +186,7 @@ static adah_code read_picture(reader *r, size_t i, adah_raw_record *raw, adah_st
     adah_status why = {0};
     if (!path)
         return adah_fail_memory(status, strlen(r->listing.path[i]) + 1);
-    const adah_code code = adah_picture_tags_read(path, f, &why); /* a picture that cannot be read is told when it is decoded */
+    const adah_code code = take_tags(r, r->listing.path[i], path, &why); /* a picture that cannot be read is told when it is decoded */
     adah_memory_free(path);
     if (n_texts)
         f->texts.n_bytes = n_texts;

@@ -39,6 +39,10 @@ struct adah_chosen_keys;
 /* What the user chose; lasts as long as the reading. */
 const struct adah_chosen_keys *adah_dataset_chosen_keys(const adah_dataset *dataset);
 
+struct adah_picture_memory;
+/* What is known of the pictures, while it is read; NULL: nothing. */
+struct adah_picture_memory *adah_dataset_memory(const adah_dataset *dataset);
+
 /* Tells of a key of a record or of a column: `name` counts as `key` though it is called otherwise (`key` as of metadata_keys.h), or
  * (ADAH_N_KEYS) is passed over. Cheap when told again. */
 adah_code adah_dataset_note_key(adah_dataset *dataset, int key, const char *name, size_t n_bytes, adah_status *status);

@@ -31,6 +31,7 @@ struct adah_dataset {
     const char *part;         /* while one of several metadata files is read: the folder in the folder that it is of; NULL: it is the only one */
     adah_text part_room;
     adah_chosen_keys chosen;  /* while it is read */
+    struct adah_picture_memory *memory; /* while it is read; NULL: there is none */
     adah_text path_room, mask_room;
     adah_reasons skipped;
     char reasons[ADAH_REASONS_BYTES]; /* of skipped */

@@ -50,12 +50,43 @@ const char *adah_picture_tags_missing(void) {
     return adah_picture_tags_get(&tags, &status) == ADAH_OK ? NULL : "this build is without libexiv2 (Debian: libexiv2-dev), which reads them";
 }
 
-adah_code adah_picture_tags_read(const char *path, adah_findings *findings, adah_status *status) {
+/* A record is one tag after another: its kind in a byte, the number of its bytes in four, the bytes. */
+static void keep(void *context, adah_tag tag, const char *bytes, size_t n_bytes) {
+    const char kind = (char)tag;
+    const uint32_t n = (uint32_t)n_bytes;
+    if (n != n_bytes)
+        return;
+    adah_text_add_bytes(context, &kind, 1);
+    adah_text_add_bytes(context, (const char *)&n, sizeof n);
+    if (n)
+        adah_text_add_bytes(context, bytes, n);
+}
+
+void adah_picture_tags_take(const char *record, size_t n_bytes, adah_findings *findings) {
+    uint32_t n;
+    while (n_bytes > sizeof n) {
+        memcpy(&n, record + 1, sizeof n);
+        if (n > n_bytes - 1 - sizeof n)
+            return;
+        take(findings, (adah_tag)record[0], record + 1 + sizeof n, n);
+        record += 1 + sizeof n + n, n_bytes -= 1 + sizeof n + n;
+    }
+}
+
+static adah_code read_tags(const char *path, void (*tell)(void *, adah_tag, const char *, size_t), void *context, adah_status *status) {
     const adah_picture_tags *tags;
     char why[200];
     if (adah_picture_tags_get(&tags, status) != ADAH_OK)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s", path, adah_picture_tags_missing());
-    if (tags->read(path, take, findings, why, sizeof why) != 0)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s", path, why);
+    return tags->read(path, tell, context, why, sizeof why) == 0 ? ADAH_OK : adah_fail(status, ADAH_ERROR_FORMAT, "%s: %s", path, why);
+}
+
+adah_code adah_picture_tags_record(const char *path, adah_text *record, adah_status *status) {
+    ADAH_TRY(read_tags(path, keep, record, status));
+    return record->failed ? adah_fail_memory(status, 256) : ADAH_OK;
+}
+
+adah_code adah_picture_tags_read(const char *path, adah_findings *findings, adah_status *status) {
+    ADAH_TRY(read_tags(path, take, findings, status));
     return findings->failed ? adah_fail_memory(status, 256) : ADAH_OK;
 }

@@ -9,6 +9,10 @@
 const char *adah_picture_tags_missing(void);
 /* Adds what a picture or an XMP file says. ADAH_ERROR_FORMAT: it is not understood, or not read in this build. */
 adah_code adah_picture_tags_read(const char *path, adah_findings *findings, adah_status *status);
+/* The same in two steps: what a file says, to be kept, and what of it counts. */
+adah_code adah_picture_tags_record(const char *path, adah_text *record, adah_status *status);
+void adah_picture_tags_take(const char *record, size_t n_bytes, adah_findings *findings);
+enum { ADAH_PICTURE_TAGS_VERSION = 1 }; /* of records: goes up when the plugin tells more of the same file, so that old ones are made again */
 /* 1: a caption that a camera or a program has written by itself ("OLYMPUS DIGITAL CAMERA"). */
 int adah_caption_is_made(const char *bytes, size_t n_bytes);
 

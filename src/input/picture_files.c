@@ -12,6 +12,7 @@ struct adah_picture_files {
     const adah_dataset *dataset;
     adah_picture_form form;
     int strict;
+    uint8_t (*sum)[ADAH_SUM_BYTES]; /* by record; NULL: not wanted */
     pthread_mutex_t lock; /* of the reasons */
     adah_reasons unreadable;
 };
@@ -51,11 +52,15 @@ void adah_picture_files_close(adah_picture_files *f) {
 
 const adah_reasons *adah_picture_files_unreadable(const adah_picture_files *f) { return &f->unreadable; }
 
-static adah_code read_file(const adah_picture_files *f, const char *path, uint8_t *rgb, adah_stage_times *times, adah_status *status) {
+void adah_picture_files_keep_sums(adah_picture_files *f, uint8_t (*sum)[ADAH_SUM_BYTES]) { f->sum = sum; }
+
+static adah_code read_file(const adah_picture_files *f, const char *path, size_t record, uint8_t *rgb, adah_stage_times *times, adah_status *status) {
     uint8_t *bytes = NULL;
     size_t n_bytes = 0;
     const double start = adah_clock_seconds();
     adah_code code = adah_image_read(path, &bytes, &n_bytes, status);
+    if (code == ADAH_OK && f->sum)
+        adah_sum_bytes(bytes, n_bytes, f->sum[record]);
     const double read = adah_stage_time_add(&times->read, start);
     if (code == ADAH_OK)
         code = adah_image_decode_in_form(bytes, n_bytes, path, &f->form, rgb, status);
@@ -71,7 +76,7 @@ adah_code adah_picture_files_read(adah_picture_files *f, size_t record, uint8_t 
     if (!path)
         return adah_fail_memory(status, strlen(name));
     adah_status fault = {0};
-    const adah_code code = read_file(f, path, rgb, times, &fault);
+    const adah_code code = read_file(f, path, record, rgb, times, &fault);
     adah_memory_free(path);
     *is_read = code == ADAH_OK;
     if (code != ADAH_OK && (f->strict || code == ADAH_ERROR_MEMORY))

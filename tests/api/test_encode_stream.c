@@ -332,7 +332,7 @@ static void batches_give_the_same_codes(void **state) {
         adah_codes some;
         adah_status status;
         check(adah_model_inputs_open(&tuned->state, tuned->vocabulary, tuned->text_encoder, dataset, no_cache, 1, &inputs, &status), &status);
-        const adah_encode_source source = {tuned, dataset, &inputs, n_batch};
+        const adah_encode_source source = {.model = tuned, .dataset = dataset, .inputs = &inputs, .n_batch = n_batch};
         check(adah_encode_stream(&source, 1, (adah_progress){0}, &some, NULL, NULL, &status), &status);
         adah_model_inputs_close(&inputs);
         expect_same(&one, &some);

@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# test_index_sync.sh - adah index sync: what is new, changed, touched and gone; questions, interruptions, other models.
+# shellcheck source=tests/cli/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+make_scenes
+mkdir -p photos/{sea,hill}
+n=0
+for picture in scenes/images/*; do
+    n=$((n + 1))
+    [ $n -le 60 ] || break
+    cp "$picture" "photos/$([ $((n % 2)) = 0 ] && echo hill || echo sea)/$(printf 'photo %02d' $n).${picture##*.}"
+done
+ending=${picture##*.}
+photo() { echo "photos/$([ $(($1 % 2)) = 0 ] && echo hill || echo sea)/$(printf 'photo %02d' "$1").$ending"; }
+expect 0 train --data photos --model model.safetensors --epochs 1 --quiet "${quick[@]}"
+
+expect 2 index sync --index i.adah --model model.safetensors
+stderr_has -- '--data is needed'
+expect 1 index sync --data photos --index i.adah
+stderr_has 'not known which model'
+expect 0 index sync --data photos --model model.safetensors --index i.adah --dry-run
+stdout_has 'would be 60 added, 0 replaced, 0 deleted, 0 unchanged'
+check test ! -e i.adah
+check test ! -e i.adah.sync
+expect 0 index sync --data photos --model model.safetensors --index i.adah --quiet
+stdout_has '60 added, 0 replaced, 0 deleted, 0 unchanged'
+expect 0 index sync --data photos --index i.adah # the model is known from here on
+stdout_has '0 added, 0 replaced, 0 deleted, 60 unchanged'
+
+# The same as what create makes.
+expect 0 index create --data photos --model model.safetensors --index c.adah --quiet
+for side in image text; do
+    expect 0 index export --index i.adah --side $side --out i.npy
+    expect 0 index export --index c.adah --side $side --out c.npy
+    check cmp i.npy c.npy
+done
+
+# New, changed with the old time, touched, moved, gone, captioned.
+cp "scenes/images/scene-00070.$ending" photos/sea/new.png
+touch -r "$(photo 2)" time
+cp "$(photo 3)" "$(photo 2)"
+touch -r time "$(photo 2)"
+touch "$(photo 4)"
+rm "$(photo 5)"
+mv "$(photo 6)" photos/hill/moved.png
+echo "a zanzibar scene" >"$(photo 7 | sed 's/\.[^.]*$//').txt"
+expect 0 index sync --data photos --index i.adah --dry-run --json
+check_json
+stdout_has '"dry_run": true'
+stdout_has '"n_added": 2'
+expect 0 index sync --data photos --index i.adah --json
+check_json
+stdout_has '"n_added": 2'
+stdout_has '"n_replaced": 2'
+stdout_has '"n_deleted": 2'
+stdout_has '"n_unchanged": 56'
+expect 0 search --model model.safetensors --index i.adah --text zanzibar -k 1
+stdout_has 'photo 07'
+expect 0 index verify --index i.adah
+expect 0 index sync --data photos --index i.adah --json
+stdout_has '"n_unchanged": 60'
+
+# A picture that cannot be read any more keeps its record; a new one that cannot is left out, each time.
+echo "no picture" >photos/sea/broken.jpg
+cp "$(photo 9)" held
+echo "cut off" >"$(photo 9)"
+for again in 1 2; do
+    expect 0 index sync --data photos --index i.adah
+    stdout_has '0 added, 0 replaced, 0 deleted, 59 unchanged, 2 left out'
+    stdout_has 'broken.jpg'
+done
+cp held "$(photo 9)"
+rm photos/sea/broken.jpg
+expect 0 index sync --data photos --index i.adah
+stdout_has '0 added, 0 replaced, 0 deleted, 60 unchanged'
+
+# More than a fifth: nothing happens without a yes. (A folder that all pictures are in says nothing, so that those of sea lose their label.)
+mv photos/hill .
+count() { "$ADAH" index stats --index i.adah --json | grep -o '"n_records": *[0-9]*' | grep -o '[0-9]*$'; }
+check test "$(count)" = 60
+expect 1 index sync --data photos --index i.adah </dev/null
+stderr_has 'more than a fifth'
+stderr_has -- '--force'
+check test "$(count)" = 60
+expect 0 index sync --data photos --index i.adah --dry-run
+stdout_has 'would be 0 added, 30 replaced, 30 deleted'
+if command -v script >/dev/null; then # a terminal
+    n_checks=$((n_checks + 1))
+    script -qec "'$ADAH' index sync --data photos --index i.adah" /dev/null <<<n >stdout 2>&1
+    stdout_has 'Delete them'
+    check test "$(count)" = 60
+fi
+expect 0 index sync --data photos --index i.adah --force
+stdout_has '0 added, 30 replaced, 30 deleted'
+mv photos gone
+mkdir photos
+expect 1 index sync --data photos --index i.adah --force # no disk in the drive is no empty collection
+stderr_has 'nor any picture'
+rmdir photos
+mv gone photos
+mv hill photos/
+expect 0 index sync --data photos --index i.adah
+stdout_has '30 added, 30 replaced, 0 deleted'
+
+# Metadata: a record whose picture is gone goes, too; captions and labels that changed are replaced.
+mkdir -p meta/images
+cp scenes/images/* meta/images/
+head -20 scenes/metadata.jsonl >meta/metadata.jsonl
+expect 0 index sync --data meta --model model.safetensors --index m.adah
+stdout_has '20 added'
+first=$(sed -n 's/.*"file_name": *"\([^"]*\)".*/\1/p;1q' meta/metadata.jsonl)
+rm "meta/$first"
+sed -i '2s/"text": *"/&kwaakwaa /' meta/metadata.jsonl
+expect 0 index sync --data meta --index m.adah
+stdout_has '0 added, 1 replaced, 1 deleted, 18 unchanged, 1 left out'
+stdout_has 'no such file'
+expect 0 search --model model.safetensors --index m.adah --text kwaakwaa -k 1
+expect 1 index sync --data meta --index m.adah --strict
+stderr_has 'no such file'
+
+# Another model, and what is no index.
+expect 0 train --data photos --model other.safetensors --epochs 2 --quiet "${quick[@]}"
+expect 1 index sync --data photos --model other.safetensors --index i.adah
+stderr_has 'another model'
+echo text >text
+expect 1 index sync --data photos --model model.safetensors --index text
+check grep -q text text
+check_no_leftovers .
+finish
