@@ -62,11 +62,7 @@ static adah_code encode_piece(void *context, void *worker, size_t first, size_t 
     const size_t q = (size_t)run->state->config.n_bits;
     const adah_side *side = adah_input_worker_side(w, run->modality);
     const size_t n_floats = adah_shape_count(run->input->shape.item);
-    for (size_t i = 0; i < n; i++) {
-        int is_there;
-        ADAH_TRY(adah_input_worker_fill(w, run->input, run->modality, run->record ? run->record[first + i] : first + i, i, &is_there, status));
-        run->is_there[first + i] = (uint8_t)is_there;
-    }
+    ADAH_TRY(adah_input_worker_fill_range(w, run->input, run->modality, run->record, first, n, run->is_there + first, status));
     memset(adah_node_value(side->input) + n * n_floats, 0, (run->n_batch - n) * n_floats * sizeof(float));
     ADAH_TRY(adah_input_worker_forward(w, status));
     const float *h = adah_node_value(side->code);

@@ -1,7 +1,9 @@
 /* text_encoder.c - runs a carried text encoder: tokens, a transformer, one vector.
  *
- * A text goes alone through a network for its own length, rounded up to a multiple of 8. So its vector does not depend on the texts around
- * it, and that of a query is that of a data set's record to the bit. */
+ * A text goes through a network for its own length, rounded up to a multiple of 8: alone, or with others of that length. A row of a linear
+ * layer of 16 rows and more (fully_connected.c), and all else of an item, follows from its own input, whatever the others are; texts of
+ * at most 8 tokens, whose rows alone are fewer, always go alone, as every text does through the projection at the end. So a vector does not depend on the texts around it, and that of a query is
+ * that of a data set's record to the bit. */
 #include "backbones/text_encoder.h"
 #include "backbones/text_form.h"
 #include "base/memory.h"
@@ -13,25 +15,47 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { LENGTH_STEP = 8, N_LENGTHS = ADAH_TEXT_TOKENS_MAX / LENGTH_STEP };
+enum {
+    LENGTH_STEP = 8,
+    N_LENGTHS = ADAH_TEXT_TOKENS_MAX / LENGTH_STEP,
+    N_SIZES = 6,      /* of batches: 1, 2, 4 ... */
+    ROWS_ALONE = 16,  /* as many rows at least make a batch */
+    ROWS_MAX = 256,   /* of a batch, so that they stay in the second cache */
+    QUEUE = 256       /* texts that wait for others of their length */
+};
 
 struct adah_text_encoder {
     adah_text_form form;
     adah_text_weights *weights;
     adah_tokenizer *tokenizer;
+    size_t n_empty; /* tokens of the empty text */
     char id[33];
 };
 
 typedef struct text_network {
     adah_graph *graph; /* NULL: not needed yet */
-    adah_node *ids, *presence, *vector;
+    adah_node *ids, *presence, *row;
 } text_network;
+
+/* A line of text on its way. */
+typedef struct queued {
+    adah_text_item *item;
+    uint32_t *token; /* n of them, within the reader's; none: it is not there */
+    size_t n, place; /* place: length / LENGTH_STEP */
+    float *vector;
+    int is_last; /* of its item */
+} queued;
 
 struct adah_text_reader {
     const adah_text_encoder *encoder;
-    uint32_t *token;  /* [form.n_tokens] */
-    float *line;      /* the vector of one of several texts */
-    text_network network[N_LENGTHS + 1]; /* by length / LENGTH_STEP */
+    uint32_t *token; /* [QUEUE * form.n_tokens] */
+    float *line;     /* [QUEUE] vectors of lines of items that have several, made when there are any */
+    queued queue[QUEUE];
+    size_t n_queued;
+    size_t n_there;  /* lines of the item that is being read */
+    text_network network[N_LENGTHS + 1][N_SIZES]; /* by length / LENGTH_STEP and the logarithm of the size */
+    adah_graph *projection; /* NULL: there is none, or it is not needed yet */
+    adah_node *row, *vector; /* its */
 };
 
 /* ---------------------------------------------------------------- encoders */
@@ -56,7 +80,7 @@ static adah_code check_layers(const adah_text_encoder *e, const char *where, ada
     if (!g)
         return adah_fail_memory(status, 1);
     adah_builder b = {.graph = g, .parameters = &e->weights->parameters, .status = &fault};
-    adah_text_form_build(&e->form, &b, LENGTH_STEP, &ids, &presence);
+    adah_text_form_project(&e->form, &b, adah_text_form_build(&e->form, &b, 1, LENGTH_STEP, &ids, &presence));
     adah_code code = b.failed ? fault.code : adah_graph_check(g, &fault);
     adah_graph_free(g);
     if (code == ADAH_ERROR_FORMAT || code == ADAH_ERROR_MISMATCH)
@@ -72,8 +96,7 @@ static adah_code create(adah_text_encoder *e, const char *where, adah_status *st
         return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: a tokenizer of %zu tokens for an encoder of %zu", where,
                          adah_tokenizer_size(e->tokenizer), e->form.n_rows);
     uint32_t token[ADAH_TEXT_TOKENS_MAX];
-    size_t n;
-    if (adah_tokenizer_encode(e->tokenizer, "", 0, e->form.n_tokens, token, &n, &fault) != ADAH_OK)
+    if (adah_tokenizer_encode(e->tokenizer, "", 0, e->form.n_tokens, token, &e->n_empty, &fault) != ADAH_OK)
         return adah_fail(status, fault.code == ADAH_ERROR_MEMORY ? fault.code : ADAH_ERROR_CORRUPT, "%s: %s", where, fault.message);
     ADAH_TRY(check_layers(e, where, status));
     return identify(e, status);
@@ -109,11 +132,10 @@ adah_code adah_text_reader_create(const adah_text_encoder *encoder, adah_text_re
     if (!r)
         return adah_fail_memory(status, sizeof *r);
     r->encoder = encoder;
-    r->token = adah_memory_zeroed(encoder->form.n_tokens, sizeof *r->token);
-    r->line = adah_memory_floats(adah_text_encoder_values(encoder));
-    if (!r->token || !r->line) {
+    r->token = adah_memory_zeroed(QUEUE * encoder->form.n_tokens, sizeof *r->token);
+    if (!r->token) {
         adah_text_reader_free(r);
-        return adah_fail_memory(status, encoder->form.n_tokens * sizeof *r->token);
+        return adah_fail_memory(status, QUEUE * encoder->form.n_tokens * sizeof *r->token);
     }
     *reader = r;
     return ADAH_OK;
@@ -123,29 +145,48 @@ void adah_text_reader_free(adah_text_reader *r) {
     if (!r)
         return;
     for (size_t i = 0; i <= N_LENGTHS; i++)
-        adah_graph_free(r->network[i].graph);
+        for (size_t k = 0; k < N_SIZES; k++)
+            adah_graph_free(r->network[i][k].graph);
+    adah_graph_free(r->projection);
     adah_memory_free(r->token);
     adah_memory_free(r->line);
     adah_memory_free(r);
 }
 
-static adah_code build_network(const adah_text_encoder *e, size_t n_tokens, text_network *net, adah_status *status) {
+/* On one thread. */
+static adah_code build(adah_graph **graph, const adah_builder *b, adah_status *status) {
+    const int n_threads = adah_parallel_threads();
+    adah_parallel_set_threads(1);
+    const adah_code code = b->failed ? b->status->code : adah_graph_build(*graph, b->status);
+    adah_parallel_set_threads(n_threads);
+    if (code == ADAH_OK)
+        return ADAH_OK;
+    adah_graph_free(*graph);
+    *graph = NULL;
+    return adah_fail(status, code, "%s", b->status->message);
+}
+
+static adah_code build_network(const adah_text_encoder *e, size_t n_items, size_t n_tokens, text_network *net, adah_status *status) {
     adah_status fault = {0};
     net->graph = adah_graph_create(ADAH_BACKEND_ONEDNN, ADAH_GRAPH_INFER);
     if (!net->graph)
         return adah_fail_memory(status, 1);
     adah_builder b = {.graph = net->graph, .parameters = &e->weights->parameters, .status = &fault};
-    net->vector = adah_text_form_build(&e->form, &b, n_tokens, &net->ids, &net->presence);
-    adah_node_keep(net->vector);
-    const int n_threads = adah_parallel_threads();
-    adah_parallel_set_threads(1);
-    const adah_code code = b.failed ? fault.code : adah_graph_build(net->graph, &fault);
-    adah_parallel_set_threads(n_threads);
-    if (code == ADAH_OK)
-        return ADAH_OK;
-    adah_graph_free(net->graph);
-    net->graph = NULL;
-    return adah_fail(status, code, "%s", fault.message);
+    net->row = adah_text_form_build(&e->form, &b, n_items, n_tokens, &net->ids, &net->presence);
+    adah_node_keep(net->row);
+    return build(&net->graph, &b, status);
+}
+
+static adah_code build_projection(adah_text_reader *r, adah_status *status) {
+    adah_status fault = {0};
+    r->projection = adah_graph_create(ADAH_BACKEND_ONEDNN, ADAH_GRAPH_INFER);
+    if (!r->projection)
+        return adah_fail_memory(status, 1);
+    adah_builder b = {.graph = r->projection, .parameters = &r->encoder->weights->parameters, .status = &fault};
+    r->row = adah_graph_input(r->projection, ADAH_SHAPE2(1, r->encoder->form.blocks.n_channels));
+    r->vector = adah_text_form_project(&r->encoder->form, &b, r->row);
+    adah_node_keep(r->vector);
+    return build(&r->projection, &b, status);
 }
 
 static void shorten(float *vector, size_t n) {
@@ -156,6 +197,103 @@ static void shorten(float *vector, size_t n) {
         vector[i] = (float)(vector[i] / sqrt(sum));
 }
 
+/* ---------------------------------------------------------------- batches */
+
+/* From a row of the network to the vector. */
+static adah_code project(adah_text_reader *r, const float *row, float *vector, adah_status *status) {
+    const adah_text_form *form = &r->encoder->form;
+    const size_t n_values = adah_text_form_values(form);
+    if (form->n_projected) {
+        if (!r->projection)
+            ADAH_TRY(build_projection(r, status));
+        memcpy(adah_node_value(r->row), row, form->blocks.n_channels * sizeof *row);
+        ADAH_TRY(adah_graph_forward(r->projection, status));
+        row = adah_node_value(r->vector);
+    }
+    memcpy(vector, row, n_values * sizeof *row);
+    if (form->is_unit)
+        shorten(vector, n_values);
+    return ADAH_OK;
+}
+
+/* 2^size texts of one length. */
+static adah_code run_batch(adah_text_reader *r, queued *const *text, size_t size, adah_status *status) {
+    const adah_text_form *form = &r->encoder->form;
+    const size_t n_items = (size_t)1 << size, place = text[0]->place;
+    const size_t n_rows = form->is_padded || place * LENGTH_STEP > form->n_tokens ? form->n_tokens : place * LENGTH_STEP;
+    text_network *net = &r->network[place][size];
+    if (!net->graph)
+        ADAH_TRY(build_network(r->encoder, n_items, n_rows, net, status));
+    float *ids = adah_node_value(net->ids), *presence = net->presence ? adah_node_value(net->presence) : NULL;
+    for (size_t t = 0; t < n_items; t++)
+        for (size_t i = 0; i < n_rows; i++) {
+            ids[t * n_rows + i] = (float)(i < text[t]->n ? text[t]->token[i] : form->padding);
+            if (presence)
+                presence[t * n_rows + i] = i < text[t]->n;
+        }
+    ADAH_TRY(adah_graph_forward(net->graph, status));
+    for (size_t t = 0; t < n_items; t++)
+        ADAH_TRY(project(r, adah_node_value(net->row) + t * form->blocks.n_channels, text[t]->vector, status));
+    return ADAH_OK;
+}
+
+/* The largest batch of n texts of this length. */
+static size_t size_of_batch(const adah_text_form *form, size_t place, size_t n) {
+    const size_t n_rows = form->is_padded ? form->n_tokens : place * LENGTH_STEP;
+    size_t size = 0;
+    while (n_rows >= ROWS_ALONE && size + 1 < N_SIZES && (size_t)2 << size <= n && n_rows << (size + 1) <= ROWS_MAX)
+        size++;
+    return size;
+}
+
+/* All that are queued, by length. */
+static adah_code run_queue(adah_text_reader *r, adah_status *status) {
+    for (size_t place = 0; place <= N_LENGTHS; place++) {
+        queued *text[QUEUE];
+        size_t n = 0, done = 0;
+        for (size_t i = 0; i < r->n_queued; i++)
+            if (r->queue[i].n && r->queue[i].place == place)
+                text[n++] = &r->queue[i];
+        while (done < n) {
+            const size_t size = size_of_batch(&r->encoder->form, place, n - done);
+            ADAH_TRY(run_batch(r, text + done, size, status));
+            done += (size_t)1 << size;
+        }
+    }
+    return ADAH_OK;
+}
+
+void adah_text_encoder_finish_mean(const adah_text_encoder *e, float *sum, size_t n_there) {
+    const size_t n_values = adah_text_encoder_values(e);
+    for (size_t i = 0; i < n_values && n_there; i++)
+        sum[i] /= (float)n_there;
+    if (e->form.is_unit)
+        shorten(sum, n_values);
+}
+
+/* The vectors of what is queued go to their items. */
+static adah_code empty_queue(adah_text_reader *r, adah_status *status) {
+    const size_t n_values = adah_text_encoder_values(r->encoder);
+    ADAH_TRY(run_queue(r, status));
+    for (size_t i = 0; i < r->n_queued; i++) {
+        const queued *line = &r->queue[i];
+        adah_text_item *item = line->item;
+        r->n_there += line->n > 0;
+        for (size_t k = 0; k < n_values && line->n && line->vector != item->vector; k++)
+            item->vector[k] += line->vector[k];
+        if (!line->is_last)
+            continue;
+        if (item->n_texts > 1)
+            adah_text_encoder_finish_mean(r->encoder, item->vector, r->n_there);
+        item->is_there = r->n_there > 0;
+        r->n_there = 0;
+    }
+    r->n_queued = 0;
+    return ADAH_OK;
+}
+
+/* ---------------------------------------------------------------- texts */
+
 /* Where a token is first. */
 static size_t first_of(const uint32_t *token, size_t n, uint32_t wanted) {
     size_t i = 0;
@@ -164,58 +302,41 @@ static size_t first_of(const uint32_t *token, size_t n, uint32_t wanted) {
     return i;
 }
 
-adah_code adah_text_reader_read(adah_text_reader *r, const char *text, size_t n_bytes, float *vector, int *is_there, adah_status *status) {
+static adah_code add_line(adah_text_reader *r, adah_text_item *item, const char *text, size_t n_bytes, int is_last, adah_status *status) {
     const adah_text_encoder *e = r->encoder;
     const adah_text_form *form = &e->form;
-    const size_t n_values = adah_text_form_values(form);
-    size_t n = 0, n_empty = 0;
-    ADAH_TRY(adah_tokenizer_encode(e->tokenizer, "", 0, form->n_tokens, r->token, &n_empty, status));
-    ADAH_TRY(adah_tokenizer_encode(e->tokenizer, text, n_bytes, form->n_tokens, r->token, &n, status));
-    *is_there = n > n_empty;
-    if (form->family == ADAH_TEXT_CLIP && *is_there) /* its vector is that of the first token that ends a text, and nothing behind is seen from there */
-        n = first_of(r->token, n, r->token[n - 1]) + 1;
-    if (!*is_there) {
-        memset(vector, 0, n_values * sizeof *vector);
-        return ADAH_OK;
+    const size_t at = r->n_queued, n_values = adah_text_form_values(form);
+    if (item->n_texts > 1 && !r->line && !(r->line = adah_memory_floats(QUEUE * n_values)))
+        return adah_fail_memory(status, QUEUE * n_values * sizeof *r->line);
+    queued line = {.item = item, .token = r->token + at * form->n_tokens, .is_last = is_last,
+                   .vector = item->n_texts > 1 ? r->line + at * n_values : item->vector};
+    ADAH_TRY(adah_tokenizer_encode(e->tokenizer, text, n_bytes, form->n_tokens, line.token, &line.n, status));
+    if (line.n <= e->n_empty)
+        line.n = 0;
+    else if (form->family == ADAH_TEXT_CLIP) /* its vector is that of the first token that ends a text, and nothing behind is seen from there */
+        line.n = first_of(line.token, line.n, line.token[line.n - 1]) + 1;
+    line.place = form->is_padded ? N_LENGTHS : (line.n + LENGTH_STEP - 1) / LENGTH_STEP;
+    r->queue[r->n_queued++] = line;
+    return r->n_queued == QUEUE ? empty_queue(r, status) : ADAH_OK;
+}
+
+static adah_code add_item(adah_text_reader *r, adah_text_item *item, adah_status *status) {
+    memset(item->vector, 0, adah_text_encoder_values(r->encoder) * sizeof(float));
+    if (item->n_texts < 2)
+        return add_line(r, item, item->text, item->n_bytes, 1, status);
+    for (size_t from = 0, to; from < item->n_bytes; from = to + 1) {
+        const char *end = memchr(item->text + from, '\n', item->n_bytes - from);
+        to = end ? (size_t)(end - item->text) : item->n_bytes;
+        ADAH_TRY(add_line(r, item, item->text + from, to - from, to + 1 >= item->n_bytes, status));
     }
-    const size_t place = form->is_padded ? N_LENGTHS : (n + LENGTH_STEP - 1) / LENGTH_STEP;
-    const size_t n_rows = form->is_padded || place * LENGTH_STEP > form->n_tokens ? form->n_tokens : place * LENGTH_STEP;
-    text_network *net = &r->network[place];
-    if (!net->graph)
-        ADAH_TRY(build_network(e, n_rows, net, status));
-    float *ids = adah_node_value(net->ids), *presence = net->presence ? adah_node_value(net->presence) : NULL;
-    for (size_t i = 0; i < n_rows; i++) {
-        ids[i] = (float)(i < n ? r->token[i] : form->padding);
-        if (presence)
-            presence[i] = i < n;
-    }
-    ADAH_TRY(adah_graph_forward(net->graph, status));
-    memcpy(vector, adah_node_value(net->vector), n_values * sizeof *vector);
-    if (form->is_unit)
-        shorten(vector, n_values);
     return ADAH_OK;
 }
 
-adah_code adah_text_reader_read_lines(adah_text_reader *r, const char *text, size_t n_texts, float *vector, int *is_there,
-                                      adah_status *status) {
-    if (n_texts < 2)
-        return adah_text_reader_read(r, text, strlen(text), vector, is_there, status);
-    const size_t n_values = adah_text_encoder_values(r->encoder);
-    size_t n = 0;
-    memset(vector, 0, n_values * sizeof *vector);
-    while (*text) {
-        const size_t width = strcspn(text, "\n");
-        int is_line_there;
-        ADAH_TRY(adah_text_reader_read(r, text, width, r->line, &is_line_there, status));
-        for (size_t i = 0; i < n_values; i++)
-            vector[i] += r->line[i];
-        n += is_line_there != 0;
-        text += width + (text[width] == '\n');
+adah_code adah_text_reader_read(adah_text_reader *r, adah_text_item *item, size_t n, adah_status *status) {
+    r->n_queued = r->n_there = 0; /* what a call that failed left */
+    for (size_t i = 0; i < n; i++) {
+        item[i].is_there = 0;
+        ADAH_TRY(add_item(r, &item[i], status));
     }
-    for (size_t i = 0; i < n_values && n; i++)
-        vector[i] /= (float)n;
-    if (r->encoder->form.is_unit)
-        shorten(vector, n_values);
-    *is_there = n > 0;
-    return ADAH_OK;
+    return empty_queue(r, status);
 }

@@ -25,11 +25,18 @@ typedef struct adah_text_reader adah_text_reader;
 adah_code adah_text_reader_create(const adah_text_encoder *encoder, adah_text_reader **reader, adah_status *status);
 void adah_text_reader_free(adah_text_reader *reader); /* NULL is fine */
 
-/* The vector of a text; it follows from the text alone. *is_there 0: the text has no tokens, and the vector is zeros. What is longer than the
- * encoder takes is cut. */
-adah_code adah_text_reader_read(adah_text_reader *reader, const char *text, size_t n_bytes, float *vector, int *is_there, adah_status *status);
-/* The mean of the vectors of n_texts lines, of length one where the encoder's vectors are; of n_texts below 2 the text's own. */
-adah_code adah_text_reader_read_lines(adah_text_reader *reader, const char *text, size_t n_texts, float *vector, int *is_there,
-                                      adah_status *status);
+/* A text, and where its vector goes. */
+typedef struct adah_text_item {
+    const char *text;
+    size_t n_bytes, n_texts; /* n_texts above 1: it is lines, and the vector the mean of theirs, of length one where the encoder's vectors are */
+    float *vector;           /* zeros where the text is not there */
+    int is_there;            /* out; 0: it has no tokens, none of its lines has any */
+} adah_text_item;
+
+/* The vectors of n texts. Each follows from its text alone, to the bit, but many together are read faster. What is longer than the encoder
+ * takes is cut. */
+adah_code adah_text_reader_read(adah_text_reader *reader, adah_text_item *item, size_t n, adah_status *status);
+/* Makes the sum of the vectors of some lines, n_there of which are there, the mean that adah_text_reader_read gives of them. */
+void adah_text_encoder_finish_mean(const adah_text_encoder *encoder, float *sum, size_t n_there);
 
 #endif

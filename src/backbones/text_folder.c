@@ -252,7 +252,7 @@ static adah_code make_parameters(const adah_text_form *form, adah_parameters *pa
         return adah_fail_memory(status, 1);
     adah_status fault = {0};
     adah_builder b = {.graph = g, .parameters = parameters, .config = &config, .creating = 1, .status = &fault};
-    adah_text_form_build(form, &b, 8, &ids, &presence);
+    adah_text_form_project(form, &b, adah_text_form_build(form, &b, 1, 8, &ids, &presence));
     const adah_code code = b.failed ? fault.code : adah_graph_check(g, &fault);
     adah_graph_free(g);
     return code == ADAH_OK ? ADAH_OK : adah_fail(status, code, "%s", fault.message);

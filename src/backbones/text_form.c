@@ -81,11 +81,11 @@ size_t adah_text_form_values(const adah_text_form *f) { return f->n_projected ? 
 
 #define PREFIX "text.encoder"
 
-adah_node *adah_text_form_build(const adah_text_form *f, adah_builder *b, size_t n_tokens, adah_node **ids, adah_node **presence) {
+adah_node *adah_text_form_build(const adah_text_form *f, adah_builder *b, size_t n_items, size_t n_tokens, adah_node **ids, adah_node **presence) {
     adah_graph *g = b->graph;
     const unsigned group = ADAH_GROUP_CONSTANT;
-    *ids = adah_graph_input(g, ADAH_SHAPE2(1, n_tokens));
-    *presence = f->is_padded ? NULL : adah_graph_input(g, ADAH_SHAPE2(1, n_tokens));
+    *ids = adah_graph_input(g, ADAH_SHAPE2(n_items, n_tokens));
+    *presence = f->is_padded ? NULL : adah_graph_input(g, ADAH_SHAPE2(n_items, n_tokens));
     adah_parameter *tokens = adah_builder_parameter(b, PREFIX, "tokens", ADAH_SHAPE2(f->n_rows, f->blocks.n_channels), ADAH_INIT_ZERO, group);
     adah_parameter *positions =
         adah_builder_parameter(b, PREFIX, "positions", ADAH_SHAPE2(f->n_tokens, f->blocks.n_channels), ADAH_INIT_ZERO, group);
@@ -97,6 +97,9 @@ adah_node *adah_text_form_build(const adah_text_form *f, adah_builder *b, size_t
     x = adah_transformer_blocks(b, PREFIX ".blocks", &f->blocks, x, *presence, group);
     if (!f->blocks.is_post_norm)
         x = adah_transformer_norm(b, PREFIX ".norm", x, f->blocks.epsilon, group);
-    x = adah_graph_pool_rows(g, x, *presence, f->pick);
-    return f->n_projected ? adah_transformer_linear(b, PREFIX ".projection", x, f->n_projected, f->family == ADAH_TEXT_SIGLIP, group) : x;
+    return adah_graph_pool_rows(g, x, *presence, f->pick);
+}
+
+adah_node *adah_text_form_project(const adah_text_form *f, adah_builder *b, adah_node *x) {
+    return f->n_projected ? adah_transformer_linear(b, PREFIX ".projection", x, f->n_projected, f->family == ADAH_TEXT_SIGLIP, ADAH_GROUP_CONSTANT) : x;
 }

@@ -28,9 +28,12 @@ adah_code adah_text_form_parse(const char *description, const char *where, adah_
 char *adah_text_form_json(const adah_text_form *form); /* adah_memory_free; NULL: memory is out */
 size_t adah_text_form_values(const adah_text_form *form);
 
-/* The layers for one text of n_tokens tokens, with parameters "text.encoder.": the vector. *ids, *presence: (1, n_tokens); presence NULL: it
- * takes none. Builders as in graph.h. */
-adah_node *adah_text_form_build(const adah_text_form *form, adah_builder *b, size_t n_tokens, adah_node **ids, adah_node **presence);
+/* The layers for n_items texts of n_tokens tokens up to one row of each, (n_items, channels), with parameters "text.encoder.". *ids, *presence: (n_items, n_tokens);
+ * presence NULL: it takes none. Builders as in graph.h. */
+adah_node *adah_text_form_build(const adah_text_form *form, adah_builder *b, size_t n_items, size_t n_tokens, adah_node **ids,
+                                adah_node **presence);
+/* What comes behind them: from the row to the vector. The row itself where nothing does. */
+adah_node *adah_text_form_project(const adah_text_form *form, adah_builder *b, adah_node *x);
 
 /* From config.json and what lies beside it. */
 adah_code adah_text_form_of_folder(const char *folder, adah_text_form *form, adah_status *status);

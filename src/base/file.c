@@ -347,6 +347,28 @@ adah_code adah_file_put(adah_file_writer *w, const void *bytes, size_t n_bytes, 
     return ADAH_OK;
 }
 
+adah_code adah_file_skip(adah_file_writer *w, uint64_t n_bytes, adah_status *status) {
+    ADAH_TRY(flush(w, status));
+    w->n_written += n_bytes;
+    return ADAH_OK;
+}
+
+adah_code adah_file_read_back(adah_file_writer *w, uint64_t offset, void *bytes, size_t n_bytes, adah_status *status) {
+    ADAH_TRY(flush(w, status));
+    for (uint8_t *to = bytes; n_bytes;) {
+        const ssize_t n = pread(w->fd, to, n_bytes, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? adah_fail_system(status, w->path, "what was written to it cannot be read")
+                         : adah_fail(status, ADAH_ERROR_IO, "%s: what was written to it is gone", w->path);
+        to += n;
+        offset += (uint64_t)n;
+        n_bytes -= (size_t)n;
+    }
+    return ADAH_OK;
+}
+
 uint64_t adah_file_position(const adah_file_writer *w) { return w->n_written + w->n_buffered; }
 
 adah_code adah_file_patch(adah_file_writer *w, uint64_t offset, const void *bytes, size_t n_bytes,

@@ -42,6 +42,10 @@ typedef enum adah_file_kind { ADAH_FILE_OF_ANY_KIND, ADAH_FILE_SAFETENSORS } ada
 adah_code adah_file_check_place(const char *path, adah_file_kind kind, adah_status *status);
 adah_code adah_file_put(adah_file_writer *writer, const void *bytes, size_t n_bytes, adah_status *status);
 uint64_t adah_file_position(const adah_file_writer *writer); /* bytes put so far */
+/* Leaves room for bytes that adah_file_patch writes later. */
+adah_code adah_file_skip(adah_file_writer *writer, uint64_t n_bytes, adah_status *status);
+/* Bytes that were put or patched. */
+adah_code adah_file_read_back(adah_file_writer *writer, uint64_t offset, void *bytes, size_t n_bytes, adah_status *status);
 /* Overwrites bytes already put (a header whose sums are known only at the end). */
 adah_code adah_file_patch(adah_file_writer *writer, uint64_t offset, const void *bytes, size_t n_bytes,
                           adah_status *status);

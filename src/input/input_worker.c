@@ -18,7 +18,7 @@
 
 #include <string.h>
 
-enum { HEAVY_BATCH = 8 };
+enum { HEAVY_BATCH = 8, SENTENCES = 64 /* read together */ };
 static const size_t heavy_bytes = (size_t)32 << 20;
 
 size_t adah_picture_batch(const adah_parameters *parameters, unsigned groups) {
@@ -56,16 +56,23 @@ void adah_input_worker_free(adah_input_worker *w) {
     adah_memory_free(w);
 }
 
-static adah_code read_text(adah_input_worker *w, const adah_input_source *source, const char *text, size_t n_texts, float *x,
-                           int *is_there, adah_status *status) {
+/* Texts of a source with an encoder, already in `sentence`, whose vectors become those of sentences, one after another from x on. */
+static adah_code read_texts(adah_input_worker *w, const adah_input_source *source, adah_text_item *sentence, size_t n, float *x,
+                            adah_status *status) {
+    const size_t n_floats = adah_shape_count(source->shape.item), n_words = source->shape.n_words;
     if (!w->reader)
         ADAH_TRY(adah_text_reader_create(source->encoder, &w->reader, status));
-    size_t n_known;
-    if (source->vocabulary)
-        ADAH_TRY(adah_input_read_text(source->vocabulary, text, x, &n_known, NULL, status));
-    ADAH_TRY(adah_text_reader_read_lines(w->reader, text, n_texts, x + source->shape.n_words, is_there, status));
-    for (size_t i = source->shape.n_words; i < adah_shape_count(source->shape.item); i++)
-        x[i] *= source->rows.scale;
+    for (size_t i = 0; i < n; i++) {
+        size_t n_known;
+        if (source->vocabulary)
+            ADAH_TRY(adah_input_read_text(source->vocabulary, sentence[i].text, x + i * n_floats, &n_known, NULL, status));
+        sentence[i].n_bytes = strlen(sentence[i].text);
+        sentence[i].vector = x + i * n_floats + n_words;
+    }
+    ADAH_TRY(adah_text_reader_read(w->reader, sentence, n, status));
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n_floats - n_words; k++)
+            sentence[i].vector[k] *= source->rows.scale;
     return ADAH_OK;
 }
 
@@ -76,10 +83,12 @@ adah_code adah_input_worker_fill(adah_input_worker *w, const adah_input_source *
     if (source->pictures)
         ADAH_TRY(adah_picture_files_read(source->pictures, item, w->rgb, &w->times, is_there, status));
     const double start = adah_clock_seconds();
-    const adah_record *record = source->encoder ? adah_dataset_record(source->dataset, item) : NULL;
-    if (record)
-        ADAH_TRY(read_text(w, source, record->text, record->n_texts, x, is_there, status));
-    else if (!source->pictures)
+    if (source->encoder) {
+        const adah_record *record = adah_dataset_record(source->dataset, item);
+        adah_text_item sentence = {.text = record->text, .n_texts = record->n_texts};
+        ADAH_TRY(read_texts(w, source, &sentence, 1, x, status));
+        *is_there = sentence.is_there;
+    } else if (!source->pictures)
         ADAH_TRY(adah_input_read_item(source, item, x, is_there, status));
     else if (*is_there)
         adah_backbone_normalise(source->settings, w->rgb, source->shape.item.dim[1], x);
@@ -89,9 +98,37 @@ adah_code adah_input_worker_fill(adah_input_worker *w, const adah_input_source *
     return ADAH_OK;
 }
 
+adah_code adah_input_worker_fill_range(adah_input_worker *w, const adah_input_source *source, adah_modality modality,
+                                       const size_t *items, size_t first, size_t n, uint8_t *is_there, adah_status *status) {
+    const double start = adah_clock_seconds();
+    adah_text_item sentence[SENTENCES];
+    float *x = adah_node_value(adah_input_worker_side(w, modality)->input);
+    for (size_t done = 0, some; done < n; done += some) {
+        some = source->encoder ? n - done < SENTENCES ? n - done : SENTENCES : 1;
+        for (size_t i = 0; source->encoder && i < some; i++) {
+            const size_t at = first + done + i;
+            const adah_record *record = adah_dataset_record(source->dataset, items ? items[at] : at);
+            sentence[i] = (adah_text_item){.text = record->text, .n_texts = record->n_texts};
+        }
+        const size_t item = items ? items[first + done] : first + done;
+        if (source->encoder)
+            ADAH_TRY(read_texts(w, source, sentence, some, x + done * adah_shape_count(source->shape.item), status));
+        else
+            ADAH_TRY(adah_input_worker_fill(w, source, modality, item, done, &sentence[0].is_there, status));
+        for (size_t i = 0; i < some; i++)
+            is_there[done + i] = (uint8_t)sentence[i].is_there;
+    }
+    if (source->encoder)
+        adah_stage_time_add(&w->times.normalise, start);
+    return ADAH_OK;
+}
+
 adah_code adah_input_worker_fill_text(adah_input_worker *w, const adah_input_source *source, const char *text, size_t n_texts,
                                       int *is_there, adah_status *status) {
-    return read_text(w, source, text, n_texts, adah_node_value(w->network->text.input), is_there, status);
+    adah_text_item sentence = {.text = text, .n_texts = n_texts};
+    ADAH_TRY(read_texts(w, source, &sentence, 1, adah_node_value(w->network->text.input), status));
+    *is_there = sentence.is_there;
+    return ADAH_OK;
 }
 
 adah_code adah_input_worker_forward(adah_input_worker *w, adah_status *status) {

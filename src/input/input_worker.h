@@ -27,6 +27,10 @@ static inline adah_side *adah_input_worker_side(const adah_input_worker *worker,
  * be read, or no word that is known. A source of picture files needs a worker with pictures. */
 adah_code adah_input_worker_fill(adah_input_worker *worker, const adah_input_source *source, adah_modality modality, size_t item,
                                  size_t slot, int *is_there, adah_status *status);
+/* Items first ... first + n - 1, items[first] and so on where items is not NULL, into places 0 ... n - 1; is_there: [n]. Texts that an
+ * encoder reads are read together, which is faster. */
+adah_code adah_input_worker_fill_range(adah_input_worker *worker, const adah_input_source *source, adah_modality modality,
+                                       const size_t *items, size_t first, size_t n, uint8_t *is_there, adah_status *status);
 /* A text of n_texts lines, read by source->encoder and, where it has one, looked up in source->vocabulary, into place 0 of the text side;
  * *is_there 0: there is nothing in it that the encoder reads. */
 adah_code adah_input_worker_fill_text(adah_input_worker *worker, const adah_input_source *source, const char *text, size_t n_texts,

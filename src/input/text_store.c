@@ -1,4 +1,4 @@
-/* text_store.c - a team of workers runs the encoder and writes the vectors in order; the cache file is then mapped.
+/* text_store.c - a team of workers runs the encoder, each text once, and the vectors are written in order; the cache file is then mapped.
  *
  * File: 64-byte header {magic, n, rows, values of one, checksum of the rest}; n rows, of each record its text's vector or the mean of those
  * of its texts; of each record with several texts a row each; one byte a record (1: its text has tokens). A damaged file is made again. */
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { PIECE = 16 }; /* texts that a worker takes at once */
+enum { PIECE = 128 /* texts that a worker takes at once: enough to read many of a length together */, SUMMED = 1 << 16 /* bytes */ };
 
 typedef struct store_header {
     char magic[8];
@@ -21,24 +21,28 @@ typedef struct store_header {
 
 static const char store_magic[8] = "adahtxt1";
 
-/* Where a row's text lies. */
-typedef struct row_text {
+/* A text, or a line of a record that has several. */
+typedef struct line {
     const char *text;
-    size_t n_bytes;
-    size_t n_texts; /* more than 1: the mean of that many lines */
-} row_text;
+    size_t n_bytes, record;
+    int is_one_of_several, is_last; /* of its record */
+} line;
 
 typedef struct making {
     const adah_text_encoder *encoder;
-    const row_text *row;
+    const line *line;
     size_t n, n_values;
     uint8_t *is_there; /* [n] */
     adah_file_writer *writer;
-    XXH3_state_t *hash;
+    float *row;        /* of records: PIECE * n_values */
+    size_t n_written;  /* records whose rows are in the file */
+    float *sum;        /* of the lines of the next record so far: [n_values] */
+    size_t n_there;    /* of these lines */
 } making;
 
 typedef struct text_worker {
     adah_text_reader *reader;
+    adah_text_item item[PIECE];
     float *vector; /* PIECE * n_values */
 } text_worker;
 
@@ -59,21 +63,22 @@ static size_t count_rows(const adah_dataset *dataset, size_t *first) {
     return n_rows;
 }
 
-static row_text *list_rows(const adah_dataset *dataset, size_t n_rows) {
-    const size_t n = adah_dataset_count(dataset);
-    row_text *row = adah_memory_zeroed(n_rows, sizeof *row);
-    size_t k = n;
-    for (size_t i = 0; row && i < n; i++) {
+/* *n: how many there are. */
+static line *list_lines(const adah_dataset *dataset, size_t n_rows, size_t *n) {
+    line *list = adah_memory_zeroed(n_rows, sizeof *list);
+    *n = 0;
+    for (size_t i = 0; list && i < adah_dataset_count(dataset); i++) {
         const adah_record *r = adah_dataset_record(dataset, i);
-        row[i] = (row_text){r->text, strlen(r->text), r->n_texts};
-        const char *line = r->text;
+        if (r->n_texts < 2)
+            list[(*n)++] = (line){.text = r->text, .n_bytes = strlen(r->text), .record = i, .is_last = 1};
+        const char *text = r->text;
         for (size_t t = 0; r->n_texts > 1 && t < r->n_texts; t++) {
-            const size_t width = strcspn(line, "\n");
-            row[k++] = (row_text){line, width, 1};
-            line += width + (line[width] == '\n');
+            const size_t width = strcspn(text, "\n");
+            list[(*n)++] = (line){.text = text, .n_bytes = width, .record = i, .is_one_of_several = 1, .is_last = t + 1 == r->n_texts};
+            text += width + (text[width] == '\n');
         }
     }
-    return row;
+    return list;
 }
 
 /* ---------------------------------------------------------------- making */
@@ -103,74 +108,111 @@ static void close_worker(void *context, void *worker) {
     adah_memory_free(w);
 }
 
-static adah_code read_rows(void *context, void *worker, size_t first, size_t n, adah_status *status) {
-    making *m = context;
+static adah_code read_lines(void *context, void *worker, size_t first, size_t n, adah_status *status) {
+    const making *m = context;
     text_worker *w = worker;
     for (size_t i = 0; i < n; i++) {
-        const row_text *row = &m->row[first + i];
-        float *vector = w->vector + i * m->n_values;
-        int is_there;
-        if (row->n_texts > 1)
-            ADAH_TRY(adah_text_reader_read_lines(w->reader, row->text, row->n_texts, vector, &is_there, status));
-        else
-            ADAH_TRY(adah_text_reader_read(w->reader, row->text, row->n_bytes, vector, &is_there, status));
-        if (first + i < m->n)
-            m->is_there[first + i] = (uint8_t)is_there;
+        const line *l = &m->line[first + i];
+        w->item[i] = (adah_text_item){.text = l->text, .n_bytes = l->n_bytes, .vector = w->vector + i * m->n_values};
     }
+    return adah_text_reader_read(w->reader, w->item, n, status);
+}
+
+/* A line of a record with several goes to the end of the file, and to its record's mean. */
+static adah_code put_line(making *m, const adah_text_item *item, int is_last, float *row, adah_status *status) {
+    for (size_t k = 0; k < m->n_values; k++)
+        m->sum[k] += item->vector[k];
+    m->n_there += item->is_there != 0;
+    if (is_last) {
+        memcpy(row, m->sum, m->n_values * sizeof *row);
+        adah_text_encoder_finish_mean(m->encoder, row, m->n_there);
+        memset(m->sum, 0, m->n_values * sizeof *m->sum);
+        m->n_there = 0;
+    }
+    return adah_file_put(m->writer, item->vector, m->n_values * sizeof *row, status);
+}
+
+static adah_code put_lines(void *context, void *worker, size_t first, size_t n, adah_status *status) {
+    making *m = context;
+    const text_worker *w = worker;
+    const size_t n_bytes = m->n_values * sizeof(float);
+    size_t n_rows = 0;
+    for (size_t i = 0; i < n; i++) {
+        const line *l = &m->line[first + i];
+        const adah_text_item *item = &w->item[i];
+        float *row = m->row + n_rows * m->n_values;
+        m->is_there[l->record] |= item->is_there != 0;
+        if (l->is_one_of_several)
+            ADAH_TRY(put_line(m, item, l->is_last, row, status));
+        else
+            memcpy(row, item->vector, n_bytes);
+        n_rows += (size_t)l->is_last;
+    }
+    ADAH_TRY(adah_file_patch(m->writer, sizeof(store_header) + m->n_written * n_bytes, m->row, n_rows * n_bytes, status));
+    m->n_written += n_rows;
     return ADAH_OK;
 }
 
-static adah_code put(making *m, const void *bytes, size_t n_bytes, adah_status *status) {
-    XXH3_64bits_update(m->hash, bytes, n_bytes);
-    return adah_file_put(m->writer, bytes, n_bytes, status);
+/* The checksum of what is in the file behind its header. */
+static adah_code sum_up(making *m, uint64_t *sum, adah_status *status) {
+    XXH3_state_t *hash = XXH3_createState();
+    uint8_t *bytes = adah_memory_alloc(SUMMED);
+    adah_code code = hash && bytes ? ADAH_OK : adah_fail_memory(status, SUMMED);
+    const uint64_t end = adah_file_position(m->writer);
+    if (hash)
+        XXH3_64bits_reset(hash);
+    for (uint64_t at = sizeof(store_header); code == ADAH_OK && at < end; at += SUMMED) {
+        const size_t n = end - at < SUMMED ? (size_t)(end - at) : SUMMED;
+        code = adah_file_read_back(m->writer, at, bytes, n, status);
+        if (code == ADAH_OK)
+            XXH3_64bits_update(hash, bytes, n);
+    }
+    if (code == ADAH_OK)
+        *sum = XXH3_64bits_digest(hash);
+    XXH3_freeState(hash);
+    adah_memory_free(bytes);
+    return code;
 }
 
-static adah_code put_rows(void *context, void *worker, size_t first, size_t n, adah_status *status) {
-    making *m = context;
-    const text_worker *w = worker;
-    (void)first;
-    return put(m, w->vector, n * m->n_values * sizeof(float), status);
-}
-
-static adah_code write_store(making *m, size_t n_rows, adah_progress progress, adah_status *status) {
+static adah_code write_store(making *m, size_t n_rows, size_t n_lines, adah_progress progress, adah_status *status) {
     store_header header = {.n = m->n, .n_rows = n_rows, .n_values = m->n_values};
-    const adah_team_job job = {.n_items = n_rows,
+    const adah_team_job job = {.n_items = n_lines,
                                .n_piece = PIECE,
                                .stage = "reading texts",
                                .context = m,
                                .open = open_worker,
-                               .work = read_rows,
-                               .deliver = put_rows,
+                               .work = read_lines,
+                               .deliver = put_lines,
                                .close = close_worker};
     memcpy(header.magic, store_magic, sizeof header.magic);
     ADAH_TRY(adah_file_put(m->writer, &header, sizeof header, status));
+    ADAH_TRY(adah_file_skip(m->writer, (uint64_t)m->n * m->n_values * sizeof(float), status));
     ADAH_TRY(adah_team_run(&job, progress, status));
-    ADAH_TRY(put(m, m->is_there, m->n, status));
-    header.sum = XXH3_64bits_digest(m->hash);
+    ADAH_TRY(adah_file_put(m->writer, m->is_there, m->n, status));
+    ADAH_TRY(sum_up(m, &header.sum, status));
     return adah_file_patch(m->writer, 0, &header, sizeof header, status);
 }
 
 static adah_code make_store(const adah_dataset *dataset, const adah_text_encoder *encoder, const char *path, adah_progress progress,
                             adah_status *status) {
-    const size_t n = adah_dataset_count(dataset), n_rows = count_rows(dataset, NULL);
-    row_text *row = list_rows(dataset, n_rows);
-    making m = {.encoder = encoder, .row = row, .n = n, .n_values = adah_text_encoder_values(encoder),
-                .is_there = adah_memory_zeroed(n, 1), .hash = XXH3_createState()};
-    adah_code code = row && m.is_there && m.hash ? ADAH_OK : adah_fail_memory(status, n_rows * sizeof *row);
+    const size_t n = adah_dataset_count(dataset), n_rows = count_rows(dataset, NULL), n_values = adah_text_encoder_values(encoder);
+    size_t n_lines;
+    line *list = list_lines(dataset, n_rows, &n_lines);
+    making m = {.encoder = encoder, .line = list, .n = n, .n_values = n_values, .is_there = adah_memory_zeroed(n, 1),
+                .row = adah_memory_floats(PIECE * n_values), .sum = adah_memory_zeroed(n_values, sizeof *m.sum)};
+    adah_code code = list && m.is_there && m.row && m.sum ? adah_file_create(path, &m.writer, status)
+                                                          : adah_fail_memory(status, n_rows * sizeof *list);
     if (code == ADAH_OK) {
-        XXH3_64bits_reset(m.hash);
-        code = adah_file_create(path, &m.writer, status);
-    }
-    if (code == ADAH_OK) {
-        code = write_store(&m, n_rows, progress, status);
+        code = write_store(&m, n_rows, n_lines, progress, status);
         if (code == ADAH_OK)
             code = adah_file_commit(m.writer, status);
         else
             adah_file_abort(m.writer);
     }
-    XXH3_freeState(m.hash);
     adah_memory_free(m.is_there);
-    adah_memory_free(row);
+    adah_memory_free(m.row);
+    adah_memory_free(m.sum);
+    adah_memory_free(list);
     return code;
 }
 

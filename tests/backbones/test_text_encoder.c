@@ -1,5 +1,5 @@
 /* (golden) test_text_encoder.c - text encoders of every family, loaded from folders as Hugging Face has them, make the vectors that the
- * reference makes (text_encoders/, made by make_text_encoder_golden.py); folders and descriptions that cannot be right are refused. */
+ * reference makes (text_encoders/, made by make_text_encoder_golden.py), alone and in company; folders and descriptions that cannot be right are refused. */
 #define _GNU_SOURCE
 #include "backbones/text_encoder.h"
 #include "base/memory.h"
@@ -34,12 +34,16 @@ static adah_text_encoder *open_encoder(adah_text_weights *weights) {
     return e;
 }
 
-static void read_text(adah_text_reader *r, const char *text, size_t n_texts, float *vector, int is_there) {
-    int found;
+static void read_texts(adah_text_reader *r, adah_text_item *item, size_t n) {
     adah_status status = {0};
-    if (adah_text_reader_read_lines(r, text, n_texts, vector, &found, &status) != ADAH_OK)
+    if (adah_text_reader_read(r, item, n, &status) != ADAH_OK)
         fail_msg("%s", status.message);
-    assert_int_equal(found, is_there);
+}
+
+static void read_text(adah_text_reader *r, const char *text, size_t n_texts, float *vector, int is_there) {
+    adah_text_item item = {.text = text, .n_bytes = strlen(text), .n_texts = n_texts, .vector = vector};
+    read_texts(r, &item, 1);
+    assert_int_equal(item.is_there, is_there);
 }
 
 static void reference_agrees(void **state) {
@@ -70,6 +74,50 @@ static void reference_agrees(void **state) {
         assert_int_equal(i, 5);
         json_decref(golden);
         adah_text_reader_free(r);
+        adah_text_encoder_free(e);
+        adah_text_weights_free(&weights);
+        data_folder_remove(&folder);
+    }
+}
+
+/* Texts of all lengths, more than wait together, some with lines, some without tokens: in any company the bits that each has alone. */
+static void company_changes_nothing(void **state) {
+    (void)state;
+    enum { N = 700, WORDS_MAX = 40 };
+    static const char *const words[] = {"boat", "the dog", "sails", "a", "12", "sun,", "né", "lake", "x"};
+    static char text[N][WORDS_MAX * 10];
+    static float vector[N * VALUES_MAX];
+    for (size_t i = 0; i < N; i++) {
+        const size_t n_words = i * i % WORDS_MAX;
+        text[i][0] = '\0';
+        for (size_t w = 0; w < n_words; w++) {
+            strcat(text[i], words[(i * 7 + w * w) % 9]);
+            strcat(text[i], i % 5 == 0 && w % 4 == 3 ? "\n" : " ");
+        }
+    }
+    for (size_t k = 0; k < N_NAMES; k++) {
+        temporary_folder folder = temporary_folder_create();
+        json_decref(text_folder_create(names[k], folder.path));
+        adah_text_weights weights;
+        load(folder.path, &weights);
+        adah_text_encoder *e = open_encoder(&weights);
+        adah_text_reader *r, *other;
+        assert_int_equal(adah_text_reader_create(e, &r, NULL), ADAH_OK);
+        assert_int_equal(adah_text_reader_create(e, &other, NULL), ADAH_OK);
+        const size_t n_values = adah_text_encoder_values(e);
+        adah_text_item item[N];
+        for (size_t i = 0; i < N; i++)
+            item[i] = (adah_text_item){.text = text[i], .n_bytes = strlen(text[i]), .n_texts = i % 5 ? 1 : 2, .vector = vector + i * n_values};
+        read_texts(r, item, N);
+        for (size_t i = 0; i < N; i++) {
+            float alone[VALUES_MAX];
+            read_text(other, text[i], item[i].n_texts, alone, i * i % WORDS_MAX > 0);
+            assert_int_equal(item[i].is_there, i * i % WORDS_MAX > 0);
+            if (memcmp(alone, item[i].vector, n_values * sizeof *alone))
+                fail_msg("%s: \"%s\" has another vector in company", names[k], text[i]);
+        }
+        adah_text_reader_free(r);
+        adah_text_reader_free(other);
         adah_text_encoder_free(e);
         adah_text_weights_free(&weights);
         data_folder_remove(&folder);
@@ -177,6 +225,7 @@ static void refuses_what_does_not_fit(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reference_agrees),
+        cmocka_unit_test(company_changes_nothing),
         cmocka_unit_test(several_texts_are_their_mean),
         cmocka_unit_test(refuses_folders),
         cmocka_unit_test(refuses_what_does_not_fit),

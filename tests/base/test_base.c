@@ -375,7 +375,7 @@ static void test_a_map_tells_that_its_file_was_cut_off(void **state) {
     free(ones);
 }
 
-/* Puts of all sizes around the buffer of the writer, then two patches. */
+/* Puts of all sizes around the buffer of the writer, then two patches, then room that is left and filled; what is there can be read. */
 static void test_a_writer_puts_and_patches(void **state) {
     (void)state;
     static uint8_t expected[400000];
@@ -397,9 +397,19 @@ static void test_a_writer_puts_and_patches(void **state) {
     assert_int_equal(adah_file_patch(w, n - 4, "end!", 4, NULL), ADAH_OK);
     assert_int_equal(adah_file_position(w), n);
     assert_int_equal(adah_file_put(w, expected + n, 50, NULL), ADAH_OK);
+    n += 50;
+    assert_int_equal(adah_file_skip(w, 1000, NULL), ADAH_OK);
+    assert_int_equal(adah_file_position(w), n + 1000);
+    assert_int_equal(adah_file_put(w, expected + n + 1000, 7, NULL), ADAH_OK);
+    assert_int_equal(adah_file_patch(w, n, expected + n, 1000, NULL), ADAH_OK);
+    n += 1007;
+    static uint8_t found[sizeof expected];
+    assert_int_equal(adah_file_read_back(w, 5, found, n - 5, NULL), ADAH_OK);
+    assert_memory_equal(found, expected + 5, n - 5);
+    assert_int_equal(adah_file_read_back(w, n - 1, found, 2, NULL), ADAH_ERROR_IO);
     assert_int_equal(adah_file_exists(path), 0);
     assert_int_equal(adah_file_commit(w, NULL), ADAH_OK);
-    expect_contents(expected, n + 50);
+    expect_contents(expected, n);
 }
 
 static void test_an_aborted_writer_leaves_nothing(void **state) {
