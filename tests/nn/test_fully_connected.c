@@ -1,8 +1,9 @@
 /* (property) Fully connected layers of a batch, every family of kernels, against the plain loops: values, and the gradients of input, weights
- * and bias, over shapes that fill panels, chunks and pieces or do not; on dense inputs and on bags of words. */
+ * and bias, over shapes that fill panels, chunks and pieces or do not; on dense inputs and on bags of words; of tokens in encoding, with weights that
+ * are kept. */
 #include "base/random.h"
 #include "nn/graph/product.h"
-#include "nn/graph/graph.h"
+#include "nn/graph/tokens.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -119,7 +120,54 @@ static void test_families(void **state) {
     assert_true(adah_product_use(NULL));
 }
 
+/* A layer of tokens in encoding: the second run takes weights that are kept, and has the first one's bits. */
+static void check_kept(size_t n_rows, size_t n_in, size_t n_out, const char *family) {
+    adah_status status;
+    adah_parameters p = {0};
+    adah_parameter *w = adah_parameters_add(&p, "w", ADAH_SHAPE2(n_out, n_in), 1), *b = adah_parameters_add(&p, "b", ADAH_SHAPE1(n_out), 1);
+    adah_random r = adah_random_seeded(7, n_rows * n_in + n_out);
+    fill(w->value, w->n, &r, 1 / sqrtf((float)n_in));
+    fill(b->value, b->n, &r, 1);
+    float *first[2];
+    for (int backend = 0; backend < 2; backend++) {
+        adah_graph *g = adah_graph_create(backend ? ADAH_BACKEND_REFERENCE : ADAH_BACKEND_ONEDNN, ADAH_GRAPH_INFER);
+        adah_node *x = adah_graph_input(g, ADAH_SHAPE3(1, n_rows, n_in));
+        adah_node *y = adah_graph_gelu(g, adah_graph_linear(g, x, w, b), ADAH_GELU_EXACT);
+        adah_node_keep(y);
+        assert_int_equal(adah_graph_build(g, &status), ADAH_OK);
+        adah_random values = adah_random_seeded(8, n_rows);
+        fill(adah_node_value(x), n_rows * n_in, &values, 2);
+        assert_int_equal(adah_graph_forward(g, &status), ADAH_OK);
+        assert_non_null(first[backend] = malloc(n_rows * n_out * sizeof(float)));
+        memcpy(first[backend], adah_node_value(y), n_rows * n_out * sizeof(float));
+        for (int run = 0; run < 2; run++) {
+            memset(adah_node_value(y), 0, n_rows * n_out * sizeof(float));
+            assert_int_equal(adah_graph_forward(g, &status), ADAH_OK);
+            if (memcmp(first[backend], adah_node_value(y), n_rows * n_out * sizeof(float)))
+                fail_msg("%s, %zu x %zu -> %zu: another run has other bits", family, n_rows, n_in, n_out);
+        }
+        adah_graph_free(g);
+    }
+    for (size_t i = 0; i < n_rows * n_out; i++)
+        if (!(fabsf(first[0][i] - first[1][i]) <= 2e-5f))
+            fail_msg("%s, %zu x %zu -> %zu: y[%zu] is %.9g, expected %.9g", family, n_rows, n_in, n_out, i, (double)first[0][i],
+                     (double)first[1][i]);
+    free(first[0]);
+    free(first[1]);
+    adah_parameters_free(&p);
+}
+
+static void test_kept(void **state) {
+    (void)state;
+    static const char *const family[] = {"plain", "avx2", "avx512"};
+    static const size_t shapes[][3] = {{50, 130, 300}, {54, 128, 64}, {55, 40, 700}, {97, 257, 65}, {102, 16, 640}, {200, 300, 515}, {16, 7, 1}};
+    for (int f = 0; f < 3; f++) /* test_families tells of those that are skipped */
+        for (size_t i = 0; adah_product_use(family[f]) && i < sizeof shapes / sizeof *shapes; i++)
+            check_kept(shapes[i][0], shapes[i][1], shapes[i][2], family[f]);
+    assert_true(adah_product_use(NULL));
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_families)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_families), cmocka_unit_test(test_kept)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,6 +29,8 @@
 enum {
     ITEMS_MIN = 16,   /* in a batch; with fewer, panels are mostly empty */
     CHUNK = 48,       /* rows of C in a block: 8 tiles */
+    ROWS_MAX = 54,    /* 9 where that makes the end of it */
+    SET = 1 << 17,    /* floats of B that the second cache has room for */
     GROUP = ADAH_PRODUCT_WIDTH_MAX, /* columns of C in a block */
     INNER = 128,      /* of a piece: 32 kB of B with the widest panel */
     STRIP = 128,      /* columns of W packed together: enough for the processor to see a stream */
@@ -61,6 +63,7 @@ typedef struct product {
     float *b;
     const float *from; /* what b is made of */
     float *c;
+    size_t n_set;      /* groups whose B is used for all rows at once */
     unsigned groups; /* backward: those whose parameters learn */
 } product;
 
@@ -79,13 +82,25 @@ static size_t panels_floats(const adah_product_kernels *k, size_t n_columns, siz
 
 static size_t n_groups(const product *p) { return ceiling(p->n_columns, GROUP); }
 
-/* Rows from `row` on of a block of C, columns from `column` on, into c: all of the panels, so that c may get more than n_columns. */
-static void multiply_block(const product *p, size_t row, size_t column, float *c, size_t c_row, int adds) {
-    const size_t n_rows = least(CHUNK, p->n_rows - row), end = least(GROUP, p->n_columns - column);
+/* n_rows rows from `row` on of a block of C, columns from `column` on, into c: all of the panels, so that c may get more than n_columns.
+ * next_row, next_column: where the next block begins. */
+static void multiply_rows(const product *p, size_t row, size_t n_rows, size_t column, size_t next_row, size_t next_column, float *c,
+                          size_t c_row, int adds) {
+    const size_t end = least(GROUP, p->n_columns - column);
     for (size_t k = 0; k < p->n_inner; k += INNER)
-        for (size_t j = 0; j < end; j += p->width)
-            p->k->multiply(n_rows, least(INNER, p->n_inner - k), p->a + row * p->a_row + k, p->a_row,
-                           p->b + (column + j) * p->n_inner + k * p->width, p->width, c + j, c_row, adds || k);
+        for (size_t j = 0; j < end; j += p->width) {
+            const int is_last = j + p->width >= end, is_done = is_last && k + INNER >= p->n_inner;
+            const float *a = p->a + row * p->a_row + k, *b = p->b + (column + j) * p->n_inner + k * p->width;
+            const float *next_a = is_done ? p->a + next_row * p->a_row : is_last ? a + INNER : a;
+            const float *next_b = is_done   ? p->b + next_column * p->n_inner
+                                  : is_last ? p->b + column * p->n_inner + (k + INNER) * p->width
+                                            : b + p->width * p->n_inner;
+            p->k->multiply(n_rows, least(INNER, p->n_inner - k), a, p->a_row, b, p->width, next_a, next_b, c + j, c_row, adds || k);
+        }
+}
+
+static void multiply_block(const product *p, size_t row, size_t column, float *c, size_t c_row, int adds) {
+    multiply_rows(p, row, least(CHUNK, p->n_rows - row), column, row, column, c, c_row, adds);
 }
 
 /* All blocks, `body` each; neighbours share rows of A, so a thread takes those of a chunk together where there are many. */
@@ -148,10 +163,10 @@ static void finish_gelu(const adah_node *node, float *c, size_t n_rows, size_t n
 }
 
 /* A block of Y. */
-static void finish_block(const product *p, size_t row, size_t column) {
-    const size_t n_rows = least(CHUNK, p->n_rows - row), n = least(GROUP, p->n_columns - column);
-    _Alignas(64) float c[CHUNK * GROUP];
-    multiply_block(p, row, column, c, GROUP, 0);
+static void finish_block(const product *p, size_t row, size_t n_rows, size_t column, size_t next_row, size_t next_column) {
+    const size_t n = least(GROUP, p->n_columns - column);
+    _Alignas(64) float c[ROWS_MAX * GROUP];
+    multiply_rows(p, row, n_rows, column, next_row, next_column, c, GROUP, 0);
     finish_columns(c, n_rows, n, p->node->b ? p->node->b->value + column : NULL, least_value(p->node));
     finish_gelu(p->node, c, n_rows, n);
     for (size_t r = 0; r < n_rows; r++)
@@ -160,14 +175,21 @@ static void finish_block(const product *p, size_t row, size_t column) {
 
 static void forward_block(void *context, size_t block) {
     const product *p = context;
-    finish_block(p, block / n_groups(p) * CHUNK, block % n_groups(p) * GROUP);
+    const size_t row = block / n_groups(p) * CHUNK, column = block % n_groups(p) * GROUP;
+    finish_block(p, row, least(CHUNK, p->n_rows - row), column, row, column);
 }
 
-/* All rows of some columns, whose weights stay in the second cache meanwhile. */
-static void forward_columns(void *context, size_t group) {
+/* All rows of some columns, whose weights stay in the second cache meanwhile. Few rows at the end go with those before them. */
+static void forward_columns(void *context, size_t set) {
     const product *p = context;
-    for (size_t row = 0; row < p->n_rows; row += CHUNK)
-        finish_block(p, row, group * GROUP);
+    const size_t first = set * p->n_set * GROUP, end = least(first + p->n_set * GROUP, p->n_columns);
+    for (size_t row = 0, n; row < p->n_rows; row += n) {
+        n = p->n_rows - row <= ROWS_MAX ? p->n_rows - row : CHUNK;
+        for (size_t column = first; column < end; column += GROUP) {
+            const int is_last = column + GROUP >= end, is_done = is_last && row + n == p->n_rows;
+            finish_block(p, row, n, column, is_done ? 0 : is_last ? row + n : row, !is_last ? column + GROUP : is_done && end < p->n_columns ? end : first);
+        }
+    }
 }
 
 /* A block of Y'. */
@@ -254,7 +276,9 @@ static adah_code forward_packed(adah_node *node, adah_status *status) {
     const float *weights;
     ADAH_TRY(adah_packed_get(s->weights, pack_weights, &p, &weights, status));
     p.b = (float *)(uintptr_t)weights;
-    adah_parallel_for(n_groups(&p), 1, forward_columns, &p);
+    const size_t n_threads = (size_t)node->graph->n_threads;
+    p.n_set = p.n_rows <= ROWS_MAX ? 1 : least(1 + SET / (GROUP * p.n_inner), ceiling(n_groups(&p), 2 * n_threads));
+    adah_parallel_for(ceiling(n_groups(&p), p.n_set), 1, forward_columns, &p);
     return ADAH_OK;
 }
 
@@ -403,7 +427,7 @@ static void input_group(void *context, size_t group) {
         for (size_t row = 0; row < p->n_rows; row += CHUNK)
             for (size_t j = 0; j < n; j += p->width)
                 p->k->multiply(least(CHUNK, p->n_rows - row), n_inner, p->a + row * p->a_row + k, p->a_row,
-                               panels + j * n_inner, p->width, c + row * c_row + j, c_row, k > 0);
+                               panels + j * n_inner, p->width, p->a + row * p->a_row + k, panels + j * n_inner, c + row * c_row + j, c_row, k > 0);
     }
     for (size_t row = 0; !fits && row < p->n_rows; row++)
         memcpy(p->c + row * p->n_columns + column, aside + row * STRIP, n * sizeof *aside);

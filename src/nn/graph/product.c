@@ -65,7 +65,9 @@ void adah_product_multiply(const adah_product_panels *b, size_t n_rows, size_t n
                            size_t c_row, int adds) {
     for (size_t row = 0; row < n_rows; row += ROWS)
         for (size_t k = 0; k < n_inner; k += INNER)
-            for (size_t j = 0; j < b->n_whole; j += b->width)
-                b->kernels->multiply(least(ROWS, n_rows - row), least(INNER, n_inner - k), a + row * a_row + k, a_row,
-                                     b->panel + j * b->n_inner + k * b->width, b->width, c + row * c_row + j, c_row, adds || k);
+            for (size_t j = 0; j < b->n_whole; j += b->width) {
+                const float *panel = b->panel + j * b->n_inner + k * b->width, *left = a + row * a_row + k;
+                b->kernels->multiply(least(ROWS, n_rows - row), least(INNER, n_inner - k), left, a_row, panel, b->width, left, panel,
+                                     c + row * c_row + j, c_row, adds || k);
+            }
 }

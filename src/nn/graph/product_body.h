@@ -9,30 +9,41 @@ typedef float four __attribute__((vector_size(16), aligned(4), may_alias));
 #define LOAD(from) (*(const vec *)(from))
 #define STORE(to, value) (*(vec *)(to) = (value))
 
-enum { ROWS = 6 };
+enum { ROWS = 6, LINE = 16 /* floats of the caches */ };
 
-typedef void tile_function(size_t n_inner, const float *a, size_t a_row, const float *b, float *c, size_t c_row, int adds);
+typedef void tile_function(size_t n_inner, const float *a, size_t a_row, const float *b, const float *next_a, const float *next_b, float *c,
+                           size_t c_row, int adds);
 
-/* c = a b, or += , for `rows` rows and n vectors. */
+/* c = a b, or += , for `rows` rows and n vectors. Meanwhile as many rows from next_a on, and n_inner lines from next_b
+ * on, come to the first cache. */
 #define DEFINE_TILE(rows, n)                                                                                         \
-    static TARGET void tile_##rows##_##n(size_t n_inner, const float *a, size_t a_row, const float *b, float *c,     \
-                                         size_t c_row, int adds) {                                                   \
+    static TARGET void tile_##rows##_##n(size_t n_inner, const float *a, size_t a_row, const float *b,               \
+                                         const float *next_a, const float *next_b, float *c, size_t c_row,           \
+                                         int adds) {                                                                 \
         vec sum[rows][n];                                                                                            \
         for (int r = 0; r < (rows); r++)                                                                             \
             for (int j = 0; j < (n); j++)                                                                            \
                 sum[r][j] = (vec){0};                                                                                \
         const float *end = a + n_inner;                                                                              \
         do { /* n_inner is not 0 */                                                                                  \
-            vec right[n];                                                                                            \
-            for (int j = 0; j < (n); j++)                                                                            \
-                right[j] = LOAD(b + j * LANES);                                                                      \
-            for (int r = 0; r < (rows); r++) {                                                                       \
-                const vec left = a[(size_t)r * a_row] - (vec){0};                                                    \
+            const float *line = end - a < LINE ? end : a + LINE;                                                     \
+            for (int r = 0; r < (rows); r++)                                                                         \
+                __builtin_prefetch(next_a + (size_t)r * a_row);                                                      \
+            next_a += LINE;                                                                                          \
+            do {                                                                                                     \
+                __builtin_prefetch(next_b);                                                                          \
+                next_b += LINE;                                                                                      \
+                vec right[n];                                                                                        \
                 for (int j = 0; j < (n); j++)                                                                        \
-                    sum[r][j] += left * right[j];                                                                    \
-            }                                                                                                        \
-            b += (n) * LANES;                                                                                        \
-        } while (++a < end);                                                                                         \
+                    right[j] = LOAD(b + j * LANES);                                                                  \
+                for (int r = 0; r < (rows); r++) {                                                                   \
+                    const vec left = a[(size_t)r * a_row] - (vec){0};                                                \
+                    for (int j = 0; j < (n); j++)                                                                    \
+                        sum[r][j] += left * right[j];                                                                \
+                }                                                                                                    \
+                b += (n) * LANES;                                                                                    \
+            } while (++a < line);                                                                                    \
+        } while (a < end);                                                                                           \
         for (int r = 0; r < (rows); r++)                                                                             \
             for (int j = 0; j < (n); j++) {                                                                          \
                 float *to = c + (size_t)r * c_row + j * LANES;                                                       \
@@ -53,7 +64,7 @@ DEFINE_TILES(4)
 #endif
 
 static TARGET void multiply(size_t n_rows, size_t n_inner, const float *a, size_t a_row, const float *b, size_t width,
-                            float *c, size_t c_row, int adds) {
+                            const float *next_a, const float *next_b, float *c, size_t c_row, int adds) {
     static tile_function *const tiles[][ROWS] = {
         TILES(1),
         TILES(2),
@@ -64,7 +75,10 @@ static TARGET void multiply(size_t n_rows, size_t n_inner, const float *a, size_
     tile_function *const *tile = tiles[width == LANES ? 0 : width == 2 * LANES ? 1 : 2];
     for (size_t r = 0; r < n_rows; r += ROWS) {
         const size_t rows = n_rows - r < ROWS ? n_rows - r : ROWS;
-        tile[rows - 1](n_inner, a + r * a_row, a_row, b, c + r * c_row, c_row, adds);
+        const size_t at = r / ROWS * n_inner * LINE; /* the first tiles share the panel at next_b */
+        const float *from = a + r * a_row;
+        tile[rows - 1](n_inner, from, a_row, b, r + ROWS < n_rows ? from + ROWS * a_row : next_a, at < n_inner * width ? next_b + at : b,
+                       c + r * c_row, c_row, adds);
     }
 }
 

@@ -16,9 +16,9 @@ typedef struct adah_product_kernels {
     int (*supported)(void); /* by the machine this runs on */
     size_t lanes, n_vectors; /* floats of a vector; a panel's row has 1, 2 ... n_vectors of them, a power of two */
     /* c (n_rows, width) = a b, or += where `adds`. a (n_rows, n_inner): its rows lie a_row floats apart, the floats of a row together;
-     * b: a panel; c: its rows lie c_row floats apart. */
-    void (*multiply)(size_t n_rows, size_t n_inner, const float *a, size_t a_row, const float *b, size_t width, float *c,
-                     size_t c_row, int adds);
+     * b: a panel; c: its rows lie c_row floats apart. next_a, next_b: what is wanted afterwards, or a and b; it is brought nearer meanwhile. */
+    void (*multiply)(size_t n_rows, size_t n_inner, const float *a, size_t a_row, const float *b, size_t width, const float *next_a,
+                     const float *next_b, float *c, size_t c_row, int adds);
     /* to (n_columns, n_rows) = from' ; from (n_rows, n_columns). Rows lie from_row and to_row floats apart. */
     void (*turn)(size_t n_rows, size_t n_columns, const float *from, size_t from_row, float *to, size_t to_row);
 } adah_product_kernels;
