@@ -20,12 +20,12 @@ encoders=()
 
 usage() {
     cat <<END
-Usage: bench/encoders.sh --encoders NAME=BACKBONE:WEIGHTS[:TEXTS] ... [OPTIONS]
+Usage: bench/encoders.sh --encoders NAME=BACKBONE:WEIGHTS[:[TEXTS][:SETTING]] ... [OPTIONS]
 
 Train and evaluate the default with each of the encoders, and print the table.
 
-  --encoders E ...   a name for the row, a backbone, its weights, and the folder of an encoder of texts (without: a bag of words);
-                     may be repeated
+  --encoders E ...   a name for the row, a backbone, its weights, the folder of an encoder of texts (without: a bag of words), and
+                     a setting such as n_side=320; may be repeated
   --data "D ..."     of labelme8, corel5k, flickr8k, five, pairs (default: all)
   --bits "N ..."     default: $bits
   --seeds "S ..."    default: $seeds
@@ -51,11 +51,11 @@ while [ $# -gt 0 ]; do
     case $1 in
     --encoders)
         name=${2%%=*} rest=${2#*=}
-        [[ $2 == *=*:* ]] || wrong "--encoders wants NAME=BACKBONE:WEIGHTS[:TEXTS], not '$2'"
-        IFS=: read -r backbone file folder <<<"$rest"
+        [[ $2 == *=*:* ]] || wrong "--encoders wants NAME=BACKBONE:WEIGHTS[:[TEXTS][:SETTING]], not '$2'"
+        IFS=: read -r backbone file folder setting <<<"$rest"
         [ -f "$file" ] || wrong "there is no file $file"
         encoders+=("$name") weights[$name]="--backbone $backbone --weights $file"
-        texts[$name]=${folder:+--text-weights $folder}
+        texts[$name]="${folder:+--text-weights $folder} ${setting:+--set $setting}"
         ;;
     --data) sets=$2 ;;
     --bits) bits=$2 ;;

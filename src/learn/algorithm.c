@@ -6,8 +6,8 @@
  * So the hashing module D must keep similarity even from what the mask hides, and the mask of G learns to hide nothing that
  * carries meaning. F and its terms: paper/objective_plain.c; E, G and D: paper/forward.c.
  *
- * In the first epochs, the warm-up, the masks keep everything, step 2 is left out and F is its last four terms. A rival that
- * learns step by step has its own loss in step 1 and its adversary, if any, in step 2 (method.h). */
+ * In the first epochs, the warm-up, the masks keep everything, step 2 is left out and F is its last four terms. E may begin to
+ * learn later than D (n_finetune_after). A rival that learns step by step has its own loss in step 1 and its adversary, if any, in step 2 (method.h). */
 #include "learn/algorithm.h"
 #include "backbones/cut.h"
 
@@ -58,9 +58,11 @@ static adah_code minimise_over_e_d(adah_algorithm *a, adah_place *p, adah_status
     a->method->step_1(a->loss, a->net, a->config->adversary && !is_warmup(a, p), p->sums.loss);
     p->sums.attended_image += attended_share(&a->net->image);
     p->sums.attended_text += attended_share(&a->net->text);
+    const int is_resting = adah_timetable_is_resting(&a->timetable, p->epoch);
+    const unsigned groups = is_resting ? a->groups_head & ~(unsigned)ADAH_GROUP_BACKBONE : a->groups_head;
     /* Batch normalisation: a moving average of the batches' statistics; of all of them as long as they are few. */
     adah_graph_update_statistics(a->net->graph, fmaxf(0.1f, 1 / (float)(p->n_updates_head + 1)));
-    return descend(a, p, a->groups_head, &p->n_updates_head, status);
+    return descend(a, p, groups, &p->n_updates_head, status);
 }
 
 /* Step 2: max over G of F(T->Î) + F(I->T̂). Going up is going down on what the loss gives the weight -1. */

@@ -10,10 +10,13 @@ adah_timetable adah_timetable_make(const adah_settings *config, size_t n_train, 
                            .n_main = config->n_epochs,
                            .n_warmup = adah_settings_warmup(config),
                            .n_final = n_validation ? adah_settings_final(config) : 0,
+                           .n_resting = adah_settings_finetune_after(config),
                            .is_cosine = config->schedule == ADAH_SCHEDULE_COSINE};
 }
 
 int adah_timetable_is_warmup(const adah_timetable *s, double epoch) { return epoch < s->n_warmup; }
+
+int adah_timetable_is_resting(const adah_timetable *s, double epoch) { return epoch < s->n_resting; }
 
 int adah_timetable_is_final(const adah_timetable *s, double epoch) { return epoch >= s->n_main; }
 

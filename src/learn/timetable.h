@@ -12,6 +12,7 @@ typedef struct adah_timetable {
     size_t n_batch;                /* B */
     size_t n_train, n_all;         /* training pairs, and with the validation pairs */
     int n_main, n_warmup, n_final; /* epochs; the warm-up is the first of the main ones */
+    int n_resting;                 /* the first of the main ones, in which a backbone that learns does not yet */
     int is_cosine;                 /* the rates fall to 0 along a cosine */
 } adah_timetable;
 
@@ -24,6 +25,7 @@ typedef struct adah_place {
 
 adah_timetable adah_timetable_make(const adah_settings *config, size_t n_train, size_t n_validation);
 int adah_timetable_is_warmup(const adah_timetable *s, double epoch); /* masks keep everything, G rests, no adversary yet */
+int adah_timetable_is_resting(const adah_timetable *s, double epoch);
 int adah_timetable_is_final(const adah_timetable *s, double epoch);
 size_t adah_timetable_pairs(const adah_timetable *s, double epoch);  /* that this epoch learns from */
 size_t adah_timetable_steps(const adah_timetable *s, double epoch);

@@ -160,6 +160,9 @@ adah_code adah_settings_check(const adah_settings *config, adah_status *status) 
     if (!config->finetune && strcmp(config->finetune_from, "all") != 0)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "finetune_from is \"%s\", but the backbone does not learn (finetune is 0)",
                          config->finetune_from);
+    if (!config->finetune && config->n_finetune_after)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "n_finetune_after is %d, but the backbone does not learn (finetune is 0)",
+                         config->n_finetune_after);
     if (!adah_settings_learns_all(config) && (config->augment_crop > 0 || config->augment_flip))
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "augment_crop and augment_flip need a backbone that learns as a whole "
                          "(finetune): what a frozen beginning makes of a picture is computed once");
@@ -199,6 +202,10 @@ int adah_settings_warmup(const adah_settings *config) {
     if (!config->attention)
         return 0;
     return config->n_warmup_epochs < third ? config->n_warmup_epochs : third;
+}
+
+int adah_settings_finetune_after(const adah_settings *config) {
+    return config->n_finetune_after < config->n_epochs ? config->n_finetune_after : config->n_epochs - 1;
 }
 
 /* ---------------------------------------------------------------- values by name */

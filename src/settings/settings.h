@@ -69,6 +69,8 @@ static inline adah_picture_form adah_settings_form(const adah_settings *config) 
 int adah_settings_final(const adah_settings *config);
 /* Epochs of warm-up: n_warmup_epochs, but at most a third of all; none without attention. */
 int adah_settings_warmup(const adah_settings *config);
+/* Epochs before the backbone learns: n_finetune_after, but at least one is left. */
+int adah_settings_finetune_after(const adah_settings *config);
 /* Sets one value from "name=value"; the message for an unknown name lists the known ones. Ranges are checked by
  * adah_settings_check. A preset and a method are refused: they bring other values along. */
 adah_code adah_settings_set(adah_settings *config, const char *setting, adah_status *status);

@@ -26,6 +26,7 @@ made() {
 # learned_from MODEL WEIGHTS PATTERN - all tensors whose names match have changed, and no other.
 learned_from() {
     "$WEIGHTS_OF" --compare "$2" "$1" >compared
+    check_not grep -q '^absent ' compared
     check_not grep -qE "^same image\\.backbone\\.($3)\\." compared
     check grep -qE "^changed image\\.backbone\\.($3)\\." compared
     grep -vE "^(same|changed) image\\.backbone\\.($3)\\." compared >others
@@ -87,6 +88,19 @@ check cmp whole.safetensors killed.safetensors
 stop TERM 130 mixed.safetensors 1
 expect 1 "${training[@]}" --model mixed.safetensors --resume --finetune=last
 stderr_has 'mixed.safetensors.checkpoint'
+
+# ---- what lies behind it may learn before it does
+training+=(--epochs 40 --set n_finetune_after=39)
+stop KILL 137 late.safetensors 1
+"$WEIGHTS_OF" --compare squeezenet.safetensors late.safetensors.checkpoint >compared
+check grep -qE '^same image\.backbone\.features\.12\.' compared
+check_not grep -q ^changed compared
+expect 0 "${training[@]}" --model late.safetensors --resume
+learned_from late.safetensors squeezenet.safetensors 'features\.1[12]\..*'
+expect 0 "${training[@]}" --model again.safetensors
+check cmp late.safetensors again.safetensors
+expect 2 "${base[@]}" --set n_finetune_after=1 --model new.safetensors
+stderr_has 'n_finetune_after is 1, but the backbone does not learn \(finetune is 0\)$'
 
 # ---- a picture goes through all of the network to what training saw of it
 expect 0 encode --model whole.safetensors --data scenes --out by-map --profile

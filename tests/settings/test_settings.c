@@ -475,6 +475,11 @@ static void test_finetune_part(void **state) {
     refuse(&c, "augment_flip");
     c.augment_flip = c.finetune = 0;
     refuse(&c, "finetune_from");
+    strcpy(c.finetune_from, "all");
+    c.n_finetune_after = 2;
+    refuse(&c, "n_finetune_after");
+    for (c.n_epochs = 1; c.n_epochs < 5; c.n_epochs++)
+        assert_int_equal(adah_settings_finetune_after(&c), c.n_epochs > 2 ? 2 : c.n_epochs - 1);
     c.finetune = 1;
     strcpy(c.finetune_from, "last"); /* the name of a layer, once it is a model's */
     refuse(&c, "features.17.expand");
