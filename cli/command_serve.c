@@ -1,4 +1,5 @@
 /* command_serve.c - adah serve. */
+#include "collection.h"
 #include "serve.h"
 #include "options.h"
 
@@ -16,12 +17,16 @@ const cli_command cli_serve = {"serve",
                                "as well, or --reads free.\n"
                                "SIGHUP opens model and index anew. SIGTERM finishes what was begun and ends.\n"
                                "\n"
+                               "With --data alone, model and index are made of the folder and kept in the cache, while the page tells how far that is;\n"
+                               "the next time the index is brought up to date while it is served. --model and --index may name either.\n"
+                               "\n"
                                "Examples:\n"
+                               "  adah serve --data ~/Pictures --backbone mobilenet_v2 --weights mobilenet_v2.safetensors\n"
                                "  adah serve --model photos.safetensors --index photos.adah --images photos\n"
                                "  adah serve --model m.safetensors --index i.adah --address 0.0.0.0 --token-file "
                                "token --tls-cert c.pem --tls-key k.pem\n",
                                run,
-                               0};
+                               1};
 
 /* The first line of a file. */
 static int read_token(const char *path, char *token, size_t n_bytes) {
@@ -56,14 +61,46 @@ static int choose_reads(const char *name, serve_reads *reads) {
     return 0;
 }
 
+static int serve(const serve_options *o) {
+    adah_status status;
+    return serve_run(o, &status) == ADAH_OK ? CLI_OK : cli_fail(&status);
+}
+
+static int serve_collection(cli_collection *c, serve_options *o) {
+    adah_status status;
+    int code = CLI_FAILED;
+    if (cli_collection_open(c, o->model, o->index, &status) == ADAH_OK) {
+        o->model = c->model;
+        o->index = c->index;
+        o->images = o->images ? o->images : c->data;
+        o->prepare = cli_collection_prepare;
+        o->follow = cli_collection_follow;
+        o->context = c;
+        code = serve(o);
+    } else {
+        cli_fail(&status);
+    }
+    cli_collection_close(c);
+    return code;
+}
+
 static int run(int argc, char **argv) {
     serve_options o = SERVE_OPTIONS_INIT;
     const char *token_file = NULL, *log = "text", *reads = NULL;
     cli_list hosts = {.n = 0};
+    cli_collection c = {.data = NULL};
+    char choices[ADAH_CHOICES_BYTES];
     char token[1024];
     const cli_option options[] = {
-        {"model", 0, CLI_TEXT, "FILE", "the model that made the index", &o.model, 1, 0, 0},
-        {"index", 0, CLI_TEXT, "FILE", "the index", &o.index, 1, 0, 0},
+        {"model", 0, CLI_TEXT, "FILE", "the model that made the index", &o.model, 0, 0, 0},
+        {"index", 0, CLI_TEXT, "FILE", "the index", &o.index, 0, 0, 0},
+        {"data", 0, CLI_TEXT, "DIR", "a folder of pictures, or a data set: model and index are made of it where they\n"
+         "are not there, and the index is brought up to date; --images is DIR", &c.data, 0, 0, 0},
+        CLI_DATA_OPTIONS(c.how),
+        {"backbone", 0, CLI_TEXT, adah_setting_choices("backbone", choices), "where a model is made: as in 'adah train'", &c.backbone, 0, 0, 0},
+        {"weights", 0, CLI_TEXT, "FILE", "likewise", &c.weights, 0, 0, 0},
+        {"epochs", 0, CLI_INT, "N", "likewise", &c.n_epochs, 0, 1, 100000},
+        {"set", 0, CLI_LIST, "NAME=VALUE", "likewise", &c.settings, 0, 0, 0},
         {"images", 0, CLI_TEXT, "DIR", "folder of the pictures that the index names (its --data); nothing outside\n"
          "of it is read except what links in it lead to",
          &o.images, 0, 0, 0},
@@ -115,12 +152,19 @@ static int run(int argc, char **argv) {
         fprintf(stderr, "adah serve: give either --token or --token-file\n");
         return CLI_USAGE;
     }
+    if (!c.data && (!o.model || !o.index)) {
+        fprintf(stderr, "adah serve: give --model and --index, or --data\nTry 'adah serve --help'.\n");
+        return CLI_USAGE;
+    }
+    if (!c.data && (c.backbone || c.weights || c.n_epochs || c.settings.n || c.how.ignored.n || c.how.file_key || c.how.text_keys.n || c.how.label_keys.n)) {
+        fprintf(stderr, "adah serve: --backbone, --weights, --epochs, --set, --ignore and the options of keys go with --data\n");
+        return CLI_USAGE;
+    }
     if (!choose_log(log, &o.log) || !choose_reads(reads, &o.reads) || (token_file && !read_token(token_file, token, sizeof token)))
         return CLI_USAGE;
     if (token_file)
         o.token = token;
     o.host = hosts.item;
     o.n_hosts = hosts.n;
-    adah_status status;
-    return serve_run(&o, &status) == ADAH_OK ? CLI_OK : cli_fail(&status);
+    return c.data ? serve_collection(&c, &o) : serve(&o);
 }

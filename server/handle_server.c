@@ -30,6 +30,19 @@ void serve_handle_ready(serve_request *r, serve_state *state) {
     r->answer.status = 200;
 }
 
+void serve_handle_progress(serve_request *r, serve_state *state) {
+    serve_progress *p = &r->server->progress;
+    serve_text *t = &r->answer.text;
+    pthread_mutex_lock(&p->lock);
+    serve_text_format(t, "{\"is_ready\": %s, \"is_working\": %s, \"stage\": ", state ? "true" : "false", p->is_working ? "true" : "false");
+    serve_text_string(t, p->stage);
+    serve_text_format(t, ", \"done\": %llu, \"total\": %llu, \"detail\": ", (unsigned long long)p->done, (unsigned long long)p->total);
+    serve_text_string(t, p->detail);
+    pthread_mutex_unlock(&p->lock);
+    serve_text_plain(t, "}\n");
+    r->answer.status = 200;
+}
+
 void serve_handle_metrics(serve_request *r, serve_state *state) {
     serve_metrics_write(r->server->metrics, r->server->service, r->server->decoders, state, r->budget, &r->answer.text);
     r->answer.content_type = "text/plain; version=0.0.4; charset=utf-8";

@@ -37,14 +37,15 @@ static void send_file(serve_request *r, const serve_file *file, const char *type
 }
 
 void serve_handle_file(serve_request *r, serve_state *state) {
-    static const struct {
+    const struct {
         const char *path, *name, *type;
-    } files[] = {{"/", "index.html", "text/html; charset=utf-8"},
+    } files[] = {{"/", state ? "index.html" : "progress.html", "text/html; charset=utf-8"},
+                 {"/progress.js", "progress.js", "text/javascript; charset=utf-8"},
+                 {"/progress.css", "progress.css", "text/css; charset=utf-8"},
                  {"/app.js", "app.js", "text/javascript; charset=utf-8"},
                  {"/app.css", "app.css", "text/css; charset=utf-8"},
                  {"/favicon.svg", "favicon.svg", "image/svg+xml"}};
     size_t i = 0;
-    (void)state;
     while (strcmp(files[i].path, r->route->path))
         i++;
     send_file(r, serve_file_find(files[i].name), files[i].type);

@@ -72,7 +72,8 @@ static adah_code check_options(serve_server *s, int is_loopback, adah_status *st
 
 typedef struct keeper {
     serve_server *server;
-    pthread_t thread;
+    pthread_t thread, follower; /* the second only while follows */
+    int follows;
     pthread_mutex_t lock;
     pthread_cond_t wake;
     int must_reload, must_end;
@@ -109,15 +110,39 @@ static void refresh(serve_server *s) {
         fprintf(stderr, "adah: %s: a good index again\n", s->options.index);
 }
 
+/* Model and index, made if they must be. */
+static adah_code make_ready(serve_server *s, adah_status *status) {
+    if (s->options.prepare) {
+        const adah_progress progress = serve_progress_begin(&s->progress);
+        const adah_code code = s->options.prepare(s->options.context, progress, status);
+        serve_progress_end(&s->progress);
+        if (code != ADAH_OK)
+            return code;
+    }
+    adah_set_threads(1); /* of this thread, from here on */
+    return serve_service_load(s->service, status);
+}
+
+static void *follow(void *context) {
+    serve_server *s = context;
+    adah_status status;
+    const adah_progress progress = serve_progress_begin(&s->progress);
+    const adah_code code = s->options.follow(s->options.context, progress, &status);
+    serve_progress_end(&s->progress);
+    if (code != ADAH_OK && !atomic_load(&s->is_stopping))
+        fprintf(stderr, "adah: %s\n", status.message);
+    return NULL;
+}
+
 static void *keep(void *context) {
     keeper *k = context;
     const uint64_t one = 1;
-    adah_set_threads(1);
-    k->code = serve_service_load(k->server->service, &k->status);
+    k->code = make_ready(k->server, &k->status);
     while (write(k->told, &one, sizeof one) < 0 && errno == EINTR) {
     }
     if (k->code == ADAH_OK)
         tell_missing_pictures(k->server);
+    k->follows = k->code == ADAH_OK && k->server->options.follow && pthread_create(&k->follower, NULL, follow, k->server) == 0;
     pthread_mutex_lock(&k->lock);
     while (k->code == ADAH_OK && !k->must_end) {
         struct timespec next;
@@ -135,6 +160,8 @@ static void *keep(void *context) {
         pthread_mutex_lock(&k->lock);
     }
     pthread_mutex_unlock(&k->lock);
+    if (k->follows)
+        pthread_join(k->follower, NULL);
     return NULL;
 }
 
@@ -168,11 +195,16 @@ static void *end_in_time(void *seconds) {
     _exit(0); /* the index is whole whenever a process ends */
 }
 
-static void tell_address(const serve_options *o, int port) {
+/* Before all is ready on standard error, since a line on stdout says that it is. */
+static void tell_address(const serve_options *o, int port, int is_ready) {
     const int is_v6 = strchr(o->address, ':') != NULL;
-    printf("adah: serving %s on %s://%s%s%s:%d/\n", o->index, o->tls_certificate ? "https" : "http", is_v6 ? "[" : "",
-           o->address, is_v6 ? "]" : "", port);
-    fflush(stdout);
+    FILE *to = is_ready ? stdout : stderr;
+    if (is_ready)
+        fprintf(to, "adah: serving %s on ", o->index);
+    else
+        fprintf(to, "adah: making ready, which can be watched on ");
+    fprintf(to, "%s://%s%s%s:%d/\n", o->tls_certificate ? "https" : "http", is_v6 ? "[" : "", o->address, is_v6 ? "]" : "", port);
+    fflush(to);
 }
 
 /* Returns when the server is told to end, or cannot begin: then 0. */
@@ -185,7 +217,7 @@ static int watch(serve_server *s, serve_http *http, keeper *k, int port, int sig
         if ((fds[1].revents & POLLIN) && read(k->told, &n, sizeof n) > 0) {
             if (k->code != ADAH_OK)
                 return 0;
-            tell_address(&s->options, port);
+            tell_address(&s->options, port, 1);
         }
         if ((fds[0].revents & POLLIN) && read(signals, &signal, sizeof signal) > 0) {
             if (signal.ssi_signo != SIGHUP)
@@ -219,6 +251,8 @@ static adah_code serve(serve_server *s, int listening, int port, const sigset_t 
             close(told);
         return code;
     }
+    if (s->options.prepare)
+        tell_address(&s->options, port, 0);
     code = start_keeper(&k, s, status);
     const int is_kept = code == ADAH_OK, is_told = is_kept && watch(s, http, &k, port, told);
     atomic_store(&s->is_stopping, 1);
@@ -244,6 +278,7 @@ adah_code serve_run(const serve_options *options, adah_status *status) {
     serve_server s = {.options = *options, .images = -1};
     sigset_t signals;
     int port = options->port, listening, is_loopback = 0;
+    serve_progress_open(&s.progress, &s.is_stopping, options->log == SERVE_LOG_NONE);
     if (s.options.n_threads <= 0)
         s.options.n_threads = sysconf(_SC_NPROCESSORS_ONLN) > 2 ? (int)sysconf(_SC_NPROCESSORS_ONLN) : 2;
     if (s.options.n_decoders <= 0)
@@ -251,8 +286,10 @@ adah_code serve_run(const serve_options *options, adah_status *status) {
     if (s.options.memory_bytes_max == 0)
         s.options.memory_bytes_max = 8 * s.options.body_bytes_max > MEMORY_BYTES ? 8 * s.options.body_bytes_max : MEMORY_BYTES;
     adah_code code = serve_listen(options->address, &port, &listening, &is_loopback, status);
-    if (code != ADAH_OK)
+    if (code != ADAH_OK) {
+        serve_progress_close(&s.progress);
         return code;
+    }
     /* Threads that are started have these blocked, too; this one waits for them. They stay blocked: one that comes while the server
      * stops, such as a second request to reload, would end the process before its exit code. */
     sigemptyset(&signals);
@@ -281,6 +318,7 @@ adah_code serve_run(const serve_options *options, adah_status *status) {
     serve_decoders_close(s.decoders);
     serve_seen_free(s.seen);
     serve_openapi_free(s.openapi);
+    serve_progress_close(&s.progress);
     if (s.images >= 0)
         close(s.images);
     free(s.images_path);

@@ -31,6 +31,12 @@ typedef struct serve_options {
     int n_address_connections_max; /* of one address that is not of this machine; 0: no such limit */
     int timeout_seconds; /* that a request may be late to arrive, or an answer to leave */
     serve_log log;
+    /* Makes model and index where they are not there yet, before they are opened, while the page tells how far it is. It is told to stop by its progress.
+     * A failure ends the server. NULL: they are there. */
+    adah_code (*prepare)(void *context, adah_progress progress, adah_status *status);
+    /* Goes on beside the requests, once they are answered, as bringing the index up to date does. A failure is told. NULL: there is nothing to do. */
+    adah_code (*follow)(void *context, adah_progress progress, adah_status *status);
+    void *context;
 } serve_options;
 /* Anything else is 0. */
 #define SERVE_OPTIONS_INIT                                                                                           \

@@ -5,6 +5,7 @@
 #include "decoder.h"
 #include "files.h"
 #include "metrics.h"
+#include "preparation.h"
 #include "request.h"
 #include "serve.h"
 
@@ -23,6 +24,7 @@ typedef struct serve_server {
     int reads_are_free; /* 1: no token is asked for reads */
     atomic_int is_told_of_proxy;
     atomic_int is_stopping;
+    serve_progress progress;
 } serve_server;
 
 /* Who may: FREE everyone, READ with the token unless reads are free, WRITE with the token always. */
@@ -78,6 +80,7 @@ void serve_seen_free(struct serve_seen *seen);
 /* handle_server.c */
 void serve_handle_health(serve_request *r, serve_state *state);
 void serve_handle_ready(serve_request *r, serve_state *state);
+void serve_handle_progress(serve_request *r, serve_state *state);
 void serve_handle_metrics(serve_request *r, serve_state *state);
 void serve_handle_info(serve_request *r, serve_state *state);
 void serve_handle_reload(serve_request *r, serve_state *state);

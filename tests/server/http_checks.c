@@ -85,8 +85,10 @@ static void check_server_routes(void) {
     static const char *const files[][2] = {{"/", "text/html; charset=utf-8"},
                                            {"/app.js", "text/javascript; charset=utf-8"},
                                            {"/app.css", "text/css; charset=utf-8"},
+                                           {"/progress.js", "text/javascript; charset=utf-8"},
+                                           {"/progress.css", "text/css; charset=utf-8"},
                                            {"/favicon.svg", "image/svg+xml"}};
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         http_reply r = http_ask(port, "GET", files[i][0], "", NULL, 0);
         char etag[128], line[200];
         if (r.status == 404) { /* built without the page */
@@ -111,6 +113,9 @@ static void check_server_routes(void) {
     }
     drop(GET("/healthz", 200, NULL));
     drop(GET("/readyz", 200, NULL));
+    json_t *progress = GET("/v1/progress", 200, NULL);
+    CHECK(json_is_true(json_object_get(progress, "is_ready")) && json_is_false(json_object_get(progress, "is_working")), "progress");
+    json_decref(progress);
     json_t *info = GET("/v1/info", 200, NULL);
     CHECK(number(json_object_get(info, "index"), "n_records") == 120, "n_records");
     CHECK(number(json_object_get(info, "model"), "n_bits") == 16, "n_bits");
@@ -1149,6 +1154,7 @@ static void check_other_servers(void) {
     http_reply_free(&r);
     drop(GET("/healthz", 200, NULL));
     drop(GET("/readyz", 200, NULL));
+    drop(GET("/v1/progress", 200, NULL));
     drop(ask(__LINE__, "GET", "/v1/search?text=red", BEARER, NULL, 0, 200, NULL));
     CHECK(http_child_stop(server, SIGTERM) == 0, "stop");
 

@@ -1,0 +1,169 @@
+/* collection.c - the folder in the cache is called as the data are, with a checksum of where they lie. */
+#define _XOPEN_SOURCE 700
+#include "collection.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_BYTES = 4096 };
+
+static adah_code fail(adah_status *status, adah_code code, const char *what, const char *path) {
+    snprintf(status->message, sizeof status->message, "%.1000s: %s%s%s", path, what, errno ? ": " : "", errno ? strerror(errno) : "");
+    status->system_error = code == ADAH_ERROR_IO ? errno : 0;
+    return status->code = code;
+}
+
+/* With its parents. */
+static adah_code make_folder(char *path, adah_status *status) {
+    for (char *p = path + 1;; p++) {
+        if (*p != '/' && *p)
+            continue;
+        const char kept = *p;
+        *p = '\0';
+        const int failed = mkdir(path, 0777) != 0 && errno != EEXIST;
+        if (failed)
+            return fail(status, ADAH_ERROR_IO, "cannot make the folder for model and index; name another by ADAH_CACHE, or give --model and --index", path);
+        *p = kept;
+        if (!kept)
+            return ADAH_OK;
+    }
+}
+
+/* As the library has it: $ADAH_CACHE, else $XDG_CACHE_HOME/adah, else ~/.cache/adah. */
+static int find_cache(char path[PATH_BYTES]) {
+    const char *cache = getenv("ADAH_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && *cache)
+        return snprintf(path, PATH_BYTES, "%s", cache) < PATH_BYTES;
+    if (xdg && *xdg)
+        return snprintf(path, PATH_BYTES, "%s/adah", xdg) < PATH_BYTES;
+    return home && *home && snprintf(path, PATH_BYTES, "%s/.cache/adah", home) < PATH_BYTES;
+}
+
+/* The folder of these data in the cache. */
+static adah_code find_place(const char *data, char place[PATH_BYTES], adah_status *status) {
+    char cache[PATH_BYTES];
+    errno = 0;
+    char *real = realpath(data, NULL);
+    if (!real)
+        return fail(status, ADAH_ERROR_NOT_FOUND, "not a data set", data);
+    uint64_t sum = 14695981039346656037u; /* FNV-1a: two folders of one name have two places */
+    for (const char *p = real; *p; p++)
+        sum = (sum ^ (unsigned char)*p) * 1099511628211u;
+    errno = 0;
+    adah_code code = find_cache(cache) ? ADAH_OK : fail(status, ADAH_ERROR_ARGUMENT, "no place for model and index: HOME is not set; name one by ADAH_CACHE", data);
+    if (code == ADAH_OK && snprintf(place, PATH_BYTES, "%s/collections/%s-%08" PRIx64, cache, strrchr(real, '/') + 1, sum >> 32) >= PATH_BYTES)
+        code = fail(status, ADAH_ERROR_ARGUMENT, "the path is too long", cache);
+    free(real);
+    return code;
+}
+
+static char *join(const char *folder, const char *name) {
+    const size_t n = strlen(folder) + strlen(name) + 2;
+    char *path = malloc(n);
+    if (path)
+        snprintf(path, n, "%s/%s", folder, name);
+    return path;
+}
+
+/* An index belongs to its model: one of a model that was given has its id in the name. */
+static adah_code name_index(const char *model, char name[80], adah_status *status) {
+    adah_model *opened;
+    snprintf(name, 80, "index.adah");
+    if (!model)
+        return ADAH_OK;
+    const adah_code code = adah_model_open(model, &opened, status);
+    if (code == ADAH_OK) {
+        snprintf(name, 80, "index-%.16s.adah", adah_model_id(opened));
+        adah_model_close(opened);
+    }
+    return code;
+}
+
+adah_code cli_collection_open(cli_collection *c, const char *model, const char *index, adah_status *status) {
+    char place[PATH_BYTES] = "", name[80];
+    adah_code code = name_index(index ? NULL : model, name, status);
+    if (code == ADAH_OK && (!model || !index)) {
+        code = find_place(c->data, place, status);
+        if (code == ADAH_OK)
+            code = make_folder(place, status);
+        if (code == ADAH_OK)
+            fprintf(stderr, "adah: what is made of %s is kept in %s\n", c->data, place);
+    }
+    if (code != ADAH_OK)
+        return code;
+    c->model = model ? strdup(model) : join(place, "model.safetensors");
+    c->index = index ? strdup(index) : join(place, name);
+    errno = 0;
+    return c->model && c->index ? ADAH_OK : fail(status, ADAH_ERROR_MEMORY, "out of memory", c->data);
+}
+
+void cli_collection_close(cli_collection *c) {
+    free(c->model);
+    free(c->index);
+    c->model = c->index = NULL;
+}
+
+static adah_code learn(const cli_collection *c, adah_progress progress, adah_status *status) {
+    adah_dataset *dataset;
+    adah_train_options o;
+    adah_train_options_init(&o);
+    o.backbone = c->backbone;
+    o.weights = c->weights;
+    o.n_epochs = c->n_epochs;
+    o.settings = c->settings.item;
+    o.n_settings = c->settings.n;
+    o.resume = 1; /* where it was killed */
+    adah_code code = cli_open_data(c->data, &c->how, 0, &dataset, status);
+    if (code != ADAH_OK)
+        return code;
+    code = adah_train(dataset, c->model, &o, progress, NULL, status);
+    adah_dataset_close(dataset);
+    return code;
+}
+
+static adah_code bring_up_to_date(const cli_collection *c, adah_progress progress, adah_status *status) {
+    adah_model *model;
+    adah_dataset_options data;
+    adah_sync_options o;
+    adah_sync_counts n;
+    adah_sync_options_init(&o);
+    adah_code code = cli_read_data_options(&c->how, 0, &data, status);
+    if (code == ADAH_OK)
+        code = adah_model_open(c->model, &model, status);
+    if (code != ADAH_OK)
+        return code;
+    o.data = &data;
+    char *path = realpath(c->model, NULL);
+    o.model_path = path;
+    code = adah_index_sync(model, c->data, c->index, &o, progress, &n, NULL, status);
+    if (code == ADAH_OK && (n.n_added || n.n_replaced || n.n_deleted || n.n_unreadable))
+        fprintf(stderr, "adah: %s: %" PRIu64 " added, %" PRIu64 " replaced, %" PRIu64 " deleted, %" PRIu64 " unchanged, %" PRIu64 " left out as unreadable\n",
+                c->index, n.n_added, n.n_replaced, n.n_deleted, n.n_unchanged, n.n_unreadable);
+    free(path);
+    adah_model_close(model);
+    return code;
+}
+
+/* A first sync that was killed has left an index of some steps, which is served while the rest is added. */
+adah_code cli_collection_prepare(void *context, adah_progress progress, adah_status *status) {
+    cli_collection *c = context;
+    if (access(c->model, F_OK) != 0) {
+        const adah_code code = learn(c, progress, status);
+        if (code != ADAH_OK)
+            return code;
+    }
+    if (access(c->index, F_OK) == 0)
+        return ADAH_OK;
+    c->is_fresh = 1;
+    return bring_up_to_date(c, progress, status);
+}
+
+adah_code cli_collection_follow(void *context, adah_progress progress, adah_status *status) {
+    const cli_collection *c = context;
+    return c->is_fresh ? ADAH_OK : bring_up_to_date(c, progress, status);
+}

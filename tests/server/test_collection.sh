@@ -1,0 +1,125 @@
+#!/usr/bin/env bash
+# test_collection.sh - adah serve --data: a folder alone becomes a collection that is served, and is brought up to date at the next start.
+# shellcheck source=tests/cli/common.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../cli/common.sh"
+make_scenes
+mkdir -p photos/{sea,hill}
+n=0
+for picture in scenes/images/*; do
+    n=$((n + 1))
+    [ $n -le 60 ] || break
+    cp "$picture" "photos/$([ $((n % 2)) = 0 ] && echo hill || echo sea)/photo $n.png"
+done
+server=
+trap '[ -z "$server" ] || kill -9 $server 2>/dev/null; rm -rf "$work"' EXIT
+
+# serve ARGUMENTS... - starts a server and waits until it is ready, or has ended.
+serve() {
+    : >started
+    "$ADAH" serve --port 0 "$@" >started 2>log &
+    server=$!
+    wait_for '^adah: serving' started
+    port=$(sed -n 's|^adah: serving .* on http://127.0.0.1:\([0-9]*\)/$|\1|p' started)
+}
+# wait_for PATTERN FILE - until the server has written that, or has ended.
+wait_for() {
+    for _ in $(seq 6000); do
+        if grep -q -- "$1" "$2" || ! kill -0 $server 2>/dev/null; then break; fi
+        sleep 0.05
+    done
+}
+get() {
+    exec 3<>"/dev/tcp/127.0.0.1/$port" || return 1
+    printf 'GET %s HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n' "$1" >&3
+    cat <&3 >reply
+    exec 3>&-
+    head -1 reply | grep -q ' 200 '
+}
+stop() {
+    kill "$1" $server
+    wait $server
+    code=$?
+    server=
+}
+learning=(--set n_side=16 --set n_bits=16 --epochs 2)
+
+# The first start: learns, indexes, serves.
+serve --data photos "${learning[@]}"
+check grep -q 'making ready, which can be watched on http' log
+check grep -q 'epoch 2/2' log
+check grep -q '60 added' log
+check get '/v1/search?text=sea&k=3'
+check grep -q '"file_name": "sea/photo' reply
+id=$(grep -o '"hits": \[{"id": [0-9]*' reply | grep -o '[0-9]*$')
+check get "/v1/items/$id/thumbnail" # --images is the folder
+check get /
+check grep -q 'app.js' reply
+check get /v1/progress
+check grep -q '"is_ready": true' reply
+stop -TERM
+check test "$code" = 0
+place=$(sed -n 's/^adah: what is made of photos is kept in //p' log)
+check test "${place#"$work"/cache/collections/photos-}" != "$place"
+check test -s "$place/model.safetensors"
+check test -s "$place/index.adah"
+model=$(cksum "$place/model.safetensors")
+
+# The next start: nothing is learned, what has changed is brought in while it is served.
+cp scenes/images/scene-00070.png "photos/hill/zanzibar.png"
+rm "photos/sea/photo 1.png"
+serve --data photos
+wait_for '1 added' log
+check grep -q '1 added, 0 replaced, 1 deleted, 59 unchanged' log
+check_not grep -q 'epoch' log
+for _ in $(seq 600); do # seen within a second or so
+    get '/v1/search?text=zanzibar&k=1' && grep -q zanzibar.png reply && break
+    sleep 0.1
+done
+check grep -q 'hill/zanzibar.png' reply
+stop -TERM
+check test "$(cksum "$place/model.safetensors")" = "$model"
+
+# A folder that seems to have lost much is served as it was, and told.
+mv photos/hill .
+serve --data photos
+wait_for 'more than a fifth' log
+check grep -q 'more than a fifth' log
+check get '/v1/search?text=zanzibar&k=1'
+check grep -q 'zanzibar.png' reply
+stop -TERM
+mv hill photos/
+
+# A model of one's own has an index of its own.
+expect 0 train --data photos --model own.safetensors --epochs 1 --quiet "${quick[@]}"
+serve --data photos --model own.safetensors
+check grep -q '60 added' log
+check get '/v1/search?text=sea&k=3'
+stop -INT
+check test "$code" = 0
+check test "$(find "$place" -name 'index*.adah' | wc -l)" = 2
+
+# Killed while it learns, the next start goes on.
+rm -r "$place"
+"$ADAH" serve --port 0 --data photos --set n_side=16 --set n_bits=16 --set checkpoint=0 >started 2>log &
+wait $! # an unknown setting ends it, and says why
+check test $? = 2
+check grep -q '^adah: .*checkpoint' log
+"$ADAH" serve --port 0 --data photos --set n_side=16 --set n_bits=16 --epochs 400 >started 2>log &
+server=$!
+wait_for 'epoch 1/' log
+check grep -q 'epoch 1/' log
+kill -9 $server
+wait $server
+serve --data photos --set n_side=16 --set n_bits=16 --epochs 2
+check get '/v1/search?text=sea&k=3'
+stop -TERM
+
+# What does not go together.
+expect 2 serve --index i.adah
+stderr_has -- '--data'
+expect 2 serve --model own.safetensors --index i.adah --epochs 3
+stderr_has 'go with --data'
+expect 1 serve --data nowhere
+stderr_has 'nowhere: not a data set'
+check_no_leftovers .
+finish
