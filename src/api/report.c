@@ -1,4 +1,4 @@
-/* report.c - the HTML report: what was learned, how good it is, what it finds, where it looks. */
+/* report.c - the HTML report: what is found, where the model looks, how good it is, what was measured. */
 #include "api/encode_stream.h"
 #include "api/model.h"
 #include "api/overlay.h"
@@ -19,15 +19,18 @@
 enum { THUMBNAIL_SIDE = 144, JPEG_QUALITY = 80, CHART_POINTS_MAX = 2048 };
 
 static const char style[] =
-    "body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:1080px;padding:0 1em;color:#222;background:#fff}"
-    "h1{font-size:1.6em}h2{font-size:1.2em;margin-top:2em}table{border-collapse:collapse}"
-    "td,th{padding:.25em .9em;border-bottom:1px solid #ddd;text-align:right}td:first-child,th:first-child{text-align:left}"
-    ".q{display:flex;gap:8px;align-items:flex-start;margin:.6em 0 1.2em;flex-wrap:wrap}"
-    ".q>figure{margin:0;width:144px;font-size:12px}.q img{max-width:144px;max-height:144px;display:block;border:1px solid #ddd}"
-    ".query{border-right:3px solid #1f5fa8;padding-right:10px}.ok{border-bottom:3px solid #2e8b57}"
-    "figcaption{overflow-wrap:anywhere}.w{font-weight:600}.d{color:#666}"
+    ":root{color-scheme:light;--line:#dfd9cc;--soft:#645e53}"
+    "body{font:15px/1.5 system-ui,sans-serif;margin:2.5em auto 4em;max-width:1180px;padding:0 1.2em;color:#23201b;background:#f6f4ee}"
+    "h1,h2,.w{font-family:Palatino,\"Palatino Linotype\",P052,Georgia,serif;font-weight:400}h1{font-size:2.2em;margin:0 0 .6em}"
+    "h2{font-size:1.5em;margin:1.8em 0 .5em}table{border-collapse:collapse;display:block;overflow-x:auto}"
+    "td,th{padding:.25em .9em;border-bottom:1px solid var(--line);text-align:right}td:first-child,th:first-child{text-align:left}"
+    ".q{display:grid;grid-template-columns:repeat(auto-fill,minmax(144px,1fr));gap:14px;margin:0;padding:1em 0;border-top:1px solid var(--line)}"
+    ".q>figure{margin:0;font-size:12px}.q img{width:100%;aspect-ratio:1;object-fit:contain;display:block;background:#fff;border:1px solid "
+    "var(--line);border-radius:4px}.w{font-size:1.5em!important;line-height:1.2}"
+    ".query img{border:2px solid #8f3b1b}.ok figcaption{border-bottom:3px solid #2e8b57}"
+    "figcaption{overflow-wrap:anywhere;margin-top:.3em}.d{color:var(--soft)}.facts{color:var(--soft);font-size:13px;overflow-wrap:anywhere}"
     "svg .t{font-size:13px;font-weight:600}svg .n{font-size:11px;fill:#444}svg .e{text-anchor:end}svg .m{text-anchor:middle}"
-    "svg .g{stroke:#e4e4e4}svg .a{fill:none;stroke:#444}.charts{display:flex;flex-wrap:wrap;gap:16px}";
+    "svg .g{stroke:#e4e0d6}svg .a{fill:none;stroke:#444}.charts{display:flex;flex-wrap:wrap;gap:16px}";
 
 typedef struct answer {
     adah_hit hit;  /* in the database */
@@ -168,7 +171,7 @@ static void add_left_out(report *r) {
 static void add_facts(report *r) {
     const adah_settings *c = &r->model->state.config;
     const adah_evaluation *e = figures(r);
-    adah_text_add(&r->html, "<p>Data ");
+    adah_text_add(&r->html, "<h2>What was measured</h2>\n<div class=\"facts\">\n<p>Data ");
     adah_text_add_escaped(&r->html, adah_dataset_folder(r->dataset));
     add_fact(r, "checksum of its split", e->split_checksum);
     if (e->queries) {
@@ -190,6 +193,7 @@ static void add_facts(report *r) {
     if (r->n_evaluations > 1)
         adah_text_add(&r->html, "<p>Figures are means over the models &plusmn; the sample standard deviation; pictures, masks "
                       "and losses are those of the first model.</p>\n");
+    adah_text_add(&r->html, "</div>\n");
 }
 
 static void add_figure(report *r, double mean, double deviation) {
@@ -503,7 +507,8 @@ static adah_code add_text_query(report *r, const char *text, const adah_record *
 
 static adah_code add_text_queries(report *r, adah_status *status) {
     const adah_report_options *o = r->options;
-    adah_text_add(&r->html, "<h2>Words find images</h2>\n");
+    adah_text_add(&r->html, "<h2>Words find images</h2>\n%s",
+                  o->text_queries ? "" : "<p>The words are texts of the data set; an answer with a green line has one of their labels.</p>\n");
     for (size_t i = 0; o->text_queries && i < o->n_text_queries; i++)
         ADAH_TRY(add_text_query(r, o->text_queries[i], NULL, NULL, NULL, status));
     for (size_t i = 0; !o->text_queries && i < o->n_image_queries; i++) {
@@ -518,7 +523,8 @@ static adah_code add_text_queries(report *r, adah_status *status) {
 static adah_code add_image_queries(report *r, adah_status *status) {
     const size_t n = r->options->n_image_queries, code_bytes = r->codes->n_bits / 8;
     const int attends = r->model->state.config.attention && takes_pictures(r);
-    adah_text_add(&r->html, "<h2>Images find words, and images</h2>\n");
+    adah_text_add(&r->html, "<h2>Images find words, and images</h2>\n<p>An answer with a green line has one of the labels of the "
+                  "picture that asks.</p>\n");
     if (attends)
         adah_text_add(&r->html, "<p>Beside each query: the same image with its attention mask; what is dark is not attended."
                       "</p>\n");
@@ -547,12 +553,12 @@ static adah_code compose(report *r, adah_status *status) {
     adah_text_add(&r->html, "</title><style>%s</style></head><body>\n<h1>", style);
     adah_text_add_escaped(&r->html, title);
     adah_text_add(&r->html, "</h1>\n");
-    add_facts(r);
-    add_map_table(r);
-    add_partner_tables(r);
     ADAH_TRY(add_text_queries(r, status));
     ADAH_TRY(add_image_queries(r, status));
+    add_map_table(r);
+    add_partner_tables(r);
     ADAH_TRY(add_curves(r, status));
+    add_facts(r);
     adah_text_add(&r->html, "</body></html>\n");
     return r->html.failed ? adah_fail_memory(status, r->html.capacity * 2) : ADAH_OK;
 }

@@ -1,11 +1,12 @@
 /* openclipart.c - the drawings of the package openclipart-svg as a data set.
  *
- * 1. Read: every SVG of the folder tree (the thousand and more generated stars left out) gives its title, creator and
- *    keywords. Files with the same bytes are one clip that is in the folders of all of them.
+ * 1. Read: every SVG of the folder tree gives its title, creator and keywords, but for those that are no picture of a thing that
+ *    a person would look for: the thousand and more generated stars, icons of desktops, patterns, parts of diagrams. Files
+ *    that differ in nothing but their metadata are one clip that is in the folders of all of them.
  * 2. Label: the folders of a clip, and those of its keywords that are names of folders, are its labels, if 20 clips
- *    or more and at most 15 % of all share them. Singular and plural are one label: names are compared by stem.
- * 3. Word: title, keywords and file names, without numbers, the creator's names, words of the collection rather than
- *    of the picture, and words of the clip's own labels. So text and labels say different things.
+ *    or more and at most 20 % of all share them. Singular and plural are one label: names are compared by stem.
+ * 3. Word: title, keywords and file names, without numbers, the creator's names, and words of the collection rather than of
+ *    the picture. A word that is a label too stays, as in the tags that people give: texts and labels say partly the same.
  * 4. Draw: clips with labels and words are rendered; one that cannot be drawn or shows nothing is left out.
  *
  * Reading and drawing go on all threads in chunks; between them the calling thread reports progress.
@@ -30,7 +31,7 @@
 enum {
     FILE_BYTES_MAX = 8 << 20,
     LABEL_CLIPS_MIN = 20,
-    LABEL_PERCENT_MAX = 15,
+    LABEL_PERCENT_MAX = 20,
     TITLE_USES_MAX = 10, /* a title that more drawings bear is that of a collection */
     WORD_BYTES = 64,
     NAME_BYTES = 256,
@@ -47,6 +48,9 @@ static const char *const not_names[] = {
     "signs_and_symbols", "special",    "examples", "unsorted", "duplicates", "icons",      "miscellany", "stock",
     "generic",           "recreation", "white",    "simple",   "bordered",   "ornamental", "gradients",  NULL};
 
+/* Folders whose drawings are no pictures of things. */
+static const char *const not_pictures[] = {"icons", "gradients", "patterns", "led", "callouts", "flowchart", "jigsaw", "buttons", NULL};
+
 /* One file. */
 typedef struct drawing {
     const char *path; /* relative to the folder */
@@ -55,7 +59,7 @@ typedef struct drawing {
     int is_read;
 } drawing;
 
-/* Files with the same bytes: drawing[first .. first + n_copies - 1]. */
+/* Files that draw the same: drawing[first .. first + n_copies - 1]. */
 typedef struct clip {
     size_t first, n_copies;
     uint32_t label[CLIP_LABELS_MAX]; /* numbers in conversion.labels */
@@ -120,6 +124,21 @@ static int is_generated_star(const char *path) {
     return name && sscanf(name, "/star_%*dpt%*dstep%n", &n) == 0 && n > 0;
 }
 
+static int is_in_folder(const char *path, const char *folder) {
+    const size_t n = strlen(folder);
+    for (const char *slash; (slash = strchr(path, '/')); path = slash + 1)
+        if ((size_t)(slash - path) == n && memcmp(path, folder, n) == 0)
+            return 1;
+    return 0;
+}
+
+static int is_picture(const char *path) {
+    for (const char *const *folder = not_pictures; *folder; folder++)
+        if (is_in_folder(path, *folder))
+            return 0;
+    return !is_generated_star(path);
+}
+
 static int is_svg(const char *path) {
     size_t n = strlen(path);
     return n > 4 && strcmp(path + n - 4, ".svg") == 0;
@@ -137,11 +156,12 @@ static adah_code list_drawings(conversion *c, adah_status *status) {
     if (!tree)
         code = adah_fail(status, ADAH_ERROR_IO, "%s: cannot be listed", root);
     for (FTSENT *entry; code == ADAH_OK && (entry = fts_read(tree));) {
-        if ((entry->fts_info != FTS_F && entry->fts_info != FTS_SL) || !is_svg(entry->fts_path) ||
-            is_generated_star(entry->fts_path))
+        if ((entry->fts_info != FTS_F && entry->fts_info != FTS_SL) || !is_svg(entry->fts_path))
             continue;
         const char *path = entry->fts_path + strlen(root);
         path += strspn(path, "/");
+        if (!is_picture(path))
+            continue;
         if (!adah_memory_grow((void **)&c->drawing, &c->drawing_capacity, c->n_drawings, sizeof *c->drawing))
             code = adah_fail_memory(status, c->drawing_capacity * 2 * sizeof *c->drawing);
         else if (!(path = adah_arena_text(&c->arena, path, strlen(path))))
@@ -172,6 +192,16 @@ static adah_code load(const conversion *c, const drawing *d, uint8_t **bytes, si
     return adah_is_unreadable(code) ? ADAH_ERROR_FORMAT : code;
 }
 
+/* Of all bytes but those of the metadata: the same drawing lies in several folders, with other keywords. */
+static XXH128_hash_t hash_drawing(const uint8_t *bytes, size_t n_bytes) {
+    static const char start[] = "<metadata", end[] = "</metadata>";
+    const uint8_t *from = memmem(bytes, n_bytes, start, sizeof start - 1),
+                  *to = from ? memmem(from, n_bytes - (size_t)(from - bytes), end, sizeof end - 1) : NULL;
+    if (!to)
+        return XXH3_128bits(bytes, n_bytes);
+    return XXH3_128bits_withSeed(to, n_bytes - (size_t)(to - bytes), XXH3_64bits(bytes, (size_t)(from - bytes)));
+}
+
 static void read_drawing(void *context, size_t index) {
     conversion *c = context;
     drawing *d = &c->drawing[c->first + index];
@@ -181,7 +211,7 @@ static void read_drawing(void *context, size_t index) {
     status->code = ADAH_OK;
     if (load(c, d, &bytes, &n_bytes, status) != ADAH_OK)
         return;
-    d->hash = XXH3_128bits(bytes, n_bytes);
+    d->hash = hash_drawing(bytes, n_bytes);
     d->is_read = adah_svg_read_words(bytes, n_bytes, d->path, &d->words, status) == ADAH_OK;
     adah_memory_free(bytes);
 }
@@ -197,8 +227,8 @@ static int compare_drawings(const void *a, const void *b) {
 
 /* ---------------------------------------------------------------- words */
 
-/* The next word of *cursor: letters and digits, in lower case, digits at its ends cut off; at least two bytes.
- * Returns 0 when there is none left. */
+/* The next word of *cursor: letters in lower case, digits at its ends cut off; at least two bytes. One with digits within is
+ * no word but a colour or a number ("x8a3ecd"). Returns 0 when there is none left. */
 static int next_word(const char **cursor, char *word) {
     for (const char *p = *cursor; *p;) {
         size_t n = 0, start = 0;
@@ -214,12 +244,12 @@ static int next_word(const char **cursor, char *word) {
             continue;
         while (n > 0 && word[n - 1] >= '0' && word[n - 1] <= '9')
             n--;
+        word[n] = '\0';
         while (start < n && word[start] >= '0' && word[start] <= '9')
             start++;
-        if (n - start < 2)
+        if (n - start < 2 || strcspn(word + start, "0123456789") < n - start)
             continue;
-        memmove(word, word + start, n - start);
-        word[n - start] = '\0';
+        memmove(word, word + start, n - start + 1);
         return 1;
     }
     return 0;
@@ -390,7 +420,7 @@ static adah_code count_titles(conversion *c, adah_status *status) {
 
 /* A text in the making. */
 typedef struct wording {
-    char text[2048], stems[2048]; /* stems: " a b c " of the words that are in it or must not be */
+    char text[2048], stems[2048]; /* stems: " a b c " of the words that are in it */
 } wording;
 
 static int holds_word(const char *spaced, const char *word) {
@@ -401,12 +431,20 @@ static int holds_word(const char *spaced, const char *word) {
     return 0;
 }
 
+/* Whether a word of the text begins with these letters. */
+static int is_beginning(const char *text, const char *letters) {
+    for (const char *p = text; (p = strstr(p, letters)); p++)
+        if (p == text || p[-1] == ' ')
+            return 1;
+    return 0;
+}
+
 static adah_code add_words(const conversion *c, const drawing *d, const char *from, int is_file_name, wording *w,
                            adah_status *status) {
     char word[WORD_BYTES], stemmed[WORD_BYTES];
     while (next_word(&from, word)) {
         if (holds_word(not_words, word) || is_of_creator(d, word, is_file_name) ||
-            (is_file_name && strlen(word) < 3)) /* file names end in initials and stumps */
+            (is_file_name && (strlen(word) < 3 || is_beginning(w->text, word)))) /* file names end in initials and stumps of words */
             continue;
         memcpy(stemmed, word, sizeof word);
         if (!stem(c, stemmed))
@@ -437,8 +475,6 @@ static adah_code write_texts(conversion *c, adah_status *status) {
     for (size_t i = 0; i < c->n_clips; i++) {
         clip *item = &c->clip[i];
         wording w = {"", " "};
-        for (size_t k = 0; k < item->n_labels; k++)
-            put_word(w.stems, sizeof w.stems, c->labels.text[item->label[k]]);
         for (size_t k = 0; k < item->n_copies; k++)
             ADAH_TRY(add_words_of_drawing(c, &c->drawing[item->first + k], &w, status));
         size_t n = strlen(w.text);

@@ -214,6 +214,13 @@ stdout_has "^split_checksum: $split_checksum$"
 charts() { grep -o '<svg [^>]*><title>[^<]*' "$1" | sed 's/.*<title>//'; }
 expect 0 eval --model 0.safetensors --data scenes --quiet --report one.html
 check grep -q "Data scenes; checksum of its split $split_checksum; " one.html
+expect 0 eval --model 0.safetensors --data scenes --quiet --report asked.html --ask red --ask 'blue & red'
+for asked in red 'blue &amp; red'; do
+    check test "$(grep -cF "<figure class=\"query w\">&ldquo;$asked&rdquo;</figure><figure><img" asked.html)" = 1
+done
+check test "$(grep -c '<figure class="query w">' asked.html)" = 2
+expect 2 eval --model 0.safetensors --data scenes --ask red
+stderr_has '^adah eval: --ask needs --report$'
 check grep -q 'Codes of 16 bits; backbone small; method adah; preset default; seed 0; ' one.html
 check_not grep -q '&plusmn;' one.html
 check test "$(charts one.html | grep -cE '^(Precision-recall by radius \((micro|macro)\)|Precision of the first N)$')" = 3

@@ -118,7 +118,7 @@ static void labels_and_words(void **state) {
     put_collection();
     put_drawing("animals/red_fox_anna_mal_01.svg", "Fox and Anna's den", "Anna Maler",
                 "<rdf:li>Animal</rdf:li><rdf:li>wildlife</rdf:li><rdf:li>anna maler</rdf:li><rdf:li>unsorted</rdf:li>"
-                "<rdf:li>lemon_theme_icon</rdf:li>");
+                "<rdf:li>lemon_theme_icon</rdf:li><rdf:li>colour x8a3ecd 1989</rdf:li>");
     put_drawing("rare/pie.svg", "Apple &amp; pie", "Bo", "<rdf:li>foods</rdf:li><rdf:li>Food</rdf:li>");
     put_drawing("animals/copy.svg", "", "", "<rdf:li>owl</rdf:li>");
     size_t n;
@@ -128,6 +128,13 @@ static void labels_and_words(void **state) {
     assert_int_equal(symlink("../animals/copy.svg", inside("svg/rare/link.svg")), 0);
     assert_int_equal(symlink("nowhere", inside("svg/rare/dangling.svg")), 0);
     put_drawing("animals/star_05pt02step.svg", "generated", "", "");
+    static const char *const no_pictures[] = {"computer/icons/fox.svg", "animals/patterns/fox.svg", "icons/fox.svg"};
+    for (size_t i = 0; i < sizeof no_pictures / sizeof *no_pictures; i++)
+        put_drawing(no_pictures[i], "Fox", "", "<rdf:li>animal</rdf:li>");
+    put_drawing("animals/old_frog_with_umbrel_01.svg", "Old frogs with umbrella", "", ""); /* names are cut short */
+    /* the same drawing in two folders, with words of its own in each */
+    data_folder_put(inside("svg"), "animals/pie_bird.svg", HEAD "<dc:title>Blackbird</dc:title>" TAIL "<!-- one -->" SQUARE);
+    data_folder_put(inside("svg"), "food/pie_filling.svg", HEAD "<dc:title>Bird</dc:title>" TAIL "<!-- one -->" SQUARE);
     data_folder_put(inside("svg"), "animals/broken.svg", "<svg><g></svg>");
     data_folder_put(inside("svg"), "animals/empty.svg", "");
     data_folder_put(inside("svg"), "animals/blank_page.svg", HEAD "<dc:title>Blank</dc:title>" TAIL "</svg>");
@@ -145,24 +152,28 @@ static void labels_and_words(void **state) {
     assert_int_equal(adah_dataset_label_count(dataset), 2);
     assert_record(dataset, find(dataset, metadata, "animals/beast_03.svg"), "beast creature", "animals");
     assert_record(dataset, find(dataset, metadata, "food/dish_03.svg"), "meal dish", "food");
-    assert_record(dataset, find(dataset, metadata, "animals/red_fox_anna_mal_01.svg"), "fox den wildlife red",
+    assert_record(dataset, find(dataset, metadata, "animals/red_fox_anna_mal_01.svg"), "fox den animal wildlife colour red",
                   "animals");
-    assert_record(dataset, find(dataset, metadata, "rare/pie.svg"), "apple pie", "food");
+    assert_record(dataset, find(dataset, metadata, "rare/pie.svg"), "apple pie foods", "food");
     assert_record(dataset, find(dataset, metadata, "animals/copy.svg"), "owl copy other name link", "animals,food");
+    assert_record(dataset, find(dataset, metadata, "animals/pie_bird.svg"), "blackbird pie bird filling", "animals,food");
+    assert_record(dataset, find(dataset, metadata, "animals/old_frog_with_umbrel_01.svg"), "old frogs with umbrella", "animals");
+    assert_record(dataset, find(dataset, metadata, "animals/animal_12.svg"), "animals", "animals");
     static const char *const left_out[] = {
         "rare/link.svg",         "food/other_name.svg", "rare/dangling.svg",      "animals/star_05pt02step.svg",
         "animals/broken.svg",    "animals/empty.svg",   "animals/blank_page.svg", "animals/readme.txt",
-        "computer/thing_03.svg", "rare/one.svg",        "animals/animal_12.svg"};
+        "computer/thing_03.svg", "rare/one.svg",        "food/pie_filling.svg",   "computer/icons/fox.svg",
+        "animals/patterns/fox.svg", "icons/fox.svg"};
     for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
         assert_null(find(dataset, metadata, left_out[i]));
-    assert_int_equal(adah_dataset_count(dataset), 24 + 22 + 3);
-    assert_int_equal(result.n_records, 24 + 22 + 3);
+    assert_int_equal(adah_dataset_count(dataset), 24 + 22 + 6);
+    assert_int_equal(result.n_records, 24 + 22 + 6);
     assert_int_equal(result.n_labels, 2);
     assert_int_equal(result.n_left_out, 1); /* the blank page shows nothing */
     size_t n_queries = 0;
     for (size_t i = 0; i < adah_dataset_count(dataset); i++)
         n_queries += adah_dataset_record(dataset, i)->split == ADAH_SPLIT_QUERY;
-    assert_int_equal(n_queries, 12);
+    assert_int_equal(n_queries, 13);
     adah_dataset_close(dataset);
 
     /* the same again; another seed draws other queries */
