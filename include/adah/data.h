@@ -27,7 +27,7 @@ typedef struct adah_record {
 
 /* Where texts and labels come from. A folder with metadata has no others. */
 typedef enum adah_source {
-    ADAH_SOURCE_METADATA = 1, /* metadata.jsonl, metadata.csv */
+    ADAH_SOURCE_METADATA = 1, /* metadata.jsonl, metadata.csv, files of other programs */
     ADAH_SOURCE_SIDECARS = 2, /* files beside a picture: x.jpg.txt, x.txt, x.json */
     ADAH_SOURCE_PICTURES = 4, /* captions and keywords inside the picture: IPTC, XMP, EXIF */
     ADAH_SOURCE_NAMES = 8,    /* the words of the picture's file name */
@@ -51,7 +51,8 @@ static inline void adah_dataset_options_init(adah_dataset_options *options) {
 
 /* Opens a folder with metadata.jsonl or metadata.csv: one record a pair with file_name, text, labels and
  * optional split; or with neither, but with image.npy: one record a row, whose file_name is its number from 0, without a text; or with none
- * of these, but with pictures in it or in folders below it: one record a picture. Its text is from the first source that has one, in the
+ * of these, but with files of other programs that name pictures in the folder (tables, COCO, token files: docs/guide/collection.md); or with
+ * pictures alone in it or in folders below it: one record a picture. Its text is from the first source that has one, in the
  * order of adah_source, its labels from all of them; hidden files are passed over, and a tenth of the pictures, by their names, are queries,
  * unless the folders of the first level are all called as splits are. text is a string or a list of strings; records of one file_name are one record of several texts. Images, and
  * features in arrays next to the metadata (docs/reference/data-format.md), are not looked at yet. Refused always: a metadata file without a good

@@ -1,7 +1,7 @@
 /* dataset.c - a folder of images with its metadata, held as one compact table of records.
  *
- * metadata.jsonl is taken when it is there, else metadata.csv, else the rows of image.npy, else the metadata of the folders in it, else the
- * pictures below the folder. A reader takes the file apart and hands over one raw record at a time (dataset_reader.h), which is checked and stored
+ * metadata.jsonl is taken when it is there, else metadata.csv, else the rows of image.npy, else the metadata of the folders in it, else
+ * what files of other programs say (foreign_metadata.h), else the pictures below the folder. A reader takes the file apart and hands over one raw record at a time (dataset_reader.h), which is checked and stored
  * (dataset_records.c); what a person should know of it is told (dataset_notes.c). */
 #include "base/file.h"
 #include "base/foreign_file.h"
@@ -9,6 +9,7 @@
 #include "base/npy.h"
 #include "base/sized_options.h"
 #include "data/dataset_table.h"
+#include "data/label_names.h"
 #include "data/picture_memory.h"
 #include "data/utf16.h"
 
@@ -20,14 +21,17 @@
 
 enum { HINT_BYTES = 300 };
 
+adah_code adah_dataset_set_path(adah_dataset *dataset, const char *name, adah_status *status) {
+    adah_memory_free(dataset->path);
+    dataset->path = name ? adah_file_join(dataset->folder, name) : adah_memory_text(dataset->folder);
+    return dataset->path ? ADAH_OK : adah_fail_memory(status, strlen(dataset->folder) + 2);
+}
+
 /* Reads folder/name when it is there; *found tells. */
 static adah_code read_metadata(adah_dataset *dataset, const char *name,
                                adah_code (*reader)(adah_dataset *, const char *, size_t, adah_status *), int *found,
                                adah_status *status) {
-    adah_memory_free(dataset->path);
-    dataset->path = adah_file_join(dataset->folder, name);
-    if (!dataset->path)
-        return adah_fail_memory(status, strlen(dataset->folder) + strlen(name) + 2);
+    ADAH_TRY(adah_dataset_set_path(dataset, name, status));
     *found = adah_file_exists(dataset->path);
     if (!*found)
         return ADAH_OK;
@@ -52,10 +56,7 @@ static adah_code read_metadata(adah_dataset *dataset, const char *name,
 static adah_code make_records_of_rows(adah_dataset *dataset, int *found, adah_status *status) {
     size_t n;
     char name[24];
-    adah_memory_free(dataset->path);
-    dataset->path = adah_file_join(dataset->folder, "image.npy");
-    if (!dataset->path)
-        return adah_fail_memory(status, strlen(dataset->folder) + sizeof name);
+    ADAH_TRY(adah_dataset_set_path(dataset, "image.npy", status));
     *found = adah_file_exists(dataset->path);
     if (!*found)
         return ADAH_OK;
@@ -72,9 +73,9 @@ static adah_code make_records_of_rows(adah_dataset *dataset, int *found, adah_st
 }
 
 /* Folders with metadata of their own: the records of all. */
-static adah_code read_parts(adah_dataset *dataset, int *found, adah_status *status) {
+static adah_code read_parts(adah_dataset *dataset, const adah_folder_listing *listing, int *found, adah_status *status) {
     adah_string_table names = {0};
-    adah_code code = adah_dataset_find_parts(dataset->folder, &names, status);
+    adah_code code = adah_dataset_find_parts(listing, &names, status);
     for (size_t i = 0; i < names.n && code == ADAH_OK; i++) {
         const char *slash = strchr(names.text[i], '/');
         char *part = adah_memory_text_n(names.text[i], (size_t)(slash - names.text[i]));
@@ -91,6 +92,27 @@ static adah_code read_parts(adah_dataset *dataset, int *found, adah_status *stat
     return code;
 }
 
+static adah_code skip_folder(void *context, const adah_status *why) { return adah_dataset_skip_bad(context, why->code, why); }
+
+/* What is found by looking at all that is in the folder. */
+static adah_code read_listed(adah_dataset *dataset, unsigned sources, int *found, char *hint, adah_status *status) {
+    adah_folder_listing listing = {0};
+    adah_code code = adah_folder_list(dataset->folder, &listing, skip_folder, dataset, status);
+    if (code == ADAH_OK && sources & ADAH_SOURCE_METADATA)
+        code = read_parts(dataset, &listing, found, status);
+    if (code == ADAH_OK && !*found && sources & ADAH_SOURCE_METADATA)
+        code = adah_dataset_read_foreign(dataset, &listing, found, status);
+    const adah_chosen_keys *chosen = &dataset->chosen;
+    if (code == ADAH_OK && !*found && (chosen->file || chosen->n_text || chosen->n_label))
+        code = adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: there are no metadata whose keys could be chosen", dataset->folder);
+    if (code == ADAH_OK && !*found)
+        code = adah_dataset_set_path(dataset, NULL, status);
+    if (code == ADAH_OK && !*found)
+        code = adah_dataset_read_folder(dataset, &listing, sources, found, hint, HINT_BYTES, status);
+    adah_folder_listing_free(&listing);
+    return code;
+}
+
 /* The kinds of data set, in the order in which they are looked for. */
 static adah_code read_records(adah_dataset *dataset, unsigned sources, adah_status *status) {
     int found = 0;
@@ -102,17 +124,8 @@ static adah_code read_records(adah_dataset *dataset, unsigned sources, adah_stat
     }
     if (!found)
         ADAH_TRY(make_records_of_rows(dataset, &found, status));
-    if (!found && sources & ADAH_SOURCE_METADATA)
-        ADAH_TRY(read_parts(dataset, &found, status));
-    if (!found && (dataset->chosen.file || dataset->chosen.n_text || dataset->chosen.n_label))
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%s: there are no metadata whose keys could be chosen", dataset->folder);
-    if (!found) {
-        adah_memory_free(dataset->path);
-        dataset->path = adah_memory_text(dataset->folder);
-        if (!dataset->path)
-            return adah_fail_memory(status, strlen(dataset->folder) + 1);
-        ADAH_TRY(adah_dataset_read_folder(dataset, sources, &found, hint, sizeof hint, status));
-    }
+    if (!found)
+        ADAH_TRY(read_listed(dataset, sources, &found, hint, status));
     if (!found)
         return adah_fail(status, ADAH_ERROR_NOT_FOUND,
                          "%s: not a data set: neither metadata.jsonl nor metadata.csv is there, nor image.npy, nor any picture%s", dataset->folder, hint);
@@ -136,12 +149,15 @@ adah_code adah_dataset_open_known(const char *folder, const adah_dataset_options
         return adah_fail_memory(status, sizeof *dataset);
     dataset->strict = full.strict;
     dataset->memory = memory;
-    dataset->chosen = (adah_chosen_keys){full.file_key, full.text_keys, full.label_keys, full.n_text_keys, full.n_label_keys};
+    dataset->chosen = (adah_chosen_keys){.file = full.file_key, .text = full.text_keys, .label = full.label_keys, .n_text = full.n_text_keys,
+                                         .n_label = full.n_label_keys};
     dataset->folder = adah_memory_text(folder);
     adah_code code = dataset->folder ? ADAH_OK : adah_fail_memory(status, strlen(folder) + 1);
     adah_text_add(&dataset->notes, "%s", "");
     if (code == ADAH_OK)
         code = read_records(dataset, full.sources, status);
+    if (code == ADAH_OK)
+        code = adah_label_names_of_numbers(dataset, status);
     if (code == ADAH_OK)
         code = adah_dataset_check_chosen(dataset, status);
     dataset->chosen = (adah_chosen_keys){0};

@@ -23,7 +23,7 @@ enum { FOLDERS_MAX = 64 /* of one path: more are passed over */ };
 typedef struct reader {
     adah_dataset *dataset;
     unsigned sources;
-    adah_folder_listing listing;
+    const adah_folder_listing *listing;
     size_t n_common;       /* bytes of all paths: the folders that they have in common, with the last slash */
     int has_splits;
     size_t n_pictures, n_raw, n_others; /* of the listing */
@@ -35,8 +35,6 @@ typedef struct reader {
     adah_raw_text *item;   /* of the record being made: texts, then labels */
     size_t item_capacity;
 } reader;
-
-static adah_code skip_folder(void *context, const adah_status *why) { return adah_dataset_skip_bad(context, why->code, why); }
 
 /* ---------------------------------------------------------------- what the listing as a whole says */
 
@@ -52,8 +50,8 @@ static int may_be_sidecar(const char *path) {
 }
 
 static void count_kinds(reader *r) {
-    for (size_t i = 0; i < r->listing.n; i++) {
-        const char *path = r->listing.path[i];
+    for (size_t i = 0; i < r->listing->n; i++) {
+        const char *path = r->listing->path[i];
         const int kind = adah_path_is_picture(path);
         if (kind == 1) {
             r->n_pictures++;
@@ -69,8 +67,8 @@ static void count_kinds(reader *r) {
 /* The folders in common, and whether those behind them are splits. */
 static void find_common(reader *r) {
     const char *first = NULL;
-    for (size_t i = 0; i < r->listing.n; i++) {
-        const char *path = r->listing.path[i];
+    for (size_t i = 0; i < r->listing->n; i++) {
+        const char *path = r->listing->path[i];
         if (adah_path_is_picture(path) != 1)
             continue;
         if (!first) {
@@ -82,8 +80,8 @@ static void find_common(reader *r) {
                 r->n_common--;
     }
     r->has_splits = 1;
-    for (size_t i = 0; i < r->listing.n && r->has_splits; i++) {
-        const char *path = r->listing.path[i];
+    for (size_t i = 0; i < r->listing->n && r->has_splits; i++) {
+        const char *path = r->listing->path[i];
         if (adah_path_is_picture(path) != 1)
             continue;
         const size_t n = folder_at(path, r->n_common);
@@ -93,26 +91,34 @@ static void find_common(reader *r) {
 
 /* ---------------------------------------------------------------- one picture */
 
+static adah_code read_sidecar(reader *r, const char *name, adah_status *status) {
+    char *path = adah_file_join(adah_dataset_folder(r->dataset), name);
+    if (!path)
+        return adah_fail_memory(status, strlen(name) + 1);
+    adah_status why = {0};
+    const adah_code code = adah_sidecar_read(path, &r->findings, &why);
+    adah_memory_free(path);
+    if (code == ADAH_ERROR_MEMORY)
+        return adah_fail(status, code, "%s", why.message);
+    if (code != ADAH_OK)
+        adah_reasons_add(&r->sidecars, r->sidecars.n, why.message);
+    return ADAH_OK;
+}
+
+/* Those around the picture in the listing, whose order is that of bytes, and those of a name that comes behind it. */
 static adah_code read_sidecars(reader *r, size_t i, adah_status *status) {
-    const char *picture = r->listing.path[i];
-    const size_t n_stem = strlen(picture) - strlen(adah_path_ending(picture));
-    size_t first = i;
-    while (first > 0 && strncmp(r->listing.path[first - 1], picture, n_stem) == 0 && r->listing.path[first - 1][n_stem] == '.')
-        first--;
-    for (size_t k = first; k < r->listing.n && strncmp(r->listing.path[k], picture, n_stem) == 0 && r->listing.path[k][n_stem] <= '.'; k++) {
-        if (!adah_sidecar_belongs(picture, r->listing.path[k]))
-            continue;
-        char *path = adah_file_join(adah_dataset_folder(r->dataset), r->listing.path[k]);
-        if (!path)
-            return adah_fail_memory(status, strlen(r->listing.path[k]) + 1);
-        adah_status why = {0};
-        const adah_code code = adah_sidecar_read(path, &r->findings, &why);
-        adah_memory_free(path);
-        if (code == ADAH_ERROR_MEMORY)
-            return adah_fail(status, code, "%s", why.message);
-        if (code != ADAH_OK)
-            adah_reasons_add(&r->sidecars, r->sidecars.n, why.message);
-    }
+    const adah_folder_listing *l = r->listing;
+    const char *picture = l->path[i];
+    const size_t n_stem = strlen(picture) - strlen(adah_path_ending(picture)), n_other = adah_sidecar_other_stem(picture);
+    size_t k = i;
+    while (k > 0 && strncmp(l->path[k - 1], picture, n_stem) == 0 && l->path[k - 1][n_stem] == '.')
+        k--;
+    for (; k < l->n && strncmp(l->path[k], picture, n_stem) == 0 && l->path[k][n_stem] <= '.'; k++)
+        if (adah_sidecar_belongs(picture, l->path[k]))
+            ADAH_TRY(read_sidecar(r, l->path[k], status));
+    for (; n_other && k < l->n && strncmp(l->path[k], picture, n_other) == 0 && l->path[k][n_other] <= '.'; k++)
+        if (adah_sidecar_belongs(picture, l->path[k]))
+            ADAH_TRY(read_sidecar(r, l->path[k], status));
     return ADAH_OK;
 }
 
@@ -182,11 +188,11 @@ static adah_code take_tags(reader *r, const char *name, const char *path, adah_s
 static adah_code read_picture(reader *r, size_t i, adah_raw_record *raw, adah_status *status) {
     adah_findings *f = &r->findings;
     const size_t n_texts = f->texts.n_bytes, n_labels = f->labels.n_bytes;
-    char *path = adah_file_join(adah_dataset_folder(r->dataset), r->listing.path[i]);
+    char *path = adah_file_join(adah_dataset_folder(r->dataset), r->listing->path[i]);
     adah_status why = {0};
     if (!path)
-        return adah_fail_memory(status, strlen(r->listing.path[i]) + 1);
-    const adah_code code = take_tags(r, r->listing.path[i], path, &why); /* a picture that cannot be read is told when it is decoded */
+        return adah_fail_memory(status, strlen(r->listing->path[i]) + 1);
+    const adah_code code = take_tags(r, r->listing->path[i], path, &why); /* a picture that cannot be read is told when it is decoded */
     adah_memory_free(path);
     if (n_texts)
         f->texts.n_bytes = n_texts;
@@ -196,7 +202,7 @@ static adah_code read_picture(reader *r, size_t i, adah_raw_record *raw, adah_st
 
 static adah_code find_all(reader *r, size_t i, adah_raw_record *raw, adah_status *status) {
     adah_findings *f = &r->findings;
-    const char *path = r->listing.path[i];
+    const char *path = r->listing->path[i];
     adah_findings_clear(f);
     if (r->sources & ADAH_SOURCE_SIDECARS) {
         ADAH_TRY(read_sidecars(r, i, status));
@@ -234,7 +240,7 @@ static adah_code list_items(reader *r, const adah_text *list, size_t *n, adah_st
 }
 
 static adah_code add_picture(reader *r, size_t i, adah_status *status) {
-    const char *path = r->listing.path[i];
+    const char *path = r->listing->path[i];
     adah_raw_record raw = {.file_name = {path, strlen(path)}};
     size_t n = 0;
     ADAH_TRY(find_all(r, i, &raw, status));
@@ -272,50 +278,60 @@ static adah_code tell(reader *r, adah_status *status) {
     return ADAH_OK;
 }
 
-static adah_code ignore_folder(void *context, const adah_status *why) { return (void)context, (void)why, ADAH_OK; }
-
-adah_code adah_dataset_find_parts(const char *folder, adah_string_table *names, adah_status *status) {
-    adah_folder_listing listing = {0};
-    adah_code code = adah_folder_list(folder, &listing, ignore_folder, NULL, status);
-    for (size_t i = 0; i < listing.n && code == ADAH_OK; i++) {
-        const char *path = listing.path[i], *name = adah_path_name(path);
+adah_code adah_dataset_find_parts(const adah_folder_listing *listing, adah_string_table *names, adah_status *status) {
+    for (size_t i = 0; i < listing->n; i++) {
+        const char *path = listing->path[i], *name = adah_path_name(path);
         const size_t n_folder = folder_at(path, 0);
         if (n_folder == 0 || name != path + n_folder + 1 || (strcmp(name, "metadata.jsonl") != 0 && strcmp(name, "metadata.csv") != 0))
             continue;
         int is_second = 0;
         if (!strcmp(name, "metadata.csv")) /* jsonl wins where both are there; they are listed in order, csv first */
-            for (size_t k = i + 1; k < listing.n && folder_at(listing.path[k], 0) == n_folder && !strncmp(listing.path[k], path, n_folder); k++)
-                is_second |= !strcmp(listing.path[k] + n_folder, "/metadata.jsonl");
+            for (size_t k = i + 1; k < listing->n && folder_at(listing->path[k], 0) == n_folder && !strncmp(listing->path[k], path, n_folder); k++)
+                is_second |= !strcmp(listing->path[k] + n_folder, "/metadata.jsonl");
         if (!is_second && adah_string_table_add(names, path, strlen(path)) == ADAH_STRING_NONE)
-            code = adah_fail_memory(status, strlen(path) + 1);
+            return adah_fail_memory(status, strlen(path) + 1);
     }
-    adah_folder_listing_free(&listing);
-    return code;
+    return ADAH_OK;
+}
+
+/* What else is there, and the way out. */
+static void give_hint(const reader *r, char *hint, size_t n_hint) {
+    static const struct {
+        const char *endings, *what;
+    } others[] = {{".parquet .arrow", "is a table that holds its pictures; the guide's page on collections tells how to write them out as files"},
+                  {".tar .zip .7z .rar .tgz .gz .xz .bz2 .zst", "is an archive; unpack it"},
+                  {".csv .tsv .json .jsonl", "may tell of pictures, but none is here"}};
+    if (r->n_raw)
+        snprintf(hint, n_hint, " (files of raw camera data, which are not read, export them as JPEG: %zu)", r->n_raw);
+    for (size_t k = 0; k < sizeof others / sizeof *others && !*hint; k++)
+        for (size_t i = 0; i < r->listing->n && !*hint; i++) {
+            const char *ending = adah_path_ending(r->listing->path[i]), *at = *ending ? strstr(others[k].endings, ending) : NULL;
+            if (at && (at[strlen(ending)] == ' ' || at[strlen(ending)] == '\0'))
+                snprintf(hint, n_hint, "; %.120s %s", r->listing->path[i], others[k].what);
+        }
 }
 
 static adah_code read_folder(reader *r, int *found, char *hint, size_t n_hint, adah_status *status) {
-    ADAH_TRY(adah_folder_list(adah_dataset_folder(r->dataset), &r->listing, skip_folder, r->dataset, status));
     count_kinds(r);
     *found = r->n_pictures > 0;
-    if (r->n_raw && !*found)
-        snprintf(hint, n_hint, " (files of raw camera data, which are not read, export them as JPEG: %zu)", r->n_raw);
+    if (!*found)
+        give_hint(r, hint, n_hint);
     find_common(r);
     if (*found && r->sources & ADAH_SOURCE_PICTURES && adah_picture_tags_missing()) {
         ADAH_TRY(adah_dataset_note(r->dataset, status, "captions and keywords inside the pictures are not read: %s", adah_picture_tags_missing()));
         r->sources &= ~(unsigned)ADAH_SOURCE_PICTURES;
     }
-    for (size_t i = 0; i < r->listing.n && *found; i++)
-        if (adah_path_is_picture(r->listing.path[i]) == 1)
+    for (size_t i = 0; i < r->listing->n && *found; i++)
+        if (adah_path_is_picture(r->listing->path[i]) == 1)
             ADAH_TRY(add_picture(r, i, status));
     if (*found && !r->has_splits)
         adah_dataset_draw_split(r->dataset);
     return *found ? tell(r, status) : ADAH_OK;
 }
 
-adah_code adah_dataset_read_folder(adah_dataset *dataset, unsigned sources, int *found, char *hint, size_t n_hint, adah_status *status) {
-    reader r = {.dataset = dataset, .sources = sources};
+adah_code adah_dataset_read_folder(adah_dataset *dataset, const adah_folder_listing *listing, unsigned sources, int *found, char *hint, size_t n_hint, adah_status *status) {
+    reader r = {.dataset = dataset, .listing = listing, .sources = sources};
     const adah_code code = read_folder(&r, found, hint, n_hint, status);
-    adah_folder_listing_free(&r.listing);
     adah_findings_free(&r.findings);
     adah_text_free(&r.words);
     adah_memory_free(r.item);

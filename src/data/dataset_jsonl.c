@@ -57,6 +57,16 @@ static adah_code take_string(const adah_dataset *dataset, const json_t *value, a
     return ADAH_OK;
 }
 
+/* What an object in a list says, as {"raw": "a dog", "tokens": [...]}: the value of the first of these keys; the object itself where it has none. */
+static const json_t *value_of_object(const json_t *item, adah_key key) {
+    static const char *const text_keys[] = {"raw", "caption", "text", "sentence"}, *const label_keys[] = {"name", "label", "tag", "category"};
+    const char *const *keys = key == ADAH_KEY_LABELS ? label_keys : text_keys;
+    for (size_t k = 0; k < 4 && json_is_object(item); k++)
+        if (!adah_json_is_missing(json_object_get(item, keys[k])))
+            return json_object_get(item, keys[k]);
+    return item;
+}
+
 /* One value or a list of them; what is missing in the list is passed over. The list is freed by the caller, whatever is returned. */
 static adah_code take_list(const adah_dataset *dataset, const json_t *value, adah_key key, size_t line, list *l, adah_status *status) {
     if (adah_json_is_missing(value) || (json_is_string(value) && json_string_length(value) == 0))
@@ -68,7 +78,7 @@ static adah_code take_list(const adah_dataset *dataset, const json_t *value, ada
     if (!l->item || (with_numbers && !l->number))
         return adah_fail_memory(status, n * sizeof *l->item);
     for (size_t i = 0; i < n; i++) {
-        const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
+        const json_t *item = value_of_object(json_is_array(value) ? json_array_get(value, i) : value, key);
         if (adah_json_is_missing(item))
             continue;
         if (json_is_string(item))
@@ -140,7 +150,7 @@ static adah_code take_record(adah_dataset *dataset, json_t *const value[ADAH_N_K
     return adah_dataset_add(dataset, &raw, status);
 }
 
-static adah_code add_object(adah_dataset *dataset, json_t *object, size_t line, adah_status *status) {
+adah_code adah_dataset_add_json(adah_dataset *dataset, json_t *object, size_t line, adah_status *status) {
     json_t *value[ADAH_N_KEYS] = {NULL}, *owned[ADAH_N_KEYS] = {NULL};
     list texts = {0}, labels = {0};
     if (!json_is_object(object))
@@ -169,7 +179,7 @@ static adah_code add_line(adah_dataset *dataset, const char *bytes, size_t n_byt
         return adah_dataset_fail_utf8(dataset, line, status);
     if (!object)
         return adah_dataset_fail(dataset, line, status, "broken JSON at byte %d: %s", error.position, error.text);
-    adah_code code = add_object(dataset, object, line, status);
+    adah_code code = adah_dataset_add_json(dataset, object, line, status);
     json_decref(object);
     return code;
 }

@@ -27,7 +27,9 @@ adah_code adah_dataset_fail_all_bad(const adah_dataset *dataset, adah_status *st
     adah_text_free(&keys);
     return ADAH_ERROR_FORMAT;
 }
-const adah_chosen_keys *adah_dataset_chosen_keys(const adah_dataset *dataset) { return &dataset->chosen; }
+const adah_chosen_keys *adah_dataset_chosen_keys(const adah_dataset *dataset) {
+    return dataset->finder ? &dataset->found : &dataset->chosen;
+}
 
 adah_code adah_dataset_note_key(adah_dataset *dataset, int key, const char *name, size_t n_bytes, adah_status *status) {
     adah_string_table *names = &dataset->taken[key];

@@ -5,6 +5,8 @@
 #include "base/status.h"
 #include "data/string_table.h"
 
+#include <jansson.h>
+
 enum { ADAH_METADATA_LINE_BYTES_MAX = 16 << 20 };
 
 /* Bytes of the metadata file, not NUL-terminated; bytes NULL: the record does not say. */
@@ -36,7 +38,7 @@ adah_code adah_dataset_fail(const adah_dataset *dataset, size_t line, adah_statu
 adah_code adah_dataset_fail_utf8(const adah_dataset *dataset, size_t line, adah_status *status);
 
 struct adah_chosen_keys;
-/* What the user chose; lasts as long as the reading. */
+/* What the user chose, or what the file that is read calls them; lasts as long as the reading. */
 const struct adah_chosen_keys *adah_dataset_chosen_keys(const adah_dataset *dataset);
 
 struct adah_picture_memory;
@@ -50,14 +52,20 @@ adah_code adah_dataset_note_key(adah_dataset *dataset, int key, const char *name
 /* Adds a line to what adah_dataset_notes tells. */
 adah_code adah_dataset_note(adah_dataset *dataset, adah_status *status, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+struct adah_folder_listing;
+/* Reads the files of other programs that say what is on the pictures of the listing (foreign_metadata.h); *found becomes 0 where there is none. */
+adah_code adah_dataset_read_foreign(adah_dataset *dataset, const struct adah_folder_listing *listing, int *found, adah_status *status);
 /* Reads a folder without metadata: its pictures with what sidecars, the pictures themselves and names say, as far as `sources` allows. *found
  * becomes 0 where there is no picture; *hint (by the caller, of `n_hint` bytes) then says what else is there. */
-adah_code adah_dataset_read_folder(adah_dataset *dataset, unsigned sources, int *found, char *hint, size_t n_hint, adah_status *status);
-/* Finds folders in `folder` with metadata of their own, as Hugging Face's image folders have for each split: names as "train/metadata.jsonl". */
-adah_code adah_dataset_find_parts(const char *folder, adah_string_table *names, adah_status *status);
+adah_code adah_dataset_read_folder(adah_dataset *dataset, const struct adah_folder_listing *listing, unsigned sources, int *found, char *hint,
+                                   size_t n_hint, adah_status *status);
+/* Finds folders with metadata of their own, as Hugging Face's image folders have for each split: names as "train/metadata.jsonl". */
+adah_code adah_dataset_find_parts(const struct adah_folder_listing *listing, adah_string_table *names, adah_status *status);
 /* Records that name no split get one: a tenth becomes queries, each by its own name. */
 void adah_dataset_draw_split(adah_dataset *dataset);
 
+/* Adds the record that an object of JSON is; `line` for messages, 0: there is none. As adah_dataset_add. */
+adah_code adah_dataset_add_json(adah_dataset *dataset, json_t *object, size_t line, adah_status *status);
 /* Read the whole of a metadata file of that kind, in UTF-8 without a byte order mark. */
 adah_code adah_dataset_read_jsonl(adah_dataset *dataset, const char *bytes, size_t n_bytes, adah_status *status);
 adah_code adah_dataset_read_csv(adah_dataset *dataset, const char *bytes, size_t n_bytes, adah_status *status);

@@ -4,7 +4,9 @@
  * its record. A file name that comes again adds to its record: a line a caption is as good as a list of captions. */
 #include "base/memory.h"
 #include "data/dataset_table.h"
+#include "data/findings.h"
 #include "data/metadata_path.h"
+#include "data/picture_finder.h"
 #include "data/split_names.h"
 
 #include <stdarg.h>
@@ -174,7 +176,7 @@ static void add_sources(adah_record *record, const adah_raw_record *raw) {
 
 /* The record of the same file name gets more. */
 static adah_code add_to_record(adah_dataset *dataset, const adah_raw_record *raw, adah_record *record, adah_split split, adah_status *status) {
-    if (raw->split.bytes && split != record->split)
+    if (raw->split.bytes && split != record->split && !dataset->finder)
         return adah_dataset_fail(dataset, raw->line, status, "file_name \"%.*s\" was seen before, in line %zu, in another split",
                                  shown(raw->file_name), raw->file_name.bytes, record->line);
     ADAH_TRY(store_texts(dataset, raw, record, status));
@@ -184,7 +186,7 @@ static adah_code add_to_record(adah_dataset *dataset, const adah_raw_record *raw
         return adah_fail_memory(status, raw->mask.n_bytes + 1);
     add_sources(record, raw);
     dataset->n_rows++;
-    dataset->n_repeated++;
+    dataset->n_repeated += !dataset->finder;
     return ADAH_OK;
 }
 
@@ -205,12 +207,38 @@ static adah_code resolve_path(adah_dataset *dataset, size_t line, const char *ke
     return fault ? adah_dataset_fail(dataset, line, status, "%s \"%.*s\" %s", key, shown(*path), path->bytes, fault) : ADAH_OK;
 }
 
+/* The picture that the file of another program means. */
+static adah_code find_picture(adah_dataset *dataset, size_t line, adah_raw_text *name, adah_status *status) {
+    const char *path = adah_picture_finder_find(dataset->finder, dataset->finder_folder, *name);
+    if (dataset->finder->room.failed || dataset->finder->lower.failed)
+        return adah_fail_memory(status, name->n_bytes + 1);
+    if (!path)
+        return adah_dataset_fail(dataset, line, status, "no picture \"%.*s\" is in the folder, or several that are called so", shown(*name), name->bytes);
+    if (!adah_findings_is_utf8(path, strlen(path)))
+        return adah_dataset_fail(dataset, line, status, "\"%s\": the file's name is not UTF-8; rename it", path);
+    *name = (adah_raw_text){path, strlen(path)};
+    return ADAH_OK;
+}
+
+/* The split of a record that names none: that of the file, else of the last folder of the picture that is called as one. */
+static adah_raw_text guess_split(const adah_dataset *dataset, adah_raw_text path) {
+    adah_raw_text found = dataset->file_split;
+    for (size_t start = 0, end; !dataset->file_split.bytes && start < path.n_bytes; start = end + 1) {
+        for (end = start; end < path.n_bytes && path.bytes[end] != '/';)
+            end++;
+        if (end < path.n_bytes && adah_split_find(path.bytes + start, end - start) != ADAH_NAMED_NONE)
+            found = (adah_raw_text){path.bytes + start, end - start};
+    }
+    return found;
+}
+
 adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *given, adah_status *status) {
     adah_raw_record resolved = *given;
     const adah_raw_record *raw = &resolved;
     if (!raw->file_name.bytes)
         return adah_dataset_fail(dataset, raw->line, status, "no file_name, expected the path of an image");
-    ADAH_TRY(resolve_path(dataset, raw->line, "file_name", &resolved.file_name, &dataset->path_room, status));
+    ADAH_TRY(dataset->finder ? find_picture(dataset, raw->line, &resolved.file_name, status)
+                             : resolve_path(dataset, raw->line, "file_name", &resolved.file_name, &dataset->path_room, status));
     if (raw->mask.bytes)
         ADAH_TRY(resolve_path(dataset, raw->line, "mask", &resolved.mask, &dataset->mask_room, status));
     for (size_t i = 0; i < raw->n_labels; i++)
@@ -218,6 +246,8 @@ adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *given, 
             return adah_dataset_fail(dataset, raw->line, status, "label %zu is empty", i + 1);
     if (dataset->part && !raw->split.bytes && adah_split_find(dataset->part, strlen(dataset->part)) != ADAH_NAMED_NONE)
         resolved.split = (adah_raw_text){dataset->part, strlen(dataset->part)};
+    if (dataset->finder && !raw->split.bytes)
+        resolved.split = guess_split(dataset, raw->file_name);
     adah_record record = {.text = "", .line = raw->line, .row = dataset->n_rows};
     ADAH_TRY(check_split(dataset, raw, &record.split, status));
     const uint32_t seen = adah_string_table_find(&dataset->file_names, raw->file_name.bytes, raw->file_name.n_bytes);

@@ -5,6 +5,7 @@
 #include "base/reasons.h"
 #include "base/text.h"
 #include "data/dataset_reader.h"
+#include "data/folder_listing.h"
 #include "data/metadata_keys.h"
 
 #include <adah/adah.h>
@@ -30,12 +31,20 @@ struct adah_dataset {
     adah_string_table validation_names;
     const char *part;         /* while one of several metadata files is read: the folder in the folder that it is of; NULL: it is the only one */
     adah_text part_room;
-    adah_chosen_keys chosen;  /* while it is read */
     struct adah_picture_memory *memory; /* while it is read; NULL: there is none */
+    adah_chosen_keys chosen;  /* by the user, while it is read */
+    /* While the file of another program is read (foreign_metadata.c): */
+    struct adah_picture_finder *finder; /* NULL: it is not one */
+    const char *finder_folder;          /* of the file, relative to the folder; "": it lies at the top */
+    adah_raw_text file_split;           /* that the file's name tells; bytes NULL: none */
+    adah_chosen_keys found;             /* keys that it has, and what the user chose */
     adah_text path_room, mask_room;
     adah_reasons skipped;
     char reasons[ADAH_REASONS_BYTES]; /* of skipped */
 };
+
+/* The metadata file that messages name: folder/name; the folder where `name` is NULL. */
+adah_code adah_dataset_set_path(adah_dataset *dataset, const char *name, adah_status *status);
 
 /* ---------------------------------------------------------------- dataset_notes.c */
 

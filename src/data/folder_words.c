@@ -14,6 +14,8 @@ static const char *const holding_names[] = {"images", "image", "img", "imgs", "p
                                             "jpegs", "png", "pngs", "files", "data", "dcim", "camera", "camera roll", "all", "originals",
                                             "original", "raw", "export", "exports", "uploads", "upload", "downloads"};
 
+enum { SHARD_DIGITS = 5 };
+
 static int is_digit(char c) { return c >= '0' && c <= '9'; }
 static int is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80; }
 
@@ -75,6 +77,6 @@ int adah_folder_name_says(const char *name, size_t n_bytes, int *is_under_date) 
         return 0;
     }
     if (n_letters == 0)
-        return n_digits > 0 && !*is_under_date; /* 0, 1, ...: classes */
+        return n_digits > 0 && !*is_under_date && !(n_digits >= SHARD_DIGITS && name[0] == '0'); /* 0, 1, ...: classes; 00000, 00001, ...: shards */
     return !is_of_camera && !is_in(holding_names, sizeof holding_names / sizeof *holding_names, name, n_bytes);
 }

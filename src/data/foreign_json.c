@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* Bytes of the value that begins at the front: up to the bracket that closes it, all where none opens. */
-static size_t value_bytes(const char *bytes, size_t n_bytes) {
+size_t adah_json_value_bytes(const char *bytes, size_t n_bytes) {
     size_t depth = 0;
     int in_string = 0;
     for (size_t i = 0; i < n_bytes; i++) {
@@ -61,7 +60,7 @@ json_t *adah_json_load(const char *bytes, size_t n_bytes, size_t flags, json_err
     *is_out_of_memory = !value && json_error_code(error) == json_error_out_of_memory;
     if (value || *is_out_of_memory)
         return value;
-    const size_t n = flags & JSON_DISABLE_EOF_CHECK ? value_bytes(bytes, n_bytes) : n_bytes;
+    const size_t n = flags & JSON_DISABLE_EOF_CHECK ? adah_json_value_bytes(bytes, n_bytes) : n_bytes;
     char *copy = adah_memory_resize(NULL, n + 1, 1);
     *is_out_of_memory = !copy;
     if (!copy)

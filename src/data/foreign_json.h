@@ -8,6 +8,8 @@
  * wants a number or a text there sees that it is none. Errors and positions are those of the text as it stands; *is_out_of_memory becomes 1
  * where that is the error, else 0. */
 json_t *adah_json_load(const char *bytes, size_t n_bytes, size_t flags, json_error_t *error, int *is_out_of_memory);
+/* Bytes of the list or object that begins at the front: up to the bracket that closes it, all where none does. */
+size_t adah_json_value_bytes(const char *bytes, size_t n_bytes);
 /* 1: such a number, or null: nothing is said. */
 int adah_json_is_missing(const json_t *value);
 

@@ -15,9 +15,11 @@ static const struct {
               {"image", ADAH_KEY_FILE_NAME},     {"image_path", ADAH_KEY_FILE_NAME}, {"image_file", ADAH_KEY_FILE_NAME},
               {"image_name", ADAH_KEY_FILE_NAME}, {"img", ADAH_KEY_FILE_NAME},       {"img_path", ADAH_KEY_FILE_NAME}, {"path", ADAH_KEY_FILE_NAME},
               {"texts", ADAH_KEY_TEXT},          {"caption", ADAH_KEY_TEXT},         {"captions", ADAH_KEY_TEXT},     {"sentence", ADAH_KEY_TEXT},
-              {"sentences", ADAH_KEY_TEXT},      {"description", ADAH_KEY_TEXT},     {"prompt", ADAH_KEY_TEXT},
+              {"sentences", ADAH_KEY_TEXT},      {"description", ADAH_KEY_TEXT},     {"prompt", ADAH_KEY_TEXT},        {"comment", ADAH_KEY_TEXT},         {"alt_text", ADAH_KEY_TEXT},
               {"label", ADAH_KEY_LABELS},        {"class", ADAH_KEY_LABELS},         {"classes", ADAH_KEY_LABELS},    {"category", ADAH_KEY_LABELS},
-              {"categories", ADAH_KEY_LABELS},   {"tags", ADAH_KEY_LABELS},          {"keywords", ADAH_KEY_LABELS},   {"subset", ADAH_KEY_SPLIT}};
+              {"categories", ADAH_KEY_LABELS},   {"tags", ADAH_KEY_LABELS},          {"keywords", ADAH_KEY_LABELS},   {"labelname", ADAH_KEY_LABELS},
+              {"label_name", ADAH_KEY_LABELS},   {"class_name", ADAH_KEY_LABELS},    {"category_name", ADAH_KEY_LABELS},
+              {"subset", ADAH_KEY_SPLIT}};
 
 const char *adah_key_name(adah_key key) { return names[key]; }
 

@@ -6,11 +6,13 @@
 
 typedef enum adah_key { ADAH_KEY_FILE_NAME, ADAH_KEY_TEXT, ADAH_KEY_LABELS, ADAH_KEY_SPLIT, ADAH_KEY_MASK, ADAH_N_KEYS } adah_key;
 
-/* The keys that the user named in place of those that are understood. Zero: none. */
+/* The keys that the user named, or that a file of another program has, in place of those that are understood. Zero: none. */
 typedef struct adah_chosen_keys {
     const char *file;
     const char *const *text, *const *label;
     size_t n_text, n_label;
+    int are_marks; /* the label columns of a table hold 0 and 1, and each one's name is the label */
+    const char *confidence; /* a column where 0 says that the labels of the row are absent; NULL: none */
 } adah_chosen_keys;
 
 /* "file_name", "text", ... */

@@ -2,8 +2,8 @@
  * one part or several (train2017, val2017), the pictures in folders PART; and such files as other programs write them: ids as texts,
  * no instances, a byte order mark, NaN, pictures named with their folder.
  *
- * A file of instances is half a gigabyte, nearly all of it outlines that nobody wants here. So the top object is
- * taken apart by hand and jansson reads one element of its lists at a time.
+ * A file of instances is half a gigabyte, nearly all of it outlines that nobody wants here. So it is
+ * read an element at a time (json_walk.h).
  *
  * A record has all captions of its picture as texts; its labels are the categories of its instances.
  * Those without a caption are left out, and where there are instances those without a label. Split: parts whose names begin with "val" or "test" are queries,
@@ -15,6 +15,7 @@
 #include "data/metadata_path.h"
 #include "data/published_set.h"
 #include "data/foreign_json.h"
+#include "data/json_walk.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -57,123 +58,45 @@ typedef struct reading {
     size_t picture_capacity, caption_capacity, instance_capacity, category_capacity;
 } reading;
 
-/* ---------------------------------------------------------------- JSON, one element at a time */
+/* ---------------------------------------------------------------- a file */
 
-typedef struct cursor {
-    const char *path, *bytes;
-    size_t n_bytes, offset, reported, n_released;
+typedef struct file {
+    reading *reading;
     adah_file_map map;
-} cursor;
+    size_t reported, n_released;
+} file;
 
-/* What to do with an element of the list `key` of the top object. */
-typedef adah_code (*element_function)(reading *r, const char *key, const json_t *element, const cursor *at,
-                                      adah_status *status);
-
-static adah_code fail_at(const cursor *c, adah_status *status, const char *expected) {
-    return adah_fail(status, ADAH_ERROR_FORMAT, "%s: byte %zu: expected %s", c->path, c->offset, expected);
-}
-
-/* The next byte that is no blank, 0 at the end; it stays. */
-static char peek(cursor *c) {
-    while (c->offset < c->n_bytes && strchr(" \t\r\n", c->bytes[c->offset]) && c->bytes[c->offset])
-        c->offset++;
-    return c->offset < c->n_bytes ? c->bytes[c->offset] : '\0';
-}
-
-static int take(cursor *c, char wanted) {
-    if (peek(c) != wanted)
-        return 0;
-    c->offset++;
-    return 1;
-}
-
-/* The value that begins here. */
-static adah_code read_value(cursor *c, json_t **value, adah_status *status) {
-    json_error_t error;
-    int is_out_of_memory;
-    *value = adah_json_load(c->bytes + c->offset, c->n_bytes - c->offset, JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK, &error,
-                            &is_out_of_memory);
-    if (is_out_of_memory)
-        return adah_fail_memory(status, c->n_bytes - c->offset);
-    if (!*value)
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: byte %zu: %s", c->path,
-                         c->offset + (error.position > 0 ? (size_t)error.position : 0), error.text);
-    c->offset += (size_t)error.position;
-    return ADAH_OK;
-}
-
-static adah_code read_list(reading *r, cursor *c, const char *key, element_function use, adah_status *status) {
-    if (!take(c, '['))
-        return fail_at(c, status, "a list");
-    if (take(c, ']'))
+static adah_code report(adah_json_walk *w, adah_status *status) {
+    file *f = w->context;
+    if (w->offset - f->reported < REPORT_BYTES)
         return ADAH_OK;
-    do {
-        json_t *element;
-        ADAH_TRY(read_value(c, &element, status));
-        adah_code code = use(r, key, element, c, status);
-        json_decref(element);
-        ADAH_TRY(code);
-        if (c->offset - c->reported >= REPORT_BYTES) {
-            c->reported = c->offset;
-            adah_file_release(&c->map, c->offset, &c->n_released);
-            ADAH_TRY(adah_published_report(r->source->progress, "reading annotations", c->offset, c->n_bytes, status));
-        }
-    } while (take(c, ','));
-    return take(c, ']') ? ADAH_OK : fail_at(c, status, "\",\" or \"]\"");
-}
-
-static adah_code read_member(reading *r, cursor *c, const char *const *keys, element_function use, unsigned *seen,
-                             adah_status *status) {
-    json_t *key, *value;
-    if (peek(c) != '"')
-        return fail_at(c, status, "a key");
-    ADAH_TRY(read_value(c, &key, status));
-    adah_code code = take(c, ':') ? ADAH_OK : fail_at(c, status, "\":\"");
-    size_t k = 0;
-    while (keys[k] && strcmp(keys[k], json_string_value(key)) != 0)
-        k++;
-    json_decref(key);
-    ADAH_TRY(code);
-    if (keys[k]) {
-        *seen |= 1u << k;
-        return read_list(r, c, keys[k], use, status);
-    }
-    code = read_value(c, &value, status);
-    if (code == ADAH_OK)
-        json_decref(value);
-    return code;
+    f->reported = w->offset;
+    adah_file_release(&f->map, w->offset, &f->n_released);
+    return adah_published_report(f->reading->source->progress, "reading annotations", w->offset, w->n_bytes, status);
 }
 
 /* Gives the elements of the lists `keys` (up to NULL) of the file's top object to `use`. All must be there. */
-static adah_code read_json(reading *r, const char *path, const char *const *keys, element_function use,
-                           adah_status *status) {
-    cursor c = {.path = path};
-    ADAH_TRY(adah_file_open_map(path, &c.map, status));
-    c.bytes = (const char *)c.map.bytes;
-    c.n_bytes = c.map.n_bytes;
-    if (c.n_bytes >= 3 && memcmp(c.bytes, "\xef\xbb\xbf", 3) == 0)
-        c.offset = 3; /* a byte order mark */
-    unsigned seen = 0;
-    const char *foreign = peek(&c) == '{' ? NULL : adah_foreign_file(c.map.bytes, c.n_bytes);
-    adah_code code = take(&c, '{') ? ADAH_OK
-                     : foreign && strcmp(foreign, "JSON") ? adah_fail(status, ADAH_ERROR_FORMAT, "%s: not annotations: %s", path, foreign)
-                                                          : fail_at(&c, status, "an object");
-    if (code == ADAH_OK && peek(&c) != '}')
-        do
-            code = read_member(r, &c, keys, use, &seen, status);
-        while (code == ADAH_OK && take(&c, ','));
-    if (code == ADAH_OK && !take(&c, '}'))
-        code = fail_at(&c, status, "\",\" or \"}\"");
+static adah_code read_json(reading *r, const char *path, const char *const *keys, adah_json_use use, adah_status *status) {
+    file f = {.reading = r};
+    ADAH_TRY(adah_file_open_map(path, &f.map, status));
+    adah_json_walk w = {.path = path, .bytes = (const char *)f.map.bytes, .n_bytes = f.map.n_bytes, .keys = keys, .use = use, .between = report,
+                        .context = &f};
+    if (w.n_bytes >= 3 && memcmp(w.bytes, "\xef\xbb\xbf", 3) == 0)
+        w.offset = 3; /* a byte order mark */
+    unsigned seen;
+    const char *foreign = adah_foreign_file(f.map.bytes, f.map.n_bytes);
+    adah_code code = foreign && strcmp(foreign, "JSON") ? adah_fail(status, ADAH_ERROR_FORMAT, "%s: not annotations: %s", path, foreign)
+                                                        : adah_json_walk_object(&w, &seen, status);
     for (size_t k = 0; code == ADAH_OK && keys[k]; k++)
         if (!(seen & 1u << k))
             code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: no list \"%s\"", path, keys[k]);
-    code = adah_file_check_map(&c.map, code, status);
-    adah_file_close_map(&c.map);
+    code = adah_file_check_map(&f.map, code, status);
+    adah_file_close_map(&f.map);
     return code;
 }
 
 /* The number of an id: 7, 7.0 and "7" are the same. */
-static adah_code take_id(const json_t *object, const char *key, const cursor *at, adah_string_table *ids, uint32_t *id, adah_status *status) {
+static adah_code take_id(const json_t *object, const char *key, const adah_json_walk *at, adah_string_table *ids, uint32_t *id, adah_status *status) {
     char digits[32];
     const json_t *found = json_object_get(object, key);
     const double real = json_is_real(found) ? json_real_value(found) : 0.5;
@@ -191,7 +114,7 @@ static adah_code take_id(const json_t *object, const char *key, const cursor *at
 }
 
 /* A copy in the arena of the set. */
-static adah_code take_string(reading *r, const json_t *object, const char *key, const cursor *at, const char **value,
+static adah_code take_string(reading *r, const json_t *object, const char *key, const adah_json_walk *at, const char **value,
                              adah_status *status) {
     const json_t *found = json_object_get(object, key);
     if (!json_is_string(found))
@@ -203,8 +126,8 @@ static adah_code take_string(reading *r, const json_t *object, const char *key, 
 
 /* ---------------------------------------------------------------- elements */
 
-static adah_code use_captions(reading *r, const char *key, const json_t *element, const cursor *at,
-                              adah_status *status) {
+static adah_code use_captions(const adah_json_walk *at, const char *key, const json_t *element, adah_status *status) {
+    reading *r = ((file *)at->context)->reading;
     if (strcmp(key, "images") == 0) {
         picture found = {.order = r->n_pictures};
         ADAH_TRY(take_id(element, "id", at, &r->picture_ids, &found.id, status));
@@ -225,8 +148,8 @@ static adah_code use_captions(reading *r, const char *key, const json_t *element
     return ADAH_OK;
 }
 
-static adah_code use_instances(reading *r, const char *key, const json_t *element, const cursor *at,
-                               adah_status *status) {
+static adah_code use_instances(const adah_json_walk *at, const char *key, const json_t *element, adah_status *status) {
+    reading *r = ((file *)at->context)->reading;
     if (strcmp(key, "categories") == 0) {
         category found = {0};
         ADAH_TRY(take_id(element, "id", at, &r->category_ids, &found.id, status));

@@ -17,14 +17,50 @@ static int is_kind(const char *ending) {
     return !strcasecmp(ending, ".txt") || !strcasecmp(ending, ".caption") || !strcasecmp(ending, ".json") || !strcasecmp(ending, ".xmp");
 }
 
+/* The "(1)" at the end of n bytes: its bytes, 0 where there is none. */
+static size_t number_at_end(const char *bytes, size_t n) {
+    size_t i = n;
+    if (n < 3 || bytes[n - 1] != ')')
+        return 0;
+    for (i = n - 1; i > 0 && bytes[i - 1] >= '0' && bytes[i - 1] <= '9';)
+        i--;
+    return i > 0 && i < n - 1 && bytes[i - 1] == '(' ? n - (i - 1) : 0;
+}
+
+size_t adah_sidecar_other_stem(const char *picture) {
+    static const char *const edited[] = {"-edited", "-bearbeitet", "-editado", "-modificato", "-modifi\xc3\xa9", "-bewerkt"};
+    const size_t n = strlen(picture) - strlen(adah_path_ending(picture)), n_number = number_at_end(picture, n);
+    if (n_number)
+        return n - n_number;
+    for (size_t i = 0; i < sizeof edited / sizeof *edited; i++)
+        if (n > strlen(edited[i]) && memcmp(picture + n - strlen(edited[i]), edited[i], strlen(edited[i])) == 0)
+            return n - strlen(edited[i]);
+    return 0;
+}
+
+/* Takeout calls what belongs to "x(1).jpg" "x.jpg(1).json" or "x.jpg.supplemental-metadata(1).json", and what belongs to "x-edited.jpg" is that of "x.jpg". */
+static int belongs_by_other_stem(const char *picture, const char *path) {
+    const char *ending = adah_path_ending(picture), *ending_of_path = adah_path_ending(path);
+    const size_t n_other = adah_sidecar_other_stem(picture), n_ending = strlen(ending), n_stem = strlen(picture) - n_ending;
+    if (n_other == 0 || strncmp(path, picture, n_other) != 0 || strncmp(path + n_other, ending, n_ending) != 0 || strcasecmp(ending_of_path, ".json") != 0)
+        return 0;
+    const char *rest = path + n_other + n_ending;
+    const size_t n_number = number_at_end(picture, n_stem), n_of_path = number_at_end(path, (size_t)(ending_of_path - path));
+    return (*rest == '.' || *rest == '(') && !strchr(rest, '/') && n_of_path == n_number &&
+           memcmp(picture + n_stem - n_number, ending_of_path - n_number, n_number) == 0;
+}
+
 int adah_sidecar_belongs(const char *picture, const char *path) {
     const size_t n = strlen(picture), n_stem = n - strlen(adah_path_ending(picture));
+    const char *ending = adah_path_ending(path);
+    if (belongs_by_other_stem(picture, path))
+        return 1;
     if (strncmp(path, picture, n_stem) != 0 || strchr(path + n_stem, '/'))
         return 0;
     if (is_kind(path + n_stem))
         return 1;
-    return strncmp(path, picture, n) == 0 && path[n] == '.' && is_kind(adah_path_ending(path)) &&
-           (is_kind(path + n) || !strcasecmp(adah_path_ending(path), ".json"));
+    return strncmp(path, picture, n) == 0 && path[n] == '.' && is_kind(ending) &&
+           (is_kind(path + n) || (!strcasecmp(ending, ".json") && !number_at_end(path, (size_t)(ending - path))));
 }
 
 /* 1: there are only numbers, as the boxes of YOLO, which have the names of captions. */

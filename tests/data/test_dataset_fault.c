@@ -154,6 +154,45 @@ static void opening_folder(void **state) {
     fail_allocations(open_dataset, UINT64_MAX);
 }
 
+static adah_code open_pair(adah_status *status) {
+    adah_dataset *dataset = NULL;
+    adah_code code = adah_dataset_open(inside("set"), NULL, &dataset, status);
+    assert_int_equal(dataset != NULL, code == ADAH_OK);
+    if (dataset)
+        assert_int_equal(adah_dataset_count(dataset), 2);
+    adah_dataset_close(dataset);
+    return code;
+}
+
+/* Files of other programs, a kind after the other. */
+static void opening_foreign(void **state) {
+    (void)state;
+    static const struct {
+        const char *name, *text, *other, *other_text;
+    } files[] = {{"f.token.txt", "0.jpg#0\tone\n1.jpg#0\ttwo\n", "trainImages.txt", "0.jpg\n"},
+                 {"f.csv", "id;comment\n0;one two\n1;three four\n", "list.txt", "0.jpg 1\n1.jpg 0\n"},
+                 {"f.csv", "f,p,q\n0.jpg,1,0\n1.jpg,1,1\n", "README.md", "---\nx\n"},
+                 {"f.csv", "ImageID,LabelName,Confidence\n0,/m/p,1\n1,/m/q,1\n", "class-descriptions.csv", "/m/p,Pea\n/m/q,Queen\n"},
+                 {"f.json", "{\"images\": [{\"id\": 1, \"file_name\": \"0.jpg\"}, {\"id\": 2, \"file_name\": \"x.jpg\"}], \"categories\": [{\"id\": 1, \"name\": \"p\"}],"
+                            " \"annotations\": [{\"image_id\": 1, \"category_id\": 1, \"caption\": \"one\"}]}", "g.jsonl", "{\"i\": \"1.jpg\", \"text\": \"two\"}\n"},
+                 {"f.json", "{\"0.jpg\": \"one\", \"1.jpg\": {\"text\": [\"two\"], \"label\": 1}}", "dataset_infos.json", "{\"label\": {\"names\": [\"p\", \"q\"]}}"},
+                 {"f.json", "[{\"image\": \"0.jpg\", \"label\": 1}, {\"image\": \"1.jpg\", \"label\": 0}]", "README.md", "---\n- name: label\n  class_label:\n    names:\n      '0': p\n      '1': q\n---\n"},
+                 {"f.txt", "2\np q\n0.jpg 1 -1\n1.jpg 1 1\n", "list_eval_partition.txt", "0.jpg 0\n1.jpg 2\n"},
+                 {"images.txt", "1 0.jpg\n2 1.jpg\n", "image_class_labels.txt", "1 1\n2 2\n"}};
+    for (int i = 0; i < 2; i++)
+        data_folder_put(inside("set"), i ? "train/1.jpg" : "train/0.jpg", "x");
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char path[64];
+        data_folder_put(inside("set"), files[i].name, files[i].text);
+        data_folder_put(inside("set"), files[i].other, files[i].other_text);
+        fail_allocations(open_pair, UINT64_MAX);
+        snprintf(path, sizeof path, "set/%s", files[i].name);
+        assert_int_equal(unlink(inside(path)), 0);
+        snprintf(path, sizeof path, "set/%s", files[i].other);
+        assert_int_equal(unlink(inside(path)), 0);
+    }
+}
+
 /* ---------------------------------------------------------------- vocabulary */
 
 static const char *const captions[] = {"a boat on the sea", "the sky and the sea", "trees under a grey sky", "sky"};
@@ -324,7 +363,7 @@ static void drawings(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(opening_jsonl), TEST(opening_csv), TEST(opening_other_jsonl), TEST(opening_utf16_csv), TEST(opening_folder), TEST(opening_chosen), TEST(opening_parts),
+    const struct CMUnitTest tests[] = {TEST(opening_jsonl), TEST(opening_csv), TEST(opening_other_jsonl), TEST(opening_utf16_csv), TEST(opening_folder), TEST(opening_foreign), TEST(opening_chosen), TEST(opening_parts),
                                        TEST(vocabulary),    TEST(pictures),    TEST(scenes),              TEST(drawings)};
     return cmocka_run_group_tests_name("dataset faults", tests, NULL, NULL);
 }

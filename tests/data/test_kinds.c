@@ -1,0 +1,258 @@
+/* (unit) test_kinds.c - collections as people have them: a small one of each kind loads with the records, texts and labels that it has, or is refused
+ * with the way out. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "data_folder.h"
+
+#include <adah/adah.h>
+
+enum { FILES = 12 };
+
+/* Pictures are files whose text is NULL; they are not opened here. */
+typedef struct kind {
+    const char *name;
+    struct {
+        const char *name, *text;
+        size_t n_bytes; /* 0: up to the NUL byte */
+    } file[FILES];
+    size_t n_records, n_texts, n_labels, n_queries, n_bad;
+    const char *one, *text, *labels; /* a record: its texts; its labels, in the order of their numbers, with commas */
+    const char *words;               /* of a note, of why a record was bad, or (n_records 0) of the message of a refusal */
+} kind;
+
+#define UTF16(text) "\xff\xfe" text, sizeof("\xff\xfe" text) - 1
+
+static const kind kinds[] = {
+    /* folders */
+    {.name = "a plain folder", .file = {{"a dog.jpg"}, {"IMG_1.JPG"}, {"c.png"}}, .n_records = 3, .n_texts = 1, .one = "a dog.jpg", .text = "a dog", .labels = ""},
+    {.name = "albums", .file = {{"Italy/Rome/1.jpg"}, {"Italy/Pisa/2.jpg"}, {"Spain/3.jpg"}}, .n_records = 3, .n_texts = 3, .n_labels = 4,
+     .one = "Italy/Pisa/2.jpg", .text = "Italy Pisa", .labels = "Italy,Pisa"},
+    {.name = "splits as folders", .file = {{"train/cat/1.jpg"}, {"train/dog/2.jpg"}, {"test/cat/3.jpg"}}, .n_records = 3, .n_texts = 3, .n_labels = 2, .n_queries = 1,
+     .one = "test/cat/3.jpg", .text = "cat", .labels = "cat"},
+    {.name = "texts beside", .file = {{"1.jpg"}, {"1.txt", "a cat\na pet\n"}, {"2.jpg"}, {"2.jpg.txt", "a dog"}, {"3.jpg"}, {"3.caption", "a cow"}}, .n_records = 3,
+     .n_texts = 4, .one = "1.jpg", .text = "a cat\na pet", .labels = ""},
+    {.name = "JSON beside, as img2dataset writes it",
+     .file = {{"00000/000000001.jpg"}, {"00000/000000001.txt", "a boat"}, {"00000/000000001.json", "{\"caption\": \"a boat\", \"url\": \"http://x/y.jpg\", \"sha256\": \"00\"}"},
+              {"00000_stats.json", "{\"count\": 1}"}, {"00001/000010001.jpg"}, {"00001/000010001.json", "{\"caption\": \"a hill\"}"}},
+     .n_records = 2, .n_texts = 2, .n_labels = 0, .one = "00000/000000001.jpg", .text = "a boat", .labels = ""},
+    {.name = "Takeout",
+     .file = {{"Photos from 2019/IMG_1.jpg"}, {"Photos from 2019/IMG_1.jpg.supplemental-metadata.json", "{\"title\": \"IMG_1.jpg\", \"description\": \"at the sea\"}"},
+              {"Photos from 2019/IMG_1(1).jpg"}, {"Photos from 2019/IMG_1.jpg.supplemental-metadata(1).json", "{\"title\": \"IMG_1.jpg\", \"description\": \"on a hill\"}"},
+              {"Photos from 2019/IMG_2.jpg"}, {"Photos from 2019/IMG_2.jpg.json", "{\"title\": \"IMG_2.jpg\", \"description\": \"a bridge\"}"},
+              {"Photos from 2019/IMG_2(1).jpg"}, {"Photos from 2019/IMG_2.jpg(1).json", "{\"description\": \"a tower\"}"},
+              {"Photos from 2019/IMG_2-edited.jpg"}, {"Photos from 2019/metadata.json", "{\"title\": \"Photos from 2019\"}"}},
+     .n_records = 5, .n_texts = 5, .one = "Photos from 2019/IMG_1(1).jpg", .text = "on a hill", .labels = ""},
+
+    /* metadata of the format */
+    {.name = "metadata.jsonl", .file = {{"metadata.jsonl", "{\"file_name\": \"a.jpg\", \"text\": \"x y\", \"labels\": [\"p\", \"q\"], \"split\": \"test\"}\n{\"file_name\": \"b.jpg\"}\n"}},
+     .n_records = 2, .n_texts = 1, .n_labels = 2, .n_queries = 1, .one = "a.jpg", .text = "x y", .labels = "p,q"},
+    {.name = "jsonl of pandas: NaN, numbers, capitals, backslashes",
+     .file = {{"metadata.jsonl", "\xef\xbb\xbf{\"File_Name\": \".\\\\i\\\\a.jpg\", \"Caption\": \"x\", \"label\": 3.0, \"score\": NaN}\r\n{\"File_Name\": \"i//b.jpg\", \"label\": 4, \"Caption\": NaN}\r\n"}},
+     .n_records = 2, .n_texts = 1, .n_labels = 2, .one = "i/a.jpg", .text = "x", .labels = "3", .words = "\"Caption\""},
+    {.name = "several captions a picture",
+     .file = {{"metadata.jsonl", "{\"file_name\": \"a.jpg\", \"captions\": [\"one\", \"two\"]}\n{\"file_name\": \"./a.jpg\", \"captions\": [\"three\"], \"labels\": \"p\"}\n"}}, .n_records = 1,
+     .n_texts = 3, .n_labels = 1, .one = "a.jpg", .text = "one\ntwo\nthree", .labels = "p"},
+    {.name = "objects in lists", .file = {{"metadata.jsonl", "{\"file_name\": \"a.jpg\", \"sentences\": [{\"raw\": \"one\", \"tokens\": [\"one\"]}], \"tags\": [{\"name\": \"p\", \"id\": 1}]}"}},
+     .n_records = 1, .n_texts = 1, .n_labels = 1, .one = "a.jpg", .text = "one", .labels = "p"},
+    {.name = "CSV of a spreadsheet: semicolons, byte order mark, CRLF, blanks in the header",
+     .file = {{"metadata.csv", "\xef\xbb\xbf File_Name ; Text;LABELS\r\na.jpg;\"x; y\";p|q\r\nb.jpg;z;p\r\n"}}, .n_records = 2, .n_texts = 2, .n_labels = 2, .one = "a.jpg",
+     .text = "x; y", .labels = "p,q"},
+    {.name = "CSV in UTF-16, tabs", .file = {{"metadata.csv", UTF16("f\0i\0l\0e\0_\0n\0a\0m\0e\0\t\0t\0e\0x\0t\0\n\0a\0.\0j\0p\0g\0\t\0\xe9\0\n\0")}}, .n_records = 1, .n_texts = 1,
+     .one = "a.jpg", .text = "\xc3\xa9", .labels = ""},
+    {.name = "lists of Python in CSV", .file = {{"metadata.csv", "file_name,captions,labels\na.jpg,\"['one', 'two']\",\"['p', 'q']\"\n"}}, .n_records = 1, .n_texts = 2,
+     .n_labels = 2, .one = "a.jpg", .text = "one\ntwo", .labels = "p,q"},
+    {.name = "Hugging Face: metadata for each split",
+     .file = {{"train/a.jpg"}, {"train/metadata.csv", "file_name,text\na.jpg,one\n"}, {"test/a.jpg"}, {"test/metadata.jsonl", "{\"file_name\": \"a.jpg\", \"text\": \"two\"}"}}, .n_records = 2,
+     .n_texts = 2, .n_queries = 1, .one = "test/a.jpg", .text = "two", .labels = ""},
+    {.name = "Hugging Face: class numbers with names in dataset_infos.json",
+     .file = {{"metadata.jsonl", "{\"file_name\": \"a.jpg\", \"label\": 1}\n{\"file_name\": \"b.jpg\", \"label\": 0}\n"},
+              {"dataset_infos.json", "{\"default\": {\"features\": {\"image\": {}, \"label\": {\"names\": [\"cat\", \"dog\"], \"_type\": \"ClassLabel\"}}}}"}},
+     .n_records = 2, .n_labels = 2, .one = "a.jpg", .text = "", .labels = "dog", .words = "dataset_infos.json"},
+    {.name = "Hugging Face: class numbers with names in README.md",
+     .file = {{"train/metadata.csv", "file_name,label\na.jpg,1\nb.jpg,0\n"}, {"train/a.jpg"}, {"train/b.jpg"},
+              {"README.md", "---\ndataset_info:\n  features:\n  - name: image\n    dtype: image\n  - name: label\n    dtype:\n      class_label:\n        names:\n          '0': cat\n"
+                            "          '1': \"big dog\"\n  splits:\n  - name: train\n---\n# Animals\n"}},
+     .n_records = 2, .n_labels = 2, .one = "train/a.jpg", .text = "", .labels = "big dog"},
+
+    /* files of other programs */
+    {.name = "COCO of CVAT",
+     .file = {{"annotations/instances_default.json", "{\"licenses\": [], \"info\": {\"x\": \"{\"}, \"categories\": [{\"id\": 1, \"name\": \"cat\"}, {\"id\": 2, \"name\": \"dog\"}],"
+                                                     " \"images\": [{\"id\": 1, \"file_name\": \"train\\\\1.jpg\"}, {\"id\": 2, \"file_name\": \"2.jpg\"}, {\"id\": 3, \"file_name\": \"3.jpg\"}],"
+                                                     " \"annotations\": [{\"id\": 1, \"image_id\": 1, \"category_id\": 1, \"bbox\": [NaN]}, {\"id\": 2, \"image_id\": 1, \"category_id\": 2},"
+                                                     " {\"id\": 3, \"image_id\": 1, \"category_id\": 2}, {\"id\": 4, \"image_id\": 3, \"category_id\": 2}]}"},
+              {"images/train/1.jpg"}, {"images/2.jpg"}},
+     .n_records = 2, .n_labels = 2, .n_bad = 1, .one = "images/train/1.jpg", .text = "", .labels = "cat,dog", .words = "no picture \"3.jpg\""},
+    {.name = "COCO of Roboflow",
+     .file = {{"train/_annotations.coco.json", "{\"info\":{},\"categories\":[{\"id\":0,\"name\":\"animals\"},{\"id\":1,\"name\":\"cat\"}],\"images\":[{\"id\":0,\"file_name\":\"a.jpg\"}],"
+                                               "\"annotations\":[{\"id\":0,\"image_id\":0,\"category_id\":1}]}"},
+              {"train/a.jpg"}, {"valid/_annotations.coco.json", "{\"categories\":[{\"id\":1,\"name\":\"cat\"}],\"images\":[{\"id\":0,\"file_name\":\"a.jpg\"}],"
+                                                                "\"annotations\":[{\"id\":0,\"image_id\":0,\"category_id\":1}]}"},
+              {"valid/a.jpg"}, {"README.roboflow.txt", "a project"}},
+     .n_records = 2, .n_labels = 1, .n_queries = 1, .one = "valid/a.jpg", .text = "", .labels = "cat"},
+    {.name = "COCO of Label Studio, with texts for ids",
+     .file = {{"result.json", "{\"images\": [{\"width\": 3, \"id\": \"7\", \"file_name\": \"images/0a1b-a.jpg\"}], \"categories\": [{\"id\": 0, \"name\": \"cat\"}],"
+                              " \"annotations\": [{\"id\": 0, \"image_id\": 7, \"category_id\": 0.0}], \"info\": {}}"},
+              {"images/0a1b-a.jpg"}},
+     .n_records = 1, .n_labels = 1, .one = "images/0a1b-a.jpg", .text = "", .labels = "cat"},
+    {.name = "COCO: captions and instances, a folder for each part",
+     .file = {{"annotations/captions_train2017.json", "{\"images\": [{\"id\": 1, \"file_name\": \"001.jpg\"}], \"annotations\": [{\"image_id\": 1, \"caption\": \"a cat\"}, {\"image_id\": 1, \"caption\": \"a pet\"}]}"},
+              {"annotations/instances_train2017.json", "{\"images\": [{\"id\": 1, \"file_name\": \"001.jpg\"}], \"annotations\": [{\"image_id\": 1, \"category_id\": 1}], \"categories\": [{\"id\": 1, \"name\": \"cat\"}]}"},
+              {"annotations/captions_val2017.json", "{\"images\": [{\"id\": 2, \"file_name\": \"002.jpg\"}], \"annotations\": [{\"image_id\": 2, \"caption\": \"a dog\"}]}"},
+              {"train2017/001.jpg"}, {"val2017/002.jpg"}},
+     .n_records = 2, .n_texts = 3, .n_labels = 1, .n_queries = 1, .one = "train2017/001.jpg", .text = "a cat\na pet", .labels = "cat"},
+    {.name = "Karpathy's splits",
+     .file = {{"dataset_flickr8k.json", "{\"images\": [{\"sentids\": [0], \"imgid\": 0, \"sentences\": [{\"tokens\": [\"a\"], \"raw\": \"A cat .\", \"imgid\": 0, \"sentid\": 0}, {\"raw\": \"A pet .\"}],"
+                                        " \"split\": \"restval\", \"filename\": \"1_2.jpg\"}, {\"filepath\": \"val2014\", \"sentences\": [{\"raw\": \"A dog\"}], \"split\": \"test\", \"filename\": \"3_4.jpg\"}], \"dataset\": \"flickr8k\"}"},
+              {"Flicker8k_Dataset/1_2.jpg"}, {"Flicker8k_Dataset/3_4.jpg"}},
+     .n_records = 2, .n_texts = 3, .n_queries = 1, .one = "Flicker8k_Dataset/1_2.jpg", .text = "A cat .\nA pet .", .labels = ""},
+    {.name = "Flickr8k: token file and lists",
+     .file = {{"text/Flickr8k.token.txt", "1_2.jpg#0\tA cat .\n1_2.jpg#1\t\"A pet\" .\n3_4.jpg#0\tA dog\n9.jpg#0\tNowhere\n"}, {"text/Flickr_8k.trainImages.txt", "1_2.jpg\n"},
+              {"text/Flickr_8k.testImages.txt", "3_4.jpg\n"}, {"Images/1_2.jpg"}, {"Images/3_4.jpg"}, {"Images/5.jpg"}},
+     .n_records = 2, .n_texts = 3, .n_queries = 1, .n_bad = 1, .one = "Images/1_2.jpg", .text = "A cat .\n\"A pet\" .", .labels = "", .words = "passed over: 1; the first: Images/5.jpg"},
+    {.name = "Flickr8k of Kaggle", .file = {{"captions.txt", "image,caption\n1.jpg,A cat .\n1.jpg,\"A cat, again\"\n2.jpg,A dog\n"}, {"Images/1.jpg"}, {"Images/2.jpg"}}, .n_records = 2, .n_texts = 3,
+     .one = "Images/1.jpg", .text = "A cat .\nA cat, again", .labels = ""},
+    {.name = "Flickr30k: results.csv with bars", .file = {{"results.csv", "image_name| comment_number| comment\n1.jpg| 0| \"Hi\" says a cat .\n1.jpg| 1| A cat\n2.jpg| 4   A dog\n2.jpg| 5| A cow\n"}, {"flickr30k_images/1.jpg"}, {"flickr30k_images/2.jpg"}},
+     .n_records = 2, .n_texts = 3, .n_bad = 1, .one = "flickr30k_images/1.jpg", .text = "\"Hi\" says a cat .\nA cat", .labels = "", .words = "2 fields, expected 3"},
+    {.name = "LAION: a table with addresses and keys", .file = {{"laion.tsv", "URL\tTEXT\tkey\nhttps://x.org/a/b?w=3\tA cat\t000000001\nhttps://x.org/c\tA dog\t000000002\n"}, {"00000/000000001.jpg"}, {"00000/000000002.jpg"}},
+     .n_records = 2, .n_texts = 2, .one = "00000/000000001.jpg", .text = "A cat", .labels = ""},
+    {.name = "a table of addresses", .file = {{"list.csv", "id,url,caption\n7,https://x.org/p/a.jpg?w=3,A cat\n8,https://x.org/p/b.jpg,A dog\n"}, {"a.jpg"}, {"b.jpg"}}, .n_records = 2, .n_texts = 2,
+     .one = "a.jpg", .text = "A cat", .labels = ""},
+    {.name = "Kaggle: names without endings, one other column", .file = {{"labels.csv", "id,breed\n0a,boston_bull\n0b,dingo\n0c,dingo\n"}, {"train/0a.jpg"}, {"train/0b.jpg"}, {"test/0d.jpg"}}, .n_records = 2, .n_labels = 2,
+     .n_bad = 1, .one = "train/0a.jpg", .text = "", .labels = "boston_bull", .words = "\"breed\""},
+    {.name = "columns of 0 and 1", .file = {{"train/_classes.csv", "filename, cat, dog\na.jpg, 1, 0\nb.jpg, 1, 1\nc.jpg,0,0\n"}, {"train/a.jpg"}, {"train/b.jpg"}, {"train/c.jpg"}}, .n_records = 3, .n_labels = 2,
+     .one = "train/b.jpg", .text = "", .labels = "cat,dog"},
+    {.name = "Open Images",
+     .file = {{"train-annotations-human-imagelabels.csv", "ImageID,Source,LabelName,Confidence\n00a,verification,/m/0cat,1\n00a,verification,/m/0dog,0\n00b,verification,/m/0dog,1\n"},
+              {"class-descriptions.csv", "/m/0cat,Cat\n/m/0dog,\"Dog, big\"\n/m/0cow,Cow\n"}, {"train/00a.jpg"}, {"train/00b.jpg"}},
+     .n_records = 2, .n_labels = 2, .one = "train/00a.jpg", .text = "", .labels = "Cat"},
+    {.name = "CelebA", .file = {{"Anno/list_attr_celeba.txt", "2\nBald Smiling \n1.jpg -1  1\n2.jpg  1  1\n"}, {"Eval/list_eval_partition.txt", "1.jpg 0\n2.jpg 2\n"}, {"img_align_celeba/1.jpg"}, {"img_align_celeba/2.jpg"}}, .n_records = 2,
+     .n_labels = 2, .n_queries = 1, .one = "img_align_celeba/1.jpg", .text = "", .labels = "Smiling"},
+    {.name = "CUB",
+     .file = {{"images.txt", "1 001.Black_Tern/a_1.jpg\n2 002.Crow/b_2.jpg\n"}, {"image_class_labels.txt", "1 1\n2 2\n"}, {"classes.txt", "1 001.Black_Tern\n2 002.Crow\n"}, {"train_test_split.txt", "1 1\n2 0\n"},
+              {"bounding_boxes.txt", "1 60.0 27.0 325.0 304.0\n"}, {"images/001.Black_Tern/a_1.jpg"}, {"images/002.Crow/b_2.jpg"}},
+     .n_records = 2, .n_labels = 2, .n_queries = 1, .one = "images/001.Black_Tern/a_1.jpg", .text = "", .labels = "Black Tern"},
+    {.name = "lists with class numbers", .file = {{"train.txt", "./i/a.jpg 3\n./i/b.jpg 4\n"}, {"test.txt", "i/c.jpg 3\n"}, {"i/a.jpg"}, {"i/b.jpg"}, {"i/c.jpg"}}, .n_records = 3, .n_labels = 2, .n_queries = 1, .one = "i/a.jpg",
+     .text = "", .labels = "3"},
+    {.name = "lists with marks", .file = {{"database.txt", "i/a.jpg 0 1 1\ni/b.jpg 1 0 0\n"}, {"i/a.jpg"}, {"i/b.jpg"}}, .n_records = 2, .n_labels = 3, .one = "i/a.jpg", .text = "", .labels = "1,2"},
+    {.name = "a list of objects", .file = {{"captions.json", "[{\"image_id\": \"a\", \"caption\": \"A cat\"}, {\"image_id\": \"b\", \"caption\": [\"A dog\", \"A pet\"]}]"}, {"a.png"}, {"b.png"}}, .n_records = 2, .n_texts = 3, .one = "b.png",
+     .text = "A dog\nA pet", .labels = ""},
+    {.name = "an object by names", .file = {{"captions.json", "{\"i/a.jpg\": \"A cat\", \"b.jpg\": [\"A dog\", \"A pet\"], \"c.jpg\": {\"caption\": \"A cow\", \"label\": 3}}"}, {"i/a.jpg"}, {"i/b.jpg"}, {"i/c.jpg"}}, .n_records = 3, .n_texts = 4,
+     .n_labels = 1, .one = "i/c.jpg", .text = "A cow", .labels = "3"},
+    {.name = "an object a line under another name", .file = {{"annotations.jsonl", "{\"id\": 3, \"img\": \"img/a.jpg\", \"text\": \"A cat\", \"label\": 1}\n{\"id\": 4, \"img\": \"img/b.jpg\", \"text\": \"A dog\", \"label\": 0}\n"}, {"img/a.jpg"}, {"img/b.jpg"}},
+     .n_records = 2, .n_texts = 2, .n_labels = 2, .one = "img/a.jpg", .text = "A cat", .labels = "1"},
+    {.name = "metadata that are broken", .file = {{"a.jpg"}, {"captions.json", "[{\"image\": \"a.jpg\", \"text\": \"A c"}}, .n_records = 1, .one = "a.jpg", .text = "", .labels = "", .words = "passed over: 1; the first: captions.json"},
+
+    /* refused */
+    {.name = "nothing", .file = {{"README.txt", "x"}}, .words = "nor any picture"},
+    {.name = "raw camera data", .file = {{"a.NEF"}}, .words = "export them as JPEG"},
+    {.name = "Parquet", .file = {{"data/train-00000-of-00001.parquet", "PAR1"}}, .words = "holds its pictures"},
+    {.name = "shards", .file = {{"00000.tar", "x"}, {"00001.tar", "x"}}, .words = "tar"},
+    {.name = "an archive", .file = {{"photos.zip", "PK\003\004"}}, .words = "unpack"},
+    {.name = "a table without its pictures", .file = {{"captions.csv", "image,caption\na.jpg,A cat\n"}}, .words = "captions.csv"},
+    {.name = "metadata in another encoding", .file = {{"metadata.csv", "file_name,text\na.jpg,caf\xe9\n"}}, .words = "iconv"},
+    {.name = "metadata without names of files", .file = {{"metadata.csv", "text;labels\nx;y\n"}}, .words = "no column file_name"},
+    {.name = "metadata that are a web page", .file = {{"metadata.jsonl", "<!DOCTYPE html><html>"}}, .words = "a web page"},
+};
+
+static temporary_folder folder;
+static size_t n_complaints;
+
+/* All kinds are tried, whatever is wrong with one. */
+#define complain(...) (n_complaints++, print_error(__VA_ARGS__), print_error("\n"))
+
+static int set_up(void **state) {
+    (void)state;
+    folder = temporary_folder_create();
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    data_folder_remove(&folder);
+    return 0;
+}
+
+static void put_files(const kind *k) {
+    for (size_t i = 0; i < FILES && k->file[i].name; i++) {
+        const char *text = k->file[i].text ? k->file[i].text : "no picture";
+        data_folder_write(folder.path, k->file[i].name, text, k->file[i].n_bytes ? k->file[i].n_bytes : strlen(text));
+    }
+}
+
+static const adah_record *find(const kind *k, const adah_dataset *dataset) {
+    for (size_t i = 0; i < adah_dataset_count(dataset); i++)
+        if (!strcmp(adah_dataset_record(dataset, i)->file_name, k->one))
+            return adah_dataset_record(dataset, i);
+    return NULL;
+}
+
+static int compare_names(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+
+static void assert_one(const kind *k, const adah_dataset *dataset) {
+    const adah_record *r = find(k, dataset);
+    char labels[256] = "";
+    const char *name[16];
+    if (!r) {
+        complain("%s: no record %s, but %s", k->name, k->one, adah_dataset_record(dataset, 0)->file_name);
+        return;
+    }
+    assert_true(r->n_labels <= 16);
+    for (size_t i = 0; i < r->n_labels; i++)
+        name[i] = adah_dataset_label_name(dataset, r->label[i]);
+    if (r->n_labels)
+        qsort(name, r->n_labels, sizeof *name, compare_names);
+    for (size_t i = 0; i < r->n_labels; i++)
+        snprintf(labels + strlen(labels), sizeof labels - strlen(labels), "%s%s", i ? "," : "", name[i]);
+    if (strcmp(r->text, k->text) != 0 || strcmp(labels, k->labels) != 0)
+        complain("%s: %s has the text \"%s\" and the labels \"%s\"", k->name, k->one, r->text, labels);
+}
+
+static void assert_kind(const kind *k) {
+    adah_dataset *dataset = NULL;
+    adah_status status = {0};
+    const adah_code code = adah_dataset_open(folder.path, NULL, &dataset, &status);
+    if (k->n_records == 0) {
+        if (code == ADAH_OK || !strstr(status.message, k->words))
+            complain("%s: not refused, or \"%s\" does not hold \"%s\"", k->name, status.message, k->words);
+        adah_dataset_close(dataset);
+        return;
+    }
+    if (code != ADAH_OK) {
+        complain("%s: %s", k->name, status.message);
+        return;
+    }
+    size_t n_texts = 0, n_queries = 0;
+    for (size_t i = 0; i < adah_dataset_count(dataset); i++) {
+        n_texts += adah_dataset_record(dataset, i)->n_texts;
+        n_queries += adah_dataset_record(dataset, i)->split == ADAH_SPLIT_QUERY;
+    }
+    const char *why;
+    const size_t n_bad = adah_dataset_skipped(dataset, &why);
+    if (adah_dataset_count(dataset) != k->n_records || n_texts != k->n_texts || adah_dataset_label_count(dataset) != k->n_labels || n_queries != k->n_queries || n_bad != k->n_bad)
+        complain("%s: %zu records, %zu texts, %zu labels, %zu queries, %zu bad: %s\n%s", k->name, adah_dataset_count(dataset), n_texts, adah_dataset_label_count(dataset), n_queries,
+                 n_bad, why, adah_dataset_notes(dataset));
+    if (k->words && !strstr(adah_dataset_notes(dataset), k->words) && !strstr(why, k->words))
+        complain("%s: neither \"%s\" nor \"%s\" holds \"%s\"", k->name, adah_dataset_notes(dataset), why, k->words);
+    assert_one(k, dataset);
+    adah_dataset_close(dataset);
+}
+
+static void reads_every_kind(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        put_files(&kinds[i]);
+        assert_kind(&kinds[i]);
+        data_folder_remove(&folder);
+        folder = temporary_folder_create();
+    }
+    assert_int_equal(n_complaints, 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(reads_every_kind, set_up, tear_down)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
