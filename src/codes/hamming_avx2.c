@@ -385,7 +385,7 @@ static AVX2 size_t near_planes(const uint8_t *query_halves, const uint8_t *plane
 }
 
 const adah_hamming_kernel adah_hamming_avx2 = {"avx2",     supported,   distances,   near_groups,
-                                               near_codes, make_planes, near_planes, 16};
+                                               near_codes, make_planes, near_planes, 16, NULL};
 
 #else
 typedef int adah_hamming_avx2_not_here; /* an empty file is no C */

@@ -10,7 +10,9 @@
 
 #include <immintrin.h>
 
-#define AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512vpopcntdq,avx512bitalg")))
+#define AVX512 __attribute__((target("bmi,popcnt,avx512f,avx512bw,avx512vl,avx512vpopcntdq,avx512bitalg")))
+#define ADAH_LEVELS_TARGET AVX512
+#include "codes/levels_body.h"
 
 static int supported(void) {
     return adah_processor_vectors() >= ADAH_VECTORS_AVX512 && __builtin_cpu_supports("avx512vpopcntdq") &&
@@ -249,7 +251,7 @@ static AVX512 uint64_t near_codes(const uint64_t *query, const uint8_t *p, size_
     return near;
 }
 
-const adah_hamming_kernel adah_hamming_avx512 = {"avx512", supported, distances, near_groups, near_codes, NULL, NULL, 6};
+const adah_hamming_kernel adah_hamming_avx512 = {"avx512", supported, distances, near_groups, near_codes, NULL, NULL, 6, add_levels};
 
 #else
 typedef int adah_hamming_avx512_not_here; /* an empty file is no C */

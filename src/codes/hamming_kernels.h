@@ -17,6 +17,8 @@
 
 enum { ADAH_GROUP = 64 /* as many as a word of a bitmap has bits */ };
 
+struct adah_level_query; /* levels.h */
+
 typedef struct adah_hamming_kernel {
     const char *name;
     int (*supported)(void); /* by the machine this runs on */
@@ -36,6 +38,8 @@ typedef struct adah_hamming_kernel {
                           uint16_t *group);
     /* What `distances` takes for a code that is not 2 or more words of 8 bytes, measured in words of near_groups; roughly. */
     size_t odd_cost;
+    /* adah_levels_add; NULL where counting item by item is as fast. */
+    void (*add_levels)(struct adah_level_query *query, size_t first_block, size_t end_block);
 } adah_hamming_kernel;
 
 const adah_hamming_kernel *adah_hamming_chosen(void); /* the best one, or what adah_hamming_use chose */

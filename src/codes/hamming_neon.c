@@ -133,7 +133,7 @@ static uint64_t near_codes(const uint64_t *query, const uint8_t *p, size_t word_
     return near_codes_of(query, p, 8, n_words, limit, distance);
 }
 
-const adah_hamming_kernel adah_hamming_neon = {"neon", supported, distances, near_groups, near_codes, NULL, NULL, 16};
+const adah_hamming_kernel adah_hamming_neon = {"neon", supported, distances, near_groups, near_codes, NULL, NULL, 16, NULL};
 
 #else
 typedef int adah_hamming_neon_not_here; /* an empty file is no C */

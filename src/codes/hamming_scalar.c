@@ -66,4 +66,4 @@ static size_t near_groups(const uint64_t *query, const uint8_t *groups, size_t n
     return n;
 }
 
-const adah_hamming_kernel adah_hamming_scalar = {"scalar", supported, distances, near_groups, near_codes, NULL, NULL, 16};
+const adah_hamming_kernel adah_hamming_scalar = {"scalar", supported, distances, near_groups, near_codes, NULL, NULL, 16, NULL};

@@ -1,8 +1,9 @@
 /* measures.c - retrieval measures of many queries against one database.
  *
- * Per query: distances by the Hamming kernels, shared labels by inverted lists, then a counting sort that moves nothing but the numbers of
- * shared labels into the order (distance, position). A walk over those that are not zero, 64 ranks at a time, meets every relevant item at its
- * rank. All that depends on ties alone (tie-aware, bounds, NDCG, radius) comes from counts by distance, without a pass.
+ * Nothing is sorted. A run is the items of one part of the database at one distance from the query, and of every relevant item it is noted how
+ * many items of its run stand before it: 512 items at a time where the processor has kernels for that (codes/levels.h), else item by item. Once
+ * all items are counted by run, that gives each relevant item's rank in the order (distance, position). All that depends on ties alone (tie-aware,
+ * bounds, NDCG, radius) comes from counts by distance.
  *
  * Queries are worked off in blocks of fixed size, and the sums of blocks are added in order, so that the number of
  * threads does not change a bit of the result. */
@@ -10,12 +11,13 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "codes/codes.h"
+#include "codes/levels.h"
 #include "eval/relevance.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK = 16, N_CUT_DEFAULT = 50, N_TIE_PLACES = 10, LEVELS_MAX = ADAH_BITS_MAX + 2, WORD = 64, N_PARTS = 2 };
+enum { BLOCK = 16, GROUP = 4 /* queries that look at a piece of the database in turn */, PIECE = 32 /* blocks of 512 items */, N_CUT_DEFAULT = 50, N_TIE_PLACES = 10, LEVELS_MAX = ADAH_BITS_MAX + 2 };
 
 /* Sums of the first 1..n terms of a series, each the sum of two doubles: differences of far terms stay exact. */
 typedef struct prefix_sums {
@@ -47,25 +49,42 @@ typedef struct job {
     const size_t *leave_out;
     size_t n_bits, n_cut, n_query_labels_max;
     adah_label_lists lists;
+    adah_bit_planes planes; /* and bitmaps: where planes help */
+    adah_label_bitmaps bitmaps;
+    int has_planes;
+    size_t n_made; /* bitmaps that a query may have made */
     tables tables;
     block_sums *blocks;
 } job;
 
-/* Work memory of a block. */
+/* The items of one part of the database at one distance. */
+typedef struct run {
+    double ap;             /* sum of the precisions at its relevant items */
+    uint32_t n_relevant;
+    uint32_t first, nth;   /* items before it; relevant ones before the next of its own */
+} run;
+
+/* Work memory of a block. Runs are numbered distance * ADAH_PARTS + part. */
 typedef struct scratch {
-    uint16_t *distance, *shared; /* by item */
-    uint16_t *ordered;           /* shared labels by rank; zeros up to a whole number of words */
-    size_t *n_sharing;           /* items by number of shared labels */
+    adah_level_query query[GROUP];
+    const uint64_t *bitmap[GROUP][ADAH_CHOICES_MAX];
+    uint64_t *made;              /* bitmaps of the labels of a group's queries */
+    uint64_t (*n)[ADAH_PARTS];   /* of a group's queries: items by run */
+    uint64_t *record;            /* theirs: the relevant items (codes/levels.h) */
+    size_t n_records_max;
+    uint16_t *distance, *shared; /* by item, for counting item by item; may be NULL until then */
+    run *runs;
+    double *cut;                 /* precision at the first k relevant items */
+    size_t *n_sharing;           /* items by number of shared labels; as many behind it, for counting */
     double *gain;                /* by number of shared labels */
 } scratch;
 
-/* One query: items by distance. The level n_bits + 1 holds the item that is left out. */
+/* One query: items by distance. */
 typedef struct levels {
     size_t n[LEVELS_MAX], n_relevant[LEVELS_MAX];
-    double gain[LEVELS_MAX];
+    size_t n_within_cut;     /* levels that begin within the cut */
+    double gain[LEVELS_MAX]; /* of these */
 } levels;
-
-typedef uint32_t part_counts[LEVELS_MAX][N_PARTS]; /* by level, so that the parts of one do not lie pages apart, which slows them down */
 
 /* ---- checks ---- */
 
@@ -163,54 +182,80 @@ static void fill_gains(size_t most, double *gain) {
         gain[s] = ldexp(1, (int)s - (int)most) - ldexp(1, -(int)most);
 }
 
-/* Items by distance, part by part of the database: the parts are gone through side by side, as a counter that is counted up again and again
- * waits for itself. Part t has the items t * length .. (t + 1) * length - 1; the rest belongs to the last one. */
-static void count_levels(const uint16_t *distance, size_t n, size_t n_bits, part_counts count, levels *v) {
-    const size_t length = n / N_PARTS;
-    memset(count, 0, (n_bits + 2) * sizeof *count);
-    for (size_t i = 0; i < length; i++)
-        for (size_t t = 0; t < N_PARTS; t++)
-            count[distance[t * length + i]][t]++;
-    for (size_t i = N_PARTS * length; i < n; i++)
-        count[distance[i]][N_PARTS - 1]++;
-    for (size_t d = 0; d < n_bits + 2; d++) {
-        v->n[d] = v->n_relevant[d] = 0;
-        v->gain[d] = 0;
-        for (size_t t = 0; t < N_PARTS; t++)
-            v->n[d] += count[d][t];
-    }
+/* Counts an item by run and lists it; returns where the next one goes: if this one is not relevant, in its place. A branch would be foreseen too
+ * seldom. */
+static inline uint64_t *count_item(const scratch *w, size_t item, size_t part, uint64_t (*n)[ADAH_PARTS], uint64_t *next) {
+    const size_t d = w->distance[item], s = w->shared[item];
+    *next = adah_level_record(n[d][part]++, d * ADAH_PARTS + part, s);
+    return next + ((0 - (uint64_t)s) >> 63);
 }
 
-/* The counts of the parts become the places of their next items. */
-static void put_in_order(const scratch *w, size_t n, size_t n_bits, part_counts place) {
-    const size_t length = n / N_PARTS;
-    uint32_t n_before = 0;
-    for (size_t d = 0; d < n_bits + 2; d++)
-        for (size_t t = 0; t < N_PARTS; t++) {
-            const uint32_t n_here = place[d][t];
-            place[d][t] = n_before;
-            n_before += n_here;
+/* Counts all items by run and lists the relevant ones, item by item. Two parts go side by side, as a counter that is counted up again and again
+ * waits for itself. */
+static void count_items(const scratch *w, size_t n, size_t n_levels, adah_level_query *q) {
+    const size_t length = adah_part_length(n);
+    uint64_t *next = q->record;
+    memset(q->n, 0, n_levels * sizeof *q->n);
+    for (size_t part = 0; part < ADAH_PARTS; part += 2) {
+        const size_t first = part * length, end = first + 2 * length < n ? first + 2 * length : n;
+        const size_t n_pairs = end > first + length ? end - first - length : 0;
+        for (size_t i = first; i < first + n_pairs; i++) {
+            next = count_item(w, i, part, q->n, next);
+            next = count_item(w, i + length, part + 1, q->n, next);
         }
-    for (size_t i = 0; i < length; i++)
-        for (size_t t = 0; t < N_PARTS; t++)
-            w->ordered[place[w->distance[t * length + i]][t]++] = w->shared[t * length + i];
-    for (size_t i = N_PARTS * length; i < n; i++)
-        w->ordered[place[w->distance[i]][N_PARTS - 1]++] = w->shared[i];
+        for (size_t i = first + n_pairs; i < end && i < first + length; i++)
+            next = count_item(w, i, part, q->n, next);
+    }
+    q->n_records = (size_t)(next - q->record);
 }
 
-/* Which of a word's ranks are not zero, rank i in bit i. */
-static uint64_t not_zero(const uint16_t *ordered) {
-    uint8_t is[WORD];
-    for (size_t i = 0; i < WORD; i++)
-        is[i] = ordered[i] != 0;
-    uint64_t bits = 0;
-    for (size_t i = 0; i < WORD; i += 8) {
-        uint64_t bytes = 0;
-        for (size_t k = 0; k < 8; k++)
-            bytes |= (uint64_t)is[i + k] << 8 * k;
-        bits |= (bytes * 0x0102040810204080u >> 56) << i; /* byte k to bit k */
+/* The same of a group of queries of the job. Items that are left out are not counted. Returns whether there was memory. */
+static int find_levels(const job *j, size_t first, size_t n_group, scratch *w) {
+    const size_t n = j->database->n;
+    int by_planes[GROUP], n_by_planes = 0;
+    for (size_t g = 0; g < n_group; g++) {
+        const size_t query = first + g, *start = j->queries->label_start + query, n_labels = start[1] - start[0];
+        const uint32_t *label = n_labels ? j->queries->label + start[0] : NULL;
+        adah_level_query *q = &w->query[g];
+        *q = (adah_level_query){.planes = &j->planes, .code = j->queries->codes + query * (j->n_bits / 8), .choice = w->bitmap[g],
+                                .leave_out = j->leave_out ? j->leave_out[query] : SIZE_MAX, .n = w->n + g * (j->n_bits + 2),
+                                .record = w->record + g * w->n_records_max};
+        by_planes[g] = j->has_planes && n_labels <= ADAH_CHOICES_MAX;
+        n_by_planes += by_planes[g];
+        if (by_planes[g]) {
+            q->n_choices = adah_label_bitmaps_find(&j->bitmaps, &j->lists, label, n_labels,
+                                                   w->made + g * j->n_made * j->bitmaps.n_words, w->bitmap[g]);
+            adah_levels_begin(q);
+            continue;
+        }
+        if (!w->distance)
+            w->distance = adah_memory_resize(NULL, n, sizeof *w->distance);
+        if (!w->shared)
+            w->shared = adah_memory_resize(NULL, n, sizeof *w->shared);
+        if (!w->distance || !w->shared)
+            return 0;
+        adah_label_lists_share(&j->lists, label, n_labels, q->leave_out, w->shared);
+        adah_hamming_distances(q->code, j->database->codes, n, j->n_bits, w->distance);
+        if (q->leave_out != SIZE_MAX)
+            w->distance[q->leave_out] = (uint16_t)(j->n_bits + 1);
+        count_items(w, n, j->n_bits + 2, q);
     }
-    return bits;
+    for (size_t block = 0; n_by_planes && block < j->planes.n_blocks; block += PIECE)
+        for (size_t g = 0; g < n_group; g++)
+            if (by_planes[g])
+                adah_levels_add(&w->query[g], block, block + PIECE < j->planes.n_blocks ? block + PIECE : j->planes.n_blocks);
+    for (size_t g = 0; g < n_group; g++)
+        if (by_planes[g])
+            adah_levels_end(&w->query[g]);
+    return 1;
+}
+
+static void add_up_parts(const job *j, const adah_level_query *q, levels *v) {
+    for (size_t d = 0; d <= j->n_bits; d++) {
+        v->n[d] = 0;
+        for (size_t part = 0; part < ADAH_PARTS; part++)
+            v->n[d] += (size_t)q->n[d][part];
+    }
 }
 
 /* How many of the first places are held by an item that is not alone at its distance. */
@@ -224,48 +269,77 @@ static size_t count_ties(const job *j, const levels *v) {
     return n_tied;
 }
 
-/* The measures by rank in the order (distance, position), and what the levels have of relevant items. Returns how many there are. */
-static size_t add_ranked(const job *j, const scratch *w, levels *v, block_sums *sums) {
-    const tables *t = &j->tables;
-    const size_t last_point = t->n_points ? t->point[t->n_points - 1] : 0;
-    size_t d = 0, end = v->n[0]; /* of the level that the walk is in */
-    size_t nth = 0, n_before = 0, n_within_cut = 0; /* relevant items: so far, before this level, within the cut */
-    uint64_t relevant_at[ADAH_PRECISION_POINTS_MAX] = {0}; /* between one point and the next */
-    double ap = 0, ap_at_k = 0, ap_first_k = 0, gain = 0;
-    for (size_t first = 0; first < j->database->n; first += WORD)
-        for (uint64_t relevant = not_zero(w->ordered + first); relevant; relevant &= relevant - 1) {
-            const size_t i = first + (size_t)__builtin_ctzll(relevant), r = i + 1, s = w->ordered[i];
-            if (r > end) {
-                v->n_relevant[d] = nth - n_before;
-                v->gain[d] = gain;
-                n_before = nth;
-                gain = 0;
-                while (r > end)
-                    end += v->n[++d];
-            }
-            nth++;
-            gain += w->gain[s];
-            w->n_sharing[s]++;
-            const double precision = (double)nth / (double)r;
-            ap += precision;
-            if (nth <= j->n_cut)
-                ap_first_k += precision;
-            if (r <= j->n_cut) {
-                ap_at_k += precision;
-                n_within_cut++;
-            }
-            if (r <= last_point)
-                relevant_at[t->point_of_rank[r]]++;
+/* What is known of the relevant items before their ranks are: how many share how many labels, and by run. Returns the most labels shared, of a
+ * query that has n_labels. */
+static size_t count_relevant(const job *j, const scratch *w, const adah_level_query *q, size_t n_labels, levels *v) {
+    size_t *count[2] = {w->n_sharing, w->n_sharing + n_labels + 1}; /* in turn: most share one, and a single counter waits for itself */
+    memset(w->n_sharing, 0, 2 * (n_labels + 1) * sizeof *w->n_sharing);
+    memset(w->runs, 0, (j->n_bits + 1) * ADAH_PARTS * sizeof *w->runs);
+    for (size_t i = 0; i < q->n_records; i++) {
+        count[i & 1][adah_record_choices(q->record[i])]++;
+        w->runs[adah_record_run(q->record[i])].n_relevant++;
+    }
+    size_t most = 0;
+    for (size_t s = 1; s <= n_labels; s++) {
+        w->n_sharing[s] += count[1][s];
+        most = w->n_sharing[s] ? s : most;
+    }
+    uint32_t n_before = 0, nth = 0;
+    v->n_within_cut = 0;
+    for (size_t d = 0; d <= j->n_bits; d++) {
+        v->n_relevant[d] = 0;
+        v->gain[d] = 0;
+        if (n_before < j->n_cut)
+            v->n_within_cut = d + 1;
+        for (size_t part = 0; part < ADAH_PARTS; part++) {
+            run *r = &w->runs[d * ADAH_PARTS + part];
+            r->first = n_before;
+            r->nth = nth;
+            n_before += (uint32_t)q->n[d][part];
+            nth += r->n_relevant;
+            v->n_relevant[d] += r->n_relevant;
         }
-    v->n_relevant[d] = nth - n_before;
-    v->gain[d] = gain;
-    sums->ap += ap / (double)nth;
-    sums->ap_first_k += ap_first_k / (double)(nth < j->n_cut ? nth : j->n_cut);
+    }
+    return most;
+}
+
+/* The measures by rank in the order (distance, position). Sums go by run, so that they do not depend on how the relevant items are listed. */
+static void add_ranked(const job *j, const scratch *w, const adah_level_query *q, levels *v, block_sums *sums) {
+    const size_t n_relevant = q->n_records;
+    const tables *t = &j->tables;
+    const size_t last_point = t->n_points ? t->point[t->n_points - 1] : 0, n_cut = j->n_cut, last = last_point > n_cut ? last_point : n_cut;
+    uint64_t relevant_at[ADAH_PRECISION_POINTS_MAX] = {0}; /* between one point and the next */
+    size_t n_within_cut = 0;
+    for (size_t i = 0; i < n_relevant; i++) {
+        const size_t number = adah_record_run(q->record[i]);
+        run *r = &w->runs[number];
+        const size_t rank = (size_t)r->first + adah_record_before(q->record[i]) + 1, nth = r->nth++;
+        const double precision = (double)(int64_t)(nth + 1) / (double)(int64_t)rank;
+        r->ap += precision;
+        if (number < v->n_within_cut * ADAH_PARTS)
+            v->gain[number / ADAH_PARTS] += w->gain[adah_record_choices(q->record[i])];
+        if (rank > last && nth >= n_cut)
+            continue;
+        if (nth < n_cut)
+            w->cut[nth] = precision;
+        n_within_cut += rank <= n_cut;
+        if (rank <= last_point)
+            relevant_at[t->point_of_rank[rank]]++;
+    }
+    const size_t n_first = n_relevant < n_cut ? n_relevant : n_cut;
+    double ap = 0, ap_at_k = 0, ap_first_k = 0;
+    for (size_t i = 0; i < (j->n_bits + 1) * ADAH_PARTS; i++)
+        ap += w->runs[i].ap;
+    for (size_t i = 0; i < n_within_cut; i++)
+        ap_at_k += w->cut[i];
+    for (size_t i = 0; i < n_first; i++)
+        ap_first_k += w->cut[i];
+    sums->ap += ap / (double)n_relevant;
+    sums->ap_first_k += ap_first_k / (double)n_first;
     sums->ap_at_k += n_within_cut ? ap_at_k / (double)n_within_cut : 0;
     uint64_t within = 0;
     for (size_t p = 0; p < t->n_points; p++)
         sums->relevant_at[p] += within += relevant_at[p];
-    return nth;
 }
 
 /* The measures that see levels of distance only. */
@@ -303,47 +377,60 @@ static void add_levels(const job *j, const levels *v, const double *gain, const 
     sums->n_relevant += n_relevant;
 }
 
-static void add_query(const job *j, size_t query, scratch *w, block_sums *sums) {
-    const size_t *start = j->queries->label_start + query, leave_out = j->leave_out ? j->leave_out[query] : SIZE_MAX;
-    const uint32_t *label = start[1] > start[0] ? j->queries->label + start[0] : NULL;
-    const size_t n = j->database->n, n_bits = j->n_bits;
-    const size_t most = adah_label_lists_share(&j->lists, label, start[1] - start[0], leave_out, w->shared);
-    adah_hamming_distances(j->queries->codes + query * (n_bits / 8), j->database->codes, n, n_bits, w->distance);
-    if (leave_out != SIZE_MAX)
-        w->distance[leave_out] = (uint16_t)(n_bits + 1);
+static void add_query(const job *j, const scratch *w, const adah_level_query *q, size_t n_labels, block_sums *sums) {
     levels v;
-    part_counts counts;
-    count_levels(w->distance, n, n_bits, counts, &v);
+    add_up_parts(j, q, &v);
     sums->n_tied += count_ties(j, &v);
-    if (most == 0) {
+    if (q->n_records == 0) {
         sums->n_left_out++;
         return;
     }
-    put_in_order(w, n, n_bits, counts);
-    memset(w->n_sharing, 0, (most + 1) * sizeof *w->n_sharing);
+    const size_t most = count_relevant(j, w, q, n_labels, &v);
     fill_gains(most, w->gain);
-    const size_t n_relevant = add_ranked(j, w, &v, sums);
-    add_levels(j, &v, w->gain, w->n_sharing, most, n_relevant, sums);
+    add_ranked(j, w, q, &v, sums);
+    add_levels(j, &v, w->gain, w->n_sharing, most, q->n_records, sums);
     sums->n_queries++;
+}
+
+/* The most items that a query of a block may find relevant. */
+static size_t most_relevant(const job *j, size_t first, size_t end) {
+    size_t most = 0;
+    for (size_t query = first; query < end; query++) {
+        size_t n = 0;
+        for (size_t i = j->queries->label_start[query]; i < j->queries->label_start[query + 1]; i++)
+            n += adah_label_lists_items(&j->lists, j->queries->label[i]);
+        most = n > most ? n : most;
+    }
+    return most < j->database->n ? most : j->database->n;
 }
 
 static void add_block(void *context, size_t block) {
     const job *j = context;
     block_sums *sums = &j->blocks[block];
-    scratch w = {
-        .distance = adah_memory_resize(NULL, j->database->n, sizeof *w.distance),
-        .shared = adah_memory_resize(NULL, j->database->n, sizeof *w.shared),
-        .ordered = adah_memory_zeroed((j->database->n + WORD - 1) / WORD * WORD, sizeof *w.ordered),
-        .n_sharing = adah_memory_resize(NULL, j->n_query_labels_max + 1, sizeof *w.n_sharing),
-        .gain = adah_memory_resize(NULL, j->n_query_labels_max + 1, sizeof *w.gain),
-    };
-    sums->out_of_memory = !w.distance || !w.shared || !w.ordered || !w.n_sharing || !w.gain;
-    size_t end = (block + 1) * BLOCK < j->queries->n ? (block + 1) * BLOCK : j->queries->n;
-    for (size_t query = block * BLOCK; query < end && !sums->out_of_memory; query++)
-        add_query(j, query, &w, sums);
+    const size_t first = block * BLOCK, end = first + BLOCK < j->queries->n ? first + BLOCK : j->queries->n;
+    const size_t n = j->database->n, n_levels = j->n_bits + 2;
+    scratch w = {.n_records_max = most_relevant(j, first, end) + 1};
+    w.made = adah_memory_resize(NULL, GROUP * j->n_made * j->bitmaps.n_words, sizeof *w.made);
+    w.n = adah_memory_resize(NULL, GROUP * n_levels, sizeof *w.n);
+    w.record = adah_memory_resize(NULL, GROUP * w.n_records_max, sizeof *w.record);
+    w.runs = adah_memory_resize(NULL, n_levels * ADAH_PARTS, sizeof *w.runs);
+    w.cut = adah_memory_resize(NULL, j->n_cut < n ? j->n_cut : n, sizeof *w.cut);
+    w.n_sharing = adah_memory_resize(NULL, 2 * (j->n_query_labels_max + 1), sizeof *w.n_sharing);
+    w.gain = adah_memory_resize(NULL, j->n_query_labels_max + 1, sizeof *w.gain);
+    sums->out_of_memory = !w.made || !w.n || !w.record || !w.runs || !w.cut || !w.n_sharing || !w.gain;
+    for (size_t query = first; query < end && !sums->out_of_memory; query += GROUP) {
+        const size_t n_group = end - query < GROUP ? end - query : GROUP;
+        sums->out_of_memory = !find_levels(j, query, n_group, &w);
+        for (size_t g = 0; g < n_group && !sums->out_of_memory; g++)
+            add_query(j, &w, &w.query[g], j->queries->label_start[query + g + 1] - j->queries->label_start[query + g], sums);
+    }
     adah_memory_free(w.distance);
     adah_memory_free(w.shared);
-    adah_memory_free(w.ordered);
+    adah_memory_free(w.made);
+    adah_memory_free(w.record);
+    adah_memory_free(w.n);
+    adah_memory_free(w.runs);
+    adah_memory_free(w.cut);
     adah_memory_free(w.n_sharing);
     adah_memory_free(w.gain);
 }
@@ -413,7 +500,7 @@ static void report(const job *j, const block_sums *sums, double *radius, adah_me
 }
 
 /* `counts` and `sums` are the arrays of all blocks, `radius` those of the result. */
-static adah_code run(job *j, uint64_t *counts, double *sums, double *radius, adah_measures *measures,
+static adah_code compute(job *j, uint64_t *counts, double *sums, double *radius, adah_measures *measures,
                      adah_status *status) {
     size_t n_blocks = (j->queries->n + BLOCK - 1) / BLOCK, n_radii = j->n_bits + 1;
     for (size_t b = 0; b <= n_blocks; b++) { /* the last one takes the total */
@@ -423,13 +510,19 @@ static adah_code run(job *j, uint64_t *counts, double *sums, double *radius, ada
         j->blocks[b].recall = sums + (2 * b + 1) * n_radii;
     }
     ADAH_TRY(adah_label_lists_build(j->database->n, j->database->label, j->database->label_start, &j->lists, status));
+    if (adah_bit_planes_help(j->n_bits)) {
+        ADAH_TRY(adah_bit_planes_make(j->database->codes, j->database->n, j->n_bits, &j->planes, status));
+        ADAH_TRY(adah_label_bitmaps_build(&j->lists, &j->bitmaps, status));
+        j->has_planes = 1;
+        j->n_made = j->n_query_labels_max < ADAH_CHOICES_MAX ? j->n_query_labels_max : ADAH_CHOICES_MAX;
+    }
     ADAH_TRY(build_tables(j, &j->tables, status));
     adah_parallel_for(n_blocks, 1, add_block, j);
     block_sums *total = &j->blocks[n_blocks];
     for (size_t b = 0; b < n_blocks; b++)
         merge(total, &j->blocks[b], j->n_bits);
     if (total->out_of_memory)
-        return adah_fail_memory(status, j->database->n * 3 * sizeof(uint16_t));
+        return adah_fail_memory(status, j->database->n * 6 * sizeof(uint16_t));
     report(j, total, radius, measures);
     return ADAH_OK;
 }
@@ -448,11 +541,13 @@ adah_code adah_measures_compute(adah_coded_set queries, adah_coded_set database,
     double *sums = adah_memory_zeroed(n_sums, sizeof *sums);
     double *radius = adah_memory_zeroed(4 * (n_bits + 1), sizeof *radius);
     adah_code code = j.blocks && counts && sums && radius
-                         ? run(&j, counts, sums, radius, measures, status)
+                         ? compute(&j, counts, sums, radius, measures, status)
                          : adah_fail_memory(status, n_sums * (sizeof *counts + sizeof *sums));
     if (code != ADAH_OK)
         adah_memory_free(radius);
     adah_label_lists_free(&j.lists);
+    adah_bit_planes_free(&j.planes);
+    adah_label_bitmaps_free(&j.bitmaps);
     free_tables(&j.tables);
     adah_memory_free(j.blocks);
     adah_memory_free(counts);

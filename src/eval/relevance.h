@@ -25,9 +25,27 @@ adah_code adah_label_lists_build(size_t n, const uint32_t *label, const size_t *
                                  adah_status *status);
 void adah_label_lists_free(adah_label_lists *lists);
 
+/* How many items carry a label. */
+size_t adah_label_lists_items(const adah_label_lists *lists, uint32_t label);
 /* Fills shared (n_items) for a query with n labels and returns its maximum. The item leave_out shares nothing; SIZE_MAX:
  * none is left out. */
 size_t adah_label_lists_share(const adah_label_lists *lists, const uint32_t *label, size_t n, size_t leave_out,
                               uint16_t *shared);
+
+/* Labels as bitmaps over the database (codes/levels.h), of those that many items carry, for which they take less room than the lists.
+ * Zero-initialise. */
+typedef struct adah_label_bitmaps {
+    size_t length, n_words; /* of a part of the database; of a bitmap */
+    uint64_t *words;
+    size_t *start;          /* in words, by label; SIZE_MAX: it has none */
+} adah_label_bitmaps;
+
+/* On an error the bitmaps are freed as after success. */
+adah_code adah_label_bitmaps_build(const adah_label_lists *lists, adah_label_bitmaps *bitmaps, adah_status *status);
+void adah_label_bitmaps_free(adah_label_bitmaps *bitmaps);
+
+/* The bitmap of each of a query's n labels that any item carries; returns how many. made: n bitmaps of n_words, for those that are made here. */
+size_t adah_label_bitmaps_find(const adah_label_bitmaps *bitmaps, const adah_label_lists *lists, const uint32_t *label, size_t n,
+                               uint64_t *made, const uint64_t **bitmap);
 
 #endif
