@@ -1,6 +1,8 @@
 /* collection.c - the folder in the cache is called as the data are, with a checksum of where they lie. */
 #define _XOPEN_SOURCE 700
 #include "collection.h"
+#include "folder_watch.h"
+#include "serve.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -8,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { PATH_BYTES = 4096 };
@@ -163,7 +166,37 @@ adah_code cli_collection_prepare(void *context, adah_progress progress, adah_sta
     return bring_up_to_date(c, progress, status);
 }
 
+/* 1: the server stops. */
+static int is_stopped(void *context) {
+    const adah_progress *progress = context;
+    return progress->function(progress->user, &(adah_progress_event){.stage = SERVE_STAGE_WAITING, .detail = ""});
+}
+
+/* While another writer has the index, as a request that changes it, again after a moment. */
+static adah_code bring_in_turn(const cli_collection *c, adah_progress *progress, adah_status *status) {
+    adah_code code = bring_up_to_date(c, *progress, status);
+    while (code == ADAH_ERROR_BUSY && !is_stopped(progress)) {
+        nanosleep(&(struct timespec){0, 200000000}, NULL);
+        code = bring_up_to_date(c, *progress, status);
+    }
+    return code;
+}
+
 adah_code cli_collection_follow(void *context, adah_progress progress, adah_status *status) {
     const cli_collection *c = context;
-    return c->is_fresh ? ADAH_OK : bring_up_to_date(c, progress, status);
+    folder_watch *watch = NULL;
+    adah_code code = c->watches ? folder_watch_open(c->data, c->index, &watch, status) : ADAH_OK;
+    if (code != ADAH_OK)
+        return code;
+    int is_changed = !c->is_fresh || c->watches; /* since the watch is there only now */
+    do {
+        code = is_changed ? bring_in_turn(c, &progress, status) : ADAH_OK;
+        if (!watch || is_stopped(&progress))
+            break;
+        if (code != ADAH_OK)
+            fprintf(stderr, "adah: %s\n", status->message);
+        code = folder_watch_wait(watch, is_stopped, &progress, &is_changed, status);
+    } while (code == ADAH_OK);
+    folder_watch_close(watch);
+    return code;
 }

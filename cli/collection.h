@@ -10,6 +10,7 @@ typedef struct cli_collection {
     const char *backbone, *weights; /* of a training; NULL: learned from scratch */
     int n_epochs;                   /* 0: the default */
     cli_list settings;
+    int watches;                    /* 1: the index follows every change of the folder */
     char *model, *index;            /* paths, by malloc */
     int is_fresh;                   /* the index was made by cli_collection_prepare: there is nothing to bring up to date */
 } cli_collection;
@@ -19,7 +20,7 @@ adah_code cli_collection_open(cli_collection *c, const char *model, const char *
 void cli_collection_close(cli_collection *c);
 /* Learns the model and makes the index where they are not there; context: the collection (serve.h). */
 adah_code cli_collection_prepare(void *context, adah_progress progress, adah_status *status);
-/* Brings the index up to date, unless it has just been made. */
+/* Brings the index up to date, unless it has just been made; and then, if it watches, whenever something changes, until it is told to stop. */
 adah_code cli_collection_follow(void *context, adah_progress progress, adah_status *status);
 
 #endif

@@ -49,7 +49,7 @@ typedef struct index_options {
     cli_list id, file_name;
     cli_data_options how;
     adah_encode_options encode;
-    int quiet, threads, as_json, force, is_dry;
+    int quiet, threads, as_json, force, is_dry, watches;
 } index_options;
 
 static int missing(const char *action, const char *option) {
@@ -108,10 +108,14 @@ static int sync_with(const index_options *o) {
     adah_encode_options encode = o->encode;
     if (!o->data)
         return missing("sync", "data DIR");
+    if (o->watches && o->is_dry) {
+        fprintf(stderr, "adah index sync: give either --watch or --dry-run\n");
+        return CLI_USAGE;
+    }
     if (cli_read_precision(o->precision, &encode.precision, &status) != ADAH_OK)
         return cli_fail(&status);
     return cli_index_sync(&(cli_sync){.data = o->data, .index = o->index, .model = o->model, .how = &o->how, .encode = &encode, .force = o->force,
-                                      .is_dry = o->is_dry, .as_json = o->as_json, .quiet = o->quiet});
+                                      .is_dry = o->is_dry, .watches = o->watches, .as_json = o->as_json, .quiet = o->quiet});
 }
 
 /* ---------------------------------------------------------------- delete */
@@ -343,6 +347,7 @@ static int run(int argc, char **argv) {
         {"data", 0, CLI_TEXT, "DIR", "create, add, sync: the data set", &o.data, 0, 0, 0},
         {"force", 0, CLI_FLAG, NULL, "create: also replace an index of more than twice as many records, or\n"
          "another file; sync: also delete more than a fifth of the records", &o.force, 0, 0, 0},
+        {"watch", 0, CLI_FLAG, NULL, "sync: stay, and sync again whenever something has changed in the folder", &o.watches, 0, 0, 0},
         {"dry-run", 0, CLI_FLAG, NULL, "sync: say what would be done, and change nothing", &o.is_dry, 0, 0, 0},
         CLI_DATA_OPTIONS(o.how),
         {"strict", 0, CLI_FLAG, NULL, "create, add, sync: fail on the first bad record or unreadable image", &o.encode.strict, 0, 0, 0},

@@ -9,6 +9,7 @@ typedef struct cli_sync {
     const cli_data_options *how;
     const adah_encode_options *encode;
     int force, is_dry, as_json, quiet;
+    int watches; /* 1: goes on until it is told to stop */
 } cli_sync;
 
 /* Makes the index agree with the data set and tells what it did. Returns the exit code. */

@@ -97,6 +97,7 @@ static int run(int argc, char **argv) {
         {"data", 0, CLI_TEXT, "DIR", "a folder of pictures, or a data set: model and index are made of it where they\n"
          "are not there, and the index is brought up to date; --images is DIR", &c.data, 0, 0, 0},
         CLI_DATA_OPTIONS(c.how),
+        {"watch", 0, CLI_FLAG, NULL, "with --data: the index follows every change of the folder", &c.watches, 0, 0, 0},
         {"backbone", 0, CLI_TEXT, adah_setting_choices("backbone", choices), "where a model is made: as in 'adah train'", &c.backbone, 0, 0, 0},
         {"weights", 0, CLI_TEXT, "FILE", "likewise", &c.weights, 0, 0, 0},
         {"epochs", 0, CLI_INT, "N", "likewise", &c.n_epochs, 0, 1, 100000},
@@ -156,8 +157,8 @@ static int run(int argc, char **argv) {
         fprintf(stderr, "adah serve: give --model and --index, or --data\nTry 'adah serve --help'.\n");
         return CLI_USAGE;
     }
-    if (!c.data && (c.backbone || c.weights || c.n_epochs || c.settings.n || c.how.ignored.n || c.how.file_key || c.how.text_keys.n || c.how.label_keys.n)) {
-        fprintf(stderr, "adah serve: --backbone, --weights, --epochs, --set, --ignore and the options of keys go with --data\n");
+    if (!c.data && (c.watches || c.backbone || c.weights || c.n_epochs || c.settings.n || c.how.ignored.n || c.how.file_key || c.how.text_keys.n || c.how.label_keys.n)) {
+        fprintf(stderr, "adah serve: --watch, --backbone, --weights, --epochs, --set, --ignore and the options of keys go with --data\n");
         return CLI_USAGE;
     }
     if (!choose_log(log, &o.log) || !choose_reads(reads, &o.reads) || (token_file && !read_token(token_file, token, sizeof token)))

@@ -82,3 +82,5 @@ adah_progress cli_progress_begin(int quiet) {
 }
 
 void cli_progress_end(void) { clear_line(); }
+
+int cli_is_interrupted(void) { return interrupted; }

@@ -8,5 +8,7 @@
  * after Ctrl-C (SIGINT, SIGTERM). One at a time; cli_progress_end clears the bar. */
 adah_progress cli_progress_begin(int is_quiet);
 void cli_progress_end(void);
+/* 1: it has been asked to stop. */
+int cli_is_interrupted(void);
 
 #endif

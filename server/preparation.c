@@ -30,12 +30,13 @@ static int on_progress(void *user, const adah_progress_event *event) {
     copy(p->stage, sizeof p->stage, event->stage);
     if (event->is_result)
         copy(p->detail, sizeof p->detail, event->detail);
+    p->is_working = strcmp(event->stage, SERVE_STAGE_WAITING) != 0;
     p->done = event->done;
     p->total = event->total;
     pthread_mutex_unlock(&p->lock);
     if (event->is_result && !p->is_silent)
         fprintf(stderr, "adah: %s\n", event->detail);
-    else if (is_new && !p->is_silent)
+    else if (is_new && event->total && !p->is_silent)
         fprintf(stderr, "adah: %s (%llu)\n", event->stage, (unsigned long long)event->total);
     return atomic_load(p->is_stopping);
 }

@@ -9,6 +9,8 @@ typedef enum serve_log { SERVE_LOG_TEXT, SERVE_LOG_JSON, SERVE_LOG_NONE } serve_
 /* Who may read without the token: everyone where only this machine can reach the address, else nobody; everyone; nobody. */
 typedef enum serve_reads { SERVE_READS_BY_ADDRESS, SERVE_READS_FREE, SERVE_READS_TOKEN } serve_reads;
 
+#define SERVE_STAGE_WAITING "waiting for changes"
+
 typedef struct serve_options {
     const char *model, *index;
     const char *images;  /* folder that the file names of the index are relative to; NULL: no pictures are shown */
@@ -34,7 +36,8 @@ typedef struct serve_options {
     /* Makes model and index where they are not there yet, before they are opened, while the page tells how far it is. It is told to stop by its progress.
      * A failure ends the server. NULL: they are there. */
     adah_code (*prepare)(void *context, adah_progress progress, adah_status *status);
-    /* Goes on beside the requests, once they are answered, as bringing the index up to date does. A failure is told. NULL: there is nothing to do. */
+    /* Goes on beside the requests, once they are answered, as bringing the index up to date does. A failure is told. In the stage SERVE_STAGE_WAITING
+     * nothing is done. NULL: there is nothing to do. */
     adah_code (*follow)(void *context, adah_progress progress, adah_status *status);
     void *context;
 } serve_options;

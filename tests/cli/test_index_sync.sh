@@ -118,6 +118,49 @@ expect 0 search --model model.safetensors --index m.adah --text kwaakwaa -k 1
 expect 1 index sync --data meta --index m.adah --strict
 stderr_has 'no such file'
 
+# Watching: new folders, files that are moved in and out, an index that lies in the folder itself; until it is told to stop.
+if [ "$(uname)" = Linux ]; then
+    expect 2 index sync --data photos --index i.adah --watch --dry-run
+    "$ADAH" index sync --data photos --index photos/i.adah --model model.safetensors --watch --json >told 2>stderr &
+    watcher=$!
+    trap 'kill -9 $watcher 2>/dev/null; rm -rf "$work"' EXIT
+    wait_for() { # PATTERN - in what it tells
+        for _ in $(seq 6000); do
+            if grep -q "$1" told || ! kill -0 $watcher 2>/dev/null; then break; fi
+            sleep 0.05
+        done
+        check grep -q "$1" told
+    }
+    wait_for '"n_added": 60'
+    mkdir -p photos/new/deep
+    cp scenes/images/scene-00080.png photos/new/deep/one.png
+    wait_for '"n_added": 1, "n_replaced": 0, "n_deleted": 0, "n_unchanged": 60'
+    cp scenes/images/scene-00081.png photos/new/deep/two.png
+    wait_for '"n_added": 1, "n_replaced": 0, "n_deleted": 0, "n_unchanged": 61'
+    mv photos/new/deep elsewhere
+    wait_for '"n_deleted": 2, "n_unchanged": 60'
+    mkdir elsewhere/inner
+    mv elsewhere photos/back
+    wait_for '"n_added": 2, "n_replaced": 0, "n_deleted": 0, "n_unchanged": 60'
+    cp scenes/images/scene-00082.png photos/back/inner/three.png
+    wait_for '"n_added": 1, "n_replaced": 0, "n_deleted": 0, "n_unchanged": 62'
+    # Its own changes of the index are none of the folder: it has told of nothing else.
+    check test "$(wc -l <told)" = 6
+    kill -TERM $watcher
+    wait $watcher
+    check test $? = 0
+    rm -r photos/i.adah* photos/back photos/new
+    expect 0 index sync --data photos --index i.adah
+    "$ADAH" index sync --data photos --index i.adah --watch >told 2>stderr &
+    watcher=$!
+    wait_for unchanged
+    mv photos elsewhere
+    wait $watcher # not for ever in a folder that is gone
+    check test $? = 1
+    stderr_has 'gone'
+    mv elsewhere photos
+fi
+
 # Another model, and what is no index.
 expect 0 train --data photos --model other.safetensors --epochs 2 --quiet "${quick[@]}"
 expect 1 index sync --data photos --model other.safetensors --index i.adah

@@ -89,6 +89,24 @@ check grep -q 'zanzibar.png' reply
 stop -TERM
 mv hill photos/
 
+# Watched: what is put into the folder is found soon.
+serve --data photos --watch
+for _ in $(seq 1200); do # the index is up to date and the folder watched
+    get /v1/progress && grep -q 'waiting for changes' reply && break
+    sleep 0.1
+done
+check grep -q '"is_working": false, "stage": "waiting for changes"' reply
+mkdir photos/hill/new
+cp scenes/images/scene-00071.png photos/hill/new/kwaakwaa.png
+for _ in $(seq 1200); do
+    get '/v1/search?text=kwaakwaa&k=1' && grep -q kwaakwaa.png reply && break
+    sleep 0.1
+done
+check grep -q 'hill/new/kwaakwaa.png' reply
+stop -TERM
+check test "$code" = 0
+rm -r photos/hill/new
+
 # A model of one's own has an index of its own.
 expect 0 train --data photos --model own.safetensors --epochs 1 --quiet "${quick[@]}"
 serve --data photos --model own.safetensors
