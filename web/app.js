@@ -3,12 +3,15 @@
 // The address says what is asked: ?q=words, ?id=17&by=image or ?picture=NAME, and how: to, cut, label, k. Every change
 // goes through go(), which changes the address, and show(), which reads it; so links, back and forward work. A picture
 // given by hand has no address: its bytes stay in `pictures` as long as the page does. Addresses of the interface are
-// relative, so that the page also works behind a proxy, in a folder. It is one file, because every file of the page is one more
-// request of the browser before anything is seen.
+// relative, so that the page also works behind a proxy, in a folder. What the first answer does not need comes in a file of its
+// own when it is wanted, since every file is one more request before anything is seen.
+
+import { ApiError, ask, askJson, bar, blank, button, fileName, icon, itemImage, itemUrl, make, pictureUrl, plural } from "./parts.js";
 
 const N_FIRST = 24; // a multiple of most numbers of columns
 const TYPING_PAUSE_MS = 220;
 const SKELETON_AFTER_MS = 150;
+const MORE_WITHIN_PX = 600;
 const $ = (id) => document.getElementById(id);
 
 const pictures = new Map(); // name -> {blob, url}
@@ -17,117 +20,7 @@ let running = null; // aborts the search that the last show() began
 let asking = null; // aborts what is still wanted of the query itself: another switch does not
 let shown = { query: "", answer: "" }; // what the page is about: keys, see keyOf
 let typing = 0; // timer
-
-// ---------------------------------------------------------------- elements
-
-function make(tag, attributes = {}, ...children) {
-    const node = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes))
-        if (value !== undefined && value !== null && value !== false) node.setAttribute(name, value === true ? "" : value);
-    node.append(...children.filter((child) => child !== null && child !== undefined));
-    return node;
-}
-
-function icon(name) {
-    const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-    const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
-    svg.setAttribute("class", "icon");
-    svg.setAttribute("aria-hidden", "true");
-    use.setAttribute("href", `#icon-${name}`);
-    svg.append(use);
-    return svg;
-}
-
-const button = (text, act, kind = "plain") => {
-    const node = make("button", { type: "button", class: kind }, text);
-    node.addEventListener("click", act);
-    return node;
-};
-
-const number = new Intl.NumberFormat("en");
-const plural = (n, one, many) => `${number.format(n)} ${n === 1 ? one : many}`;
-
-// A bar whose filled part is `share` of it. (The page's policy forbids style attributes, not styles set so.)
-function bar(share) {
-    const filled = make("i");
-    filled.style.inlineSize = `${Math.round(Math.min(1, Math.max(0, share)) * 1000) / 10}%`;
-    return make("span", { class: "bar", "aria-hidden": "true" }, filled);
-}
-
-// ---------------------------------------------------------------- the interface
-
-class ApiError extends Error {
-    constructor(status, code, message) {
-        super(message);
-        this.status = status;
-        this.code = code;
-    }
-}
-
-async function ask(path, { parameters, body, signal } = {}) {
-    const headers = {};
-    const token = sessionStorage.getItem("adah-token");
-    if (token) headers.Authorization = `Bearer ${token}`;
-    if (body instanceof Blob) headers["Content-Type"] = body.type.startsWith("image/") ? body.type : "application/octet-stream";
-    else if (body) headers["Content-Type"] = "application/json";
-    const url = parameters ? `${path}?${parameters}` : path;
-    const sent = body && !(body instanceof Blob) ? JSON.stringify(body) : body;
-    let answer;
-    try {
-        answer = await fetch(url, { method: body ? "POST" : "GET", headers, body: sent, signal });
-    } catch (error) {
-        if (signal?.aborted) throw error;
-        throw new ApiError(0, "unreachable", "The server does not answer.");
-    }
-    if (answer.ok) return answer;
-    const told = await answer.json().catch(() => null);
-    throw new ApiError(answer.status, told?.error?.code, told?.error?.message ?? `The server says ${answer.status}.`);
-}
-
-const askJson = async (path, options) => (await ask(path, options)).json();
-
-// ---------------------------------------------------------------- pictures of items
-
-// Of an id that may come from the address: nothing but digits goes into a path, where ".." would lead elsewhere however it is escaped.
-function itemUrl(id) {
-    if (!/^\d+$/.test(id)) throw new ApiError(404, "not_found", `"${id}" is not the number of an item.`);
-    return `v1/items/${id}`;
-}
-const pictureUrl = (id) => `${itemUrl(id)}/picture`;
-const thumbnailUrl = (id, side) => `${itemUrl(id)}/thumbnail?side=${Math.min(1024, side * (devicePixelRatio > 1 ? 2 : 1))}`;
-
-// With a token a picture is fetched when it comes into view: an <img> cannot send it.
-const inView = new IntersectionObserver(
-    (entries) => {
-        for (const { target, isIntersecting } of entries) {
-            if (!isIntersecting) continue;
-            inView.unobserve(target);
-            ask(target.dataset.source)
-                .then((answer) => answer.blob())
-                .then((blob) => {
-                    const url = URL.createObjectURL(blob);
-                    target.addEventListener("load", () => URL.revokeObjectURL(url), { once: true });
-                    target.src = url;
-                })
-                .catch(() => target.dispatchEvent(new Event("error")));
-        }
-    },
-    { rootMargin: "400px" },
-);
-
-// Where a picture is not available, `instead` takes its place.
-function itemImage(item, side, instead, { eager, alt = item.text || fileName(item) } = {}) {
-    const image = make("img", { alt, decoding: "async", loading: eager ? "eager" : "lazy" });
-    image.addEventListener("error", () => image.replaceWith(instead()));
-    image.addEventListener("load", () => image.classList.add("loaded"));
-    if (sessionStorage.getItem("adah-token")) {
-        image.dataset.source = thumbnailUrl(item.id, side);
-        inView.observe(image);
-    } else image.src = thumbnailUrl(item.id, side);
-    return image;
-}
-
-const blank = (text = "") => () => make("span", { class: "blank" }, text);
+let focuses_more = false; // whether the first of what comes next gets the focus: it was asked for by its button
 
 async function openPicture(event, id) {
     if (!sessionStorage.getItem("adah-token")) return; // the link does it
@@ -148,8 +41,6 @@ function openLink(item, text) {
     link.addEventListener("click", (event) => openPicture(event, item.id));
     return link;
 }
-
-const fileName = (item) => (item.file_name || `item ${item.id}`).split("/").pop();
 
 // ---------------------------------------------------------------- the address
 
@@ -178,13 +69,16 @@ function addressOf(state) {
 }
 
 // Goes where the state changed by `change` is. What is typed makes one entry of the history, not one a letter.
-function go(change, { typed = false } = {}) {
+function go(change, { typed = false, same_entry = false } = {}) {
     const state = { ...read(), k: N_FIRST, ...change };
     for (const kind of ["q", "id", "picture"]) if (kind in change) state.kind = change[kind] ? kind : "";
     const address = addressOf(state);
     const same = address === location.pathname + location.search && !location.hash;
-    if (same || (typed && history.state?.typed)) history.replaceState({ typed }, "", address);
-    else history.pushState({ typed }, "", address);
+    if (same || same_entry || (typed && history.state?.typed)) history.replaceState({ typed }, "", address);
+    else {
+        history.replaceState({ ...history.state, y: scrollY }, ""); // back leads to where one was
+        history.pushState({ typed }, "", address);
+    }
     return show({ typed });
 }
 
@@ -252,7 +146,9 @@ function showControls(state, typed) {
     $("options").elements.to.value = state.to;
     $("cut").checked = state.cut;
     for (const box of $("labels").querySelectorAll("input")) box.checked = state.labels.includes(box.value);
-    $("filter-name").textContent = state.labels.length ? state.labels.join(", ") : "All labels";
+    $("filter-name").textContent = state.labels.length ? "Labels" : "All labels";
+    $("chosen").hidden = !state.labels.length;
+    $("chosen").replaceChildren(...state.labels.map((each) => chip(each, true, { "aria-label": `Without the label ${each}`, title: "Take this label away" })));
     $("no-labels").disabled = !state.labels.length;
     const about = { q: state.q, id: "More like this", picture: "Your picture" }[state.kind];
     document.title = about ? `${about} · adah` : "adah";
@@ -483,45 +379,85 @@ function showAnswer(state, answer) {
     $("found").textContent = is_all ? plural(hits.length, ...what) : `The nearest ${plural(hits.length, ...what)}`;
     $("found").title = `The search took ${took_ms.toPrecision(2)} ms.`;
     $("results").className = state.to === "image" ? "grid" : "list";
-    const cards = hits.slice(n_kept).map((hit, i) => (state.to === "image" ? card : line)(hit, n_kept + i < 8));
+    const range = rangeOf(hits);
+    const cards = hits.slice(n_kept).map((hit, i) => (state.to === "image" ? card : line)(hit, range, n_kept + i < 8));
     if (n_kept) $("results").append(...cards);
     else $("results").replaceChildren(...cards);
-    if (n_kept) cards[0]?.querySelector("a").focus({ preventScroll: true });
+    addWhole(cards);
+    if (n_kept && focuses_more) cards[0]?.querySelector("a").focus({ preventScroll: true });
+    focuses_more = false;
     $("more").hidden = is_all || state.k >= info.limits.k_max;
     performance.mark("results"); // for tests and developer tools
 }
 
+// A label is a switch: with it, only what has one of the chosen labels is found.
+function chip(label, chosen, attributes) {
+    const node = button(label, () => {
+        const { labels } = read();
+        go({ labels: labels.includes(label) ? labels.filter((each) => each !== label) : [...labels, label] });
+    }, "chip");
+    node.setAttribute("aria-pressed", chosen);
+    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+    return make("li", {}, node);
+}
+
 const chips = (labels) => (labels?.length
-    ? make("ul", { class: "chips", "aria-label": "Labels" }, ...labels.map((each) => make("li", {}, each))) : null);
+    ? make("ul", { class: "chips", "aria-label": "Labels" },
+           ...labels.map((each) => chip(each, read().labels.includes(each), { title: `Show only what has the label ${each}` }))) : null);
 
 const holdsWords = (hit) => (hit.words === 1 ? make("p", { class: "held" }, "Contains your words") : null);
 
-function distance(hit) {
-    const { n_bits } = info.model;
-    const is_fine = typeof hit.score === "number"; // then results are in the order of the scores
-    return make("p", { class: "distance", title: "A fuller bar means a nearer result." },
-                bar(is_fine ? Math.max(0, hit.score) : hit.distance === null ? hit.words : 1 - hit.distance / n_bits),
-                hit.distance === null ? null : make("span", {}, `${is_fine ? `Similarity ${hit.score.toFixed(2)}, ` : ""}${hit.distance} of ${n_bits} bits differ`));
+// How near a result is, from 0 (as near as any) to 1 (the same): by the score where results are in its order, else by the share of bits
+// that are equal beyond the half that are so by chance.
+const nearness = (hit) => Math.max(0, typeof hit.score === "number" ? hit.score : 1 - hit.distance / (info.model.n_bits / 2));
+const nearWords = (near) => (near >= 0.8 ? "Very near" : near >= 0.55 ? "Near" : near >= 0.3 ? "Fairly near" : near > 0.1 ? "Distant" : "Far");
+
+// The bar tells answers apart: full at the nearest, short at the last of the first page.
+function distance(hit, range) {
+    if (hit.distance === null) return null; // found by its words alone
+    const near = nearness(hit), width = range.high - range.low;
+    const exact = `${typeof hit.score === "number" ? `Similarity ${hit.score.toFixed(2)}, ` : ""}${hit.distance} of ${info.model.n_bits} bits differ.`;
+    return make("p", { class: "distance", title: `${exact} The fuller the bar, the nearer among these results.` },
+                make("span", {}, nearWords(near)), bar(0.08 + 0.92 * (width > 0 ? (near - range.low) / width : 1)));
 }
 
-function card(hit, eager) {
+function rangeOf(hits) {
+    const near = hits.slice(0, N_FIRST).filter((hit) => hit.distance !== null).map(nearness);
+    return { high: Math.max(...near), low: Math.min(...near) };
+}
+
+// A caption of more lines than its card shows gets a button for the rest; measured before anything is painted.
+function addWhole(cards) {
+    const cut = cards.map((each) => each.querySelector(".grid .caption")).filter((each) => each && each.scrollHeight > each.clientHeight + 1);
+    for (const caption of cut) {
+        const whole = button("Whole text", () => {
+            const is_whole = caption.classList.toggle("whole");
+            whole.setAttribute("aria-expanded", is_whole);
+            whole.textContent = is_whole ? "Less" : "Whole text";
+        }, "plain whole-text");
+        whole.setAttribute("aria-expanded", "false");
+        caption.after(whole);
+    }
+}
+
+function card(hit, range, eager) {
     const has_picture = info.has_pictures && hit.has_picture;
     const words = blank(hit.text || fileName(hit));
     const link = make("a", { class: "main", href: links.item(hit.id, "image"), "data-go": true, title: "More like this" },
                       has_picture ? itemImage(hit, 320, words, { eager }) : words());
     return make("li", {}, link, has_picture ? openLink(hit) : null,
                 make("div", { class: "about" }, has_picture ? make("p", { class: "caption" }, hit.text || fileName(hit)) : null,
-                     chips(hit.labels), holdsWords(hit), distance(hit)));
+                     chips(hit.labels), holdsWords(hit), distance(hit, range)));
 }
 
-function line(hit, eager) {
+function line(hit, range, eager) {
     const has_picture = info.has_pictures && hit.has_picture;
     const link = make("a", { class: "main caption", href: links.item(hit.id, "text"), "data-go": true, title: "More like this" },
                       hit.text || fileName(hit));
     return make("li", {},
                 has_picture ? make("span", { class: "thumb" }, itemImage(hit, 96, blank(), { eager, alt: "" })) : null,
                 make("div", { class: "about" }, link, chips(hit.labels), holdsWords(hit)),
-                distance(hit),
+                distance(hit, range),
                 has_picture ? openLink(hit) : null);
 }
 
@@ -592,7 +528,20 @@ $("options").addEventListener("change", () => go({
 }));
 $("options").addEventListener("submit", (event) => event.preventDefault());
 $("no-labels").addEventListener("click", () => go({ labels: [] }));
-$("more").addEventListener("click", () => go({ k: read().k + N_FIRST }));
+
+// More comes by the button, or when the end of the results comes near. It is the same entry of the history.
+function more() {
+    if ($("more").hidden || $("more").disabled) return;
+    $("more").disabled = true;
+    go({ k: read().k + N_FIRST }, { same_entry: true }).finally(() => ($("more").disabled = false));
+}
+$("more").addEventListener("click", () => {
+    focuses_more = true;
+    more();
+});
+addEventListener("scroll", () => {
+    if ($("more").getBoundingClientRect().top < innerHeight + MORE_WITHIN_PX) more();
+}, { passive: true });
 $("token").addEventListener("submit", (event) => {
     event.preventDefault();
     sessionStorage.setItem("adah-token", $("token-value").value);
@@ -607,13 +556,17 @@ document.addEventListener("click", async (event) => {
     if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     const { searchParams } = new URL(link.href);
-    scrollTo({ top: 0 });
-    if (searchParams.has("id")) await go({ id: searchParams.get("id"), by: searchParams.get("by") ?? "image" });
-    else if (searchParams.has("q")) await go({ q: searchParams.get("q") });
-    else await go({ q: "", to: defaultTo(), cut: false, labels: [] });
+    const gone = searchParams.has("id") ? go({ id: searchParams.get("id"), by: searchParams.get("by") ?? "image" })
+        : go(searchParams.has("q") ? { q: searchParams.get("q") } : { q: "", to: defaultTo(), cut: false, labels: [] });
+    scrollTo({ top: 0 }); // after go() has noted where one was
+    await gone;
     $("query-title")?.focus({ preventScroll: true });
 });
-addEventListener("popstate", () => show());
+history.scrollRestoration = "manual";
+addEventListener("popstate", async (event) => {
+    await show();
+    scrollTo({ top: event.state?.y ?? 0 });
+});
 
 // Up, down, left and right among the results: the neighbour on the screen.
 function step(event) {

@@ -84,6 +84,7 @@ static const json_t *hit(const json_t *json, size_t i) { return json_array_get(j
 static void check_server_routes(void) {
     static const char *const files[][2] = {{"/", "text/html; charset=utf-8"},
                                            {"/app.js", "text/javascript; charset=utf-8"},
+                                           {"/parts.js", "text/javascript; charset=utf-8"},
                                            {"/app.css", "text/css; charset=utf-8"},
                                            {"/progress.js", "text/javascript; charset=utf-8"},
                                            {"/progress.css", "text/css; charset=utf-8"},

@@ -143,7 +143,9 @@ is 'location.search === "?q=red+plus+zzqx"'
 is "document.querySelector('#results .main') && $picture_loaded"
 is "history.length === $n_history + 1"
 is 'document.querySelector("#found").textContent === "The nearest 24 pictures"'
-is 'document.querySelector("#results .distance").textContent.match(/^[0-9]+ of 16 bits differ$/)'
+# How near is said in words; the bar is fullest at the nearest and never fuller below; the bits stand in its title.
+is '[...document.querySelectorAll("#results .distance")].every((p) => /^(Very near|Near|Fairly near|Distant|Far)$/.test(p.textContent) && /^[0-9]+ of 16 bits differ\. /.test(p.title))'
+is '((bars) => bars[0] === 100 && bars.every((each) => each >= 8) && bars.at(-1) < bars[0])([...document.querySelectorAll("#results > li")].filter((li) => !li.querySelector(".held")).map((li) => parseFloat(li.querySelector(".bar i").style.inlineSize)))'
 is 'document.querySelector("#results .chips li")'
 is '[...document.querySelectorAll("#results .main img")].every((i) => i.alt.length > 2)'
 is 'document.querySelectorAll("#query .words li").length === 3'
@@ -168,16 +170,48 @@ js 'history.back()' >/dev/null
 is 'location.search === "?q=red+plus+zzqx" && document.querySelector("#words").value === "red plus zzqx"'
 is 'document.querySelectorAll("#query .words li").length === 3'
 
-# More, texts, labels, only what is relevant.
+# More by the button, which hands the focus on, and by scrolling; back leads to where one was.
 js 'document.querySelector("#more").click()' >/dev/null
 is 'document.querySelectorAll("#results > li").length === 48 && location.search.includes("k=48")'
+is 'document.activeElement === document.querySelectorAll("#results .main")[24]'
+n_history=$(js 'return history.length')
+js 'scrollTo(0, document.documentElement.scrollHeight)' >/dev/null
+is 'document.querySelectorAll("#results > li").length >= 72 && location.search.includes("k=")'
+check [ "$(js 'return history.length')" = "$n_history" ]
+js 'window.place = Math.round(scrollY); document.querySelectorAll("#results .main")[50].click()' >/dev/null
+is 'document.querySelector("#query h1")?.textContent === "More like this" && scrollY < 100'
+js 'history.back()' >/dev/null
+is 'document.querySelectorAll("#results > li").length >= 72 && Math.abs(scrollY - window.place) < 50'
+
+# A caption that its card cuts is shown whole on demand.
+go "$url?q=red"
+is 'document.querySelectorAll("#results > li:not(.skeleton)").length === 24'
+viewport 360 740 2
+driver_post refresh '{}' >/dev/null
+is 'document.querySelector("#results .whole-text")?.ariaExpanded === "false"'
+is '((cut) => cut.scrollHeight > cut.clientHeight + 1)(document.querySelector("#results .whole-text").previousSibling)'
+js 'document.querySelector("#results .whole-text").click()' >/dev/null
+is '((cut) => cut.scrollHeight <= cut.clientHeight + 1 && cut.nextSibling.ariaExpanded === "true")(document.querySelector("#results .whole-text").previousSibling)'
+viewport 1280 900
+
+# A label of a result is a filter; it stands above the results, where it is taken away.
+js 'const chip = document.querySelector("#results .chip"); window.label = chip.textContent; chip.focus(); chip.click()' >/dev/null
+is 'new URLSearchParams(location.search).get("label") === window.label && document.querySelector("#chosen .chip").textContent === window.label'
+is '[...document.querySelectorAll("#results > li")].every((li) => [...li.querySelectorAll(".chip")].some((c) => c.textContent === window.label && c.ariaPressed === "true"))'
+readable chips
+click_on '#chosen .chip'
+is '!location.search.includes("label=") && !document.querySelector("#chosen").checkVisibility() && document.querySelector("#results .chip")'
+
+# Texts, labels, only what is relevant.
+go "$url?q=red+plus+zzqx"
+is 'document.querySelectorAll("#results > li:not(.skeleton)").length === 24'
 click_on '.switch label:last-child'
 is 'document.querySelectorAll("#results.list > li").length === 24 && document.querySelector("#results.list .main").textContent.length > 3'
 is 'location.search.includes("to=text")'
 shoot texts
 readable texts
 js 'const box = document.querySelector("#labels input"); window.label = box.value; box.click()' >/dev/null
-is 'location.search.includes("label=") && document.querySelector("#filter-name").textContent === window.label'
+is 'location.search.includes("label=") && document.querySelector("#chosen .chip").textContent === window.label'
 is '[...document.querySelectorAll("#results > li")].every((li) => [...li.querySelectorAll(".chips li")].some((c) => c.textContent === window.label))'
 js 'document.querySelector("#no-labels").click()' >/dev/null
 is '!location.search.includes("label=")'
