@@ -206,7 +206,7 @@ adah_code adah_picture_memory_set_tags(adah_picture_memory *m, adah_known_pictur
     p->tagged = (adah_stamp){0};
     if (n_bytes != p->n_tags_bytes || (n_bytes && memcmp(tags, p->tags, n_bytes) != 0)) {
         p->n_tags_bytes = 0;
-        p->tags = adah_arena_text(&m->arena, tags, n_bytes);
+        p->tags = adah_arena_text(&m->arena, n_bytes ? tags : "", n_bytes);
         if (!p->tags)
             return adah_fail_memory(status, n_bytes + 1);
         p->n_tags_bytes = n_bytes;

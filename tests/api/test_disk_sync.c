@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "data_folder.h"
+#include "fail_allocations.h"
 
 enum { N_SCENES = 40, N_BEFORE = 20, N_AFTER = 25, N_STEP = 4, SIDE = 16 };
 
@@ -283,6 +284,19 @@ static void a_damaged_memory_is_none(void **state) {
     }
 }
 
+static adah_code sync_from_before(adah_status *status) {
+    adah_sync_counts counts;
+    put_back(index_path, &index_before);
+    put_back(memory_path, &memory_before);
+    return sync_index(&counts, status);
+}
+
+static void allocations_that_fail_are_told(void **state) {
+    (void)state;
+    fail_allocations(sync_from_before, 100);
+    expect_finished();
+}
+
 /* What is written in a picture is taken from the memory while the stamp is the same, and only then. */
 static void tags_are_kept_by_stamp(void **state) {
     (void)state;
@@ -325,6 +339,7 @@ int main(void) {
         cmocka_unit_test(a_kill_of_the_first_sync_is_finished),
         cmocka_unit_test(files_of_different_times_do_not_mislead),
         cmocka_unit_test(a_damaged_memory_is_none),
+        cmocka_unit_test(allocations_that_fail_are_told),
         cmocka_unit_test(tags_are_kept_by_stamp),
     };
     return cmocka_run_group_tests(tests, start, end);
