@@ -11,8 +11,10 @@
 
 `adah.Dataset`, `adah.train`, `adah.Model`, `adah.Index` and `adah.evaluate` are the library's own; errors are exceptions below `adah.AdahError`,
 each with the library's code in `code`. `adah.metrics` and `adah.hamming` judge and search packed codes of any program. docs/guide/python.md is the
-guide.
+guide. `adah.Hasher` learns codes of vectors with the manners of scikit-learn.
 """
+
+from typing import TYPE_CHECKING, Any
 
 from adah import hamming, metrics
 from adah._bindings import VERSION as __version__
@@ -43,6 +45,18 @@ from adah._native import (
 )
 
 
+if TYPE_CHECKING:
+    from adah._hasher import Hasher
+
+
+def __getattr__(name: str) -> Any:  # scikit-learn takes a second to load, and is loaded when it is needed
+    if name == "Hasher":
+        from adah._hasher import Hasher
+
+        return Hasher
+    raise AttributeError(f"module 'adah' has no attribute {name!r}")
+
+
 def set_threads(n: int) -> None:
     """Threads that training, encoding and search use in this process; 0: one a core."""
     _lib.adah_set_threads(int(n))
@@ -50,7 +64,7 @@ def set_threads(n: int) -> None:
 
 __all__ = [
     "AdahError", "AddCounts", "ArgumentError", "AttentionMap", "BusyError", "CancelledError", "CorruptError", "Dataset", "DatasetCodes", "Encoded",
-    "Evaluation", "ExistsError", "FormatError", "Hits", "Index", "IndexRecord", "InternalError", "MismatchError", "Model", "NO_DISTANCE",
+    "Evaluation", "ExistsError", "FormatError", "Hasher", "Hits", "Index", "IndexRecord", "InternalError", "MismatchError", "Model", "NO_DISTANCE",
     "NO_ID", "NO_SCORE", "NotFoundError", "OutOfMemoryError", "Progress", "Record", "SystemIOError", "UncertainError", "UnknownWordError",
     "__version__", "dataset_formats", "evaluate", "hamming", "metrics", "set_patience", "set_threads", "train", "train_methods",
 ]

@@ -11,10 +11,11 @@ from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple, Union, 
 import numpy as np
 from numpy.typing import NDArray
 
-from adah import _native as native
+from adah import _native as native, _tables
 from adah._native import NULL, Path_, ProgressFunction, ffi, lib
 
 SPLITS = ("train", "query", "database")
+SOURCES = {"metadata": 1, "sidecars": 2, "pictures": 4, "names": 8, "folders": 16}  # as adah_source numbers them
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,23 @@ class Dataset(Sequence[Record]):
         len(photos), photos[0].file_name
     """
 
-    def __init__(self, folder: Path_, *, strict: bool = False):
-        """Opens a folder. strict: the first bad record is an error; otherwise bad ones are left out and counted (`n_skipped`)."""
+    def __init__(self, folder: Path_, *, strict: bool = False, ignore: Union[str, Sequence[str]] = (), file_key: Optional[str] = None,
+                 text_keys: Union[str, Sequence[str]] = (), label_keys: Union[str, Sequence[str]] = ()):
+        """Opens a folder. strict: the first bad record is an error; otherwise bad ones are left out and counted (`n_skipped`).
+
+        ignore: where texts and labels must not come from: "metadata", "sidecars" (files beside a picture), "pictures" (what is written into
+        them), "names", "folders". file_key, text_keys, label_keys: what keys or columns of the metadata are called, where they are not what is
+        understood anyway (docs/guide/collection.md)."""
         keep: List[Any] = []
         out = ffi.new("adah_dataset **")
-        native.call(lib.adah_dataset_open, native.encode(folder), native.options("dataset", keep, strict=strict), out)
+        ignored, texts, labels = (_listed(names) for names in (ignore, text_keys, label_keys))
+        for name in ignored:
+            if name not in SOURCES:
+                raise ValueError(f"{name!r} is no source, expected one of {', '.join(SOURCES)}")
+        sources = None if not ignored else sum(SOURCES.values()) - sum(SOURCES[name] for name in set(ignored))
+        options = native.options("dataset", keep, strict=strict, sources=sources, file_key=file_key, text_keys=native.strings(texts, keep),
+                                 n_text_keys=len(texts), label_keys=native.strings(labels, keep), n_label_keys=len(labels))
+        native.call(lib.adah_dataset_open, native.encode(folder), options, out)
         self._dataset = ffi.gc(out[0], lib.adah_dataset_close)
         self.labels: Tuple[str, ...] = tuple(native.text(lib.adah_dataset_label_name(self._dataset, i))
                                              for i in range(lib.adah_dataset_label_count(self._dataset)))
@@ -117,7 +130,33 @@ class Dataset(Sequence[Record]):
                 matrix[i, r.label[j]] = True
         return matrix
 
+    def to_arrow(self) -> Any:
+        """The records as a pyarrow.Table: file_name, text, labels, split, mask. `pyarrow.parquet.write_table` makes a Parquet file of it."""
+        return _tables.records_table(self)
+
+    def to_pandas(self) -> Any:
+        """The records as a pandas.DataFrame with the same columns."""
+        columns = [(r.file_name, r.text, list(r.labels), r.split, r.mask) for r in self]
+        return _tables.module("pandas", "a DataFrame").DataFrame(columns, columns=["file_name", "text", "labels", "split", "mask"])
+
+    def to_huggingface(self) -> Any:
+        """The records as a `datasets.Dataset`, with a column "image" of the pictures where their files are there."""
+        return _tables.records_huggingface(self)
+
     # ---- made ----
+
+    @classmethod
+    def from_table(cls, table: Any, folder: Path_, *, file_name: Optional[str] = None, text: Optional[str] = None, labels: Optional[str] = None,
+                   split: Optional[str] = None, image: Optional[str] = None, text_vectors: Optional[str] = None) -> "Dataset":
+        """Writes a table as a data set into a folder that is new or empty, and opens it.
+
+        table: the path of a Parquet file, a pyarrow.Table, a pandas.DataFrame, a `datasets.Dataset` of Hugging Face or a DatasetDict, whose
+        parts become splits: "train" stays, "test" becomes "query", "validation" becomes "database". The others name columns, where they
+        are not called file_name, text (or caption), labels (or label), split and image: image holds pictures (bytes, or Hugging Face's), which
+        are written as files as they are, or vectors; text_vectors holds vectors of the texts. Classes get their names."""
+        _tables.write_folder(table, Path(folder), file_name=file_name, text=text, labels=labels, split=split, image=image,
+                             text_vectors=text_vectors)
+        return cls(folder, strict=True)
 
     @classmethod
     def from_arrays(
@@ -176,6 +215,10 @@ class Dataset(Sequence[Record]):
         native.call_long(lib.adah_convert, [native.encode(format), native.strings([os.fspath(s) for s in sources], keep), len(sources),
                                             native.encode(folder), filled], progress, NULL)
         return cls(folder)
+
+
+def _listed(names: Union[str, Sequence[str]]) -> List[str]:
+    return [names] if isinstance(names, str) else list(names)
 
 
 def _plain(value: Any) -> Any:

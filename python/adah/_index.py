@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tupl
 import numpy as np
 from numpy.typing import NDArray
 
-from adah import _native as native
+from adah import _native as native, _tables
 from adah._data import Dataset
 from adah._model import Encoded, Model
 from adah._native import NULL, SIZE_MAX, Path_, ProgressFunction, ffi, lib
@@ -55,6 +55,14 @@ class Hits:
     def words(self) -> NDArray[np.float32]:
         """The share of the words of the query that a record has, where words were given."""
         return self.array["words"]
+
+    def to_pandas(self) -> Any:
+        """A pandas.DataFrame with the columns id, row, distance, score, words, order."""
+        return _tables.module("pandas", "a DataFrame").DataFrame({name: self.array[name] for name in self.array.dtype.names or ()})
+
+    def to_arrow(self) -> Any:
+        """A pyarrow.Table with the same columns."""
+        return _tables.module("pyarrow", "an Arrow table").table({name: self.array[name].copy() for name in self.array.dtype.names or ()})
 
     def __repr__(self) -> str:
         return f"<adah.Hits ids {self.ids.tolist()}, distances {self.distances.tolist()}>"

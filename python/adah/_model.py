@@ -239,7 +239,7 @@ def train(
     text_weights: Optional[Path_] = None,
     n_bits: Optional[int] = None,
     n_epochs: Optional[int] = None,
-    finetune: bool = False,
+    finetune: Union[bool, str] = False,
     attention: Optional[bool] = None,
     adversary: bool = True,
     seed: int = 0,
@@ -258,14 +258,15 @@ def train(
 
     preset: "default" or "paper" (the method as published); method: "adah", or one of `train_methods()` to compare it with; backbone,
     weights: a network for pictures and its file; text_weights: the folder of a published text encoder; n_bits: of a code, a multiple of 8;
-    finetune: the backbone learns too; attention: with masks, without, or None: as the preset has it; adversary=False: the unattended
-    features are not looked at; similarity: "labels", "words" or "pairs"; settings: further ones by name (docs/reference/settings.md);
-    progress: called with a `Progress`, or True for bars. The rest is in docs/guide/train.md."""
+    finetune: the backbone learns too, all of it, or from "last" (its last block) or the name of a layer on; attention: with masks, without, or
+    None: as the preset has it; adversary=False: the unattended features are not looked at; similarity: "labels", "words" or "pairs"; settings:
+    further ones by name (docs/reference/settings.md); progress: called with a `Progress`, or True for bars. The rest is in docs/guide/train.md."""
     keep: List[Any] = []
     further = [f"{name}={value}" for name, value in (settings or {}).items()]
     options = native.options(
         "train", keep, preset=preset, method=method, backbone=backbone, weights=weights, text_weights=text_weights, n_bits=n_bits,
-        n_epochs=n_epochs, finetune=finetune, attention=None if attention is None else 1 if attention else -1, no_adversary=not adversary,
+        n_epochs=n_epochs, finetune=finetune is True, finetune_from=finetune if isinstance(finetune, str) else None,
+        attention=None if attention is None else 1 if attention else -1, no_adversary=not adversary,
         seed=seed, similarity=similarity, language=language, settings=native.strings(further, keep), n_settings=len(further), resume=resume,
         strict=strict, checkpoint_seconds=checkpoint_seconds, cache_folder=cache_folder)
     native.call_long(lib.adah_train, [dataset._dataset, native.encode(path), options], progress, NULL)
