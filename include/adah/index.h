@@ -55,7 +55,7 @@ static inline void adah_sync_options_init(adah_sync_options *options) {
     adah_options_init(ADAH_OPTIONS_SYNC, options, sizeof *options);
 }
 /* Makes an index agree with a data set, and makes the index where there is none: adds the records that it lacks, replaces those whose picture,
- * text or labels have changed and keeps their ids, deletes those with a file name whose picture or record is gone. A picture is encoded when its size or times
+ * text or labels have changed and keeps their ids, deletes those with a file name whose picture or record is gone, unless the picture was moved, which is found by its bytes. A picture is encoded when its size or times
  * and then its bytes differ from those that the code in the index was made of, which is known from a file beside the index, "INDEX.sync", which may be
  * deleted: then all are encoded once and compared. A picture that was good and cannot be read now keeps its record. What was done is durable after each
  * step, and the next call goes on, also when the process was killed. *dataset: what the folder was understood as, to tell of it, closed by the caller,

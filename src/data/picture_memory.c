@@ -1,7 +1,7 @@
 /* picture_memory.c - a table by file name; in the file a header with a checksum of the rest, then one picture after another.
  *
  * A stamp tells a change only of a file that has not changed for a moment: two writes within one tick of the clock leave the same times. So
- * a stamp that is not older than SETTLED_NS when the memory is opened is kept as unknown, and the next time the bytes are compared. */
+ * a stamp that is not older than ADAH_STAMP_SETTLED_NS when the memory is opened is kept as unknown, and the next time the bytes are compared. */
 #define _GNU_SOURCE
 #include "data/picture_memory.h"
 #include "base/file.h"
@@ -15,7 +15,6 @@
 #include <time.h>
 #include <xxhash.h>
 
-#define SETTLED_NS 3000000000ll /* FAT counts in steps of two seconds */
 #define BYTES_MAX ((size_t)1 << 36)
 
 typedef struct memory_header {
@@ -54,7 +53,7 @@ void adah_sum_bytes(const void *bytes, size_t n_bytes, uint8_t sum[ADAH_SUM_BYTE
 static adah_stamp settled(const adah_picture_memory *m, const adah_stamp *now) {
     const adah_stamp unknown = {0};
     const int64_t newest = now->modified_ns > now->changed_ns ? now->modified_ns : now->changed_ns;
-    return newest < m->opened_ns - SETTLED_NS ? *now : unknown;
+    return newest < m->opened_ns - ADAH_STAMP_SETTLED_NS ? *now : unknown;
 }
 
 /* ---------------------------------------------------------------- reading and writing */
@@ -179,6 +178,22 @@ adah_code adah_picture_memory_set_model(adah_picture_memory *m, const char *path
 
 /* ---------------------------------------------------------------- one picture */
 
+static adah_stamp stamp_of(const struct stat *info) {
+    return (adah_stamp){info->st_size, info->st_mtim.tv_sec * 1000000000ll + info->st_mtim.tv_nsec,
+                        info->st_ctim.tv_sec * 1000000000ll + info->st_ctim.tv_nsec};
+}
+
+int adah_picture_is_unchanged(const char *folder, const char *file_name, const adah_known_picture *picture) {
+    struct stat info;
+    char *path = adah_file_join(folder, file_name);
+    const int is_there = path && stat(path, &info) == 0;
+    adah_memory_free(path);
+    if (!is_there)
+        return 0;
+    const adah_stamp now = stamp_of(&info);
+    return adah_stamp_is_same(&now, &picture->now);
+}
+
 adah_code adah_picture_memory_look(adah_picture_memory *m, const char *folder, const char *file_name, adah_known_picture **picture,
                                    adah_status *status) {
     struct stat info;
@@ -194,12 +209,16 @@ adah_code adah_picture_memory_look(adah_picture_memory *m, const char *folder, c
     if (!was_seen && stat(path, &info) != 0)
         p->is_missing = errno == ENOENT || errno == ENOTDIR;
     else if (!was_seen)
-        p->now = (adah_stamp){info.st_size, info.st_mtim.tv_sec * 1000000000ll + info.st_mtim.tv_nsec,
-                              info.st_ctim.tv_sec * 1000000000ll + info.st_ctim.tv_nsec};
+        p->now = stamp_of(&info);
     p->was_seen = 1;
     adah_memory_free(path);
     *picture = p;
     return ADAH_OK;
+}
+
+const adah_known_picture *adah_picture_memory_find(const adah_picture_memory *m, const char *file_name) {
+    const uint32_t number = adah_string_table_find(&m->names, file_name, strlen(file_name));
+    return number == ADAH_STRING_NONE ? NULL : &m->picture[number];
 }
 
 adah_code adah_picture_memory_set_tags(adah_picture_memory *m, adah_known_picture *p, const char *tags, size_t n_bytes, adah_status *status) {

@@ -14,6 +14,7 @@ typedef struct adah_stamp {
 } adah_stamp; /* zeros: unknown */
 
 enum { ADAH_SUM_BYTES = 16 };
+#define ADAH_STAMP_SETTLED_NS 3000000000ll /* so long after the last change a stamp tells of the next one; FAT counts in steps of two seconds */
 
 typedef struct adah_known_picture {
     adah_stamp coded; /* when its code was made */
@@ -47,10 +48,14 @@ adah_code adah_picture_memory_set_model(adah_picture_memory *memory, const char 
 /* What is known of a picture of the folder, and (now) the stamp that it has. The pointer is good until the next call. */
 adah_code adah_picture_memory_look(adah_picture_memory *memory, const char *folder, const char *file_name, adah_known_picture **picture,
                                    adah_status *status);
+/* What is known of a file that need not be there; NULL: nothing. Good until the next look. */
+const adah_known_picture *adah_picture_memory_find(const adah_picture_memory *memory, const char *file_name);
 adah_code adah_picture_memory_set_tags(adah_picture_memory *memory, adah_known_picture *picture, const char *tags, size_t n_bytes, adah_status *status);
 void adah_picture_memory_set_code(adah_picture_memory *memory, adah_known_picture *picture, const uint8_t bytes_sum[ADAH_SUM_BYTES],
                                   const uint8_t code_sum[ADAH_SUM_BYTES]);
 
+/* 1: its file has the stamp that it had at the look. */
+int adah_picture_is_unchanged(const char *folder, const char *file_name, const adah_known_picture *picture);
 int adah_stamp_is_same(const adah_stamp *a, const adah_stamp *b); /* 0 where one is unknown */
 void adah_sum_bytes(const void *bytes, size_t n_bytes, uint8_t sum[ADAH_SUM_BYTES]); /* never all zeros */
 int adah_sum_is_known(const uint8_t sum[ADAH_SUM_BYTES]);

@@ -59,6 +59,13 @@ static void remove_photo(size_t photo) {
     assert_int_equal(unlink(path), 0);
 }
 
+static void move_photo(size_t photo) {
+    char from[1024], to[1024];
+    snprintf(from, sizeof from, "%s/%s/photo %02zu.png", photos, photo % 2 ? "sea" : "hill", photo);
+    snprintf(to, sizeof to, "%s/hill/moved %02zu.png", photos, photo);
+    assert_int_equal(rename(from, to), 0);
+}
+
 static adah_code sync_index(adah_sync_counts *counts, adah_status *status) {
     adah_sync_options o;
     adah_encode_options encode;
@@ -126,15 +133,16 @@ static int start(void **state) {
     remove_photo(3);
     remove_photo(8);
     data_folder_put(photos, "hill/photo 02.txt", "a blue circle");
+    move_photo(7);
     OK(adah_dataset_open(photos, NULL, &dataset, &ok));
     OK(adah_index_create(model, dataset, right_path, 0, NULL, (adah_progress){0}, NULL, &ok));
     adah_dataset_close(dataset);
     OK(adah_index_open(right_path, &right, &ok));
     OK(sync_index(&counts, &ok));
     assert_int_equal(counts.n_added, N_AFTER - N_BEFORE);
-    assert_int_equal(counts.n_replaced, 3);
+    assert_int_equal(counts.n_replaced, 4);
     assert_int_equal(counts.n_deleted, 2);
-    assert_int_equal(counts.n_unchanged, N_BEFORE - 5);
+    assert_int_equal(counts.n_unchanged, N_BEFORE - 6);
     index_after = keep(index_path);
     memory_after = keep(memory_path);
     faults = disk_faults_here();

@@ -41,24 +41,42 @@ touch -r "$(photo 2)" time
 cp "$(photo 3)" "$(photo 2)"
 touch -r time "$(photo 2)"
 touch "$(photo 4)"
+record() { # NAME - the id of the record with that file name
+    "$ADAH" search --model model.safetensors --index i.adah --data photos --record "$1" --by image -k 1 --json |
+        tr -d ' \n' | grep -o '"id":[0-9]*' | head -1
+}
+id=$(record "hill/photo 06.$ending")
 rm "$(photo 5)"
 mv "$(photo 6)" photos/hill/moved.png
 echo "a zanzibar scene" >"$(photo 7 | sed 's/\.[^.]*$//').txt"
 expect 0 index sync --data photos --index i.adah --dry-run --json
 check_json
 stdout_has '"dry_run": true'
-stdout_has '"n_added": 2'
+stdout_has '"n_added": 1'
 expect 0 index sync --data photos --index i.adah --json
 check_json
-stdout_has '"n_added": 2'
-stdout_has '"n_replaced": 2'
-stdout_has '"n_deleted": 2'
+stdout_has '"n_added": 1'
+stdout_has '"n_replaced": 3'
+stdout_has '"n_deleted": 1'
 stdout_has '"n_unchanged": 56'
 expect 0 search --model model.safetensors --index i.adah --text zanzibar -k 1
 stdout_has 'photo 07'
 expect 0 index verify --index i.adah
 expect 0 index sync --data photos --index i.adah --json
 stdout_has '"n_unchanged": 60'
+check test "$(record hill/moved.png)" = "$id"
+# An album that is called otherwise is none that is gone, and has two copies of a picture.
+cp photos/hill/moved.png photos/hill/copy.png
+expect 0 index sync --data photos --index i.adah
+stdout_has '1 added, 0 replaced, 0 deleted, 60 unchanged'
+mv photos/hill photos/mountain
+expect 0 index sync --data photos --index i.adah </dev/null
+stdout_has '0 added, 31 replaced, 0 deleted, 30 unchanged'
+check test "$(record mountain/moved.png)" = "$id"
+mv photos/mountain photos/hill
+rm photos/hill/copy.png
+expect 0 index sync --data photos --index i.adah
+stdout_has '0 added, 30 replaced, 1 deleted, 30 unchanged'
 
 # A picture that cannot be read any more keeps its record; a new one that cannot is left out, each time.
 echo "no picture" >photos/sea/broken.jpg
