@@ -44,6 +44,8 @@ void serve_handle_file(serve_request *r, serve_state *state) {
                  {"/progress.css", "progress.css", "text/css; charset=utf-8"},
                  {"/app.js", "app.js", "text/javascript; charset=utf-8"},
                  {"/parts.js", "parts.js", "text/javascript; charset=utf-8"},
+                 {"/viewer.js", "viewer.js", "text/javascript; charset=utf-8"},
+                 {"/choice.js", "choice.js", "text/javascript; charset=utf-8"},
                  {"/app.css", "app.css", "text/css; charset=utf-8"},
                  {"/favicon.svg", "favicon.svg", "image/svg+xml"}};
     size_t i = 0;

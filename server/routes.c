@@ -8,6 +8,8 @@ const serve_route serve_routes[] = {
     {"GET", "/", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
     {"GET", "/app.js", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
     {"GET", "/parts.js", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
+    {"GET", "/viewer.js", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
+    {"GET", "/choice.js", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
     {"GET", "/app.css", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
     {"GET", "/favicon.svg", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
     {"GET", "/progress.js", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},

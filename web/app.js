@@ -6,7 +6,7 @@
 // relative, so that the page also works behind a proxy, in a folder. What the first answer does not need comes in a file of its
 // own when it is wanted, since every file is one more request before anything is seen.
 
-import { ApiError, ask, askJson, bar, blank, button, fileName, icon, itemImage, itemUrl, make, pictureUrl, plural } from "./parts.js";
+import { ApiError, ask, askJson, bar, blank, button, fileName, icon, itemImage, itemUrl, make, number, pictureUrl, plural } from "./parts.js";
 
 const N_FIRST = 24; // a multiple of most numbers of columns
 const TYPING_PAUSE_MS = 220;
@@ -18,6 +18,8 @@ const pictures = new Map(); // name -> {blob, url}
 let info = null; // of /v1/info
 let running = null; // aborts the search that the last show() began
 let asking = null; // aborts what is still wanted of the query itself: another switch does not
+let results = []; // the hits that are shown
+const chosen = new Map(); // id -> hit
 let shown = { query: "", answer: "" }; // what the page is about: keys, see keyOf
 let typing = 0; // timer
 let focuses_more = false; // whether the first of what comes next gets the focus: it was asked for by its button
@@ -34,10 +36,32 @@ async function openPicture(event, id) {
     }
 }
 
+// The results from this one on, as large as the window.
+async function view(event, hit) {
+    if (event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return; // the link does it
+    event.preventDefault();
+    const [viewer, choice] = await Promise.all([import("./viewer.js"), import("./choice.js")]).catch(() => [null, null]);
+    if (!viewer) return tellError(new ApiError(0, "unreachable", "The server does not answer."));
+    return viewer.open({
+        hits: () => results.filter((each) => info.has_pictures && each.has_picture),
+        is_all: () => $("more").hidden,
+        more,
+        near: (each) => (each.words === 1 ? "Contains your words" : each.distance === null ? "Contains some of your words" : nearWords(nearness(each))),
+        like: (each) => go({ id: String(each.id), by: "image" }),
+        download: choice.download,
+        focus: (each) => document.querySelector(`#results [data-id="${each?.id}"] .open`)?.focus(),
+    }, hit);
+}
+
+function viewLink(hit) {
+    const link = make("a", { class: "open", href: pictureUrl(hit.id), target: "_blank", rel: "noopener", title: "See it large",
+                             "aria-label": `See ${fileName(hit)} large` }, icon("open"));
+    link.addEventListener("click", (event) => view(event, hit));
+    return link;
+}
+
 function openLink(item, text) {
-    const name = `Open the picture ${fileName(item)}`;
-    const link = make("a", { class: text ? "plain" : "open", href: pictureUrl(item.id), target: "_blank", rel: "noopener",
-                             title: "Open the picture", "aria-label": text ? null : name }, text ?? icon("open"));
+    const link = make("a", { class: "plain", href: pictureUrl(item.id), target: "_blank", rel: "noopener", title: "Open the picture" }, text);
     link.addEventListener("click", (event) => openPicture(event, item.id));
     return link;
 }
@@ -165,11 +189,14 @@ function tell(title, text, ...actions) {
     $("notice").replaceChildren();
     if (!title) return;
     $("results").replaceChildren();
+    results = [];
     $("more").hidden = true;
     $("found").textContent = "";
     $("notice").append(make("h2", {}, title), make("p", {}, text), make("div", { class: "row" }, ...actions.filter(Boolean)));
 }
 
+const anew = () => button("Go to the start", () => go({ q: "" }));
+const another = () => button("Choose a picture", () => $("file").click(), "solid");
 const retry = () => button("Try again", () => show({ again: true }), "solid");
 
 function tellError(error) {
@@ -195,12 +222,41 @@ function tellError(error) {
         tell("The model knows none of these words",
              "Try plainer or more common words. One or two are enough.",
              button("See examples", () => go({ q: "" }), "solid"));
-    else if (error.status === 404) tell("There is no such item", sentence(error.message));
-    else if (error.status === 410) tell("This picture is no longer here", sentence(error.message));
-    else tell("That did not work", sentence(error.message), error.status >= 500 ? retry() : null);
+    else if (error.status === 404)
+        tell("There is no such item", state?.kind === "id" && /^\d+$/.test(state.id)
+            ? "It may have been deleted." : sentence(error.message), anew());
+    else if (error.status === 410) tell("This picture is no longer here", sentence(error.message), another(), anew());
+    else if (state?.kind === "picture" && [413, 415, 422].includes(error.status))
+        tell("This picture cannot be read", error.status === 413 ? "It is too large for this server."
+            : "The file is damaged, or no picture of a kind that is known here (JPEG, PNG, WebP, GIF, ...).", another(), anew());
+    else tell("That did not work", sentence(error.message), error.status >= 500 ? retry() : null, anew());
 }
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+
+// ---------------------------------------------------------------- what was asked before
+
+const N_REMEMBERED = 12;
+const remembered = () => JSON.parse(localStorage.getItem("adah-asked") ?? "[]").filter((each) => typeof each === "string");
+
+// Words that found something, the newest first; words that grew while they were typed are one.
+function remember(q) {
+    const others = remembered().filter((each, i) => each !== q && !(i === 0 && q.startsWith(each)));
+    localStorage.setItem("adah-asked", JSON.stringify([q, ...others].slice(0, N_REMEMBERED)));
+}
+
+function askedBefore() {
+    const asked = remembered();
+    if (!asked.length) return null;
+    const part = make("section", { class: "asked", "aria-labelledby": "asked-title" }, make("h2", { id: "asked-title" }, "Asked before"),
+                      make("ul", { class: "chips" }, ...asked.map((q) => make("li", {}, make("a", { class: "chip", href: links.words(q), "data-go": true }, q)))));
+    part.append(button("Forget them", () => {
+        localStorage.removeItem("adah-asked");
+        part.remove();
+        $("words").focus();
+    }, "plain"));
+    return part;
+}
 
 // ---------------------------------------------------------------- first visit
 
@@ -218,6 +274,7 @@ async function showStart(signal) {
             + `what is close in meaning. Every picture and every text has a code of ${model.n_bits} bits, and the codes of things that `
             + "mean the same differ in few of them."
             + (model.takes_images ? " You can choose a picture, drop it anywhere on this page, or paste it." : "")),
+        askedBefore() ?? "",
         examples,
     );
     if (!model.takes_text) return;
@@ -379,6 +436,7 @@ function showAnswer(state, answer) {
     $("found").textContent = is_all ? plural(hits.length, ...what) : `The nearest ${plural(hits.length, ...what)}`;
     $("found").title = `The search took ${took_ms.toPrecision(2)} ms.`;
     $("results").className = state.to === "image" ? "grid" : "list";
+    results = hits;
     const range = rangeOf(hits);
     const cards = hits.slice(n_kept).map((hit, i) => (state.to === "image" ? card : line)(hit, range, n_kept + i < 8));
     if (n_kept) $("results").append(...cards);
@@ -387,6 +445,7 @@ function showAnswer(state, answer) {
     if (n_kept && focuses_more) cards[0]?.querySelector("a").focus({ preventScroll: true });
     focuses_more = false;
     $("more").hidden = is_all || state.k >= info.limits.k_max;
+    if (state.kind === "q") remember(state.q);
     performance.mark("results"); // for tests and developer tools
 }
 
@@ -405,20 +464,19 @@ const chips = (labels) => (labels?.length
     ? make("ul", { class: "chips", "aria-label": "Labels" },
            ...labels.map((each) => chip(each, read().labels.includes(each), { title: `Show only what has the label ${each}` }))) : null);
 
-const holdsWords = (hit) => (hit.words === 1 ? make("p", { class: "held" }, "Contains your words") : null);
-
 // How near a result is, from 0 (as near as any) to 1 (the same): by the score where results are in its order, else by the share of bits
 // that are equal beyond the half that are so by chance.
 const nearness = (hit) => Math.max(0, typeof hit.score === "number" ? hit.score : 1 - hit.distance / (info.model.n_bits / 2));
 const nearWords = (near) => (near >= 0.8 ? "Very near" : near >= 0.55 ? "Near" : near >= 0.3 ? "Fairly near" : near > 0.1 ? "Distant" : "Far");
 
-// The bar tells answers apart: full at the nearest, short at the last of the first page.
+// The bar tells answers apart: full at the nearest, short at the last of the first page. What holds the words comes first however near.
 function distance(hit, range) {
-    if (hit.distance === null) return null; // found by its words alone
+    const held = hit.words === 1 ? make("span", { class: "held" }, "Contains your words") : null;
+    if (hit.distance === null) return make("p", { class: "distance" }, held ?? "Contains some of your words");
     const near = nearness(hit), width = range.high - range.low;
     const exact = `${typeof hit.score === "number" ? `Similarity ${hit.score.toFixed(2)}, ` : ""}${hit.distance} of ${info.model.n_bits} bits differ.`;
     return make("p", { class: "distance", title: `${exact} The fuller the bar, the nearer among these results.` },
-                make("span", {}, nearWords(near)), bar(0.08 + 0.92 * (width > 0 ? (near - range.low) / width : 1)));
+                held ?? make("span", {}, nearWords(near)), bar(0.08 + 0.92 * (width > 0 ? (near - range.low) / width : 1)));
 }
 
 function rangeOf(hits) {
@@ -445,21 +503,77 @@ function card(hit, range, eager) {
     const words = blank(hit.text || fileName(hit));
     const link = make("a", { class: "main", href: links.item(hit.id, "image"), "data-go": true, title: "More like this" },
                       has_picture ? itemImage(hit, 320, words, { eager }) : words());
-    return make("li", {}, link, has_picture ? openLink(hit) : null,
+    return make("li", { "data-id": hit.id }, link, has_picture ? viewLink(hit) : null, chooser(hit),
                 make("div", { class: "about" }, has_picture ? make("p", { class: "caption" }, hit.text || fileName(hit)) : null,
-                     chips(hit.labels), holdsWords(hit), distance(hit, range)));
+                     chips(hit.labels), distance(hit, range)));
 }
 
 function line(hit, range, eager) {
     const has_picture = info.has_pictures && hit.has_picture;
     const link = make("a", { class: "main caption", href: links.item(hit.id, "text"), "data-go": true, title: "More like this" },
                       hit.text || fileName(hit));
-    return make("li", {},
+    return make("li", { "data-id": hit.id },
                 has_picture ? make("span", { class: "thumb" }, itemImage(hit, 96, blank(), { eager, alt: "" })) : null,
-                make("div", { class: "about" }, link, chips(hit.labels), holdsWords(hit)),
+                make("div", { class: "about" }, link, chips(hit.labels)),
                 distance(hit, range),
-                has_picture ? openLink(hit) : null);
+                has_picture ? viewLink(hit) : null);
 }
+
+// ---------------------------------------------------------------- several are chosen
+
+function chooser(hit) {
+    const box = make("input", { type: "checkbox", "aria-label": `Choose ${fileName(hit)}`, checked: chosen.has(hit.id) });
+    box.addEventListener("change", (event) => {
+        event.stopPropagation(); // it is no option of the search
+        if (box.checked) chosen.set(hit.id, hit);
+        else chosen.delete(hit.id);
+        showChosen();
+    });
+    return make("label", { class: "choose" }, box);
+}
+
+function showChosen() {
+    const bar = $("chosen-items");
+    bar.hidden = !chosen.size;
+    $("n-chosen").textContent = `${number(chosen.size)} chosen`;
+    $("save-chosen").hidden = ![...chosen.values()].some((hit) => info.has_pictures && hit.has_picture);
+    for (const id of ["label-chosen", "delete-chosen"]) $(id).hidden = !info.can_write;
+    for (const box of document.querySelectorAll("#results .choose input")) box.checked = chosen.has(Number(box.closest("li").dataset.id));
+}
+
+// Does it with what is chosen; told is a function of what came of it. What fails leaves the choice as it is.
+async function withChosen(act, tell_done) {
+    const bar = $("chosen-items");
+    bar.inert = true;
+    $("n-chosen").textContent = "One moment";
+    try {
+        const done = await act(await import("./choice.js"), [...chosen.values()]);
+        bar.inert = false;
+        if (done === null) return showChosen();
+        if (tell_done) {
+            chosen.clear();
+            info = null; // it counts items and tells labels
+            await show({ again: true });
+        }
+        showChosen();
+        if (tell_done) $("found").textContent = tell_done(done);
+    } catch (error) {
+        bar.inert = false;
+        showChosen();
+        if (error.name === "AbortError") return;
+        $("n-chosen").textContent = `That did not work. ${sentence(error.message)}`;
+    }
+}
+
+$("save-chosen").addEventListener("click", () => withChosen((choice, hits) => choice.download(hits.filter((hit) => hit.has_picture))));
+$("delete-chosen").addEventListener("click", () => withChosen((choice, hits) => choice.remove(hits), (n) => `${plural(n, "item", "items")} deleted`));
+$("label-chosen").addEventListener("click", () => withChosen((choice, hits) => choice.label(hits), ({ name, n, n_left }) =>
+    `${plural(n, "item has", "items have")} the label ${name}${n_left ? `; ${number(n_left)} without a picture left as they are` : ""}`));
+$("none-chosen").addEventListener("click", () => {
+    chosen.clear();
+    showChosen();
+    $("results").focus();
+});
 
 // ---------------------------------------------------------------- a picture is given
 
@@ -530,10 +644,11 @@ $("options").addEventListener("submit", (event) => event.preventDefault());
 $("no-labels").addEventListener("click", () => go({ labels: [] }));
 
 // More comes by the button, or when the end of the results comes near. It is the same entry of the history.
+let coming = null; // the promise of what comes next
 function more() {
-    if ($("more").hidden || $("more").disabled) return;
-    $("more").disabled = true;
-    go({ k: read().k + N_FIRST }, { same_entry: true }).finally(() => ($("more").disabled = false));
+    if ($("more").hidden) return null;
+    coming ??= go({ k: read().k + N_FIRST }, { same_entry: true }).finally(() => (coming = null));
+    return coming;
 }
 $("more").addEventListener("click", () => {
     focuses_more = true;
@@ -586,7 +701,7 @@ function step(event) {
 }
 
 document.addEventListener("keydown", (event) => {
-    if (event.metaKey || event.ctrlKey || event.altKey || event.isComposing) return;
+    if (event.metaKey || event.ctrlKey || event.altKey || event.isComposing || document.querySelector("dialog[open]")) return;
     const writes = event.target.matches("input:not([type=checkbox], [type=radio], [type=range])");
     if (event.key === "/" && !writes) {
         event.preventDefault();

@@ -26,8 +26,9 @@ export const button = (text, act, kind = "plain") => {
     return node;
 };
 
-const number = new Intl.NumberFormat("en");
-export const plural = (n, one, many) => `${number.format(n)} ${n === 1 ? one : many}`;
+const format = new Intl.NumberFormat("en");
+export const number = (n) => format.format(n);
+export const plural = (n, one, many) => `${number(n)} ${n === 1 ? one : many}`;
 
 // A bar whose filled part is `share` of it. (The page's policy forbids style attributes, not styles set so.)
 export function bar(share) {
@@ -46,7 +47,7 @@ export class ApiError extends Error {
     }
 }
 
-export async function ask(path, { parameters, body, signal } = {}) {
+export async function ask(path, { parameters, body, signal, method = body ? "POST" : "GET" } = {}) {
     const headers = {};
     const token = sessionStorage.getItem("adah-token");
     if (token) headers.Authorization = `Bearer ${token}`;
@@ -56,7 +57,7 @@ export async function ask(path, { parameters, body, signal } = {}) {
     const sent = body && !(body instanceof Blob) ? JSON.stringify(body) : body;
     let answer;
     try {
-        answer = await fetch(url, { method: body ? "POST" : "GET", headers, body: sent, signal });
+        answer = await fetch(url, { method, headers, body: sent, signal });
     } catch (error) {
         if (signal?.aborted) throw error;
         throw new ApiError(0, "unreachable", "The server does not answer.");

@@ -85,6 +85,8 @@ static void check_server_routes(void) {
     static const char *const files[][2] = {{"/", "text/html; charset=utf-8"},
                                            {"/app.js", "text/javascript; charset=utf-8"},
                                            {"/parts.js", "text/javascript; charset=utf-8"},
+                                           {"/viewer.js", "text/javascript; charset=utf-8"},
+                                           {"/choice.js", "text/javascript; charset=utf-8"},
                                            {"/app.css", "text/css; charset=utf-8"},
                                            {"/progress.js", "text/javascript; charset=utf-8"},
                                            {"/progress.css", "text/css; charset=utf-8"},

@@ -143,9 +143,9 @@ is 'location.search === "?q=red+plus+zzqx"'
 is "document.querySelector('#results .main') && $picture_loaded"
 is "history.length === $n_history + 1"
 is 'document.querySelector("#found").textContent === "The nearest 24 pictures"'
-# How near is said in words; the bar is fullest at the nearest and never fuller below; the bits stand in its title.
-is '[...document.querySelectorAll("#results .distance")].every((p) => /^(Very near|Near|Fairly near|Distant|Far)$/.test(p.textContent) && /^[0-9]+ of 16 bits differ\. /.test(p.title))'
-is '((bars) => bars[0] === 100 && bars.every((each) => each >= 8) && bars.at(-1) < bars[0])([...document.querySelectorAll("#results > li")].filter((li) => !li.querySelector(".held")).map((li) => parseFloat(li.querySelector(".bar i").style.inlineSize)))'
+# How near is said in words, the bits stand in the title; bars tell results apart.
+is '[...document.querySelectorAll("#results .distance")].every((p) => /^(Very near|Near|Fairly near|Distant|Far|Contains your words)$/.test(p.textContent) && /^[0-9]+ of 16 bits differ\. /.test(p.title))'
+is '((bars) => Math.max(...bars) === 100 && Math.min(...bars) === 8 && new Set(bars).size > 2)([...document.querySelectorAll("#results .bar i")].map((i) => parseFloat(i.style.inlineSize)))'
 is 'document.querySelector("#results .chips li")'
 is '[...document.querySelectorAll("#results .main img")].every((i) => i.alt.length > 2)'
 is 'document.querySelectorAll("#query .words li").length === 3'
@@ -193,6 +193,47 @@ is '((cut) => cut.scrollHeight > cut.clientHeight + 1)(document.querySelector("#
 js 'document.querySelector("#results .whole-text").click()' >/dev/null
 is '((cut) => cut.scrollHeight <= cut.clientHeight + 1 && cut.nextSibling.ariaExpanded === "true")(document.querySelector("#results .whole-text").previousSibling)'
 viewport 1280 900
+
+# One picture after another: by the keys, past the last that is there, and back to the result that was seen last.
+js 'document.querySelector("#results .open").focus()' >/dev/null
+press enter
+is 'document.querySelector("#viewer[open] .stage img")?.naturalWidth > 0 && document.querySelector("#viewer .previous").disabled'
+is 'document.querySelector("#viewer .caption").textContent === document.querySelector("#results .caption").textContent'
+press right
+is 'document.querySelector("#viewer .caption").textContent === document.querySelectorAll("#results .caption")[1].textContent && !document.querySelector("#viewer .previous").disabled'
+is 'document.querySelector("#viewer .stage img:only-child")?.alt === document.querySelector("#viewer .caption").textContent'
+shoot viewer
+readable viewer
+fits viewer
+js 'document.querySelector("#viewer .next").click()' >/dev/null
+is 'document.querySelector("#viewer .caption").textContent === document.querySelectorAll("#results .caption")[2].textContent'
+js 'for (let i = 0; i < 22; i++) document.querySelector("#viewer .next").click()' >/dev/null
+is 'document.querySelectorAll("#results > li").length === 48 && document.querySelector("#viewer .caption").textContent === document.querySelectorAll("#results .caption")[24].textContent'
+press left left
+is 'document.querySelector("#viewer .caption").textContent === document.querySelectorAll("#results .caption")[22].textContent'
+press escape
+is '!document.querySelector("#viewer[open]") && document.activeElement === document.querySelectorAll("#results .open")[22] && location.search.startsWith("?q=red")'
+no_errors
+
+# Several chosen: what can be done with them, and the archive that they are saved as.
+js 'for (const i of [0, 2]) document.querySelectorAll("#results .choose input")[i].click()' >/dev/null
+is 'document.querySelector("#n-chosen").textContent === "2 chosen" && document.querySelector("#save-chosen").checkVisibility()'
+is '!document.querySelector("#delete-chosen").checkVisibility() && !document.querySelector("#label-chosen").checkVisibility()' # no token, no changes
+shoot chosen
+readable chosen
+js 'return import("./choice.js").then(async ({ zipOf }) => { const text = new TextEncoder();
+    const zip = await zipOf([{name: "a.txt", bytes: text.encode("first")}, {name: "ä/b.txt", bytes: text.encode("second")}]).arrayBuffer();
+    return btoa(String.fromCharCode(...new Uint8Array(zip))); })' | base64 -d >"$work/two.zip"
+if command -v python3 >/dev/null; then
+    check python3 -c 'import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); assert z.testzip() is None
+assert {n: z.read(n) for n in z.namelist()} == {"a.txt": b"first", "ä/b.txt": b"second"}' "$work/two.zip"
+fi
+js 'window.saved = []; HTMLAnchorElement.prototype.click = function () { saved.push(this.download); }; document.querySelector("#save-chosen").click()' >/dev/null
+is 'window.saved.join() === "pictures.zip" && document.querySelector("#n-chosen").textContent === "2 chosen"'
+click_on '#none-chosen'
+is '!document.querySelector("#chosen-items").checkVisibility() && !document.querySelector("#results .choose :checked")'
+go "$url?q=red"
+is 'document.querySelectorAll("#results > li:not(.skeleton)").length === 24'
 
 # A label of a result is a filter; it stands above the results, where it is taken away.
 js 'const chip = document.querySelector("#results .chip"); window.label = chip.textContent; chip.focus(); chip.click()' >/dev/null
@@ -268,8 +309,13 @@ for id in ../info ..%2Finfo %2e%2e%2Finfo 3%2F..%2F..%2Finfo 3%3Fside%3D1 3%23x 
     is 'document.querySelector("#notice h2")?.textContent === "There is no such item"'
     is 'performance.getEntriesByType("resource").filter((each) => /\/v1\//.test(each.name)).length === 1'
 done
+is '[...document.querySelectorAll("#notice button")].map((b) => b.textContent).join() === "Go to the start"' # every error has a way on
 type_in '#file' "$work/broken.png"
-is 'document.querySelector("#notice h2")?.textContent === "That did not work"'
+is 'document.querySelector("#notice h2")?.textContent === "This picture cannot be read"'
+is '[...document.querySelectorAll("#notice button")].map((b) => b.textContent).join() === "Choose a picture,Go to the start"'
+readable broken
+js '[...document.querySelectorAll("#notice button")].at(-1).click()' >/dev/null
+is 'document.querySelector("#start h1").checkVisibility() && !document.querySelector("#notice h2")'
 forget_log
 
 # A slow network: skeletons until results come.
@@ -334,6 +380,53 @@ type_in '#token-value' secret-of-this-test
 press enter
 is "document.querySelector('#results .main') && $picture_loaded && !document.querySelector('#token').checkVisibility()"
 is '[...document.querySelectorAll("#results .main img")].slice(0, 4).every((i) => i.src.startsWith("blob:"))'
+stop_server
+
+# Reads are free and changes take the token: it is asked for when it is needed. A label is given, an item deleted.
+serve 0 --token secret-of-this-test
+go "$url"
+is 'document.querySelector("#start h1")'
+js 'sessionStorage.clear()' >/dev/null
+go "$url?q=red"
+is "document.querySelector('#results .main') && $picture_loaded"
+js 'window.ids = [0, 1].map((i) => document.querySelectorAll("#results > li")[i].dataset.id); for (const i of [0, 1]) document.querySelectorAll("#results .choose input")[i].click()' >/dev/null
+click_on '#label-chosen'
+is 'document.querySelector("dialog[open] #answer")'
+shoot label
+readable label
+type_in '#answer' 'quite new'
+press enter
+is 'document.querySelector("dialog[open] #answer[type=password]")'
+type_in '#answer' wrong
+press enter
+is 'document.querySelector("dialog[open] p")?.textContent.startsWith("The token was not accepted.")'
+type_in '#answer' secret-of-this-test
+press enter
+is 'document.querySelector("#found").textContent === "2 items have the label quite new" && !document.querySelector("dialog[open]")'
+is '[...document.querySelectorAll("#results .chip")].filter((c) => c.textContent === "quite new").length === 2'
+is '[...document.querySelectorAll("#labels input")].some((box) => box.value === "quite new")'
+js 'document.querySelector(`#results [data-id="${window.ids[0]}"] .choose input`).click()' >/dev/null
+click_on '#delete-chosen'
+is 'document.querySelector("dialog[open] h2")?.textContent === "Delete 1 item?"'
+press escape
+is '!document.querySelector("dialog[open]") && document.querySelector("#n-chosen").textContent === "1 chosen"'
+click_on '#delete-chosen'
+is 'document.querySelector("dialog[open] button[value=yes]")'
+click_on 'dialog[open] button[value=yes]'
+is 'document.querySelector("#found").textContent === "1 item deleted" && document.querySelector("#holdings").textContent === "119 items"'
+is '!document.querySelector(`#results [data-id="${window.ids[0]}"]`)'
+forget_log # of the refused tokens
+
+# What was asked before leads back to it, until it is forgotten.
+go "$url"
+is '[...document.querySelectorAll(".asked a")].map((a) => a.textContent).includes("red")'
+readable asked
+js '[...document.querySelectorAll(".asked a")].find((a) => a.textContent === "red").click()' >/dev/null
+is 'location.search === "?q=red" && document.querySelector("#results .main")'
+go "$url"
+is 'document.querySelector(".asked button")'
+click_on '.asked button'
+is '!document.querySelector(".asked") && !localStorage.getItem("adah-asked")'
 stop_server
 
 # Without the pictures, texts stand in their place.

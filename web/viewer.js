@@ -1,0 +1,84 @@
+// viewer.js - one picture after another, as large as the window: a dialog over the results, which app.js opens on the first wish.
+//
+// The items are those of the results. Next past the last that is there asks app.js for more. Keys: left, right, Home, End; Escape
+// closes it (the browser's own), and the focus goes back to the result that was seen last.
+
+import { ask, blank, button, fileName, icon, make, pictureUrl } from "./parts.js";
+
+let how = null; // { hits(), more(), near(hit), like(hit), focus(hit), download(hit) }
+let at = 0;
+let url = ""; // of the bytes that are shown
+let turning = null; // aborts the picture that is being fetched
+
+const dialog = make("dialog", { id: "viewer", "aria-label": "Picture" });
+const frame = make("div", { class: "stage" });
+const about = make("div", { class: "said", "aria-live": "polite" });
+const bareButton = (name, label, act) => {
+    const node = button("", act, `bare turn ${name}`);
+    node.append(icon(name));
+    node.setAttribute("aria-label", label);
+    node.title = label;
+    return node;
+};
+const previous = bareButton("previous", "Previous picture", () => turn(at - 1));
+const next = bareButton("next", "Next picture", () => turn(at + 1));
+const close = bareButton("clear", "Close", () => dialog.close());
+dialog.append(previous, frame, next, about, close);
+document.body.append(dialog);
+
+async function turn(to) {
+    if (to >= how.hits().length) await how.more();
+    const hits = how.hits();
+    at = Math.min(Math.max(to, 0), hits.length - 1);
+    const hit = hits[at];
+    turning?.abort();
+    turning = new AbortController();
+    const { signal } = turning;
+    previous.disabled = at === 0;
+    next.disabled = at === hits.length - 1 && how.is_all();
+    if (document.activeElement?.disabled) dialog.focus();
+    const link = button("More like this", () => {
+        dialog.close();
+        how.like(hit);
+    });
+    about.replaceChildren(make("p", { class: "caption" }, hit.text || fileName(hit)),
+                          make("p", { class: "soft" }, `${fileName(hit)} · ${at + 1} · ${how.near(hit)}`),
+                          make("div", { class: "actions" }, link, button("Save the picture", () => how.download([hit]))));
+    frame.classList.add("waiting");
+    try {
+        const bytes = await (await ask(pictureUrl(hit.id), { signal })).blob();
+        const image = make("img", { alt: hit.text || fileName(hit) });
+        const of = URL.createObjectURL(bytes);
+        image.src = of;
+        await image.decode();
+        if (signal.aborted) return URL.revokeObjectURL(of);
+        URL.revokeObjectURL(url);
+        url = of;
+        frame.replaceChildren(image);
+    } catch (error) {
+        if (signal.aborted) return;
+        frame.replaceChildren(blank(`This picture cannot be shown. ${error.message ?? ""}`)(), button("Try again", () => turn(at), "solid"));
+    }
+    frame.classList.remove("waiting");
+}
+
+dialog.addEventListener("keydown", (event) => {
+    event.stopPropagation(); // the keys of the page below are not meant
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: how.hits().length - 1 }[event.key];
+    if (to === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    turn(to);
+});
+dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+dialog.addEventListener("close", () => {
+    turning?.abort();
+    frame.replaceChildren();
+    URL.revokeObjectURL(url);
+    how.focus(how.hits()[at]);
+});
+
+export function open(ways, hit) {
+    how = ways;
+    dialog.showModal();
+    return turn(how.hits().findIndex((each) => each.id === hit.id));
+}
