@@ -101,6 +101,7 @@ adah_code cli_collection_open(cli_collection *c, const char *model, const char *
         return code;
     c->model = model ? strdup(model) : join(place, "model.safetensors");
     c->index = index ? strdup(index) : join(place, name);
+    c->owns_index = !index;
     errno = 0;
     return c->model && c->index ? ADAH_OK : fail(status, ADAH_ERROR_MEMORY, "out of memory", c->data);
 }
@@ -159,6 +160,8 @@ adah_code cli_collection_prepare(void *context, adah_progress progress, adah_sta
         const adah_code code = learn(c, progress, status);
         if (code != ADAH_OK)
             return code;
+        if (c->owns_index)
+            unlink(c->index); /* of the model before, which somebody has removed */
     }
     if (access(c->index, F_OK) == 0)
         return ADAH_OK;

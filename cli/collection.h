@@ -12,6 +12,7 @@ typedef struct cli_collection {
     cli_list settings;
     int watches;                    /* 1: the index follows every change of the folder */
     char *model, *index;            /* paths, by malloc */
+    int owns_index;                 /* 1: it is in the cache, and goes when a model is learned anew */
     int is_fresh;                   /* the index was made by cli_collection_prepare: there is nothing to bring up to date */
 } cli_collection;
 

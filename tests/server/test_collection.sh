@@ -132,6 +132,14 @@ serve --data photos --set n_side=16 --set n_bits=16 --epochs 2
 check get '/v1/search?text=sea&k=3'
 stop -TERM
 
+# A model that is removed is learned anew, and the index with it.
+rm "$place/model.safetensors"
+serve --data photos --set n_side=16 --set n_bits=16 --epochs 2 --set seed=5
+check grep -q '60 added' log
+check get '/v1/search?text=sea&k=3'
+stop -TERM
+check test "$code" = 0
+
 # What does not go together.
 expect 2 serve --index i.adah
 stderr_has -- '--data'
