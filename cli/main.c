@@ -3,6 +3,7 @@
  * 'adah --describe man|markdown|bash|fish|zsh' is for the build: it prints the manual page, docs/reference/commands.md or a
  * completion, made from the option tables of all commands. 'adah --decoder' is for adah serve alone, which starts its decoders so. */
 #define _GNU_SOURCE
+#include "data_options.h"
 #include "options.h"
 #include "serve.h"
 
@@ -191,5 +192,7 @@ int main(int argc, char **argv) {
         perror("adah: cannot print the results");
         return CLI_FAILED;
     }
+    if (!cli_end_left_out() && code == CLI_OK)
+        return CLI_FAILED;
     return code;
 }

@@ -44,6 +44,10 @@ typedef struct adah_dataset_options {
     const char *file_key;                         /* NULL: "file_name" and what else means it */
     const char *const *text_keys, *const *label_keys;
     size_t n_text_keys, n_label_keys;             /* 0: "text", "labels" and what else means them */
+    /* NULL, or told of each thing that is passed over, in a message that begins with its name: bad records and files when the data set is
+     * opened, pictures that cannot be read whenever it is used. Any thread; must last as long as the data set. */
+    void (*left_out)(void *context, const char *message);
+    void *left_out_context;
 } adah_dataset_options;
 static inline void adah_dataset_options_init(adah_dataset_options *options) {
     adah_options_init(ADAH_OPTIONS_DATASET, options, sizeof *options);

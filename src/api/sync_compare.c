@@ -2,6 +2,7 @@
 #include "api/sync_run.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "data/dataset_reader.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,6 +201,7 @@ static adah_code leave_out_missing(adah_sync_run *s, size_t i, adah_status *stat
         return adah_fail(status, ADAH_ERROR_NOT_FOUND, "%s/%s: there is no such file", adah_dataset_folder(s->dataset), name);
     snprintf(why, sizeof why, "%s/%s: there is no such file", adah_dataset_folder(s->dataset), name);
     adah_reasons_add(&s->missing, i, why);
+    adah_dataset_leave_out(s->dataset, why);
     return s->place[i].is_there ? add_gone(s, s->place[i].id, status) : ADAH_OK;
 }
 

@@ -148,6 +148,8 @@ adah_code adah_dataset_open_known(const char *folder, const adah_dataset_options
     if (!dataset)
         return adah_fail_memory(status, sizeof *dataset);
     dataset->strict = full.strict;
+    dataset->left_out = full.left_out;
+    dataset->left_out_context = full.left_out_context;
     dataset->memory = memory;
     dataset->chosen = (adah_chosen_keys){.file = full.file_key, .text = full.text_keys, .label = full.label_keys, .n_text = full.n_text_keys,
                                          .n_label = full.n_label_keys};

@@ -56,10 +56,13 @@ static void count_kinds(reader *r) {
         if (kind == 1) {
             r->n_pictures++;
         } else if (kind == 2) {
+            adah_dataset_leave_out_file(r->dataset, path, "raw data of a camera");
             if (!r->n_raw++)
                 r->first_raw = path;
-        } else if (!may_be_sidecar(path) && !r->n_others++) {
-            r->first_other = path;
+        } else if (!may_be_sidecar(path)) {
+            adah_dataset_leave_out_file(r->dataset, path, "no picture by its name");
+            if (!r->n_others++)
+                r->first_other = path;
         }
     }
 }
@@ -100,8 +103,10 @@ static adah_code read_sidecar(reader *r, const char *name, adah_status *status) 
     adah_memory_free(path);
     if (code == ADAH_ERROR_MEMORY)
         return adah_fail(status, code, "%s", why.message);
-    if (code != ADAH_OK)
+    if (code != ADAH_OK) {
         adah_reasons_add(&r->sidecars, r->sidecars.n, why.message);
+        adah_dataset_leave_out(r->dataset, why.message);
+    }
     return ADAH_OK;
 }
 

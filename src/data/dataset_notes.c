@@ -31,6 +31,19 @@ const adah_chosen_keys *adah_dataset_chosen_keys(const adah_dataset *dataset) {
     return dataset->finder ? &dataset->found : &dataset->chosen;
 }
 
+void adah_dataset_leave_out(const adah_dataset *dataset, const char *message) {
+    if (dataset->left_out)
+        dataset->left_out(dataset->left_out_context, message);
+}
+
+void adah_dataset_leave_out_file(const adah_dataset *dataset, const char *name, const char *why) {
+    char message[sizeof((adah_status *)NULL)->message];
+    if (!dataset->left_out)
+        return;
+    snprintf(message, sizeof message, "%s/%s: %s", dataset->folder, name, why);
+    adah_dataset_leave_out(dataset, message);
+}
+
 adah_code adah_dataset_note_key(adah_dataset *dataset, int key, const char *name, size_t n_bytes, adah_status *status) {
     adah_string_table *names = &dataset->taken[key];
     if (names->n == NOTED_KEYS_MAX || n_bytes > ADAH_SHOWN_BYTES)

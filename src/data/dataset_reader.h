@@ -30,6 +30,10 @@ adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *record,
 /* What becomes of a record whose reading or adding ended with `code`: a bad one is counted and ADAH_OK returned,
  * unless the data set is strict. Any other code is passed on. */
 adah_code adah_dataset_skip_bad(adah_dataset *dataset, adah_code code, const adah_status *why);
+/* Tells who listens (adah_dataset_options.left_out) of something that is passed over; any thread. */
+void adah_dataset_leave_out(const adah_dataset *dataset, const char *message);
+/* The same of a file of the data set, folder/name, and why. */
+void adah_dataset_leave_out_file(const adah_dataset *dataset, const char *name, const char *why);
 /* ADAH_ERROR_FORMAT with "path:line: " before the message, "path: " where the line is 0. */
 adah_code adah_dataset_fail(const adah_dataset *dataset, size_t line, adah_status *status, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -37,6 +37,7 @@ adah_code adah_dataset_skip_bad(adah_dataset *dataset, adah_code code, const ada
     if (code != ADAH_ERROR_FORMAT || dataset->strict)
         return code;
     adah_reasons_add(&dataset->skipped, dataset->skipped.n, why->message);
+    adah_dataset_leave_out(dataset, why->message);
     dataset->n_rows++;
     return ADAH_OK;
 }

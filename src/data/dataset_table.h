@@ -17,6 +17,8 @@ enum { ADAH_SPLIT_VALIDATION = ADAH_SPLIT_DATABASE + 1, ADAH_N_SPLITS };
 struct adah_dataset {
     char *folder, *path; /* path: of the metadata file */
     int strict;
+    void (*left_out)(void *context, const char *message); /* NULL: nobody listens */
+    void *left_out_context;
     adah_record *record;
     size_t n_records, capacity;
     adah_string_table file_names, labels;

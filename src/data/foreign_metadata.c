@@ -136,8 +136,11 @@ static adah_code look_at(search *s, const char *path, adah_status *status) {
         if ((is = kinds[k]->is_it(&look)) == 1)
             file->kind = kinds[k];
     s->n_files += is == 1;
-    if (is == 0 && strcasecmp(adah_path_ending(path), ".txt") != 0 && !s->n_strange++)
-        s->first_strange = path;
+    if (is == 0 && !adah_label_names_is_file(adah_path_name(path)) && strcasecmp(adah_path_ending(path), ".txt") != 0) {
+        adah_dataset_leave_out_file(s->dataset, path, "names hardly any of the pictures, or is broken");
+        if (!s->n_strange++)
+            s->first_strange = path;
+    }
     adah_memory_free(bytes);
     return is < 0 || s->finder.room.failed || s->finder.lower.failed ? adah_fail_memory(status, n_bytes + 1) : ADAH_OK;
 }
@@ -191,9 +194,14 @@ static adah_code tell(const search *s, adah_status *status) {
                                   : adah_dataset_note(s->dataset, status, "the records are those of: %s", files.bytes);
     adah_text_free(&files);
     ADAH_TRY(code);
-    for (size_t i = 0; i < s->finder.n; i++)
-        if (adah_string_table_find(&d->file_names, s->finder.path[i], strlen(s->finder.path[i])) == ADAH_STRING_NONE && !n_unnamed++)
-            first = s->finder.path[i];
+    for (size_t i = 0; i < s->finder.n; i++) {
+        const char *path = s->finder.path[i];
+        if (adah_string_table_find(&d->file_names, path, strlen(path)) != ADAH_STRING_NONE)
+            continue;
+        adah_dataset_leave_out_file(d, path, "not named by the metadata");
+        if (!n_unnamed++)
+            first = path;
+    }
     if (first)
         ADAH_TRY(adah_dataset_note(s->dataset, status, "pictures that are not named there, passed over: %zu; the first: %s", n_unnamed, first));
     for (size_t i = 0; i < ADAH_N_SPLITS; i++)

@@ -206,6 +206,16 @@ static adah_code read_whole(const adah_dataset *dataset, const char *name, uint8
     return ADAH_OK;
 }
 
+static const char *const number_files[] = {"dataset_infos.json", "dataset_info.json", "README.md"};
+enum { N_NUMBER_FILES = sizeof number_files / sizeof *number_files };
+
+int adah_label_names_is_file(const char *name) {
+    for (size_t i = 0; i < N_NUMBER_FILES; i++)
+        if (!strcmp(name, number_files[i]))
+            return 1;
+    return strstr(name, "class-descriptions") != NULL;
+}
+
 static int are_numbers(const adah_string_table *labels) {
     for (size_t i = 0; i < labels->n; i++)
         if (strspn(labels->text[i], "0123456789") != strlen(labels->text[i]) && strcmp(labels->text[i], "-1") != 0)
@@ -214,20 +224,19 @@ static int are_numbers(const adah_string_table *labels) {
 }
 
 adah_code adah_label_names_of_numbers(adah_dataset *dataset, adah_status *status) {
-    static const char *const files[] = {"dataset_infos.json", "dataset_info.json", "README.md"};
     int is_done = !are_numbers(&dataset->labels);
     adah_code code = ADAH_OK;
-    for (size_t i = 0; i < sizeof files / sizeof *files && !is_done && code == ADAH_OK; i++) {
+    for (size_t i = 0; i < N_NUMBER_FILES && !is_done && code == ADAH_OK; i++) {
         uint8_t *bytes;
         size_t n_bytes;
         names n = {0};
-        ADAH_TRY(read_whole(dataset, files[i], &bytes, &n_bytes, status));
+        ADAH_TRY(read_whole(dataset, number_files[i], &bytes, &n_bytes, status));
         if (bytes)
-            code = (strstr(files[i], ".json") ? read_infos : read_head)((const char *)bytes, n_bytes, &n, status);
+            code = (strstr(number_files[i], ".json") ? read_infos : read_head)((const char *)bytes, n_bytes, &n, status);
         adah_memory_free(bytes);
         is_done = n.n_to > 0;
         if (is_done && code == ADAH_OK)
-            code = apply(dataset, &n, files[i], status);
+            code = apply(dataset, &n, number_files[i], status);
         names_free(&n);
     }
     return code;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "data/dataset_reader.h"
 #include "data/image.h"
 
 #include <pthread.h>
@@ -85,6 +86,7 @@ adah_code adah_picture_files_read(adah_picture_files *f, size_t record, uint8_t 
         pthread_mutex_lock(&f->lock);
         adah_reasons_add(&f->unreadable, record, fault.message);
         pthread_mutex_unlock(&f->lock);
+        adah_dataset_leave_out(f->dataset, fault.message);
     }
     return ADAH_OK;
 }

@@ -47,6 +47,21 @@ check test "$(wc -l <codes.ids)" = 120
 expect 0 search --model m.safetensors --index i.adah --data Pictures --record "$second" --by text -k 1
 stdout_has "red circles"
 
+# What is passed over, by name and with why: files when the folder is read, pictures when they are decoded.
+cp Pictures/film.mov "Pictures/2019/sea/broken.jpg"
+touch Pictures/raw.cr2
+expect 0 index create --model m.safetensors --data Pictures --index j.adah --quiet --left-out out.txt
+check grep -q '^Pictures/film.mov: no picture' out.txt
+check grep -q '^Pictures/raw.cr2: raw data' out.txt
+check grep -q '^Pictures/2019/sea/broken.jpg: ' out.txt
+check test "$(wc -l <out.txt)" = 3
+rm Pictures/2019/sea/broken.jpg Pictures/raw.cr2
+printf '{"file_name": "a.jpg"}\n{"text": "b"}\nc\n' >scenes/metadata.jsonl
+expect 0 info --data scenes --left-out out.txt
+check test "$(cut -d: -f2 out.txt | tr '\n' ' ')" = "2 3 "
+expect 1 info --data scenes --left-out no/folder/out.txt
+stderr_has 'no/folder/out.txt: No such file'
+
 # Nothing to learn by: told, with what could be done.
 expect 2 train --data Pictures --model n.safetensors --ignore folders --ignore sidecars --quiet "${quick[@]}"
 stderr_has 'put them into folders'

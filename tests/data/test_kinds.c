@@ -19,7 +19,7 @@ typedef struct kind {
         const char *name, *text;
         size_t n_bytes; /* 0: up to the NUL byte */
     } file[FILES];
-    size_t n_records, n_texts, n_labels, n_queries, n_bad;
+    size_t n_records, n_texts, n_labels, n_queries, n_bad, n_passed_over; /* passed over: other files, and pictures that are not named */
     const char *one, *text, *labels; /* a record: its texts; its labels, in the order of their numbers, with commas */
     const char *words;               /* of a note, of why a record was bad, or (n_records 0) of the message of a refusal */
 } kind;
@@ -38,14 +38,14 @@ static const kind kinds[] = {
     {.name = "JSON beside, as img2dataset writes it",
      .file = {{"00000/000000001.jpg"}, {"00000/000000001.txt", "a boat"}, {"00000/000000001.json", "{\"caption\": \"a boat\", \"url\": \"http://x/y.jpg\", \"sha256\": \"00\"}"},
               {"00000_stats.json", "{\"count\": 1}"}, {"00001/000010001.jpg"}, {"00001/000010001.json", "{\"caption\": \"a hill\"}"}},
-     .n_records = 2, .n_texts = 2, .n_labels = 0, .one = "00000/000000001.jpg", .text = "a boat", .labels = ""},
+     .n_records = 2, .n_texts = 2, .n_labels = 0, .n_passed_over = 1, .one = "00000/000000001.jpg", .text = "a boat", .labels = ""},
     {.name = "Takeout",
      .file = {{"Photos from 2019/IMG_1.jpg"}, {"Photos from 2019/IMG_1.jpg.supplemental-metadata.json", "{\"title\": \"IMG_1.jpg\", \"description\": \"at the sea\"}"},
               {"Photos from 2019/IMG_1(1).jpg"}, {"Photos from 2019/IMG_1.jpg.supplemental-metadata(1).json", "{\"title\": \"IMG_1.jpg\", \"description\": \"on a hill\"}"},
               {"Photos from 2019/IMG_2.jpg"}, {"Photos from 2019/IMG_2.jpg.json", "{\"title\": \"IMG_2.jpg\", \"description\": \"a bridge\"}"},
               {"Photos from 2019/IMG_2(1).jpg"}, {"Photos from 2019/IMG_2.jpg(1).json", "{\"description\": \"a tower\"}"},
               {"Photos from 2019/IMG_2-edited.jpg"}, {"Photos from 2019/metadata.json", "{\"title\": \"Photos from 2019\"}"}},
-     .n_records = 5, .n_texts = 5, .one = "Photos from 2019/IMG_1(1).jpg", .text = "on a hill", .labels = ""},
+     .n_records = 5, .n_texts = 5, .n_passed_over = 1, .one = "Photos from 2019/IMG_1(1).jpg", .text = "on a hill", .labels = ""},
 
     /* metadata of the format */
     {.name = "metadata.jsonl", .file = {{"metadata.jsonl", "{\"file_name\": \"a.jpg\", \"text\": \"x y\", \"labels\": [\"p\", \"q\"], \"split\": \"test\"}\n{\"file_name\": \"b.jpg\"}\n"}},
@@ -112,7 +112,7 @@ static const kind kinds[] = {
     {.name = "Flickr8k: token file and lists",
      .file = {{"text/Flickr8k.token.txt", "1_2.jpg#0\tA cat .\n1_2.jpg#1\t\"A pet\" .\n3_4.jpg#0\tA dog\n9.jpg#0\tNowhere\n"}, {"text/Flickr_8k.trainImages.txt", "1_2.jpg\n"},
               {"text/Flickr_8k.testImages.txt", "3_4.jpg\n"}, {"Images/1_2.jpg"}, {"Images/3_4.jpg"}, {"Images/5.jpg"}},
-     .n_records = 2, .n_texts = 3, .n_queries = 1, .n_bad = 1, .one = "Images/1_2.jpg", .text = "A cat .\n\"A pet\" .", .labels = "", .words = "passed over: 1; the first: Images/5.jpg"},
+     .n_records = 2, .n_texts = 3, .n_queries = 1, .n_bad = 1, .n_passed_over = 1, .one = "Images/1_2.jpg", .text = "A cat .\n\"A pet\" .", .labels = "", .words = "passed over: 1; the first: Images/5.jpg"},
     {.name = "Flickr8k of Kaggle", .file = {{"captions.txt", "image,caption\n1.jpg,A cat .\n1.jpg,\"A cat, again\"\n2.jpg,A dog\n"}, {"Images/1.jpg"}, {"Images/2.jpg"}}, .n_records = 2, .n_texts = 3,
      .one = "Images/1.jpg", .text = "A cat .\nA cat, again", .labels = ""},
     {.name = "Flickr30k: results.csv with bars", .file = {{"results.csv", "image_name| comment_number| comment\n1.jpg| 0| \"Hi\" says a cat .\n1.jpg| 1| A cat\n2.jpg| 4   A dog\n2.jpg| 5| A cow\n"}, {"flickr30k_images/1.jpg"}, {"flickr30k_images/2.jpg"}},
@@ -122,7 +122,7 @@ static const kind kinds[] = {
     {.name = "a table of addresses", .file = {{"list.csv", "id,url,caption\n7,https://x.org/p/a.jpg?w=3,A cat\n8,https://x.org/p/b.jpg,A dog\n"}, {"a.jpg"}, {"b.jpg"}}, .n_records = 2, .n_texts = 2,
      .one = "a.jpg", .text = "A cat", .labels = ""},
     {.name = "Kaggle: names without endings, one other column", .file = {{"labels.csv", "id,breed\n0a,boston_bull\n0b,dingo\n0c,dingo\n"}, {"train/0a.jpg"}, {"train/0b.jpg"}, {"test/0d.jpg"}}, .n_records = 2, .n_labels = 2,
-     .n_bad = 1, .one = "train/0a.jpg", .text = "", .labels = "boston_bull", .words = "\"breed\""},
+     .n_bad = 1, .n_passed_over = 1, .one = "train/0a.jpg", .text = "", .labels = "boston_bull", .words = "\"breed\""},
     {.name = "columns of 0 and 1", .file = {{"train/_classes.csv", "filename, cat, dog\na.jpg, 1, 0\nb.jpg, 1, 1\nc.jpg,0,0\n"}, {"train/a.jpg"}, {"train/b.jpg"}, {"train/c.jpg"}}, .n_records = 3, .n_labels = 2,
      .one = "train/b.jpg", .text = "", .labels = "cat,dog"},
     {.name = "Open Images",
@@ -144,7 +144,7 @@ static const kind kinds[] = {
      .n_labels = 1, .one = "i/c.jpg", .text = "A cow", .labels = "3"},
     {.name = "an object a line under another name", .file = {{"annotations.jsonl", "{\"id\": 3, \"img\": \"img/a.jpg\", \"text\": \"A cat\", \"label\": 1}\n{\"id\": 4, \"img\": \"img/b.jpg\", \"text\": \"A dog\", \"label\": 0}\n"}, {"img/a.jpg"}, {"img/b.jpg"}},
      .n_records = 2, .n_texts = 2, .n_labels = 2, .one = "img/a.jpg", .text = "A cat", .labels = "1"},
-    {.name = "metadata that are broken", .file = {{"a.jpg"}, {"captions.json", "[{\"image\": \"a.jpg\", \"text\": \"A c"}}, .n_records = 1, .one = "a.jpg", .text = "", .labels = "", .words = "passed over: 1; the first: captions.json"},
+    {.name = "metadata that are broken", .file = {{"a.jpg"}, {"captions.json", "[{\"image\": \"a.jpg\", \"text\": \"A c"}}, .n_records = 1, .n_passed_over = 1, .one = "a.jpg", .text = "", .labels = "", .words = "passed over: 1; the first: captions.json"},
 
     /* refused */
     {.name = "nothing", .file = {{"README.txt", "x"}}, .words = "nor any picture"},
@@ -192,6 +192,11 @@ static const adah_record *find(const kind *k, const adah_dataset *dataset) {
 
 static int compare_names(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
 
+static void count_line(void *context, const char *message) {
+    if (strchr(message, ':'))
+        ++*(size_t *)context;
+}
+
 static void assert_one(const kind *k, const adah_dataset *dataset) {
     const adah_record *r = find(k, dataset);
     char labels[256] = "";
@@ -214,7 +219,12 @@ static void assert_one(const kind *k, const adah_dataset *dataset) {
 static void assert_kind(const kind *k) {
     adah_dataset *dataset = NULL;
     adah_status status = {0};
-    const adah_code code = adah_dataset_open(folder.path, NULL, &dataset, &status);
+    size_t n_told = 0;
+    adah_dataset_options o;
+    adah_dataset_options_init(&o);
+    o.left_out = count_line;
+    o.left_out_context = &n_told;
+    const adah_code code = adah_dataset_open(folder.path, &o, &dataset, &status);
     if (k->n_records == 0) {
         if (code == ADAH_OK || !strstr(status.message, k->words))
             complain("%s: not refused, or \"%s\" does not hold \"%s\"", k->name, status.message, k->words);
@@ -235,6 +245,8 @@ static void assert_kind(const kind *k) {
     if (adah_dataset_count(dataset) != k->n_records || n_texts != k->n_texts || adah_dataset_label_count(dataset) != k->n_labels || n_queries != k->n_queries || n_bad != k->n_bad)
         complain("%s: %zu records, %zu texts, %zu labels, %zu queries, %zu bad: %s\n%s", k->name, adah_dataset_count(dataset), n_texts, adah_dataset_label_count(dataset), n_queries,
                  n_bad, why, adah_dataset_notes(dataset));
+    if (n_told != n_bad + k->n_passed_over)
+        complain("%s: told of %zu things left out", k->name, n_told);
     if (k->words && !strstr(adah_dataset_notes(dataset), k->words) && !strstr(why, k->words))
         complain("%s: neither \"%s\" nor \"%s\" holds \"%s\"", k->name, adah_dataset_notes(dataset), why, k->words);
     assert_one(k, dataset);
