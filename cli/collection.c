@@ -116,7 +116,9 @@ static adah_code learn(const cli_collection *c, adah_progress progress, adah_sta
     adah_dataset *dataset;
     adah_train_options o;
     adah_train_options_init(&o);
+    o.method = c->method;
     o.backbone = c->backbone;
+    o.text_weights = c->text_weights;
     o.weights = c->weights;
     o.n_epochs = c->n_epochs;
     o.settings = c->settings.item;

@@ -7,7 +7,7 @@
 typedef struct cli_collection {
     const char *data;
     cli_data_options how;
-    const char *backbone, *weights; /* of a training; NULL: learned from scratch */
+    const char *method, *backbone, *weights, *text_weights; /* of a training; NULL: the default, learned from scratch */
     int n_epochs;                   /* 0: the default */
     cli_list settings;
     int watches;                    /* 1: the index follows every change of the folder */

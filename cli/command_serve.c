@@ -89,7 +89,7 @@ static int run(int argc, char **argv) {
     const char *token_file = NULL, *log = "text", *reads = NULL;
     cli_list hosts = {.n = 0};
     cli_collection c = {.data = NULL};
-    char choices[ADAH_CHOICES_BYTES];
+    char choices[ADAH_CHOICES_BYTES], methods[ADAH_CHOICES_BYTES];
     char token[1024];
     const cli_option options[] = {
         {"model", 0, CLI_TEXT, "FILE", "the model that made the index", &o.model, 0, 0, 0},
@@ -100,6 +100,8 @@ static int run(int argc, char **argv) {
         {"watch", 0, CLI_FLAG, NULL, "with --data: the index follows every change of the folder", &c.watches, 0, 0, 0},
         {"backbone", 0, CLI_TEXT, adah_setting_choices("backbone", choices), "where a model is made: as in 'adah train'", &c.backbone, 0, 0, 0},
         {"weights", 0, CLI_TEXT, "FILE", "likewise", &c.weights, 0, 0, 0},
+        {"text-weights", 0, CLI_TEXT, "DIR", "likewise", &c.text_weights, 0, 0, 0},
+        {"method", 0, CLI_TEXT, adah_setting_choices("method", methods), "likewise; none, random and itq learn nothing", &c.method, 0, 0, 0},
         {"epochs", 0, CLI_INT, "N", "likewise", &c.n_epochs, 0, 1, 100000},
         {"set", 0, CLI_LIST, "NAME=VALUE", "likewise", &c.settings, 0, 0, 0},
         {"images", 0, CLI_TEXT, "DIR", "folder of the pictures that the index names (its --data); nothing outside\n"
@@ -157,8 +159,8 @@ static int run(int argc, char **argv) {
         fprintf(stderr, "adah serve: give --model and --index, or --data\nTry 'adah serve --help'.\n");
         return CLI_USAGE;
     }
-    if (!c.data && (c.watches || c.backbone || c.weights || c.n_epochs || c.settings.n || c.how.ignored.n || c.how.file_key || c.how.text_keys.n || c.how.label_keys.n)) {
-        fprintf(stderr, "adah serve: --watch, --backbone, --weights, --epochs, --set, --ignore and the options of keys go with --data\n");
+    if (!c.data && (c.watches || c.backbone || c.weights || c.text_weights || c.method || c.n_epochs || c.settings.n || c.how.ignored.n || c.how.file_key || c.how.text_keys.n || c.how.label_keys.n)) {
+        fprintf(stderr, "adah serve: --watch, --backbone, --weights, --text-weights, --method, --epochs, --set, --ignore and the options of keys go with --data\n");
         return CLI_USAGE;
     }
     if (!choose_log(log, &o.log) || !choose_reads(reads, &o.reads) || (token_file && !read_token(token_file, token, sizeof token)))

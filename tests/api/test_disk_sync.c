@@ -66,6 +66,8 @@ static void move_photo(size_t photo) {
     assert_int_equal(rename(from, to), 0);
 }
 
+static adah_progress progress; /* of every sync */
+
 static adah_code sync_index(adah_sync_counts *counts, adah_status *status) {
     adah_sync_options o;
     adah_encode_options encode;
@@ -74,7 +76,7 @@ static adah_code sync_index(adah_sync_counts *counts, adah_status *status) {
     encode.cache_folder = cache;
     o.encode = &encode;
     o.n_step = N_STEP;
-    return adah_index_sync(model, photos, index_path, &o, (adah_progress){0}, counts, NULL, status);
+    return adah_index_sync(model, photos, index_path, &o, progress, counts, NULL, status);
 }
 
 static kept keep(const char *path) {
@@ -292,6 +294,35 @@ static void a_damaged_memory_is_none(void **state) {
     }
 }
 
+static int stop_at(void *user, const adah_progress_event *event) {
+    int *n_left = user;
+    assert_true(event->done <= event->total);
+    return --*n_left <= 0;
+}
+
+/* Told to stop at any moment, it keeps what was done. */
+static void a_stop_anywhere_is_finished(void **state) {
+    (void)state;
+    adah_sync_counts counts;
+    int n_stopped = 0, n_partly = 0;
+    for (int n = 1;; n++) {
+        adah_status why;
+        int n_left = n;
+        put_back(index_path, &index_before);
+        put_back(memory_path, &memory_before);
+        progress = (adah_progress){stop_at, &n_left};
+        const adah_code code = sync_index(&counts, &why);
+        progress = (adah_progress){0};
+        if (code == ADAH_OK)
+            break;
+        assert_int_equal(code, ADAH_ERROR_CANCELLED);
+        n_stopped++;
+        n_partly += strstr(why.message, "the next sync goes on") != NULL;
+        expect_finished();
+    }
+    assert_true(n_stopped > 2 && n_partly > 0);
+}
+
 static adah_code sync_from_before(adah_status *status) {
     adah_sync_counts counts;
     put_back(index_path, &index_before);
@@ -347,6 +378,7 @@ int main(void) {
         cmocka_unit_test(a_kill_of_the_first_sync_is_finished),
         cmocka_unit_test(files_of_different_times_do_not_mislead),
         cmocka_unit_test(a_damaged_memory_is_none),
+        cmocka_unit_test(a_stop_anywhere_is_finished),
         cmocka_unit_test(allocations_that_fail_are_told),
         cmocka_unit_test(tags_are_kept_by_stamp),
     };
