@@ -4,8 +4,8 @@ processors.
 
     forward_rivals.py --bench build/bench_layers [--network vit_b_32] [--batch 1] [--threads 1] [--rounds 5] [--runs 9] [--avx2]
 
-Needs torch, onnx, onnxscript and onnxruntime. In every round each engine runs in a process of its own, one after the other, so that a ratio
-is of neighbours in time; a process tells the fastest of its runs and the processor seconds of all of them. The model of ONNX Runtime is
+Needs torch, onnx, onnxscript and onnxruntime. Each engine is a process of its own; in every round one runs after the other, so that a ratio
+is of neighbours in time, and tells the fastest of its runs and the processor seconds of all of them. The model of ONNX Runtime is
 PyTorch's, exported, and its output is compared with PyTorch's. --avx2 holds adah and PyTorch to AVX2; ONNX Runtime cannot be held."""
 import argparse
 import json
@@ -26,15 +26,16 @@ def cpu_seconds():
     return usage.ru_utime + usage.ru_stime
 
 
-def measure(forward, runs):
-    """The first passes make what is kept."""
+def serve(o, forward):
+    """A round for each line that comes in. The first passes make what is kept."""
     forward(), forward()
-    fastest, cpu = math.inf, cpu_seconds()
-    for _ in range(runs):
-        start = time.perf_counter()
-        forward()
-        fastest = min(fastest, time.perf_counter() - start)
-    return {"fastest": fastest, "cpu": (cpu_seconds() - cpu) / runs}
+    for _ in sys.stdin:
+        fastest, cpu = math.inf, cpu_seconds()
+        for _ in range(o.runs):
+            start = time.perf_counter()
+            forward()
+            fastest = min(fastest, time.perf_counter() - start)
+        print(json.dumps({"fastest": fastest, "cpu": (cpu_seconds() - cpu) / o.runs}), flush=True)
 
 
 # ---------------------------------------------------------------- networks
@@ -137,7 +138,7 @@ def run_torch(o):
     torch.set_num_threads(o.threads)
     network, x = make_network(o.network), torch.randn(o.batch, 3, SIDES[o.network], SIDES[o.network])
     with torch.inference_mode():
-        return measure(lambda: network(x), o.runs)
+        serve(o, lambda: network(x))
 
 
 def run_onnxruntime(o):
@@ -150,19 +151,31 @@ def run_onnxruntime(o):
     difference = np.abs(session.run(None, {name: known["x"]})[0] - known["y"]).max() / np.abs(known["y"]).max()
     if not difference < 1e-3:
         raise SystemExit(f"ONNX Runtime differs from PyTorch by {difference}")
-    return measure(lambda: session.run(None, {name: known["x"]}), o.runs)
+    serve(o, lambda: session.run(None, {name: known["x"]}))
 
 
-def run(o, engine):
-    """In a process of its own."""
-    environment = dict(os.environ, OMP_NUM_THREADS=str(o.threads))
-    if o.avx2:
-        environment.update(ONEDNN_MAX_CPU_ISA="AVX2", ATEN_CPU_CAPABILITY="avx2", MKL_ENABLE_INSTRUCTIONS="AVX2")
-    common = ["--network", o.network, "--batch", str(o.batch), "--runs", str(o.runs)]
-    command = [o.bench, *common, "--infer", "--json"] if engine == "adah" else \
-        [sys.executable, __file__, "--engine", engine, "--threads", str(o.threads), "--model", o.model, *common]
-    told = json.loads(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
-    return {"fastest": told["fastest"], "cpu": told["cpu"]}
+class Engine:
+    def __init__(self, o, name):
+        self.environment = dict(os.environ, OMP_NUM_THREADS=str(o.threads))
+        if o.avx2:
+            self.environment.update(ONEDNN_MAX_CPU_ISA="AVX2", ATEN_CPU_CAPABILITY="avx2", MKL_ENABLE_INSTRUCTIONS="AVX2")
+        common = ["--network", o.network, "--batch", str(o.batch), "--runs", str(o.runs)]
+        self.command = [o.bench, *common, "--infer", "--json"] if name == "adah" else \
+            [sys.executable, __file__, "--engine", name, "--threads", str(o.threads), "--model", o.model, *common]
+        self.process = None if name == "adah" else subprocess.Popen(self.command, env=self.environment, text=True, stdin=subprocess.PIPE,
+                                                                    stdout=subprocess.PIPE)
+
+    def run(self):
+        if not self.process:
+            return json.loads(subprocess.run(self.command, env=self.environment, check=True, capture_output=True, text=True).stdout)
+        self.process.stdin.write("run\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def end(self):
+        if self.process:
+            self.process.stdin.close()
+            self.process.wait()
 
 
 def main():
@@ -180,12 +193,15 @@ def main():
     if o.engine:
         if o.engine == "export":
             return export(o, o.model)
-        return print(json.dumps(run_torch(o) if o.engine == "torch" else run_onnxruntime(o)))
+        return run_torch(o) if o.engine == "torch" else run_onnxruntime(o)
     with tempfile.TemporaryDirectory() as folder:
         o.model = os.path.join(folder, "model.onnx")
         subprocess.run([sys.executable, __file__, "--engine", "export", "--network", o.network, "--batch", str(o.batch), "--model", o.model],
                        check=True, stdout=subprocess.DEVNULL)
-        rounds = [{engine: run(o, engine) for engine in ("adah", "torch", "onnxruntime")} for _ in range(o.rounds)]
+        engines = {name: Engine(o, name) for name in ("adah", "torch", "onnxruntime")}
+        rounds = [{name: engine.run() for name, engine in engines.items()} for _ in range(o.rounds)]
+        for engine in engines.values():
+            engine.end()
     print(f"{o.network}, batch {o.batch}, {o.threads} thread{'s' * (o.threads > 1)}{', held to AVX2' * o.avx2}: "
           "fastest ms and processor ms of each round; ratio to adah's of the same round, median")
     for engine in rounds[0]:
