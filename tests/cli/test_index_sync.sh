@@ -136,6 +136,22 @@ expect 0 search --model model.safetensors --index m.adah --text kwaakwaa -k 1
 expect 1 index sync --data meta --index m.adah --strict
 stderr_has 'no such file'
 
+# Of arrays nothing is known but what they are: all are encoded, and what is the same stays.
+put_vectors() { # N-VALUES
+    printf '\x93NUMPY\x01\x00\x76\x00%-117s\n' "{'descr': '|u1', 'fortran_order': False, 'shape': (80, $1), }"
+    for i in $(seq 0 79); do for d in $(seq 0 $(($1 - 1))); do if [ $d = $((i % 4)) ]; then printf '\x01'; else printf '\x00'; fi; done; done
+}
+mkdir given
+put_vectors 4 >given/image.npy
+put_vectors 6 >given/text.npy
+for i in $(seq 0 79); do echo "{\"file_name\": \"r$i\", \"labels\": [\"c$((i % 4))\"]}"; done >given/metadata.jsonl
+expect 0 train --data given --model given.safetensors --epochs 2 --bits 16 --threads 1 --quiet
+expect 0 index sync --data given --model given.safetensors --index g.adah
+stdout_has '80 added'
+sed -i '3s/c2/other/' given/metadata.jsonl
+expect 0 index sync --data given --index g.adah
+stdout_has '0 added, 1 replaced, 0 deleted, 79 unchanged'
+
 # Watching: new folders, files that are moved in and out, an index that lies in the folder itself; until it is told to stop.
 if [ "$(uname)" = Linux ]; then
     expect 2 index sync --data photos --index i.adah --watch --dry-run
