@@ -144,7 +144,7 @@ adah_code adah_partners_compute(adah_partner_side queries, adah_partner_side ite
 typedef struct adah_report_options {
     size_t size; /* of this struct */
     const char *title;               /* NULL: "adah" */
-    const char *const *text_queries; /* words to show answers for; NULL: texts of some query records */
+    const char *const *text_queries; /* words to show answers for, first what holds them; NULL: texts of some query records */
     size_t n_text_queries;
     size_t n_image_queries;          /* query records shown with their attention mask; 6 */
     size_t n_results;                /* answers to each; 6 */

@@ -2,6 +2,7 @@
 #include "api/encode_stream.h"
 #include "api/model.h"
 #include "api/overlay.h"
+#include "api/report_words.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/sized_options.h"
@@ -35,6 +36,7 @@ static const char style[] =
 typedef struct answer {
     adah_hit hit;  /* in the database */
     float score;   /* in the fine order; 0 without it */
+    int is_held;   /* it holds the words that are asked with */
 } answer;
 
 typedef struct report {
@@ -48,6 +50,8 @@ typedef struct report {
     const adah_codes *codes;
     adah_codes own_codes; /* made here when none were given */
     size_t *queries, *database; /* positions in codes */
+    size_t *database_records;   /* the records of those */
+    uint8_t *held;              /* of the database: which hold the words that are asked with; none while a record asks */
     size_t n_queries, n_database;
     uint8_t *database_codes[2];
     size_t tier[2];         /* of the fine order, the first; [1]: where like asks for like */
@@ -66,6 +70,8 @@ static void report_free(report *r) {
     adah_codes_free(&r->own_codes);
     adah_memory_free(r->queries);
     adah_memory_free(r->database);
+    adah_memory_free(r->database_records);
+    adah_memory_free(r->held);
     adah_memory_free(r->database_codes[0]);
     adah_memory_free(r->database_codes[1]);
     adah_memory_free(r->hits);
@@ -91,7 +97,9 @@ static adah_code prepare(report *r, const adah_encode_options *encode_options, a
     r->database = adah_memory_zeroed(n, sizeof *r->database);
     r->database_codes[0] = adah_memory_alloc(n * code_bytes);
     r->database_codes[1] = adah_memory_alloc(n * code_bytes);
-    if (!r->queries || !r->database || !r->database_codes[0] || !r->database_codes[1])
+    r->database_records = adah_memory_zeroed(n, sizeof *r->database_records);
+    r->held = adah_memory_zeroed(n, 1);
+    if (!r->queries || !r->database || !r->database_records || !r->held || !r->database_codes[0] || !r->database_codes[1])
         return adah_fail_memory(status, n * sizeof *r->queries);
     for (size_t i = 0; i < n; i++) {
         if (adah_dataset_record(r->dataset, r->codes->record[i])->split == ADAH_SPLIT_QUERY) {
@@ -100,9 +108,10 @@ static adah_code prepare(report *r, const adah_encode_options *encode_options, a
         }
         memcpy(r->database_codes[ADAH_IMAGE] + r->n_database * code_bytes, r->codes->image + i * code_bytes, code_bytes);
         memcpy(r->database_codes[ADAH_TEXT] + r->n_database * code_bytes, r->codes->text + i * code_bytes, code_bytes);
+        r->database_records[r->n_database] = r->codes->record[i];
         r->database[r->n_database++] = i;
     }
-    size_t n_most = 0;
+    size_t n_most = r->options->text_queries ? r->n_database : 0; /* what holds the words may be far */
     for (int is_like = 0; is_like < 2; is_like++) {
         r->tier[is_like] = adah_fine_tier(r->n_database, is_like);
         const size_t n_results = r->options->n_results,
@@ -429,6 +438,8 @@ static const int8_t *fine_of(const report *r, adah_modality side, size_t positio
 
 static int in_fine_order(const void *a, const void *b) {
     const answer *x = a, *y = b;
+    if (x->is_held != y->is_held)
+        return y->is_held - x->is_held;
     if (x->score != y->score)
         return x->score > y->score ? -1 : 1;
     if (x->hit.distance != y->hit.distance)
@@ -436,23 +447,26 @@ static int in_fine_order(const void *a, const void *b) {
     return x->hit.position < y->hit.position ? -1 : 1;
 }
 
-/* Fills the answers, in the order of a search: *n of them, at most n_results. fine: the vector of the query; of no meaning
- * where codes have none. */
-static adah_code find_answers(report *r, const uint8_t *code, const int8_t *fine, adah_modality by, adah_modality to, size_t *n, adah_status *status) {
+/* Fills the answers, in the order of a search: *n of them, at most n_results. What holds the words that are asked with is first,
+ * however near. fine: the vector of the query; of no meaning where codes have none. */
+static adah_code find_answers(report *r, const uint8_t *code, const int8_t *fine, adah_modality by, adah_modality to, int is_asked, size_t *n,
+                              adah_status *status) {
     const adah_codes *c = r->codes;
-    ADAH_TRY(adah_hamming_nearest(code, r->database_codes[to], r->n_database, c->n_bits, r->n_candidates[by == to], r->hits, n, status));
+    const size_t n_candidates = r->n_candidates[by == to];
+    size_t n_kept = 0;
+    ADAH_TRY(adah_hamming_nearest(code, r->database_codes[to], r->n_database, c->n_bits, is_asked ? r->n_database : n_candidates, r->hits, n, status));
+    for (size_t i = 0; i < *n; i++)
+        if (i < n_candidates || r->held[r->hits[i].position])
+            r->hits[n_kept++] = r->hits[i];
+    *n = n_kept;
     const int is_fine = c->n_fine[by] && c->n_fine[to];
     for (size_t i = 0; i < *n && is_fine; i++)
         r->vector[i] = fine_of(r, to, r->database[r->hits[i].position]);
     if (is_fine)
         adah_fine_scores(fine, c->n_fine[by], r->vector, c->n_fine[to], r->hits, *n, c->n_bits, r->score);
     for (size_t i = 0; i < *n; i++)
-        r->answers[i] = (answer){r->hits[i], is_fine ? r->score[i] : 0};
-    for (size_t begin = 0; begin < *n;) {
-        const size_t end = adah_fine_candidates(r->tier[by == to], begin + 1), n_tier = (end < *n ? end : *n) - begin;
-        qsort(r->answers + begin, n_tier, sizeof *r->answers, in_fine_order);
-        begin += n_tier;
-    }
+        r->answers[i] = (answer){r->hits[i], is_fine ? r->score[i] : 0, is_asked && r->held[r->hits[i].position]};
+    qsort(r->answers, *n, sizeof *r->answers, in_fine_order);
     *n = *n < r->options->n_results ? *n : r->options->n_results;
     return ADAH_OK;
 }
@@ -461,7 +475,7 @@ static adah_code find_answers(report *r, const uint8_t *code, const int8_t *fine
 static adah_code add_answers(report *r, const uint8_t *code, const int8_t *fine, adah_modality by, adah_modality to, const adah_record *query,
                              adah_status *status) {
     size_t n = 0;
-    ADAH_TRY(find_answers(r, code, fine, by, to, &n, status));
+    ADAH_TRY(find_answers(r, code, fine, by, to, by == ADAH_TEXT && !query, &n, status)); /* words that no record asks with */
     for (size_t i = 0; i < n; i++) {
         const adah_record *record = record_at(r, r->database[r->answers[i].hit.position]);
         adah_text_add(&r->html, "<figure%s>", query && share_label(query, record) ? " class=\"ok\"" : "");
@@ -492,6 +506,8 @@ static adah_code add_text_query(report *r, const char *text, const adah_record *
     if (record)
         add_labels(r, record);
     adah_text_add(&r->html, "</figure>");
+    if (!record)
+        ADAH_TRY(adah_report_find_words(r->dataset, r->database_records, r->n_database, r->model->state.config.language, text, r->held, status));
     const adah_code encoded = own && !takes_words ? ADAH_OK : adah_encode_text(r->encoder, text, code, &fault);
     if (encoded == ADAH_ERROR_NO_KNOWN_WORD || encoded == ADAH_ERROR_MISMATCH)
         adah_text_add(&r->html, takes_words ? "<p>none of these words is known to the model</p>"

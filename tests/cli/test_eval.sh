@@ -219,6 +219,16 @@ for asked in red 'blue &amp; red'; do
     check test "$(grep -cF "<figure class=\"query w\">&ldquo;$asked&rdquo;</figure><figure><img" asked.html)" = 1
 done
 check test "$(grep -c '<figure class="query w">' asked.html)" = 2
+# What holds the words is shown first, as a search does.
+cat >words.py <<'PYTHON'
+import json, re, sys
+records = [json.loads(line) for line in open("scenes/metadata.jsonl")]
+asked = sys.argv[1]
+held = [r["text"] for r in records if r.get("split") != "query" and asked in " ".join([r["text"], *r["labels"]]).split()]
+shown = re.findall(r'</span><br>([^<\[]*) \[', open("asked.html").read().split("&rdquo;")[1])[:6]
+assert held and len(shown) == 6 and all(text in held for text in shown[:len(held)]), (held, shown)
+PYTHON
+judge words.py red
 expect 2 eval --model 0.safetensors --data scenes --ask red
 stderr_has '^adah eval: --ask needs --report$'
 check grep -q 'Codes of 16 bits; backbone small; method adah; preset default; seed 0; ' one.html
