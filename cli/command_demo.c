@@ -181,7 +181,7 @@ static int run(int argc, char **argv) {
         drawings = NULL;
     }
     if (!atol(epochs))
-        epochs = weights ? "12" : drawings ? "14" : "25";
+        epochs = weights ? "20" : drawings ? "14" : "25";
     paths p;
     snprintf(p.data, sizeof p.data, "%s/%s", out, drawings ? "drawings" : "scenes");
     snprintf(p.model, sizeof p.model, "%s/model.safetensors", out);
