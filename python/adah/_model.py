@@ -59,6 +59,20 @@ class AttentionMap:
     mask: NDArray[np.bool_]  # (height, width): what is attended
 
 
+class _Open:
+    """A model of the library and the encoders made of it, which go before it. They are closed here, as Python's collector would close what belongs
+    together in any order, at the end of the process above all."""
+
+    def __init__(self, model: Any):
+        self.model = model
+        self.encoders: List[Any] = []  # those that no thread uses at the moment
+
+    def __del__(self, close_encoder: Any = lib.adah_encoder_close, close_model: Any = lib.adah_model_close) -> None:
+        for encoder in self.encoders:
+            close_encoder(encoder)
+        close_model(self.model)
+
+
 Image = Any  # a path, the bytes of a file, or pixels (height, width, 3) uint8
 
 
@@ -73,11 +87,11 @@ class Model:
         """Opens a model file. precision: "as_trained", "float32" or "bfloat16" (where the processor multiplies it)."""
         out = ffi.new("adah_model **")
         native.call(lib.adah_model_open, native.encode(path), out)
-        self._model = ffi.gc(out[0], lib.adah_model_close)
+        self._open = _Open(out[0])
+        self._model = out[0]
         if precision not in PRECISIONS:
             raise ValueError(f"{precision!r} is no precision, expected one of {', '.join(PRECISIONS)}")
         self._precision = PRECISIONS[precision]
-        self._encoders: List[Any] = []  # those that no thread uses at the moment
         self._lock = threading.Lock()
         self.path = os.fspath(path)
         self.n_bits = int(lib.adah_model_bits(self._model))
@@ -93,6 +107,11 @@ class Model:
         """Everything that the file tells of the model: settings, and under "training" the record of its training."""
         value: Dict[str, Any] = json.loads(ffi.string(lib.adah_model_json(self._model)))
         return value
+
+    @property
+    def history(self) -> List[Dict[str, Any]]:
+        """What every epoch of its training measured, an object each: `pandas.DataFrame(model.history)`. Empty where nothing was trained."""
+        return list(self.description.get("training", {}).get("history", []))
 
     @property
     def id(self) -> str:
@@ -111,24 +130,19 @@ class Model:
 
     @contextmanager
     def _encoder(self) -> Iterator[Any]:
-        """An encoder, which one thread has at a time; the model must outlive it, and it refers to the model."""
+        """An encoder, which one thread has at a time."""
         with self._lock:
-            encoder = self._encoders.pop() if self._encoders else None
+            encoder = self._open.encoders.pop() if self._open.encoders else None
         if encoder is None:
             keep: List[Any] = []
             out = ffi.new("adah_encoder **")
             native.call(lib.adah_encoder_create, self._model, native.options("encoder", keep, precision=self._precision), out)
-            model = self._model
-
-            def close(encoder: Any, model: Any = model) -> None:  # refers to the model, so that this goes first
-                lib.adah_encoder_close(encoder)
-
-            encoder = ffi.gc(out[0], close)
+            encoder = out[0]
         try:
             yield encoder
         finally:
             with self._lock:
-                self._encoders.append(encoder)
+                self._open.encoders.append(encoder)
 
     def _encode(self, modality: str, items: Sequence[Any], one: Any) -> Encoded:
         n, n_fine = len(items), self.n_fine(modality)

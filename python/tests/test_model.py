@@ -166,3 +166,7 @@ def test_bad_options_are_told(scenes: adah.Dataset, tmp_path: Path) -> None:
     with pytest.raises(adah.ArgumentError, match="no_such"):
         adah.train(scenes, tmp_path / "m", settings={"no_such": 1})
     assert ("adah" in dict(adah.train_methods())) and ("itq" in dict(adah.train_methods()))
+
+
+def test_history(model: adah.Model) -> None:
+    assert [epoch["epoch"] for epoch in model.history] == [1]
