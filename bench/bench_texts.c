@@ -57,7 +57,7 @@ int main(int n_arguments, char **argument) {
         fprintf(stderr, "usage: bench_texts FOLDER TEXTS [n_threads] [n_runs] [VECTORS]\n");
         return 1;
     }
-    check(adah_text_weights_load(argument[1], &weights, &status));
+    check(adah_text_weights_load(argument[1], NULL, &weights, &status));
     check(adah_text_encoder_create(&weights, argument[1], &encoder, &status));
     check(adah_file_read(argument[2], (size_t)1 << 30, &text, &n_bytes, &status));
     list_texts((char *)text);

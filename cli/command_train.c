@@ -93,6 +93,8 @@ static int run(int argc, char **argv) {
         {"text-weights", 0, CLI_TEXT, "DIR", "a pre-trained text encoder for the texts, beside the list of their words: the\n"
          "folder of a sentence encoder (BERT's family), CLIP's or SigLIP's, with config.json,\n"
          "tokenizer.json and model.safetensors", &o.text_weights, 0, 0, 0},
+        {"text-prefix", 0, CLI_TEXT, "TEXT", "what the text encoder reads before every text, as \"query: \" of e5 (default: what\n"
+         "its folder tells, if anything)", &o.text_prefix, 0, 0, 0},
         {"finetune", 0, CLI_OPTIONAL, "[FROM]",
          "let the backbone learn too, from FROM on: all (default), last (its last block) or a\n"
          "layer's name; what comes before is frozen and runs once a picture, and without\n"

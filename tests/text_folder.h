@@ -27,7 +27,8 @@ static inline json_t *text_folder_create(const char *name, const char *to) {
     assert_non_null(golden);
     snprintf(tokenizer, sizeof tokenizer, "%s.json", json_string_value(json_object_get(golden, "tokenizer")));
     text_folder_copy(ADAH_SOURCE_DIR "/tests/text/tokenizers", tokenizer, to, "tokenizer.json");
-    static const char *const files[] = {"config.json", "model.safetensors", "modules.json", "1_Pooling/config.json"};
+    static const char *const files[] = {"config.json", "model.safetensors", "modules.json", "1_Pooling/config.json",
+                                        "config_sentence_transformers.json"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[600];
         snprintf(path, sizeof path, "%s/%s", from, files[i]);

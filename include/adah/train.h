@@ -36,6 +36,7 @@ typedef struct adah_train_options {
                                  text_words is 0. NULL: they are words alone */
     const char *finetune_from; /* the backbone learns from here on, and what is before runs once a picture: "all", "last" (its last block) or the
                                   name of a layer (docs/guide/train.md); NULL: as finetune says */
+    const char *text_prefix; /* what the text encoder reads before every text ("query: " of e5), UTF-8; NULL: what its folder tells, if anything */
 } adah_train_options;
 static inline void adah_train_options_init(adah_train_options *options) {
     adah_options_init(ADAH_OPTIONS_TRAIN, options, sizeof *options);

@@ -251,6 +251,7 @@ def train(
     backbone: Optional[str] = None,
     weights: Optional[Path_] = None,
     text_weights: Optional[Path_] = None,
+    text_prefix: Optional[str] = None,
     n_bits: Optional[int] = None,
     n_epochs: Optional[int] = None,
     finetune: Union[bool, str] = False,
@@ -271,15 +272,16 @@ def train(
     CancelledError) stops the training and leaves the checkpoint, and `resume=True` goes on from it to the same bits.
 
     preset: "default" or "paper" (the method as published); method: "adah", or one of `train_methods()` to compare it with; backbone,
-    weights: a network for pictures and its file; text_weights: the folder of a published text encoder; n_bits: of a code, a multiple of 8;
+    weights: a network for pictures and its file; text_weights: the folder of a published text encoder;
+    text_prefix: what it reads before every text, None: what its folder tells; n_bits: of a code, a multiple of 8;
     finetune: the backbone learns too, all of it, or from "last" (its last block) or the name of a layer on; attention: with masks, without, or
     None: as the preset has it; adversary=False: the unattended features are not looked at; similarity: "labels", "words" or "pairs"; settings:
     further ones by name (docs/reference/settings.md); progress: called with a `Progress`, or True for bars. The rest is in docs/guide/train.md."""
     keep: List[Any] = []
     further = [f"{name}={value}" for name, value in (settings or {}).items()]
     options = native.options(
-        "train", keep, preset=preset, method=method, backbone=backbone, weights=weights, text_weights=text_weights, n_bits=n_bits,
-        n_epochs=n_epochs, finetune=finetune is True, finetune_from=finetune if isinstance(finetune, str) else None,
+        "train", keep, preset=preset, method=method, backbone=backbone, weights=weights, text_weights=text_weights,
+        text_prefix=text_prefix, n_bits=n_bits, n_epochs=n_epochs, finetune=finetune is True, finetune_from=finetune if isinstance(finetune, str) else None,
         attention=None if attention is None else 1 if attention else -1, no_adversary=not adversary,
         seed=seed, similarity=similarity, language=language, settings=native.strings(further, keep), n_settings=len(further), resume=resume,
         strict=strict, checkpoint_seconds=checkpoint_seconds, cache_folder=cache_folder)

@@ -79,6 +79,8 @@ static adah_code check_given(const job *j, adah_status *status) {
     if (!is_image_given(j) && none)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "backbone none: %s has neither image.npy nor image.safetensors",
                          adah_dataset_folder(j->dataset));
+    if (j->options->text_prefix && !j->options->text_weights)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "a text prefix is for a text encoder (text_weights), and there is none");
     if (is_text_given(j) && j->options->text_weights)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "text weights %s: %s gives the texts as features, which take no text encoder",
                          j->options->text_weights, j->inputs.arrays.text.path);
@@ -220,7 +222,7 @@ static adah_code scale_given(job *j, adah_status *status) {
 static adah_code read_texts(job *j, adah_status *status) {
     const char *folder = j->options->text_weights;
     adah_text_store *texts = &j->inputs.texts;
-    ADAH_TRY(adah_text_weights_load(folder, &j->state.text_encoder, status));
+    ADAH_TRY(adah_text_weights_load(folder, j->options->text_prefix, &j->state.text_encoder, status));
     ADAH_TRY(adah_text_encoder_create(&j->state.text_encoder, folder, &j->text_encoder, status));
     ADAH_TRY(adah_text_store_open(j->dataset, j->text_encoder, j->options->cache_folder, j->progress, texts, status));
     float *scale = &j->state.config.text_scale;

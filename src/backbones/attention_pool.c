@@ -36,7 +36,7 @@ adah_node *adah_attention_pool_build(adah_builder *b, const adah_attention_pool 
     adah_node *query = adah_transformer_linear(b, OWN("query"), mean, n_channels, 1, GROUP);
     adah_node *keys = adah_transformer_linear(b, OWN("key"), rows, n_channels, 1, GROUP);
     adah_node *values = adah_transformer_linear(b, OWN("value"), rows, n_channels, 1, GROUP);
-    adah_node *picture = adah_graph_attention(g, query, join(g, keys, values), NULL, (adah_attention_form){pool->n_heads, 0});
+    adah_node *picture = adah_graph_attention(g, query, join(g, keys, values), NULL, (adah_attention_form){.n_heads = pool->n_heads});
     picture = adah_graph_pool_rows(g, adah_transformer_linear(b, OWN("joint"), picture, pool->n_out, 1, GROUP), NULL, ADAH_ROW_FIRST);
     return adah_graph_map(g, adah_transformer_linear(b, OWN("joint"), values, pool->n_out, 1, GROUP), height, width, picture);
 }

@@ -49,6 +49,8 @@ typedef struct queued {
 struct adah_text_reader {
     const adah_text_encoder *encoder;
     uint32_t *token; /* [QUEUE * form.n_tokens] */
+    char *prefixed;  /* the encoder's prefix and a text */
+    size_t capacity; /* its */
     float *line;     /* [QUEUE] vectors of lines of items that have several, made when there are any */
     queued queue[QUEUE];
     size_t n_queued;
@@ -150,6 +152,7 @@ void adah_text_reader_free(adah_text_reader *r) {
     adah_graph_free(r->projection);
     adah_memory_free(r->token);
     adah_memory_free(r->line);
+    adah_memory_free(r->prefixed);
     adah_memory_free(r);
 }
 
@@ -302,6 +305,24 @@ static size_t first_of(const uint32_t *token, size_t n, uint32_t wanted) {
     return i;
 }
 
+/* The tokens of a text that has some, with the prefix before it. */
+static adah_code read_prefixed(adah_text_reader *r, const char *text, size_t n_bytes, queued *line, adah_status *status) {
+    const adah_text_form *form = &r->encoder->form;
+    const size_t n_prefix = strlen(form->prefix), n_own = n_bytes < ADAH_TOKENIZED_BYTES_MAX ? n_bytes : ADAH_TOKENIZED_BYTES_MAX;
+    if (r->capacity < n_prefix + n_own) {
+        adah_memory_free(r->prefixed);
+        r->capacity = n_prefix + 2 * n_own;
+        r->prefixed = adah_memory_alloc(r->capacity);
+    }
+    if (!r->prefixed) {
+        r->capacity = 0;
+        return adah_fail_memory(status, n_prefix + 2 * n_own);
+    }
+    memcpy(r->prefixed, form->prefix, n_prefix);
+    memcpy(r->prefixed + n_prefix, text, n_own);
+    return adah_tokenizer_encode(r->encoder->tokenizer, r->prefixed, n_prefix + n_own, form->n_tokens, line->token, &line->n, status);
+}
+
 static adah_code add_line(adah_text_reader *r, adah_text_item *item, const char *text, size_t n_bytes, int is_last, adah_status *status) {
     const adah_text_encoder *e = r->encoder;
     const adah_text_form *form = &e->form;
@@ -311,7 +332,10 @@ static adah_code add_line(adah_text_reader *r, adah_text_item *item, const char 
     queued line = {.item = item, .token = r->token + at * form->n_tokens, .is_last = is_last,
                    .vector = item->n_texts > 1 ? r->line + at * n_values : item->vector};
     ADAH_TRY(adah_tokenizer_encode(e->tokenizer, text, n_bytes, form->n_tokens, line.token, &line.n, status));
-    if (line.n <= e->n_empty)
+    const int is_there = line.n > e->n_empty;
+    if (is_there && *form->prefix)
+        ADAH_TRY(read_prefixed(r, text, n_bytes, &line, status));
+    if (!is_there)
         line.n = 0;
     else if (form->family == ADAH_TEXT_CLIP) /* its vector is that of the first token that ends a text, and nothing behind is seen from there */
         line.n = first_of(line.token, line.n, line.token[line.n - 1]) + 1;

@@ -1,6 +1,8 @@
 /* text_encoder.h - networks that turn a text into a vector, as they are published: BERT's family (MiniLM, e5, multilingual ones), CLIP's
  * and SigLIP's text towers.
  *
+ * DistilBERT and MPNet are of BERT's family.
+ *
  * What a model carries of one (adah_text_weights) is a description, a tokenizer and the weights. Published, it is a folder with
  * config.json, tokenizer.json (or vocab.json and merges.txt) and model.safetensors, and, of a sentence encoder, modules.json and
  * 1_Pooling/config.json, which tell how its tokens become one vector; without these it is their mean. */
@@ -9,8 +11,9 @@
 
 #include "files/model_file.h"
 
-/* From a folder as published. ADAH_ERROR_FORMAT and MISMATCH name what is missing, unknown or of another shape. */
-adah_code adah_text_weights_load(const char *folder, adah_text_weights *weights, adah_status *status);
+/* From a folder as published. prefix: what every text is read with before it; NULL: what the folder tells, if anything, "": nothing.
+ * ADAH_ERROR_ARGUMENT: the prefix is too long or no UTF-8; ADAH_ERROR_FORMAT and MISMATCH name what is missing, unknown or of another shape. */
+adah_code adah_text_weights_load(const char *folder, const char *prefix, adah_text_weights *weights, adah_status *status);
 
 typedef struct adah_text_encoder adah_text_encoder;
 
@@ -33,7 +36,7 @@ typedef struct adah_text_item {
     int is_there;            /* out; 0: it has no tokens, none of its lines has any */
 } adah_text_item;
 
-/* The vectors of n texts. Each follows from its text alone, to the bit, but many together are read faster. What is longer than the encoder
+/* The vectors of n texts, each line read with the encoder's prefix before it. Each follows from its text alone, to the bit, but many together are read faster. What is longer than the encoder
  * takes is cut. */
 adah_code adah_text_reader_read(adah_text_reader *reader, adah_text_item *item, size_t n, adah_status *status);
 /* Makes the sum of the vectors of some lines, n_there of which are there, the mean that adah_text_reader_read gives of them. */

@@ -1,13 +1,14 @@
 /* text_folder.c - text encoders as Hugging Face's folders hold them.
  *
- * config.json tells the family and its sizes; a sentence encoder's modules.json and 1_Pooling/config.json how tokens become one vector, and
- * sentence_bert_config.json how many tokens a text may have. What is not there is as the family's reference has it by default. */
+ * config.json tells the family and its sizes; a sentence encoder's modules.json and 1_Pooling/config.json how tokens become one vector,
+ * sentence_bert_config.json how many tokens a text may have, and config_sentence_transformers.json what stands before every text. What is not there is as the family's reference has it by default. */
 #include "backbones/text_encoder.h"
 #include "backbones/text_form.h"
 #include "base/file.h"
 #include "base/memory.h"
 #include "text/tokenizer.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,13 +46,19 @@ static size_t size_of(const json_t *config, const char *key, size_t otherwise) {
     return json_is_integer(value) && json_integer_value(value) >= 0 ? (size_t)json_integer_value(value) : otherwise;
 }
 
+/* The same, which DistilBERT calls otherwise. */
+static size_t either_size_of(const json_t *config, const char *key, const char *other, size_t otherwise) {
+    return size_of(config, json_object_get(config, key) ? key : other, otherwise);
+}
+
 static adah_code read_gelu(const json_t *config, const char *folder, adah_gelu otherwise, adah_gelu *gelu, adah_status *status) {
     static const struct {
         const char *name;
         adah_gelu gelu;
     } known[] = {{"gelu", ADAH_GELU_EXACT},          {"gelu_new", ADAH_GELU_TANH},   {"gelu_pytorch_tanh", ADAH_GELU_TANH},
                  {"quick_gelu", ADAH_GELU_QUICK}};
-    const char *name = json_string_value(json_object_get(config, "hidden_act"));
+    const json_t *activation = json_object_get(config, "hidden_act");
+    const char *name = json_string_value(activation ? activation : json_object_get(config, "activation"));
     *gelu = otherwise;
     if (!name)
         return ADAH_OK;
@@ -67,10 +74,10 @@ static adah_code read_gelu(const json_t *config, const char *folder, adah_gelu o
 static adah_code read_blocks(const json_t *config, const char *folder, adah_text_form *f, adah_status *status) {
     const int is_bert = f->family == ADAH_TEXT_BERT, is_clip = f->family == ADAH_TEXT_CLIP;
     adah_transformer *t = &f->blocks;
-    t->n_layers = size_of(config, "num_hidden_layers", 12);
-    t->n_channels = size_of(config, "hidden_size", is_clip ? 512 : 768);
-    t->n_heads = size_of(config, "num_attention_heads", is_clip ? 8 : 12);
-    t->n_hidden = size_of(config, "intermediate_size", is_clip ? 2048 : 3072);
+    t->n_layers = either_size_of(config, "num_hidden_layers", "n_layers", 12);
+    t->n_channels = either_size_of(config, "hidden_size", "dim", is_clip ? 512 : 768);
+    t->n_heads = either_size_of(config, "num_attention_heads", "n_heads", is_clip ? 8 : 12);
+    t->n_hidden = either_size_of(config, "intermediate_size", "hidden_dim", is_clip ? 2048 : 3072);
     const json_t *epsilon = json_object_get(config, "layer_norm_eps");
     t->epsilon = json_is_number(epsilon) ? (float)json_number_value(epsilon) : is_bert ? 1e-12f : is_clip ? 1e-5f : 1e-6f;
     f->n_rows = size_of(config, "vocab_size", is_bert ? 30522 : is_clip ? 49408 : 32000);
@@ -78,10 +85,33 @@ static adah_code read_blocks(const json_t *config, const char *folder, adah_text
     return read_gelu(config, folder, is_bert ? ADAH_GELU_EXACT : is_clip ? ADAH_GELU_QUICK : ADAH_GELU_TANH, &t->gelu, status);
 }
 
-/* A RoBERTa's positions begin behind the padding token's. */
+static int is_of_type(const json_t *config, const char *name) {
+    const char *type = json_string_value(json_object_get(config, "model_type"));
+    return type && !strcmp(type, name);
+}
+
+/* A RoBERTa's positions begin behind the padding token's, an MPNet's behind that of its authors. */
 static size_t first_position(const json_t *config) {
     const char *type = json_string_value(json_object_get(config, "model_type"));
+    if (is_of_type(config, "mpnet"))
+        return 2;
     return type && (!strcmp(type, "roberta") || !strcmp(type, "xlm-roberta") || !strcmp(type, "camembert")) ? size_of(config, "pad_token_id", 1) + 1 : 0;
+}
+
+/* The prompt of that name, that of the file's default_prompt_name. */
+static adah_code read_prefix(const char *folder, adah_text_form *f, adah_status *status) {
+    json_t *own;
+    ADAH_TRY(read_json(folder, "config_sentence_transformers.json", &own, status));
+    const char *name = json_string_value(json_object_get(own, "default_prompt_name"));
+    const char *prefix = name ? json_string_value(json_object_get(json_object_get(own, "prompts"), name)) : NULL;
+    adah_code code = ADAH_OK;
+    if (name && !prefix)
+        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s/config_sentence_transformers.json: no prompt \"%.64s\", which is the default", folder, name);
+    else if (prefix && !adah_text_form_set_prefix(f, prefix))
+        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s/config_sentence_transformers.json: a prompt of %zu bytes, expected at most %d", folder,
+                         strlen(prefix), ADAH_TEXT_PREFIX_BYTES - 1);
+    json_decref(own);
+    return code;
 }
 
 static adah_code read_pooling(const char *folder, adah_text_form *f, adah_status *status) {
@@ -91,7 +121,10 @@ static adah_code read_pooling(const char *folder, adah_text_form *f, adah_status
     const int is_first = json_is_true(json_object_get(pooling, "pooling_mode_cls_token"));
     const int is_mean = json_is_true(json_object_get(pooling, "pooling_mode_mean_tokens"));
     const int is_other = pooling && is_first + is_mean != 1;
+    const int leaves_prefix_out = json_is_false(json_object_get(pooling, "include_prompt"));
     json_decref(pooling);
+    if (leaves_prefix_out && *f->prefix && is_mean)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s/1_Pooling/config.json: a mean without the prefix (include_prompt), which is not known", folder);
     if (is_other)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s/1_Pooling/config.json: neither the mean nor the first token, which are all that is known",
                          folder);
@@ -121,6 +154,7 @@ static adah_code read_config(const json_t *config, const char *folder, adah_text
         const char *type;
         adah_text_family family;
     } known[] = {{"bert", ADAH_TEXT_BERT},   {"roberta", ADAH_TEXT_BERT},         {"xlm-roberta", ADAH_TEXT_BERT},   {"camembert", ADAH_TEXT_BERT},
+                 {"distilbert", ADAH_TEXT_BERT}, {"mpnet", ADAH_TEXT_BERT},
                  {"clip", ADAH_TEXT_CLIP},   {"clip_text_model", ADAH_TEXT_CLIP}, {"siglip", ADAH_TEXT_SIGLIP}, {"siglip_text_model", ADAH_TEXT_SIGLIP}};
     const char *type = json_string_value(json_object_get(config, "model_type"));
     size_t k = 0;
@@ -128,7 +162,7 @@ static adah_code read_config(const json_t *config, const char *folder, adah_text
         k++;
     if (k == sizeof known / sizeof *known)
         return adah_fail(status, ADAH_ERROR_FORMAT, "%s/config.json: a model of type \"%.64s\", expected bert, roberta, xlm-roberta, camembert, "
-                         "clip or siglip", folder, type ? type : "");
+                         "distilbert, mpnet, clip or siglip", folder, type ? type : "");
     f->family = known[k].family;
     const json_t *own = json_object_get(config, "text_config") ? json_object_get(config, "text_config") : config;
     ADAH_TRY(read_blocks(own, folder, f, status));
@@ -140,6 +174,7 @@ static adah_code read_config(const json_t *config, const char *folder, adah_text
         f->padding = size_of(config, "pad_token_id", 0);
         f->n_tokens = f->n_tokens > n_skipped ? f->n_tokens - n_skipped : 0;
         ADAH_TRY(read_pooling(folder, f, status));
+        f->blocks.n_distant = is_of_type(config, "mpnet") ? f->n_tokens < ADAH_TEXT_TOKENS_MAX ? f->n_tokens : ADAH_TEXT_TOKENS_MAX : 0;
     } else {
         f->pick = ADAH_ROW_LAST;
         f->is_unit = 1;
@@ -153,9 +188,14 @@ static adah_code read_config(const json_t *config, const char *folder, adah_text
     return ADAH_OK;
 }
 
-adah_code adah_text_form_of_folder(const char *folder, adah_text_form *form, adah_status *status) {
+adah_code adah_text_form_of_folder(const char *folder, const char *prefix, adah_text_form *form, adah_status *status) {
     json_t *config;
     adah_text_form f = {0};
+    if (prefix && !adah_text_form_set_prefix(&f, prefix))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "a prefix of %zu bytes, expected at most %d, in UTF-8", strlen(prefix),
+                         ADAH_TEXT_PREFIX_BYTES - 1);
+    if (!prefix)
+        ADAH_TRY(read_prefix(folder, &f, status));
     ADAH_TRY(read_json(folder, "config.json", &config, status));
     if (!config)
         return adah_fail(status, ADAH_ERROR_NOT_FOUND, "%s: no config.json, which a text encoder's folder has", folder);
@@ -211,17 +251,54 @@ static adah_code load_positions(const adah_text_form *f, size_t first, size_t n_
     return code;
 }
 
+/* Which of 32 groups a key that is so far behind a row belongs to: a half of them for each side, half of these for single distances, the others
+ * for ever wider ranges up to 128 (Raffel et al. 2020). */
+static size_t bucket_of(ptrdiff_t behind, size_t n_buckets) {
+    const size_t n_side = n_buckets / 2, n_single = n_side / 2, n = (size_t)(behind < 0 ? -behind : behind);
+    size_t bucket = n;
+    if (n >= n_single)
+        bucket = n_single + (size_t)(logf((float)n / (float)n_single) / logf(128.0f / (float)n_single) * (float)(n_side - n_single));
+    return (behind > 0 ? n_side : 0) + (bucket < n_side ? bucket : n_side - 1);
+}
+
+/* MPNet's table has a row for each group and a column for each head. */
+static adah_code load_distances(const adah_text_form *f, const json_t *config, const char *prefix, const adah_weights *weights,
+                                const adah_parameters *parameters, adah_status *status) {
+    adah_parameter *p = adah_parameters_find(parameters, "text.encoder.blocks.distance");
+    const size_t n_buckets = size_of(config, "relative_attention_num_buckets", 32), n_heads = f->blocks.n_heads, n_ways = 2 * f->blocks.n_distant - 1;
+    char name[ADAH_PARAMETER_NAME_BYTES];
+    if (n_buckets < 4 || n_buckets > 512 || n_buckets % 4)
+        return adah_fail(status, ADAH_ERROR_FORMAT, "relative_attention_num_buckets is %zu, expected a multiple of 4 from 4 to 512", n_buckets);
+    float *table = adah_memory_floats(n_buckets * n_heads);
+    if (!table)
+        return adah_fail_memory(status, n_buckets * n_heads * sizeof *table);
+    snprintf(name, sizeof name, "%sencoder.relative_attention_bias.weight", prefix);
+    const adah_code code = adah_weights_read(weights, name, ADAH_SHAPE2(n_buckets, n_heads), table, status);
+    for (size_t h = 0; code == ADAH_OK && h < n_heads; h++)
+        for (size_t i = 0; i < n_ways; i++)
+            p->value[h * n_ways + i] = table[bucket_of((ptrdiff_t)i - (ptrdiff_t)(n_ways / 2), n_buckets) * n_heads + h];
+    if (code == ADAH_OK)
+        p->version++;
+    adah_memory_free(table);
+    return code;
+}
+
 static adah_code load_bert(const adah_text_form *f, const json_t *config, const adah_weights *w, const adah_parameters *p, adah_status *status) {
-    static const char *const prefixes[] = {"", "bert.", "roberta.", "model.", "0.auto_model.", NULL};
+    static const char *const prefixes[] = {"", "bert.", "roberta.", "distilbert.", "mpnet.", "model.", "0.auto_model.", NULL};
+    const int is_distilled = is_of_type(config, "distilbert"), is_mpnet = is_of_type(config, "mpnet");
     const char *prefix = prefix_of(w, prefixes, "embeddings.word_embeddings.weight");
     char layers[64];
-    snprintf(layers, sizeof layers, "%sencoder.layer.", prefix);
+    snprintf(layers, sizeof layers, "%s%s.layer.", prefix, is_distilled ? "transformer" : "encoder");
     ADAH_TRY(load_one(p, "tokens", prefix, "embeddings.word_embeddings.weight", w, status));
     ADAH_TRY(load_positions(f, first_position(config), size_of(config, "max_position_embeddings", 512), prefix,
                             "embeddings.position_embeddings.weight", "embeddings.token_type_embeddings.weight", w, p, status));
     ADAH_TRY(load_one(p, "norm.weight", prefix, "embeddings.LayerNorm.weight", w, status));
     ADAH_TRY(load_one(p, "norm.bias", prefix, "embeddings.LayerNorm.bias", w, status));
-    return adah_transformer_load(p, "text.encoder.blocks", &f->blocks, layers, &adah_transformer_names_bert, w, status);
+    if (f->blocks.n_distant)
+        ADAH_TRY(load_distances(f, config, prefix, w, p, status));
+    return adah_transformer_load(p, "text.encoder.blocks", &f->blocks, layers,
+                                 is_distilled ? &adah_transformer_names_distilbert : is_mpnet ? &adah_transformer_names_mpnet : &adah_transformer_names_bert,
+                                 w, status);
 }
 
 static adah_code load_tower(const adah_text_form *f, const adah_weights *w, const adah_parameters *p, adah_status *status) {
@@ -276,9 +353,9 @@ static adah_code load_weights(const char *folder, const adah_text_form *form, ad
     return code;
 }
 
-static adah_code load(const char *folder, adah_text_weights *out, adah_status *status) {
+static adah_code load(const char *folder, const char *prefix, adah_text_weights *out, adah_status *status) {
     adah_text_form form;
-    ADAH_TRY(adah_text_form_of_folder(folder, &form, status));
+    ADAH_TRY(adah_text_form_of_folder(folder, prefix, &form, status));
     out->description = adah_text_form_json(&form);
     if (!out->description)
         return adah_fail_memory(status, 1);
@@ -289,9 +366,9 @@ static adah_code load(const char *folder, adah_text_weights *out, adah_status *s
     return load_weights(folder, &form, out, status);
 }
 
-adah_code adah_text_weights_load(const char *folder, adah_text_weights *weights, adah_status *status) {
+adah_code adah_text_weights_load(const char *folder, const char *prefix, adah_text_weights *weights, adah_status *status) {
     adah_text_weights out = {0};
-    const adah_code code = load(folder, &out, status);
+    const adah_code code = load(folder, prefix, &out, status);
     if (code != ADAH_OK)
         adah_text_weights_free(&out);
     else

@@ -13,6 +13,16 @@ enum { CHANNELS_MAX = 8192, LAYERS_MAX = 128, ROWS_MAX = 1 << 22 };
 
 /* ---------------------------------------------------------------- there and back */
 
+int adah_text_form_set_prefix(adah_text_form *f, const char *prefix) {
+    json_t *text = json_string(prefix); /* refuses what is no UTF-8 */
+    const size_t n_bytes = strlen(prefix);
+    const int fits = text && n_bytes < sizeof f->prefix;
+    json_decref(text);
+    if (fits)
+        memcpy(f->prefix, prefix, n_bytes + 1);
+    return fits;
+}
+
 char *adah_text_form_json(const adah_text_form *f) {
     json_t *object = json_pack(
         "{s:s, s:I, s:I, s:I, s:I, s:s, s:f, s:I, s:I, s:I, s:s, s:b, s:I}", "family", family_name[f->family], "layers",
@@ -20,7 +30,9 @@ char *adah_text_form_json(const adah_text_form *f) {
         (json_int_t)f->blocks.n_hidden, "gelu", gelu_name[f->blocks.gelu], "epsilon", (double)f->blocks.epsilon, "rows", (json_int_t)f->n_rows,
         "tokens", (json_int_t)f->n_tokens, "projected", (json_int_t)f->n_projected, "pick", pick_name[f->pick], "unit", f->is_unit, "padding",
         (json_int_t)f->padding);
-    char *text = object ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL, *copy = text ? adah_memory_text(text) : NULL;
+    const int failed = (f->blocks.n_distant && json_object_set_new(object, "distances", json_true())) ||
+                       (*f->prefix && json_object_set_new(object, "prefix", json_string(f->prefix)));
+    char *text = object && !failed ? json_dumps(object, JSON_COMPACT | JSON_REAL_PRECISION(9)) : NULL, *copy = text ? adah_memory_text(text) : NULL;
     free(text);
     json_decref(object);
     return copy;
@@ -61,7 +73,9 @@ static int read_form(const json_t *object, adah_text_form *f) {
     t->epsilon = (float)epsilon;
     t->is_post_norm = f->family == ADAH_TEXT_BERT;
     t->is_causal = f->family == ADAH_TEXT_CLIP;
-    return 1;
+    t->n_distant = json_is_true(json_object_get(object, "distances")) ? f->n_tokens : 0;
+    const json_t *prefix = json_object_get(object, "prefix");
+    return !prefix || (json_is_string(prefix) && adah_text_form_set_prefix(f, json_string_value(prefix)));
 }
 
 adah_code adah_text_form_parse(const char *description, const char *where, adah_text_form *form, adah_status *status) {

@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-enum { ADAH_TEXT_TOKENS_MAX = 512 };
+enum { ADAH_TEXT_TOKENS_MAX = 512, ADAH_TEXT_PREFIX_BYTES = 512 };
 
 typedef enum adah_text_family { ADAH_TEXT_BERT, ADAH_TEXT_CLIP, ADAH_TEXT_SIGLIP } adah_text_family;
 
@@ -21,8 +21,11 @@ typedef struct adah_text_form {
     int is_unit;        /* vectors have length one */
     int is_padded;      /* every text is filled up to n_tokens with tokens that are looked at like others (SigLIP) */
     size_t padding;     /* the token behind a text */
+    char prefix[ADAH_TEXT_PREFIX_BYTES]; /* what every text is read with before it, UTF-8 */
 } adah_text_form;
 
+/* 1: taken; 0: it is too long or no UTF-8. */
+int adah_text_form_set_prefix(adah_text_form *form, const char *prefix);
 /* The description that a model carries; ADAH_ERROR_CORRUPT says what of it cannot be. */
 adah_code adah_text_form_parse(const char *description, const char *where, adah_text_form *form, adah_status *status);
 char *adah_text_form_json(const adah_text_form *form); /* adah_memory_free; NULL: memory is out */
@@ -35,7 +38,7 @@ adah_node *adah_text_form_build(const adah_text_form *form, adah_builder *b, siz
 /* What comes behind them: from the row to the vector. The row itself where nothing does. */
 adah_node *adah_text_form_project(const adah_text_form *form, adah_builder *b, adah_node *x);
 
-/* From config.json and what lies beside it. */
-adah_code adah_text_form_of_folder(const char *folder, adah_text_form *form, adah_status *status);
+/* From config.json and what lies beside it. prefix as in adah_text_weights_load. */
+adah_code adah_text_form_of_folder(const char *folder, const char *prefix, adah_text_form *form, adah_status *status);
 
 #endif

@@ -41,7 +41,10 @@ adah_node *adah_transformer_block(adah_builder *b, const char *prefix, size_t nu
     if (!t->is_post_norm)
         y = adah_transformer_norm(b, part_name(name, prefix, number, "norm1"), y, t->epsilon, group);
     y = adah_transformer_linear(b, part_name(name, prefix, number, "attention"), y, 3 * t->n_channels, 1, group);
-    y = adah_graph_attention(g, y, NULL, presence, (adah_attention_form){t->n_heads, t->is_causal});
+    const adah_attention_form form = {.n_heads = t->n_heads, .is_causal = t->is_causal,
+                                      .distance = t->n_distant ? adah_builder_parameter(b, prefix, "distance", ADAH_SHAPE2(t->n_heads, 2 * t->n_distant - 1),
+                                                                                         ADAH_INIT_ZERO, group) : NULL};
+    y = adah_graph_attention(g, y, NULL, presence, form);
     y = adah_transformer_linear(b, part_name(name, prefix, number, "projection"), y, t->n_channels, 1, group);
     x = adah_graph_add(g, x, y);
     if (t->is_post_norm)
@@ -66,6 +69,12 @@ const adah_transformer_names adah_transformer_names_bert = {
     .norm1 = "attention.output.LayerNorm.", .query = "attention.self.query.", .key = "attention.self.key.",
     .value = "attention.self.value.", .projection = "attention.output.dense.", .norm2 = "output.LayerNorm.",
     .up = "intermediate.dense.", .down = "output.dense."};
+const adah_transformer_names adah_transformer_names_distilbert = {
+    .norm1 = "sa_layer_norm.", .query = "attention.q_lin.", .key = "attention.k_lin.", .value = "attention.v_lin.",
+    .projection = "attention.out_lin.", .norm2 = "output_layer_norm.", .up = "ffn.lin1.", .down = "ffn.lin2."};
+const adah_transformer_names adah_transformer_names_mpnet = {
+    .norm1 = "attention.LayerNorm.", .query = "attention.attn.q.", .key = "attention.attn.k.", .value = "attention.attn.v.",
+    .projection = "attention.attn.o.", .norm2 = "output.LayerNorm.", .up = "intermediate.dense.", .down = "output.dense."};
 const adah_transformer_names adah_transformer_names_clip = {
     .norm1 = "layer_norm1.", .query = "self_attn.q_proj.", .key = "self_attn.k_proj.", .value = "self_attn.v_proj.",
     .projection = "self_attn.out_proj.", .norm2 = "layer_norm2.", .up = "mlp.fc1.", .down = "mlp.fc2."};

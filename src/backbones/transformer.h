@@ -27,12 +27,14 @@ typedef struct adah_transformer {
     size_t n_layers, n_channels, n_heads, n_hidden;
     int is_post_norm; /* x = norm(x + f(x)), as BERT; else x = x + f(norm(x)), as ViT and CLIP */
     int is_causal;
+    size_t n_distant; /* scores have a part that follows from how far apart rows are, for up to so many; 0: none */
     adah_gelu gelu;
     float epsilon; /* of the norms */
 } adah_transformer;
 
 /* Block `number`, and all of them. x, and what they give: (B, P, C). presence: (B, P) or NULL. Parameters, of `group`, are
- * "<prefix>.<number>." and norm1, attention (3 C, C), projection, norm2, up, down, each with .weight and .bias. */
+ * "<prefix>.<number>." and norm1, attention (3 C, C), projection, norm2, up, down, each with .weight and .bias, and, for all of them,
+ * "<prefix>.distance" where n_distant is not 0. */
 adah_node *adah_transformer_block(adah_builder *b, const char *prefix, size_t number, const adah_transformer *t, adah_node *x,
                                   adah_node *presence, unsigned group);
 adah_node *adah_transformer_blocks(adah_builder *b, const char *prefix, const adah_transformer *t, adah_node *x, adah_node *presence,
@@ -50,6 +52,8 @@ typedef struct adah_transformer_names {
 } adah_transformer_names;
 
 extern const adah_transformer_names adah_transformer_names_bert;        /* Hugging Face: BERT and its family, "encoder.layer." */
+extern const adah_transformer_names adah_transformer_names_distilbert;  /* Hugging Face: DistilBERT, "transformer.layer." */
+extern const adah_transformer_names adah_transformer_names_mpnet;       /* Hugging Face: MPNet, "encoder.layer." */
 extern const adah_transformer_names adah_transformer_names_clip;        /* Hugging Face: CLIP and SigLIP, "text_model.encoder.layers." */
 extern const adah_transformer_names adah_transformer_names_vit;         /* Hugging Face: ViT and DeiT, "encoder.layer." */
 extern const adah_transformer_names adah_transformer_names_dinov2;      /* Hugging Face: DINOv2, "encoder.layer." */

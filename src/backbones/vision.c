@@ -21,7 +21,7 @@ static adah_node *gather(adah_builder *b, const adah_vision *v, adah_node *x) {
     adah_node *rows = adah_graph_prepend_rows(b->graph, NULL, adah_node_shape(x).dim[0], probe);
     rows = adah_transformer_linear(b, OWN("gather.query"), rows, t->n_channels, 1, GROUP);
     adah_node *other = adah_transformer_linear(b, OWN("gather.attention"), x, 2 * t->n_channels, 1, GROUP);
-    rows = adah_graph_attention(b->graph, rows, other, NULL, (adah_attention_form){t->n_heads, 0});
+    rows = adah_graph_attention(b->graph, rows, other, NULL, (adah_attention_form){.n_heads = t->n_heads});
     rows = adah_transformer_linear(b, OWN("gather.projection"), rows, t->n_channels, 1, GROUP);
     adah_node *y = adah_transformer_norm(b, OWN("gather.norm"), rows, t->epsilon, GROUP);
     y = adah_graph_gelu(b->graph, adah_transformer_linear(b, OWN("gather.up"), y, t->n_hidden, 1, GROUP), t->gelu);

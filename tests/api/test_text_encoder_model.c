@@ -188,6 +188,32 @@ static void refuses_what_does_not_go_together(void **state) {
     adah_dataset_close(dataset);
 }
 
+/* The model carries the prefix; without an encoder there is nothing to read it. */
+static void the_prefix_is_carried(void **state) {
+    (void)state;
+    adah_dataset *dataset = open_data();
+    adah_model *model;
+    adah_status status;
+    options.text_prefix = "a photo: ";
+    train(dataset, model_path);
+    check(adah_model_open(model_path, &model, &status), &status);
+    assert_non_null(strstr(adah_model_json(model), "\"prefix\":\"a photo: \""));
+    adah_codes codes;
+    encode_all(model, dataset, cache_path, &codes);
+    adah_encoder *e;
+    check(adah_encoder_create(model, NULL, &e, &status), &status);
+    uint8_t code[CODE_BYTES];
+    check(adah_encode_text(e, adah_dataset_record(dataset, 1)->text, code, &status), &status);
+    assert_memory_equal(code, codes.text + CODE_BYTES, CODE_BYTES);
+    assert_int_equal(adah_encode_text(e, " ", code, &status), ADAH_ERROR_NO_KNOWN_WORD);
+    adah_codes_free(&codes);
+    adah_encoder_close(e);
+    adah_model_close(model);
+    options.text_weights = NULL;
+    expect_no_training(dataset, "prefix is for a text encoder");
+    adah_dataset_close(dataset);
+}
+
 static void expect_damaged(adah_model_state *s) {
     adah_status status = {0};
     adah_model *model = NULL;
@@ -227,6 +253,8 @@ int main(void) {
         cmocka_unit_test_prestate_setup_teardown(the_cache_changes_nothing, set_up, tear_down, words[1]),
         cmocka_unit_test_prestate_setup_teardown(refuses_what_does_not_go_together, set_up, tear_down, words[0]),
         cmocka_unit_test_prestate_setup_teardown(refuses_what_does_not_go_together, set_up, tear_down, words[1]),
+        cmocka_unit_test_prestate_setup_teardown(the_prefix_is_carried, set_up, tear_down, words[0]),
+        cmocka_unit_test_prestate_setup_teardown(the_prefix_is_carried, set_up, tear_down, words[1]),
         cmocka_unit_test_prestate_setup_teardown(damaged_models_are_refused, set_up, tear_down, words[0]),
         cmocka_unit_test_prestate_setup_teardown(damaged_models_are_refused, set_up, tear_down, words[1]),
     };

@@ -12,15 +12,15 @@ import os
 import torch
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
-from transformers import (BertConfig, BertModel, CLIPTextConfig, CLIPTextModelWithProjection, SiglipTextConfig, SiglipTextModel, XLMRobertaConfig,
-                          XLMRobertaModel)
+from transformers import (BertConfig, BertModel, CLIPTextConfig, CLIPTextModelWithProjection, DistilBertConfig, DistilBertModel, MPNetConfig,
+                          MPNetModel, SiglipTextConfig, SiglipTextModel, XLMRobertaConfig, XLMRobertaModel)
 
 here = os.path.dirname(os.path.abspath(__file__))
 texts = ["a boat sails in the sun", "A Dog, and the cat doesn't run!", "x", "日本語 é 👍 [MASK] 12", "the ship waits near a lake " * 12]
 sizes = dict(hidden_size=16, num_hidden_layers=2, num_attention_heads=4, intermediate_size=40)
 
 
-def make(name, tokenizer_name, model, config, vector, pooling=None, is_unit=False, n_max=None):
+def make(name, tokenizer_name, model, config, vector, pooling=None, is_unit=False, n_max=None, prompts=None):
     torch.manual_seed(1)
     model = model.eval()
     for p in model.parameters():  # large enough that every part shows in the vector
@@ -35,6 +35,9 @@ def make(name, tokenizer_name, model, config, vector, pooling=None, is_unit=Fals
     if is_unit:
         json.dump([{"type": "sentence_transformers.models." + t} for t in ("Transformer", "Pooling", "Normalize")],
                   open(os.path.join(folder, "modules.json"), "w"))
+    if prompts:
+        json.dump(prompts, open(os.path.join(folder, "config_sentence_transformers.json"), "w"))
+    before = prompts["prompts"][prompts["default_prompt_name"]] if prompts else ""
     tokenizer = Tokenizer.from_file(os.path.join(here, "..", "text", "tokenizers", tokenizer_name + ".json"))
     tokenizer.no_padding()
     if n_max:
@@ -42,7 +45,7 @@ def make(name, tokenizer_name, model, config, vector, pooling=None, is_unit=Fals
     golden = []
     with torch.no_grad():
         for text in texts:
-            v = vector(model, torch.tensor([tokenizer.encode(text).ids]))[0]
+            v = vector(model, torch.tensor([tokenizer.encode(before + text).ids]))[0]
             if is_unit or name in ("clip", "siglip"):
                 v = v / v.norm()
             golden.append({"text": text, "vector": [float("%.9g" % x) for x in v]})
@@ -54,6 +57,19 @@ mean = lambda m, ids: m(ids).last_hidden_state.mean(1)
 make("sentence", "word_piece", BertModel(bert, add_pooling_layer=False), dict(bert.to_dict(), model_type="bert"), mean,
      {"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}, True, 48)
 make("plain", "word_piece", BertModel(bert, add_pooling_layer=False), dict(bert.to_dict(), model_type="bert", hidden_act="gelu"), mean, None, False, 48)
+distil = DistilBertConfig(vocab_size=400, max_position_embeddings=48, dim=16, n_layers=2, n_heads=4, hidden_dim=40)
+make("distil", "word_piece", DistilBertModel(distil), dict(distil.to_dict(), model_type="distilbert"), mean,
+     {"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}, False, 48)
+mpnet = MPNetConfig(vocab_size=400, max_position_embeddings=50, **sizes)
+
+
+def mpnet_vector(m, ids):  # the reference counts positions by the tokens that are not the one of padding, which the tokenizer here uses
+    return m(ids, position_ids=torch.arange(ids.shape[1])[None] + 2).last_hidden_state.mean(1)
+
+
+make("mpnet", "word_piece", MPNetModel(mpnet, add_pooling_layer=False), dict(mpnet.to_dict(), model_type="mpnet"), mpnet_vector,
+     {"pooling_mode_cls_token": False, "pooling_mode_mean_tokens": True}, True, 48,
+     {"prompts": {"query": "the boat: ", "passage": "x"}, "default_prompt_name": "query"})
 xlm = XLMRobertaConfig(vocab_size=300, max_position_embeddings=50, pad_token_id=1, type_vocab_size=1, layer_norm_eps=1e-5, **sizes)
 make("first_token", "unigram", XLMRobertaModel(xlm, add_pooling_layer=False), dict(xlm.to_dict(), model_type="xlm-roberta"),
      lambda m, ids: m(ids).last_hidden_state[:, 0], {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}, False, 48)

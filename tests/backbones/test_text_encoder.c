@@ -17,12 +17,12 @@
 
 #include "text_folder.h"
 
-static const char *const names[] = {"sentence", "plain", "first_token", "clip", "siglip"};
+static const char *const names[] = {"sentence", "plain", "first_token", "distil", "mpnet", "clip", "siglip"};
 enum { N_NAMES = sizeof names / sizeof *names, VALUES_MAX = 64 };
 
 static void load(const char *folder, adah_text_weights *weights) {
     adah_status status = {0};
-    if (adah_text_weights_load(folder, weights, &status) != ADAH_OK)
+    if (adah_text_weights_load(folder, NULL, weights, &status) != ADAH_OK)
         fail_msg("%s", status.message);
 }
 
@@ -44,6 +44,14 @@ static void read_text(adah_text_reader *r, const char *text, size_t n_texts, flo
     adah_text_item item = {.text = text, .n_bytes = strlen(text), .n_texts = n_texts, .vector = vector};
     read_texts(r, &item, 1);
     assert_int_equal(item.is_there, is_there);
+}
+
+static void expect_no_folder(const char *folder, adah_code code, const char *why) {
+    adah_text_weights weights;
+    adah_status status = {0};
+    assert_int_equal(adah_text_weights_load(folder, NULL, &weights, &status), code);
+    if (!strstr(status.message, why) || !strstr(status.message, folder))
+        fail_msg("\"%s\" does not name %s and \"%s\"", status.message, folder, why);
 }
 
 static void reference_agrees(void **state) {
@@ -124,6 +132,51 @@ static void company_changes_nothing(void **state) {
     }
 }
 
+/* A prefix is read before every text and every line, and belongs to what a model carries; a text of nothing is still not there. */
+static void a_prefix_is_read_before_texts(void **state) {
+    (void)state;
+    temporary_folder folder = temporary_folder_create();
+    adah_text_weights plain, prefixed, again;
+    json_decref(text_folder_create("sentence", folder.path));
+    load(folder.path, &plain);
+    assert_null(strstr(plain.description, "prefix"));
+    data_folder_put(folder.path, "config_sentence_transformers.json",
+                    "{\"prompts\": {\"query\": \"a cat: \"}, \"default_prompt_name\": \"query\"}");
+    load(folder.path, &again);
+    assert_int_equal(adah_text_weights_load(folder.path, "the \"dog\": ", &prefixed, NULL), ADAH_OK);
+    adah_text_encoder *e[3] = {open_encoder(&plain), open_encoder(&prefixed), open_encoder(&again)};
+    assert_string_not_equal(adah_text_encoder_id(e[0]), adah_text_encoder_id(e[1]));
+    adah_text_reader *r[3];
+    float a[VALUES_MAX], b[VALUES_MAX];
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(adah_text_reader_create(e[i], &r[i], NULL), ADAH_OK);
+    const size_t n_bytes = adah_text_encoder_values(e[0]) * sizeof *a;
+    read_text(r[0], "the \"dog\": a boat\nthe \"dog\": a lake", 2, a, 1);
+    read_text(r[1], "a boat\n \na lake", 3, b, 1);
+    assert_memory_equal(a, b, n_bytes);
+    read_text(r[0], "a cat: the ship sails near a lake", 1, a, 1);
+    read_text(r[2], "the ship sails near a lake", 1, b, 1);
+    assert_memory_equal(a, b, n_bytes);
+    read_text(r[1], " ", 1, b, 0);
+    for (size_t i = 0; i < 3; i++) {
+        adah_text_reader_free(r[i]);
+        adah_text_encoder_free(e[i]);
+    }
+    adah_text_weights_free(&again);
+    assert_int_equal(adah_text_weights_load(folder.path, "", &again, NULL), ADAH_OK); /* none, whatever the folder tells */
+    assert_string_equal(again.description, plain.description);
+    adah_text_weights_free(&again);
+    adah_text_weights_free(&plain);
+    adah_text_weights_free(&prefixed);
+    char longer[600] = {0};
+    memset(longer, 'x', sizeof longer - 1);
+    assert_int_equal(adah_text_weights_load(folder.path, longer, &again, NULL), ADAH_ERROR_ARGUMENT);
+    assert_int_equal(adah_text_weights_load(folder.path, "\xff", &again, NULL), ADAH_ERROR_ARGUMENT);
+    data_folder_put(folder.path, "config_sentence_transformers.json", "{\"prompts\": {}, \"default_prompt_name\": \"query\"}");
+    expect_no_folder(folder.path, ADAH_ERROR_FORMAT, "no prompt \"query\"");
+    data_folder_remove(&folder);
+}
+
 /* Several texts are their mean, of length one here; a text without tokens is not there, and does not count. */
 static void several_texts_are_their_mean(void **state) {
     (void)state;
@@ -152,14 +205,6 @@ static void several_texts_are_their_mean(void **state) {
     adah_text_encoder_free(e);
     adah_text_weights_free(&weights);
     data_folder_remove(&folder);
-}
-
-static void expect_no_folder(const char *folder, adah_code code, const char *why) {
-    adah_text_weights weights;
-    adah_status status = {0};
-    assert_int_equal(adah_text_weights_load(folder, &weights, &status), code);
-    if (!strstr(status.message, why) || !strstr(status.message, folder))
-        fail_msg("\"%s\" does not name %s and \"%s\"", status.message, folder, why);
 }
 
 static void refuses_folders(void **state) {
@@ -226,6 +271,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reference_agrees),
         cmocka_unit_test(company_changes_nothing),
+        cmocka_unit_test(a_prefix_is_read_before_texts),
         cmocka_unit_test(several_texts_are_their_mean),
         cmocka_unit_test(refuses_folders),
         cmocka_unit_test(refuses_what_does_not_fit),

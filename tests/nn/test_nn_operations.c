@@ -258,12 +258,15 @@ static adah_node *build_gelu(net *n, const int *a) { /* values, which */
     return adah_graph_gelu(n->g, input(n, FILL_GAPS, ADAH_SHAPE2(1, SZ(0))), (adah_gelu)a[1]);
 }
 
-/* items, rows, rows of the others (0: of itself), channels, heads, causal, with presence */
+/* items, rows, rows of the others (0: of itself), channels, heads, causal, with presence, with distances up to so many rows (0: none) */
 static adah_node *build_attention(net *n, const int *a) {
     adah_node *x = input(n, FILL_UNIFORM, ADAH_SHAPE3(SZ(0), SZ(1), SZ(3) * (a[2] ? 1 : 3)));
     adah_node *other = a[2] ? input(n, FILL_UNIFORM, ADAH_SHAPE3(SZ(0), SZ(2), SZ(3) * 2)) : NULL;
     adah_node *presence = a[6] ? input(n, FILL_PRESENCE, ADAH_SHAPE2(SZ(0), a[2] ? SZ(2) : SZ(1))) : NULL;
-    return adah_graph_attention(n->g, x, other, presence, (adah_attention_form){SZ(4), a[5]});
+    adah_parameter *distance = a[7] ? parameter(n, "distance", ADAH_SHAPE2(SZ(4), 2 * SZ(7) - 1), 2) : NULL;
+    if (distance)
+        distance->group = 2; /* it does not learn */
+    return adah_graph_attention(n->g, x, other, presence, (adah_attention_form){.n_heads = SZ(4), .is_causal = a[5], .distance = distance});
 }
 
 /* items, tokens, channels, way to take one, with presence: embedding, positions, rows before them */
@@ -287,7 +290,7 @@ static adah_node *build_patches(net *n, const int *a) {
 static adah_node *build_probe(net *n, const int *a) {
     adah_node *probe = adah_graph_prepend_rows(n->g, NULL, SZ(0), parameter(n, "probe", ADAH_SHAPE2(1, SZ(2)), 1));
     return adah_graph_attention(n->g, probe, input(n, FILL_UNIFORM, ADAH_SHAPE3(SZ(0), SZ(1), 2 * SZ(2))), NULL,
-                                (adah_attention_form){SZ(3), 0});
+                                (adah_attention_form){.n_heads = SZ(3)});
 }
 
 typedef struct test_case {
@@ -391,6 +394,9 @@ static const test_case cases[] = {
     {"attention, causal", build_attention, {2, 53, 0, 16, 2, 1, 0}},
     {"attention, padding", build_attention, {3, 15, 0, 24, 4, 0, 1}},
     {"attention, causal with padding", build_attention, {2, 65, 0, 24, 4, 1, 1}},
+    {"attention with distances", build_attention, {2, 7, 0, 12, 3, 0, 0, 7}},
+    {"attention with distances, padding", build_attention, {2, 53, 0, 24, 4, 0, 1, 60}},
+    {"attention with distances, causal", build_attention, {2, 17, 0, 16, 2, 1, 0, 20}},
     {"attention to others", build_attention, {2, 5, 9, 24, 3, 0, 0}},
     {"attention to others, padding", build_attention, {2, 50, 70, 24, 3, 0, 1}},
     {"attention of a learned row", build_probe, {3, 17, 16, 2}},

@@ -26,6 +26,7 @@ typedef struct head {
     size_t q_row, k_row;              /* so many floats apart */
     float *dq, *dk, *dv;              /* NULL: not wanted */
     const float *presence;            /* NULL: all */
+    const float *distance;            /* of a row and its own key; NULL: none */
     float *y;
     const float *dy;
     size_t y_row;
@@ -63,6 +64,8 @@ static head head_at(const adah_node *node, size_t at) {
     h.dy = node->gradient ? node->gradient + y : NULL;
     const float *presence = presence_of(node);
     h.presence = presence ? presence + item * h.n_keys : NULL;
+    const adah_parameter *distance = node->form.distance;
+    h.distance = distance ? distance->value + number * distance->shape.dim[1] + distance->shape.dim[1] / 2 : NULL;
     h.memory = node->graph->scratch + (size_t)adah_parallel_thread() * (node->graph->n_scratch / (size_t)node->graph->n_threads / ALIGNED * ALIGNED);
     return h;
 }
@@ -100,13 +103,20 @@ ADAH_VECTOR_LOOP(void, make_probabilities, (float *s, size_t n, size_t whole, fl
     memset(s + n, 0, (whole - n) * sizeof *s);
 }
 
+ADAH_VECTOR_LOOP(void, add_distances, (float *s, size_t n, float scale, const float *distance), (s, n, scale, distance)) {
+    for (size_t i = 0; i < n; i++)
+        s[i] = s[i] * scale + distance[i];
+}
+
 /* Probabilities of n_rows rows from `row` on; turned_k: K' in panels. */
 static void probabilities(const head *h, const adah_product_panels *turned_k, size_t row, size_t n_rows, float *p) {
     const float scale = 1 / sqrtf((float)h->n);
     adah_product_multiply(turned_k, n_rows, h->n, h->q + row * h->q_row, h->q_row, p, turned_k->n_whole, 0);
     for (size_t r = 0; r < n_rows; r++) {
         const size_t n = h->node->form.is_causal && row + r + 1 < h->n_keys ? row + r + 1 : h->n_keys;
-        make_probabilities(p + r * turned_k->n_whole, n, turned_k->n_whole, scale, h->presence);
+        if (h->distance)
+            add_distances(p + r * turned_k->n_whole, n, scale, h->distance - (row + r));
+        make_probabilities(p + r * turned_k->n_whole, n, turned_k->n_whole, h->distance ? 1 : scale, h->presence);
     }
 }
 

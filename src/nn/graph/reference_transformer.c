@@ -95,6 +95,7 @@ typedef struct places {
     place q, k, v;
     const float *presence; /* NULL: all */
     size_t n_keys, n;
+    const adah_parameter *distance; /* NULL: none */
 } places;
 
 static places places_of(const adah_node *node, float *const *dx) {
@@ -106,7 +107,8 @@ static places places_of(const adah_node *node, float *const *dx) {
                     .v = {node->x[other], dx ? dx[other] : NULL, offset + n_channels},
                     .presence = node->n_x > other + 1 ? node->x[other + 1]->value : NULL,
                     .n_keys = node->x[other]->shape.dim[1],
-                    .n = n_channels / node->form.n_heads};
+                    .n = n_channels / node->form.n_heads,
+                    .distance = node->form.distance};
 }
 
 static size_t index_of(const place *p, size_t b, size_t row, size_t channel) {
@@ -131,7 +133,8 @@ typedef struct softmax {
 } softmax;
 
 static double score(const places *s, size_t b, size_t h, size_t row, size_t key) {
-    return dot(s, &s->q, row, &s->k, key, b, h) / sqrt((double)s->n);
+    const double distance = s->distance ? (double)s->distance->value[h * s->distance->shape.dim[1] + s->distance->shape.dim[1] / 2 + key - row] : 0;
+    return dot(s, &s->q, row, &s->k, key, b, h) / sqrt((double)s->n) + distance;
 }
 
 static softmax softmax_of(const adah_node *node, const places *s, size_t b, size_t h, size_t row) {

@@ -98,6 +98,10 @@ adah_node *adah_graph_attention(adah_graph *g, adah_node *x, adah_node *other, a
                                  adah_shape_text(x->shape, text), adah_shape_text(other->shape, second));
     if (!check_presence(g, kind, presence, n_items, other ? other->shape.dim[1] : n_rows))
         return NULL;
+    if (form.distance && (other || form.distance->shape.dim[1] % 2 == 0 || form.distance->shape.dim[1] / 2 + 1 < n_rows ||
+                          !check_parameter(g, kind, "distances", form.distance, ADAH_SHAPE2(form.n_heads, form.distance->shape.dim[1]))))
+        return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, kind, "distances of shape %s for %zu heads and %zu rows",
+                                 adah_shape_text(form.distance->shape, text), form.n_heads, n_rows);
     adah_node *node = adah_graph_new_node(g, kind, inputs, 1 + (other != NULL) + (presence != NULL),
                                           ADAH_SHAPE3(n_items, n_rows, n_channels));
     if (node)

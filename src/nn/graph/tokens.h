@@ -28,7 +28,9 @@ adah_node *adah_graph_gelu(adah_graph *g, adah_node *x, adah_gelu gelu);
  * `other` NULL: x is (B, P, 3 C), queries, keys and values beside each other. Else x is (B, P, C), the queries, and other (B, N, 2 C), keys
  * and values of what is looked at. Gives (B, P, C).
  * presence: (B, P), of cross attention (B, N): rows of 0 are not looked at; NULL: all are. An item without any gives zeros.
- * is_causal: a row does not look at later ones. Rows that look at none give zeros. */
+ * is_causal: a row does not look at later ones. Rows that look at none give zeros.
+ * distance: softmax(Q K' / sqrt(D) + what a head has for the way from a row to a key); not of cross attention. R is at least P. It gets no
+ * gradient. */
 adah_node *adah_graph_attention(adah_graph *g, adah_node *x, adah_node *other, adah_node *presence, adah_attention_form form);
 
 /* ids: (B, P), whole numbers below the rows of table: (N, C); others give rows of zeros. Gives (B, P, C). */
