@@ -214,11 +214,11 @@ static adah_code tell(const search *s, adah_status *status) {
 
 static adah_code search_all(search *s, int *found, adah_status *status) {
     ADAH_TRY(adah_picture_finder_make(s->listing, &s->finder, status));
-    for (size_t i = 0; i < s->listing->n && s->finder.n && s->n_looked < FILES_MAX; i++)
-        if (may_be_metadata(s, s->listing->path[i])) {
-            s->n_looked++;
+    for (size_t i = 0; i < s->listing->n && s->finder.n && s->n_looked <= FILES_MAX; i++)
+        if (may_be_metadata(s, s->listing->path[i]) && s->n_looked++ < FILES_MAX)
             ADAH_TRY(look_at(s, s->listing->path[i], status));
-        }
+    if (s->n_looked > FILES_MAX)
+        ADAH_TRY(adah_dataset_note(s->dataset, status, "only the first %d files that may tell of the pictures were looked into", FILES_MAX));
     *found = s->n_files > 0;
     for (int pass = 1; pass >= 0; pass--)
         for (size_t i = 0; i < s->n_files; i++)

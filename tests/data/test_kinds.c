@@ -264,7 +264,25 @@ static void reads_every_kind(void **state) {
     assert_int_equal(n_complaints, 0);
 }
 
+static void looks_into_a_hundred_files(void **state) {
+    (void)state;
+    char name[32];
+    data_folder_put(folder.path, "a.jpg", "no picture");
+    for (int i = 0; i < 100; i++) {
+        snprintf(name, sizeof name, "%03d.csv", i);
+        data_folder_put(folder.path, name, "x,y\n");
+    }
+    for (int more = 0; more < 2; more++) {
+        adah_dataset *dataset = NULL;
+        assert_int_equal(adah_dataset_open(folder.path, NULL, &dataset, NULL), ADAH_OK);
+        assert_int_equal(strstr(adah_dataset_notes(dataset), "only the first 100 files") != NULL, more);
+        adah_dataset_close(dataset);
+        data_folder_put(folder.path, "more.csv", "image,text\na.jpg,x\n");
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(reads_every_kind, set_up, tear_down)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(reads_every_kind, set_up, tear_down),
+                                       cmocka_unit_test_setup_teardown(looks_into_a_hundred_files, set_up, tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
