@@ -6,7 +6,8 @@ processors.
 
 Needs torch, onnx, onnxscript and onnxruntime. Each engine is a process of its own; in every round one runs after the other, so that a ratio
 is of neighbours in time, and tells the fastest of its runs and the processor seconds of all of them. The model of ONNX Runtime is
-PyTorch's, exported, and its output is compared with PyTorch's. --avx2 holds adah and PyTorch to AVX2; ONNX Runtime cannot be held."""
+PyTorch's, exported, and its output is compared with PyTorch's. --avx2 holds adah and PyTorch to AVX2; ONNX Runtime cannot be held.
+Threads that wait sleep soon, as in commands of adah (GOMP_SPINCOUNT), except ONNX Runtime's, which has threads of its own."""
 import argparse
 import json
 import math
@@ -156,7 +157,7 @@ def run_onnxruntime(o):
 
 class Engine:
     def __init__(self, o, name):
-        self.environment = dict(os.environ, OMP_NUM_THREADS=str(o.threads))
+        self.environment = dict({"GOMP_SPINCOUNT": "1000", **os.environ}, OMP_NUM_THREADS=str(o.threads))
         if o.avx2:
             self.environment.update(ONEDNN_MAX_CPU_ISA="AVX2", ATEN_CPU_CAPABILITY="avx2", MKL_ENABLE_INSTRUCTIONS="AVX2")
         common = ["--network", o.network, "--batch", str(o.batch), "--runs", str(o.runs)]
