@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """make_notebooks.py [--check] - makes the notebooks of examples/ from the programs there, so that they cannot differ.
 
-A program's first text becomes the cell at the top; what stands between empty lines at the outermost level becomes a cell each, and all imports become one.
---check: tells which notebook is not what its program would give, and exits with 1.
+A program's first text becomes the cell at the top; what stands between empty lines at the outermost level becomes a cell each, and all imports
+become one. --check: tells which notebook is not what its program would give, and exits with 1.
 """
 
 from __future__ import annotations
