@@ -79,6 +79,9 @@ static adah_code name_index(const char *model, char name[80], adah_status *statu
     snprintf(name, 80, "index.adah");
     if (!model)
         return ADAH_OK;
+    errno = 0;
+    if (access(model, F_OK) != 0)
+        return fail(status, ADAH_ERROR_NOT_FOUND, "there is no such model; to have it made there, say by --index where its index shall be", model);
     const adah_code code = adah_model_open(model, &opened, status);
     if (code == ADAH_OK) {
         snprintf(name, 80, "index-%.16s.adah", adah_model_id(opened));
@@ -158,7 +161,15 @@ static adah_code bring_up_to_date(const cli_collection *c, adah_progress progres
 /* A first sync that was killed has left an index of some steps, which is served while the rest is added. */
 adah_code cli_collection_prepare(void *context, adah_progress progress, adah_status *status) {
     cli_collection *c = context;
-    if (access(c->model, F_OK) != 0) {
+    errno = 0;
+    if (access(c->model, F_OK) == 0) {
+        if (c->method || c->backbone || c->weights || c->text_weights || c->n_epochs || c->settings.n)
+            fprintf(stderr, "adah: %s is served as it was learned; remove it to learn anew\n", c->model);
+    } else if (!c->owns_index && access(c->index, F_OK) == 0) {
+        errno = 0;
+        return fail(status, ADAH_ERROR_EXISTS, "this index is there, but not its model, without which it is of no use; give it by --model, or another --index",
+                    c->index);
+    } else {
         const adah_code code = learn(c, progress, status);
         if (code != ADAH_OK)
             return code;

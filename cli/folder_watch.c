@@ -31,6 +31,8 @@ struct folder_watch {
     int must_walk; /* there may be folders without a watch */
     int *id; /* of the watches, in no order */
     size_t n, capacity;
+    unsigned char *is_there; /* by id: whether it is one of these */
+    size_t n_is_there;
 };
 
 static adah_code fail(adah_status *status, const char *path, const char *what) {
@@ -40,7 +42,26 @@ static adah_code fail(adah_status *status, const char *path, const char *what) {
     return status->code = ADAH_ERROR_IO;
 }
 
+/* Whether a watch is one that this walk has not had. */
+static adah_code take(folder_watch *w, int id, const char *path, int *is_new, adah_status *status) {
+    const size_t i = (size_t)id;
+    if (i >= w->n_is_there) {
+        const size_t n = 2 * i + 64;
+        unsigned char *larger = realloc(w->is_there, n);
+        if (!larger)
+            return fail(status, path, "cannot be watched");
+        memset(larger + w->n_is_there, 0, n - w->n_is_there);
+        w->is_there = larger;
+        w->n_is_there = n;
+    }
+    *is_new = !w->is_there[i];
+    w->is_there[i] = 1;
+    return ADAH_OK;
+}
+
+/* *id below 0: it cannot be watched, or is already, as where a link leads back into the tree. */
 static adah_code add(folder_watch *w, const char *path, int *id, adah_status *status) {
+    int is_new = 0;
     *id = inotify_add_watch(w->fd, path, EVENTS);
     if (*id < 0 && errno == ENOSPC) {
         snprintf(status->message, sizeof status->message,
@@ -49,6 +70,11 @@ static adah_code add(folder_watch *w, const char *path, int *id, adah_status *st
     }
     if (*id < 0)
         return errno == ENOENT || errno == ENOTDIR || errno == EACCES || errno == ELOOP ? ADAH_OK : fail(status, path, "cannot be watched");
+    const adah_code code = take(w, *id, path, &is_new, status);
+    if (code != ADAH_OK || !is_new) {
+        *id = -1;
+        return code;
+    }
     if (w->n == w->capacity) {
         const size_t capacity = w->capacity ? 2 * w->capacity : 64;
         int *larger = realloc(w->id, capacity * sizeof *larger);
@@ -91,8 +117,6 @@ static adah_code walk(folder_watch *w, char *path, size_t n_path, int depth, ada
     return code;
 }
 
-static int compare(const void *a, const void *b) { return (*(const int *)a > *(const int *)b) - (*(const int *)a < *(const int *)b); }
-
 static adah_code watch_all(folder_watch *w, adah_status *status) {
     char path[PATH_MAX];
     int *before = w->id;
@@ -100,6 +124,8 @@ static adah_code watch_all(folder_watch *w, adah_status *status) {
     w->id = NULL;
     w->n = w->capacity = 0;
     w->root = -1;
+    if (w->is_there)
+        memset(w->is_there, 0, w->n_is_there);
     const int n = snprintf(path, sizeof path, "%s", w->folder);
     errno = ENAMETOOLONG;
     adah_code code = n < PATH_MAX ? walk(w, path, (size_t)n, 0, status) : fail(status, w->folder, "cannot be watched");
@@ -107,10 +133,8 @@ static adah_code watch_all(folder_watch *w, adah_status *status) {
         errno = ENOENT;
         code = fail(status, w->folder, "cannot be watched");
     }
-    if (w->n)
-        qsort(w->id, w->n, sizeof *w->id, compare);
     for (size_t i = 0; i < n_before && code == ADAH_OK; i++)
-        if (!w->n || !bsearch(&before[i], w->id, w->n, sizeof *w->id, compare))
+        if (!w->is_there[before[i]])
             inotify_rm_watch(w->fd, before[i]);
     free(before);
     return code;
@@ -141,11 +165,14 @@ void folder_watch_close(folder_watch *w) {
     free(w->folder);
     free(w->own);
     free(w->id);
+    free(w->is_there);
     free(w);
 }
 
 static int is_own(const folder_watch *w, const struct inotify_event *e) {
-    return e->len && (e->name[0] == '.' || strncmp(e->name, w->own, strlen(w->own)) == 0) && !(e->mask & IN_ISDIR);
+    const size_t n = strlen(w->own);
+    const int is_index = e->len && strncmp(e->name, w->own, n) == 0 && (!e->name[n] || strcmp(e->name + n, ".sync") == 0);
+    return e->len && (e->name[0] == '.' || is_index) && !(e->mask & IN_ISDIR);
 }
 
 /* All events that there are. */

@@ -55,6 +55,8 @@ static adah_code open_inputs(adah_sync_run *s, adah_status *status) {
 static adah_code open_writer(adah_sync_run *s, adah_status *status) {
     if (s->writer)
         return ADAH_OK;
+    if (adah_file_exists(s->index_path)) /* it was not when the sync began */
+        return adah_fail(status, ADAH_ERROR_BUSY, "%s: somebody else has made it meanwhile; sync again", s->index_path);
     s->is_new = 1;
     return adah_index_writer_create(s->index_path, s->model, 0, &s->writer, status);
 }
@@ -229,8 +231,8 @@ static adah_code check_deletions(const adah_sync_run *s, adah_status *status) {
     if (s->n_gone <= n_all / DELETED_SHARE || s->o.dry_run || (s->o.may_delete && s->o.may_delete(s->o.context, s->n_gone, n_all)))
         return ADAH_OK;
     return adah_fail(status, ADAH_ERROR_EXISTS,
-                     "%s: %zu of its %" PRIu64 " records are of pictures that are no longer in %s, more than a fifth: nothing was changed ('adah index sync --force' deletes them)",
-                     s->index_path, s->n_gone, n_all, adah_dataset_folder(s->dataset));
+                     "%s: %zu of its %" PRIu64 " records are of pictures that are no longer in %s, more than a fifth: nothing was changed ('adah index sync --data %s --index %s --force' deletes them)",
+                     s->index_path, s->n_gone, n_all, adah_dataset_folder(s->dataset), adah_dataset_folder(s->dataset), s->index_path);
 }
 
 static adah_code open_index(adah_sync_run *s, adah_status *status) {
@@ -261,6 +263,9 @@ static adah_code run(adah_sync_run *s, const char *folder, adah_status *status) 
                      (s->view.vocabulary || s->view.text_encoder || s->view.state.text.kind == ADAH_INPUT_NONE);
     ADAH_TRY(open_index(s, status));
     ADAH_TRY(adah_picture_memory_open(s->memory_path, &s->memory, status));
+    if (s->memory.is_damaged && !adah_file_exists(s->index_path)) /* somebody else's, for all that is known */
+        return adah_fail(status, ADAH_ERROR_EXISTS, "%s: it is there, and is not what a sync keeps beside an index: give the index another name, or remove it",
+                         s->memory_path);
     s->counts.is_memory_lost = s->memory.is_damaged;
     if (s->o.model_path)
         ADAH_TRY(adah_picture_memory_set_model(&s->memory, s->o.model_path, status));

@@ -4,9 +4,11 @@
 #include "base/memory.h"
 #include "data/dataset_reader.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { PICTURE_BYTES_MAX = 1 << 30 };
 
@@ -68,8 +70,28 @@ static adah_code add_gone(adah_sync_run *s, uint64_t id, adah_status *status) {
     return ADAH_OK;
 }
 
+/* Whether a file lies in a folder below that of the data set that nobody may look into now: what is in there is not gone. */
+static adah_code is_out_of_sight(const adah_sync_run *s, const char *file_name, int *is_hidden, adah_status *status) {
+    const size_t n_folder = strlen(adah_dataset_folder(s->dataset));
+    char *path = adah_file_join(adah_dataset_folder(s->dataset), file_name);
+    *is_hidden = 0;
+    if (!path)
+        return adah_fail_memory(status, strlen(file_name));
+    for (char *p = strchr(path + n_folder + 1, '/'); p && !*is_hidden; p = strchr(p + 1, '/')) {
+        *p = '\0';
+        *is_hidden = access(path, R_OK | X_OK) != 0 && errno != ENOENT && errno != ENOTDIR;
+        *p = '/';
+    }
+    adah_memory_free(path);
+    return ADAH_OK;
+}
+
 /* One whose file name is that of no record of the data set. */
 static adah_code add_gone_entry(adah_sync_run *s, const adah_index_entry *e, adah_status *status) {
+    int is_hidden;
+    ADAH_TRY(is_out_of_sight(s, e->file_name, &is_hidden, status));
+    if (is_hidden)
+        return ADAH_OK; /* the data set has told of the folder */
     ADAH_TRY(add_gone(s, e->id, status));
     adah_sync_gone *g = &s->gone[s->n_gone - 1];
     const adah_known_picture *known = adah_picture_memory_find(&s->memory, e->file_name);
@@ -202,7 +224,9 @@ static adah_code leave_out_missing(adah_sync_run *s, size_t i, adah_status *stat
     snprintf(why, sizeof why, "%s/%s: there is no such file", adah_dataset_folder(s->dataset), name);
     adah_reasons_add(&s->missing, i, why);
     adah_dataset_leave_out(s->dataset, why);
-    return s->place[i].is_there ? add_gone(s, s->place[i].id, status) : ADAH_OK;
+    int is_hidden;
+    ADAH_TRY(is_out_of_sight(s, name, &is_hidden, status));
+    return s->place[i].is_there && !is_hidden ? add_gone(s, s->place[i].id, status) : ADAH_OK;
 }
 
 static adah_code choose_work(adah_sync_run *s, adah_status *status) {

@@ -294,6 +294,46 @@ static void a_damaged_memory_is_none(void **state) {
     }
 }
 
+/* What is beside an index that is not there is somebody else's, unless it is good. */
+static void a_foreign_memory_stays(void **state) {
+    (void)state;
+    adah_sync_counts counts;
+    adah_status why;
+    char precious[] = "precious";
+    const kept foreign = {precious, 8};
+    unlink(index_path);
+    put_back(memory_path, &foreign);
+    assert_int_equal(sync_index(&counts, &why), ADAH_ERROR_EXISTS);
+    assert_non_null(strstr(why.message, memory_path));
+    assert_int_not_equal(access(index_path, F_OK), 0);
+    unlink(memory_path);
+}
+
+/* Puts an index in the place while the first one is being made. */
+static int make_meanwhile(void *user, const adah_progress_event *event) {
+    int *is_made = user;
+    (void)event;
+    if (!*is_made)
+        put_back(index_path, &index_after);
+    *is_made = 1;
+    return 0;
+}
+
+static void an_index_made_meanwhile_stays(void **state) {
+    (void)state;
+    adah_sync_counts counts;
+    adah_status why;
+    int is_made = 0;
+    unlink(index_path);
+    unlink(memory_path);
+    progress = (adah_progress){make_meanwhile, &is_made};
+    assert_int_equal(sync_index(&counts, &why), ADAH_ERROR_BUSY);
+    progress = (adah_progress){0};
+    put_back(memory_path, &memory_after);
+    OK(sync_index(&counts, &ok));
+    assert_int_equal(counts.n_unchanged, adah_index_count(right));
+}
+
 static int stop_at(void *user, const adah_progress_event *event) {
     int *n_left = user;
     assert_true(event->done <= event->total);
@@ -378,6 +418,8 @@ int main(void) {
         cmocka_unit_test(a_kill_of_the_first_sync_is_finished),
         cmocka_unit_test(files_of_different_times_do_not_mislead),
         cmocka_unit_test(a_damaged_memory_is_none),
+        cmocka_unit_test(a_foreign_memory_stays),
+        cmocka_unit_test(an_index_made_meanwhile_stays),
         cmocka_unit_test(a_stop_anywhere_is_finished),
         cmocka_unit_test(allocations_that_fail_are_told),
         cmocka_unit_test(tags_are_kept_by_stamp),

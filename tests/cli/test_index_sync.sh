@@ -152,9 +152,26 @@ sed -i '3s/c2/other/' given/metadata.jsonl
 expect 0 index sync --data given --index g.adah
 stdout_has '0 added, 1 replaced, 0 deleted, 79 unchanged'
 
-# Watching: new folders, files that are moved in and out, an index that lies in the folder itself; until it is told to stop.
+# A folder that cannot be looked into has lost nothing.
+mkdir photos/sub
+cp scenes/images/scene-00083.png photos/sub/hidden.png
+expect 0 index sync --data photos --index i.adah
+stdout_has '1 added'
+mv photos/sub elsewhere
+ln -s sub photos/sub
+expect 0 index sync --data photos --index i.adah
+stdout_has '0 added, 0 replaced, 0 deleted'
+rm photos/sub
+expect 0 index sync --data photos --index i.adah
+stdout_has '1 deleted'
+rm -r elsewhere
+
+# Watching: new folders, files that are moved in and out, links that lead back, an index that lies in the folder itself; until it is told to
+# stop.
 if [ "$(uname)" = Linux ]; then
     expect 2 index sync --data photos --index i.adah --watch --dry-run
+    ln -s . photos/again
+    ln -s . photos/and-again
     "$ADAH" index sync --data photos --index photos/i.adah --model model.safetensors --watch --json >told 2>stderr &
     watcher=$!
     trap 'kill -9 $watcher 2>/dev/null; rm -rf "$work"' EXIT
@@ -180,10 +197,14 @@ if [ "$(uname)" = Linux ]; then
     wait_for '"n_added": 1, "n_replaced": 0, "n_deleted": 0, "n_unchanged": 62'
     # Its own changes of the index are none of the folder: it has told of nothing else.
     check test "$(wc -l <told)" = 6
+    cp scenes/images/scene-00084.png photos/i.adah-like.png
+    wait_for '"n_added": 1, "n_replaced": 0, "n_deleted": 0, "n_unchanged": 63'
+    rm photos/i.adah-like.png
+    wait_for '"n_deleted": 1, "n_unchanged": 63'
     kill -TERM $watcher
     wait $watcher
     check test $? = 0
-    rm -r photos/i.adah* photos/back photos/new
+    rm -r photos/i.adah photos/i.adah.sync photos/back photos/new photos/again photos/and-again
     expect 0 index sync --data photos --index i.adah
     "$ADAH" index sync --data photos --index i.adah --watch >told 2>stderr &
     watcher=$!

@@ -116,6 +116,18 @@ stop -INT
 check test "$code" = 0
 check test "$(find "$place" -name 'index*.adah' | wc -l)" = 2
 
+# Which model that is, is told where options ask for another; an index without its model is of no use, and is told before anything is learned.
+serve --data photos "${learning[@]}"
+check grep -q 'model.safetensors is served as it was learned; remove it to learn anew$' log
+stop -TERM
+expect 1 serve --port 0 --data photos --model new.safetensors
+stderr_has 'new.safetensors: there is no such model; to have it made there, say by --index'
+cp "$place/index.adah" other.adah
+expect 1 serve --port 0 --data photos --model new.safetensors --index other.adah "${learning[@]}"
+stderr_has 'other.adah: this index is there, but not its model'
+check test ! -e new.safetensors
+check cmp "$place/index.adah" other.adah
+
 # Killed while it learns, the next start goes on.
 rm -r "$place"
 "$ADAH" serve --port 0 --data photos --set n_side=16 --set n_bits=16 --set checkpoint=0 >started 2>log &
