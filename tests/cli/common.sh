@@ -75,6 +75,19 @@ make_scenes() {
     "$ADAH" synth --out scenes --count 120 --side 32 >/dev/null || exit 1
 }
 
+# make_albums - 60 of them as photos of two albums, turn about; photo N: the path of one, from 1.
+make_albums() {
+    local picture n=0
+    make_scenes
+    mkdir -p photos/{sea,hill}
+    for picture in scenes/images/*; do
+        n=$((n + 1))
+        [ $n -le 60 ] || break
+        cp "$picture" "$(photo $n)"
+    done
+}
+photo() { echo "photos/$([ $(($1 % 2)) = 0 ] && echo hill || echo sea)/$(printf 'photo %02d' "$1").png"; }
+
 make_model() {
     make_scenes
     "$ADAH" train --data scenes --model model.safetensors --epochs 1 --quiet "${quick[@]}" >/dev/null || exit 1

@@ -2,16 +2,7 @@
 # test_index_sync.sh - adah index sync: what is new, changed, touched and gone; questions, interruptions, other models.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/common.sh"
-make_scenes
-mkdir -p photos/{sea,hill}
-n=0
-for picture in scenes/images/*; do
-    n=$((n + 1))
-    [ $n -le 60 ] || break
-    cp "$picture" "photos/$([ $((n % 2)) = 0 ] && echo hill || echo sea)/$(printf 'photo %02d' $n).${picture##*.}"
-done
-ending=${picture##*.}
-photo() { echo "photos/$([ $(($1 % 2)) = 0 ] && echo hill || echo sea)/$(printf 'photo %02d' "$1").$ending"; }
+make_albums
 expect 0 train --data photos --model model.safetensors --epochs 1 --quiet "${quick[@]}"
 
 expect 2 index sync --index i.adah --model model.safetensors
@@ -36,7 +27,7 @@ for side in image text; do
 done
 
 # New, changed with the old time, touched, moved, gone, captioned.
-cp "scenes/images/scene-00070.$ending" photos/sea/new.png
+cp "scenes/images/scene-00070.png" photos/sea/new.png
 touch -r "$(photo 2)" time
 cp "$(photo 3)" "$(photo 2)"
 touch -r time "$(photo 2)"
@@ -45,7 +36,7 @@ record() { # NAME - the id of the record with that file name
     "$ADAH" search --model model.safetensors --index i.adah --data photos --record "$1" --by image -k 1 --json |
         tr -d ' \n' | grep -o '"id":[0-9]*' | head -1
 }
-id=$(record "hill/photo 06.$ending")
+id=$(record "hill/photo 06.png")
 rm "$(photo 5)"
 mv "$(photo 6)" photos/hill/moved.png
 echo "a zanzibar scene" >"$(photo 7 | sed 's/\.[^.]*$//').txt"

@@ -3,31 +3,12 @@
 # from its headers. Then mypy --strict and ruff, where they are installed.
 set -euo pipefail
 : "${ADAH_LIBRARY:?the library}"
-source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-
-case $ADAH_LIBRARY in
-*.a)
-    echo "SKIPPED: Python loads a shared library, and this one is static"
-    exit 77
-    ;;
-esac
-python=
-for candidate in ${ADAH_PYTHON:-python3 /usr/bin/python3}; do
-    if "$candidate" -c 'import cffi, numpy, pytest' 2>/dev/null; then
-        python=$candidate
-        break
-    fi
-done
-if [ -z "$python" ]; then
-    echo "SKIPPED: no Python with cffi, numpy and pytest (Debian: python3-cffi python3-numpy python3-pytest)"
-    exit 77
-fi
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/adah-python-XXXXXX")
-trap 'rm -rf "$work"' EXIT
-cp -r "$source_dir/python/adah" "$work/adah"
+# shellcheck source=tests/python/package_copy.sh
+. "$(dirname "${BASH_SOURCE[0]}")/package_copy.sh"
+skip_static
+find_python pytest
+copy_package
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$work ADAH_LIBRARY ADAH_SOURCE_DIR=$source_dir ADAH_CACHE=$work/cache OMP_WAIT_POLICY=passive LC_ALL=C.UTF-8
-"$python" "$source_dir/python/make_bindings.py" "$source_dir/include" "$work/adah/_bindings.py"
 cd "$work"
 "$python" -m pytest -q -p no:cacheprovider --basetemp "$work/pytest" -rs "$source_dir/python/tests"
 

@@ -3,34 +3,16 @@
 # UndefinedBehaviorSanitizer look: no fault, no memory of the library lost, no reference left. For a library that was built with them.
 set -euo pipefail
 : "${ADAH_LIBRARY:?the library}"
-source_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-case $ADAH_LIBRARY in
-*.a)
-    echo "SKIPPED: Python loads a shared library, and this one is static"
-    exit 77
-    ;;
-esac
+# shellcheck source=tests/python/package_copy.sh
+. "$(dirname "${BASH_SOURCE[0]}")/package_copy.sh"
+skip_static
 sanitizer=$(ldd "$ADAH_LIBRARY" | sed -n 's/.*libasan[^ ]* => \([^ ]*\).*/\1/p')
 if [ -z "$sanitizer" ]; then
     echo "SKIPPED: the library was built without a shared AddressSanitizer, which Python could load first"
     exit 77
 fi
-python=
-for candidate in ${ADAH_PYTHON:-python3 /usr/bin/python3}; do
-    if "$candidate" -c 'import cffi, numpy' 2>/dev/null; then
-        python=$candidate
-        break
-    fi
-done
-if [ -z "$python" ]; then
-    echo "SKIPPED: no Python with cffi and numpy (Debian: python3-cffi python3-numpy)"
-    exit 77
-fi
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/adah-calls-XXXXXX")
-trap 'rm -rf "$work"' EXIT
-cp -r "$source_dir/python/adah" "$work/adah"
-"$python" "$source_dir/python/make_bindings.py" "$source_dir/include" "$work/adah/_bindings.py"
+find_python
+copy_package
 export PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=$work ADAH_LIBRARY ADAH_CACHE=$work/cache TMPDIR=$work OMP_NUM_THREADS=1 LC_ALL=C.UTF-8
 # The interpreter itself keeps memory to its end, so the leaks that are reported are looked through for the library's.
 ASAN_OPTIONS=detect_leaks=1:exitcode=0:log_path=$work/report:allocator_may_return_null=1 UBSAN_OPTIONS=halt_on_error=1 \

@@ -2,14 +2,7 @@
 # test_collection.sh - adah serve --data: a folder alone becomes a collection that is served, and is brought up to date at the next start.
 # shellcheck source=tests/cli/common.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../cli/common.sh"
-make_scenes
-mkdir -p photos/{sea,hill}
-n=0
-for picture in scenes/images/*; do
-    n=$((n + 1))
-    [ $n -le 60 ] || break
-    cp "$picture" "photos/$([ $((n % 2)) = 0 ] && echo hill || echo sea)/photo $n.png"
-done
+make_albums
 server=
 trap '[ -z "$server" ] || kill -9 $server 2>/dev/null; rm -rf "$work"' EXIT
 
@@ -66,7 +59,7 @@ model=$(cksum "$place/model.safetensors")
 
 # The next start: nothing is learned, what has changed is brought in while it is served.
 cp scenes/images/scene-00070.png "photos/hill/zanzibar.png"
-rm "photos/sea/photo 1.png"
+rm "$(photo 1)"
 serve --data photos
 wait_for '1 added' log
 check grep -q '1 added, 0 replaced, 1 deleted, 59 unchanged' log
