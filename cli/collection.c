@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,35 +20,9 @@ static adah_code fail(adah_status *status, adah_code code, const char *what, con
     return status->code = code;
 }
 
-/* With its parents. */
-static adah_code make_folder(char *path, adah_status *status) {
-    for (char *p = path + 1;; p++) {
-        if (*p != '/' && *p)
-            continue;
-        const char kept = *p;
-        *p = '\0';
-        const int failed = mkdir(path, 0777) != 0 && errno != EEXIST;
-        if (failed)
-            return fail(status, ADAH_ERROR_IO, "cannot make the folder for model and index; name another by ADAH_CACHE, or give --model and --index", path);
-        *p = kept;
-        if (!kept)
-            return ADAH_OK;
-    }
-}
-
-/* As the library has it: $ADAH_CACHE, else $XDG_CACHE_HOME/adah, else ~/.cache/adah. */
-static int find_cache(char path[PATH_BYTES]) {
-    const char *cache = getenv("ADAH_CACHE"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (cache && *cache)
-        return snprintf(path, PATH_BYTES, "%s", cache) < PATH_BYTES;
-    if (xdg && *xdg)
-        return snprintf(path, PATH_BYTES, "%s/adah", xdg) < PATH_BYTES;
-    return home && *home && snprintf(path, PATH_BYTES, "%s/.cache/adah", home) < PATH_BYTES;
-}
-
 /* The folder of these data in the cache. */
 static adah_code find_place(const char *data, char place[PATH_BYTES], adah_status *status) {
-    char cache[PATH_BYTES];
+    char *cache = NULL;
     errno = 0;
     char *real = realpath(data, NULL);
     if (!real)
@@ -58,9 +31,10 @@ static adah_code find_place(const char *data, char place[PATH_BYTES], adah_statu
     for (const char *p = real; *p; p++)
         sum = (sum ^ (unsigned char)*p) * 1099511628211u;
     errno = 0;
-    adah_code code = find_cache(cache) ? ADAH_OK : fail(status, ADAH_ERROR_ARGUMENT, "no place for model and index: HOME is not set; name one by ADAH_CACHE", data);
+    adah_code code = adah_cache_folder(NULL, &cache, status);
     if (code == ADAH_OK && snprintf(place, PATH_BYTES, "%s/collections/%s-%08" PRIx64, cache, strrchr(real, '/') + 1, sum >> 32) >= PATH_BYTES)
         code = fail(status, ADAH_ERROR_ARGUMENT, "the path is too long", cache);
+    adah_free(cache);
     free(real);
     return code;
 }
@@ -96,7 +70,7 @@ adah_code cli_collection_open(cli_collection *c, const char *model, const char *
     if (code == ADAH_OK && (!model || !index)) {
         code = find_place(c->data, place, status);
         if (code == ADAH_OK)
-            code = make_folder(place, status);
+            code = adah_cache_make_folder(place, status);
         if (code == ADAH_OK)
             fprintf(stderr, "adah: what is made of %s is kept in %s\n", c->data, place);
     }

@@ -124,6 +124,12 @@ void adah_options_init(adah_options_kind kind, void *options, size_t size);
 /* Releases memory that a function of the library handed over. */
 void adah_free(void *p);
 
+/* Where what was computed of data sets is kept: `given`; NULL: $ADAH_CACHE, else $XDG_CACHE_HOME/adah, else ~/.cache/adah. *folder: adah_free.
+ * ADAH_ERROR_ARGUMENT: HOME is not set either. */
+adah_code adah_cache_folder(const char *given, char **folder, adah_status *status);
+/* Makes such a folder, and those above it, where it is not there. */
+adah_code adah_cache_make_folder(const char *folder, adah_status *status);
+
 ADAH_END
 
 #endif

@@ -1,5 +1,4 @@
 /* cache_folder.c - the place given, else one of the user's. */
-#include "input/cache_folder.h"
 #include "base/file.h"
 #include "base/memory.h"
 
@@ -14,7 +13,7 @@ adah_code adah_cache_folder(const char *given, char **folder, adah_status *statu
     else if (home && *home)
         *folder = adah_file_join(home, ".cache/adah");
     else
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no place for the cache: HOME is not set; give a cache folder");
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "no place for the cache: HOME is not set; give a cache folder, or name one by ADAH_CACHE");
     return *folder ? ADAH_OK : adah_fail_memory(status, 1);
 }
 

@@ -11,7 +11,6 @@
 #include "base/parallel.h"
 #include "base/reasons.h"
 #include "base/vector.h"
-#include "input/cache_folder.h"
 #include "input/input_worker.h"
 #include "input/worker_team.h"
 #include "settings/method.h"

@@ -4,7 +4,6 @@
  * of its texts; of each record with several texts a row each; one byte a record (1: its text has tokens). A damaged file is made again. */
 #include "input/text_store.h"
 #include "base/memory.h"
-#include "input/cache_folder.h"
 #include "input/worker_team.h"
 
 #include <stdio.h>
