@@ -61,7 +61,9 @@ def ask(adah, model, index, source, *options):
     for seen, unseen, label in PAIRS:
         answer = subprocess.run([adah, "search", "--model", model, "--index", index, "--text", unseen, "--json", *options],
                                 capture_output=True, text=True)
-        hits = json.loads(answer.stdout) if answer.returncode == 0 else []
+        if answer.returncode != 0:
+            sys.exit(answer.stderr)
+        hits = json.loads(answer.stdout)
         words = [holds(captions[hit["file_name"]], seen) for hit in hits[:10]]
         first = words[0] if words else None
         of_class = label in hits[0]["labels"] if hits and label else first
