@@ -22,7 +22,7 @@ static const char *const http_methods[] = {"GET", "GET", "GET", "POST", "POST", 
 static const char *const http_versions[] = {"HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.1", "HTTP/1.0", "HTTP/1.2",
                                             "HTTP/2.0", "HTTP/0.9", "http/1.1", "HTTP/1.1 x", ""};
 static const char *const http_targets[] = {
-    "/", "/app.js", "/parts.js", "/choice.js", "/viewer.js", "/app.css", "/favicon.svg", "/openapi.json", "/healthz", "/readyz", "/v1/progress", "/progress.js", "/metrics", "/v1/info", "/v1/search",
+    "/", "/page/app.js", "/page/app.css", "/page/favicon.svg", "/page/../app.js", "/page/%2e", "/openapi.json", "/healthz", "/readyz", "/v1/progress", "/metrics", "/v1/info", "/v1/search",
     "/v1/search?text=red%20ball&k=3", "/v1/search?text=red&to=text&explain=1&rerank=4", "/v1/search?id=2&by=text&label=a&label=b",
     "/v1/search?text=%C3%A9&cut_off=1&method=tables&radius=9", "/v1/search?text=%ff", "/v1/search?text=a%00b", "/v1/search?text",
     "/v1/search?=&&;&text=red&text=red", "/v1/search?k=-1&text=red", "/v1/search?id=18446744073709551615", "/v1/tags", "/v1/tags?n=3",

@@ -14,5 +14,6 @@ typedef struct serve_file {
 extern const serve_file serve_files[];
 extern const size_t serve_n_files;
 const serve_file *serve_file_find(const char *name); /* NULL: it was left out */
+const serve_file *serve_page_file(const char *name); /* of those that have an address of their own, below /page/; NULL: there is none */
 
 #endif

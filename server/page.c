@@ -20,6 +20,17 @@ const serve_file *serve_file_find(const char *name) {
     return NULL;
 }
 
+static const char *type_of(const char *name) {
+    static const char *const types[][2] = {{".js", "text/javascript; charset=utf-8"}, {".css", "text/css; charset=utf-8"}, {".svg", "image/svg+xml"}};
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof types / sizeof *types; i++)
+        if (!strcmp(dot, types[i][0]))
+            return types[i][1];
+    return NULL;
+}
+
+const serve_file *serve_page_file(const char *name) { return type_of(name) ? serve_file_find(name) : NULL; }
+
 static void send_file(serve_request *r, const serve_file *file, const char *type) {
     serve_answer *a = &r->answer;
     if (!file) {
@@ -36,22 +47,13 @@ static void send_file(serve_request *r, const serve_file *file, const char *type
     a->n_bytes = file->n_bytes;
 }
 
+void serve_handle_page(serve_request *r, serve_state *state) {
+    send_file(r, serve_file_find(state ? "index.html" : "progress.html"), "text/html; charset=utf-8");
+}
+
 void serve_handle_file(serve_request *r, serve_state *state) {
-    const struct {
-        const char *path, *name, *type;
-    } files[] = {{"/", state ? "index.html" : "progress.html", "text/html; charset=utf-8"},
-                 {"/progress.js", "progress.js", "text/javascript; charset=utf-8"},
-                 {"/progress.css", "progress.css", "text/css; charset=utf-8"},
-                 {"/app.js", "app.js", "text/javascript; charset=utf-8"},
-                 {"/parts.js", "parts.js", "text/javascript; charset=utf-8"},
-                 {"/viewer.js", "viewer.js", "text/javascript; charset=utf-8"},
-                 {"/choice.js", "choice.js", "text/javascript; charset=utf-8"},
-                 {"/app.css", "app.css", "text/css; charset=utf-8"},
-                 {"/favicon.svg", "favicon.svg", "image/svg+xml"}};
-    size_t i = 0;
-    while (strcmp(files[i].path, r->route->path))
-        i++;
-    send_file(r, serve_file_find(files[i].name), files[i].type);
+    (void)state;
+    send_file(r, r->file, type_of(r->file->name));
 }
 
 void serve_handle_openapi(serve_request *r, serve_state *state) {

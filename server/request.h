@@ -61,6 +61,7 @@ typedef struct serve_request {
     const char *repeat_key;                            /* Idempotency-Key */
     char repeat_sum[33];                               /* with it: of what is asked (repeat.h); "": not yet */
     uint64_t item;                                     /* {id} of the path */
+    const struct serve_file *file;                     /* {file} of the path */
     serve_field field[SERVE_FIELDS_MAX];               /* parameters of the URL */
     size_t n_fields;
     serve_query query;

@@ -5,15 +5,8 @@
 #include <strings.h>
 
 const serve_route serve_routes[] = {
-    {"GET", "/", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
-    {"GET", "/app.js", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
-    {"GET", "/parts.js", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
-    {"GET", "/viewer.js", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
-    {"GET", "/choice.js", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
-    {"GET", "/app.css", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
-    {"GET", "/favicon.svg", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
-    {"GET", "/progress.js", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
-    {"GET", "/progress.css", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
+    {"GET", "/", SERVE_FREE, 0, serve_handle_page, SERVE_AT_ONCE, 0, 0},
+    {"GET", "/page/{file}", SERVE_FREE, 0, serve_handle_file, SERVE_AT_ONCE, 0, 0},
     {"GET", "/openapi.json", SERVE_READ, 0, serve_handle_openapi, SERVE_AT_ONCE, 0, 0},
     {"GET", "/healthz", SERVE_FREE, 0, serve_handle_health, SERVE_AT_ONCE, 0, 0},
     {"GET", "/readyz", SERVE_FREE, 0, serve_handle_ready, SERVE_AT_ONCE, 0, 0},
@@ -34,21 +27,23 @@ const serve_route serve_routes[] = {
 };
 const size_t serve_n_routes = sizeof serve_routes / sizeof *serve_routes;
 
-/* 1: the path is that of the route; a number in it goes to *item. */
-static int fits(const serve_route *route, const char *path, uint64_t *item) {
-    const char *hole = strstr(route->path, "{id}");
+/* 1: the path is that of the route; a number in it goes to r->item, the name of a file of the page to r->file. */
+static int fits(const serve_route *route, const char *path, serve_request *r) {
+    const char *hole = strchr(route->path, '{');
     if (!hole)
         return !strcmp(path, route->path);
     const size_t n_before = (size_t)(hole - route->path);
     char number[24];
     if (strncmp(path, route->path, n_before))
         return 0;
+    if (!strcmp(hole, "{file}"))
+        return (r->file = serve_page_file(path + n_before)) != NULL;
     const size_t n = strspn(path + n_before, "0123456789");
     if (n == 0 || n >= sizeof number || strcmp(path + n_before + n, hole + 4))
         return 0;
     memcpy(number, path + n_before, n);
     number[n] = '\0';
-    return serve_parse_number(number, 0, UINT64_MAX - 1, item);
+    return serve_parse_number(number, 0, UINT64_MAX - 1, &r->item);
 }
 
 /* The method of the route, GET for HEAD. */
@@ -61,7 +56,7 @@ int serve_find_route(serve_request *r, const char *method, const char *path) {
                                         "DELETE", "GET, HEAD, DELETE", "DELETE, POST", "GET, HEAD, DELETE, POST"};
     unsigned methods = 0;
     for (size_t i = 0; i < serve_n_routes; i++)
-        if (fits(&serve_routes[i], path, &r->item)) {
+        if (fits(&serve_routes[i], path, r)) {
             if (has_method(&serve_routes[i], method)) {
                 r->route = &serve_routes[i];
                 return 1;

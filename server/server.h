@@ -86,6 +86,7 @@ void serve_handle_info(serve_request *r, serve_state *state);
 void serve_handle_reload(serve_request *r, serve_state *state);
 
 /* page.c */
+void serve_handle_page(serve_request *r, serve_state *state);
 void serve_handle_file(serve_request *r, serve_state *state);
 void serve_handle_openapi(serve_request *r, serve_state *state);
 

@@ -2,7 +2,8 @@
 //
 // Changes need the server's token. It is asked for when the server refuses without it, and forgotten with the tab.
 
-import { ask, askJson, button, fileName, itemUrl, make, pictureUrl, plural } from "./parts.js";
+import { say } from "./language.js";
+import { ask, askJson, button, fileName, itemUrl, make, pictureUrl } from "./parts.js";
 
 const ITEMS_AT_ONCE = 50; // in a request that labels: their pictures are encoded again
 
@@ -15,7 +16,7 @@ function askPerson(title, text, action, field) {
                       input ? make("label", { for: "answer" }, field.label) : null, input ?? null,
                       make("div", { class: "row" }, make("button", { class: "solid", value: "yes" }, action)));
     const dialog = make("dialog", { class: "person", "aria-labelledby": "person-title" }, form);
-    form.querySelector(".row").append(button("Not now", () => dialog.close("")));
+    form.querySelector(".row").append(button(say("change_not_now"), () => dialog.close("")));
     document.body.append(dialog);
     dialog.showModal();
     return new Promise((resolve) => dialog.addEventListener("close", () => {
@@ -26,13 +27,13 @@ function askPerson(title, text, action, field) {
 
 // A request that changes something; asks for the token as long as the server wants one.
 async function change(path, options) {
-    for (let refused = ""; ; refused = "The token was not accepted. ") {
+    for (let refused = ""; ; refused = `${say("token_refused")} `) {
         try {
             return await ask(path, options);
         } catch (error) {
             if (error.status !== 401) throw error;
-            const token = await askPerson("Changes need the token", `${refused}Ask the person who runs this archive for it.`, "Go on",
-                                          { label: "Token", attributes: { type: "password", autocomplete: "current-password" } });
+            const token = await askPerson(say("change_token"), `${refused}${say("change_ask")}`, say("change_go_on"),
+                                          { label: say("token_name"), attributes: { type: "password", autocomplete: "current-password" } });
             if (token === null) throw new DOMException("given up", "AbortError");
             sessionStorage.setItem("adah-token", token);
         }
@@ -100,8 +101,7 @@ export async function download(hits) {
 
 // Takes them out of the index; the files stay. Returns how many are gone, or null when it was given up.
 export async function remove(hits) {
-    const sure = await askPerson(`Delete ${plural(hits.length, "item", "items")}?`,
-                                 "They are taken out of the index and found no more. The files of the pictures stay where they are.", "Delete");
+    const sure = await askPerson(say("delete_title", { n: hits.length }), say("delete_what"), say("chosen_delete"));
     if (sure === null) return null;
     for (const hit of hits)
         await change(itemUrl(hit.id), { method: "DELETE" }).catch((error) => {
@@ -112,8 +112,8 @@ export async function remove(hits) {
 
 // Gives them one more label. An item is replaced whole; one whose picture is not there would lose its code, and is left as it is.
 export async function label(hits) {
-    const name = await askPerson(`Label ${plural(hits.length, "item", "items")}`, "Who filters by this label finds them.", "Add the label",
-                                 { label: "Label", attributes: { type: "text", maxlength: 200, autocomplete: "off" } });
+    const name = await askPerson(say("label_title", { n: hits.length }), say("label_what"), say("label_add"),
+                                 { label: say("label_name"), attributes: { type: "text", maxlength: 200, autocomplete: "off" } });
     if (!name) return null;
     const items = (await Promise.all(hits.map((hit) => askJson(itemUrl(hit.id)))))
         .filter((item) => item.has_picture || !item.image_code)

@@ -1,5 +1,7 @@
 // parts.js - what every part of the page is made of: elements, requests to the HTTP interface, pictures of items.
 
+import { say } from "./language.js";
+
 // ---------------------------------------------------------------- elements
 
 export function make(tag, attributes = {}, ...children) {
@@ -26,10 +28,6 @@ export const button = (text, act, kind = "plain") => {
     return node;
 };
 
-const format = new Intl.NumberFormat("en");
-export const number = (n) => format.format(n);
-export const plural = (n, one, many) => `${number(n)} ${n === 1 ? one : many}`;
-
 // A bar whose filled part is `share` of it. (The page's policy forbids style attributes, not styles set so.)
 export function bar(share) {
     const filled = make("i");
@@ -40,7 +38,7 @@ export function bar(share) {
 // ---------------------------------------------------------------- the interface
 
 export class ApiError extends Error {
-    constructor(status, code, message) {
+    constructor(status, code, message) { // the message is technical; errors.js has sentences
         super(message);
         this.status = status;
         this.code = code;
@@ -110,6 +108,6 @@ export function itemImage(item, side, instead, { eager, alt = item.text || fileN
     return image;
 }
 
-export const blank = (text = "") => () => make("span", { class: "blank" }, text);
+export const blank = (text = "") => () => make("span", { class: "blank", translate: "no" }, text);
 
-export const fileName = (item) => (item.file_name || `item ${item.id}`).split("/").pop();
+export const fileName = (item) => item.file_name?.split("/").pop() || say("item_name", { id: String(item.id) });

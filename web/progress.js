@@ -1,47 +1,58 @@
 // progress.js - asks the server once a second what it is doing, and loads the page anew when it is ready.
+
+import { say, startLanguage } from "./language.js";
+
 const what = document.getElementById("what");
 const bar = document.getElementById("bar");
 const detail = document.getElementById("detail");
 
-const sentences = {
-  "computing feature maps": "Looking at the pictures",
-  "reading images": "Reading the pictures",
-  "reading texts": "Reading the texts",
-  "training": "Learning what belongs together",
-  "comparing files": "Looking for what has changed",
-  "encoding": "Indexing the pictures",
-  "compacting": "Making tables for quick search",
+const stages = {
+    "computing feature maps": () => say("making_features"),
+    "reading images": () => say("making_images"),
+    "reading texts": () => say("making_texts"),
+    "training": () => say("making_learning"),
+    "comparing files": () => say("making_comparing"),
+    "encoding": () => say("making_indexing"),
+    "compacting": () => say("making_compacting"),
 };
 
-function show(state) {
-  const sentence = sentences[state.stage] || (state.stage ? state.stage : "The collection is being opened");
-  const isCounted = state.total > 0;
-  const count = isCounted ? `: ${state.done.toLocaleString()} of ${state.total.toLocaleString()}` : "";
-  what.textContent = `${sentence}${state.stage === "training" && isCounted ? `: ${Math.floor(100 * state.done / state.total)} %` : count}.`;
-  if (isCounted) {
-    bar.max = state.total;
-    bar.value = state.done;
-  } else {
-    bar.removeAttribute("value");
-  }
-  const parts = state.detail.split(/ {2,}/); // as "epoch 2/5  ...  4 s left"
-  const rest = parts[parts.length - 1];
-  detail.textContent = parts[0] + (parts.length > 1 && rest.endsWith("left") ? `, ${rest}` : "");
+// "epoch 2/5  ...  4 s left" as a sentence; anything else stays as the server says it.
+function showDetail(told) {
+    const epoch = /^epoch (\d+)\/(\d+)/.exec(told), left = /(\d+) s left$/.exec(told);
+    const told_epoch = epoch && say("making_epoch", { n: Number(epoch[1]), of: Number(epoch[2]) });
+    const told_left = left && say("making_left", { n: Number(left[1]) });
+    detail.translate = !!epoch;
+    detail.textContent = !epoch ? told.split(/ {2,}/)[0] : left ? say("making_epoch_left", { epoch: told_epoch, left: told_left }) : told_epoch;
 }
+
+function show({ stage, done, total, detail: told }) {
+    const name = stages[stage]?.() ?? (stage || say("making_opened"));
+    what.translate = !stage || stage in stages;
+    what.textContent = !(total > 0) ? say("making_what", { what: name })
+        : stage === "training" ? say("making_share", { what: name, percent: Math.floor((100 * done) / total) })
+        : say("making_count", { what: name, done, total });
+    if (total > 0) {
+        bar.max = total;
+        bar.value = done;
+    } else bar.removeAttribute("value");
+    showDetail(told);
+}
+
+let last = { stage: "", total: 0, detail: "" };
 
 async function ask() {
-  try {
-    const state = await (await fetch("v1/progress", { cache: "no-store" })).json();
-    if (state.is_ready) {
-      location.reload();
-      return;
+    try {
+        last = await (await fetch("v1/progress", { cache: "no-store" })).json();
+        if (last.is_ready) return location.reload();
+        show(last);
+    } catch {
+        what.translate = true;
+        what.textContent = say("making_silent");
+        bar.removeAttribute("value");
     }
-    show(state);
-  } catch {
-    what.textContent = "The server does not answer. It may have ended; what it printed says why. This page goes on asking.";
-    bar.removeAttribute("value");
-  }
-  setTimeout(ask, 1000);
+    return setTimeout(ask, 1000);
 }
 
+startLanguage(() => show(last));
+show(last);
 ask();

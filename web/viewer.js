@@ -3,26 +3,26 @@
 // The items are those of the results. Next past the last that is there asks app.js for more. Keys: left, right, Home, End; Escape
 // closes it (the browser's own), and the focus goes back to the result that was seen last.
 
-import { ask, blank, button, fileName, icon, make, pictureUrl } from "./parts.js";
+import { reasonOf } from "./errors.js";
+import { number, say } from "./language.js";
+import { ask, button, fileName, icon, make, pictureUrl } from "./parts.js";
 
 let how = null; // { hits(), more(), near(hit), like(hit), focus(hit), download(hit) }
 let at = 0;
 let url = ""; // of the bytes that are shown
 let turning = null; // aborts the picture that is being fetched
 
-const dialog = make("dialog", { id: "viewer", "aria-label": "Picture" });
+const dialog = make("dialog", { id: "viewer" });
 const frame = make("div", { class: "stage" });
 const about = make("div", { class: "said", "aria-live": "polite" });
-const bareButton = (name, label, act) => {
+const bareButton = (name, act) => {
     const node = button("", act, `bare turn ${name}`);
     node.append(icon(name));
-    node.setAttribute("aria-label", label);
-    node.title = label;
     return node;
 };
-const previous = bareButton("previous", "Previous picture", () => turn(at - 1));
-const next = bareButton("next", "Next picture", () => turn(at + 1));
-const close = bareButton("clear", "Close", () => dialog.close());
+const previous = bareButton("previous", () => turn(at - 1));
+const next = bareButton("next", () => turn(at + 1));
+const close = bareButton("clear", () => dialog.close());
 dialog.append(previous, frame, next, about, close);
 document.body.append(dialog);
 
@@ -37,13 +37,13 @@ async function turn(to) {
     previous.disabled = at === 0;
     next.disabled = at === hits.length - 1 && how.is_all();
     if (document.activeElement?.disabled) dialog.focus();
-    const link = button("More like this", () => {
+    const link = button(say("query_like"), () => {
         dialog.close();
         how.like(hit);
     });
-    about.replaceChildren(make("p", { class: "caption" }, hit.text || fileName(hit)),
-                          make("p", { class: "soft" }, `${fileName(hit)} · ${at + 1} · ${how.near(hit)}`),
-                          make("div", { class: "actions" }, link, button("Save the picture", () => how.download([hit]))));
+    about.replaceChildren(make("p", { class: "caption", translate: "no" }, hit.text || fileName(hit)),
+                          make("p", { class: "soft" }, make("span", { translate: "no" }, fileName(hit)), ` · ${number(at + 1)} · ${how.near(hit)}`),
+                          make("div", { class: "actions" }, link, button(say("viewer_save"), () => how.download([hit]))));
     frame.classList.add("waiting");
     try {
         const bytes = await (await ask(pictureUrl(hit.id), { signal })).blob();
@@ -57,7 +57,8 @@ async function turn(to) {
         frame.replaceChildren(image);
     } catch (error) {
         if (signal.aborted) return;
-        frame.replaceChildren(blank(`This picture cannot be shown. ${error.message ?? ""}`)(), button("Try again", () => turn(at), "solid"));
+        const why = make("p", { class: "blank", title: error.message }, `${say("viewer_failed")} ${reasonOf(error)}`);
+        frame.replaceChildren(why, button(say("way_again"), () => turn(at), "solid"));
     }
     frame.classList.remove("waiting");
 }
@@ -79,6 +80,11 @@ dialog.addEventListener("close", () => {
 
 export function open(ways, hit) {
     how = ways;
+    dialog.setAttribute("aria-label", say("viewer_title"));
+    for (const [node, label] of [[previous, say("viewer_previous")], [next, say("viewer_next")], [close, say("viewer_close")]]) {
+        node.setAttribute("aria-label", label);
+        node.title = label;
+    }
     dialog.showModal();
     return turn(how.hits().findIndex((each) => each.id === hit.id));
 }

@@ -430,7 +430,7 @@ static void put_request(bytes *b, const char *method, const char *target, const 
 
 static const char *const gets[] = {
     "/",
-    "/app.js",
+    "/page/app.js",
     "/openapi.json",
     "/healthz",
     "/readyz",
@@ -640,7 +640,7 @@ static bytes make_crafted(dice *d) {
                                           "/v1/items/3/picture/../../../../etc/passwd",
                                           "/v1/items/3/thumbnail?side=0",
                                           "/v1/items/3/thumbnail?side=99999999999",
-                                          "/app.js/../../server/http.c"};
+                                          "/page/app.js/../../server/http.c", "/page/../server/http.c", "/page/..%2fserver%2fhttp.c"};
     static const char *const methods[] = {
         "G",       "get",     "PUT",   "TRACE",
         "CONNECT", "OPTIONS", "PATCH", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",

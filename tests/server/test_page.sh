@@ -107,6 +107,24 @@ viewport 1280 900
 colours light
 picture_loaded='[...document.querySelectorAll("#results .main img")].slice(0, 4).every((i) => i.naturalWidth > 0)'
 
+# Shown now: text, titles and labels of the page's own that have letters but no Chinese ones. What came from the archive has translate="no".
+readonly untranslated='
+    const bad = (text) => /[a-z]{2}/i.test(text.replace(/\b(adah|JavaScript|JPEG|PNG|WebP|GIF|HTTP)\b/g, "")) && !/[\u4e00-\u9fff]/.test(text);
+    const found = [document.title === "adah" || location.search ? "" : document.title];
+    for (const node of document.querySelectorAll("body *")) {
+        if (!node.checkVisibility()) continue;
+        for (const name of ["title", "aria-label", "placeholder"]) found.push(node.getAttribute(name) ?? "");
+        if (!node.closest("[translate=no], script, noscript"))
+            for (const child of node.childNodes) if (child.nodeType === 3) found.push(child.data.trim());
+    }
+    return found.filter(bad).join(" | ");'
+in_chinese() {
+    n_checks=$((n_checks + 1))
+    local bad
+    bad=$(js "$untranslated")
+    [ -z "$bad" ] || fail "not in Chinese ($1): $bad"
+}
+
 # From a cold server: what is painted when. The address holds the query.
 serve 0
 go "$url?q=red+blue"
@@ -221,7 +239,7 @@ is 'document.querySelector("#n-chosen").textContent === "2 chosen" && document.q
 is '!document.querySelector("#delete-chosen").checkVisibility() && !document.querySelector("#label-chosen").checkVisibility()' # no token, no changes
 shoot chosen
 readable chosen
-js 'return import("./choice.js").then(async ({ zipOf }) => { const text = new TextEncoder();
+js 'return import("./page/choice.js").then(async ({ zipOf }) => { const text = new TextEncoder();
     const zip = await zipOf([{name: "a.txt", bytes: text.encode("first")}, {name: "ä/b.txt", bytes: text.encode("second")}]).arrayBuffer();
     return btoa(String.fromCharCode(...new Uint8Array(zip))); })' | base64 -d >"$work/two.zip"
 if command -v python3 >/dev/null; then
@@ -327,6 +345,47 @@ type_in '#words' blue
 is 'document.querySelector("#results .skeleton")'
 cdp Network.emulateNetworkConditions '{"offline": false, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}' >/dev/null
 is 'document.querySelector("#results .main") && !document.querySelector(".skeleton") && !document.body.classList.contains("waiting")'
+
+# In Chinese: by the switch, which is remembered, with a picture that was given by hand; and by the browser's own language.
+go "$url"
+is 'document.querySelector("#start h1")'
+type_in '#file' "$picture"
+is 'document.querySelector("#query canvas") && document.querySelector("#query .tags a")'
+js 'const chooser = document.querySelector("#language"); chooser.value = "zh-Hans"; chooser.dispatchEvent(new Event("change"))' >/dev/null
+is 'document.documentElement.lang === "zh-Hans" && document.querySelector("#query h1")?.textContent === "您的图片" && document.querySelector("#query canvas") && document.querySelector("#query .tags a")'
+in_chinese picture
+is '[...document.querySelectorAll("#results .distance span:first-child")].length === 24'
+readable chinese
+shoot chinese
+js 'for (const i of [0, 1]) document.querySelectorAll("#results .choose input")[i].click(); document.querySelector("#results .open").focus()' >/dev/null
+is 'document.querySelector("#n-chosen").textContent === "已选 2 项"'
+in_chinese chosen
+press enter
+is 'document.querySelector("#viewer[open] .stage img")?.naturalWidth > 0'
+in_chinese viewer
+press escape
+for address in '' '?q=red+plus+zzqx' '?q=red&to=text&cut=1&label=red' '?q=zzqx' '?id=3' '?id=x' '?picture=gone'; do
+    go "$url$address"
+    is 'document.documentElement.lang === "zh-Hans" && (document.querySelector("#notice h2, #start h1, #query h1, #results li"))'
+    is '!document.querySelector(".skeleton")'
+    in_chinese "$address"
+    fits "chinese $address"
+done
+js 'localStorage.removeItem("adah-language")' >/dev/null
+agent=$(js 'return navigator.userAgent')
+languages() { cdp Network.setUserAgentOverride "$(jq -n --arg agent "$agent" --arg languages "$1" '{userAgent: $agent, acceptLanguage: $languages}')" >/dev/null; }
+languages 'zh-CN,en'
+go "$url?q=red"
+is 'document.documentElement.lang === "zh-Hans" && document.querySelector("#found").textContent === "最接近的 24 张图片"'
+languages 'de-DE,en-US,zh-CN'
+go "$url?q=red"
+is 'document.documentElement.lang === "en" && document.querySelector("#found").textContent === "The nearest 24 pictures"'
+languages 'en-US,en'
+go "$url?q=red"
+is 'document.querySelector("#results .main")'
+type_in '#words' ' plus'
+is 'document.querySelectorAll("#query .words li").length === 2'
+forget_log
 
 # The server stops, and comes back.
 stop_server
