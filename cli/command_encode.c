@@ -12,16 +12,20 @@
 static int run(int argc, char **argv);
 
 const cli_command cli_encode = {
-    "encode", "Write the codes of a data set, or of a file of features, as .npy files.", "",
+    "encode", "Write the codes of a data set, or of a file of features, as .npy files.", "[PREFIX ...]",
     "PREFIX.image.npy and PREFIX.text.npy are uint8 arrays of N rows and bits / 8 columns; bit i of a code is bit\n"
     "(i & 7) of byte (i >> 3). PREFIX.ids has the N file names, one a line. A model with vectors for the fine order (n_fine)\n"
     "writes PREFIX.image.fine.npy and PREFIX.text.fine.npy, too: int8 arrays of N rows, and of n_fine columns; those of\n"
     "images have n_appearance columns more, which only other images have.\n"
+    "--shard I/N encodes the I-th of N parts of the data set, so that N processes or machines share the work; --merge with\n"
+    "their PREFIXes, in order, then writes the same files as one process alone.\n"
     "With --features the rows of an array are encoded that another encoder made, as the model learned from such arrays: the\n"
     "files of that side are written, without ids.\n"
     "\n"
     "Examples:\n"
     "  adah encode --model photos.safetensors --data photos --out photos-codes\n"
+    "  adah encode --model photos.safetensors --data photos --shard 1/4 --out part-1\n"
+    "  adah encode --merge --out photos-codes part-1 part-2 part-3 part-4\n"
     "  adah encode --model clip.safetensors --features queries.npy --side text --out queries\n",
     run, 1};
 
@@ -94,7 +98,7 @@ static int print_json(const adah_dataset *dataset, const adah_codes *codes, cons
 
 /* What is encoded. */
 typedef struct source {
-    const char *data, *features, *side;
+    const char *data, *features, *side, *shard;
     int strict;
     cli_data_options how;
     adah_dataset *dataset; /* of data */
@@ -135,6 +139,8 @@ static int check_source(const source *s) {
         fprintf(stderr, "adah encode: give one of --data and --features\nTry 'adah encode --help'.\n");
     else if (s->side && !s->features)
         fprintf(stderr, "adah encode: --side belongs to --features\nTry 'adah encode --help'.\n");
+    else if (s->shard && s->features)
+        fprintf(stderr, "adah encode: --shard belongs to --data\nTry 'adah encode --help'.\n");
     else if (!cli_is_side(s->side))
         fprintf(stderr, "adah encode: --side is \"%s\", expected image or text\n", s->side);
     else
@@ -142,19 +148,38 @@ static int check_source(const source *s) {
     return CLI_USAGE;
 }
 
+/* The files of parts into one. */
+static int merge(char **prefix, int n, const char *out, int as_json) {
+    adah_status status;
+    size_t n_rows = 0;
+    if (n < 1) {
+        fprintf(stderr, "adah encode: --merge wants the PREFIXes of the parts, in order\nTry 'adah encode --help'.\n");
+        return CLI_USAGE;
+    }
+    if (adah_codes_merge((const char *const *)prefix, (size_t)n, out, &n_rows, &status) != ADAH_OK)
+        return cli_fail(&status);
+    if (as_json)
+        printf("{\"n\": %zu}\n", n_rows);
+    else
+        printf("%zu rows of %d parts: %s\n", n_rows, n, out);
+    return CLI_OK;
+}
+
 static int run(int argc, char **argv) {
     const char *model_path = NULL, *out = NULL, *precision = NULL;
-    int quiet = 0, threads = 0, profiled = 0, as_json = 0;
+    int quiet = 0, threads = 0, profiled = 0, as_json = 0, merges = 0, rest = argc;
     source s = {0};
     adah_encode_profile profile;
     adah_encode_options o;
     adah_encode_options_init(&o);
     const cli_option options[] = {
-        {"model", 0, CLI_TEXT, "FILE", "a trained model", &model_path, 1, 0, 0},
+        {"model", 0, CLI_TEXT, "FILE", "a trained model", &model_path, 0, 0, 0},
         {"data", 0, CLI_TEXT, "DIR", "the data set", &s.data, 0, 0, 0},
         {"features", 0, CLI_TEXT, "FILE", "or features of another encoder, .npy or .safetensors, a row each", &s.features, 0, 0, 0},
         {"side", 0, CLI_TEXT, "image|text", "whose features these are (default: the side that the model takes as features)", &s.side, 0, 0, 0},
         {"out", 0, CLI_TEXT, "PREFIX", "where to put the files", &out, 1, 0, 0},
+        {"shard", 0, CLI_TEXT, "I/N", "encode only the I-th of N parts of the data set", &s.shard, 0, 0, 0},
+        {"merge", 0, CLI_FLAG, NULL, "encode nothing: make one of the files of parts, whose PREFIXes follow", &merges, 0, 0, 0},
         CLI_DATA_OPTIONS(s.how),
         {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &o.strict, 0, 0, 0},
         {"cache", 0, CLI_TEXT, "DIR", "where to look for the feature maps of a training (default ~/.cache/adah)", &o.cache_folder,
@@ -167,9 +192,27 @@ static int run(int argc, char **argv) {
         {"json", 0, CLI_FLAG, NULL, "print the result as JSON", &as_json, 0, 0, 0},
         {"quiet", 'q', CLI_FLAG, NULL, "do not show progress", &quiet, 0, 0, 0},
     };
-    int code = cli_parse_all(&cli_encode, options, sizeof options / sizeof *options, argc, argv);
-    if (code >= 0 || (code = check_source(&s)) >= 0)
+    int code = cli_parse(&cli_encode, options, sizeof options / sizeof *options, argc, argv, &rest);
+    if (code >= 0)
         return code;
+    if (merges && (model_path || s.data || s.features)) {
+        fprintf(stderr, "adah encode: --merge encodes nothing, it goes without --model, --data and --features\n");
+        return CLI_USAGE;
+    }
+    if (merges)
+        return merge(argv + rest, argc - rest, out, as_json);
+    if (rest < argc) {
+        fprintf(stderr, "adah encode: unexpected \"%s\"\nTry 'adah encode --help'.\n", argv[rest]);
+        return CLI_USAGE;
+    }
+    if (!model_path) {
+        fprintf(stderr, "adah encode: --model FILE is needed\nTry 'adah encode --help'.\n");
+        return CLI_USAGE;
+    }
+    if ((code = check_source(&s)) >= 0)
+        return code;
+    if (!cli_read_shard("encode", s.shard, &o))
+        return CLI_USAGE;
     adah_set_threads(threads);
     s.strict = o.strict;
     o.profile = profiled ? &profile : NULL;

@@ -1,4 +1,4 @@
-/* command_index.c - adah index: create, add, delete, sync, search, stats, verify, compact, export, import. */
+/* command_index.c - adah index: create, add, merge, delete, sync, search, stats, verify, compact, export, import. */
 #include "collapsed.h"
 #include "data_options.h"
 #include "command_index_sync.h"
@@ -18,11 +18,12 @@ static int run(int argc, char **argv);
 
 const cli_command cli_index = {
     "index", "Make, change, check and exchange the index of a collection.",
-    "create|add|delete|sync|search|stats|verify|compact|export|import",
+    "create|add|merge|delete|sync|search|stats|verify|compact|export|import",
     "An index is one file. It can be searched while it is changed; a change is on disk, whole, when the command returns.\n"
     "\n"
     "  create   encode every record of --data and publish the index\n"
     "  add      encode --data and add it; a record whose file name is in the index replaces that one\n"
+    "  merge    write one index of several of one model, whose files follow: the records of each, one index after the other, with new ids\n"
     "  delete   take records out, by --id, --ids or --file-name\n"
     "  sync     make the index agree with --data, and make it where there is none: add what is new, replace what has changed, delete what is\n"
     "           gone; the model is that of the last sync unless --model names it\n"
@@ -37,6 +38,8 @@ const cli_command cli_index = {
     "Examples:\n"
     "  adah index create --model photos.safetensors --data photos --index photos.adah\n"
     "  adah index add --model photos.safetensors --data more-photos --index photos.adah\n"
+    "  adah index create --model photos.safetensors --data photos --shard 1/4 --index part-1.adah\n"
+    "  adah index merge --index photos.adah part-1.adah part-2.adah part-3.adah part-4.adah\n"
     "  adah index sync --data photos --index photos.adah\n"
     "  adah index delete --index photos.adah --file-name images/7.jpg\n"
     "  adah index compact --index photos.adah\n"
@@ -45,8 +48,10 @@ const cli_command cli_index = {
     run, 1};
 
 typedef struct index_options {
-    const char *precision, *data, *model, *index, *ids, *format, *side, *out, *image_codes, *text_codes;
+    const char *precision, *shard, *data, *model, *index, *ids, *format, *side, *out, *image_codes, *text_codes;
     cli_list id, file_name;
+    char **part; /* merge: the indexes */
+    size_t n_parts;
     cli_data_options how;
     adah_encode_options encode;
     int quiet, threads, as_json, force, is_dry, watches;
@@ -79,8 +84,10 @@ static int create_or_add(const index_options *o, int is_add) {
     adah_index_add_counts counts = {0};
     if (!o->model || !o->data)
         return missing(is_add ? "add" : "create", o->model ? "data DIR" : "model FILE");
-    const adah_progress progress = cli_progress_begin(o->quiet);
     adah_encode_options encode = o->encode;
+    if (!cli_read_shard(is_add ? "index add" : "index create", o->shard, &encode))
+        return CLI_USAGE;
+    const adah_progress progress = cli_progress_begin(o->quiet);
     adah_code done = cli_read_precision(o->precision, &encode.precision, &status);
     if (done == ADAH_OK)
         done = adah_model_open(o->model, &model, &status);
@@ -103,11 +110,31 @@ static int create_or_add(const index_options *o, int is_add) {
 static int create(const index_options *o) { return create_or_add(o, 0); }
 static int add(const index_options *o) { return create_or_add(o, 1); }
 
+static int merge(const index_options *o) {
+    adah_status status;
+    uint64_t n_records = 0;
+    if (!o->n_parts) {
+        fprintf(stderr, "adah index merge: the indexes to merge are needed\nTry 'adah index --help'.\n");
+        return CLI_USAGE;
+    }
+    const adah_progress progress = cli_progress_begin(o->quiet);
+    const adah_code done = adah_index_merge((const char *const *)o->part, o->n_parts, o->index, o->force, progress, &n_records, &status);
+    cli_progress_end();
+    if (done != ADAH_OK)
+        return cli_fail(&status);
+    printf("%s: %" PRIu64 " records of %zu indexes\n", o->index, n_records, o->n_parts);
+    return CLI_OK;
+}
+
 static int sync_with(const index_options *o) {
     adah_status status;
     adah_encode_options encode = o->encode;
     if (!o->data)
         return missing("sync", "data DIR");
+    if (o->shard) {
+        fprintf(stderr, "adah index sync: --shard belongs to create and add\nTry 'adah index --help'.\n");
+        return CLI_USAGE;
+    }
     if (o->watches && o->is_dry) {
         fprintf(stderr, "adah index sync: give either --watch or --dry-run\n");
         return CLI_USAGE;
@@ -330,7 +357,7 @@ static int import_codes(const index_options *o) {
 static const struct {
     const char *name;
     int (*run)(const index_options *o);
-} actions[] = {{"create", create},   {"add", add}, {"sync", sync_with},        {"delete", delete_records}, {"stats", stats},
+} actions[] = {{"create", create},   {"add", add}, {"merge", merge}, {"sync", sync_with},        {"delete", delete_records}, {"stats", stats},
                {"verify", verify},   {"compact", compact}, {"export", export_codes},   {"import", import_codes}};
 enum { N_ACTIONS = sizeof actions / sizeof *actions };
 
@@ -345,8 +372,9 @@ static int run(int argc, char **argv) {
         {"index", 0, CLI_TEXT, "FILE", "the index", &o.index, 1, 0, 0},
         {"model", 0, CLI_TEXT, "FILE", "create, add, sync: the model; import: the model that made the codes", &o.model, 0, 0, 0},
         {"data", 0, CLI_TEXT, "DIR", "create, add, sync: the data set", &o.data, 0, 0, 0},
-        {"force", 0, CLI_FLAG, NULL, "create: also replace an index of more than twice as many records, or\n"
+        {"force", 0, CLI_FLAG, NULL, "create, merge: also replace an index of more than twice as many records, or\n"
          "another file; sync: also delete more than a fifth of the records", &o.force, 0, 0, 0},
+        {"shard", 0, CLI_TEXT, "I/N", "create, add: encode only the I-th of N parts of the data set", &o.shard, 0, 0, 0},
         {"watch", 0, CLI_FLAG, NULL, "sync: stay, and sync again whenever something has changed in the folder", &o.watches, 0, 0, 0},
         {"dry-run", 0, CLI_FLAG, NULL, "sync: say what would be done, and change nothing", &o.is_dry, 0, 0, 0},
         CLI_DATA_OPTIONS(o.how),
@@ -371,6 +399,11 @@ static int run(int argc, char **argv) {
     if (code >= 0)
         return code;
     const char *action = rest < argc ? argv[rest] : "";
+    if (!strcmp(action, "merge") && argc > rest + 1) {
+        o.part = argv + rest + 1;
+        o.n_parts = (size_t)(argc - rest - 1);
+        argc = rest + 1;
+    }
     for (int i = 0; i < N_ACTIONS && rest + 1 == argc; i++)
         if (!strcmp(action, actions[i].name)) {
             adah_set_threads(o.threads);

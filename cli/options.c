@@ -370,6 +370,21 @@ int cli_parse_all(const cli_command *c, const cli_option *options, size_t n, int
     return code;
 }
 
+int cli_read_shard(const char *command, const char *text, adah_encode_options *options) {
+    unsigned long part, n;
+    int n_read = 0;
+    if (!text)
+        return 1;
+    if (strspn(text, "0123456789/") == strlen(text) && sscanf(text, "%9lu/%9lu%n", &part, &n, &n_read) == 2 && !text[n_read] && part >= 1 &&
+        part <= n) {
+        options->shard = part;
+        options->n_shards = n;
+        return 1;
+    }
+    fprintf(stderr, "adah %s: --shard is \"%s\", expected I/N with I from 1 to N, as 3/8\n", command, text);
+    return 0;
+}
+
 adah_code cli_read_precision(const char *text, adah_precision *precision, adah_status *status) {
     *precision = !text ? ADAH_AS_TRAINED : strcmp(text, "bfloat16") ? ADAH_FLOAT32 : ADAH_BFLOAT16;
     if (*precision != ADAH_FLOAT32 || !strcmp(text, "float32"))

@@ -57,6 +57,8 @@ int cli_read_id(const char *text, uint64_t *id);
 
 /* Prints "adah: message" and gives the exit code of the failure. */
 int cli_fail(const adah_status *status);
+/* text: "I/N", I from 1 to N, or NULL: all records. Prints what is wrong and gives 0 then. */
+int cli_read_shard(const char *command, const char *text, adah_encode_options *options);
 /* text: "float32", "bfloat16", NULL: as the model was trained. */
 adah_code cli_read_precision(const char *text, adah_precision *precision, adah_status *status);
 

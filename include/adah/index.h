@@ -32,6 +32,13 @@ adah_code adah_index_add_dataset(const adah_model *model, const adah_dataset *da
                                  const adah_encode_options *options, adah_progress progress, adah_index_add_counts *counts,
                                  adah_status *status);
 
+/* Publishes one index of the records of n indexes of one model: those of each in the order of their ids, one index after the other, with new
+ * ids 0, 1, 2, ...; the indexes of all shards of a data set (adah_encode_options) give the file that adah_index_create writes of the
+ * whole. *n_records: may be NULL. replace: as in adah_index_create. ADAH_ERROR_MISMATCH: they have other models, bits or vectors;
+ * ADAH_ERROR_EXISTS: two of them have a record of the same file. Then nothing is written. */
+adah_code adah_index_merge(const char *const *path, size_t n, const char *index_path, int replace, adah_progress progress, uint64_t *n_records,
+                           adah_status *status);
+
 /* What became of the records of an index that was made to agree with a data set. */
 typedef struct adah_sync_counts {
     uint64_t n_added, n_replaced, n_deleted, n_unchanged;

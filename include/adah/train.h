@@ -201,6 +201,9 @@ typedef struct adah_encode_options {
     adah_precision precision;
     int keep_real;            /* 1: the codes before their signs are taken are handed over too */
     adah_encode_profile *profile; /* filled when all went well; NULL: not wanted */
+    /* Only a part of the records, so that several processes encode a data set together: part `shard`, from 1 to n_shards, of as many
+     * parts, each of records that follow each other; their lengths differ by one at most. n_shards 0: all records. */
+    size_t shard, n_shards;
 } adah_encode_options;
 static inline void adah_encode_options_init(adah_encode_options *options) {
     adah_options_init(ADAH_OPTIONS_ENCODE, options, sizeof *options);
@@ -235,6 +238,10 @@ adah_code adah_encode_feature_rows(const adah_model *model, adah_modality modali
  * order, prefix.image.fine.npy and prefix.text.fine.npy (int8, n x n_fine of the modality); without, such files are removed. Of one side alone, its files and no
  * others; dataset NULL: no ids. */
 adah_code adah_codes_write(const adah_codes *codes, const adah_dataset *dataset, const char *prefix, adah_status *status);
+/* The files of n parts of a data set (adah_encode_options.n_shards), in their order, as those of the whole: the bytes that adah_codes_write would
+ * have written of it. *n_rows: may be NULL. ADAH_ERROR_NOT_FOUND: a part lacks a file that another has; ADAH_ERROR_MISMATCH: their
+ * rows or columns do not fit. Then nothing is written. */
+adah_code adah_codes_merge(const char *const *prefix, size_t n, const char *out_prefix, size_t *n_rows, adah_status *status);
 /* Reads them back for a data set; ids are looked up by file name. */
 adah_code adah_codes_read(const char *prefix, const adah_dataset *dataset, adah_codes *codes, adah_status *status);
 

@@ -120,6 +120,7 @@ static void close_up(adah_codes *c, const size_t *record, const uint8_t *has_ima
             memmove(c->text_real + k * c->n_bits, c->text_real + i * c->n_bits, c->n_bits * sizeof(float));
         k++;
     }
+    c->n_skipped = c->n - k;
     c->n = k;
 }
 
@@ -152,7 +153,7 @@ static adah_code encode_sides(const adah_encode_source *source, uint8_t *const i
         if (times)
             adah_stage_times_add(times, &run.times);
     }
-    c->n_skipped = adah_model_inputs_missing(source->inputs, c->reasons);
+    adah_model_inputs_missing(source->inputs, c->reasons);
     return ADAH_OK;
 }
 

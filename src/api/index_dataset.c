@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "codes/distinct.h"
 #include "index/index_builder.h"
+#include "index/index_replaces.h"
 #include "index/index_format.h"
 #include "index/index_state.h"
 
@@ -94,48 +95,15 @@ static adah_code count(const adah_codes *codes, adah_index_add_counts *counts, a
     return ADAH_OK;
 }
 
-/* 1: the file begins as an index does, or as one that was cut off. */
-static int begins_as_index(const char *path) {
-    uint8_t begin[sizeof adah_index_magic];
-    FILE *file = fopen(path, "rb");
-    if (!file)
-        return 0;
-    const size_t n = fread(begin, 1, sizeof begin, file);
-    fclose(file);
-    return memcmp(begin, adah_index_magic, n) == 0;
-}
-
-/* Whether a new index of n records may take the place of what is at `path`: of nothing, an empty or damaged index, or one of no more
- * than twice as many records. So a folder of which half is not there, or the path of a model, costs no index and no model. */
-static adah_code check_replaces(const char *path, uint64_t n, adah_status *status) {
-    adah_index *there = NULL;
-    adah_status fault = {0};
-    struct stat info;
-    if (stat(path, &info) != 0)
-        return ADAH_OK;
-    const adah_code opened = adah_index_open(path, &there, &fault);
-    const uint64_t n_there = opened == ADAH_OK ? adah_index_count(there) : 0;
-    adah_index_close(there);
-    if (opened != ADAH_OK && !adah_is_bad_content(opened))
-        return adah_fail(status, opened, "%s", fault.message);
-    if (adah_is_bad_content(opened) && !begins_as_index(path))
-        return adah_fail(status, ADAH_ERROR_EXISTS, "%s: the file that is there is not an adah index, and stays as it is ('adah index create --force' replaces it)", path);
-    if (n < n_there - n_there / 2)
-        return adah_fail(status, ADAH_ERROR_EXISTS,
-                         "%s: the index there has %" PRIu64 " records, the new one would have %" PRIu64
-                         ", fewer than half: it stays as it is ('adah index create --force' replaces it)", path, n_there, n);
-    return ADAH_OK;
-}
-
 adah_code adah_index_create(const adah_model *model, const adah_dataset *dataset, const char *index_path, int replace,
                             const adah_encode_options *options, adah_progress progress, adah_index_add_counts *counts,
                             adah_status *status) {
     adah_codes codes;
     ADAH_TRY(adah_file_check_place(index_path, ADAH_FILE_OF_ANY_KIND, status));
     if (!replace) /* before anything is encoded in vain, and when it is known how many could be */
-        ADAH_TRY(check_replaces(index_path, adah_dataset_count(dataset), status));
+        ADAH_TRY(adah_index_check_replaces(index_path, adah_dataset_count(dataset), status));
     ADAH_TRY(adah_encode_dataset(model, dataset, options, progress, &codes, status));
-    adah_code code = replace ? ADAH_OK : check_replaces(index_path, codes.n, status);
+    adah_code code = replace ? ADAH_OK : adah_index_check_replaces(index_path, codes.n, status);
     if (code == ADAH_OK)
         code = count(&codes, counts, status);
     if (code == ADAH_OK)

@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "index/index_builder.h"
+#include "index/index_copy.h"
 #include "index/index_marks.h"
 #include "index/index_notes.h"
 #include "index/number_set.h"
@@ -431,79 +432,6 @@ adah_code adah_index_writer_commit(adah_index_writer *w, adah_status *status) {
 
 /* ---------------------------------------------------------------- compaction */
 
-typedef struct place {
-    uint64_t id, row;
-} place;
-
-static int by_id(const void *a, const void *b) {
-    const place *x = a, *y = b;
-    return (x->id > y->id) - (x->id < y->id);
-}
-
-/* The rows that are not deleted in order of id; NULL with ADAH_OK: they are in order as they lie. */
-static adah_code order_rows(const adah_index *x, place **order, adah_status *status) {
-    *order = NULL;
-    if (x->ids_ascend)
-        return ADAH_OK;
-    place *all = adah_memory_resize(NULL, (size_t)x->n_alive, sizeof *all);
-    if (!all)
-        return adah_fail_memory(status, (size_t)x->n_alive * sizeof *all);
-    size_t n = 0;
-    for (size_t i = 0; i < x->n_segments; i++) {
-        const adah_segment *s = x->view[i].segment;
-        for (uint64_t record = 0; record < s->header.n_records; record++)
-            if (adah_index_is_alive(&x->view[i], record))
-                all[n++] = (place){adah_segment_id(s, record), s->header.first_row + record};
-    }
-    qsort(all, n, sizeof *all, by_id);
-    *order = all;
-    return ADAH_OK;
-}
-
-/* Used again from record to record. */
-typedef struct record_copy {
-    adah_record_room room;
-    const char **names; /* of labels */
-    size_t capacity;
-} record_copy;
-
-static adah_code copy_record(const adah_index *x, uint64_t row, adah_index_builder *b, record_copy *copy,
-                             adah_status *status) {
-    adah_index_entry e;
-    ADAH_TRY(adah_index_next_record(x, row, &copy->room, &e, status));
-    for (size_t i = 0; i < e.n_labels; i++) {
-        if (!adah_memory_grow((void **)&copy->names, &copy->capacity, i, sizeof *copy->names))
-            return adah_fail_memory(status, (i + 1) * sizeof *copy->names);
-        copy->names[i] = adah_index_label_name(x, e.label[i]);
-        if (!copy->names[i])
-            return adah_index_fail_damaged(x->path, status, "the name of label %u is not whole", e.label[i]);
-    }
-    const adah_index_item item = {e.id,        e.file_name,  e.text,      copy->names,     e.n_labels,
-                                  e.image_code, e.text_code, e.image_fine, e.text_fine, x->n_fine[0], x->n_fine[1]};
-    return adah_index_builder_add(b, &item, status);
-}
-
-static adah_code copy_records(const adah_index *x, const place *order, adah_index_builder *b, adah_progress progress,
-                              adah_status *status) {
-    enum { REPORT_EVERY = 1 << 16 };
-    const uint64_t n = order ? x->n_alive : x->n_rows;
-    record_copy copy = {{NULL, 0, NULL}, NULL, 0};
-    adah_code code = ADAH_OK;
-    for (uint64_t i = 0; i < n && code == ADAH_OK; i++) {
-        const uint64_t row = order ? order[i].row : i;
-        const adah_segment_view *v = order ? NULL : &x->view[adah_index_segment_of(x, row)];
-        if (!v || adah_index_is_alive(v, row - v->segment->header.first_row))
-            code = copy_record(x, row, b, &copy, status);
-        const adah_progress_event event = {.stage = "compacting", .done = i + 1, .total = n, .detail = ""};
-        if (code == ADAH_OK && progress.function && ((i + 1) % REPORT_EVERY == 0 || i + 1 == n) &&
-            progress.function(progress.user, &event))
-            code = adah_fail(status, ADAH_ERROR_CANCELLED, "%s: compaction was stopped", x->path);
-    }
-    adah_memory_free(copy.names);
-    adah_memory_free(copy.room.own);
-    return adah_index_checked(x, code, status);
-}
-
 adah_code adah_index_writer_compact(adah_index_writer *w, adah_progress progress, adah_status *status) {
     ADAH_TRY(check_usable(w, status));
     if (!is_empty(w))
@@ -511,13 +439,11 @@ adah_code adah_index_writer_compact(adah_index_writer *w, adah_progress progress
     adah_index *x = w->state, *compacted = NULL;
     adah_index_builder *b = NULL;
     adah_notes notes = {0};
-    place *order = NULL;
     int fd = -1;
     ADAH_TRY(check_name(w, status));
     ADAH_TRY(adah_index_builder_create(w->real_path, x->n_bits, adah_index_model_identity(x), adah_word_reader_language(w->reader), &b, status));
-    adah_code code = order_rows(x, &order, status);
-    if (code == ADAH_OK)
-        code = copy_records(x, order, b, progress, status);
+    const adah_index_copying how = {.stage = "compacting"};
+    adah_code code = adah_index_copy_records(x, b, &how, progress, status);
     if (code == ADAH_OK)
         code = adah_notes_collect(x, &notes, status);
     adah_index_builder_set_notes(b, notes.bytes, notes.n_bytes);
@@ -525,7 +451,6 @@ adah_code adah_index_writer_compact(adah_index_writer *w, adah_progress progress
         code = adah_index_builder_publish(b, x->next_id, &fd, status);
     else
         adah_index_builder_abort(b);
-    adah_memory_free(order);
     adah_memory_free(notes.bytes);
     if (code != ADAH_OK) {
         w->needs_reopening = !bears_the_name(w->fd, w->path); /* the new file is there, but its name may not be on disk */

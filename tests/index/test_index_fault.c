@@ -185,6 +185,58 @@ static void test_every_allocation_of_a_change(void **state) {
     assert_true(n > 40);
 }
 
+/* A merge of the index of 100 records and one of a single record, put in the place of the first. */
+static adah_code merge(const char *other_path, adah_status *status) {
+    const char *const parts[] = {path, other_path};
+    uint64_t n = 0;
+    const adah_code code = adah_index_merge(parts, 2, path, 0, (adah_progress){0}, &n, status);
+    assert_int_equal(n, code == ADAH_OK ? 101 : 0);
+    return code;
+}
+
+static size_t merge_with_faults(void (*fault_at)(uint64_t), int (*fired)(void), adah_code expected) {
+    char other_path[512];
+    TEMPORARY_PATH(folder, "other.index", other_path);
+    const uint8_t code[4] = {9, 8, 7, 6};
+    const adah_index_item item = new_item(5, "other.jpg", "text", code, code);
+    adah_index_builder *b;
+    assert_int_equal(adah_index_builder_create(other_path, 32, identity, "none", &b, NULL), ADAH_OK);
+    assert_int_equal(adah_index_builder_add(b, &item, NULL), ADAH_OK);
+    assert_int_equal(adah_index_builder_publish(b, 0, NULL, NULL), ADAH_OK);
+    assert_int_equal(build(100, NULL), ADAH_OK);
+    for (uint64_t n = 1;; n++) {
+        adah_status status = {0};
+        fault_at(n);
+        const adah_code merged = merge(other_path, &status);
+        const int has_fired = fired();
+        fault_at(0);
+        assert_int_equal(temporary_folder_count(&folder), 2);
+        if (merged == ADAH_OK) { /* the last allocation serves to sync the folder, and may fail */
+            assert_int_equal(count_records(), 101);
+            unlink(other_path);
+            return (size_t)n - 1;
+        }
+        assert_true(has_fired);
+        assert_int_equal(merged, expected);
+        assert_int_equal(status.code, expected);
+        assert_int_equal(count_records(), 100);
+    }
+}
+
+static void test_every_write_of_a_merge(void **state) {
+    (void)state;
+    const size_t n = merge_with_faults(adah_file_fault_at, adah_file_fault_fired, ADAH_ERROR_IO);
+    print_message("%zu writes\n", n);
+    assert_true(n > 8);
+}
+
+static void test_every_allocation_of_a_merge(void **state) {
+    (void)state;
+    const size_t n = merge_with_faults(adah_memory_fault_at, adah_memory_fault_fired, ADAH_ERROR_MEMORY);
+    print_message("%zu allocations\n", n);
+    assert_true(n > 40);
+}
+
 /* Of a batch that memory ran out for nothing is committed, whatever is refused after that. */
 static void test_refusal_after_a_failed_replacement(void **state) {
     (void)state;
@@ -281,6 +333,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_every_allocation_of_the_builder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_write_of_a_change, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_allocation_of_a_change, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_write_of_a_merge, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_every_allocation_of_a_merge, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refusal_after_a_failed_replacement, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_allocation_of_the_reader, set_up, tear_down),
     };
