@@ -1,9 +1,10 @@
 /* text_encoder.c - runs a carried text encoder: tokens, a transformer, one vector.
  *
- * A text goes through a network for its own length, rounded up to a multiple of 8: alone, or with others of that length. A row of a linear
- * layer of 16 rows and more (fully_connected.c), and all else of an item, follows from its own input, whatever the others are; texts of
- * at most 8 tokens, whose rows alone are fewer, always go alone, as every text does through the projection at the end. So a vector does not depend on the texts around it, and that of a query is
- * that of a data set's record to the bit. */
+ * Texts go through a network side by side, their tokens one after the other, as many as have room in ROWS_MAX rows; what is left of a
+ * network's rows at the end, less than a step, is empty. Linear layers and norms do not know of texts, attention takes one after the other.
+ * A row of a linear layer of 16 rows and more (fully_connected.c), and all else of a text, follows from its own input, whatever lies beside
+ * it; through the projection at the end every text goes alone. So a vector does not depend on the texts around it, and that of a query is that
+ * of a data set's record to the bit. */
 #include "backbones/text_encoder.h"
 #include "backbones/text_form.h"
 #include "base/memory.h"
@@ -16,12 +17,12 @@
 #include <xxhash.h>
 
 enum {
-    LENGTH_STEP = 8,
-    N_LENGTHS = ADAH_TEXT_TOKENS_MAX / LENGTH_STEP,
-    N_SIZES = 6,      /* of batches: 1, 2, 4 ... */
-    ROWS_ALONE = 16,  /* as many rows at least make a batch */
-    ROWS_MAX = 256,   /* of a batch, so that they stay in the second cache */
-    QUEUE = 256       /* texts that wait for others of their length */
+    ROWS_MIN = 16,              /* of a network */
+    ROWS_MAX = 256,             /* with several texts, so that they stay in the second cache */
+    STEP = 8, LONG_STEP = 32,   /* between the rows of networks, the second one beyond ROWS_SHORT rows */
+    ROWS_SHORT = 64,
+    N_NETWORKS = ADAH_TEXT_TOKENS_MAX / STEP,
+    QUEUE = 256                 /* texts that wait for others */
 };
 
 struct adah_text_encoder {
@@ -34,14 +35,15 @@ struct adah_text_encoder {
 
 typedef struct text_network {
     adah_graph *graph; /* NULL: not needed yet */
-    adah_node *ids, *presence, *row;
+    adah_text_inputs inputs;
+    adah_node *rows;
 } text_network;
 
 /* A line of text on its way. */
 typedef struct queued {
     adah_text_item *item;
     uint32_t *token; /* n of them, within the reader's; none: it is not there */
-    size_t n, place; /* place: length / LENGTH_STEP */
+    size_t n, n_rows; /* rows: of the network; padding follows the tokens */
     float *vector;
     int is_last; /* of its item */
 } queued;
@@ -55,7 +57,8 @@ struct adah_text_reader {
     queued queue[QUEUE];
     size_t n_queued;
     size_t n_there;  /* lines of the item that is being read */
-    text_network network[N_LENGTHS + 1][N_SIZES]; /* by length / LENGTH_STEP and the logarithm of the size */
+    text_network network[N_NETWORKS + 1]; /* by rows / STEP */
+    float *picked; /* [form.blocks.n_channels] */
     adah_graph *projection; /* NULL: there is none, or it is not needed yet */
     adah_node *row, *vector; /* its */
 };
@@ -77,12 +80,12 @@ static adah_code identify(adah_text_encoder *e, adah_status *status) {
 /* Lists the layers once, which finds every missing or misshapen parameter. */
 static adah_code check_layers(const adah_text_encoder *e, const char *where, adah_status *status) {
     adah_status fault = {0};
-    adah_node *ids, *presence;
+    adah_text_inputs inputs;
     adah_graph *g = adah_graph_create(ADAH_BACKEND_ONEDNN, ADAH_GRAPH_INFER);
     if (!g)
         return adah_fail_memory(status, 1);
     adah_builder b = {.graph = g, .parameters = &e->weights->parameters, .status = &fault};
-    adah_text_form_project(&e->form, &b, adah_text_form_build(&e->form, &b, 1, LENGTH_STEP, &ids, &presence));
+    adah_text_form_project(&e->form, &b, adah_text_form_build(&e->form, &b, ROWS_MIN, &inputs));
     adah_code code = b.failed ? fault.code : adah_graph_check(g, &fault);
     adah_graph_free(g);
     if (code == ADAH_ERROR_FORMAT || code == ADAH_ERROR_MISMATCH)
@@ -135,7 +138,8 @@ adah_code adah_text_reader_create(const adah_text_encoder *encoder, adah_text_re
         return adah_fail_memory(status, sizeof *r);
     r->encoder = encoder;
     r->token = adah_memory_zeroed(QUEUE * encoder->form.n_tokens, sizeof *r->token);
-    if (!r->token) {
+    r->picked = adah_memory_floats(encoder->form.blocks.n_channels);
+    if (!r->token || !r->picked) {
         adah_text_reader_free(r);
         return adah_fail_memory(status, QUEUE * encoder->form.n_tokens * sizeof *r->token);
     }
@@ -146,11 +150,11 @@ adah_code adah_text_reader_create(const adah_text_encoder *encoder, adah_text_re
 void adah_text_reader_free(adah_text_reader *r) {
     if (!r)
         return;
-    for (size_t i = 0; i <= N_LENGTHS; i++)
-        for (size_t k = 0; k < N_SIZES; k++)
-            adah_graph_free(r->network[i][k].graph);
+    for (size_t i = 0; i <= N_NETWORKS; i++)
+        adah_graph_free(r->network[i].graph);
     adah_graph_free(r->projection);
     adah_memory_free(r->token);
+    adah_memory_free(r->picked);
     adah_memory_free(r->line);
     adah_memory_free(r->prefixed);
     adah_memory_free(r);
@@ -169,14 +173,14 @@ static adah_code build(adah_graph **graph, const adah_builder *b, adah_status *s
     return adah_fail(status, code, "%s", b->status->message);
 }
 
-static adah_code build_network(const adah_text_encoder *e, size_t n_items, size_t n_tokens, text_network *net, adah_status *status) {
+static adah_code build_network(const adah_text_encoder *e, size_t n_rows, text_network *net, adah_status *status) {
     adah_status fault = {0};
     net->graph = adah_graph_create(ADAH_BACKEND_ONEDNN, ADAH_GRAPH_INFER);
     if (!net->graph)
         return adah_fail_memory(status, 1);
     adah_builder b = {.graph = net->graph, .parameters = &e->weights->parameters, .status = &fault};
-    net->row = adah_text_form_build(&e->form, &b, n_items, n_tokens, &net->ids, &net->presence);
-    adah_node_keep(net->row);
+    net->rows = adah_text_form_build(&e->form, &b, n_rows, &net->inputs);
+    adah_node_keep(net->rows);
     return build(&net->graph, &b, status);
 }
 
@@ -219,49 +223,66 @@ static adah_code project(adah_text_reader *r, const float *row, float *vector, a
     return ADAH_OK;
 }
 
-/* 2^size texts of one length. */
-static adah_code run_batch(adah_text_reader *r, queued *const *text, size_t size, adah_status *status) {
+/* The row of a text's vector: one of its n, or their mean. */
+static const float *pick_row(const adah_text_reader *r, const float *rows, size_t n) {
+    const size_t n_channels = r->encoder->form.blocks.n_channels;
+    if (r->encoder->form.pick != ADAH_ROW_MEAN)
+        return rows + (r->encoder->form.pick == ADAH_ROW_LAST ? (n - 1) * n_channels : 0);
+    const float share = 1 / (float)n;
+    memset(r->picked, 0, n_channels * sizeof *r->picked);
+    for (size_t i = 0; i < n * n_channels; i++)
+        r->picked[i % n_channels] += share * rows[i];
+    return r->picked;
+}
+
+/* The rows of a network that has room for n. */
+static size_t rows_for(size_t n) {
+    const size_t step = n > ROWS_SHORT ? LONG_STEP : STEP, n_rows = (n + step - 1) / step * step;
+    return n_rows < ROWS_MIN ? ROWS_MIN : n_rows;
+}
+
+/* n_texts of n_rows rows together. */
+static adah_code run_batch(adah_text_reader *r, queued *const *text, size_t n_texts, size_t n_rows, adah_status *status) {
     const adah_text_form *form = &r->encoder->form;
-    const size_t n_items = (size_t)1 << size, place = text[0]->place;
-    const size_t n_rows = form->is_padded || place * LENGTH_STEP > form->n_tokens ? form->n_tokens : place * LENGTH_STEP;
-    text_network *net = &r->network[place][size];
+    const size_t n_whole = rows_for(n_rows), n_channels = form->blocks.n_channels;
+    text_network *net = &r->network[n_whole / STEP];
     if (!net->graph)
-        ADAH_TRY(build_network(r->encoder, n_items, n_rows, net, status));
-    float *ids = adah_node_value(net->ids), *presence = net->presence ? adah_node_value(net->presence) : NULL;
-    for (size_t t = 0; t < n_items; t++)
-        for (size_t i = 0; i < n_rows; i++) {
-            ids[t * n_rows + i] = (float)(i < text[t]->n ? text[t]->token[i] : form->padding);
-            if (presence)
-                presence[t * n_rows + i] = i < text[t]->n;
+        ADAH_TRY(build_network(r->encoder, n_whole, net, status));
+    float *id = adah_node_value(net->inputs.ids), *place = adah_node_value(net->inputs.places), *number = adah_node_value(net->inputs.texts);
+    size_t row = 0;
+    for (size_t t = 0; t < n_texts; t++)
+        for (size_t i = 0; i < text[t]->n_rows; i++, row++) {
+            id[row] = (float)(i < text[t]->n ? text[t]->token[i] : form->padding);
+            place[row] = (float)i;
+            number[row] = (float)(t + 1);
         }
+    for (; row < n_whole; row++)
+        id[row] = place[row] = number[row] = 0;
     ADAH_TRY(adah_graph_forward(net->graph, status));
-    for (size_t t = 0; t < n_items; t++)
-        ADAH_TRY(project(r, adah_node_value(net->row) + t * form->blocks.n_channels, text[t]->vector, status));
+    const float *rows = adah_node_value(net->rows);
+    for (size_t t = 0; t < n_texts; rows += text[t++]->n_rows * n_channels)
+        ADAH_TRY(project(r, pick_row(r, rows, text[t]->n_rows), text[t]->vector, status));
     return ADAH_OK;
 }
 
-/* The largest batch of n texts of this length. */
-static size_t size_of_batch(const adah_text_form *form, size_t place, size_t n) {
-    const size_t n_rows = form->is_padded ? form->n_tokens : place * LENGTH_STEP;
-    size_t size = 0;
-    while (n_rows >= ROWS_ALONE && size + 1 < N_SIZES && (size_t)2 << size <= n && n_rows << (size + 1) <= ROWS_MAX)
-        size++;
-    return size;
-}
-
-/* All that are queued, by length. */
+/* All that are queued: the first that waits, and whatever has room beside it. */
 static adah_code run_queue(adah_text_reader *r, adah_status *status) {
-    for (size_t place = 0; place <= N_LENGTHS; place++) {
-        queued *text[QUEUE];
-        size_t n = 0, done = 0;
-        for (size_t i = 0; i < r->n_queued; i++)
-            if (r->queue[i].n && r->queue[i].place == place)
-                text[n++] = &r->queue[i];
-        while (done < n) {
-            const size_t size = size_of_batch(&r->encoder->form, place, n - done);
-            ADAH_TRY(run_batch(r, text + done, size, status));
-            done += (size_t)1 << size;
-        }
+    queued *waiting[QUEUE], *text[QUEUE];
+    size_t n_waiting = 0;
+    for (size_t i = 0; i < r->n_queued; i++)
+        if (r->queue[i].n)
+            waiting[n_waiting++] = &r->queue[i];
+    while (n_waiting) {
+        size_t n_texts = 0, n_rows = 0, n_left = 0;
+        for (size_t i = 0; i < n_waiting; i++)
+            if (n_texts == 0 || n_rows + waiting[i]->n_rows <= ROWS_MAX) {
+                n_rows += waiting[i]->n_rows;
+                text[n_texts++] = waiting[i];
+            } else {
+                waiting[n_left++] = waiting[i];
+            }
+        n_waiting = n_left;
+        ADAH_TRY(run_batch(r, text, n_texts, n_rows, status));
     }
     return ADAH_OK;
 }
@@ -339,7 +360,7 @@ static adah_code add_line(adah_text_reader *r, adah_text_item *item, const char 
         line.n = 0;
     else if (form->family == ADAH_TEXT_CLIP) /* its vector is that of the first token that ends a text, and nothing behind is seen from there */
         line.n = first_of(line.token, line.n, line.token[line.n - 1]) + 1;
-    line.place = form->is_padded ? N_LENGTHS : (line.n + LENGTH_STEP - 1) / LENGTH_STEP;
+    line.n_rows = form->is_padded ? form->n_tokens : line.n;
     r->queue[r->n_queued++] = line;
     return r->n_queued == QUEUE ? empty_queue(r, status) : ADAH_OK;
 }

@@ -23,7 +23,7 @@ void adah_text_encoder_free(adah_text_encoder *encoder); /* NULL is fine */
 size_t adah_text_encoder_values(const adah_text_encoder *encoder); /* of a vector */
 const char *adah_text_encoder_id(const adah_text_encoder *encoder); /* 32 hex digits: a checksum of all that it computes with */
 
-/* What one thread runs an encoder with: networks on one thread, made when a text of their length comes. */
+/* What one thread runs an encoder with: networks on one thread, made when texts with as many tokens come. */
 typedef struct adah_text_reader adah_text_reader;
 adah_code adah_text_reader_create(const adah_text_encoder *encoder, adah_text_reader **reader, adah_status *status);
 void adah_text_reader_free(adah_text_reader *reader); /* NULL is fine */

@@ -323,13 +323,13 @@ static adah_code load_tower(const adah_text_form *f, const adah_weights *w, cons
 /* Every parameter, of the shape that the form has. */
 static adah_code make_parameters(const adah_text_form *form, adah_parameters *parameters, adah_status *status) {
     adah_settings config = {0};
-    adah_node *ids, *presence;
+    adah_text_inputs inputs;
     adah_graph *g = adah_graph_create(ADAH_BACKEND_ONEDNN, ADAH_GRAPH_INFER);
     if (!g)
         return adah_fail_memory(status, 1);
     adah_status fault = {0};
     adah_builder b = {.graph = g, .parameters = parameters, .config = &config, .creating = 1, .status = &fault};
-    adah_text_form_project(form, &b, adah_text_form_build(form, &b, 1, 8, &ids, &presence));
+    adah_text_form_project(form, &b, adah_text_form_build(form, &b, 8, &inputs));
     const adah_code code = b.failed ? fault.code : adah_graph_check(g, &fault);
     adah_graph_free(g);
     return code == ADAH_OK ? ADAH_OK : adah_fail(status, code, "%s", fault.message);

@@ -95,23 +95,24 @@ size_t adah_text_form_values(const adah_text_form *f) { return f->n_projected ? 
 
 #define PREFIX "text.encoder"
 
-adah_node *adah_text_form_build(const adah_text_form *f, adah_builder *b, size_t n_items, size_t n_tokens, adah_node **ids, adah_node **presence) {
+adah_node *adah_text_form_build(const adah_text_form *f, adah_builder *b, size_t n_rows, adah_text_inputs *in) {
     adah_graph *g = b->graph;
     const unsigned group = ADAH_GROUP_CONSTANT;
-    *ids = adah_graph_input(g, ADAH_SHAPE2(n_items, n_tokens));
-    *presence = f->is_padded ? NULL : adah_graph_input(g, ADAH_SHAPE2(n_items, n_tokens));
+    adah_transformer blocks = f->blocks;
+    blocks.is_packed = 1;
+    in->ids = adah_graph_input(g, ADAH_SHAPE2(1, n_rows));
+    in->places = adah_graph_input(g, ADAH_SHAPE2(1, n_rows));
+    in->texts = adah_graph_input(g, ADAH_SHAPE2(1, n_rows));
     adah_parameter *tokens = adah_builder_parameter(b, PREFIX, "tokens", ADAH_SHAPE2(f->n_rows, f->blocks.n_channels), ADAH_INIT_ZERO, group);
     adah_parameter *positions =
         adah_builder_parameter(b, PREFIX, "positions", ADAH_SHAPE2(f->n_tokens, f->blocks.n_channels), ADAH_INIT_ZERO, group);
     if (!tokens || !positions)
         return NULL;
-    adah_node *x = adah_graph_add_rows(g, adah_graph_embedding(g, *ids, tokens), positions);
+    adah_node *x = adah_graph_add(g, adah_graph_embedding(g, in->ids, tokens), adah_graph_embedding(g, in->places, positions));
     if (f->blocks.is_post_norm)
         x = adah_transformer_norm(b, PREFIX ".norm", x, f->blocks.epsilon, group);
-    x = adah_transformer_blocks(b, PREFIX ".blocks", &f->blocks, x, *presence, group);
-    if (!f->blocks.is_post_norm)
-        x = adah_transformer_norm(b, PREFIX ".norm", x, f->blocks.epsilon, group);
-    return adah_graph_pool_rows(g, x, *presence, f->pick);
+    x = adah_transformer_blocks(b, PREFIX ".blocks", &blocks, x, in->texts, group);
+    return f->blocks.is_post_norm ? x : adah_transformer_norm(b, PREFIX ".norm", x, f->blocks.epsilon, group);
 }
 
 adah_node *adah_text_form_project(const adah_text_form *f, adah_builder *b, adah_node *x) {

@@ -31,11 +31,15 @@ adah_code adah_text_form_parse(const char *description, const char *where, adah_
 char *adah_text_form_json(const adah_text_form *form); /* adah_memory_free; NULL: memory is out */
 size_t adah_text_form_values(const adah_text_form *form);
 
-/* The layers for n_items texts of n_tokens tokens up to one row of each, (n_items, channels), with parameters "text.encoder.". *ids, *presence: (n_items, n_tokens);
- * presence NULL: it takes none. Builders as in graph.h. */
-adah_node *adah_text_form_build(const adah_text_form *form, adah_builder *b, size_t n_items, size_t n_tokens, adah_node **ids,
-                                adah_node **presence);
-/* What comes behind them: from the row to the vector. The row itself where nothing does. */
+/* What the layers take in, (1, n_rows) each: numbers of tokens, their places in their texts, and a number for each text, 0 for rows of none. */
+typedef struct adah_text_inputs {
+    adah_node *ids, *places, *texts;
+} adah_text_inputs;
+
+/* The layers for n_rows tokens of texts side by side, which do not see each other, up to a row of each token, (1, n_rows, channels), with
+ * parameters "text.encoder.". Builders as in graph.h. */
+adah_node *adah_text_form_build(const adah_text_form *form, adah_builder *b, size_t n_rows, adah_text_inputs *inputs);
+/* What comes behind them: from the row that is picked to the vector. The row itself where nothing does. */
 adah_node *adah_text_form_project(const adah_text_form *form, adah_builder *b, adah_node *x);
 
 /* From config.json and what lies beside it. prefix as in adah_text_weights_load. */

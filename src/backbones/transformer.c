@@ -41,7 +41,7 @@ adah_node *adah_transformer_block(adah_builder *b, const char *prefix, size_t nu
     if (!t->is_post_norm)
         y = adah_transformer_norm(b, part_name(name, prefix, number, "norm1"), y, t->epsilon, group);
     y = adah_transformer_linear(b, part_name(name, prefix, number, "attention"), y, 3 * t->n_channels, 1, group);
-    const adah_attention_form form = {.n_heads = t->n_heads, .is_causal = t->is_causal,
+    const adah_attention_form form = {.n_heads = t->n_heads, .is_causal = t->is_causal, .is_packed = t->is_packed,
                                       .distance = t->n_distant ? adah_builder_parameter(b, prefix, "distance", ADAH_SHAPE2(t->n_heads, 2 * t->n_distant - 1),
                                                                                          ADAH_INIT_ZERO, group) : NULL};
     y = adah_graph_attention(g, y, NULL, presence, form);

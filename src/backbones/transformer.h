@@ -1,6 +1,6 @@
 /* transformer.h - the blocks that encoders of pictures and of texts are made of (Vaswani et al. 2017), and their weights in published files.
  *
- * A text encoder with BERT's blocks, from ids and presence (nn/graph/tokens.h) to a vector:
+ * A text encoder with BERT's blocks, from ids and presence (nn/graph/tokens.h) to a vector, a text for itself (text_form.h packs several):
  *
  *     static const adah_transformer bert = {.n_layers = 6, .n_channels = 384, .n_heads = 12, .n_hidden = 1536, .is_post_norm = 1,
  *                                           .gelu = ADAH_GELU_EXACT, .epsilon = 1e-12f};
@@ -27,6 +27,7 @@ typedef struct adah_transformer {
     size_t n_layers, n_channels, n_heads, n_hidden;
     int is_post_norm; /* x = norm(x + f(x)), as BERT; else x = x + f(norm(x)), as ViT and CLIP */
     int is_causal;
+    int is_packed; /* presence holds numbers of texts side by side (adah_graph_attention) */
     size_t n_distant; /* scores have a part that follows from how far apart rows are, for up to so many; 0: none */
     adah_gelu gelu;
     float epsilon; /* of the norms */

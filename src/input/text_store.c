@@ -18,7 +18,7 @@ typedef struct store_header {
     uint64_t reserved[3];
 } store_header;
 
-static const char store_magic[8] = "adahtxt1";
+static const char store_magic[8] = "adahtxt2";
 
 /* A text, or a line of a record that has several. */
 typedef struct line {

@@ -23,7 +23,8 @@ typedef enum filling {
     FILL_DISTINCT, /* all values at least 0.05 apart, in random order */
     FILL_GAPS,     /* -2..8, at least 0.1 from 0 and 6 */
     FILL_IDS,      /* 0..4 and one that is too large; no gradient is asked for */
-    FILL_PRESENCE  /* 1, of the last three of each five 0; likewise */
+    FILL_PRESENCE, /* 1, of the last three of each five 0; likewise */
+    FILL_TEXTS     /* runs of rows with numbers of their own, each third of them 0; likewise */
 } filling;
 
 typedef struct net {
@@ -258,15 +259,16 @@ static adah_node *build_gelu(net *n, const int *a) { /* values, which */
     return adah_graph_gelu(n->g, input(n, FILL_GAPS, ADAH_SHAPE2(1, SZ(0))), (adah_gelu)a[1]);
 }
 
-/* items, rows, rows of the others (0: of itself), channels, heads, causal, with presence, with distances up to so many rows (0: none) */
+/* items, rows, rows of the others (0: of itself), channels, heads, causal, with presence (2: packed), with distances up to so many rows (0: none) */
 static adah_node *build_attention(net *n, const int *a) {
     adah_node *x = input(n, FILL_UNIFORM, ADAH_SHAPE3(SZ(0), SZ(1), SZ(3) * (a[2] ? 1 : 3)));
     adah_node *other = a[2] ? input(n, FILL_UNIFORM, ADAH_SHAPE3(SZ(0), SZ(2), SZ(3) * 2)) : NULL;
-    adah_node *presence = a[6] ? input(n, FILL_PRESENCE, ADAH_SHAPE2(SZ(0), a[2] ? SZ(2) : SZ(1))) : NULL;
+    adah_node *presence = a[6] ? input(n, a[6] > 1 ? FILL_TEXTS : FILL_PRESENCE, ADAH_SHAPE2(SZ(0), a[2] ? SZ(2) : SZ(1))) : NULL;
     adah_parameter *distance = a[7] ? parameter(n, "distance", ADAH_SHAPE2(SZ(4), 2 * SZ(7) - 1), 2) : NULL;
     if (distance)
         distance->group = 2; /* it does not learn */
-    return adah_graph_attention(n->g, x, other, presence, (adah_attention_form){.n_heads = SZ(4), .is_causal = a[5], .distance = distance});
+    return adah_graph_attention(n->g, x, other, presence,
+                                (adah_attention_form){.n_heads = SZ(4), .is_causal = a[5], .is_packed = a[6] > 1, .distance = distance});
 }
 
 /* items, tokens, channels, way to take one, with presence: embedding, positions, rows before them */
@@ -397,6 +399,9 @@ static const test_case cases[] = {
     {"attention with distances", build_attention, {2, 7, 0, 12, 3, 0, 0, 7}},
     {"attention with distances, padding", build_attention, {2, 53, 0, 24, 4, 0, 1, 60}},
     {"attention with distances, causal", build_attention, {2, 17, 0, 16, 2, 1, 0, 20}},
+    {"attention of packed texts", build_attention, {2, 70, 0, 24, 3, 0, 2}},
+    {"attention of packed texts, longer than what is taken at a time", build_attention, {1, 150, 0, 16, 2, 1, 2}},
+    {"attention of packed texts with distances", build_attention, {2, 70, 0, 24, 3, 0, 2, 50}},
     {"attention to others", build_attention, {2, 5, 9, 24, 3, 0, 0}},
     {"attention to others, padding", build_attention, {2, 50, 70, 24, 3, 0, 1}},
     {"attention of a learned row", build_probe, {3, 17, 16, 2}},
@@ -431,6 +436,14 @@ typedef struct built {
     size_t n_items;
 } built;
 
+/* The number of row i's text: the texts have 1, 4, 9 ... rows. */
+static float text_at(size_t i) {
+    size_t k = 1;
+    for (; i >= k * k; k++)
+        i -= k * k;
+    return k % 3 ? (float)k : 0;
+}
+
 static void fill(float *x, size_t n, filling how, adah_random *r) {
     size_t *order = malloc(n * sizeof *order);
     assert_non_null(order);
@@ -442,6 +455,8 @@ static void fill(float *x, size_t n, filling how, adah_random *r) {
             x[i] = (float)(order[i] % 6);
         if (how == FILL_PRESENCE)
             x[i] = i % 5 < 2;
+        if (how == FILL_TEXTS)
+            x[i] = text_at(i);
         if (how == FILL_GAPS)
             x[i] = (float[]){-2, 0.1f, 6.1f}[i % 3] + u * (float[]){1.9f, 5.8f, 1.9f}[i % 3];
     }

@@ -111,6 +111,7 @@ typedef enum adah_gelu { ADAH_GELU_EXACT = 0, ADAH_GELU_TANH, ADAH_GELU_QUICK } 
 typedef struct adah_attention_form {
     size_t n_heads;
     int is_causal;
+    int is_packed; /* an item's rows are those of several texts side by side, which do not look at each other */
     adah_parameter *distance; /* (n_heads, 2 R - 1): what is added to a head's score of row p and key k stands at k - p + R - 1. NULL: nothing */
 } adah_attention_form;
 typedef enum adah_row_pick { ADAH_ROW_FIRST = 0, ADAH_ROW_MEAN, ADAH_ROW_LAST } adah_row_pick;

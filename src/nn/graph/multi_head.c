@@ -5,7 +5,8 @@
  *
  *     dP = dO V'     dS = P (dP - sum of P dP) / sqrt(D)     dQ = dS K     dK += dS' Q     dV += P' dO
  *
- * The products are those of product.h. Rows that are not looked at have P = 0, as if exp(-infinity). */
+ * The products are those of product.h. Rows that are not looked at have P = 0, as if exp(-infinity). Packed texts are taken one after the
+ * other, each as if it were alone. */
 #include "base/parallel.h"
 #include "base/vector.h"
 #include "base/vector_math.h"
@@ -122,8 +123,7 @@ static void probabilities(const head *h, const adah_product_panels *turned_k, si
 
 static size_t rows_from(const head *h, size_t row) { return h->n_rows - row < ROWS ? h->n_rows - row : ROWS; }
 
-static void head_forward(void *context, size_t at) {
-    head h = head_at(context, at);
+static void forward_head(head h) {
     const adah_product_panels turned_k = take_panels(&h, h.n, h.n_keys), v = take_panels(&h, h.n_keys, h.n);
     float *p = take(&h, ROWS * turned_k.n_whole), *o = take(&h, ROWS * v.n_whole);
     adah_product_pack_turned(&turned_k, h.k, h.k_row);
@@ -159,8 +159,7 @@ static void add_turned(const head *h, const float *a, size_t a_row, size_t n_row
     adah_product_multiply(&rows, h->n_keys, n_rows, turned, ROWS, sum, rows.n_whole, 1);
 }
 
-static void head_backward(void *context, size_t at) {
-    head h = head_at(context, at);
+static void backward_head(head h) {
     const adah_product_panels turned_k = take_panels(&h, h.n, h.n_keys), k = take_panels(&h, h.n_keys, h.n),
                               turned_v = take_panels(&h, h.n, h.n_keys), rows = take_panels(&h, ROWS, h.n);
     float *p = take(&h, ROWS * turned_k.n_whole), *ds = take(&h, ROWS * turned_k.n_whole), *turned = take(&h, ROWS * h.n_keys),
@@ -189,6 +188,62 @@ static void head_backward(void *context, size_t at) {
     }
     add_rows(dk, k.n_whole, h.n_keys, h.n, h.dk, h.k_row);
     add_rows(dv, k.n_whole, h.n_keys, h.n, h.dv, h.k_row);
+}
+
+/* The same head of n rows from `first` on, which are a text. */
+static head part_of(const head *h, size_t first, size_t n) {
+    head part = *h;
+    const size_t q = first * h->q_row, k = first * h->k_row, y = first * h->y_row;
+    part.n_rows = part.n_keys = n;
+    part.q += q;
+    part.k += k;
+    part.v += k;
+    part.dq = h->dq ? h->dq + q : NULL;
+    part.dk = h->dk ? h->dk + k : NULL;
+    part.dv = h->dv ? h->dv + k : NULL;
+    part.y += y;
+    part.dy = h->dy ? h->dy + y : NULL;
+    part.presence = NULL;
+    return part;
+}
+
+/* The rows of the text that begins at `first`. */
+static size_t rows_of_text(const head *h, size_t first) {
+    const size_t end = h->node->form.distance && first + h->node->form.distance->shape.dim[1] / 2 + 1 < h->n_rows
+                           ? first + h->node->form.distance->shape.dim[1] / 2 + 1
+                           : h->n_rows;
+    size_t row = first + 1;
+    while (row < end && h->presence[row] == h->presence[first])
+        row++;
+    return row - first;
+}
+
+static void head_forward(void *context, size_t at) {
+    const head h = head_at(context, at);
+    if (!h.node->form.is_packed) {
+        forward_head(h);
+        return;
+    }
+    for (size_t row = 0, n; row < h.n_rows; row += n) {
+        n = rows_of_text(&h, row);
+        if (h.presence[row] != 0)
+            forward_head(part_of(&h, row, n));
+        for (size_t r = row; h.presence[row] == 0 && r < row + n; r++)
+            memset(h.y + r * h.y_row, 0, h.n * sizeof *h.y);
+    }
+}
+
+static void head_backward(void *context, size_t at) {
+    const head h = head_at(context, at);
+    if (!h.node->form.is_packed) {
+        backward_head(h);
+        return;
+    }
+    for (size_t row = 0, n; row < h.n_rows; row += n) {
+        n = rows_of_text(&h, row);
+        if (h.presence[row] != 0)
+            backward_head(part_of(&h, row, n));
+    }
 }
 
 static size_t n_heads_of_all(const adah_node *node) { return node->shape.dim[0] * node->form.n_heads; }

@@ -124,7 +124,8 @@ static double dot(const places *s, const place *a, size_t a_row, const place *c,
 }
 
 static int is_seen(const adah_node *node, const places *s, size_t b, size_t row, size_t key) {
-    return (!s->presence || s->presence[b * s->n_keys + key] != 0) && !(node->form.is_causal && key > row);
+    const float *presence = s->presence ? s->presence + b * s->n_keys : NULL;
+    return (!presence || presence[key] != 0) && (!node->form.is_packed || presence[key] == presence[row]) && !(node->form.is_causal && key > row);
 }
 
 /* The probability that head h of a row gives to a key: exp(score - highest) / sum. */

@@ -98,7 +98,9 @@ adah_node *adah_graph_attention(adah_graph *g, adah_node *x, adah_node *other, a
                                  adah_shape_text(x->shape, text), adah_shape_text(other->shape, second));
     if (!check_presence(g, kind, presence, n_items, other ? other->shape.dim[1] : n_rows))
         return NULL;
-    if (form.distance && (other || form.distance->shape.dim[1] % 2 == 0 || form.distance->shape.dim[1] / 2 + 1 < n_rows ||
+    if (form.is_packed && (other || !presence))
+        return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, kind, "packed rows without numbers of their own");
+    if (form.distance && (other || form.distance->shape.dim[1] % 2 == 0 || (!form.is_packed && form.distance->shape.dim[1] / 2 + 1 < n_rows) ||
                           !check_parameter(g, kind, "distances", form.distance, ADAH_SHAPE2(form.n_heads, form.distance->shape.dim[1]))))
         return adah_graph_refuse(g, ADAH_ERROR_ARGUMENT, kind, "distances of shape %s for %zu heads and %zu rows",
                                  adah_shape_text(form.distance->shape, text), form.n_heads, n_rows);

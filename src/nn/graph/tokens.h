@@ -29,8 +29,10 @@ adah_node *adah_graph_gelu(adah_graph *g, adah_node *x, adah_gelu gelu);
  * and values of what is looked at. Gives (B, P, C).
  * presence: (B, P), of cross attention (B, N): rows of 0 are not looked at; NULL: all are. An item without any gives zeros.
  * is_causal: a row does not look at later ones. Rows that look at none give zeros.
- * distance: softmax(Q K' / sqrt(D) + what a head has for the way from a row to a key); not of cross attention. R is at least P. It gets no
- * gradient. */
+ * is_packed: presence holds a number for each row. Neighbours of one number are a text, whose rows look at each other alone; rows of 0 give
+ * zeros. Not of cross attention.
+ * distance: softmax(Q K' / sqrt(D) + what a head has for the way from a row to a key); not of cross attention. R is at least P, and of packed
+ * rows at least those of a text, which is cut into several otherwise. It gets no gradient. */
 adah_node *adah_graph_attention(adah_graph *g, adah_node *x, adah_node *other, adah_node *presence, adah_attention_form form);
 
 /* ids: (B, P), whole numbers below the rows of table: (N, C); others give rows of zeros. Gives (B, P, C). */
