@@ -10,9 +10,18 @@
 
 #include <immintrin.h>
 
-#define AVX2 __attribute__((target("avx2,popcnt")))
+#define AVX2 __attribute__((target("avx2,bmi,popcnt")))
 
 static int supported(void) { return adah_processor_vectors() >= ADAH_VECTORS_AVX2; }
+
+static inline __attribute__((always_inline)) AVX2 uint64_t same_bytes(const uint8_t *p, uint8_t value) {
+    const __m256i v = _mm256_set1_epi8((char)value);
+    const uint32_t low = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_loadu_si256((const __m256i *)(const void *)p)));
+    const uint32_t high = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_loadu_si256((const __m256i *)(const void *)(p + 32))));
+    return low | (uint64_t)high << 32;
+}
+#define ADAH_LEVELS_TARGET AVX2
+#include "codes/levels_body.h"
 
 static AVX2 inline __m256i load(const uint8_t *p) { return _mm256_loadu_si256((const __m256i *)(const void *)p); }
 static AVX2 inline void store(uint16_t *p, __m256i x) { _mm256_storeu_si256((__m256i *)(void *)p, x); }
@@ -385,7 +394,7 @@ static AVX2 size_t near_planes(const uint8_t *query_halves, const uint8_t *plane
 }
 
 const adah_hamming_kernel adah_hamming_avx2 = {"avx2",     supported,   distances,   near_groups,
-                                               near_codes, make_planes, near_planes, 16, NULL};
+                                               near_codes, make_planes, near_planes, 16, add_level_block};
 
 #else
 typedef int adah_hamming_avx2_not_here; /* an empty file is no C */

@@ -11,6 +11,10 @@
 #include <immintrin.h>
 
 #define AVX512 __attribute__((target("bmi,popcnt,avx512f,avx512bw,avx512vl,avx512vpopcntdq,avx512bitalg")))
+
+static inline __attribute__((always_inline)) AVX512 uint64_t same_bytes(const uint8_t *p, uint8_t value) {
+    return _mm512_cmpeq_epi8_mask(_mm512_loadu_si512((const void *)p), _mm512_set1_epi8((char)value));
+}
 #define ADAH_LEVELS_TARGET AVX512
 #include "codes/levels_body.h"
 
@@ -251,7 +255,7 @@ static AVX512 uint64_t near_codes(const uint64_t *query, const uint8_t *p, size_
     return near;
 }
 
-const adah_hamming_kernel adah_hamming_avx512 = {"avx512", supported, distances, near_groups, near_codes, NULL, NULL, 6, add_levels};
+const adah_hamming_kernel adah_hamming_avx512 = {"avx512", supported, distances, near_groups, near_codes, NULL, NULL, 6, add_level_block};
 
 #else
 typedef int adah_hamming_avx512_not_here; /* an empty file is no C */

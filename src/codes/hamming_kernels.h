@@ -18,6 +18,10 @@
 enum { ADAH_GROUP = 64 /* as many as a word of a bitmap has bits */ };
 
 struct adah_level_query; /* levels.h */
+struct adah_level_piece; /* levels_body.h */
+/* Takes in one block of a piece, whose distances lie from `at` on in each part; returns where the next record goes. */
+typedef uint64_t *(*adah_add_level_block)(const struct adah_level_query *query, struct adah_level_piece *piece, size_t block, size_t at,
+                                          uint64_t *record);
 
 typedef struct adah_hamming_kernel {
     const char *name;
@@ -38,8 +42,7 @@ typedef struct adah_hamming_kernel {
                           uint16_t *group);
     /* What `distances` takes for a code that is not 2 or more words of 8 bytes, measured in words of near_groups; roughly. */
     size_t odd_cost;
-    /* adah_levels_add; NULL where counting item by item is as fast. */
-    void (*add_levels)(struct adah_level_query *query, size_t first_block, size_t end_block);
+    adah_add_level_block add_level_block; /* NULL: this kernel does not compare 64 bytes at once */
 } adah_hamming_kernel;
 
 const adah_hamming_kernel *adah_hamming_chosen(void); /* the best one, or what adah_hamming_use chose */

@@ -1,9 +1,8 @@
 /* measures.c - retrieval measures of many queries against one database.
  *
  * Nothing is sorted. A run is the items of one part of the database at one distance from the query, and of every relevant item it is noted how
- * many items of its run stand before it: 512 items at a time where the processor has kernels for that (codes/levels.h), else item by item. Once
- * all items are counted by run, that gives each relevant item's rank in the order (distance, position). All that depends on ties alone (tie-aware,
- * bounds, NDCG, radius) comes from counts by distance.
+ * many items of its run stand before it (codes/levels.h). Once all items are counted by run, that gives each relevant item's rank in the order
+ * (distance, position). All that depends on ties alone (tie-aware, bounds, NDCG, radius) comes from counts by distance.
  *
  * Queries are worked off in blocks of fixed size, and the sums of blocks are added in order, so that the number of
  * threads does not change a bit of the result. */
@@ -17,7 +16,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { BLOCK = 16, GROUP = 4 /* queries that look at a piece of the database in turn */, PIECE = 32 /* blocks of 512 items */, N_CUT_DEFAULT = 50, N_TIE_PLACES = 10, LEVELS_MAX = ADAH_BITS_MAX + 2 };
+enum { BLOCK = 16, GROUP = 4 /* queries that look at a piece of the database in turn */, PIECE = 32 /* blocks of 512 items */, N_CUT_DEFAULT = 50, N_TIE_PLACES = 10, N_COUNTERS = 8, LEVELS_MAX = ADAH_BITS_MAX + 2 };
 
 /* Sums of the first 1..n terms of a series, each the sum of two doubles: differences of far terms stay exact. */
 typedef struct prefix_sums {
@@ -49,9 +48,7 @@ typedef struct job {
     const size_t *leave_out;
     size_t n_bits, n_cut, n_query_labels_max;
     adah_label_lists lists;
-    adah_bit_planes planes; /* and bitmaps: where planes help */
     adah_label_bitmaps bitmaps;
-    int has_planes;
     size_t n_made; /* bitmaps that a query may have made */
     tables tables;
     block_sums *blocks;
@@ -60,8 +57,7 @@ typedef struct job {
 /* The items of one part of the database at one distance. */
 typedef struct run {
     double ap;             /* sum of the precisions at its relevant items */
-    uint32_t n_relevant;
-    uint32_t first, nth;   /* items before it; relevant ones before the next of its own */
+    uint32_t first, nth;   /* items before it; relevant ones before the next of its own, while these are counted how many it has */
 } run;
 
 /* Work memory of a block. Runs are numbered distance * ADAH_PARTS + part. */
@@ -75,7 +71,7 @@ typedef struct scratch {
     uint16_t *distance, *shared; /* by item, for counting item by item; may be NULL until then */
     run *runs;
     double *cut;                 /* precision at the first k relevant items */
-    size_t *n_sharing;           /* items by number of shared labels; as many behind it, for counting */
+    size_t *n_sharing;           /* items by number of shared labels; N_COUNTERS of them, for counting */
     double *gain;                /* by number of shared labels */
 } scratch;
 
@@ -212,17 +208,18 @@ static void count_items(const scratch *w, size_t n, size_t n_levels, adah_level_
 /* The same of a group of queries of the job. Items that are left out are not counted. Returns whether there was memory. */
 static int find_levels(const job *j, size_t first, size_t n_group, scratch *w) {
     const size_t n = j->database->n;
-    int by_planes[GROUP], n_by_planes = 0;
+    int by_blocks[GROUP], n_by_blocks = 0;
     for (size_t g = 0; g < n_group; g++) {
         const size_t query = first + g, *start = j->queries->label_start + query, n_labels = start[1] - start[0];
         const uint32_t *label = n_labels ? j->queries->label + start[0] : NULL;
         adah_level_query *q = &w->query[g];
-        *q = (adah_level_query){.planes = &j->planes, .code = j->queries->codes + query * (j->n_bits / 8), .choice = w->bitmap[g],
+        *q = (adah_level_query){.code = j->queries->codes + query * (j->n_bits / 8), .codes = j->database->codes,
+                                .n_items = n, .n_bits = j->n_bits, .length = j->bitmaps.length, .choice = w->bitmap[g],
                                 .leave_out = j->leave_out ? j->leave_out[query] : SIZE_MAX, .n = w->n + g * (j->n_bits + 2),
                                 .record = w->record + g * w->n_records_max};
-        by_planes[g] = j->has_planes && n_labels <= ADAH_CHOICES_MAX;
-        n_by_planes += by_planes[g];
-        if (by_planes[g]) {
+        by_blocks[g] = n_labels <= ADAH_CHOICES_MAX;
+        n_by_blocks += by_blocks[g];
+        if (by_blocks[g]) {
             q->n_choices = adah_label_bitmaps_find(&j->bitmaps, &j->lists, label, n_labels,
                                                    w->made + g * j->n_made * j->bitmaps.n_words, w->bitmap[g]);
             adah_levels_begin(q);
@@ -240,13 +237,11 @@ static int find_levels(const job *j, size_t first, size_t n_group, scratch *w) {
             w->distance[q->leave_out] = (uint16_t)(j->n_bits + 1);
         count_items(w, n, j->n_bits + 2, q);
     }
-    for (size_t block = 0; n_by_planes && block < j->planes.n_blocks; block += PIECE)
+    const size_t n_blocks = j->bitmaps.length / ADAH_PART_WORD;
+    for (size_t block = 0; n_by_blocks && block < n_blocks; block += PIECE)
         for (size_t g = 0; g < n_group; g++)
-            if (by_planes[g])
-                adah_levels_add(&w->query[g], block, block + PIECE < j->planes.n_blocks ? block + PIECE : j->planes.n_blocks);
-    for (size_t g = 0; g < n_group; g++)
-        if (by_planes[g])
-            adah_levels_end(&w->query[g]);
+            if (by_blocks[g])
+                adah_levels_add(&w->query[g], block, block + PIECE < n_blocks ? block + PIECE : n_blocks);
     return 1;
 }
 
@@ -272,16 +267,19 @@ static size_t count_ties(const job *j, const levels *v) {
 /* What is known of the relevant items before their ranks are: how many share how many labels, and by run. Returns the most labels shared, of a
  * query that has n_labels. */
 static size_t count_relevant(const job *j, const scratch *w, const adah_level_query *q, size_t n_labels, levels *v) {
-    size_t *count[2] = {w->n_sharing, w->n_sharing + n_labels + 1}; /* in turn: most share one, and a single counter waits for itself */
-    memset(w->n_sharing, 0, 2 * (n_labels + 1) * sizeof *w->n_sharing);
+    size_t *count[N_COUNTERS]; /* in turn: most share one, and a single counter waits for itself */
+    for (size_t i = 0; i < N_COUNTERS; i++)
+        count[i] = w->n_sharing + i * (n_labels + 1);
+    memset(w->n_sharing, 0, N_COUNTERS * (n_labels + 1) * sizeof *w->n_sharing);
     memset(w->runs, 0, (j->n_bits + 1) * ADAH_PARTS * sizeof *w->runs);
     for (size_t i = 0; i < q->n_records; i++) {
-        count[i & 1][adah_record_choices(q->record[i])]++;
-        w->runs[adah_record_run(q->record[i])].n_relevant++;
+        count[i % N_COUNTERS][adah_record_choices(q->record[i])]++;
+        w->runs[adah_record_run(q->record[i])].nth++;
     }
     size_t most = 0;
     for (size_t s = 1; s <= n_labels; s++) {
-        w->n_sharing[s] += count[1][s];
+        for (size_t i = 1; i < N_COUNTERS; i++)
+            w->n_sharing[s] += count[i][s];
         most = w->n_sharing[s] ? s : most;
     }
     uint32_t n_before = 0, nth = 0;
@@ -293,11 +291,12 @@ static size_t count_relevant(const job *j, const scratch *w, const adah_level_qu
             v->n_within_cut = d + 1;
         for (size_t part = 0; part < ADAH_PARTS; part++) {
             run *r = &w->runs[d * ADAH_PARTS + part];
+            const uint32_t n_relevant = r->nth;
             r->first = n_before;
             r->nth = nth;
             n_before += (uint32_t)q->n[d][part];
-            nth += r->n_relevant;
-            v->n_relevant[d] += r->n_relevant;
+            nth += n_relevant;
+            v->n_relevant[d] += n_relevant;
         }
     }
     return most;
@@ -415,7 +414,7 @@ static void add_block(void *context, size_t block) {
     w.record = adah_memory_resize(NULL, GROUP * w.n_records_max, sizeof *w.record);
     w.runs = adah_memory_resize(NULL, n_levels * ADAH_PARTS, sizeof *w.runs);
     w.cut = adah_memory_resize(NULL, j->n_cut < n ? j->n_cut : n, sizeof *w.cut);
-    w.n_sharing = adah_memory_resize(NULL, 2 * (j->n_query_labels_max + 1), sizeof *w.n_sharing);
+    w.n_sharing = adah_memory_resize(NULL, N_COUNTERS * (j->n_query_labels_max + 1), sizeof *w.n_sharing);
     w.gain = adah_memory_resize(NULL, j->n_query_labels_max + 1, sizeof *w.gain);
     sums->out_of_memory = !w.made || !w.n || !w.record || !w.runs || !w.cut || !w.n_sharing || !w.gain;
     for (size_t query = first; query < end && !sums->out_of_memory; query += GROUP) {
@@ -510,12 +509,8 @@ static adah_code compute(job *j, uint64_t *counts, double *sums, double *radius,
         j->blocks[b].recall = sums + (2 * b + 1) * n_radii;
     }
     ADAH_TRY(adah_label_lists_build(j->database->n, j->database->label, j->database->label_start, &j->lists, status));
-    if (adah_bit_planes_help(j->n_bits)) {
-        ADAH_TRY(adah_bit_planes_make(j->database->codes, j->database->n, j->n_bits, &j->planes, status));
-        ADAH_TRY(adah_label_bitmaps_build(&j->lists, &j->bitmaps, status));
-        j->has_planes = 1;
-        j->n_made = j->n_query_labels_max < ADAH_CHOICES_MAX ? j->n_query_labels_max : ADAH_CHOICES_MAX;
-    }
+    ADAH_TRY(adah_label_bitmaps_build(&j->lists, &j->bitmaps, status));
+    j->n_made = j->n_query_labels_max < ADAH_CHOICES_MAX ? j->n_query_labels_max : ADAH_CHOICES_MAX;
     ADAH_TRY(build_tables(j, &j->tables, status));
     adah_parallel_for(n_blocks, 1, add_block, j);
     block_sums *total = &j->blocks[n_blocks];
@@ -546,7 +541,6 @@ adah_code adah_measures_compute(adah_coded_set queries, adah_coded_set database,
     if (code != ADAH_OK)
         adah_memory_free(radius);
     adah_label_lists_free(&j.lists);
-    adah_bit_planes_free(&j.planes);
     adah_label_bitmaps_free(&j.bitmaps);
     free_tables(&j.tables);
     adah_memory_free(j.blocks);
