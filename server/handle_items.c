@@ -55,11 +55,10 @@ static int find_picture(serve_request *r, serve_state *state, uint64_t row, int 
     if (adah_index_record(state->index, row, &entry, &status) != ADAH_OK)
         return serve_refuse_failed(r, &status);
     const int is_named = serve_is_safe_name(entry.file_name), is_here = !is_named || serve_needs_lane(r, SERVE_SHOWN);
-    const int fd = is_named && is_here ? serve_open_picture(r->server, entry.file_name) : -1;
+    serve_picture_file f = {.fd = -1};
+    *has_picture = is_named && is_here && serve_open_picture(r->server, entry.file_name, 1, &f);
+    serve_close_file(&f);
     adah_index_entry_free(&entry);
-    if (fd >= 0)
-        close(fd);
-    *has_picture = fd >= 0;
     return is_here;
 }
 

@@ -19,47 +19,39 @@ static int refuse_missing(serve_request *r, const char *field) {
     return serve_refuse(r, 404, "not_found", field, "the picture of this item cannot be read");
 }
 
-/* Opens the picture of the item asked for. -1: the answer says why there is none. */
-static int open_item(serve_request *r, const serve_state *state, struct stat *info) {
+/* Opens the picture of the item asked for. 0: the answer says why there is none. */
+static int open_item(serve_request *r, const serve_state *state, serve_picture_file *file) {
     adah_index_entry entry;
     if (!serve_find_record(r, state, r->item, &entry))
-        return -1;
-    const int fd = serve_open_picture(r->server, entry.file_name);
+        return 0;
+    const int is_open = serve_open_picture(r->server, entry.file_name, 1, file);
     adah_index_entry_free(&entry);
-    if (r->server->images < 0) {
-        serve_refuse(r, 404, "not_found", NULL, "the server was started without --images");
-        return -1;
-    }
-    if (fd < 0 || fstat(fd, info) != 0) {
-        refuse_missing(r, NULL);
-        if (fd >= 0)
-            close(fd);
-        return -1;
-    }
-    return fd;
+    if (r->server->images < 0)
+        return serve_refuse(r, 404, "not_found", NULL, "the server was started without --images");
+    return is_open ? 1 : refuse_missing(r, NULL);
 }
 
-/* Another file, time or size is another version. */
-static void version_of(const struct stat *info, size_t side, char *etag, size_t n_bytes) {
-    snprintf(
-        etag, n_bytes, "\"%llx-%llx-%llx-%zx\"", (unsigned long long)info->st_ino, (unsigned long long)info->st_size,
-        (unsigned long long)info->st_mtim.tv_sec * 1000000000ull + (unsigned long long)info->st_mtim.tv_nsec, side);
+/* Another file, place in it, time or size is another version. */
+static void version_of(const serve_picture_file *f, size_t side, char *etag, size_t n_bytes) {
+    const struct stat *info = &f->info;
+    char place[20] = "";
+    if (f->offset)
+        snprintf(place, sizeof place, "-%llx", (unsigned long long)f->offset);
+    snprintf(etag, n_bytes, "\"%llx-%llx-%llx-%zx%s\"", (unsigned long long)info->st_ino, (unsigned long long)info->st_size,
+             (unsigned long long)info->st_mtim.tv_sec * 1000000000ull + (unsigned long long)info->st_mtim.tv_nsec, side, place);
 }
 
-static int read_all(serve_request *r, int fd, const char *field, const uint8_t **bytes, size_t *n_bytes) {
-    struct stat info;
-    if (fstat(fd, &info) != 0)
-        return refuse_missing(r, field);
-    if (info.st_size > FILE_BYTES_MAX)
+static int read_all(serve_request *r, const serve_picture_file *f, const char *field, const uint8_t **bytes, size_t *n_bytes) {
+    if (f->info.st_size > FILE_BYTES_MAX)
         return serve_refuse(r, 413, "too_large", field, "the file of this item has more than %d bytes",
                             FILE_BYTES_MAX);
-    const size_t n = (size_t)info.st_size;
+    const size_t n = (size_t)f->info.st_size;
     uint8_t *all = serve_keep(r, malloc(n + 1));
     if (!all)
         return serve_refuse_memory(r);
     size_t n_read = 0;
     for (ssize_t got = 1; n_read < n && got > 0; n_read += got > 0 ? (size_t)got : 0)
-        got = pread(fd, all + n_read, n - n_read, (off_t)n_read);
+        got = pread(f->fd, all + n_read, n - n_read, (off_t)(f->offset + n_read));
     if (n_read < n)
         return refuse_missing(r, field);
     *bytes = all;
@@ -69,12 +61,11 @@ static int read_all(serve_request *r, int fd, const char *field, const uint8_t *
 
 int serve_read_picture(serve_request *r, const char *name, const char *field, const uint8_t **bytes, size_t *n_bytes,
                        adah_picture_info *info) {
-    const int fd = r->server->images < 0 ? -1 : serve_open_below(r->server->images, r->server->images_path, name, 1);
-    if (fd < 0)
+    serve_picture_file f;
+    if (!serve_open_picture(r->server, name, 0, &f))
         return refuse_missing(r, field);
-    const int is_good =
-        read_all(r, fd, field, bytes, n_bytes) && serve_check_picture(r, field, *bytes, *n_bytes, info);
-    close(fd);
+    const int is_good = read_all(r, &f, field, bytes, n_bytes) && serve_check_picture(r, field, *bytes, *n_bytes, info);
+    serve_close_file(&f);
     return is_good;
 }
 
@@ -117,7 +108,7 @@ enum { SEEN_MAX = 4096, CHECK_SIDE = 16, SETTLED_SECONDS = 2 };
 
 /* A file that had just these numbers was found to be a picture of a type, or none. */
 typedef struct look {
-    uint64_t device, number, n_bytes, changed, altered; /* the last two: of what is in it, and of anything about it */
+    uint64_t device, number, offset, n_bytes, changed, altered; /* the last two: of what is in it, and of anything about it */
     const char *type;                                   /* NULL: no picture */
     int is_known;
 } look;
@@ -142,19 +133,20 @@ void serve_seen_free(struct serve_seen *seen) {
 
 static uint64_t nanoseconds_of(struct timespec t) { return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec; }
 
-static look look_of(const struct stat *info) {
-    return (look){.device = info->st_dev, .number = info->st_ino, .n_bytes = (uint64_t)info->st_size,
+static look look_of(const serve_picture_file *f) {
+    const struct stat *info = &f->info;
+    return (look){.device = info->st_dev, .number = info->st_ino, .offset = f->offset, .n_bytes = (uint64_t)info->st_size,
                   .changed = nanoseconds_of(info->st_mtim), .altered = nanoseconds_of(info->st_ctim)};
 }
 
 static look *place_of(struct serve_seen *seen, const look *l) {
-    return &seen->looks[((l->number * 0x9e3779b97f4a7c15u) ^ l->device) >> 20 & (SEEN_MAX - 1)];
+    return &seen->looks[(((l->number + l->offset) * 0x9e3779b97f4a7c15u) ^ l->device) >> 20 & (SEEN_MAX - 1)];
 }
 
 static int is_seen(struct serve_seen *seen, look *l) {
     pthread_mutex_lock(&seen->lock);
     const look *p = place_of(seen, l);
-    const int is_same = p->is_known && p->device == l->device && p->number == l->number && p->n_bytes == l->n_bytes &&
+    const int is_same = p->is_known && p->device == l->device && p->number == l->number && p->offset == l->offset && p->n_bytes == l->n_bytes &&
                         p->changed == l->changed && p->altered == l->altered;
     if (is_same)
         l->type = p->type;
@@ -176,16 +168,16 @@ static void remember(struct serve_seen *seen, look *l, const char *type) {
 }
 
 /* Decodes the file, unless this very file was before. Returns its type; NULL: the answer says why it is not to be shown. */
-static const char *check_file(serve_request *r, int fd, const struct stat *info) {
+static const char *check_file(serve_request *r, const serve_picture_file *f) {
     struct serve_seen *seen = r->server->seen;
-    look l = look_of(info);
+    look l = look_of(f);
     const uint8_t *bytes;
     size_t n_bytes;
     adah_picture_info picture;
     serve_decoded decoded;
     if (!is_seen(seen, &l)) {
         const size_t n_kept = r->n_kept;
-        const int is_good = read_all(r, fd, NULL, &bytes, &n_bytes) && serve_check_picture(r, NULL, bytes, n_bytes, &picture) &&
+        const int is_good = read_all(r, f, NULL, &bytes, &n_bytes) && serve_check_picture(r, NULL, bytes, n_bytes, &picture) &&
                             serve_decode_picture(r, SERVE_PIXELS, bytes, n_bytes, &picture, (adah_picture_form){.n_side = CHECK_SIDE}, NULL, &decoded);
         serve_free_kept(r, n_kept);
         if (is_good)
@@ -203,27 +195,27 @@ static const char *check_file(serve_request *r, int fd, const struct stat *info)
 /* ---------------------------------------------------------------- answers */
 
 void serve_handle_picture(serve_request *r, serve_state *state) {
-    struct stat info;
+    serve_picture_file f;
     char etag[sizeof r->answer.etag];
     serve_answer *a = &r->answer;
     if (!serve_read_query(r))
         return;
-    const int fd = open_item(r, state, &info);
-    if (fd < 0)
+    if (!open_item(r, state, &f))
         return;
-    const char *type = check_file(r, fd, &info);
-    version_of(&info, 0, etag, sizeof etag);
+    const char *type = check_file(r, &f);
+    version_of(&f, 0, etag, sizeof etag);
     if (type)
         a->cache_control = "private, max-age=3600";
     if (!type || serve_is_unchanged(r, etag)) {
-        close(fd);
+        serve_close_file(&f);
         return;
     }
     a->status = 200;
     a->content_type = type;
     a->is_file = 1;
-    a->fd = fd;
-    a->n_bytes = (size_t)info.st_size;
+    a->fd = f.fd;
+    a->offset = f.offset;
+    a->n_bytes = (size_t)f.info.st_size;
 }
 
 static void make_thumbnail(serve_request *r, const uint8_t *bytes, size_t n_bytes, const adah_picture_info *info) {
@@ -240,20 +232,19 @@ static void make_thumbnail(serve_request *r, const uint8_t *bytes, size_t n_byte
 }
 
 void serve_handle_thumbnail(serve_request *r, serve_state *state) {
-    struct stat info;
+    serve_picture_file f;
     char etag[sizeof r->answer.etag];
     const uint8_t *bytes;
     size_t n_bytes;
     adah_picture_info picture;
     if (!serve_read_query(r))
         return;
-    const int fd = open_item(r, state, &info);
-    if (fd < 0)
+    if (!open_item(r, state, &f))
         return;
-    version_of(&info, (size_t)r->query.side, etag, sizeof etag);
+    version_of(&f, (size_t)r->query.side, etag, sizeof etag);
     r->answer.cache_control = "private, max-age=3600";
-    if (!serve_is_unchanged(r, etag) && read_all(r, fd, NULL, &bytes, &n_bytes) &&
+    if (!serve_is_unchanged(r, etag) && read_all(r, &f, NULL, &bytes, &n_bytes) &&
         serve_check_picture(r, NULL, bytes, n_bytes, &picture))
         make_thumbnail(r, bytes, n_bytes, &picture);
-    close(fd);
+    serve_close_file(&f);
 }

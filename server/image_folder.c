@@ -3,7 +3,8 @@
  * A name must be relative and without "..". One that comes with a request is opened by the kernel such that no link leads out of the
  * folder (openat2 with RESOLVE_BENEATH), or is refused. Where the kernel or a sandbox does not have that call, the path is resolved first,
  * must lie below the folder, and so must the file that was opened by it. Names that are in the index came in by such a request or by a command
- * of who owns its file: for them links are followed, which that person has put there, as git-annex and adah convert do. */
+ * of who owns its file: for them links are followed, which that person has put there, as git-annex and adah convert do. A name that leads into a
+ * tar file is that file, opened by the same rules, and the part of it that the member is. */
 #define _GNU_SOURCE
 #include "image_folder.h"
 
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -71,8 +73,9 @@ int serve_open_below(int folder, const char *folder_path, const char *name, int 
     return fd;
 }
 
-int serve_open_picture(const serve_server *server, const char *name) {
-    if (server->images < 0 || !serve_is_safe_name(name))
+/* The same, following links. */
+static int open_following(const serve_server *server, const char *name) {
+    if (!serve_is_safe_name(name))
         return -1;
     const struct open_how how = {.flags = OPEN_FLAGS, .resolve = RESOLVE_NO_MAGICLINKS};
     int fd = (int)syscall(SYS_openat2, server->images, name, &how, sizeof how);
@@ -86,16 +89,65 @@ int serve_open_picture(const serve_server *server, const char *name) {
     return fd;
 }
 
-int serve_leads_out(const serve_server *server, const char *name) {
-    if (server->images < 0)
+static int open_name(const serve_server *server, const char *name, int follows_links) {
+    return follows_links ? open_following(server, name) : serve_open_below(server->images, server->images_path, name, 1);
+}
+
+/* Takes the member of the tar file `fd`, which is closed where there is none. */
+static int take_member(int fd, const char *name, serve_picture_file *f) {
+    uint64_t n_bytes;
+    adah_status status;
+    f->fd = fd;
+    if (fstat(fd, &f->info) == 0 && adah_tar_member_find(fd, name, &f->offset, &n_bytes, &status) == ADAH_OK) {
+        f->info.st_size = (off_t)n_bytes;
+        return 1;
+    }
+    close(fd);
+    return 0;
+}
+
+static int is_tar(const char *name, size_t n) { return n > 4 && strncasecmp(name + n - 4, ".tar", 4) == 0; }
+
+int serve_open_picture(const serve_server *server, const char *name, int follows_links, serve_picture_file *f) {
+    *f = (serve_picture_file){.fd = -1};
+    if (server->images < 0 || !serve_is_safe_name(name))
         return 0;
-    const int below = serve_open_below(server->images, server->images_path, name, 1);
-    const int anywhere = below < 0 ? serve_open_picture(server, name) : -1;
-    if (below >= 0)
-        close(below);
-    if (anywhere >= 0)
-        close(anywhere);
-    return anywhere >= 0;
+    if (server->images_is_tar) {
+        const int own = dup(server->images);
+        return own >= 0 && take_member(own, name, f);
+    }
+    f->fd = open_name(server, name, follows_links);
+    if (f->fd >= 0 && fstat(f->fd, &f->info) == 0)
+        return 1;
+    serve_close_file(f);
+    for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
+        char tar[PATH_MAX];
+        if (!is_tar(name, (size_t)(slash - name)))
+            continue;
+        snprintf(tar, sizeof tar, "%.*s", (int)(slash - name), name);
+        const int fd = open_name(server, tar, follows_links);
+        if (fd >= 0)
+            return take_member(fd, slash + 1, f);
+    }
+    return 0;
+}
+
+void serve_close_file(serve_picture_file *f) {
+    if (f->fd >= 0)
+        close(f->fd);
+    f->fd = -1;
+}
+
+int serve_leads_out(const serve_server *server, const char *name) {
+    serve_picture_file f;
+    if (server->images < 0 || serve_open_picture(server, name, 0, &f)) {
+        if (server->images >= 0)
+            serve_close_file(&f);
+        return 0;
+    }
+    const int leads_out = serve_open_picture(server, name, 1, &f);
+    serve_close_file(&f);
+    return leads_out;
 }
 
 void serve_tell_missing_pictures(const serve_server *server, const adah_index *index) {
@@ -111,12 +163,13 @@ void serve_tell_missing_pictures(const serve_server *server, const adah_index *i
         const uint64_t row = n <= LOOK ? i : n / LOOK * i;
         if (row >= n || adah_index_record(index, row, &entry, &status) != ADAH_OK)
             continue;
-        const int is_named = entry.file_name[0] != '\0', fd = is_named ? serve_open_picture(server, entry.file_name) : -1;
+        serve_picture_file f;
+        const int is_named = entry.file_name[0] != '\0', is_there = is_named && serve_open_picture(server, entry.file_name, 1, &f);
         if (is_named && n_named++ == 0)
             snprintf(first, sizeof first, "%s", entry.file_name);
         adah_index_entry_free(&entry);
-        if (fd >= 0) {
-            close(fd);
+        if (is_there) {
+            serve_close_file(&f);
             return;
         }
     }

@@ -35,12 +35,13 @@ typedef struct serve_answer {
     void (*release)(void *);
     serve_stream *stream; /* a body of n_bytes that comes from there */
     size_t n_bytes;
-    int is_file, fd;           /* 1: a file of n_bytes, closed afterwards */
+    int is_file, fd;           /* 1: n_bytes of a file, closed afterwards */
+    uint64_t offset;           /* of these in the file */
     const char *cache_control; /* NULL: no-store */
     const char *policy;        /* Content-Security-Policy; NULL: nothing is allowed */
     const char *allow;         /* with 405 */
     int retry_after;           /* seconds, with 503; 0: not told */
-    char etag[64];             /* in quotes; "": none */
+    char etag[96];             /* in quotes; "": none */
 } serve_answer;
 
 struct serve_server;

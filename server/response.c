@@ -17,7 +17,7 @@ static void free_stream(void *context) {
 static struct MHD_Response *make_response(serve_answer *a) {
     struct MHD_Response *response;
     if (a->is_file) {
-        response = MHD_create_response_from_fd64(a->n_bytes, a->fd);
+        response = MHD_create_response_from_fd_at_offset64(a->n_bytes, a->fd, a->offset);
         a->is_file = !response;
     } else if (a->stream) {
         response = MHD_create_response_from_callback(a->n_bytes, STREAM_BYTES, read_stream, a->stream, free_stream);

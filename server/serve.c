@@ -21,9 +21,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -35,9 +37,16 @@ static adah_code open_images(serve_server *s, adah_status *status) {
     if (!folder)
         return ADAH_OK;
     s->images_path = realpath(folder, NULL);
-    s->images = s->images_path ? open(s->images_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    struct stat info;
+    const size_t n = s->images_path ? strlen(s->images_path) : 0;
+    s->images = s->images_path ? open(s->images_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    s->images_is_tar = s->images >= 0 && fstat(s->images, &info) == 0 && S_ISREG(info.st_mode) && n > 4 && !strcasecmp(s->images_path + n - 4, ".tar");
+    if (s->images >= 0 && !s->images_is_tar && (fstat(s->images, &info) != 0 || !S_ISDIR(info.st_mode))) {
+        close(s->images);
+        s->images = -1;
+    }
     return s->images >= 0 ? ADAH_OK
-                          : serve_fail(status, ADAH_ERROR_IO, "--images %.400s: cannot be opened as a folder", folder);
+                          : serve_fail(status, ADAH_ERROR_IO, "--images %.400s: cannot be opened as a folder, nor as a tar file", folder);
 }
 
 static adah_code check_options(serve_server *s, int is_loopback, adah_status *status) {

@@ -18,7 +18,8 @@ typedef struct serve_server {
     serve_decoders *decoders;
     struct serve_seen *seen; /* files under `images` that were looked at */
     serve_file *openapi; /* the description of the interface (openapi.h); NULL: none */
-    int images;         /* folder of the pictures, open; -1: none */
+    int images;         /* folder of the pictures, or a tar file of them, open; -1: none */
+    int images_is_tar;
     char *images_path;  /* the same, resolved */
     int is_loopback;    /* 1: only this machine can reach the address */
     int reads_are_free; /* 1: no token is asked for reads */

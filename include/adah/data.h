@@ -183,6 +183,10 @@ adah_code adah_picture_png(const adah_picture *picture, uint8_t **png, size_t *n
 /* A small copy as JPEG of a quality of 1..100, turned upright, longer side at most n_side. *jpeg: adah_free. */
 adah_code adah_picture_thumbnail(const uint8_t *bytes, size_t n_bytes, size_t n_side, int quality, uint8_t **jpeg,
                                  size_t *n_jpeg_bytes, adah_status *status);
+/* Where a picture lies whose file name leads into a tar file: of "a/shard.tar/b/x.jpg" tar is the file "a/shard.tar", open for reading (the caller's), and
+ * name "b/x.jpg". Its bytes are there as they are. A tar file is gone through when it is first asked about, and again when it has changed. Any thread.
+ * ADAH_ERROR_NOT_FOUND: it has no such member, or one without bytes of its own, such as a link. */
+adah_code adah_tar_member_find(int tar, const char *name, uint64_t *offset, uint64_t *n_bytes, adah_status *status);
 
 ADAH_END
 

@@ -1,11 +1,10 @@
-/* file.c - POSIX files: mmap to read; to write a temporary file, fsync, rename, fsync of the folder.
+/* file.c - POSIX files: to write a temporary file, fsync, rename, fsync of the folder. Reading is file_read.c.
  *
  * Where the file system can, the temporary file has no name until all of it is written (O_TMPFILE), so that a process that
  * is killed before leaves nothing behind. */
 #define _GNU_SOURCE
 #include "base/file.h"
 #include "base/foreign_file.h"
-#include "base/guard.h"
 #include "base/memory.h"
 #include "base/random.h"
 
@@ -18,7 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,135 +51,6 @@ adah_code adah_file_write_at(int fd, const char *path, const void *bytes, size_t
             return adah_fail_system(status, path, "cannot write");
         done += (size_t)n;
     }
-    return ADAH_OK;
-}
-
-/* Opens a regular file and tells its size. */
-static adah_code open_regular(const char *path, int *fd, size_t *n_bytes, adah_status *status) {
-    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (*fd < 0)
-        return adah_fail_system(status, path, "cannot open");
-    struct stat info;
-    adah_code code = ADAH_OK;
-    if (fstat(*fd, &info) != 0)
-        code = adah_fail_system(status, path, "cannot read its size");
-    else if (!S_ISREG(info.st_mode))
-        code = adah_fail(status, ADAH_ERROR_IO, "%s: not a regular file", path);
-    if (code != ADAH_OK) {
-        close(*fd);
-        return code;
-    }
-    *n_bytes = (size_t)info.st_size;
-    return ADAH_OK;
-}
-
-/* The flag of the guard tells of whole pages that are gone. Inside the last page zeros come without a signal: the length tells. */
-typedef struct adah_file_watch {
-    atomic_int is_cut;
-    int fd;
-    char path[];
-} adah_file_watch;
-
-static adah_code map_guarded(const char *path, int fd, size_t n_bytes, adah_file_map *map, adah_status *status) {
-    const size_t n_path = strlen(path) + 1, page_bytes = (size_t)sysconf(_SC_PAGESIZE);
-    adah_file_watch *w = adah_memory_zeroed(1, sizeof *w + n_path);
-    if (!w)
-        return adah_fail_memory(status, sizeof *w + n_path);
-    memcpy(w->path, path, n_path);
-    w->fd = fd;
-    void *p = mmap(NULL, n_bytes, PROT_READ, MAP_SHARED, fd, 0);
-    adah_code code = ADAH_OK;
-    if (p == MAP_FAILED) {
-        code = adah_fail_system(status, path, "cannot map");
-    } else if (!adah_guard_add(p, (n_bytes + page_bytes - 1) / page_bytes * page_bytes, &w->is_cut)) {
-        munmap(p, n_bytes);
-        code = adah_fail_memory(status, sizeof *w);
-    }
-    if (code == ADAH_OK)
-        *map = (adah_file_map){p, n_bytes, w};
-    else
-        adah_memory_free(w);
-    return code;
-}
-
-adah_code adah_file_open_map(const char *path, adah_file_map *map, adah_status *status) {
-    *map = (adah_file_map){0};
-    int fd = -1;
-    size_t n_bytes = 0;
-    ADAH_TRY(open_regular(path, &fd, &n_bytes, status));
-    const adah_code code = n_bytes ? map_guarded(path, fd, n_bytes, map, status) : ADAH_OK;
-    if (!map->bytes)
-        close(fd);
-    return code;
-}
-
-adah_code adah_file_check_map(const adah_file_map *map, adah_code code, adah_status *status) {
-    const adah_file_watch *w = map->watch;
-    struct stat info;
-    if (!w || (!atomic_load(&w->is_cut) && fstat(w->fd, &info) == 0 && (size_t)info.st_size >= map->n_bytes))
-        return code;
-    return adah_fail(status, ADAH_ERROR_IO, "%s: was cut off by another program while it was read, or the disk cannot read it", w->path);
-}
-
-void adah_file_close_map(adah_file_map *map) {
-    if (map->watch) {
-        adah_guard_remove(map->bytes);
-        close(map->watch->fd);
-        adah_memory_free(map->watch);
-    }
-    if (map->bytes)
-        munmap((void *)(uintptr_t)map->bytes, map->n_bytes);
-    *map = (adah_file_map){0};
-}
-
-void adah_file_release(const adah_file_map *map, size_t offset, size_t *n_released) {
-    enum { STEP_BYTES = 16 << 20 };
-    for (; offset - *n_released >= STEP_BYTES; *n_released += STEP_BYTES)
-        madvise((void *)(uintptr_t)(map->bytes + *n_released), STEP_BYTES, MADV_DONTNEED);
-}
-
-/* Is the file still as long as it was when it was opened? */
-static adah_code check_size(int fd, const char *path, size_t n_bytes, adah_status *status) {
-    struct stat info;
-    if (fstat(fd, &info) != 0)
-        return adah_fail_system(status, path, "cannot read its size");
-    if ((size_t)info.st_size != n_bytes)
-        return adah_fail(status, ADAH_ERROR_IO, "%s: was changed by another program while it was read: it had %zu bytes and has %zu now", path,
-                         n_bytes, (size_t)info.st_size);
-    return ADAH_OK;
-}
-
-adah_code adah_file_read(const char *path, size_t max_bytes, uint8_t **bytes, size_t *n_bytes, adah_status *status) {
-    int fd = -1;
-    size_t size = 0, done = 0;
-    ADAH_TRY(open_regular(path, &fd, &size, status));
-    adah_code code = ADAH_OK;
-    uint8_t *buffer = NULL;
-    if (size > max_bytes)
-        code = adah_fail(status, ADAH_ERROR_FORMAT, "%s: %zu bytes, expected at most %zu", path, size, max_bytes);
-    else if (!(buffer = adah_memory_alloc(size + 1)))
-        code = adah_fail_memory(status, size + 1);
-    while (code == ADAH_OK && done < size) {
-        ssize_t n = read(fd, buffer + done, size - done);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            code = adah_fail_system(status, path, "cannot read");
-        else if (n == 0 && (code = check_size(fd, path, size, status)) == ADAH_OK)
-            code = adah_fail(status, ADAH_ERROR_IO, "%s: ends after %zu of its %zu bytes", path, done, size);
-        else
-            done += (size_t)n;
-    }
-    if (code == ADAH_OK)
-        code = check_size(fd, path, size, status);
-    close(fd);
-    if (code != ADAH_OK) {
-        adah_memory_free(buffer);
-        return code;
-    }
-    buffer[size] = 0;
-    *bytes = buffer;
-    *n_bytes = size;
     return ADAH_OK;
 }
 
@@ -551,11 +420,6 @@ adah_code adah_file_make_folder(const char *path, adah_status *status) {
     }
     adah_memory_free(copy);
     return code;
-}
-
-int adah_file_exists(const char *path) {
-    struct stat info;
-    return stat(path, &info) == 0;
 }
 
 char *adah_file_join(const char *folder, const char *name) {

@@ -27,7 +27,7 @@ void adah_file_close_map(adah_file_map *map); /* zeroes *map; fine on a zeroed o
 void adah_file_release(const adah_file_map *map, size_t offset, size_t *n_released);
 
 /* Reads a whole regular file of at most max_bytes into memory the caller frees; a NUL byte is added behind. ADAH_ERROR_IO also when its
- * size changes meanwhile. */
+ * size changes meanwhile. The path may lead into a tar file (base/tar_file.h). */
 adah_code adah_file_read(const char *path, size_t max_bytes, uint8_t **bytes, size_t *n_bytes, adah_status *status);
 
 /* A file in the making. Put bytes, then commit (publish) or abort (remove); both close and free it. */
@@ -76,7 +76,10 @@ adah_code adah_file_publish_of_kind(const char *path, const void *bytes, size_t 
 /* Creates a folder and its parents; an existing one is fine. */
 adah_code adah_file_make_folder(const char *path, adah_status *status);
 
+/* Both follow a path into a tar file. */
 int adah_file_exists(const char *path);
+struct stat;
+int adah_file_look(const char *path, struct stat *info); /* as stat; of a member of a tar file its size, and the times of the tar file */
 /* folder + "/" + name in memory the caller frees, NULL when memory is out; an absolute name stays as it is. */
 char *adah_file_join(const char *folder, const char *name);
 /* path with suffix behind it, in memory the caller frees; NULL when memory is out. */

@@ -126,6 +126,8 @@ static adah_code read_records(adah_dataset *dataset, unsigned sources, adah_stat
         ADAH_TRY(make_records_of_rows(dataset, &found, status));
     if (!found)
         ADAH_TRY(read_listed(dataset, sources, &found, hint, status));
+    if (!found && !*hint && dataset->skipped.n)
+        snprintf(hint, sizeof hint, "; %.250s", dataset->skipped.text[0]);
     if (!found)
         return adah_fail(status, ADAH_ERROR_NOT_FOUND,
                          "%s: not a data set: neither metadata.jsonl nor metadata.csv is there, nor image.npy, nor any picture%s", dataset->folder, hint);

@@ -2,10 +2,14 @@
  *
  * The text is from the first source that has one: the files beside the picture, the picture itself, its file name, the folders it lies in.
  * Labels are from all: keywords of sidecars and of the picture, and the names of its folders. Folders that all pictures have in common say
- * nothing, and where the first that differ are all called as splits are ("train", "test"), they are the splits. */
+ * nothing, and where the first that differ are all called as splits are ("train", "test"), they are the splits.
+ *
+ * A tar file is a folder whose name is no label, and may hold the word of a split ("cc3m-train-0001.tar"). In it, as webdataset has it, what
+ * has one name up to the first point is one sample: where x.jpg is there, x.depth.png is no picture of its own. */
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/reasons.h"
+#include "base/tar_file.h"
 #include "data/dataset_reader.h"
 #include "data/findings.h"
 #include "data/folder_listing.h"
@@ -26,7 +30,7 @@ typedef struct reader {
     const adah_folder_listing *listing;
     size_t n_common;       /* bytes of all paths: the folders that they have in common, with the last slash */
     int has_splits;
-    size_t n_pictures, n_raw, n_others; /* of the listing */
+    size_t n_pictures, n_raw, n_others, n_parts; /* of the listing; parts: of samples, which are no pictures of their own */
     size_t n_said;         /* pictures with a text or a label */
     const char *first_raw, *first_other;
     adah_reasons sidecars; /* that were not understood */
@@ -44,27 +48,67 @@ static size_t folder_at(const char *path, size_t start) {
     return slash ? (size_t)(slash - path) - start : 0;
 }
 
-static int may_be_sidecar(const char *path) {
-    const char *ending = adah_path_ending(path);
-    return !strcmp(ending, ".txt") || !strcmp(ending, ".caption") || !strcmp(ending, ".json") || !strcmp(ending, ".xmp");
+/* 1: the file at this path lies in a tar file. */
+static int is_in_tar(const reader *r, const char *path) {
+    const char *folder = adah_dataset_folder(r->dataset);
+    for (size_t start = 0, n; (n = folder_at(path, start)); start += n + 1)
+        if (adah_tar_is_named(path + start, n))
+            return 1;
+    return adah_tar_is_named(folder, strlen(folder));
+}
+
+/* Bytes of a path up to the first point of its name. */
+static size_t key_bytes(const char *path) {
+    const char *name = adah_path_name(path);
+    return (size_t)(name - path) + (*name ? 1 + strcspn(name + 1, ".") : 0);
+}
+
+/* 1: it is a part of the sample of another picture, x.jpg of x.depth.png. Those of one key follow each other. */
+static int is_part_of_sample(const reader *r, size_t i) {
+    const adah_folder_listing *l = r->listing;
+    const char *path = l->path[i], *ending = adah_path_ending(path);
+    const size_t n_key = key_bytes(path);
+    if (path + n_key == ending || !is_in_tar(r, path))
+        return 0;
+    size_t k = i;
+    while (k > 0 && strncmp(l->path[k - 1], path, n_key) == 0 && l->path[k - 1][n_key] == '.')
+        k--;
+    for (; k < l->n && strncmp(l->path[k], path, n_key) == 0 && l->path[k][n_key] == '.'; k++)
+        if (l->path[k] + n_key == adah_path_ending(l->path[k]) && adah_path_is_picture(l->path[k]) == 1)
+            return 1;
+    return 0;
 }
 
 static void count_kinds(reader *r) {
     for (size_t i = 0; i < r->listing->n; i++) {
         const char *path = r->listing->path[i];
         const int kind = adah_path_is_picture(path);
-        if (kind == 1) {
+        if (kind == 1 && is_part_of_sample(r, i)) {
+            adah_dataset_leave_out_file(r->dataset, path, "a part of the sample of another picture");
+            r->n_parts++;
+        } else if (kind == 1) {
             r->n_pictures++;
         } else if (kind == 2) {
             adah_dataset_leave_out_file(r->dataset, path, "raw data of a camera");
             if (!r->n_raw++)
                 r->first_raw = path;
-        } else if (!may_be_sidecar(path)) {
+        } else if (!adah_sidecar_is_named(adah_path_ending(path))) {
             adah_dataset_leave_out_file(r->dataset, path, "no picture by its name");
             if (!r->n_others++)
                 r->first_other = path;
         }
     }
+}
+
+/* What a path begins with, where that is a split: a folder that is called so, or a tar file with a word of its name. */
+static adah_raw_text split_at(const char *path) {
+    const size_t n = folder_at(path, 0);
+    adah_raw_text split = {NULL, 0};
+    if (n && adah_split_find(path, n) != ADAH_NAMED_NONE)
+        split = (adah_raw_text){path, n};
+    else if (adah_tar_is_named(path, n))
+        split.bytes = adah_split_in_name(path, n - strlen(".tar"), &split.n_bytes);
+    return split;
 }
 
 /* The folders in common, and whether those behind them are splits. */
@@ -82,14 +126,21 @@ static void find_common(reader *r) {
             for (r->n_common--; r->n_common && first[r->n_common - 1] != '/';)
                 r->n_common--;
     }
+    int all_in_tars = 1, several = 0;
+    adah_raw_text first_split = {0};
     r->has_splits = 1;
     for (size_t i = 0; i < r->listing->n && r->has_splits; i++) {
         const char *path = r->listing->path[i];
         if (adah_path_is_picture(path) != 1)
             continue;
-        const size_t n = folder_at(path, r->n_common);
-        r->has_splits = n && adah_split_find(path + r->n_common, n) != ADAH_NAMED_NONE;
+        const adah_raw_text split = split_at(path + r->n_common);
+        r->has_splits = split.bytes != NULL;
+        if (!first_split.bytes)
+            first_split = split;
+        several |= split.bytes && adah_split_find(split.bytes, split.n_bytes) != adah_split_find(first_split.bytes, first_split.n_bytes);
+        all_in_tars &= adah_tar_is_named(path + r->n_common, folder_at(path, r->n_common));
     }
+    r->has_splits = r->has_splits && (several || !all_in_tars); /* shards of one split alone are no splits */
 }
 
 /* ---------------------------------------------------------------- one picture */
@@ -114,12 +165,13 @@ static adah_code read_sidecar(reader *r, const char *name, adah_status *status) 
 static adah_code read_sidecars(reader *r, size_t i, adah_status *status) {
     const adah_folder_listing *l = r->listing;
     const char *picture = l->path[i];
-    const size_t n_stem = strlen(picture) - strlen(adah_path_ending(picture)), n_other = adah_sidecar_other_stem(picture);
+    const int in_tar = is_in_tar(r, picture);
+    const size_t n_stem = in_tar ? key_bytes(picture) : strlen(picture) - strlen(adah_path_ending(picture)), n_other = adah_sidecar_other_stem(picture);
     size_t k = i;
     while (k > 0 && strncmp(l->path[k - 1], picture, n_stem) == 0 && l->path[k - 1][n_stem] == '.')
         k--;
     for (; k < l->n && strncmp(l->path[k], picture, n_stem) == 0 && l->path[k][n_stem] <= '.'; k++)
-        if (adah_sidecar_belongs(picture, l->path[k]))
+        if (adah_sidecar_belongs(picture, l->path[k]) || (in_tar && adah_sidecar_is_named(l->path[k] + n_stem)))
             ADAH_TRY(read_sidecar(r, l->path[k], status));
     for (; n_other && k < l->n && strncmp(l->path[k], picture, n_other) == 0 && l->path[k][n_other] <= '.'; k++)
         if (adah_sidecar_belongs(picture, l->path[k]))
@@ -141,7 +193,7 @@ static void read_folders(reader *r, const char *path, int is_text) {
     size_t start = r->n_common, n_folders = 0;
     r->words.n_bytes = 0;
     for (size_t n; (n = folder_at(path, start)) && n_folders < FOLDERS_MAX; start += n + 1, n_folders++) {
-        if ((r->has_splits && n_folders == 0) || !adah_folder_name_says(path + start, n, &is_under_date))
+        if ((r->has_splits && n_folders == 0) || adah_tar_is_named(path + start, n) || !adah_folder_name_says(path + start, n, &is_under_date))
             continue;
         adah_findings_add_label(&r->findings, path + start, n);
         add_folder_words(&r->words, path + start, n);
@@ -213,7 +265,7 @@ static adah_code find_all(reader *r, size_t i, adah_raw_record *raw, adah_status
         ADAH_TRY(read_sidecars(r, i, status));
         tell_source(r, ADAH_SOURCE_SIDECARS, 0, 0, raw);
     }
-    if (r->sources & ADAH_SOURCE_PICTURES)
+    if (r->sources & ADAH_SOURCE_PICTURES && !is_in_tar(r, path))
         ADAH_TRY(read_picture(r, i, raw, status));
     if (f->texts.n_bytes == 0 && f->labels.n_bytes) {
         add_keywords_as_text(r);
@@ -257,7 +309,7 @@ static adah_code add_picture(reader *r, size_t i, adah_status *status) {
     raw.label = r->item ? r->item + raw.n_texts : NULL;
     r->n_said += n > 0;
     if (r->has_splits)
-        raw.split = (adah_raw_text){path + r->n_common, folder_at(path, r->n_common)};
+        raw.split = split_at(path + r->n_common);
     adah_status why = {0};
     adah_code code = adah_findings_is_utf8(path, strlen(path)) ? adah_dataset_add(r->dataset, &raw, &why)
                                                                : adah_dataset_fail(r->dataset, 0, &why, "\"%s\": the file's name is not UTF-8; rename it", path);
@@ -276,6 +328,10 @@ static adah_code tell(reader *r, adah_status *status) {
                                r->has_splits ? ", its folders the splits" : ", of which about a tenth are queries, by their names"));
     if (r->sidecars.n)
         ADAH_TRY(adah_dataset_note(r->dataset, status, "files beside pictures that are not understood: %zu; the first: %s", r->sidecars.n, r->sidecars.text[0]));
+    if (r->listing->n_tars)
+        ADAH_TRY(adah_dataset_note(r->dataset, status, "tar files, whose members are as files in a folder: %zu", r->listing->n_tars));
+    if (r->n_parts)
+        ADAH_TRY(adah_dataset_note(r->dataset, status, "pictures in tar files that belong to the sample of another, passed over: %zu", r->n_parts));
     if (r->n_raw)
         ADAH_TRY(adah_dataset_note(r->dataset, status, "files of raw camera data, passed over (export them as JPEG): %zu; the first: %s", r->n_raw, r->first_raw));
     if (r->n_others)
@@ -304,7 +360,7 @@ static void give_hint(const reader *r, char *hint, size_t n_hint) {
     static const struct {
         const char *endings, *what;
     } others[] = {{".parquet .arrow", "is a table that holds its pictures; the guide's page on collections tells how to write them out as files"},
-                  {".tar .zip .7z .rar .tgz .gz .xz .bz2 .zst", "is an archive; unpack it"},
+                  {".zip .7z .rar .tgz .gz .xz .bz2 .zst .lz4", "is an archive that is compressed; unpack it (pictures in a plain .tar file are read where they lie)"},
                   {".csv .tsv .json .jsonl", "may tell of pictures, but none is here"}};
     if (r->n_raw)
         snprintf(hint, n_hint, " (files of raw camera data, which are not read, export them as JPEG: %zu)", r->n_raw);
@@ -327,7 +383,7 @@ static adah_code read_folder(reader *r, int *found, char *hint, size_t n_hint, a
         r->sources &= ~(unsigned)ADAH_SOURCE_PICTURES;
     }
     for (size_t i = 0; i < r->listing->n && *found; i++)
-        if (adah_path_is_picture(r->listing->path[i]) == 1)
+        if (adah_path_is_picture(r->listing->path[i]) == 1 && !is_part_of_sample(r, i))
             ADAH_TRY(add_picture(r, i, status));
     if (*found && !r->has_splits)
         adah_dataset_draw_split(r->dataset);

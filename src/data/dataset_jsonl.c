@@ -7,17 +7,13 @@
 #include "data/foreign_json.h"
 #include "data/metadata_keys.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
-
-enum { NUMBER_BYTES = 32 };
 
 /* The strings of a record that are no strings of the JSON text: numbers, written out. */
 typedef struct list {
     adah_raw_text *item;
     size_t n;
-    char (*number)[NUMBER_BYTES];
+    char (*number)[ADAH_JSON_NUMBER_BYTES];
 } list;
 
 static void list_free(list *l) {
@@ -27,21 +23,6 @@ static void list_free(list *l) {
 
 static adah_raw_text raw_of(const json_t *value) {
     return (adah_raw_text){json_string_value(value), json_string_length(value)};
-}
-
-/* A label that is given as a number or a truth: 3, 3.0 (which is 3), 0.5, true. 0: it is something else. */
-static int write_number(const json_t *value, char text[NUMBER_BYTES]) {
-    if (json_is_boolean(value))
-        snprintf(text, NUMBER_BYTES, "%s", json_is_true(value) ? "true" : "false");
-    else if (json_is_integer(value))
-        snprintf(text, NUMBER_BYTES, "%lld", (long long)json_integer_value(value));
-    else if (json_is_real(value) && fabs(json_real_value(value)) < 1e15 && json_real_value(value) == floor(json_real_value(value)))
-        snprintf(text, NUMBER_BYTES, "%.0f", json_real_value(value));
-    else if (json_is_real(value))
-        snprintf(text, NUMBER_BYTES, "%.15g", json_real_value(value));
-    else
-        return 0;
-    return 1;
 }
 
 /* A string, or null. */
@@ -83,7 +64,7 @@ static adah_code take_list(const adah_dataset *dataset, const json_t *value, ada
             continue;
         if (json_is_string(item))
             l->item[l->n++] = raw_of(item);
-        else if (with_numbers && write_number(item, l->number[l->n]))
+        else if (with_numbers && adah_json_write_number(item, l->number[l->n]))
             l->item[l->n] = (adah_raw_text){l->number[l->n], strlen(l->number[l->n])}, l->n++;
         else if (json_is_array(value))
             return adah_dataset_fail(dataset, line, status, with_numbers ? "label %zu is neither a string nor a number" : "text %zu is not a string", i + 1);

@@ -1,8 +1,11 @@
-/* folder_listing.c - reads folder by folder with readdir, which tells what is a file without a look at each of them. */
+/* folder_listing.c - reads folder by folder with readdir, which tells what is a file without a look at each of them.
+ *
+ * A tar file is a folder whose members lie in it (base/tar_file.h). One that is compressed is not: nothing in it could be read without all before it. */
 #define _DEFAULT_SOURCE
 #include "data/folder_listing.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/tar_file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -113,8 +116,9 @@ static adah_code read_names(DIR *directory, const char *path, names *files, name
         if (!entry)
             break;
         const char kind = is_passed_over(entry->d_name) ? 0 : kind_of(directory, entry);
+        const int is_folder = kind == 'd' || (kind == 'f' && adah_tar_is_named(entry->d_name, strlen(entry->d_name)));
         if (kind)
-            ADAH_TRY(names_add(kind == 'd' ? folders : files, entry->d_name, status));
+            ADAH_TRY(names_add(is_folder ? folders : files, entry->d_name, status));
     }
     sort(files);
     sort(folders);
@@ -148,6 +152,79 @@ static int is_circle(walk *w, DIR *directory) {
     return 0;
 }
 
+/* ---------------------------------------------------------------- tar files */
+
+typedef struct tar {
+    walk *w;
+    const char *path;
+    names members;
+} tar;
+
+/* What has no bytes, or is of another, is told as what cannot be read. */
+static adah_code leave_out_member(const walk *w, const char *path, const char *name, const char *why, adah_status *status) {
+    adah_status told = {0};
+    adah_fail(&told, ADAH_ERROR_FORMAT, "%s/%s: left out: %s", path, name, why);
+    const adah_code code = w->unreadable(w->context, &told);
+    return code == ADAH_OK ? code : adah_fail(status, code, "%s", told.message);
+}
+
+static int is_part_passed_over(const char *name) {
+    char part[256];
+    for (const char *p = name; *p;) {
+        const size_t n = strcspn(p, "/");
+        if (n < sizeof part) {
+            memcpy(part, p, n);
+            part[n] = '\0';
+            if (is_passed_over(part))
+                return 1;
+        }
+        p += n + (p[n] == '/');
+    }
+    return 0;
+}
+
+static adah_code take_member(void *context, const char *name, const char *why, adah_status *status) {
+    tar *t = context;
+    if (is_part_passed_over(name))
+        return ADAH_OK;
+    return why ? leave_out_member(t->w, t->path, name, why, status) : names_add(&t->members, name, status);
+}
+
+/* The members in the order of their bytes. */
+static adah_code list_tar(walk *w, const char *below, const char *path, adah_status *status) {
+    tar t = {.w = w, .path = path};
+    adah_code code = adah_tar_list(path, take_member, &t, status);
+    if (code == ADAH_ERROR_FORMAT && t.members.n) { /* those before the fault are whole */
+        const adah_status why = *status;
+        code = w->unreadable(w->context, &why);
+    }
+    sort(&t.members);
+    for (size_t i = 0; i < t.members.n && code == ADAH_OK; i++)
+        if (i + 1 < t.members.n && !strcmp(t.members.name[i], t.members.name[i + 1]))
+            code = leave_out_member(w, path, t.members.name[i], "another one behind it has the same name", status);
+        else
+            code = add_file(w, below, t.members.name[i], status);
+    w->listing->n_tars += code == ADAH_OK;
+    names_free(&t.members);
+    return code;
+}
+
+/* Of what was given instead of a folder: the way out. */
+static adah_code fail_no_folder(const char *path, adah_status *status) {
+    static const struct {
+        const char *ending, *way;
+    } packed[] = {{".zip", "unzip -d FOLDER"}, {".7z", "7z x"}, {".rar", "unrar x"}, {".tgz", "tar -xzf"}, {".tar.gz", "gunzip -k"}, {".tar.zst", "zstd -d"},
+                  {".tar.xz", "unxz -k"}, {".tar.bz2", "bunzip2 -k"}, {".tar.lz4", "lz4 -d"}};
+    const size_t n = strlen(path);
+    for (size_t i = 0; i < sizeof packed / sizeof *packed; i++) {
+        const size_t n_ending = strlen(packed[i].ending);
+        if (n > n_ending && !strcasecmp(path + n - n_ending, packed[i].ending))
+            return adah_fail(status, ADAH_ERROR_NOT_FOUND, "%s: not a data set, but an archive that is compressed; unpack it (%s), and give the folder or .tar file that comes out",
+                             path, packed[i].way);
+    }
+    return adah_fail(status, ADAH_ERROR_NOT_FOUND, "%s: not a data set: Not a directory; expected a folder, or a .tar file", path);
+}
+
 /* below: relative to the folder, "" at first. */
 static adah_code list(walk *w, const char *below, adah_status *status) { /* NOLINT(misc-no-recursion): bounded by DEPTH_MAX */
     names files = {0}, folders = {0};
@@ -155,10 +232,15 @@ static adah_code list(walk *w, const char *below, adah_status *status) { /* NOLI
     if (!path)
         return adah_fail_memory(status, strlen(w->folder) + strlen(below) + 2);
     DIR *directory = opendir(path);
+    const int reason = errno, is_no_folder = !directory && reason == ENOTDIR && adah_file_exists(path);
     adah_code code = ADAH_OK;
-    if (!directory)
-        code = adah_fail(status, *below ? ADAH_ERROR_FORMAT : errno == ENOENT || errno == ENOTDIR ? ADAH_ERROR_NOT_FOUND : ADAH_ERROR_IO,
-                         "%s: %s: %s", path, *below ? "cannot open the folder" : "not a data set", strerror(errno));
+    if (is_no_folder && adah_tar_is_named(path, strlen(path)))
+        code = list_tar(w, below, path, status);
+    else if (is_no_folder && !*below)
+        code = fail_no_folder(path, status);
+    else if (!directory)
+        code = adah_fail(status, *below ? ADAH_ERROR_FORMAT : reason == ENOENT || reason == ENOTDIR ? ADAH_ERROR_NOT_FOUND : ADAH_ERROR_IO,
+                         "%s: %s: %s", path, *below ? "cannot open the folder" : "not a data set", strerror(reason));
     else if (!is_circle(w, directory))
         code = read_names(directory, path, &files, &folders, status);
     if (directory)

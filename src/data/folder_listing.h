@@ -7,15 +7,16 @@
 
 /* Zero-initialise. */
 typedef struct adah_folder_listing {
-    const char **path; /* [n], relative to the folder; those of one folder follow each other, in the order of their bytes, before its subfolders */
-    size_t n, capacity;
+    const char **path; /* [n], relative to the folder; those of one folder follow each other, in the order of their bytes, before its subfolders; those of a tar file,
+                          which is a folder here, in the order of the bytes of their names */
+    size_t n, capacity, n_tars;
     adah_arena arena;
 } adah_folder_listing;
 
 /* What becomes of a subfolder that cannot be read: anything but ADAH_OK ends the listing. */
 typedef adah_code (*adah_folder_unreadable)(void *context, const adah_status *why);
 
-/* Lists without opening any file. Links are followed, but for one that leads to a folder it lies in. */
+/* Lists without opening any file but tar files. Links are followed, but for one that leads to a folder it lies in. */
 adah_code adah_folder_list(const char *folder, adah_folder_listing *listing, adah_folder_unreadable unreadable, void *context,
                            adah_status *status);
 void adah_folder_listing_free(adah_folder_listing *listing); /* zeroes it */

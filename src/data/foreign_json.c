@@ -2,6 +2,8 @@
 #include "data/foreign_json.h"
 #include "base/memory.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 size_t adah_json_value_bytes(const char *bytes, size_t n_bytes) {
@@ -78,4 +80,18 @@ json_t *adah_json_load(const char *bytes, size_t n_bytes, size_t flags, json_err
 
 int adah_json_is_missing(const json_t *value) {
     return !value || json_is_null(value) || (json_is_array(value) && json_array_size(value) == 0);
+}
+
+int adah_json_write_number(const json_t *value, char text[ADAH_JSON_NUMBER_BYTES]) {
+    if (json_is_boolean(value))
+        snprintf(text, ADAH_JSON_NUMBER_BYTES, "%s", json_is_true(value) ? "true" : "false");
+    else if (json_is_integer(value))
+        snprintf(text, ADAH_JSON_NUMBER_BYTES, "%lld", (long long)json_integer_value(value));
+    else if (json_is_real(value) && fabs(json_real_value(value)) < 1e15 && json_real_value(value) == floor(json_real_value(value)))
+        snprintf(text, ADAH_JSON_NUMBER_BYTES, "%.0f", json_real_value(value));
+    else if (json_is_real(value))
+        snprintf(text, ADAH_JSON_NUMBER_BYTES, "%.15g", json_real_value(value));
+    else
+        return 0;
+    return 1;
 }

@@ -12,5 +12,8 @@ json_t *adah_json_load(const char *bytes, size_t n_bytes, size_t flags, json_err
 size_t adah_json_value_bytes(const char *bytes, size_t n_bytes);
 /* 1: such a number, or null: nothing is said. */
 int adah_json_is_missing(const json_t *value);
+/* A label that is given as a number or a truth: 3, 3.0 (which is 3), 0.5, true. 0: it is something else. */
+enum { ADAH_JSON_NUMBER_BYTES = 32 };
+int adah_json_write_number(const json_t *value, char text[ADAH_JSON_NUMBER_BYTES]);
 
 #endif

@@ -2,6 +2,7 @@
 #include "data/foreign_metadata.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/tar_file.h"
 #include "data/dataset_table.h"
 #include "data/label_names.h"
 #include "data/split_names.h"
@@ -97,6 +98,11 @@ static adah_code take_folder(search *s, const char *path, adah_status *status) {
 /* Bytes of a file as UTF-8: all, or its beginning. */
 static adah_code read_bytes(const char *path, size_t n_most, uint8_t **bytes, size_t *n_bytes, adah_status *status) {
     adah_file_map map;
+    if (adah_tar_prefix(path)) {
+        ADAH_TRY(adah_file_read(path, SIZE_MAX / 4, bytes, n_bytes, status));
+        *n_bytes = *n_bytes < n_most ? *n_bytes : n_most;
+        return adah_utf16_resolve(path, bytes, n_bytes, status);
+    }
     ADAH_TRY(adah_file_open_map(path, &map, status));
     const size_t n = map.n_bytes < n_most ? map.n_bytes : n_most;
     *bytes = adah_memory_resize(NULL, n + 1, 1);
@@ -145,24 +151,6 @@ static adah_code look_at(search *s, const char *path, adah_status *status) {
     return is < 0 || s->finder.room.failed || s->finder.lower.failed ? adah_fail_memory(status, n_bytes + 1) : ADAH_OK;
 }
 
-/* The split that the words of a name tell, in capitals or not ("Flickr_8k.trainImages.txt"); none where several do. */
-static adah_raw_text split_of_name(const char *name) {
-    adah_raw_text found = {0};
-    size_t n = 0;
-    const size_t end_of_name = (size_t)(adah_path_ending(name) - name);
-    for (size_t start = 0, end; start < end_of_name; start = end) {
-        const int is_word = (name[start] | 32) >= 'a' && (name[start] | 32) <= 'z';
-        for (end = start + 1; is_word && end < end_of_name && ((name[end] >= 'a' && name[end] <= 'z') || (name[end] >= '0' && name[end] <= '9') ||
-                                                              (name[end] >= 'A' && name[end] <= 'Z' && name[end - 1] >= 'A' && name[end - 1] <= 'Z'));)
-            end++;
-        if (is_word && adah_split_find(name + start, end - start) != ADAH_NAMED_NONE) {
-            n++;
-            found = (adah_raw_text){name + start, end - start};
-        }
-    }
-    return n == 1 ? found : (adah_raw_text){0};
-}
-
 static adah_code read_file(search *s, const found_file *file, adah_status *status) {
     uint8_t *bytes;
     size_t n_bytes;
@@ -172,7 +160,8 @@ static adah_code read_file(search *s, const found_file *file, adah_status *statu
     ADAH_TRY(read_bytes(d->path, SIZE_MAX, &bytes, &n_bytes, status));
     d->finder = &s->finder;
     d->finder_folder = s->folder.bytes;
-    d->file_split = split_of_name(adah_path_name(file->path));
+    const char *name = adah_path_name(file->path);
+    d->file_split.bytes = adah_split_in_name(name, (size_t)(adah_path_ending(name) - name), &d->file_split.n_bytes);
     d->found = file->keys;
     adah_foreign_look look = {.dataset = d, .finder = &s->finder, .path = file->path, .folder = s->folder.bytes, .bytes = (const char *)bytes,
                               .n_bytes = n_bytes, .keys = &d->found};

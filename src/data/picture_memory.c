@@ -186,7 +186,7 @@ static adah_stamp stamp_of(const struct stat *info) {
 int adah_picture_is_unchanged(const char *folder, const char *file_name, const adah_known_picture *picture) {
     struct stat info;
     char *path = adah_file_join(folder, file_name);
-    const int is_there = path && stat(path, &info) == 0;
+    const int is_there = path && adah_file_look(path, &info) == 0;
     adah_memory_free(path);
     if (!is_there)
         return 0;
@@ -206,7 +206,7 @@ adah_code adah_picture_memory_look(adah_picture_memory *m, const char *folder, c
     }
     m->is_changed |= m->names.n > n_before;
     const int was_seen = p->was_seen;
-    if (!was_seen && stat(path, &info) != 0)
+    if (!was_seen && adah_file_look(path, &info) != 0)
         p->is_missing = errno == ENOENT || errno == ENOTDIR;
     else if (!was_seen)
         p->now = stamp_of(&info);

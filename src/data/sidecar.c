@@ -14,8 +14,11 @@
 enum { SIDECAR_BYTES_MAX = 1 << 20 };
 
 static int is_kind(const char *ending) {
-    return !strcasecmp(ending, ".txt") || !strcasecmp(ending, ".caption") || !strcasecmp(ending, ".json") || !strcasecmp(ending, ".xmp");
+    return !strcasecmp(ending, ".txt") || !strcasecmp(ending, ".caption") || !strcasecmp(ending, ".json") || !strcasecmp(ending, ".xmp") ||
+           !strcasecmp(ending, ".cls");
 }
+
+int adah_sidecar_is_named(const char *ending) { return is_kind(ending); }
 
 /* The "(1)" at the end of n bytes: its bytes, 0 where there is none. */
 static size_t number_at_end(const char *bytes, size_t n) {
@@ -83,7 +86,17 @@ static adah_code read_lines(const char *path, const char *bytes, size_t n_bytes,
     return ADAH_OK;
 }
 
-/* A string, or a list of strings or of objects with a name; others say nothing. */
+/* Class numbers or names, a line each. */
+static void read_classes(const char *bytes, size_t n_bytes, adah_findings *f) {
+    for (size_t start = 0; start < n_bytes;) {
+        const char *newline = memchr(bytes + start, '\n', n_bytes - start);
+        const size_t end = newline ? (size_t)(newline - bytes) : n_bytes;
+        adah_findings_add_label(f, bytes + start, end - start);
+        start = end + 1;
+    }
+}
+
+/* A string, a number that is a label, or a list of strings, numbers or of objects with a name; others say nothing. */
 static void add_values(const json_t *value, int is_label, adah_findings *f) {
     void (*add)(adah_findings *, const char *, size_t) = is_label ? adah_findings_add_hierarchy : adah_findings_add_text;
     const size_t n = json_is_array(value) ? json_array_size(value) : 1;
@@ -91,8 +104,11 @@ static void add_values(const json_t *value, int is_label, adah_findings *f) {
         const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
         if (json_is_object(item))
             item = json_object_get(item, "name");
+        char number[ADAH_JSON_NUMBER_BYTES];
         if (json_is_string(item))
             add(f, json_string_value(item), json_string_length(item));
+        else if (is_label && item && adah_json_write_number(item, number))
+            adah_findings_add_label(f, number, strlen(number));
     }
 }
 
@@ -112,7 +128,7 @@ static adah_code read_json(const char *path, const char *bytes, size_t n_bytes, 
         const adah_key key = adah_key_find(NULL, name, strlen(name), &rank);
         if (key == ADAH_KEY_TEXT || key == ADAH_KEY_LABELS)
             add_values(value, key == ADAH_KEY_LABELS, f);
-        else if (!strcasecmp(name, "people"))
+        else if (!strcasecmp(name, "people") || !strcasecmp(name, "cls"))
             add_values(value, 1, f);
     }
     json_decref(object);
@@ -127,7 +143,9 @@ adah_code adah_sidecar_read(const char *path, adah_findings *findings, adah_stat
         return adah_picture_tags_read(path, findings, status);
     ADAH_TRY(adah_file_read(path, SIDECAR_BYTES_MAX, &bytes, &n_bytes, status));
     adah_code code = adah_utf16_resolve(path, &bytes, &n_bytes, status);
-    if (code == ADAH_OK)
+    if (code == ADAH_OK && !strcasecmp(ending, ".cls"))
+        read_classes((const char *)bytes, n_bytes, findings);
+    else if (code == ADAH_OK)
         code = strcasecmp(ending, ".json") ? read_lines(path, (const char *)bytes, n_bytes, findings, status)
                                            : read_json(path, (const char *)bytes, n_bytes, findings, status);
     adah_memory_free(bytes);

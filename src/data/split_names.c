@@ -26,3 +26,20 @@ adah_named_split adah_split_find(const char *name, size_t n_bytes) {
             return known[i].split;
     return ADAH_NAMED_NONE;
 }
+
+const char *adah_split_in_name(const char *name, size_t n_bytes, size_t *n_found) {
+    const char *found = NULL;
+    size_t n = 0;
+    for (size_t start = 0, end; start < n_bytes; start = end) {
+        const int is_word = (name[start] | 32) >= 'a' && (name[start] | 32) <= 'z';
+        for (end = start + 1; is_word && end < n_bytes && ((name[end] >= 'a' && name[end] <= 'z') || (name[end] >= '0' && name[end] <= '9') ||
+                                                          (name[end] >= 'A' && name[end] <= 'Z' && name[end - 1] >= 'A' && name[end - 1] <= 'Z'));)
+            end++;
+        if (is_word && adah_split_find(name + start, end - start) != ADAH_NAMED_NONE) {
+            n++;
+            found = name + start;
+            *n_found = end - start;
+        }
+    }
+    return n == 1 ? found : NULL;
+}

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "data_folder.h"
+#include "tar_bytes.h"
 
 #include <adah/adah.h>
 
@@ -15,6 +16,7 @@ enum { FILES = 12 };
 /* Pictures are files whose text is NULL; they are not opened here. */
 typedef struct kind {
     const char *name;
+    const char *tars; /* files below these folders, each with a blank behind, are members of tar files of that name */
     struct {
         const char *name, *text;
         size_t n_bytes; /* 0: up to the NUL byte */
@@ -48,6 +50,25 @@ static const kind kinds[] = {
               PICTURE("Photos from 2019/IMG_2(1).jpg"), TEXT("Photos from 2019/IMG_2.jpg(1).json", "{\"description\": \"a tower\"}"),
               PICTURE("Photos from 2019/IMG_2-edited.jpg"), TEXT("Photos from 2019/metadata.json", "{\"title\": \"Photos from 2019\"}")},
      .n_records = 5, .n_texts = 5, .n_passed_over = 1, .one = "Photos from 2019/IMG_1(1).jpg", .text = "on a hill", .labels = ""},
+
+    /* tar files */
+    {.name = "webdataset: shards of two splits", .tars = "cc-train-000.tar cc-val-000.tar ",
+     .file = {PICTURE("cc-train-000.tar/a/001.jpg"), TEXT("cc-train-000.tar/a/001.txt", "a cat"), TEXT("cc-train-000.tar/a/001.cls", "3"), PICTURE("cc-train-000.tar/002.png"),
+              TEXT("cc-train-000.tar/002.json", "{\"caption\": \"a dog\", \"label\": 4, \"url\": \"x\"}"), PICTURE("cc-val-000.tar/001.jpg"), TEXT("cc-val-000.tar/001.caption", "a cow")},
+     .n_records = 3, .n_texts = 3, .n_labels = 3, .n_queries = 1, .one = "cc-train-000.tar/a/001.jpg", .text = "a cat", .labels = "3,a", .words = "tar files"},
+    {.name = "webdataset: several files with points, one sample", .tars = "0.tar ",
+     .file = {PICTURE("0.tar/x.jpg"), PICTURE("0.tar/x.depth.png"), TEXT("0.tar/x.txt", "a cat"), PICTURE("0.tar/y.image.jpg"), TEXT("0.tar/y.txt", "a dog"), TEXT("0.tar/z.npy", "x")}, .n_records = 2, .n_texts = 2,
+     .n_passed_over = 2, .one = "0.tar/y.image.jpg", .text = "a dog", .labels = "", .words = "sample of another"},
+    {.name = "shards of train alone, in folders that are splits", .tars = "train/train-0.tar train/train-1.tar ", .file = {PICTURE("train/train-0.tar/a cat.jpg"), PICTURE("train/train-1.tar/a dog.jpg")}, .n_records = 2,
+     .n_texts = 2, .one = "train/train-1.tar/a dog.jpg", .text = "a dog", .labels = ""},
+    {.name = "a data set with metadata in a tar file", .tars = "set.tar ", .file = {TEXT("set.tar/metadata.jsonl", "{\"file_name\": \"i/a.jpg\", \"text\": \"a cat\"}"), PICTURE("set.tar/i/a.jpg")}, .n_records = 1,
+     .n_texts = 1, .one = "set.tar/i/a.jpg", .text = "a cat", .labels = ""},
+    {.name = "metadata that name what lies in tar files", .tars = "i.tar ", .file = {TEXT("metadata.csv", "file_name,text\ni.tar/a.jpg,a cat\n"), PICTURE("i.tar/a.jpg")}, .n_records = 1,
+     .n_texts = 1, .one = "i.tar/a.jpg", .text = "a cat", .labels = ""},
+    {.name = "a folder that is called so", .file = {PICTURE("x.tar/a cat.jpg"), PICTURE("x.tar/__MACOSX/a.jpg")}, .n_records = 1, .n_texts = 1, .one = "x.tar/a cat.jpg", .text = "a cat", .labels = ""},
+    {.name = "COCO in a tar file", .tars = "coco.tar ",
+     .file = {TEXT("coco.tar/annotations/captions.json", "{\"images\": [{\"id\": 1, \"file_name\": \"1.jpg\"}], \"annotations\": [{\"image_id\": 1, \"caption\": \"a cat\"}]}"), PICTURE("coco.tar/images/1.jpg")}, .n_records = 1,
+     .n_texts = 1, .one = "coco.tar/images/1.jpg", .text = "a cat", .labels = ""},
 
     /* metadata of the format */
     {.name = "metadata.jsonl", .file = {TEXT("metadata.jsonl", "{\"file_name\": \"a.jpg\", \"text\": \"x y\", \"labels\": [\"p\", \"q\"], \"split\": \"test\"}\n{\"file_name\": \"b.jpg\"}\n")},
@@ -152,7 +173,8 @@ static const kind kinds[] = {
     {.name = "nothing", .file = {TEXT("README.txt", "x")}, .words = "nor any picture"},
     {.name = "raw camera data", .file = {PICTURE("a.NEF")}, .words = "export them as JPEG"},
     {.name = "Parquet", .file = {TEXT("data/train-00000-of-00001.parquet", "PAR1")}, .words = "holds its pictures"},
-    {.name = "shards", .file = {TEXT("00000.tar", "x"), TEXT("00001.tar", "x")}, .words = "tar"},
+    {.name = "shards that are broken", .file = {TEXT("00000.tar", "x"), TEXT("00001.tar", "x")}, .words = "00000.tar: not a tar file"},
+    {.name = "shards that are compressed", .file = {TEXT("00000.tar.gz", "x")}, .words = "unpack it"},
     {.name = "an archive", .file = {TEXT("photos.zip", "PK\003\004")}, .words = "unpack"},
     {.name = "a table without its pictures", .file = {TEXT("captions.csv", "image,caption\na.jpg,A cat\n")}, .words = "captions.csv"},
     {.name = "metadata in another encoding", .file = {TEXT("metadata.csv", "file_name,text\na.jpg,caf\xe9\n")}, .words = "iconv"},
@@ -179,8 +201,21 @@ static int tear_down(void **state) {
 }
 
 static void put_files(const kind *k) {
+    char tar[64];
+    for (const char *t = k->tars; t && sscanf(t, "%63s", tar) == 1; t = strchr(t, ' ') + 1) {
+        tar_bytes b = {NULL, 0};
+        for (size_t i = 0; i < FILES && k->file[i].name; i++) {
+            const char *text = k->file[i].text ? k->file[i].text : "no picture";
+            if (!strncmp(k->file[i].name, tar, strlen(tar)))
+                tar_add_file(&b, k->file[i].name + strlen(tar) + 1, text, strlen(text));
+        }
+        data_folder_write(folder.path, tar, b.bytes, b.n);
+        tar_free(&b);
+    }
     for (size_t i = 0; i < FILES && k->file[i].name; i++) {
-        const char *text = k->file[i].text ? k->file[i].text : "no picture";
+        const char *text = k->file[i].text ? k->file[i].text : "no picture", *in_tar = strstr(k->file[i].name, ".tar/");
+        if (k->tars && in_tar)
+            continue;
         data_folder_write(folder.path, k->file[i].name, text, k->file[i].n_bytes ? k->file[i].n_bytes : strlen(text));
     }
 }

@@ -90,6 +90,29 @@ for name in secret.png up/secret.png images/scene-00005.png; do
     done
 done
 
+# Pictures in tar files: in a folder of them, in the one that is the folder; a link to one is followed for what the index has, not for a request.
+mkdir shards
+tar -cf shards/a.tar -C scenes images metadata.jsonl
+cp shards/a.tar outside.tar
+ln -s ../outside.tar shards/b.tar
+expect 0 index create --model model.safetensors --data shards --index shards.adah --quiet
+stdout_has '240 records'
+serve shards.adah shards --token secret
+for id_and_file in 0/scene-00001.png 126/scene-00007.png; do
+    answers 200 "/v1/items/${id_and_file%/*}/picture"
+    check cmp body "scenes/images/${id_and_file#*/}"
+    answers 200 "/v1/items/${id_and_file%/*}/thumbnail"
+done
+answers 400 /v1/items -H 'Authorization: Bearer secret' -H 'Content-Type: application/json' -d '{"items": [{"file_name": "b.tar/images/scene-00003.png", "text": "red"}]}'
+check grep -q 'no link leads out' body
+answers 404 /v1/items -H 'Authorization: Bearer secret' -H 'Content-Type: application/json' -d '{"items": [{"file_name": "a.tar/images/none.png"}]}'
+expect 0 index create --model model.safetensors --data shards/a.tar --index shard.adah --quiet
+stdout_has '120 records'
+serve shard.adah shards/a.tar
+answers 200 /v1/items/0/picture
+check cmp body scenes/images/scene-00001.png
+check test ! -s served.log
+
 # A folder that is not the one: told at the start.
 serve converted.adah scenes/images
 is_told 'none of the pictures that were looked for is below --images scenes/images, such as "images/scene-'
