@@ -12,6 +12,7 @@ check)
     wanted="$build g++ clang libomp-dev libcmocka-dev libfaiss-dev chromium chromium-driver curl jq"
     wanted="$wanted gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user" # to test for arm64
     wanted="$wanted python3 python3-cffi python3-numpy python3-pytest python3-mypy"
+    wanted="$wanted postgresql postgresql-server-dev-all"
     ;;
 python) wanted="$build python3-venv python3-cffi python3-numpy python3-pytest" ;;
 fuzz) wanted="$build clang libomp-dev" ;;
