@@ -16,6 +16,7 @@
 #include "learn/train.h"
 #include "paper/picture_part.h"
 #include "learn/appearance.h"
+#include "learn/standard.h"
 #include "settings/method.h"
 
 #include <jansson.h>
@@ -511,6 +512,7 @@ static adah_code learn(job *j, adah_status *status) {
         .progress = j->progress,
     };
     adah_history history;
+    ADAH_TRY(adah_standard_learn(c, &set->image, j->items, j->n_train, &j->state.parameters, status));
     ADAH_TRY(adah_appearance_learn(c, &set->image, j->items, j->n_train, &j->state.parameters, status));
     ADAH_TRY(adah_train_parameters(&training, &j->state.parameters, &history, status));
     adah_code code = adah_pair_set_check(set, status);

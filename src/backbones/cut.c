@@ -164,6 +164,7 @@ adah_code adah_backbone_finetune(const char *from, adah_settings *config, adah_s
         config->n_text_hidden = config->n_text_feature = 512;
         config->n_fine = config->n_appearance = 0;
         config->picture_share = 0;
+        config->standard_features = 0;
     }
     if (backbone->n_batch_max && config->n_batch > backbone->n_batch_max && !adah_cut_is_late(config))
         config->n_batch = backbone->n_batch_max;

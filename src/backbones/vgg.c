@@ -32,7 +32,11 @@ static const adah_published published[] = {
     {.source = "torchvision, with batch normalisation", .pattern = normed, .epsilon = 1e-5f, .rest = "classifier. pre_logits. head."},
     {0}};
 
+/* Its channels differ in magnitude more than those of other networks, which have normalised ones: what the first layers read is brought to one
+ * magnitude. */
+#define SETTINGS .settings = "standard_features=1"
+
 const adah_backbone adah_backbone_vgg16 = {
-    .name = "vgg16", .n_side = 224, .n_side_min = 32, .layers = list16, .own = plain, .last = "features.24", .published = published, ADAH_BACKBONE_WITH_FC};
+    .name = "vgg16", .n_side = 224, .n_side_min = 32, SETTINGS, .layers = list16, .own = plain, .last = "features.24", .published = published, ADAH_BACKBONE_WITH_FC};
 const adah_backbone adah_backbone_vgg19 = {
-    .name = "vgg19", .n_side = 224, .n_side_min = 32, .layers = list19, .own = plain, .last = "features.28", .published = published, ADAH_BACKBONE_WITH_FC};
+    .name = "vgg19", .n_side = 224, .n_side_min = 32, SETTINGS, .layers = list19, .own = plain, .last = "features.28", .published = published, ADAH_BACKBONE_WITH_FC};

@@ -155,7 +155,7 @@ static adah_code read_metadata(const char *path, const adah_safetensors *file, a
 
 static unsigned group_of(const char *name) {
     return strstr(name, ".statistics")            ? ADAH_GROUP_STATISTICS
-           : strstr(name, ".word_weight") || strstr(name, ".appearance.") ? ADAH_GROUP_CONSTANT
+           : strstr(name, ".word_weight") || strstr(name, ".appearance.") || strstr(name, ".standard.") ? ADAH_GROUP_CONSTANT
            : !strncmp(name, "image.backbone.", 15) ? ADAH_GROUP_BACKBONE
            : strstr(name, ".attention.")         ? ADAH_GROUP_ATTENTION
                                                  : ADAH_GROUP_HEAD;

@@ -1,51 +1,17 @@
 /* appearance.c - principal components of what the picture part reads of images, by the eigenvectors of X^T X, or of X X^T where there are fewer
  * images than values. */
 #include "learn/appearance.h"
+#include "learn/feature_sample.h"
 #include "base/memory.h"
-#include "input/input_worker.h"
 #include "paper/picture_part.h"
 #include "rivals/linear_algebra.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { N_SAMPLE = 2048, N_BATCH = 64 };
+enum { N_SAMPLE = 2048 };
 
-typedef struct sample {
-    double *x; /* (n, n_values), freed by its owner */
-    size_t n, n_values;
-} sample;
-
-/* Appends a batch of averages. */
-static adah_code read_batch(adah_input_worker *w, const adah_input_source *image, const size_t *items, size_t n, sample *s, adah_status *status) {
-    int is_there[N_BATCH];
-    for (size_t i = 0; i < n; i++)
-        ADAH_TRY(adah_input_worker_fill(w, image, ADAH_IMAGE, items[i], i, &is_there[i], status));
-    ADAH_TRY(adah_input_worker_forward(w, status));
-    const float *x = adah_node_value(w->network->image.average);
-    for (size_t i = 0; i < n; i++) {
-        for (size_t k = 0; k < s->n_values && is_there[i]; k++)
-            s->x[s->n * s->n_values + k] = (double)x[i * s->n_values + k];
-        s->n += is_there[i] != 0;
-    }
-    return ADAH_OK;
-}
-
-static adah_code read_sample(const adah_settings *config, const adah_input_source *image, const size_t *items, size_t n,
-                             adah_parameters *parameters, sample *s, adah_status *status) {
-    const adah_network_plan plan = {.n_batch = N_BATCH, .image = image->shape, .creating = 1};
-    adah_input_worker *w;
-    ADAH_TRY(adah_input_worker_create(&plan, config, parameters, image->pictures != NULL, &w, status));
-    s->n_values = adah_node_shape(w->network->image.average).dim[1];
-    s->x = adah_algebra_zeros(n, s->n_values);
-    adah_code code = s->x ? ADAH_OK : adah_algebra_fail_memory(n, s->n_values, status);
-    for (size_t first = 0; first < n && code == ADAH_OK; first += N_BATCH)
-        code = read_batch(w, image, items + first, n - first < N_BATCH ? n - first : N_BATCH, s, status);
-    adah_input_worker_free(w);
-    return adah_input_check(image, code, status);
-}
-
-static void centre(sample *s, double *mean) {
+static void centre(adah_feature_sample *s, double *mean) {
     for (size_t i = 0; i < s->n; i++)
         for (size_t k = 0; k < s->n_values; k++)
             mean[k] += s->x[i * s->n_values + k] / (double)s->n;
@@ -55,7 +21,7 @@ static void centre(sample *s, double *mean) {
 }
 
 /* At most n_wanted components, as rows of vector (n_wanted, n_values), and their eigenvalues; *n_found of them. */
-static adah_code find_components(const sample *s, size_t n_wanted, double *value, double *vector, size_t *n_found, adah_status *status) {
+static adah_code find_components(const adah_feature_sample *s, size_t n_wanted, double *value, double *vector, size_t *n_found, adah_status *status) {
     static const double NOISE = 0.01; /* a smaller share of the largest deviation says nothing of a photo */
     const int is_dual = s->n < s->n_values;
     const size_t n = is_dual ? s->n : s->n_values, n_asked = n_wanted < n ? n_wanted : n;
@@ -88,7 +54,7 @@ static adah_code find_components(const sample *s, size_t n_wanted, double *value
 
 /* The linear layer that takes a mean off and then goes along components, each divided by the square root of its deviation, the fourth root of its
  * eigenvalue, and the first kept as it is. Rows beyond those found are zeros. */
-static void set_layer(adah_appearance layer, const sample *s, const double *mean, const double *value, const double *vector, size_t n_found) {
+static void set_layer(adah_appearance layer, const adah_feature_sample *s, const double *mean, const double *value, const double *vector, size_t n_found) {
     memset(layer.weight->value, 0, adah_shape_count(layer.weight->shape) * sizeof(float));
     memset(layer.bias->value, 0, adah_shape_count(layer.bias->shape) * sizeof(float));
     for (size_t i = 0; i < n_found; i++) {
@@ -106,11 +72,11 @@ adah_code adah_appearance_learn(const adah_settings *config, const adah_input_so
     const size_t n_wanted = adah_settings_appearance(config);
     if (!n_wanted)
         return ADAH_OK;
-    sample s = {NULL, 0, 0};
+    adah_feature_sample s = {NULL, 0, 0};
     int n_threads;
     size_t n_found = 0;
     ADAH_TRY(adah_algebra_begin(&n_threads, status));
-    adah_code code = read_sample(config, image, items, n_items < N_SAMPLE ? n_items : N_SAMPLE, parameters, &s, status);
+    adah_code code = adah_feature_sample_read(config, image, items, n_items < N_SAMPLE ? n_items : N_SAMPLE, parameters, &s, status);
     double *mean = adah_algebra_zeros(s.n_values, 1), *vector = adah_algebra_zeros(n_wanted, s.n_values);
     double *value = adah_algebra_zeros(s.n < s.n_values ? s.n_values : s.n, 1);
     if (code == ADAH_OK && (!mean || !vector || !value))
@@ -122,7 +88,7 @@ adah_code adah_appearance_learn(const adah_settings *config, const adah_input_so
     adah_algebra_end(n_threads);
     if (code == ADAH_OK)
         set_layer(adah_picture_part_appearance(parameters), &s, mean, value, vector, n_found);
-    adah_memory_free(s.x);
+    adah_feature_sample_free(&s);
     adah_memory_free(mean);
     adah_memory_free(vector);
     adah_memory_free(value);

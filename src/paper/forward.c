@@ -9,13 +9,20 @@
 #include "paper/network.h"
 #include "paper/picture_part.h"
 
+#include <string.h>
+
+/* What follows from the averages of images is learned with a network that does not train. */
+static int is_measured(adah_builder *b, const char *prefix) { return !strcmp(prefix, "image") && !adah_graph_trains(b->graph); }
+
 /* E^T, G and D. */
 static void vector_side(adah_builder *b, const char *prefix, int with_hidden, adah_side *side) {
     const adah_settings *c = b->config;
+    side->average = is_measured(b, prefix) ? side->input : NULL;
     adah_picture_part_build(b, prefix, side->input, c->n_picture_text_hidden, side);
     if (!adah_settings_class_bits(c))
         return;
-    side->feature = adah_feature_vector(b, prefix, side->input, (size_t)c->n_text_hidden, (size_t)c->n_text_feature);
+    adah_node *x = adah_feature_standard(b, prefix, side->input, &side->standard);
+    side->feature = adah_feature_vector(b, prefix, x, (size_t)c->n_text_hidden, (size_t)c->n_text_feature);
     adah_node *attended = side->feature;
     if (c->attention) {
         adah_attention_vector(b, prefix, side->feature, &side->attention);
@@ -36,7 +43,8 @@ static adah_node *whole_map(adah_builder *b, adah_node *f) {
 /* What the picture part reads: the mean of the whole map, whatever a mask hides of it. */
 static adah_node *whole_picture(adah_builder *b, adah_side *side, adah_node *attended) {
     const int is_whole = !b->config->attention && (side->kind == ADAH_INPUT_TOKENS || b->config->pooling != ADAH_POOL_FLATTEN);
-    if (is_whole || !side->feature || !b->config->n_fine)
+    const int is_read = b->config->n_fine || !adah_graph_trains(b->graph);
+    if (is_whole || !side->feature || !is_read)
         return attended;
     if (side->kind == ADAH_INPUT_TOKENS)
         return adah_attention_token_mean(b, side->feature, &side->whole);
@@ -56,12 +64,15 @@ static void map_side(adah_builder *b, const char *prefix, int with_hidden, adah_
             adah_attention_image(b, prefix, side->feature, c->pooling, &side->attention);
         attended = c->attention ? side->attention.attended : whole_map(b, side->feature);
     }
-    adah_picture_part_build(b, prefix, whole_picture(b, side, attended), c->n_picture_hidden, side);
+    adah_node *whole = whole_picture(b, side, attended);
+    side->average = is_measured(b, prefix) ? whole : NULL;
+    adah_picture_part_build(b, prefix, whole, c->n_picture_hidden, side);
     if (!adah_settings_class_bits(c))
         return;
-    side->class_code = adah_hashing_image(b, prefix, attended);
+    side->class_code = adah_hashing_image(b, prefix, adah_feature_standard(b, prefix, attended, &side->standard));
     if (with_hidden)
-        side->hidden_code = adah_hashing_image(b, prefix, side->attention.unattended);
+        side->hidden_code =
+            adah_hashing_image(b, prefix, adah_feature_standard(b, prefix, side->attention.unattended, &side->standard));
 }
 
 void adah_paper_build(adah_builder *b, const char *prefix, const adah_network_plan *plan, adah_side *side) {

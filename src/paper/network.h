@@ -34,12 +34,13 @@ typedef struct adah_side {
     adah_node *hidden_code;  /* Ĥ, NULL unless with_adversary */
     adah_node *picture_code; /* H^P (picture_part.h); NULL where no bit is of it */
     adah_node *fine;         /* v (B, n_fine), the vector for the fine order; NULL without */
-    adah_node *average;      /* of an image, what the picture part reads, and its appearance; NULL in training and without */
-    adah_node *appearance;
+    adah_node *average;      /* of an image, the mean of its whole map, of which its standard and its appearance are learned; NULL in training */
+    adah_node *appearance;   /* of an image; NULL in training and without */
     adah_node *logits;       /* of the label classifier on H */
     adah_node *adversary;    /* what a rival's adversary says of H; NULL unless with_adversary */
     void *own;               /* of the method: adah_memory_free frees it with the network */
     adah_scale scale;        /* of f^I */
+    adah_standard standard;  /* of its averages */
     adah_attention whole;    /* of the picture part: the extent of tokens that it averages */
     adah_unit_length unit_words, unit_fine, unit_code, unit_appearance; /* and its vectors */
 } adah_side;

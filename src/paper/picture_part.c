@@ -19,7 +19,6 @@ static void build_appearance(adah_builder *b, const char *prefix, adah_node *x, 
     char name[ADAH_PARAMETER_NAME_BYTES];
     if (!adah_settings_appearance(b->config) || strcmp(prefix, "image") || adah_graph_trains(b->graph))
         return;
-    side->average = x;
     x = adah_builder_linear(b, adah_builder_name(name, prefix, APPEARANCE), x, adah_settings_appearance(b->config), ADAH_INIT_ZERO,
                             ADAH_GROUP_CONSTANT);
     side->appearance = adah_unit_length_node(b, x, APPEARANCE_LENGTH, NULL, &side->unit_appearance);
@@ -30,6 +29,7 @@ void adah_picture_part_build(adah_builder *b, const char *prefix, adah_node *x, 
     if (!c->n_fine)
         return;
     build_appearance(b, prefix, x, side);
+    x = adah_feature_standard(b, prefix, x, &side->standard);
     if (x && side->n_words) {
         const adah_shape words = ADAH_SHAPE1(adah_node_shape(x).dim[1]);
         const adah_parameter *weight =

@@ -65,7 +65,9 @@ adah_node *adah_rival_hidden(adah_builder *b, const char *prefix, adah_side *sid
     const int n_hidden = strcmp(prefix, "image") ? b->config->n_text_hidden : b->config->n_image_hidden;
     char name[ADAH_PARAMETER_NAME_BYTES];
     adah_builder_name(name, prefix, "hidden");
-    return adah_builder_linear(b, name, adah_rival_input(b, side), (size_t)n_hidden, init, ADAH_GROUP_HEAD);
+    adah_node *x = adah_rival_input(b, side);
+    side->average = adah_graph_trains(b->graph) ? NULL : x;
+    return adah_builder_linear(b, name, adah_feature_standard(b, prefix, x, &side->standard), (size_t)n_hidden, init, ADAH_GROUP_HEAD);
 }
 
 adah_node *adah_rival_code(adah_builder *b, const char *prefix, adah_node *x, adah_init init) {

@@ -54,20 +54,24 @@ typedef struct network_case {
     adah_pooling pooling;
     int attention, hidden, classify, fine;
     uint64_t seed; /* one that puts no P on a threshold */
-    int sentence;
+    int sentence, standard;
 } network_case;
 
 static const network_case cases[] = {
-    {"vectors", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 1, 0},
-    {"vectors, attended only", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 1, 0, 0, 0, 2, 0},
-    {"vectors without attention", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 0, 0, 1, 1, 3, 0},
-    {"maps, mean over attended", ADAH_INPUT_MAP, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 4, 0},
-    {"maps, mean over all", ADAH_INPUT_MAP, ADAH_POOL_ALL, 1, 1, 0, 0, 15, 0},
-    {"maps, flat", ADAH_INPUT_MAP, ADAH_POOL_FLATTEN, 1, 1, 1, 1, 6, 0},
-    {"maps without attention", ADAH_INPUT_MAP, ADAH_POOL_ALL, 0, 0, 1, 0, 7, 0},
-    {"maps without attention, flat", ADAH_INPUT_MAP, ADAH_POOL_FLATTEN, 0, 0, 0, 1, 8, 0},
-    {"pixels", ADAH_INPUT_PIXELS, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 9, 0},
-    {"vectors and sentences", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 0, 0, 1, 1, 10, 1},
+    {"vectors", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 1, 0, 0},
+    {"vectors, attended only", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 1, 0, 0, 0, 2, 0, 0},
+    {"vectors without attention", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 0, 0, 1, 1, 3, 0, 0},
+    {"maps, mean over attended", ADAH_INPUT_MAP, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 4, 0, 0},
+    {"maps, mean over all", ADAH_INPUT_MAP, ADAH_POOL_ALL, 1, 1, 0, 0, 15, 0, 0},
+    {"maps, flat", ADAH_INPUT_MAP, ADAH_POOL_FLATTEN, 1, 1, 1, 1, 6, 0, 0},
+    {"maps without attention", ADAH_INPUT_MAP, ADAH_POOL_ALL, 0, 0, 1, 0, 7, 0, 0},
+    {"maps without attention, flat", ADAH_INPUT_MAP, ADAH_POOL_FLATTEN, 0, 0, 0, 1, 8, 0, 0},
+    {"pixels", ADAH_INPUT_PIXELS, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 9, 0, 0},
+    {"vectors and sentences", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 0, 0, 1, 1, 10, 1, 0},
+    {"standard vectors", ADAH_INPUT_VECTOR, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 1, 0, 1},
+    {"standard maps, mean over attended", ADAH_INPUT_MAP, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 4, 0, 1},
+    {"standard maps without attention", ADAH_INPUT_MAP, ADAH_POOL_ALL, 0, 0, 1, 1, 7, 0, 1},
+    {"standard pixels", ADAH_INPUT_PIXELS, ADAH_POOL_ATTENDED, 1, 1, 1, 1, 9, 0, 1},
 };
 enum { N_CASES = sizeof cases / sizeof *cases };
 
@@ -80,6 +84,7 @@ static adah_settings config_of(const network_case *c) {
     config.picture_dropout = config.picture_word_dropout = 0;
     config.n_side = SIDE;
     config.feature_scale = 0.7f;
+    config.standard_features = c->standard;
     config.attention = c->attention;
     config.adversary = c->hidden;
     config.pooling = c->pooling;
@@ -222,12 +227,24 @@ static void slow_mask(slow *s, int side, size_t b, const double *m, size_t n, do
     }
 }
 
+/* What layers read of the average x of an image. */
+static void slow_standard(const slow *s, const double *x, size_t n, double *y) {
+    const double *mean = s->c->standard ? wide_of(s, "image", "standard", "mean", n) : NULL;
+    const double *factor = mean ? wide_of(s, "image", "standard", "factor", n) : NULL;
+    for (size_t i = 0; i < n; i++)
+        y[i] = mean ? (x[i] - mean[i]) * factor[i] : x[i];
+}
+
 /* The picture part on x. */
-static void slow_picture_part(slow *s, int side, size_t b, const double *x, size_t n) {
+static void slow_picture_part(slow *s, int side, size_t b, const double *average, size_t n) {
     const char *prefix = side ? "text" : "image";
-    double hidden[N_PICTURE_HIDDEN], v[N_FINE], longer[N_FINE], sum = 0;
+    double hidden[N_PICTURE_HIDDEN], v[N_FINE], longer[N_FINE], x[MAP_MAX], sum = 0;
     if (!s->c->fine)
         return;
+    if (side)
+        memcpy(x, average, n * sizeof *x);
+    else
+        slow_standard(s, average, n, x);
     slow_layer(s, prefix, "picture.0", x, n, N_PICTURE_HIDDEN, RELU, hidden);
     slow_layer(s, prefix, "fine", hidden, N_PICTURE_HIDDEN, N_FINE, STRAIGHT, v);
     for (size_t i = 0; i < N_FINE; i++)
@@ -263,6 +280,7 @@ static void slow_hash_map(const slow *s, const double *f, size_t n_c, size_t n_p
                 x[c] += w[p] * f[c * n_p + p];
             x[c] /= s->c->pooling == ADAH_POOL_ALL ? (double)n_p : kept;
         }
+        slow_standard(s, x, n_c, x);
         slow_layer(s, "image", "hashing.0", x, n_c, N_IMAGE_HIDDEN, RELU, hidden[1]);
     }
     slow_layer(s, "image", "hashing.code", hidden[1], N_IMAGE_HIDDEN, Q, TANH, h);
@@ -310,6 +328,8 @@ static void slow_vector(slow *s, int side, size_t b) {
     for (size_t i = 0; side && i < n; i++)
         weighed[i] *= 8 / sqrt(sum[s->c->sentence && i >= N_BAG]);
     slow_picture_part(s, side, b, weighed, n);
+    if (!side)
+        slow_standard(s, x, n, x);
     slow_layer(s, prefix, "feature.0", x, n, N_HIDDEN, RELU, hidden);
     slow_layer(s, prefix, "feature.1", hidden, N_HIDDEN, N_FEATURE, RELU, f);
     for (size_t i = 0; i < N_FEATURE; i++)
@@ -388,7 +408,7 @@ static void scatter(adah_parameters *p, uint64_t seed) {
             adah_parameter_init_glorot(q, &r);
         else if (q->shape.n_dims == 1) /* biases, and the weights of normalisation */
             for (size_t j = 0; j < q->n; j++)
-                q->value[j] = 0.4f * adah_random_uniform(&r) + (strstr(q->name, "weight") ? 0.6f : -0.1f);
+                q->value[j] = 0.4f * adah_random_uniform(&r) + (strstr(q->name, "weight") || strstr(q->name, "factor") ? 0.6f : -0.1f);
         q->version++;
     }
 }
@@ -581,21 +601,25 @@ static void check_case(const network_case *c) {
     adah_parameters_free(&p);
 }
 
+static void check_cases_of(adah_input_kind image) {
+    for (int i = 0; i < N_CASES; i++)
+        if (cases[i].image == image)
+            check_case(&cases[i]);
+}
+
 static void test_vectors(void **state) {
     (void)state;
-    for (int i = 0; i < 3; i++)
-        check_case(&cases[i]);
+    check_cases_of(ADAH_INPUT_VECTOR);
 }
 
 static void test_maps(void **state) {
     (void)state;
-    for (int i = 3; i < 8; i++)
-        check_case(&cases[i]);
+    check_cases_of(ADAH_INPUT_MAP);
 }
 
 static void test_pixels(void **state) {
     (void)state;
-    check_case(&cases[8]);
+    check_cases_of(ADAH_INPUT_PIXELS);
 }
 
 /* ---------------------------------------------------------------- how a network is put together */
