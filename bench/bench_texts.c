@@ -40,10 +40,11 @@ static void list_texts(char *text) {
     for (const char *p = text; *p; n_texts++)
         p += strcspn(p, "\n") + 1;
     item = adah_memory_zeroed(n_texts, sizeof *item);
-    float *vector = adah_memory_floats(n_texts * adah_text_encoder_values(encoder));
+    const size_t n_values = adah_shape_count(adah_text_encoder_shape(encoder, 0, 0).item);
+    float *vector = adah_memory_floats(n_texts * n_values);
     for (size_t i = 0; item && vector && i < n_texts; i++) {
         const size_t n = strcspn(text, "\n");
-        item[i] = (adah_text_item){.text = text, .n_bytes = n, .vector = vector + i * adah_text_encoder_values(encoder)};
+        item[i] = (adah_text_item){.text = text, .n_bytes = n, .vector = vector + i * n_values};
         text += n + 1;
     }
 }
@@ -63,7 +64,7 @@ int main(int n_arguments, char **argument) {
     list_texts((char *)text);
     adah_text_reader *reader[64];
     for (int i = 0; i < n_threads; i++)
-        check(adah_text_reader_create(encoder, &reader[i], &status));
+        check(adah_text_reader_create(encoder, 0, &reader[i], &status));
     double fastest = 1e9, least = 1e9; /* of the processor */
     for (int run = 0; run < n_runs + 1; run++) { /* the first builds networks */
         atomic_store(&next, 0);
@@ -77,7 +78,7 @@ int main(int n_arguments, char **argument) {
     printf("%zu texts, %d threads: %.0f a second, %.0f a second of the processor\n", n_texts, n_threads, (double)n_texts / fastest,
            (double)n_texts / least);
     if (n_arguments > 5)
-        check(adah_file_publish(argument[5], item[0].vector, n_texts * adah_text_encoder_values(encoder) * sizeof(float), &status));
+        check(adah_file_publish(argument[5], item[0].vector, n_texts * adah_shape_count(adah_text_encoder_shape(encoder, 0, 0).item) * sizeof(float), &status));
     for (int i = 0; i < n_threads; i++)
         adah_text_reader_free(reader[i]);
     adah_memory_free(item[0].vector);

@@ -70,13 +70,12 @@ static adah_code open_text_encoder(const char *path, adah_model *m, adah_status 
     if (adah_vocabulary_open_empty(m->state.config.language, &m->splitter, &fault) != ADAH_OK)
         return adah_fail(status, fault.code, "%s: %s", path, fault.message);
     ADAH_TRY(adah_text_encoder_create(&m->state.text_encoder, path, &m->text_encoder, status));
-    const size_t n_values = adah_text_encoder_values(m->text_encoder);
-    const adah_input_shape made = m->state.text.kind == ADAH_INPUT_SENTENCE ? adah_input_sentence(m->state.text.n_words, n_values)
-                                                                            : (adah_input_shape){.kind = ADAH_INPUT_VECTOR, .item = ADAH_SHAPE1(n_values)};
-    char text[ADAH_INPUT_TEXT_BYTES];
-    if (!adah_input_equal(m->state.text, made))
-        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: its texts are \"%s\", its text encoder makes vectors of %zu values", path,
-                         adah_input_text(m->state.text, text), n_values);
+    const size_t n_tokens = (size_t)m->state.config.text_tokens;
+    const adah_input_shape made = adah_text_encoder_shape(m->text_encoder, n_tokens, n_tokens ? 0 : m->state.text.n_words);
+    char text[ADAH_INPUT_TEXT_BYTES], expected[ADAH_INPUT_TEXT_BYTES];
+    if (!adah_input_equal(m->state.text, made) || (n_tokens && n_tokens < adah_text_encoder_special(m->text_encoder)))
+        return adah_fail(status, ADAH_ERROR_CORRUPT, "%s: damaged: its texts are \"%s\", its text encoder makes \"%s\" of them", path,
+                         adah_input_text(m->state.text, text), adah_input_text(made, expected));
     return ADAH_OK;
 }
 

@@ -62,6 +62,8 @@ static void job_free(job *j) {
 /* ---------------------------------------------------------------- options -> configuration */
 
 static int is_image_given(const job *j) { return j->inputs.arrays.image.source.shape.kind != ADAH_INPUT_NONE; }
+/* Whether a list of words stands beside what a text encoder makes of a text. */
+static int with_words(const adah_settings *c) { return c->text_words && !c->text_tokens; }
 static int is_text_given(const job *j) { return j->inputs.arrays.text.source.shape.kind != ADAH_INPUT_NONE; }
 
 /* Given features and what only pictures or words have do not go together. */
@@ -82,12 +84,15 @@ static adah_code check_given(const job *j, adah_status *status) {
                          adah_dataset_folder(j->dataset));
     if (j->options->text_prefix && !j->options->text_weights)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "a text prefix is for a text encoder (text_weights), and there is none");
+    if (c->text_tokens && !j->options->text_weights)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "text_tokens=%d: tokens are those of a text encoder (text_weights), and there is none",
+                         c->text_tokens);
     if (is_text_given(j) && j->options->text_weights)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "text weights %s: %s gives the texts as features, which take no text encoder",
                          j->options->text_weights, j->inputs.arrays.text.path);
-    if (j->options->text_weights && !c->text_words && c->similarity == ADAH_SIMILARITY_WORDS)
-        return adah_fail(status, ADAH_ERROR_ARGUMENT, "similarity \"words\": with a text encoder and text_words=0 there is no list of words; "
-                         "choose \"labels\" or \"pairs\"");
+    if (j->options->text_weights && !with_words(c) && c->similarity == ADAH_SIMILARITY_WORDS)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "similarity \"words\": with a text encoder and %s there is no list of words; "
+                         "choose \"labels\" or \"pairs\"", c->text_tokens ? "text_tokens" : "text_words=0");
     if (is_text_given(j) && c->similarity == ADAH_SIMILARITY_WORDS)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "similarity \"words\": %s gives the texts as features; choose \"labels\" "
                          "or \"pairs\"", j->inputs.arrays.text.path);
@@ -225,12 +230,15 @@ static adah_code read_texts(job *j, adah_status *status) {
     adah_text_store *texts = &j->inputs.texts;
     ADAH_TRY(adah_text_weights_load(folder, j->options->text_prefix, &j->state.text_encoder, status));
     ADAH_TRY(adah_text_encoder_create(&j->state.text_encoder, folder, &j->text_encoder, status));
-    ADAH_TRY(adah_text_store_open(j->dataset, j->text_encoder, j->options->cache_folder, j->progress, texts, status));
+    const size_t n_tokens = (size_t)j->state.config.text_tokens, n_special = adah_text_encoder_special(j->text_encoder);
+    if (n_tokens && n_tokens <= n_special)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "text_tokens=%zu: expected more than the %zu special tokens of every text", n_tokens, n_special);
+    ADAH_TRY(adah_text_store_open(j->dataset, j->text_encoder, n_tokens, j->options->cache_folder, j->progress, texts, status));
     float *scale = &j->state.config.text_scale;
     const int is_measured = *scale == 0;
     ADAH_TRY(choose_scale(j, &texts->source, folder, scale, status));
-    if (is_measured && j->state.config.text_words)
-        texts->source.rows.scale = *scale *= VECTOR_LENGTH / sqrtf((float)adah_text_encoder_values(j->text_encoder));
+    if (is_measured && with_words(&j->state.config))
+        texts->source.rows.scale = *scale *= VECTOR_LENGTH / sqrtf((float)adah_shape_count(texts->source.shape.item));
     return ADAH_OK;
 }
 
@@ -238,7 +246,7 @@ static adah_code make_vocabulary(job *j, adah_status *status) {
     const adah_settings *c = &j->state.config;
     if (j->options->text_weights)
         ADAH_TRY(read_texts(j, status));
-    if (is_text_given(j) || (j->text_encoder && !c->text_words)) {
+    if (is_text_given(j) || (j->text_encoder && !with_words(c))) {
         j->state.text = is_text_given(j) ? j->inputs.arrays.text.source.shape : j->inputs.texts.source.shape;
         j->state.vocabulary = adah_memory_text("");
         return j->state.vocabulary ? ADAH_OK : adah_fail_memory(status, 1);
@@ -267,7 +275,7 @@ static adah_code make_vocabulary(job *j, adah_status *status) {
                          adah_reasons_first(notes), notes);
     }
     const size_t n_words = adah_vocabulary_size(j->vocabulary);
-    j->state.text = j->text_encoder ? adah_input_sentence(n_words, adah_text_encoder_values(j->text_encoder)) : adah_input_words(n_words);
+    j->state.text = j->text_encoder ? adah_text_encoder_shape(j->text_encoder, 0, n_words) : adah_input_words(n_words);
     j->state.vocabulary = adah_vocabulary_json(j->vocabulary);
     return j->state.vocabulary ? ADAH_OK : adah_fail_memory(status, 1);
 }

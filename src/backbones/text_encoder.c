@@ -1,4 +1,4 @@
-/* text_encoder.c - runs a carried text encoder: tokens, a transformer, one vector.
+/* text_encoder.c - runs a carried text encoder: tokens, a transformer, one vector or those of its tokens.
  *
  * Texts go through a network side by side, their tokens one after the other, as many as have room in ROWS_MAX rows; what is left of a
  * network's rows at the end, less than a step, is empty. Linear layers and norms do not know of texts, attention takes one after the other.
@@ -44,12 +44,15 @@ typedef struct queued {
     adah_text_item *item;
     uint32_t *token; /* n of them, within the reader's; none: it is not there */
     size_t n, n_rows; /* rows: of the network; padding follows the tokens */
-    float *vector;
-    int is_last; /* of its item */
+    float *vector;    /* of rows of tokens: where those of this line are in the item's */
+    size_t n_own;     /* the most rows of tokens that it has there */
+    int is_last;      /* of its item */
 } queued;
 
 struct adah_text_reader {
     const adah_text_encoder *encoder;
+    size_t n_tokens; /* 0: texts become vectors */
+    size_t n_max;    /* tokens of a text */
     uint32_t *token; /* [QUEUE * form.n_tokens] */
     char *prefixed;  /* the encoder's prefix and a text */
     size_t capacity; /* its */
@@ -127,16 +130,25 @@ void adah_text_encoder_free(adah_text_encoder *e) {
     adah_memory_free(e);
 }
 
-size_t adah_text_encoder_values(const adah_text_encoder *e) { return adah_text_form_values(&e->form); }
+adah_input_shape adah_text_encoder_shape(const adah_text_encoder *e, size_t n_tokens, size_t n_words) {
+    const size_t n_values = adah_text_form_values(&e->form);
+    if (n_tokens)
+        return (adah_input_shape){.kind = ADAH_INPUT_TOKENS, .item = ADAH_SHAPE2(n_tokens, e->form.blocks.n_channels)};
+    return n_words ? adah_input_sentence(n_words, n_values) : (adah_input_shape){.kind = ADAH_INPUT_VECTOR, .item = ADAH_SHAPE1(n_values)};
+}
+
+size_t adah_text_encoder_special(const adah_text_encoder *e) { return e->n_empty; }
 const char *adah_text_encoder_id(const adah_text_encoder *e) { return e->id; }
 
 /* ---------------------------------------------------------------- readers */
 
-adah_code adah_text_reader_create(const adah_text_encoder *encoder, adah_text_reader **reader, adah_status *status) {
+adah_code adah_text_reader_create(const adah_text_encoder *encoder, size_t n_tokens, adah_text_reader **reader, adah_status *status) {
     adah_text_reader *r = adah_memory_zeroed(1, sizeof *r);
     if (!r)
         return adah_fail_memory(status, sizeof *r);
     r->encoder = encoder;
+    r->n_tokens = n_tokens;
+    r->n_max = n_tokens && n_tokens < encoder->form.n_tokens ? n_tokens : encoder->form.n_tokens;
     r->token = adah_memory_zeroed(QUEUE * encoder->form.n_tokens, sizeof *r->token);
     r->picked = adah_memory_floats(encoder->form.blocks.n_channels);
     if (!r->token || !r->picked) {
@@ -235,6 +247,14 @@ static const float *pick_row(const adah_text_reader *r, const float *rows, size_
     return r->picked;
 }
 
+/* Those of the tokens of a text to their place in its item. */
+static void put_tokens(const queued *text, const float *rows, size_t n_channels) {
+    const size_t n = text->n < text->n_own ? text->n : text->n_own;
+    memcpy(text->vector, rows, n * n_channels * sizeof *rows);
+    for (size_t i = 0; i < n; i++)
+        shorten(text->vector + i * n_channels, n_channels);
+}
+
 /* The rows of a network that has room for n. */
 static size_t rows_for(size_t n) {
     const size_t step = n > ROWS_SHORT ? LONG_STEP : STEP, n_rows = (n + step - 1) / step * step;
@@ -261,7 +281,10 @@ static adah_code run_batch(adah_text_reader *r, queued *const *text, size_t n_te
     ADAH_TRY(adah_graph_forward(net->graph, status));
     const float *rows = adah_node_value(net->rows);
     for (size_t t = 0; t < n_texts; rows += text[t++]->n_rows * n_channels)
-        ADAH_TRY(project(r, pick_row(r, rows, text[t]->n_rows), text[t]->vector, status));
+        if (r->n_tokens)
+            put_tokens(text[t], rows, n_channels);
+        else
+            ADAH_TRY(project(r, pick_row(r, rows, text[t]->n_rows), text[t]->vector, status));
     return ADAH_OK;
 }
 
@@ -287,28 +310,42 @@ static adah_code run_queue(adah_text_reader *r, adah_status *status) {
     return ADAH_OK;
 }
 
-void adah_text_encoder_finish_mean(const adah_text_encoder *e, float *sum, size_t n_there) {
-    const size_t n_values = adah_text_encoder_values(e);
-    for (size_t i = 0; i < n_values && n_there; i++)
-        sum[i] /= (float)n_there;
-    if (e->form.is_unit)
-        shorten(sum, n_values);
+/* Rows of tokens that each of n_lines lines has. */
+static size_t rows_of_line(size_t n_tokens, size_t n_lines) {
+    return n_lines < 2 ? n_tokens : n_lines < n_tokens ? n_tokens / n_lines : 1;
 }
 
-/* The vectors of what is queued go to their items. */
+void adah_text_encoder_add_line(const adah_text_encoder *e, size_t n_tokens, const float *line, size_t at, size_t n_lines, float *item) {
+    const size_t n_values = adah_text_form_values(&e->form), n_rows = rows_of_line(n_tokens, n_lines), n = n_rows * e->form.blocks.n_channels;
+    for (size_t i = 0; n_tokens == 0 && i < n_values; i++)
+        item[i] += line[i];
+    if (n_tokens && (at + 1) * n_rows <= n_tokens)
+        memcpy(item + at * n, line, n * sizeof *item);
+}
+
+void adah_text_encoder_finish_lines(const adah_text_encoder *e, size_t n_tokens, size_t n_there, float *item) {
+    const size_t n_values = adah_text_form_values(&e->form);
+    if (n_tokens)
+        return;
+    for (size_t i = 0; i < n_values && n_there; i++)
+        item[i] /= (float)n_there;
+    if (e->form.is_unit)
+        shorten(item, n_values);
+}
+
+/* The vectors of what is queued go to their items; rows of tokens are there already. */
 static adah_code empty_queue(adah_text_reader *r, adah_status *status) {
-    const size_t n_values = adah_text_encoder_values(r->encoder);
     ADAH_TRY(run_queue(r, status));
     for (size_t i = 0; i < r->n_queued; i++) {
         const queued *line = &r->queue[i];
         adah_text_item *item = line->item;
         r->n_there += line->n > 0;
-        for (size_t k = 0; k < n_values && line->n && line->vector != item->vector; k++)
-            item->vector[k] += line->vector[k];
+        if (!r->n_tokens && line->n && line->vector != item->vector)
+            adah_text_encoder_add_line(r->encoder, 0, line->vector, 0, item->n_texts, item->vector);
         if (!line->is_last)
             continue;
         if (item->n_texts > 1)
-            adah_text_encoder_finish_mean(r->encoder, item->vector, r->n_there);
+            adah_text_encoder_finish_lines(r->encoder, r->n_tokens, r->n_there, item->vector);
         item->is_there = r->n_there > 0;
         r->n_there = 0;
     }
@@ -341,18 +378,31 @@ static adah_code read_prefixed(adah_text_reader *r, const char *text, size_t n_b
     }
     memcpy(r->prefixed, form->prefix, n_prefix);
     memcpy(r->prefixed + n_prefix, text, n_own);
-    return adah_tokenizer_encode(r->encoder->tokenizer, r->prefixed, n_prefix + n_own, form->n_tokens, line->token, &line->n, status);
+    return adah_tokenizer_encode(r->encoder->tokenizer, r->prefixed, n_prefix + n_own, r->n_max, line->token, &line->n, status);
 }
 
-static adah_code add_line(adah_text_reader *r, adah_text_item *item, const char *text, size_t n_bytes, int is_last, adah_status *status) {
+/* Where what comes of line number `at` of an item goes. */
+static adah_code place_line(adah_text_reader *r, const adah_text_item *item, size_t at, queued *line, adah_status *status) {
+    const size_t n_values = adah_text_form_values(&r->encoder->form), n_lines = item->n_texts > 1 ? item->n_texts : 1;
+    line->vector = item->vector;
+    if (r->n_tokens) {
+        const size_t n_rows = rows_of_line(r->n_tokens, n_lines);
+        line->n_own = (at + 1) * n_rows <= r->n_tokens ? n_rows : 0;
+        line->vector += line->n_own ? at * n_rows * r->encoder->form.blocks.n_channels : 0;
+    } else if (n_lines > 1) {
+        if (!r->line && !(r->line = adah_memory_floats(QUEUE * n_values)))
+            return adah_fail_memory(status, QUEUE * n_values * sizeof *r->line);
+        line->vector = r->line + r->n_queued * n_values;
+    }
+    return ADAH_OK;
+}
+
+static adah_code add_line(adah_text_reader *r, adah_text_item *item, const char *text, size_t n_bytes, size_t at, int is_last, adah_status *status) {
     const adah_text_encoder *e = r->encoder;
     const adah_text_form *form = &e->form;
-    const size_t at = r->n_queued, n_values = adah_text_form_values(form);
-    if (item->n_texts > 1 && !r->line && !(r->line = adah_memory_floats(QUEUE * n_values)))
-        return adah_fail_memory(status, QUEUE * n_values * sizeof *r->line);
-    queued line = {.item = item, .token = r->token + at * form->n_tokens, .is_last = is_last,
-                   .vector = item->n_texts > 1 ? r->line + at * n_values : item->vector};
-    ADAH_TRY(adah_tokenizer_encode(e->tokenizer, text, n_bytes, form->n_tokens, line.token, &line.n, status));
+    queued line = {.item = item, .token = r->token + r->n_queued * form->n_tokens, .is_last = is_last};
+    ADAH_TRY(place_line(r, item, at, &line, status));
+    ADAH_TRY(adah_tokenizer_encode(e->tokenizer, text, n_bytes, r->n_max, line.token, &line.n, status));
     const int is_there = line.n > e->n_empty;
     if (is_there && *form->prefix)
         ADAH_TRY(read_prefixed(r, text, n_bytes, &line, status));
@@ -366,13 +416,13 @@ static adah_code add_line(adah_text_reader *r, adah_text_item *item, const char 
 }
 
 static adah_code add_item(adah_text_reader *r, adah_text_item *item, adah_status *status) {
-    memset(item->vector, 0, adah_text_encoder_values(r->encoder) * sizeof(float));
+    memset(item->vector, 0, adah_shape_count(adah_text_encoder_shape(r->encoder, r->n_tokens, 0).item) * sizeof(float));
     if (item->n_texts < 2)
-        return add_line(r, item, item->text, item->n_bytes, 1, status);
-    for (size_t from = 0, to; from < item->n_bytes; from = to + 1) {
+        return add_line(r, item, item->text, item->n_bytes, 0, 1, status);
+    for (size_t from = 0, to, at = 0; from < item->n_bytes; from = to + 1, at++) {
         const char *end = memchr(item->text + from, '\n', item->n_bytes - from);
         to = end ? (size_t)(end - item->text) : item->n_bytes;
-        ADAH_TRY(add_line(r, item, item->text + from, to - from, to + 1 >= item->n_bytes, status));
+        ADAH_TRY(add_line(r, item, item->text + from, to - from, at, to + 1 >= item->n_bytes, status));
     }
     return ADAH_OK;
 }

@@ -15,8 +15,7 @@ ADAH_VECTOR_LOOP(void, copy_scaled, (const float *from, float scale, size_t n, f
         x[k] = scale * from[k];
 }
 
-/* Behind the words, where the shape has any. */
-static void read_row(const adah_float_rows *rows, adah_input_shape shape, size_t row, float *x) {
+void adah_input_put_row(const adah_float_rows *rows, adah_input_shape shape, size_t row, float *x) {
     const size_t n = adah_shape_count(shape.item) - shape.n_words;
     const size_t n_tokens = shape.kind == ADAH_INPUT_TOKENS ? shape.item.dim[0] : 1, n_channels = n / n_tokens;
     x += shape.n_words;
@@ -61,7 +60,7 @@ static int read_held(const adah_input_source *s, size_t item, float *x) {
     if (s->shape.kind == ADAH_INPUT_PIXELS)
         adah_backbone_normalise(s->settings, s->rgb + item * n_floats, s->shape.item.dim[1], x);
     else
-        read_row(&s->rows, s->shape, s->rows.row ? s->rows.row[item] : item, x);
+        adah_input_put_row(&s->rows, s->shape, s->rows.row ? s->rows.row[item] : item, x);
     return 1;
 }
 
@@ -75,7 +74,7 @@ adah_code adah_input_read_item(const adah_input_source *s, size_t item, float *x
     *is_there = n_known > 0;
     if (s->shape.kind == ADAH_INPUT_SENTENCE) {
         *is_there = adah_input_is_there(s, item);
-        read_row(&s->rows, s->shape, s->rows.row ? s->rows.row[item] : item, x);
+        adah_input_put_row(&s->rows, s->shape, s->rows.row ? s->rows.row[item] : item, x);
     }
     return ADAH_OK;
 }
@@ -121,6 +120,6 @@ void adah_input_draw(const adah_input_source *source, const size_t *items, size_
         if (draw_text(words->first, items[i], seed, stream, &text))
             adah_text_bag(adah_list(&words->text, text), adah_list_length(&words->text, text), n_bag, x + i * n_floats);
         if (draw_text(source->rows.first, items[i], seed, stream, &text))
-            read_row(&source->rows, source->shape, text, x + i * n_floats);
+            adah_input_put_row(&source->rows, source->shape, text, x + i * n_floats);
     }
 }

@@ -27,14 +27,14 @@ typedef struct adah_float_rows {
  * one (adah_input_worker). */
 typedef struct adah_input_source {
     adah_input_shape shape;        /* what the network is given an item as; kind NONE: this side is not there */
-    adah_float_rows rows;          /* MAP, MIDDLE, TOKENS, VECTOR, the vectors of SENTENCE */
+    adah_float_rows rows;          /* MAP, MIDDLE, TOKENS, VECTOR, the vectors of SENTENCE; of what an encoder reads the scale alone */
     const uint8_t *rgb;            /* PIXELS: S * S * 3 bytes an item */
     const adah_settings *settings; /* PIXELS: in whose style they are normalised */
     adah_word_lists words;         /* WORDS, SENTENCE */
     adah_picture_files *pictures;  /* PIXELS, read when asked for */
     const adah_dataset *dataset;   /* WORDS, SENTENCE, looked up when asked for */
     const adah_vocabulary *vocabulary;
-    const adah_text_encoder *encoder; /* VECTOR, SENTENCE, of the data set's texts, read when asked for */
+    const adah_text_encoder *encoder; /* VECTOR, SENTENCE, TOKENS, of the data set's texts, read when asked for */
     const uint8_t *is_there;       /* an item, 1: it is there; NULL: all are */
     adah_file_map file;            /* where the values lie; zeroed: in memory */
 } adah_input_source;
@@ -57,6 +57,8 @@ void adah_input_draw(const adah_input_source *source, const size_t *items, size_
 /* One item of any source but of picture files and text encoders; *is_there 0: there is none, of words that no word of it is known,
  * and x is zeros. */
 adah_code adah_input_read_item(const adah_input_source *source, size_t item, float *x, int *is_there, adah_status *status);
+/* A row, scaled and turned as adah_input_read does, into x behind its words, which are left as they are. */
+void adah_input_put_row(const adah_float_rows *rows, adah_input_shape shape, size_t row, float *x);
 /* A text as a bag of words, x: (V). n_unknown as in adah_vocabulary_lookup. */
 adah_code adah_input_read_text(const adah_vocabulary *vocabulary, const char *text, float *x, size_t *n_known, size_t *n_unknown,
                                adah_status *status);

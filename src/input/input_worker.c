@@ -52,27 +52,41 @@ void adah_input_worker_free(adah_input_worker *w) {
         return;
     adah_network_free(w->network);
     adah_text_reader_free(w->reader);
+    adah_memory_free(w->rows);
     adah_memory_free(w->rgb);
     adah_memory_free(w);
 }
 
-/* Texts of a source with an encoder, already in `sentence`, whose vectors become those of sentences, one after another from x on. */
+static adah_code open_reader(adah_input_worker *w, const adah_input_source *source, size_t n_values, adah_status *status) {
+    w->rows = adah_memory_floats(SENTENCES * n_values);
+    if (!w->rows)
+        return adah_fail_memory(status, SENTENCES * n_values * sizeof *w->rows);
+    const adah_code code = adah_text_reader_create(source->encoder, source->shape.kind == ADAH_INPUT_TOKENS ? source->shape.item.dim[0] : 0,
+                                                   &w->reader, status);
+    if (code == ADAH_OK)
+        return ADAH_OK;
+    adah_memory_free(w->rows);
+    w->rows = NULL;
+    return code;
+}
+
+/* At most SENTENCES texts of a source with an encoder, already in `sentence`, become items one after another from x on. */
 static adah_code read_texts(adah_input_worker *w, const adah_input_source *source, adah_text_item *sentence, size_t n, float *x,
                             adah_status *status) {
-    const size_t n_floats = adah_shape_count(source->shape.item), n_words = source->shape.n_words;
+    const size_t n_floats = adah_shape_count(source->shape.item), n_values = n_floats - source->shape.n_words;
     if (!w->reader)
-        ADAH_TRY(adah_text_reader_create(source->encoder, &w->reader, status));
+        ADAH_TRY(open_reader(w, source, n_values, status));
+    const adah_float_rows rows = {.value = w->rows, .scale = source->rows.scale};
     for (size_t i = 0; i < n; i++) {
         size_t n_known;
         if (source->vocabulary)
             ADAH_TRY(adah_input_read_text(source->vocabulary, sentence[i].text, x + i * n_floats, &n_known, NULL, status));
         sentence[i].n_bytes = strlen(sentence[i].text);
-        sentence[i].vector = x + i * n_floats + n_words;
+        sentence[i].vector = w->rows + i * n_values;
     }
     ADAH_TRY(adah_text_reader_read(w->reader, sentence, n, status));
     for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < n_floats - n_words; k++)
-            sentence[i].vector[k] *= source->rows.scale;
+        adah_input_put_row(&rows, source->shape, i, x + i * n_floats);
     return ADAH_OK;
 }
 

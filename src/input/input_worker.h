@@ -12,6 +12,7 @@ typedef struct adah_input_worker {
     adah_network *network; /* NULL: none is wanted */
     uint8_t *rgb;          /* S * S * 3 bytes: the last picture read; NULL: no pictures are read */
     adah_text_reader *reader; /* NULL: no text encoder was asked yet */
+    float *rows;              /* what it reads, on the way to the input */
     adah_stage_times times;
 } adah_input_worker;
 

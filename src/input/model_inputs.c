@@ -9,12 +9,11 @@ adah_code adah_model_inputs_choose(const adah_settings *config, const adah_vocab
     if (encoder && in->texts.n)
         in->text = in->texts.source;
     else if (encoder)
-        in->text = (adah_input_source){.shape = {.kind = ADAH_INPUT_VECTOR, .item = ADAH_SHAPE1(adah_text_encoder_values(encoder))}, .dataset = dataset,
-                                       .encoder = encoder};
+        in->text = (adah_input_source){.shape = adah_text_encoder_shape(encoder, (size_t)config->text_tokens, 0), .dataset = dataset, .encoder = encoder};
     if (encoder)
         in->text.rows.scale = config->text_scale;
     if (encoder && vocabulary) {
-        in->text.shape = adah_input_sentence(adah_vocabulary_size(vocabulary), adah_text_encoder_values(encoder));
+        in->text.shape = adah_text_encoder_shape(encoder, 0, adah_vocabulary_size(vocabulary));
         in->text.dataset = dataset;
         in->text.vocabulary = vocabulary;
     }
@@ -40,7 +39,7 @@ static adah_code open_all(const adah_model_state *model, const adah_vocabulary *
         ADAH_TRY(adah_image_store_find(dataset, &model->config, (adah_parameters *)&model->parameters, cache_folder, strict, &in->store,
                                        status));
     if (encoder)
-        ADAH_TRY(adah_text_store_find(dataset, encoder, cache_folder, &in->texts, status));
+        ADAH_TRY(adah_text_store_find(dataset, encoder, (size_t)model->config.text_tokens, cache_folder, &in->texts, status));
     return adah_model_inputs_choose(&model->config, vocabulary, encoder, dataset, strict, in, status);
 }
 

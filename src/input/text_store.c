@@ -1,7 +1,7 @@
-/* text_store.c - a team of workers runs the encoder, each text once, and the vectors are written in order; the cache file is then mapped.
+/* text_store.c - a team of workers runs the encoder, each text once, and what it makes is written in order; the cache file is then mapped.
  *
- * File: 64-byte header {magic, n, rows, values of one, checksum of the rest}; n rows, of each record its text's vector or the mean of those
- * of its texts; of each record with several texts a row each; one byte a record (1: its text has tokens). A damaged file is made again. */
+ * File: 64-byte header {magic, n, rows, values of one, checksum of the rest}; n rows, of each record what its text, or all of its
+ * texts, become (adah_text_encoder_shape); of each record with several texts a row each; one byte a record (1: its text has tokens). A damaged file is made again. */
 #include "input/text_store.h"
 #include "base/memory.h"
 #include "input/worker_team.h"
@@ -24,18 +24,18 @@ static const char store_magic[8] = "adahtxt2";
 typedef struct line {
     const char *text;
     size_t n_bytes, record;
-    int is_one_of_several, is_last; /* of its record */
+    size_t at, n_lines; /* its number, of so many of the record */
 } line;
 
 typedef struct making {
     const adah_text_encoder *encoder;
     const line *line;
-    size_t n, n_values;
+    size_t n, n_tokens, n_values; /* values: of a row */
     uint8_t *is_there; /* [n] */
     adah_file_writer *writer;
     float *row;        /* of records: PIECE * n_values */
     size_t n_written;  /* records whose rows are in the file */
-    float *sum;        /* of the lines of the next record so far: [n_values] */
+    float *lines;      /* of the next record so far: [n_values] */
     size_t n_there;    /* of these lines */
 } making;
 
@@ -69,11 +69,11 @@ static line *list_lines(const adah_dataset *dataset, size_t n_rows, size_t *n) {
     for (size_t i = 0; list && i < adah_dataset_count(dataset); i++) {
         const adah_record *r = adah_dataset_record(dataset, i);
         if (r->n_texts < 2)
-            list[(*n)++] = (line){.text = r->text, .n_bytes = strlen(r->text), .record = i, .is_last = 1};
+            list[(*n)++] = (line){.text = r->text, .n_bytes = strlen(r->text), .record = i, .n_lines = 1};
         const char *text = r->text;
         for (size_t t = 0; r->n_texts > 1 && t < r->n_texts; t++) {
             const size_t width = strcspn(text, "\n");
-            list[(*n)++] = (line){.text = text, .n_bytes = width, .record = i, .is_one_of_several = 1, .is_last = t + 1 == r->n_texts};
+            list[(*n)++] = (line){.text = text, .n_bytes = width, .record = i, .at = t, .n_lines = r->n_texts};
             text += width + (text[width] == '\n');
         }
     }
@@ -89,7 +89,7 @@ static adah_code open_worker(void *context, void **worker, adah_status *status) 
         adah_memory_free(w);
         return adah_fail_memory(status, PIECE * m->n_values * sizeof(float));
     }
-    const adah_code code = adah_text_reader_create(m->encoder, &w->reader, status);
+    const adah_code code = adah_text_reader_create(m->encoder, m->n_tokens, &w->reader, status);
     if (code != ADAH_OK) {
         adah_memory_free(w->vector);
         adah_memory_free(w);
@@ -117,15 +117,16 @@ static adah_code read_lines(void *context, void *worker, size_t first, size_t n,
     return adah_text_reader_read(w->reader, w->item, n, status);
 }
 
-/* A line of a record with several goes to the end of the file, and to its record's mean. */
-static adah_code put_line(making *m, const adah_text_item *item, int is_last, float *row, adah_status *status) {
-    for (size_t k = 0; k < m->n_values; k++)
-        m->sum[k] += item->vector[k];
+static int is_last(const line *l) { return l->at + 1 == l->n_lines; }
+
+/* A line of a record with several goes to the end of the file, and to what its record has of all. */
+static adah_code put_line(making *m, const adah_text_item *item, const line *l, float *row, adah_status *status) {
+    adah_text_encoder_add_line(m->encoder, m->n_tokens, item->vector, l->at, l->n_lines, m->lines);
     m->n_there += item->is_there != 0;
-    if (is_last) {
-        memcpy(row, m->sum, m->n_values * sizeof *row);
-        adah_text_encoder_finish_mean(m->encoder, row, m->n_there);
-        memset(m->sum, 0, m->n_values * sizeof *m->sum);
+    if (is_last(l)) {
+        memcpy(row, m->lines, m->n_values * sizeof *row);
+        adah_text_encoder_finish_lines(m->encoder, m->n_tokens, m->n_there, row);
+        memset(m->lines, 0, m->n_values * sizeof *m->lines);
         m->n_there = 0;
     }
     return adah_file_put(m->writer, item->vector, m->n_values * sizeof *row, status);
@@ -141,11 +142,11 @@ static adah_code put_lines(void *context, void *worker, size_t first, size_t n, 
         const adah_text_item *item = &w->item[i];
         float *row = m->row + n_rows * m->n_values;
         m->is_there[l->record] |= item->is_there != 0;
-        if (l->is_one_of_several)
-            ADAH_TRY(put_line(m, item, l->is_last, row, status));
+        if (l->n_lines > 1)
+            ADAH_TRY(put_line(m, item, l, row, status));
         else
             memcpy(row, item->vector, n_bytes);
-        n_rows += (size_t)l->is_last;
+        n_rows += (size_t)is_last(l);
     }
     ADAH_TRY(adah_file_patch(m->writer, sizeof(store_header) + m->n_written * n_bytes, m->row, n_rows * n_bytes, status));
     m->n_written += n_rows;
@@ -192,14 +193,18 @@ static adah_code write_store(making *m, size_t n_rows, size_t n_lines, adah_prog
     return adah_file_patch(m->writer, 0, &header, sizeof header, status);
 }
 
-static adah_code make_store(const adah_dataset *dataset, const adah_text_encoder *encoder, const char *path, adah_progress progress,
+static size_t values_of(const adah_text_encoder *encoder, size_t n_tokens) {
+    return adah_shape_count(adah_text_encoder_shape(encoder, n_tokens, 0).item);
+}
+
+static adah_code make_store(const adah_dataset *dataset, const adah_text_encoder *encoder, size_t n_tokens, const char *path, adah_progress progress,
                             adah_status *status) {
-    const size_t n = adah_dataset_count(dataset), n_rows = count_rows(dataset, NULL), n_values = adah_text_encoder_values(encoder);
+    const size_t n = adah_dataset_count(dataset), n_rows = count_rows(dataset, NULL), n_values = values_of(encoder, n_tokens);
     size_t n_lines;
     line *list = list_lines(dataset, n_rows, &n_lines);
-    making m = {.encoder = encoder, .line = list, .n = n, .n_values = n_values, .is_there = adah_memory_zeroed(n, 1),
-                .row = adah_memory_floats(PIECE * n_values), .sum = adah_memory_zeroed(n_values, sizeof *m.sum)};
-    adah_code code = list && m.is_there && m.row && m.sum ? adah_file_create(path, &m.writer, status)
+    making m = {.encoder = encoder, .line = list, .n = n, .n_tokens = n_tokens, .n_values = n_values, .is_there = adah_memory_zeroed(n, 1),
+                .row = adah_memory_floats(PIECE * n_values), .lines = adah_memory_zeroed(n_values, sizeof *m.lines)};
+    adah_code code = list && m.is_there && m.row && m.lines ? adah_file_create(path, &m.writer, status)
                                                           : adah_fail_memory(status, n_rows * sizeof *list);
     if (code == ADAH_OK) {
         code = write_store(&m, n_rows, n_lines, progress, status);
@@ -210,20 +215,22 @@ static adah_code make_store(const adah_dataset *dataset, const adah_text_encoder
     }
     adah_memory_free(m.is_there);
     adah_memory_free(m.row);
-    adah_memory_free(m.sum);
+    adah_memory_free(m.lines);
     adah_memory_free(list);
     return code;
 }
 
 /* ---------------------------------------------------------------- opening */
 
-static adah_code name_store(const adah_dataset *dataset, const adah_text_encoder *encoder, const char *folder, char **path,
+static adah_code name_store(const adah_dataset *dataset, const adah_text_encoder *encoder, size_t n_tokens, const char *folder, char **path,
                             adah_status *status) {
     XXH3_state_t *hash = XXH3_createState();
     if (!hash)
         return adah_fail_memory(status, 1024);
     XXH3_128bits_reset(hash);
     XXH3_128bits_update(hash, adah_text_encoder_id(encoder), 32);
+    if (n_tokens)
+        XXH3_128bits_update(hash, &n_tokens, sizeof n_tokens);
     for (size_t i = 0; i < adah_dataset_count(dataset); i++) {
         const adah_record *r = adah_dataset_record(dataset, i);
         const uint64_t n_texts = r->n_texts;
@@ -239,8 +246,8 @@ static adah_code name_store(const adah_dataset *dataset, const adah_text_encoder
 }
 
 /* Maps the file, checks it and points into it. */
-static adah_code map_store(const adah_dataset *dataset, const adah_text_encoder *encoder, adah_text_store *s, adah_status *status) {
-    const size_t n = adah_dataset_count(dataset), n_values = adah_text_encoder_values(encoder), n_rows = count_rows(dataset, NULL);
+static adah_code map_store(const adah_dataset *dataset, const adah_text_encoder *encoder, size_t n_tokens, adah_text_store *s, adah_status *status) {
+    const size_t n = adah_dataset_count(dataset), n_values = values_of(encoder, n_tokens), n_rows = count_rows(dataset, NULL);
     store_header header;
     ADAH_TRY(adah_file_open_map(s->path, &s->map, status));
     if (s->map.n_bytes != sizeof header + n_rows * n_values * sizeof(float) + n ||
@@ -258,7 +265,7 @@ static adah_code map_store(const adah_dataset *dataset, const adah_text_encoder 
     }
     const uint8_t *rows = s->map.bytes + sizeof header;
     s->n = n;
-    s->source = (adah_input_source){.shape = {.kind = ADAH_INPUT_VECTOR, .item = ADAH_SHAPE1(n_values)},
+    s->source = (adah_input_source){.shape = adah_text_encoder_shape(encoder, n_tokens, 0),
                                     .rows = {.value = (const float *)(const void *)rows, .first = s->first},
                                     .is_there = rows + n_rows * n_values * sizeof(float),
                                     .file = s->map};
@@ -266,31 +273,31 @@ static adah_code map_store(const adah_dataset *dataset, const adah_text_encoder 
 }
 
 /* Takes the file, if there is a sound one. */
-static adah_code find_store(const adah_dataset *dataset, const adah_text_encoder *encoder, const char *folder, adah_text_store *s,
+static adah_code find_store(const adah_dataset *dataset, const adah_text_encoder *encoder, size_t n_tokens, const char *folder, adah_text_store *s,
                             adah_status *status) {
-    ADAH_TRY(name_store(dataset, encoder, folder, &s->path, status));
+    ADAH_TRY(name_store(dataset, encoder, n_tokens, folder, &s->path, status));
     if (!adah_file_exists(s->path))
         return ADAH_OK;
-    const adah_code code = map_store(dataset, encoder, s, status);
+    const adah_code code = map_store(dataset, encoder, n_tokens, s, status);
     return adah_is_bad_content(code) ? ADAH_OK : code;
 }
 
-static adah_code open_store(const adah_dataset *dataset, const adah_text_encoder *encoder, const char *folder, adah_progress progress,
+static adah_code open_store(const adah_dataset *dataset, const adah_text_encoder *encoder, size_t n_tokens, const char *folder, adah_progress progress,
                             adah_text_store *s, adah_status *status) {
-    ADAH_TRY(find_store(dataset, encoder, folder, s, status));
+    ADAH_TRY(find_store(dataset, encoder, n_tokens, folder, s, status));
     if (s->n)
         return ADAH_OK;
     ADAH_TRY(adah_cache_make_folder(folder, status));
-    ADAH_TRY(make_store(dataset, encoder, s->path, progress, status));
-    return map_store(dataset, encoder, s, status);
+    ADAH_TRY(make_store(dataset, encoder, n_tokens, s->path, progress, status));
+    return map_store(dataset, encoder, n_tokens, s, status);
 }
 
-adah_code adah_text_store_open(const adah_dataset *dataset, const adah_text_encoder *encoder, const char *given_folder,
+adah_code adah_text_store_open(const adah_dataset *dataset, const adah_text_encoder *encoder, size_t n_tokens, const char *given_folder,
                                adah_progress progress, adah_text_store *store, adah_status *status) {
     char *folder;
     ADAH_TRY(adah_cache_folder(given_folder, &folder, status));
     adah_text_store s = {0};
-    const adah_code code = open_store(dataset, encoder, folder, progress, &s, status);
+    const adah_code code = open_store(dataset, encoder, n_tokens, folder, progress, &s, status);
     adah_memory_free(folder);
     if (code != ADAH_OK)
         adah_text_store_close(&s);
@@ -299,14 +306,14 @@ adah_code adah_text_store_open(const adah_dataset *dataset, const adah_text_enco
     return code;
 }
 
-adah_code adah_text_store_find(const adah_dataset *dataset, const adah_text_encoder *encoder, const char *given_folder,
+adah_code adah_text_store_find(const adah_dataset *dataset, const adah_text_encoder *encoder, size_t n_tokens, const char *given_folder,
                                adah_text_store *store, adah_status *status) {
     char *folder;
     adah_text_store s = {0};
     const adah_code placed = adah_cache_folder(given_folder, &folder, status);
     if (placed != ADAH_OK)
         return placed == ADAH_ERROR_MEMORY ? placed : ADAH_OK; /* no place, no file */
-    const adah_code code = find_store(dataset, encoder, folder, &s, status);
+    const adah_code code = find_store(dataset, encoder, n_tokens, folder, &s, status);
     adah_memory_free(folder);
     if (code != ADAH_OK || s.n == 0)
         adah_text_store_close(&s);

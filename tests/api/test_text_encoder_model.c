@@ -1,4 +1,4 @@
-/* (unit) test_text_encoder_model.c - models that carry a text encoder, with its vectors alone and with the bag of words beside them: they are trained on sentences, of which a record may have several, from
+/* (unit) test_text_encoder_model.c - models that carry a text encoder, with its vectors alone, with the bag of words beside them, and with the vectors of tokens: they are trained on sentences, of which a record may have several, from
  * a cache or without; opened without anything else they encode a text to the bits that the data set's record has; what does not go together
  * is refused. */
 #define _GNU_SOURCE
@@ -50,7 +50,7 @@ static void put_data(void) {
     array_file_write(data_path, "image.npy", "<f4", ADAH_SHAPE2(N, C), image);
 }
 
-/* *state: the setting of text_words. */
+/* *state: the setting of text_words or text_tokens. */
 static int set_up(void **state) {
     settings[sizeof settings / sizeof *settings - 1] = *state;
     folder = temporary_folder_create();
@@ -70,6 +70,7 @@ static int set_up(void **state) {
     options.n_settings = sizeof settings / sizeof *settings;
     options.cache_folder = cache_path;
     options.text_weights = encoder_path;
+    options.attention = !strcmp(*state, "text_tokens=10"); /* the mask chooses among tokens */
     return 0;
 }
 
@@ -177,7 +178,7 @@ static void expect_no_training(const adah_dataset *dataset, const char *said) {
 static void refuses_what_does_not_go_together(void **state) {
     adah_dataset *dataset = open_data();
     options.similarity = "words";
-    if (!strcmp(*state, "text_words=0"))
+    if (strcmp(*state, "text_words=1"))
         expect_no_training(dataset, "similarity \"words\"");
     else
         train(dataset, model_path);
@@ -185,6 +186,9 @@ static void refuses_what_does_not_go_together(void **state) {
     static float text[N * C];
     array_file_write(data_path, "text.npy", "<f4", ADAH_SHAPE2(N, C), text);
     expect_no_training(dataset, "take no text encoder");
+    options.text_weights = NULL;
+    if (!strcmp(*state, "text_tokens=10"))
+        expect_no_training(dataset, "tokens are those of a text encoder");
     adah_dataset_close(dataset);
 }
 
@@ -245,18 +249,23 @@ static void damaged_models_are_refused(void **state) {
 }
 
 int main(void) {
-    static char words[2][16] = {"text_words=0", "text_words=1"};
+    static char words[3][16] = {"text_words=0", "text_words=1", "text_tokens=10"};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_prestate_setup_teardown(one_text_has_one_code, set_up, tear_down, words[0]),
         cmocka_unit_test_prestate_setup_teardown(one_text_has_one_code, set_up, tear_down, words[1]),
+        cmocka_unit_test_prestate_setup_teardown(one_text_has_one_code, set_up, tear_down, words[2]),
         cmocka_unit_test_prestate_setup_teardown(the_cache_changes_nothing, set_up, tear_down, words[0]),
         cmocka_unit_test_prestate_setup_teardown(the_cache_changes_nothing, set_up, tear_down, words[1]),
+        cmocka_unit_test_prestate_setup_teardown(the_cache_changes_nothing, set_up, tear_down, words[2]),
         cmocka_unit_test_prestate_setup_teardown(refuses_what_does_not_go_together, set_up, tear_down, words[0]),
         cmocka_unit_test_prestate_setup_teardown(refuses_what_does_not_go_together, set_up, tear_down, words[1]),
+        cmocka_unit_test_prestate_setup_teardown(refuses_what_does_not_go_together, set_up, tear_down, words[2]),
         cmocka_unit_test_prestate_setup_teardown(the_prefix_is_carried, set_up, tear_down, words[0]),
         cmocka_unit_test_prestate_setup_teardown(the_prefix_is_carried, set_up, tear_down, words[1]),
+        cmocka_unit_test_prestate_setup_teardown(the_prefix_is_carried, set_up, tear_down, words[2]),
         cmocka_unit_test_prestate_setup_teardown(damaged_models_are_refused, set_up, tear_down, words[0]),
         cmocka_unit_test_prestate_setup_teardown(damaged_models_are_refused, set_up, tear_down, words[1]),
+        cmocka_unit_test_prestate_setup_teardown(damaged_models_are_refused, set_up, tear_down, words[2]),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
