@@ -32,8 +32,8 @@ static const adah_published published[] = {
     {.source = "torchvision, with batch normalisation", .pattern = normed, .epsilon = 1e-5f, .rest = "classifier. pre_logits. head."},
     {0}};
 
-/* Its channels differ in magnitude more than those of other networks, which have normalised ones: what the first layers read is brought to one
- * magnitude. */
+/* It normalises nothing, so that some channels are a hundred times as large as most, whatever the picture; other networks have no such ones
+ * (docs/measured/encoders.md). */
 #define SETTINGS .settings = "standard_features=1"
 
 const adah_backbone adah_backbone_vgg16 = {

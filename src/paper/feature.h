@@ -16,8 +16,8 @@ typedef struct adah_scale {
 adah_node *adah_feature_scale(adah_builder *b, adah_node *f, adah_scale *scale); /* *scale lives as long as the graph */
 
 /* (f - mean) / deviation, value by value, of what comes of images, a vector each: (B, C) or (B, C, 1, 1), and stays so. Mean and deviation are those of the
- * training images (learn/standard.h). The channels of a pre-trained network differ in magnitude by a hundred times, and the largest would be
- * all that the first layers see. f itself where the setting standard_features is 0, of texts, and where maps stay maps (pooling "flatten"). */
+ * training images (learn/standard.h). Of a network that normalises nothing, some values are a hundred times as large as most, whatever the picture, and the first
+ * layers would see little else. f itself where the setting standard_features is 0, of texts, and where maps stay maps (pooling "flatten"). */
 #define ADAH_STANDARD_MEAN_SUFFIX "standard.mean"
 #define ADAH_STANDARD_FACTOR_SUFFIX "standard.factor"
 typedef struct adah_standard {
