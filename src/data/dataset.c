@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/npy.h"
 #include "base/sized_options.h"
+#include "data/box_files.h"
 #include "data/dataset_table.h"
 #include "data/label_names.h"
 #include "data/picture_memory.h"
@@ -100,6 +101,7 @@ static adah_code read_listed(adah_dataset *dataset, unsigned sources, int *found
     adah_code code = adah_folder_list(dataset->folder, &listing, skip_folder, dataset, status);
     if (code == ADAH_OK && sources & ADAH_SOURCE_METADATA)
         code = read_parts(dataset, &listing, found, status);
+    const int is_of_parts = *found;
     if (code == ADAH_OK && !*found && sources & ADAH_SOURCE_METADATA)
         code = adah_dataset_read_foreign(dataset, &listing, found, status);
     const adah_chosen_keys *chosen = &dataset->chosen;
@@ -109,6 +111,8 @@ static adah_code read_listed(adah_dataset *dataset, unsigned sources, int *found
         code = adah_dataset_set_path(dataset, NULL, status);
     if (code == ADAH_OK && !*found)
         code = adah_dataset_read_folder(dataset, &listing, sources, found, hint, HINT_BYTES, status);
+    if (code == ADAH_OK && *found && !is_of_parts && sources & ADAH_SOURCE_SIDECARS)
+        code = adah_dataset_read_boxes(dataset, &listing, status);
     adah_folder_listing_free(&listing);
     return code;
 }

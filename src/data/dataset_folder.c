@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/reasons.h"
 #include "base/tar_file.h"
+#include "data/box_files.h"
 #include "data/dataset_reader.h"
 #include "data/findings.h"
 #include "data/folder_listing.h"
@@ -21,6 +22,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 enum { FOLDERS_MAX = 64 /* of one path: more are passed over */ };
 
@@ -29,7 +31,7 @@ typedef struct reader {
     unsigned sources;
     const adah_folder_listing *listing;
     size_t n_common;       /* bytes of all paths: the folders that they have in common, with the last slash */
-    int has_splits;
+    int has_splits, has_classes; /* classes: a file with the names of a detector's */
     size_t n_pictures, n_raw, n_others, n_parts; /* of the listing; parts: of samples, which are no pictures of their own */
     size_t n_said;         /* pictures with a text or a label */
     const char *first_raw, *first_other;
@@ -92,7 +94,7 @@ static void count_kinds(reader *r) {
             adah_dataset_leave_out_file(r->dataset, path, "raw data of a camera");
             if (!r->n_raw++)
                 r->first_raw = path;
-        } else if (!adah_sidecar_is_named(adah_path_ending(path))) {
+        } else if (!adah_sidecar_is_named(adah_path_ending(path)) && strcasecmp(adah_path_ending(path), ".xml") != 0) {
             adah_dataset_leave_out_file(r->dataset, path, "no picture by its name");
             if (!r->n_others++)
                 r->first_other = path;
@@ -154,6 +156,8 @@ static adah_code read_sidecar(reader *r, const char *name, adah_status *status) 
     adah_memory_free(path);
     if (code == ADAH_ERROR_MEMORY)
         return adah_fail(status, code, "%s", why.message);
+    if (code == ADAH_ERROR_MISMATCH && r->has_classes)
+        return ADAH_OK;
     if (code != ADAH_OK) {
         adah_reasons_add(&r->sidecars, r->sidecars.n, why.message);
         adah_dataset_leave_out(r->dataset, why.message);
@@ -359,7 +363,7 @@ adah_code adah_dataset_find_parts(const adah_folder_listing *listing, adah_strin
 static void give_hint(const reader *r, char *hint, size_t n_hint) {
     static const struct {
         const char *endings, *what;
-    } others[] = {{".parquet .arrow", "is a table that holds its pictures; the guide's page on collections tells how to write them out as files"},
+    } others[] = {{".parquet .arrow", "is a table that holds its pictures; the guide's page on collections tells how to write them out as files, or in Python adah.Dataset.from_table"},
                   {".zip .7z .rar .tgz .gz .xz .bz2 .zst .lz4", "is an archive that is compressed; unpack it (pictures in a plain .tar file are read where they lie)"},
                   {".csv .tsv .json .jsonl", "may tell of pictures, but none is here"}};
     if (r->n_raw)
@@ -373,6 +377,7 @@ static void give_hint(const reader *r, char *hint, size_t n_hint) {
 }
 
 static adah_code read_folder(reader *r, int *found, char *hint, size_t n_hint, adah_status *status) {
+    r->has_classes = adah_box_has_classes(r->listing);
     count_kinds(r);
     *found = r->n_pictures > 0;
     if (!*found)

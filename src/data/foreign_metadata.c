@@ -78,12 +78,17 @@ adah_code adah_foreign_skip_bad(const adah_foreign_look *look, adah_code code, c
 
 static int is_json(const char *path) { return !strcasecmp(adah_path_ending(path), ".json"); }
 
+/* 1: a text in a folder that is called "labels": boxes of a detector, a file a picture (box_files.h). */
+static int is_of_boxes(const char *path) {
+    return !strcasecmp(adah_path_ending(path), ".txt") && (!strncmp(path, "labels/", 7) || strstr(path, "/labels/"));
+}
+
 static int may_be_metadata(search *s, const char *path) {
     static const char *const endings[] = {".csv", ".tsv", ".tab", ".txt", ".json", ".jsonl", ".ndjson", ".token", ".lst"};
     const char *ending = adah_path_ending(path);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
         if (!strcasecmp(ending, endings[i]))
-            return !adah_picture_finder_has_beside(&s->finder, path);
+            return !is_of_boxes(path) && !adah_picture_finder_has_beside(&s->finder, path);
     return 0;
 }
 

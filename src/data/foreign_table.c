@@ -145,6 +145,27 @@ static int choose_columns(table *t, int of_marks, const char *const **list, size
     return 1;
 }
 
+/* Where no column is called as texts are, one called Title has them, as in Open Images. -1: memory. */
+static int choose_title(table *t) {
+    int rank, has_text = 0;
+    size_t title = t->n_columns;
+    for (size_t i = 0; i < t->n_columns; i++) {
+        const adah_raw_text name = adah_csv_field(&t->rows, i);
+        has_text |= i != t->file_column && adah_key_find(t->look->keys, name.bytes, name.n_bytes, &rank) == ADAH_KEY_TEXT;
+        if (i != t->file_column && is_called(name, "Title"))
+            title = i;
+    }
+    if (has_text || title == t->n_columns)
+        return 1;
+    const char **names = adah_arena_alloc(&t->look->dataset->arena, sizeof *names, sizeof *names);
+    const adah_raw_text name = adah_csv_field(&t->rows, title);
+    if (!names || !(names[0] = adah_foreign_keep(t->look, name.bytes, name.n_bytes)))
+        return -1;
+    t->look->keys->text = names;
+    t->look->keys->n_text = 1;
+    return 1;
+}
+
 static int choose_keys(table *t) {
     adah_chosen_keys *k = t->look->keys;
     const adah_raw_text file = adah_csv_field(&t->rows, t->file_column);
@@ -158,12 +179,15 @@ static int choose_keys(table *t) {
         if (is_open(t, i))
             n_open++, only = i;
     }
-    if (k->n_text || k->n_label || has_known_columns(t))
+    const int is_chosen = k->n_text || k->n_label, is_known = has_known_columns(t);
+    if (!k->n_text && choose_title(t) < 0)
+        return -1;
+    if (is_chosen || is_known)
         return 1;
     if (choose_columns(t, 1, &k->label, &k->n_label) < 0)
         return -1;
     k->are_marks = k->n_label > 0;
-    if (k->n_label || n_open != 1 || t->column[only].n_decimals)
+    if (k->n_label || k->n_text || n_open != 1 || t->column[only].n_decimals)
         return 1;
     return 2 * t->column[only].n_phrases >= t->n_rows ? choose_columns(t, 0, &k->text, &k->n_text) : choose_columns(t, 0, &k->label, &k->n_label);
 }

@@ -4,15 +4,39 @@
 
 #include <string.h>
 #include <strings.h>
+#include <unicode/unorm2.h>
+#include <unicode/ustring.h>
 
 #define NONE UINT32_MAX
 
 static int lower(int c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; }
 
+/* Adds the bytes as Unicode's form NFC: some systems write an accent behind its letter, others both as one sign. Bytes that are not UTF-8 stay. */
+static void add_composed(adah_text *room, const char *bytes, size_t n_bytes) {
+    enum { UNITS = 1024 };
+    UChar units[UNITS], composed[UNITS];
+    char text[3 * UNITS];
+    int32_t n = 0, n_text = 0;
+    size_t i = 0;
+    UErrorCode error = U_ZERO_ERROR;
+    while (i < n_bytes && (unsigned char)bytes[i] < 0x80)
+        i++;
+    if (i < n_bytes && n_bytes < UNITS) {
+        u_strFromUTF8(units, UNITS, &n, bytes, (int32_t)n_bytes, &error);
+        const UNormalizer2 *normaliser = unorm2_getNFCInstance(&error);
+        n = unorm2_normalize(normaliser, units, n, composed, UNITS, &error);
+        u_strToUTF8(text, sizeof text, &n_text, composed, n, &error);
+    }
+    if (n_text && U_SUCCESS(error))
+        adah_text_add_bytes(room, text, (size_t)n_text);
+    else
+        adah_text_add_bytes(room, bytes, n_bytes);
+}
+
 /* In room->bytes. */
 static void put_lower(adah_text *room, const char *bytes, size_t n_bytes) {
     room->n_bytes = 0;
-    adah_text_add_bytes(room, bytes, n_bytes);
+    add_composed(room, bytes, n_bytes);
     for (size_t i = 0; i < room->n_bytes; i++)
         room->bytes[i] = (char)lower((unsigned char)room->bytes[i]);
 }
@@ -166,8 +190,8 @@ int adah_picture_finder_has_beside(adah_picture_finder *f, const char *path) {
         if (name[n] != '.' && name[n] != '\0')
             continue;
         put_lower(&f->lower, name, n);
-        const uint32_t of_name = f->lower.bytes ? adah_string_table_find(&f->names, f->lower.bytes, n) : ADAH_STRING_NONE;
-        const uint32_t of_stem = f->lower.bytes ? adah_string_table_find(&f->stems, f->lower.bytes, n) : ADAH_STRING_NONE;
+        const uint32_t of_name = f->lower.bytes ? adah_string_table_find(&f->names, f->lower.bytes, f->lower.n_bytes) : ADAH_STRING_NONE;
+        const uint32_t of_stem = f->lower.bytes ? adah_string_table_find(&f->stems, f->lower.bytes, f->lower.n_bytes) : ADAH_STRING_NONE;
         for (uint32_t i = of_name == ADAH_STRING_NONE ? NONE : f->first_of_name[of_name]; i != NONE; i = f->next_of_name[i])
             if (!strncmp(f->path[i], path, n_folder) && !strchr(f->path[i] + n_folder, '/'))
                 return 1;

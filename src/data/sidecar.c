@@ -11,7 +11,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { SIDECAR_BYTES_MAX = 1 << 20 };
+enum { SIDECAR_BYTES_MAX = 1 << 20, JSON_BYTES_MAX = 64 << 20 /* of labelme: with the picture itself */ };
 
 static int is_kind(const char *ending) {
     return !strcasecmp(ending, ".txt") || !strcasecmp(ending, ".caption") || !strcasecmp(ending, ".json") || !strcasecmp(ending, ".xmp") ||
@@ -76,7 +76,7 @@ static int is_of_numbers(const char *bytes, size_t n_bytes) {
 
 static adah_code read_lines(const char *path, const char *bytes, size_t n_bytes, adah_findings *f, adah_status *status) {
     if (is_of_numbers(bytes, n_bytes))
-        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: numbers alone, boxes of a detector it seems", path);
+        return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: numbers alone, boxes of a detector it seems; classes.txt or data.yaml with the names of its classes makes them labels", path);
     for (size_t start = 0; start < n_bytes;) {
         const char *newline = memchr(bytes + start, '\n', n_bytes - start);
         const size_t end = newline ? (size_t)(newline - bytes) : n_bytes;
@@ -103,7 +103,7 @@ static void add_values(const json_t *value, int is_label, adah_findings *f) {
     for (size_t i = 0; i < n; i++) {
         const json_t *item = json_is_array(value) ? json_array_get(value, i) : value;
         if (json_is_object(item))
-            item = json_object_get(item, "name");
+            item = json_object_get(item, json_object_get(item, "name") ? "name" : "label");
         char number[ADAH_JSON_NUMBER_BYTES];
         if (json_is_string(item))
             add(f, json_string_value(item), json_string_length(item));
@@ -128,7 +128,7 @@ static adah_code read_json(const char *path, const char *bytes, size_t n_bytes, 
         const adah_key key = adah_key_find(NULL, name, strlen(name), &rank);
         if (key == ADAH_KEY_TEXT || key == ADAH_KEY_LABELS)
             add_values(value, key == ADAH_KEY_LABELS, f);
-        else if (!strcasecmp(name, "people") || !strcasecmp(name, "cls"))
+        else if (!strcasecmp(name, "people") || !strcasecmp(name, "cls") || !strcasecmp(name, "shapes"))
             add_values(value, 1, f);
     }
     json_decref(object);
@@ -141,7 +141,7 @@ adah_code adah_sidecar_read(const char *path, adah_findings *findings, adah_stat
     const char *ending = adah_path_ending(path);
     if (!strcasecmp(ending, ".xmp"))
         return adah_picture_tags_read(path, findings, status);
-    ADAH_TRY(adah_file_read(path, SIDECAR_BYTES_MAX, &bytes, &n_bytes, status));
+    ADAH_TRY(adah_file_read(path, strcasecmp(ending, ".json") ? SIDECAR_BYTES_MAX : JSON_BYTES_MAX, &bytes, &n_bytes, status));
     adah_code code = adah_utf16_resolve(path, &bytes, &n_bytes, status);
     if (code == ADAH_OK && !strcasecmp(ending, ".cls"))
         read_classes((const char *)bytes, n_bytes, findings);

@@ -169,6 +169,40 @@ static const kind kinds[] = {
      .n_records = 2, .n_texts = 2, .n_labels = 2, .one = "img/a.jpg", .text = "A cat", .labels = "1"},
     {.name = "metadata that are broken", .file = {PICTURE("a.jpg"), TEXT("captions.json", "[{\"image\": \"a.jpg\", \"text\": \"A c")}, .n_records = 1, .n_passed_over = 1, .one = "a.jpg", .text = "", .labels = "", .words = "passed over: 1; the first: captions.json"},
 
+    /* what detectors learn from */
+    {.name = "YOLO: folders of pictures and of boxes",
+     .file = {PICTURE("images/train/a.jpg"), TEXT("labels/train/a.txt", "1 0.5 0.5 0.1 0.1\r\n0 0.2 0.2 0.1 0.1\n1 .1 .1 .1 .1\n"), PICTURE("images/val/b.jpg"), TEXT("labels/val/b.txt", "0 0.5 0.5 0.1 0.1"),
+              TEXT("data.yaml", "train: images/train\nval: images/val\nnc: 2\nnames: ['cat', \"big dog\"]\n")},
+     .n_records = 2, .n_texts = 2, .n_labels = 2, .n_queries = 1, .n_passed_over = 1, .one = "images/train/a.jpg", .text = "big dog, cat", .labels = "big dog,cat", .words = "file of boxes"},
+    {.name = "YOLO: boxes beside, names a line each", .file = {PICTURE("a.jpg"), TEXT("a.txt", "1 0.5 0.5 0.1 0.1\n"), PICTURE("b.jpg"), TEXT("b.txt", "7 0.5 0.5 0.1 0.1\n"), TEXT("classes.txt", "cat\ndog\n")}, .n_records = 2,
+     .n_texts = 1, .n_labels = 1, .one = "a.jpg", .text = "dog", .labels = "dog"},
+    {.name = "YOLO: names by number, a list of the pictures", .file = {PICTURE("images/a.jpg"), TEXT("labels/a.txt", "0 0.5 0.5 0.1 0.1\n"), TEXT("data.yaml", "names:\n  0: cat\n  1: dog\nnc: 2\n"), TEXT("train.txt", "./images/a.jpg\n")},
+     .n_records = 1, .n_texts = 1, .n_labels = 1, .one = "images/a.jpg", .text = "cat", .labels = "cat"},
+    {.name = "YOLO: boxes without names", .file = {PICTURE("a.jpg"), TEXT("a.txt", "1 0.5 0.5 0.1 0.1\n")}, .n_records = 1, .n_passed_over = 1, .one = "a.jpg", .text = "", .labels = "", .words = "classes.txt"},
+    {.name = "Pascal VOC",
+     .file = {PICTURE("VOC2007/JPEGImages/000001.jpg"), TEXT("VOC2007/Annotations/000001.xml", "<annotation><filename>000001.jpg</filename><object><name>dog</name><part><name>head</name></part></object><object><name>person</name></object></annotation>"),
+              PICTURE("VOC2007/JPEGImages/000002.jpg"), TEXT("VOC2007/Annotations/000002.xml", "<annotation><object><name>cat</na"), TEXT("VOC2007/ImageSets/Main/train.txt", "000001\n"),
+              TEXT("VOC2007/ImageSets/Main/val.txt", "000002\n")},
+     .n_records = 2, .n_texts = 1, .n_labels = 2, .n_queries = 1, .one = "VOC2007/JPEGImages/000001.jpg", .text = "dog, person", .labels = "dog,person"},
+    {.name = "labelImg: XML beside", .file = {PICTURE("a.jpg"), TEXT("a.xml", "<?xml version=\"1.0\"?><annotation><object><name>cat</name></object></annotation>"), PICTURE("b.jpg"), TEXT("b.xml", "<other><object><name>x</name></object></other>")},
+     .n_records = 2, .n_texts = 1, .n_labels = 1, .one = "a.jpg", .text = "cat", .labels = "cat"},
+    {.name = "labelme, with the picture in it", .file = {PICTURE("a.jpg"), TEXT("a.json", "{\"version\": \"5.0\", \"flags\": {}, \"shapes\": [{\"label\": \"cat\", \"points\": [[1, 2]]}, {\"label\": \"dog\"}, {\"label\": \"cat\"}],"
+                                                                           " \"imagePath\": \"a.jpg\", \"imageData\": \"QUJD\"}")}, .n_records = 1, .n_texts = 1, .n_labels = 2, .one = "a.jpg", .text = "cat, dog", .labels = "cat,dog"},
+
+    /* as people's computers make them */
+    {.name = "Open Images with titles",
+     .file = {TEXT("image_ids_and_rotation.csv", "ImageID,Subset,OriginalURL,Author,Title,Rotation\n00a,train,https://x.org/00a_o.jpg,Ann,A cat on a wall,0.0\n00b,test,https://x.org/00b_o.jpg,Bob,Dogs,\n"),
+              TEXT("annotations.csv", "ImageID,LabelName,Confidence\n00a,/m/0cat,1\n"), PICTURE("i/00a.jpg"), PICTURE("i/00b.jpg")},
+     .n_records = 2, .n_texts = 2, .n_labels = 1, .n_queries = 1, .one = "i/00a.jpg", .text = "A cat on a wall", .labels = "/m/0cat"},
+    {.name = "paths of Windows with a drive's letter", .file = {TEXT("list.csv", "Path;Caption\r\nC:\\Users\\Ann\\Pictures\\a.jpg;A cat\r\nD:\\b.JPG;A dog\r\n"), PICTURE("Ann/Pictures/a.jpg"), PICTURE("b.jpg")}, .n_records = 2,
+     .n_texts = 2, .one = "Ann/Pictures/a.jpg", .text = "A cat", .labels = ""},
+    {.name = "accents in two forms", .file = {TEXT("list.csv", "image,caption\ncaf\xc3\xa9.jpg,A cup\nb.jpg,A dog\n"), PICTURE("i/cafe\xcc\x81.jpg"), PICTURE("i/b.jpg")}, .n_records = 2, .n_texts = 2,
+     .one = "i/cafe\xcc\x81.jpg", .text = "A cup", .labels = ""},
+    {.name = "boards of a web site", .file = {TEXT("pins.csv", "board,title,image_url\nKitchen,A red chair,https://i.x.com/736x/ab/a.jpg\nGarden,A tree,https://i.x.com/736x/cd/b.jpg\n"), PICTURE("a.jpg"), PICTURE("b.jpg")}, .n_records = 2,
+     .n_texts = 2, .one = "a.jpg", .text = "A red chair", .labels = ""},
+    {.name = "a phone's export: edits, films and settings beside", .file = {PICTURE("IMG_0001.HEIC"), TEXT("IMG_0001.AAE", "<plist/>"), TEXT("IMG_0001.MOV", "x"), PICTURE("IMG_E0001.HEIC")}, .n_records = 2, .n_passed_over = 2, .one = "IMG_E0001.HEIC",
+     .text = "", .labels = ""},
+
     /* refused */
     {.name = "nothing", .file = {TEXT("README.txt", "x")}, .words = "nor any picture"},
     {.name = "raw camera data", .file = {PICTURE("a.NEF")}, .words = "export them as JPEG"},
