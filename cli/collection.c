@@ -1,14 +1,21 @@
-/* collection.c - the folder in the cache is called as the data are, with a checksum of where they lie. */
-#define _XOPEN_SOURCE 700
+/* collection.c - the folder in the cache is called as the data are, with a checksum of where they lie.
+ *
+ * While a model or an index is made there, that folder is locked (flock), so that of two first starts one waits; the system releases the lock of a
+ * process that was killed. */
+#define _DEFAULT_SOURCE
 #include "collection.h"
 #include "folder_watch.h"
+#include "own_weights.h"
 #include "serve.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -71,6 +78,7 @@ adah_code cli_collection_open(cli_collection *c, const char *model, const char *
         code = find_place(c->data, place, status);
         if (code == ADAH_OK)
             code = adah_cache_make_folder(place, status);
+        c->place = strdup(place);
         if (code == ADAH_OK)
             fprintf(stderr, "adah: what is made of %s is kept in %s\n", c->data, place);
     }
@@ -84,13 +92,49 @@ adah_code cli_collection_open(cli_collection *c, const char *model, const char *
 }
 
 void cli_collection_close(cli_collection *c) {
+    if (c->place)
+        rmdir(c->place); /* fails where something is in it */
+    free(c->place);
     free(c->model);
     free(c->index);
-    c->model = c->index = NULL;
+    c->place = c->model = c->index = NULL;
+}
+
+static int is_in_data(const cli_collection *c, const char *name) {
+    char path[PATH_BYTES];
+    return snprintf(path, sizeof path, "%s/%s", c->data, name) < PATH_BYTES && access(path, F_OK) == 0;
+}
+
+static int sets(const cli_collection *c, const char *name) {
+    for (size_t i = 0; i < c->settings.n; i++)
+        if (!strncmp(c->settings.item[i], name, strlen(name)) && c->settings.item[i][strlen(name)] == '=')
+            return 1;
+    return 0;
+}
+
+/* What is not named is looked for among the networks that the user keeps; which it is, or what having none means, is told. */
+static void choose_networks(const cli_collection *c, cli_own_weights *own, adah_train_options *o) {
+    const int has_image = is_in_data(c, "image.npy") || is_in_data(c, "image.safetensors"), has_text = is_in_data(c, "text.npy") || is_in_data(c, "text.safetensors");
+    if (c->backbone || c->weights || has_image || sets(c, "backbone"))
+        return;
+    cli_own_weights_find(own);
+    if (own->weights[0]) {
+        o->backbone = own->backbone;
+        o->weights = own->weights;
+        fprintf(stderr, "adah: pictures are seen through %s (%s)\n", own->backbone, own->weights);
+    } else {
+        fprintf(stderr, "adah: the network learns from scratch, which takes longer and finds less than a published one (--backbone and --weights, or a file of weights in %s)\n",
+                own->folder[0] ? own->folder : "$ADAH_WEIGHTS");
+    }
+    if (own->text[0] && !c->text_weights && !has_text) {
+        o->text_weights = own->text;
+        fprintf(stderr, "adah: texts are read by the encoder in %s\n", own->text);
+    }
 }
 
 static adah_code learn(const cli_collection *c, adah_progress progress, adah_status *status) {
     adah_dataset *dataset;
+    cli_own_weights own;
     adah_train_options o;
     adah_train_options_init(&o);
     o.method = c->method;
@@ -104,6 +148,7 @@ static adah_code learn(const cli_collection *c, adah_progress progress, adah_sta
     adah_code code = cli_open_data(c->data, &c->how, 0, &dataset, status);
     if (code != ADAH_OK)
         return code;
+    choose_networks(c, &own, &o);
     code = adah_train(dataset, c->model, &o, progress, NULL, status);
     adah_dataset_close(dataset);
     return code;
@@ -132,9 +177,47 @@ static adah_code bring_up_to_date(const cli_collection *c, adah_progress progres
     return code;
 }
 
+static int is_stopped_at(const adah_progress *progress, const char *stage) {
+    return progress->function(progress->user, &(adah_progress_event){.stage = stage, .detail = ""});
+}
+
+/* 1: the server stops. */
+static int is_stopped(void *context) { return is_stopped_at(context, SERVE_STAGE_WAITING); }
+
+/* 1: the open folder is the one that has the name. */
+static int is_place(const cli_collection *c, int fd) {
+    struct stat opened, named;
+    return fstat(fd, &opened) == 0 && stat(c->place, &named) == 0 && opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+/* Locks the place, after the process that makes something there has ended. *fd -1: there is no place, or its disk knows no locks. */
+static adah_code lock_place(const cli_collection *c, const adah_progress *progress, int *fd, adah_status *status) {
+    int is_told = 0;
+    *fd = -1;
+    while (c->place) {
+        adah_code code = adah_cache_make_folder(c->place, status); /* a start that failed may have removed it */
+        if (code != ADAH_OK)
+            return code;
+        *fd = open(c->place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        const int has_lock = *fd >= 0 && flock(*fd, LOCK_EX | LOCK_NB) == 0;
+        if (*fd >= 0 && ((has_lock && is_place(c, *fd)) || (!has_lock && errno != EWOULDBLOCK)))
+            return ADAH_OK;
+        if (*fd >= 0)
+            close(*fd);
+        *fd = -1;
+        if (!has_lock && !is_told++)
+            fprintf(stderr, "adah: another process makes a model or an index in %s; waiting for it\n", c->place);
+        if (is_stopped_at(progress, "waiting for another process")) {
+            errno = 0;
+            return fail(status, ADAH_ERROR_CANCELLED, "stopped", c->place);
+        }
+        nanosleep(&(struct timespec){0, 200000000}, NULL);
+    }
+    return ADAH_OK;
+}
+
 /* A first sync that was killed has left an index of some steps, which is served while the rest is added. */
-adah_code cli_collection_prepare(void *context, adah_progress progress, adah_status *status) {
-    cli_collection *c = context;
+static adah_code prepare(cli_collection *c, adah_progress progress, adah_status *status) {
     errno = 0;
     if (access(c->model, F_OK) == 0) {
         if (c->method || c->backbone || c->weights || c->text_weights || c->n_epochs || c->settings.n)
@@ -156,10 +239,15 @@ adah_code cli_collection_prepare(void *context, adah_progress progress, adah_sta
     return bring_up_to_date(c, progress, status);
 }
 
-/* 1: the server stops. */
-static int is_stopped(void *context) {
-    const adah_progress *progress = context;
-    return progress->function(progress->user, &(adah_progress_event){.stage = SERVE_STAGE_WAITING, .detail = ""});
+adah_code cli_collection_prepare(void *context, adah_progress progress, adah_status *status) {
+    cli_collection *c = context;
+    int fd;
+    adah_code code = lock_place(c, &progress, &fd, status);
+    if (code == ADAH_OK)
+        code = prepare(c, progress, status);
+    if (fd >= 0)
+        close(fd);
+    return code;
 }
 
 /* While another writer has the index, as a request that changes it, again after a moment. */

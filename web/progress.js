@@ -12,6 +12,7 @@ const stages = {
     "reading texts": () => say("making_texts"),
     "training": () => say("making_learning"),
     "comparing files": () => say("making_comparing"),
+    "waiting for another process": () => say("making_waiting"),
     "encoding": () => say("making_indexing"),
     "compacting": () => say("making_compacting"),
 };

@@ -181,6 +181,7 @@ export const texts = {
     making_texts: ["Reading the texts", "正在读取文字"],
     making_learning: ["Learning what belongs together", "正在学习图文对应"],
     making_comparing: ["Looking for what has changed", "正在查找变化"],
+    making_waiting: ["Waiting for another process that makes this collection", "正在等待另一个正在建立此收藏的进程"],
     making_indexing: ["Indexing the pictures", "正在为图片建立索引"],
     making_compacting: ["Making tables for quick search", "正在建立快速搜索表"],
     making_count: ["{what}: {done} of {total}.", "{what}:{done} / {total}。"],

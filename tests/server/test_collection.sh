@@ -35,12 +35,14 @@ stop() {
     server=
 }
 learning=(--set n_side=16 --set n_bits=16 --epochs 2)
+export ADAH_WEIGHTS=$work/nets
 
 # The first start: learns, indexes, serves.
 serve --data photos "${learning[@]}"
 check grep -q 'making ready, which can be watched on http' log
 check grep -q 'epoch 2/2' log
 check grep -q '60 added' log
+check grep -q 'learns from scratch, .* in .*/nets)$' log
 check get '/v1/search?text=sea&k=3'
 check grep -q '"file_name": "sea/photo' reply
 id=$(grep -o '"hits": \[{"id": [0-9]*' reply | grep -o '[0-9]*$')
@@ -136,6 +138,49 @@ wait $server
 serve --data photos --set n_side=16 --set n_bits=16 --epochs 2
 check get '/v1/search?text=sea&k=3'
 stop -TERM
+
+# Of two first starts one waits; where the other is killed, it goes on with what that one had done.
+rm -r "$place"
+"$ADAH" serve --port 0 --data photos --set n_side=16 --set n_bits=16 --epochs 400 >started-first 2>log-first &
+first=$!
+server=$first
+wait_for 'epoch 1/' log-first
+"$ADAH" serve --port 0 --data photos --set n_side=16 --set n_bits=16 --epochs 2 >started 2>log &
+server=$!
+wait_for 'waiting for it' log
+check grep -q 'another process makes a model or an index in' log
+check_not grep -q 'epoch' log
+kill -9 $first
+wait $first
+wait_for '^adah: serving' started
+check grep -q '60 added' log
+check test -s "$place/model.safetensors"
+stop -TERM
+check test "$code" = 0
+
+# A start that comes to nothing leaves nothing in the cache.
+mkdir nothing
+expect 1 serve --port 0 --data nothing
+stderr_has 'nor any picture'
+check_not compgen -G "$work/cache/collections/nothing-*"
+
+# Published networks that are kept in the folder for them are found: the first by name, and an encoder of texts.
+mkdir nets
+echo none >nets/a.txt
+check "$WEIGHTS_OF" squeezenet1_1 64 nets/b.safetensors
+tests=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+cp -r "$tests/backbones/text_encoders/plain" nets/words
+cp "$tests/text/tokenizers/$(grep -o '"tokenizer": *"[^"]*"' nets/words/golden.json | cut -d'"' -f4).json" nets/words/tokenizer.json
+rm -r "$place"
+serve --data photos --set n_side=64 --set n_bits=16 --epochs 1
+check grep -q 'pictures are seen through squeezenet1_1 (.*/nets/b.safetensors)$' log
+check grep -q 'texts are read by the encoder in .*/nets/words$' log
+check_not grep -q 'from scratch' log
+check get '/v1/search?text=sea&k=3'
+stop -TERM
+expect 0 info --model "$place/model.safetensors"
+stdout_has '^ *backbone: squeezenet1_1$'
+rm -r nets
 
 # A model that is removed is learned anew, and the index with it.
 rm "$place/model.safetensors"
