@@ -19,6 +19,7 @@ enum {
     AIM_TIMES = 16,      /* times as many with every further one */
     AIM_MAX = 65536,     /* up to that */
     LIST_MAX = 1 << 18,  /* a list never holds more than that and a page */
+    STRETCH = 64,        /* codes that are looked at one by one when one of them is near */
     NOWHERE = ADAH_BITS_MAX + 1
 };
 
@@ -65,6 +66,14 @@ static bool is_in_balls(const scan_state *s, const uint8_t *code) {
     return true;
 }
 
+/* Is one of some distances at most bound? Without a branch for each, so that compilers take many at a time: few codes are near. */
+static bool has_near(const uint16_t *distance, uint32 n, int bound) {
+    uint16_t below = 0; /* its highest bit: a distance below bound + 1 */
+    for (uint32 i = 0; i < n; i++)
+        below |= (uint16_t)(distance[i] - (bound + 1));
+    return below >> 15;
+}
+
 /* Appends the codes of a page whose distance is from `first` to bound. Without a query the first ball is what is compared with all, else the query is. */
 static void take_page(scan_state *s, Relation index, BlockNumber block, int first, int bound) {
     CHECK_FOR_INTERRUPTS();
@@ -84,9 +93,14 @@ static void take_page(scan_state *s, Relation index, BlockNumber block, int firs
         adah_pg_distances(s->query ? s->query : s->ball[0]->centre, codes, n, s->n_bytes, s->distance);
     else
         memset(s->distance, 0, n * sizeof *s->distance);
-    for (uint32 i = 0; i < n; i++)
-        if (s->distance[i] <= bound && s->distance[i] >= first && is_in_balls(s, codes + (size_t)i * s->n_bytes))
-            s->list[s->n++] = (candidate){is_by_ball ? 0 : s->distance[i], rows[-1 - (int)i]};
+    for (uint32 start = 0; start < n; start += STRETCH) {
+        const uint32 end = Min(start + STRETCH, n);
+        if (!has_near(s->distance + start, end - start, bound))
+            continue;
+        for (uint32 i = start; i < end; i++)
+            if (s->distance[i] <= bound && s->distance[i] >= first && is_in_balls(s, codes + (size_t)i * s->n_bytes))
+                s->list[s->n++] = (candidate){is_by_ball ? 0 : s->distance[i], rows[-1 - (int)i]};
+    }
     UnlockReleaseBuffer(buffer);
 }
 

@@ -51,7 +51,9 @@ ln -s "$library" "$work/lib/libadah.so"
 soname=$(objdump -p "$work/lib/$library" | sed -n 's/^ *SONAME *//p')
 ln -sf "$library" "$work/lib/$soname"
 cp -r "$source_dir/postgresql" "$work/build"
-make -s -C "$work/build" PG_CONFIG="$PG_CONFIG" CC="${CC:-cc}" with_llvm=no COPT=-Werror ADAH_CFLAGS="-I$source_dir/include" \
+strict=-Werror
+case $("${CC:-cc}" --version) in *clang*) strict= ;; esac # PostgreSQL's headers and options are made for gcc
+make -s -C "$work/build" PG_CONFIG="$PG_CONFIG" CC="${CC:-cc}" with_llvm=no COPT="$strict" ADAH_CFLAGS="-I$source_dir/include" \
     ADAH_LIBS="-L$work/lib -ladah -Wl,-rpath,$work/lib" >"$work/make.log" 2>&1 || { cat "$work/make.log"; exit 1; }
 make -s -C "$work/build" PG_CONFIG="$PG_CONFIG" with_llvm=no DESTDIR="$work/dest" install >"$work/make.log" 2>&1 || { cat "$work/make.log"; exit 1; }
 
