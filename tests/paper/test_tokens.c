@@ -1,5 +1,5 @@
 /* (property) Token features: with padding anywhere among them the network gives what a map of the other tokens alone gives, codes and
- * gradients, on both sides and both backends. */
+ * gradients, on both sides and both backends; the gradients of a soft mask over a text's tokens are central differences. */
 #include "backbones/backbone.h"
 #include "base/memory.h"
 #include "base/parallel.h"
@@ -22,6 +22,8 @@ static const struct {
 } kinds[N_KINDS] = {
     {ADAH_POOL_ATTENDED, 1, 0}, {ADAH_POOL_ALL, 1, 0}, {ADAH_POOL_ATTENDED, 1, 1}, {ADAH_POOL_ALL, 1, 1}, {ADAH_POOL_ATTENDED, 0, 0}};
 
+static adah_mask_kind mask_kind = ADAH_MASK_THRESHOLD;
+
 static adah_settings config_of(int kind) {
     adah_settings c;
     assert_int_equal(adah_backbone_preset("default", "none", &c, NULL), ADAH_OK);
@@ -30,6 +32,7 @@ static adah_settings config_of(int kind) {
     c.pooling = kinds[kind].pooling;
     c.attention = c.adversary = kinds[kind].attention;
     c.attention_threshold = 1;
+    c.attention_mask = mask_kind;
     c.dropout = c.picture_dropout = c.picture_word_dropout = 0; /* the two networks would draw other numbers */
     c.attention_init = 1;
     return c;
@@ -151,6 +154,71 @@ static void test_padding_is_as_if_it_were_not_there(void **state) {
             check(kind, backend);
 }
 
+/* The sum over a text's codes of sines. */
+static double loss_of(adah_network *net) {
+    assert_int_equal(adah_graph_forward(net->graph, NULL), ADAH_OK);
+    double sum = 0;
+    for (size_t i = 0; i < B * Q; i++)
+        sum += (double)adah_node_value(net->text.code)[i] * sin((double)i);
+    return sum;
+}
+
+/* Moves a parameter along a direction, from where it is, and gives the loss there. */
+static double loss_along(adah_network *net, adah_parameter *p, const float *start, const float *direction, double step) {
+    for (size_t i = 0; i < p->n; i++)
+        p->value[i] = (float)((double)start[i] + step * (double)direction[i]);
+    p->version++;
+    return loss_of(net);
+}
+
+/* Of every parameter of the text's side, along its gradient and along another direction. */
+static void test_gradients_are_differences(void **state) {
+    (void)state;
+    mask_kind = ADAH_MASK_SOFT;
+    adah_parameters p = {0};
+    adah_random r = adah_random_seeded(6, 1);
+    adah_network *net = network_of(0, 0, (adah_input_shape){.kind = ADAH_INPUT_TOKENS, .item = ADAH_SHAPE2(N_TOKENS, C)}, &p);
+    float alone[B * C * N_PRESENT];
+    assert_int_equal(adah_parameters_train(&p, ADAH_GROUP_HEAD | ADAH_GROUP_ATTENTION, NULL), ADAH_OK);
+    fill(adah_node_value(net->text.input), alone, &r);
+    loss_of(net);
+    adah_graph_clear_gradients(net->graph);
+    for (size_t i = 0; i < B * Q; i++)
+        adah_node_gradient(net->text.code)[i] = sinf((float)i);
+    assert_int_equal(adah_graph_backward(net->graph, ADAH_GROUP_HEAD | ADAH_GROUP_ATTENTION, NULL), ADAH_OK);
+    size_t n_checked = 0, n_attention = 0;
+    for (size_t k = 0; k < p.n; k++) {
+        adah_parameter *own = p.item[k];
+        float *start = adah_memory_floats(own->n), *direction = adah_memory_floats(own->n);
+        assert_non_null(start);
+        assert_non_null(direction);
+        memcpy(start, own->value, own->n * sizeof *start);
+        for (int turn = 0; turn < 2 && !strncmp(own->name, "text.", 5); turn++) {
+            double expected = 0, length = 0;
+            for (size_t i = 0; i < own->n; i++) {
+                direction[i] = turn == 0 ? own->gradient[i] : adah_random_normal(&r);
+                expected += (double)direction[i] * (double)own->gradient[i];
+                length += (double)direction[i] * (double)direction[i];
+            }
+            if (length == 0) /* a bias before a softmax does nothing */
+                continue;
+            const double step = 2e-3 / sqrt(length);
+            const double slope = (loss_along(net, own, start, direction, step) - loss_along(net, own, start, direction, -step)) / (2 * step);
+            loss_along(net, own, start, direction, 0);
+            if (!(fabs(slope - expected) <= 0.02 * fabs(expected) + 2e-3 * sqrt(length)))
+                fail_msg("%s: the loss moves by %g, its gradient says %g (length %g)", own->name, slope, expected, sqrt(length));
+            n_checked++;
+            n_attention += turn == 0 && strstr(own->name, "attention") && length > 1e-8;
+        }
+        adah_memory_free(start);
+        adah_memory_free(direction);
+    }
+    assert_true(n_checked >= 4 && n_attention >= 1);
+    adah_network_free(net);
+    adah_parameters_free(&p);
+    mask_kind = ADAH_MASK_THRESHOLD;
+}
+
 /* An item of padding alone: nothing is attended, everything stays finite. */
 static void test_nothing_but_padding(void **state) {
     (void)state;
@@ -176,6 +244,7 @@ static void test_nothing_but_padding(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_padding_is_as_if_it_were_not_there),
+        cmocka_unit_test(test_gradients_are_differences),
         cmocka_unit_test(test_nothing_but_padding),
     };
     adah_parallel_set_threads(1); /* so little work that threads only wait for each other */
