@@ -185,8 +185,9 @@ int adah_file_look(const char *path, struct stat *info) {
         return 0;
     const int reason = errno;
     const size_t n_prefix = reason == ENOTDIR ? adah_tar_prefix(path) : 0;
-    if (!n_prefix || open_member(path, n_prefix, &s, NULL) != ADAH_OK) {
-        errno = reason;
+    const adah_code code = n_prefix ? open_member(path, n_prefix, &s, NULL) : ADAH_ERROR_NOT_FOUND;
+    if (code != ADAH_OK) {
+        errno = code == ADAH_ERROR_MEMORY ? ENOMEM : reason;
         return -1;
     }
     const int failed = fstat(s.fd, info) != 0;

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -401,10 +402,12 @@ size_t adah_tar_prefix(const char *path) {
         const size_t n = (size_t)(slash - path);
         if (!adah_tar_is_named(path, n))
             continue;
-        char *prefix = adah_memory_text_n(path, n);
-        const int is_file = prefix && stat(prefix, &s) == 0 && S_ISREG(s.st_mode);
-        adah_memory_free(prefix);
-        if (is_file)
+        char prefix[PATH_MAX];
+        if (n >= sizeof prefix)
+            return 0;
+        memcpy(prefix, path, n);
+        prefix[n] = '\0';
+        if (stat(prefix, &s) == 0 && S_ISREG(s.st_mode))
             return slash[1] ? n : 0;
     }
     return 0;

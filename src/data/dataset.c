@@ -33,13 +33,16 @@ static adah_code read_metadata(adah_dataset *dataset, const char *name,
                                adah_code (*reader)(adah_dataset *, const char *, size_t, adah_status *), int *found,
                                adah_status *status) {
     ADAH_TRY(adah_dataset_set_path(dataset, name, status));
-    *found = adah_file_exists(dataset->path);
-    if (!*found)
-        return ADAH_OK;
     uint8_t *bytes;
     size_t n_bytes;
-    ADAH_TRY(adah_file_read(dataset->path, SIZE_MAX / 4, &bytes, &n_bytes, status));
-    adah_code code = adah_utf16_resolve(dataset->path, &bytes, &n_bytes, status);
+    adah_status why = {0};
+    adah_code code = adah_file_read(dataset->path, SIZE_MAX / 4, &bytes, &n_bytes, &why);
+    *found = code != ADAH_ERROR_NOT_FOUND;
+    if (code != ADAH_OK && status)
+        *status = why;
+    if (code != ADAH_OK)
+        return *found ? code : ADAH_OK;
+    code = adah_utf16_resolve(dataset->path, &bytes, &n_bytes, status);
     if (code == ADAH_OK)
         code = reader(dataset, (const char *)bytes, n_bytes, status);
     const char *foreign = dataset->n_records == 0 && n_bytes ? adah_foreign_file(bytes, n_bytes) : NULL;

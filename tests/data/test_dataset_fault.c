@@ -13,6 +13,7 @@
 #include "data/svg_words.h"
 #include "data/vocabulary.h"
 #include "data_folder.h"
+#include "tar_bytes.h"
 #include "fail_allocations.h"
 
 static temporary_folder folder;
@@ -152,6 +153,38 @@ static void opening_folder(void **state) {
     }
     data_folder_put(inside("set"), "film.mov", "x");
     fail_allocations(open_dataset, UINT64_MAX);
+}
+
+/* Members of tar files, one with metadata in it, one that is cut off; and boxes. */
+static void opening_tar_files(void **state) {
+    (void)state;
+    tar_bytes b = {NULL, 0};
+    char name[160], text[64];
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof name, "%s%02d.jpg", i == 3 ? "a folder whose name is so long that a header of its own has to tell it, as programs of today/do/" : "", i);
+        tar_add_file(&b, name, "x", 1);
+        memcpy(name + strlen(name) - 3, i % 2 ? "txt" : "json", i % 2 ? 4 : 5);
+        snprintf(text, sizeof text, "{\"label\": %d, \"text\": \"a cat\"}", i);
+        if (strlen(name) < 20)
+            tar_add_file(&b, name, text, strlen(text));
+    }
+    tar_header(&b, '0', "cut.jpg", 100000);
+    data_folder_write(inside("set"), "0.tar", b.bytes, b.n);
+    tar_free(&b);
+    fail_allocations(open_dataset, 400);
+}
+
+static void opening_boxes(void **state) {
+    (void)state;
+    char name[64];
+    for (int i = 0; i < 40; i++) {
+        snprintf(name, sizeof name, "images/%02d.jpg", i);
+        data_folder_put(inside("set"), name, "x");
+        snprintf(name, sizeof name, i % 2 ? "labels/%02d.txt" : "Annotations/%02d.xml", i);
+        data_folder_put(inside("set"), name, i % 2 ? "1 .1 .1 .1 .1\n0 .2 .2 .2 .2" : "<annotation><object><name>cat</name></object></annotation>");
+    }
+    data_folder_put(inside("set"), "data.yaml", "names: [cat, dog]\n");
+    fail_allocations(open_dataset, 400);
 }
 
 static adah_code open_pair(adah_status *status) {
@@ -363,7 +396,7 @@ static void drawings(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(opening_jsonl), TEST(opening_csv), TEST(opening_other_jsonl), TEST(opening_utf16_csv), TEST(opening_folder), TEST(opening_foreign), TEST(opening_chosen), TEST(opening_parts),
+    const struct CMUnitTest tests[] = {TEST(opening_jsonl), TEST(opening_csv), TEST(opening_other_jsonl), TEST(opening_utf16_csv), TEST(opening_folder), TEST(opening_tar_files), TEST(opening_boxes), TEST(opening_foreign), TEST(opening_chosen), TEST(opening_parts),
                                        TEST(vocabulary),    TEST(pictures),    TEST(scenes),              TEST(drawings)};
     return cmocka_run_group_tests_name("dataset faults", tests, NULL, NULL);
 }
