@@ -14,7 +14,7 @@ import { showQuery, showWords } from "./query.js";
 import { chip, search, showAnswer } from "./results.js";
 import { remember, showStart } from "./start.js";
 
-const TYPING_PAUSE_MS = 220;
+const TYPING_PAUSE_MS = 90; // an answer comes within 200 ms of the last letter
 const SKELETON_AFTER_MS = 150;
 
 let running = null; // aborts the search that the last show() began
@@ -23,7 +23,22 @@ let typing = 0; // timer
 
 // ---------------------------------------------------------------- what the address says
 
+// What has the focus, told so that it is found again when the results are made anew.
+function focused() {
+    const node = document.activeElement;
+    return { node, item: node.closest("[data-id]")?.dataset.id, label: node.matches(".chip") ? node.textContent : null };
+}
+
+// Where what had the focus is gone, it goes to what stands in its place.
+function keepFocus({ node, item, label }) {
+    if (node === document.body || (node.isConnected && node.checkVisibility())) return;
+    const same = label === null ? null : [...document.querySelectorAll(`#results [data-id="${item}"] .chip`)].find((each) => each.textContent === label);
+    const next = same ?? (read().kind ? document.querySelector("#notice button") ?? $("results") : $("words"));
+    next.focus({ preventScroll: true });
+}
+
 async function show({ again = false, typed = false } = {}) {
+    const had = focused();
     clearTimeout(typing);
     running?.abort();
     running = new AbortController();
@@ -57,7 +72,10 @@ async function show({ again = false, typed = false } = {}) {
         if (!signal.aborted) tellError(error);
     } finally {
         clearTimeout(skeletons);
-        if (!signal.aborted) document.body.classList.remove("waiting");
+        if (!signal.aborted) {
+            document.body.classList.remove("waiting");
+            keepFocus(had);
+        }
     }
 }
 
@@ -82,6 +100,7 @@ function showControls(state, typed) {
     $("options").hidden = !state.kind;
     $("options").elements.to.value = state.to;
     $("cut").checked = state.cut;
+    $("uncropped-option").hidden = state.to !== "image" || !page.info.has_pictures;
     for (const box of $("labels").querySelectorAll("input")) box.checked = state.labels.includes(box.value);
     $("filter-name").textContent = state.labels.length ? say("filter_some") : say("filter_all");
     $("chosen").hidden = !state.labels.length;
@@ -118,6 +137,14 @@ $("options").addEventListener("change", () => go({
     cut: $("cut").checked,
     labels: [...$("labels").querySelectorAll(":checked")].map((box) => box.value),
 }));
+$("uncropped").checked = localStorage.getItem("adah-uncropped") === "1";
+const showUncropped = () => document.body.classList.toggle("uncropped", $("uncropped").checked);
+$("uncropped").addEventListener("change", (event) => {
+    event.stopPropagation(); // it asks nothing anew
+    localStorage.setItem("adah-uncropped", $("uncropped").checked ? "1" : "0");
+    showUncropped();
+});
+showUncropped();
 $("options").addEventListener("submit", (event) => event.preventDefault());
 $("no-labels").addEventListener("click", () => go({ labels: [] }));
 
@@ -172,8 +199,10 @@ document.addEventListener("keydown", (event) => {
         $("words").focus();
         $("words").select();
     } else if (event.key === "Escape") {
-        if ($("filter").open) $("filter").open = false;
-        else if (!$("token-value").matches(":focus")) clear();
+        if ($("filter").open) {
+            $("filter").open = false;
+            $("filter").querySelector("summary").focus();
+        } else if (!$("token-value").matches(":focus")) clear();
     } else if (!event.target.matches("[type=radio], [type=range]")) step(event);
 });
 

@@ -67,6 +67,8 @@ export function tellError(error) {
         tell(say("error_no_words"), say("error_no_words_why"), [button(say("way_examples"), () => go({ q: "" }), "solid")]);
     else if (status === 404)
         tell(say("error_no_item"), state?.kind === "id" && !/^\d+$/.test(state.id) ? say("error_no_id_why") : reasonOf(error), [anew()]);
+    else if (status === 400 && error.field === "label")
+        tell(say("none_label"), say("none_labelled"), [button(say("none_all_labels"), () => go({ labels: [] }), "solid")]);
     else if (status === 410) tell(say("error_gone"), say("error_gone_why"), [another(), anew()]);
     else if (state?.kind === "picture" && [413, 415, 422].includes(status))
         tell(say("error_picture"), status === 413 ? say("error_picture_large") : say("error_picture_kind"), [another(), anew()], message);

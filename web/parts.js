@@ -38,10 +38,11 @@ export function bar(share) {
 // ---------------------------------------------------------------- the interface
 
 export class ApiError extends Error {
-    constructor(status, code, message) { // the message is technical; errors.js has sentences
+    constructor(status, code, message, field = "") { // the message is technical; errors.js has sentences
         super(message);
         this.status = status;
         this.code = code;
+        this.field = field; // the parameter that is wrong
     }
 }
 
@@ -58,11 +59,11 @@ export async function ask(path, { parameters, body, signal, method = body ? "POS
         answer = await fetch(url, { method, headers, body: sent, signal });
     } catch (error) {
         if (signal?.aborted) throw error;
-        throw new ApiError(0, "unreachable", "The server does not answer.");
+        throw new ApiError(0, "unreachable", "the server does not answer");
     }
     if (answer.ok) return answer;
     const told = await answer.json().catch(() => null);
-    throw new ApiError(answer.status, told?.error?.code, told?.error?.message ?? `The server says ${answer.status}.`);
+    throw new ApiError(answer.status, told?.error?.code, told?.error?.message ?? `the server says ${answer.status}`, told?.error?.field);
 }
 
 export const askJson = async (path, options) => (await ask(path, options)).json();

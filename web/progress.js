@@ -17,11 +17,16 @@ const stages = {
     "compacting": () => say("making_compacting"),
 };
 
+function timeLeft(seconds) {
+    if (seconds < 120) return say("making_left", { n: seconds });
+    return seconds < 7200 ? say("making_left_minutes", { n: Math.round(seconds / 60) }) : say("making_left_hours", { n: Math.round(seconds / 3600) });
+}
+
 // "epoch 2/5  ...  4 s left" as a sentence; anything else stays as the server says it.
 function showDetail(told) {
     const epoch = /^epoch (\d+)\/(\d+)/.exec(told), left = /(\d+) s left$/.exec(told);
     const told_epoch = epoch && say("making_epoch", { n: Number(epoch[1]), of: Number(epoch[2]) });
-    const told_left = left && say("making_left", { n: Number(left[1]) });
+    const told_left = left && timeLeft(Number(left[1]));
     detail.translate = !!epoch;
     detail.textContent = !epoch ? told.split(/ {2,}/)[0] : left ? say("making_epoch_left", { epoch: told_epoch, left: told_left }) : told_epoch;
 }

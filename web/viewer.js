@@ -1,11 +1,13 @@
 // viewer.js - one picture after another, as large as the window: a dialog over the results, which app.js opens on the first wish.
 //
 // The items are those of the results. Next past the last that is there asks app.js for more. Keys: left, right, Home, End; Escape
-// closes it (the browser's own), and the focus goes back to the result that was seen last.
+// closes it (the browser's own); a swipe to the left is next, one to the right previous. The focus goes back to the result that was seen last.
 
 import { reasonOf } from "./errors.js";
 import { number, say } from "./language.js";
 import { ask, button, fileName, icon, make, pictureUrl } from "./parts.js";
+
+const SWIPE_PX = 50;
 
 let how = null; // { hits(), more(), near(hit), like(hit), focus(hit), download(hit) }
 let at = 0;
@@ -70,6 +72,14 @@ dialog.addEventListener("keydown", (event) => {
     event.preventDefault();
     turn(to);
 });
+let touched = null; // where the one finger came down
+frame.addEventListener("touchstart", ({ touches }) => (touched = touches.length === 1 ? touches[0] : null), { passive: true });
+frame.addEventListener("touchend", ({ changedTouches: [left] }) => {
+    if (!touched || visualViewport.scale > 1) return; // a picture that was made larger is moved
+    const x = left.clientX - touched.clientX, y = left.clientY - touched.clientY;
+    touched = null;
+    if (Math.abs(x) > SWIPE_PX && Math.abs(x) > 2 * Math.abs(y)) turn(at + (x < 0 ? 1 : -1));
+}, { passive: true });
 dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
 dialog.addEventListener("close", () => {
     turning?.abort();

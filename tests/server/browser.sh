@@ -1,10 +1,13 @@
 # shellcheck shell=bash
-# browser.sh - for tests of the page: headless Chromium driven by WebDriver, with curl and jq.
+# browser.sh - for tests of the page: headless Chromium, or Firefox where $browser is so, driven by WebDriver, with curl and jq.
 #
+# Firefox takes the same requests by firefox_driver.py, all but those of Chromium's own: viewport, colours, the log.
 # browser_start, then go, js, type_in, press, shot, ...; browser_stop at the end. $driver is the session's address.
+browser=${browser:-chromium}
 browser_missing() {
-    local name missing=
-    for name in chromium chromedriver curl jq; do
+    local name missing= driver=chromedriver
+    [ "$browser" = chromium ] || driver=python3
+    for name in "$browser" "$driver" curl jq; do
         command -v "$name" >/dev/null || missing+=" $name"
     done
     echo "$missing"
@@ -13,17 +16,21 @@ browser_missing() {
 # browser_start FOLDER - the driver takes any free port and says which; FOLDER keeps its log and the browser's profile.
 browser_start() {
     local folder=$1 port= wanted session i
-    chromedriver --port=0 >"$folder/chromedriver.log" 2>&1 &
+    if [ "$browser" = chromium ]; then
+        chromedriver --port=0 >"$folder/driver.log" 2>&1 &
+    else
+        python3 "$here/firefox_driver.py" "$folder/profile" >"$folder/driver.log" 2>&1 &
+    fi
     driver_pid=$!
-    for i in {1..1200}; do
-        port=$(grep -oE 'started successfully on port [0-9]+' "$folder/chromedriver.log" 2>/dev/null | grep -oE '[0-9]+$') && break
+    for i in {1..3000}; do
+        port=$(grep -oE 'started successfully on port [0-9]+' "$folder/driver.log" 2>/dev/null | grep -oE '[0-9]+$') && break
         sleep 0.1
     done
-    wanted=$(jq -n --arg profile "$folder/profile" '{capabilities: {alwaysMatch: {browserName: "chrome",
+    wanted=$(jq -n --arg profile "$folder/profile" '{capabilities: {alwaysMatch: {browserName: "chrome", timeouts: {script: 600000, pageLoad: 600000},
         "goog:loggingPrefs": {browser: "ALL"}, "goog:chromeOptions": {args: ["--headless=new", "--no-sandbox",
         "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", "--user-data-dir=\($profile)"]}}}}')
     driver=http://127.0.0.1:$port
-    session=$(curl -sS -m 120 "$driver/session" -d "$wanted" | jq -r '.value.sessionId // empty')
+    session=$(curl -sS -m 300 "$driver/session" -d "$wanted" | jq -r '.value.sessionId // empty')
     [ -n "$session" ] || return 1
     driver=$driver/session/$session
 }
@@ -33,7 +40,7 @@ browser_stop() {
     [ -z "${driver_pid:-}" ] || kill "$driver_pid" 2>/dev/null
 }
 
-driver_post() { curl -sS -m 120 "$driver/$1" -d "$2"; }
+driver_post() { curl -sS -m 700 "$driver/$1" -d "$2"; }
 
 go() { driver_post url "$(jq -n --arg url "$1" '{url: $url}')" >/dev/null; }
 
@@ -63,16 +70,18 @@ type_in() {
 
 click_on() { driver_post "element/$(element "$1")/click" '{}' >/dev/null; }
 
-# press KEY... - on the page, one after another: a character, or enter, escape, down, right, ...
+# press KEY... - on the page, one after another: a character, or enter, escape, tab, space, down, right, ...
 press() {
-    local key actions=
+    local key keys=()
     for key in "$@"; do
         case $key in
         enter) key=$'\ue007' ;; escape) key=$'\ue00c' ;; down) key=$'\ue015' ;; up) key=$'\ue013' ;; right) key=$'\ue014' ;; left) key=$'\ue012' ;;
+        tab) key=$'\ue004' ;; space) key=' ' ;;
         esac
-        actions+=$(jq -n --arg key "$key" '{type: "keyDown", value: $key}, {type: "keyUp", value: $key}')
+        keys+=("$key")
     done
-    driver_post actions "$(jq -n --argjson keys "$(jq -s . <<<"$actions")" '{actions: [{type: "key", id: "keys", actions: $keys}]}')" >/dev/null
+    driver_post actions "$(jq -n '{actions: [{type: "key", id: "keys", actions: [$ARGS.positional[]
+        | {type: "keyDown", value: .}, {type: "keyUp", value: .}]}]}' --args "${keys[@]}")" >/dev/null
 }
 
 cdp() { driver_post goog/cdp/execute "$(jq -n --arg cmd "$1" --argjson params "$2" '{cmd: $cmd, params: $params}')"; }
