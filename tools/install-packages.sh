@@ -9,9 +9,9 @@ libexiv2-dev g++'
 case ${1-} in
 build) wanted=$build ;;
 check)
-    wanted="$build g++ clang libomp-dev libcmocka-dev libfaiss-dev chromium chromium-driver curl jq"
+    wanted="$build g++ clang libomp-dev libcmocka-dev libfaiss-dev chromium chromium-driver firefox-esr curl jq"
     wanted="$wanted gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user" # to test for arm64
-    wanted="$wanted python3 python3-cffi python3-numpy python3-pytest python3-mypy"
+    wanted="$wanted python3 python3-cffi python3-numpy python3-pytest python3-mypy python3-pip"
     wanted="$wanted postgresql postgresql-server-dev-all"
     ;;
 python) wanted="$build python3-venv python3-cffi python3-numpy python3-pytest" ;;
