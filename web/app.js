@@ -14,7 +14,7 @@ import { showQuery, showWords } from "./query.js";
 import { chip, search, showAnswer } from "./results.js";
 import { remember, showStart } from "./start.js";
 
-const TYPING_PAUSE_MS = 90; // an answer comes within 200 ms of the last letter
+const TYPING_PAUSE_MS = 90; // short, to leave time for an answer 200 ms after the last letter
 const SKELETON_AFTER_MS = 150;
 
 let running = null; // aborts the search that the last show() began

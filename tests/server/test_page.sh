@@ -37,6 +37,7 @@ type_in '#words' red
 is 'location.search === "?q=red"'
 type_in '#words' ' plus zzqx'
 is 'location.search === "?q=red+plus+zzqx"'
+forget_log # of beginnings of words that were asked for when the letters came slowly
 is "document.querySelector('#results .main') && $picture_loaded"
 is "history.length === $n_history + 1"
 is 'document.querySelector("#found").textContent === "The nearest 24 pictures"'
