@@ -1,5 +1,6 @@
 /* command_index.c - adah index: create, add, merge, delete, sync, search, stats, verify, compact, export, import. */
 #include "collapsed.h"
+#include "command_index_duplicates.h"
 #include "data_options.h"
 #include "command_index_sync.h"
 #include "left_out.h"
@@ -18,7 +19,7 @@ static int run(int argc, char **argv);
 
 const cli_command cli_index = {
     "index", "Make, change, check and exchange the index of a collection.",
-    "create|add|merge|delete|sync|search|stats|verify|compact|export|import",
+    "create|add|merge|delete|sync|duplicates|search|stats|verify|compact|export|import",
     "An index is one file. It can be searched while it is changed; a change is on disk, whole, when the command returns.\n"
     "\n"
     "  create   encode every record of --data and publish the index\n"
@@ -27,6 +28,8 @@ const cli_command cli_index = {
     "  delete   take records out, by --id, --ids or --file-name\n"
     "  sync     make the index agree with --data, and make it where there is none: add what is new, replace what has changed, delete what is\n"
     "           gone; the model is that of the last sync unless --model names it\n"
+    "  duplicates  tell which images are there twice: the same, or copies that are smaller, cut or stored with less quality, each with how like it is to the\n"
+    "           first of its group: the cosine of their vectors, or without them the share of bits, from -1 to 1; nothing is deleted\n"
     "  search   the same as 'adah search'\n"
     "  stats    say what is in it\n"
     "  verify   read everything and check every checksum\n"
@@ -41,6 +44,7 @@ const cli_command cli_index = {
     "  adah index create --model photos.safetensors --data photos --shard 1/4 --index part-1.adah\n"
     "  adah index merge --index photos.adah part-1.adah part-2.adah part-3.adah part-4.adah\n"
     "  adah index sync --data photos --index photos.adah\n"
+    "  adah index duplicates --index photos.adah --json\n"
     "  adah index delete --index photos.adah --file-name images/7.jpg\n"
     "  adah index compact --index photos.adah\n"
     "  adah index export --index photos.adah --side image --format faiss-flat --out photos.faiss\n"
@@ -54,7 +58,8 @@ typedef struct index_options {
     size_t n_parts;
     cli_data_options how;
     adah_encode_options encode;
-    int quiet, threads, as_json, force, is_dry, watches;
+    int quiet, threads, as_json, force, is_dry, watches, radius; /* radius: -1: not given */
+    double ratio; /* -1: not given */
 } index_options;
 
 static int missing(const char *action, const char *option) {
@@ -235,7 +240,17 @@ static int delete_records(const index_options *o) {
     return done == ADAH_OK ? CLI_OK : cli_fail(&status);
 }
 
-/* ---------------------------------------------------------------- stats, verify, compact */
+/* ---------------------------------------------------------------- duplicates, stats, verify, compact */
+
+static int duplicates(const index_options *o) {
+    adah_duplicates_options how;
+    adah_duplicates_options_init(&how);
+    if (o->radius >= 0)
+        how.radius = (uint32_t)o->radius;
+    if (o->ratio >= 0)
+        how.ratio = (float)o->ratio;
+    return cli_index_duplicates(o->index, &how, o->as_json, o->quiet);
+}
 
 static int stats(const index_options *o) {
     adah_status status;
@@ -357,12 +372,12 @@ static int import_codes(const index_options *o) {
 static const struct {
     const char *name;
     int (*run)(const index_options *o);
-} actions[] = {{"create", create},   {"add", add}, {"merge", merge}, {"sync", sync_with},        {"delete", delete_records}, {"stats", stats},
+} actions[] = {{"create", create},   {"add", add}, {"merge", merge}, {"sync", sync_with},        {"duplicates", duplicates}, {"delete", delete_records}, {"stats", stats},
                {"verify", verify},   {"compact", compact}, {"export", export_codes},   {"import", import_codes}};
 enum { N_ACTIONS = sizeof actions / sizeof *actions };
 
 static int run(int argc, char **argv) {
-    index_options o = {0};
+    index_options o = {.radius = -1, .ratio = -1};
     adah_encode_options_init(&o.encode);
     int rest = argc;
     double wait_seconds = 10;
@@ -388,12 +403,14 @@ static int run(int argc, char **argv) {
         {"out", 0, CLI_TEXT, "FILE", "export: the file to write", &o.out, 0, 0, 0},
         {"image-codes", 0, CLI_TEXT, "FILE", "import: codes of images, NumPy or FAISS", &o.image_codes, 0, 0, 0},
         {"text-codes", 0, CLI_TEXT, "FILE", "import: codes of texts", &o.text_codes, 0, 0, 0},
+        {"radius", 0, CLI_INT, "N", "duplicates: their codes differ in at most so many bits (default: any number, in an index without vectors none)", &o.radius, 0, 0, ADAH_BITS_MAX},
+        {"ratio", 0, CLI_DOUBLE, "X", "duplicates: how much nearer they are than what else is near them; 0: only what is the same (default 0.5)", &o.ratio, 0, 0, 1},
         {"threads", 0, CLI_INT, "N", "number of threads (default: one a core)", &o.threads, 0, 0, 4096},
         {"precision", 0, CLI_TEXT, "float32|bfloat16", "create, add, sync: precision of the backbone's large products, as in 'adah encode'", &o.precision,
          0, 0, 0},
         {"quiet", 'q', CLI_FLAG, NULL, "do not show progress", &o.quiet, 0, 0, 0},
         {"wait", 0, CLI_DOUBLE, "SECONDS", "add, sync, delete, compact, import: how long to wait while another process writes (default 10)", &wait_seconds, 0, 0, 0},
-        {"json", 0, CLI_FLAG, NULL, "stats, sync: print a JSON object", &o.as_json, 0, 0, 0},
+        {"json", 0, CLI_FLAG, NULL, "stats, sync: print a JSON object; duplicates: a list of groups, each a list of {id, file_name, likeness}", &o.as_json, 0, 0, 0},
     };
     const int code = cli_parse(&cli_index, options, sizeof options / sizeof *options, argc, argv, &rest);
     if (code >= 0)

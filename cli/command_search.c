@@ -2,6 +2,7 @@
 #include "data_options.h"
 #include "features.h"
 #include "left_out.h"
+#include "marks.h"
 #include "options.h"
 
 #include <inttypes.h>
@@ -23,6 +24,8 @@ const cli_command cli_search = {
     "by how near they are and by what part of the words they hold.\n"
     "--features asks with vectors that another encoder made, for a model that learned from such: every row of the array is a query,\n"
     "and its hits are told behind its number, or row --row alone, or the one vector of an array of one dimension less.\n"
+    "--like and --unlike say which answers were good and which were not, by their ids: the query moves towards the ones and away from the\n"
+    "others, which are left out of the answer. They go with a query, or --like alone is one and needs no model.\n"
     "\n"
     "Examples:\n"
     "  adah search --model photos.safetensors --index photos.adah --text 'boat on a lake'\n"
@@ -30,12 +33,14 @@ const cli_command cli_search = {
     "  adah search --model photos.safetensors --index photos.adah --text dog --json\n"
     "  adah search --model photos.safetensors --index photos.adah --text dog --label park --cut-off\n"
     "  adah search --index photos.adah --id 17 --to image --radius 4 -k 1000\n"
+    "  adah search --model photos.safetensors --index photos.adah --text boat --like 17 --like 40 --unlike 3\n"
     "  adah search --model m.safetensors --index i.adah --data photos --record images/7.jpg\n"
     "  adah search --model clip.safetensors --index i.adah --features query.npy --by text\n",
     run, 0};
 
-/* What is searched by: one of text, image, record, id, code and features. */
+/* What is searched by: one of text, image, record, id, code and features, or records that are liked alone. */
 typedef struct query {
+    cli_marks marks;
     const char *text, *image, *record, *id, *code, *features;
     cli_data_options how; /* of data */
     const char *data; /* the data set that `record` is in */
@@ -262,6 +267,8 @@ static adah_code read_ids(limits *l, const char *path, adah_status *status) {
 
 /* What is found: what was asked for, or the other kind. */
 static adah_modality to_of(const query *q) {
+    if (!q->to_name && cli_has_marks(&q->marks)) /* the marked ones are answers */
+        return ADAH_IMAGE;
     return q->to_name ? (!strcmp(q->to_name, "image") ? ADAH_IMAGE : ADAH_TEXT) : q->by == ADAH_TEXT ? ADAH_IMAGE : ADAH_TEXT;
 }
 
@@ -278,19 +285,37 @@ static adah_code choose_order(const adah_index *index, const query *q, const ask
     return ADAH_OK;
 }
 
+/* Moves what is asked by the marks, if there are any. *has_code: 0: there is none before, and one behind. */
+static adah_code apply_marks(const adah_index *index, query *q, adah_modality to, asked *a, int *has_code, adah_search_options *o,
+                             adah_status *status) {
+    adah_feedback moved;
+    if (!cli_has_marks(&q->marks))
+        return ADAH_OK;
+    const adah_code code = cli_apply_marks(index, &q->marks, to, *has_code ? a->code : NULL, a->fine, *has_code ? a->n_fine : 0, &moved, o, status);
+    if (code != ADAH_OK || !(*has_code || q->marks.liked.n))
+        return code;
+    memcpy(a->code, moved.code, sizeof a->code);
+    memcpy(a->fine, moved.fine, sizeof a->fine);
+    a->n_fine = moved.n_fine;
+    q->by = moved.fine_of;
+    *has_code = 1;
+    return ADAH_OK;
+}
+
 static int digits_of_score(const adah_search_options *o) { return o->fine ? 4 : o->relaxed ? 2 : 0; }
 
-static adah_code search(const char *model_path, const adah_index *index, const query *q, adah_modality to, limits *l, int as_json,
+static adah_code search(const char *model_path, const adah_index *index, query *q, adah_modality to, limits *l, int as_json,
                         adah_status *status) {
     adah_model *model = NULL;
     adah_encoder *encoder = NULL;
     asked a = {.n_fine = 0};
     adah_status unknown = {.code = ADAH_OK}; /* why the words have no code */
     adah_search_result result = {0};
-    adah_code code;
+    adah_code code = ADAH_OK;
+    int has_code = q->text || q->image || q->record || q->id || q->code;
     if (q->id || q->code) {
         code = q->id ? code_of_id(index, q, &a, &l->options, status) : code_of_digits(index, q, a.code, status);
-    } else {
+    } else if (has_code) {
         code = adah_model_open(model_path, &model, status);
         if (code == ADAH_OK)
             code = adah_index_check_model(index, model, status);
@@ -307,10 +332,13 @@ static adah_code search(const char *model_path, const adah_index *index, const q
         if (code == ADAH_OK && !unknown.code)
             memcpy(a.fine, adah_encoder_fine(encoder), a.n_fine = adah_model_fine(model, q->by));
     }
-    if (code == ADAH_OK && !unknown.code)
+    has_code = has_code && !unknown.code;
+    if (code == ADAH_OK)
+        code = apply_marks(index, q, to, &a, &has_code, &l->options, status);
+    if (code == ADAH_OK && has_code)
         code = choose_order(index, q, &a, &l->options, status);
     if (code == ADAH_OK)
-        code = adah_index_search(index, to, unknown.code ? NULL : a.code, 1, &l->options, &result, status);
+        code = adah_index_search(index, to, has_code ? a.code : NULL, 1, &l->options, &result, status);
     if (code == ADAH_ERROR_NO_KNOWN_WORD && unknown.code)
         *status = unknown;
     if (code == ADAH_OK && unknown.code)
@@ -419,11 +447,14 @@ static int usage(const char *message) {
 /* The options as they belong together. Returns -1 when they do. */
 static int check_query(const query *q, const char *model, const adah_search_options *o) {
     const char *by = q->by_name, *to = q->to_name;
-    if (!!q->text + !!q->image + !!q->record + !!q->id + !!q->code + !!q->features != 1)
-        return usage("give one of --text, --image, --record, --id, --code and --features");
+    const int n_given = !!q->text + !!q->image + !!q->record + !!q->id + !!q->code + !!q->features;
+    if (n_given != 1 && (n_given || !q->marks.liked.n))
+        return usage("give one of --text, --image, --record, --id, --code and --features, or --like alone");
+    if (cli_has_marks(&q->marks) && (q->features || o->n_rerank))
+        return usage("--like and --unlike go neither with --features nor with --rerank");
     if (!q->record != !q->data || (by && !q->record && !q->id && !q->features) || (q->row && !q->features))
         return usage("--record and --data belong together, --by to --record, --id or --features, --row to --features");
-    if (!q->id && !q->code && !model)
+    if (n_given && !q->id && !q->code && !model)
         return usage("--model is needed to ask with words, a picture or features");
     if ((q->id || q->code) && o->n_rerank)
         return usage("--rerank needs a query that the model encodes: --text, --image, --record or --features");
@@ -432,7 +463,7 @@ static int check_query(const query *q, const char *model, const adah_search_opti
         return CLI_USAGE;
     }
     const int is_fine = o->n_candidates || (q->order && q->order[0] == 'f');
-    if (is_fine && (q->code || o->n_rerank))
+    if (is_fine && ((q->code && !cli_has_marks(&q->marks)) || o->n_rerank))
         return usage("the fine order goes neither with --code, which has no vector, nor with --rerank, which is another order");
     if (o->n_candidates && q->order && q->order[0] == 'b')
         return usage("--candidates goes with the fine order, not with --order bits");
@@ -461,9 +492,11 @@ static int run(int argc, char **argv) {
         {"code", 0, CLI_TEXT, "HEX", "query by a code, first byte first; needs no model", &q.code, 0, 0, 0},
         {"features", 0, CLI_TEXT, "FILE", "query by features of another encoder, .npy or .safetensors", &q.features, 0, 0, 0},
         {"row", 0, CLI_TEXT, "N", "by this row of the features alone (default: by every row, one after another)", &q.row, 0, 0, 0},
+        {"like", 0, CLI_LIST, "N", "more like this record of the index; may be repeated", &q.marks.liked, 0, 0, 0},
+        {"unlike", 0, CLI_LIST, "N", "not like this one; may be repeated", &q.marks.unliked, 0, 0, 0},
         {"by", 0, CLI_TEXT, "image|text", "which side of --record or --id asks (default: image), or whose the features are\n"
          "(default: the side that the model takes as features)", &q.by_name, 0, 0, 0},
-        {"to", 0, CLI_TEXT, "image|text", "what to find (default: the other kind)", &q.to_name, 0, 0, 0},
+        {"to", 0, CLI_TEXT, "image|text", "what to find (default: the other kind; with --like and --unlike images)", &q.to_name, 0, 0, 0},
         {"k", 'k', CLI_SIZE, "N", "number of answers, at most (default 10)", &l.options.k, 0, 1, 1e12},
         {"radius", 0, CLI_INT, "N", "distance of answers, at most (default: any)", &radius, 0, 0, ADAH_BITS_MAX},
         {"label", 0, CLI_LIST, "NAME", "search only records with this label; may be repeated: with any of them", &l.labels, 0, 0, 0},

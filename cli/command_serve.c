@@ -107,6 +107,7 @@ static int run(int argc, char **argv) {
         {"images", 0, CLI_TEXT, "DIR", "folder of the pictures that the index names (its --data); nothing outside\n"
          "of it is read except what links in it lead to",
          &o.images, 0, 0, 0},
+        {"keep-pictures", 0, CLI_FLAG, NULL, "whoever has the token may add pictures to that folder, over the page or POST /v1/pictures", &o.keeps_pictures, 0, 0, 0},
         {"address", 0, CLI_TEXT, "ADDRESS", "address to listen on (default 127.0.0.1: this machine alone)", &o.address, 0, 0,
          0},
         {"port", 0, CLI_INT, "N", "port to listen on (default 8080; 0: any that is free)", &o.port, 0, 0, 65535},

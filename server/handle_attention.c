@@ -1,4 +1,5 @@
-/* handle_attention.c - where the model looks in a picture: the mask as numbers, or the picture with the rest of it darkened. */
+/* handle_attention.c - where the model looks in a picture, or what its code rests on there: the map as numbers, or the picture with the rest of it
+ * darkened. */
 #include "failure.h"
 #include "query.h"
 
@@ -34,7 +35,14 @@ static adah_code answer_with_map(serve_request *r, const adah_attention_map *map
     return code;
 }
 
-static void attend(serve_request *r, serve_state *state, const adah_picture *picture, adah_picture *shown) {
+/* Finds a map of the picture: the encoder's masks, or evidence. */
+typedef adah_code (*find_map)(adah_encoder *encoder, const adah_picture *picture, adah_attention_map *map, adah_status *status);
+
+static adah_code find_evidence(adah_encoder *encoder, const adah_picture *picture, adah_attention_map *map, adah_status *status) {
+    return adah_evidence_image_pixels(encoder, picture, NULL, map, status);
+}
+
+static void answer(serve_request *r, serve_state *state, find_map find, const adah_picture *picture, adah_picture *shown) {
     adah_encoder *encoder;
     adah_attention_map map;
     adah_status status;
@@ -42,7 +50,7 @@ static void attend(serve_request *r, serve_state *state, const adah_picture *pic
         serve_refuse_failed(r, &status);
         return;
     }
-    adah_code code = adah_attend_image_pixels(encoder, picture, &map, &status);
+    adah_code code = find(encoder, picture, &map, &status);
     serve_encoder_give(state, ADAH_IMAGE, encoder);
     if (code == ADAH_OK) {
         code = answer_with_map(r, &map, shown, &status);
@@ -54,13 +62,7 @@ static void attend(serve_request *r, serve_state *state, const adah_picture *pic
         serve_refuse_failed(r, &status);
 }
 
-void serve_handle_attention(serve_request *r, serve_state *state) {
-    if (!adah_model_has_attention(state->model)) {
-        serve_refuse(r, 409, "mismatch", NULL, "this model has no attention masks; train one with --attention");
-        return;
-    }
-    if (!serve_query_read(r, state))
-        return;
+static void handle(serve_request *r, serve_state *state, find_map find) {
     const serve_query *q = &r->query;
     const int wants_png = r->accept && strstr(r->accept, "image/png");
     const adah_picture_form form = adah_model_picture_form(state->model);
@@ -71,5 +73,20 @@ void serve_handle_attention(serve_request *r, serve_state *state) {
         (wants_png &&
          !serve_decode_picture(r, SERVE_COPY, q->image.bytes, q->image.n_bytes, &q->image.info, overlay, "image", &shown)))
         return;
-    attend(r, state, &square.picture, wants_png ? &shown.picture : NULL);
+    answer(r, state, find, &square.picture, wants_png ? &shown.picture : NULL);
+}
+
+void serve_handle_attention(serve_request *r, serve_state *state) {
+    if (!adah_model_has_attention(state->model)) {
+        serve_refuse(r, 409, "mismatch", NULL, "this model has no attention masks; train one with --attention, or ask for the evidence");
+        return;
+    }
+    if (serve_query_read(r, state))
+        handle(r, state, adah_attend_image_pixels);
+}
+
+/* The picture goes through the network 50 times, so it is work like many pictures. */
+void serve_handle_evidence(serve_request *r, serve_state *state) {
+    if (serve_query_read(r, state) && serve_needs_lane(r, SERVE_BULK))
+        handle(r, state, find_evidence);
 }

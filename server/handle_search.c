@@ -70,6 +70,7 @@ static void answer_search(serve_request *r, serve_state *state, serve_asked *a) 
         return;
     const adah_modality other = q->by == ADAH_TEXT ? ADAH_IMAGE : ADAH_TEXT;
     const adah_modality to = q->given & SERVE_TO                ? (adah_modality)q->to
+                             : serve_query_has_marks(q)        ? ADAH_IMAGE
                              : a->kind == SERVE_QUERY_TEXT     ? ADAH_IMAGE
                              : a->kind == SERVE_QUERY_IMAGE    ? ADAH_TEXT
                              : a->kind == SERVE_QUERY_FEATURES ? other

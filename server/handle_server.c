@@ -87,9 +87,9 @@ static adah_code tell_info(const serve_parts *parts, size_t part, serve_text *t,
     }
     serve_text_format(
         t,
-        "]}, \"has_pictures\": %s, \"can_write\": %s, \"limits\": {\"k_max\": %zu, \"body_bytes_max\": %zu, "
+        "]}, \"has_pictures\": %s, \"can_write\": %s, \"can_add_pictures\": %s, \"limits\": {\"k_max\": %zu, \"body_bytes_max\": %zu, "
         "\"memory_bytes_max\": %zu, \"pixels_max\": %llu}}\n",
-        truth(parts->server->images >= 0), truth(o->token != NULL), o->k_max, o->body_bytes_max, o->memory_bytes_max,
+        truth(parts->server->images >= 0), truth(o->token != NULL), truth(o->keeps_pictures), o->k_max, o->body_bytes_max, o->memory_bytes_max,
         (unsigned long long)o->pixels_max);
     return ADAH_OK;
 }

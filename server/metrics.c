@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-const char *const serve_query_kind_name[SERVE_QUERY_KINDS] = {"text", "image", "id", "features"};
+const char *const serve_query_kind_name[SERVE_QUERY_KINDS] = {"text", "image", "id", "features", "marks"};
 
 static const unsigned statuses[] = {200, 201, 304, 400, 401, 403, 404, 405, 408,
                                     409, 413, 415, 422, 431, 499, 500, 503, 507};

@@ -14,6 +14,7 @@ typedef enum serve_query_kind {
     SERVE_QUERY_IMAGE,
     SERVE_QUERY_ID,
     SERVE_QUERY_FEATURES,
+    SERVE_QUERY_MARKS, /* items that are liked, and nothing else */
     SERVE_QUERY_KINDS
 } serve_query_kind;
 extern const char *const serve_query_kind_name[SERVE_QUERY_KINDS];

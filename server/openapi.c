@@ -47,6 +47,7 @@ static json_t *schema_of(const serve_parameter *p, place at) {
         return json_pack("{s:s, s:o, s:s*}", "type", "string", "enum", list, "default", without);
     case SERVE_TYPE_STRINGS:
         return json_pack("{s:s, s:{s:s}, s:I}", "type", "array", "items", "type", "string", "maxItems", (json_int_t)p->high);
+    case SERVE_TYPE_NUMBERS:
     case SERVE_TYPE_IDS:
         return json_pack("{s:s, s:{s:s, s:i}, s:I}", "type", "array", "items", "type", "integer", "minimum", 0, "maxItems", (json_int_t)p->high);
     case SERVE_TYPE_FLOATS:
@@ -71,7 +72,7 @@ static json_t *describe_url(const serve_route *route) {
             continue;
         json_t *one = json_pack("{s:s, s:s, s:o, s:o}", "name", p->name, "in", "query", "description", sentences_of(p, route->parameters),
                                 "schema", schema_of(p, IN_URL));
-        if (p->type == SERVE_TYPE_STRINGS) {
+        if (p->type == SERVE_TYPE_STRINGS || p->type == SERVE_TYPE_NUMBERS) {
             json_object_set_new(one, "style", json_string("form"));
             json_object_set_new(one, "explode", json_true());
         }

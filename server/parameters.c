@@ -98,9 +98,17 @@ static int set_value(serve_request *r, const serve_parameter *p, const char *nam
         strings->item[strings->n++] = text;
         return 1;
     }
+    case SERVE_TYPE_NUMBERS: {
+        serve_value_of_NUMBERS *numbers = value;
+        if (numbers->n == p->high)
+            return serve_refuse(r, 400, "bad_value", name, "%s has more than %" PRIu64 " values", name, p->high);
+        return serve_parse_number(text, 0, UINT64_MAX - 1, &numbers->item[numbers->n++]) || refuse_value(r, name, text, "the number of an item");
+    }
     default: return serve_refuse(r, 400, "bad_value", name, "%s can be given in a JSON body only", name);
     }
 }
+
+static int may_repeat(const serve_parameter *p) { return p->type == SERVE_TYPE_STRINGS || p->type == SERVE_TYPE_NUMBERS; }
 
 /* The parameter of that name. NULL: this request takes none, and the answer says so. */
 static const serve_parameter *find(serve_request *r, const char *name, int in_json) {
@@ -114,7 +122,7 @@ static const serve_parameter *find(serve_request *r, const char *name, int in_js
 
 /* Once only, but for those that may be given several times. */
 static int mark_given(serve_request *r, const serve_parameter *p, const char *name) {
-    if ((r->query.given & p->bit) && p->type != SERVE_TYPE_STRINGS)
+    if ((r->query.given & p->bit) && !may_repeat(p))
         return serve_refuse(r, 400, "bad_value", name, "%s is given twice", name);
     r->query.given |= p->bit;
     return 1;
@@ -202,12 +210,28 @@ static int read_strings(serve_request *r, const serve_parameter *p, const char *
     return 1;
 }
 
+static int read_numbers(serve_request *r, const serve_parameter *p, const json_t *list) {
+    if (!json_is_array(list))
+        return serve_refuse(r, 400, "bad_value", p->name, "%s is not a list of numbers of items", p->name);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        char digits[24];
+        const json_t *id = json_array_get(list, i);
+        snprintf(digits, sizeof digits, "%" JSON_INTEGER_FORMAT, json_integer_value(id));
+        if (!json_is_integer(id) || json_integer_value(id) < 0)
+            return serve_refuse(r, 400, "bad_value", p->name, "%s[%zu] is not the number of an item", p->name, i);
+        if (!set_value(r, p, p->name, digits))
+            return 0;
+    }
+    return 1;
+}
+
 static int read_json_value(serve_request *r, const serve_parameter *p, const char *name, const json_t *value) {
     const uint8_t *bytes;
     size_t n_bytes;
     char digits[24];
     switch (p->type) {
     case SERVE_TYPE_IDS: return read_ids(r, p, value);
+    case SERVE_TYPE_NUMBERS: return read_numbers(r, p, value);
     case SERVE_TYPE_FLOATS: return read_floats(r, p, value);
     case SERVE_TYPE_STRINGS: return read_strings(r, p, name, value);
     case SERVE_TYPE_PICTURE: return serve_read_base64(r, name, value, &bytes, &n_bytes) && take_picture(r, p, bytes, n_bytes);

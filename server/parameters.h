@@ -11,7 +11,9 @@ enum {
     SERVE_IN_TAGS = 1 << 2,
     SERVE_IN_ENCODE = 1 << 3,
     SERVE_IN_ATTENTION = 1 << 4,
-    SERVE_IN_THUMBNAIL = 1 << 5
+    SERVE_IN_THUMBNAIL = 1 << 5,
+    SERVE_IN_DUPLICATES = 1 << 6,
+    SERVE_IN_UPLOAD = 1 << 7
 };
 
 typedef enum serve_type {
@@ -21,6 +23,7 @@ typedef enum serve_type {
     SERVE_TYPE_CHOICE,
     SERVE_TYPE_STRINGS,
     SERVE_TYPE_IDS,
+    SERVE_TYPE_NUMBERS,
     SERVE_TYPE_FLOATS,
     SERVE_TYPE_PICTURE
 } serve_type;
@@ -41,6 +44,10 @@ typedef struct serve_value_of_IDS {
     uint64_t *item;
     size_t n;
 } serve_value_of_IDS;
+typedef struct serve_value_of_NUMBERS {
+    uint64_t item[SERVE_STRINGS_MAX];
+    size_t n;
+} serve_value_of_NUMBERS;
 typedef struct serve_value_of_FLOATS {
     float *item;
     size_t n;

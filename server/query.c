@@ -32,7 +32,8 @@ int serve_query_read(serve_request *r, const serve_state *state) {
     if (!serve_read_query(r))
         return 0;
     const unsigned given = r->query.given & SERVE_ASKING;
-    if (given == 0 || (given & (given - 1)))
+    const int is_marks = given == 0 && (r->query.given & SERVE_LIKE);
+    if ((given == 0 && !is_marks) || (given & (given - 1)))
         return serve_refuse(r, 400, "bad_value", NULL, "expected one of %s", serve_parameter_names(SERVE_ASKING, r->route->parameters, names));
     if (given == SERVE_TEXT && !adah_model_takes_text(state->model))
         return serve_refuse(r, 409, "mismatch", "text", "this model takes no words");
@@ -108,8 +109,48 @@ int serve_query_code(serve_request *r, serve_state *state, serve_asked *a) {
     a->kind = r->query.text            ? SERVE_QUERY_TEXT
               : given & SERVE_IMAGE    ? SERVE_QUERY_IMAGE
               : given & SERVE_FEATURES ? SERVE_QUERY_FEATURES
-                                       : SERVE_QUERY_ID;
-    return a->kind == SERVE_QUERY_ID ? code_of_record(r, state, a) : encode(r, state, a);
+              : given & SERVE_ID       ? SERVE_QUERY_ID
+                                       : SERVE_QUERY_MARKS;
+    return a->kind == SERVE_QUERY_ID      ? code_of_record(r, state, a)
+           : a->kind == SERVE_QUERY_MARKS ? 1
+                                          : encode(r, state, a);
+}
+
+int serve_query_has_marks(const serve_query *q) { return q->like.n || q->unlike.n; }
+
+/* Moves the query by what is marked. Returns 0 and answers when it cannot. */
+static int apply_marks(serve_request *r, const serve_state *state, serve_asked *a, adah_modality to) {
+    const serve_query *q = &r->query;
+    const int has_code = a->kind != SERVE_QUERY_MARKS && !a->no_code.code;
+    adah_feedback_options o;
+    adah_feedback moved;
+    adah_status status;
+    if (q->rerank)
+        return serve_refuse(r, 400, "bad_value", "rerank", "rerank goes neither with like nor with unlike");
+    for (size_t i = 0; i < q->like.n + q->unlike.n; i++)
+        a->marked[i] = i < q->like.n ? q->like.item[i] : q->unlike.item[i - q->like.n];
+    if (!has_code && !q->like.n) /* there are words to look for, and nothing to move */
+        return 1;
+    adah_feedback_options_init(&o);
+    o.liked = a->marked;
+    o.n_liked = q->like.n;
+    o.unliked = a->marked + q->like.n;
+    o.n_unliked = q->unlike.n;
+    o.side = to;
+    o.code = has_code ? a->code : NULL;
+    o.fine = has_code && a->n_fine ? a->fine : NULL;
+    o.n_fine = a->n_fine;
+    const adah_code code = adah_index_feedback(state->index, &o, &moved, &status);
+    if (code == ADAH_ERROR_ARGUMENT)
+        return serve_refuse_said(r, 400, "bad_value", "like", &status);
+    if (code != ADAH_OK)
+        return serve_refuse_failed(r, &status);
+    memcpy(a->code, moved.code, sizeof a->code);
+    memcpy(a->fine, moved.fine, sizeof a->fine);
+    a->n_fine = moved.n_fine;
+    a->of = moved.fine_of;
+    a->no_code = (adah_status){.code = ADAH_OK};
+    return 1;
 }
 
 /* ---------------------------------------------------------------- searching */
@@ -134,6 +175,8 @@ int serve_query_search(serve_request *r, const serve_state *state, serve_asked *
     const serve_query *q = &r->query;
     adah_status status;
     adah_search_options o;
+    if (serve_query_has_marks(q) && !apply_marks(r, state, a, to))
+        return 0;
     if (!a->no_code.code && !choose_order(r, state, a))
         return 0;
     adah_search_options_init(&o);
@@ -152,6 +195,8 @@ int serve_query_search(serve_request *r, const serve_state *state, serve_asked *
     o.fine_of = a->of;
     o.n_candidates = (size_t)q->candidates;
     o.cut_off = q->cut_off;
+    o.leave_out = a->marked;
+    o.n_leave_out = q->like.n + q->unlike.n;
     o.words = q->text && q->words ? &q->text : NULL;
     const adah_code code = adah_index_search(state->index, to, a->no_code.code ? NULL : a->code, 1, &o, result, &status);
     if (code == ADAH_ERROR_NO_KNOWN_WORD)

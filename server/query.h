@@ -15,10 +15,12 @@ typedef struct serve_asked {
     int is_fine;           /* 1: hits are in the order of the vectors */
     adah_status no_code;   /* of a text: why it has none; its words are looked for alone */
     size_t n_unknown;      /* words of a text that the model does not know */
+    uint64_t marked[2 * SERVE_STRINGS_MAX]; /* items that are liked, then the others */
     serve_text words;      /* with the parameter explain: of the text, as a JSON list (explain.h); freed by who asks */
 } serve_asked;
 
-/* Reads the parameters, of which one of text, id, image and features must be there and the others go with it, and finds the code to ask with. *asked is
+int serve_query_has_marks(const serve_query *query);
+/* Reads the parameters, of which one of text, id, image and features must be there, or `like`, and the others go with it, and finds the code to ask with. *asked is
  * zeroed at first. Returns 0 and answers when something is wrong, or when it goes on in another lane. */
 int serve_query_read(serve_request *r, const serve_state *state);
 int serve_query_code(serve_request *r, serve_state *state, serve_asked *asked);

@@ -311,6 +311,8 @@ adah_code serve_run(const serve_options *options, adah_status *status) {
     if (code == ADAH_OK)
         code = open_images(&s, status);
     if (code == ADAH_OK)
+        code = serve_check_uploads(&s, status);
+    if (code == ADAH_OK)
         code = serve_service_create(options->model, options->index, 3 * s.options.n_threads, &s.service, status);
     if (code == ADAH_OK)
         code = serve_decoders_create(&(serve_decoder_options){NULL, s.options.n_decoders, s.options.picture_bytes_max,

@@ -14,6 +14,7 @@ typedef enum serve_reads { SERVE_READS_BY_ADDRESS, SERVE_READS_FREE, SERVE_READS
 typedef struct serve_options {
     const char *model, *index;
     const char *images;  /* folder that the file names of the index are relative to; NULL: no pictures are shown */
+    int keeps_pictures;  /* 1: POST /v1/pictures adds files to `images` */
     const char *address; /* to listen on */
     int port;            /* 0: any that is free */
     const char *token;   /* for writes, and for reads from elsewhere; NULL: there are no writes */

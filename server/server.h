@@ -49,16 +49,23 @@ int serve_find_route(serve_request *r, const char *method, const char *path);
 /* May the route be taken with this header; NULL: there is none? Returns 0 and answers when not. */
 int serve_check_right(serve_request *r, const char *authorization);
 
-/* handle_search.c, handle_tags.c, handle_encode.c, handle_attention.c */
+/* handle_search.c, handle_tags.c, handle_encode.c, handle_attention.c, handle_duplicates.c */
 void serve_handle_search(serve_request *r, serve_state *state);
 void serve_handle_tags(serve_request *r, serve_state *state);
 void serve_handle_encode(serve_request *r, serve_state *state);
 void serve_handle_attention(serve_request *r, serve_state *state);
+void serve_handle_evidence(serve_request *r, serve_state *state);
+void serve_handle_duplicates(serve_request *r, serve_state *state);
 
 /* handle_items.c */
 void serve_handle_item(serve_request *r, serve_state *state);
 void serve_handle_add(serve_request *r, serve_state *state);
 void serve_handle_delete(serve_request *r, serve_state *state);
+
+/* handle_upload.c */
+void serve_handle_upload(serve_request *r, serve_state *state);
+/* Can pictures be added, if they are to be? With the folder open. */
+adah_code serve_check_uploads(const serve_server *server, adah_status *status);
 
 /* handle_pictures.c */
 void serve_handle_picture(serve_request *r, serve_state *state);

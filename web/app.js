@@ -9,6 +9,7 @@ import { tell, tellError } from "./errors.js";
 import "./given.js";
 import { say, startLanguage } from "./language.js";
 import { $, defaultTo, go, keyOf, page, read } from "./page.js";
+import { showMarks } from "./marks.js";
 import { ApiError, askJson, itemUrl, make } from "./parts.js";
 import { showQuery, showWords } from "./query.js";
 import { chip, search, showAnswer } from "./results.js";
@@ -53,8 +54,10 @@ async function show({ again = false, typed = false } = {}) {
         showControls(state, typed);
         $("token").hidden = true;
         tell();
-        if (!state.kind) return showStart(signal);
+        if (state.kind !== "q" && state.kind !== "id" && state.kind !== "picture") $("marked").hidden = true;
+        if (!state.kind) return await showStart(signal);
         $("start").hidden = true;
+        if (state.kind === "show") return await showOnDemand(signal);
         if (state.kind === "picture" && !page.pictures.has(state.picture)) throw new ApiError(410, "gone", "the picture went with the page");
         if (state.kind === "id") itemUrl(state.id); // refuses what is no id before anything is asked
         const query = keyOf(state, ["kind", state.kind, "by"]);
@@ -64,7 +67,7 @@ async function show({ again = false, typed = false } = {}) {
             asking?.abort();
             asking = new AbortController();
         }
-        const [answer] = await Promise.all([search(state, signal), is_new && showQuery(state, asking.signal)]);
+        const [answer] = await Promise.all([search(state, signal), is_new && showQuery(state, asking.signal), showMarks(state, signal)]);
         if (answer.query.words) showWords(answer.query.words);
         showAnswer(state, answer);
         if (state.kind === "q" && answer.hits.length) remember(state.q);
@@ -77,6 +80,14 @@ async function show({ again = false, typed = false } = {}) {
             keepFocus(had);
         }
     }
+}
+
+// A view that is not a search comes in a file of its own.
+async function showOnDemand(signal) {
+    page.shown = { query: "", answer: "" };
+    const view = await import("./duplicates.js").catch(() => null);
+    if (!view) throw new ApiError(0, "unreachable", "the server does not answer");
+    return view.showDuplicates(signal);
 }
 
 // What depends on the archive, not on the query.
@@ -97,7 +108,7 @@ function showFrame() {
 function showControls(state, typed) {
     if (!typed) $("words").value = state.kind === "q" ? state.q : ""; // else the box is ahead of the address, by a space say
     $("clear").hidden = !state.kind;
-    $("options").hidden = !state.kind;
+    $("options").hidden = !state.kind || state.kind === "show";
     $("options").elements.to.value = state.to;
     $("cut").checked = state.cut;
     $("uncropped-option").hidden = state.to !== "image" || !page.info.has_pictures;
@@ -106,7 +117,7 @@ function showControls(state, typed) {
     $("chosen").hidden = !state.labels.length;
     $("chosen").replaceChildren(...state.labels.map((each) => chip(each, true, { "aria-label": say("filter_without", { label: each }), title: say("filter_remove") })));
     $("no-labels").disabled = !state.labels.length;
-    const about = { q: state.q, id: say("query_like"), picture: say("query_picture") }[state.kind];
+    const about = { q: state.q, id: say("query_like"), picture: say("query_picture"), show: say("dup_title") }[state.kind];
     document.title = about ? `${about} · adah` : "adah";
 }
 
@@ -162,7 +173,7 @@ document.addEventListener("click", async (event) => {
     if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     const { searchParams } = new URL(link.href);
-    const gone = searchParams.has("id") ? go({ id: searchParams.get("id"), by: searchParams.get("by") ?? "image" })
+    const gone = searchParams.has("show") ? go({ show: "duplicates", q: "", labels: [], cut: false, to: defaultTo() }) : searchParams.has("id") ? go({ id: searchParams.get("id"), by: searchParams.get("by") ?? "image" })
         : go(searchParams.has("q") ? { q: searchParams.get("q") } : { q: "", to: defaultTo(), cut: false, labels: [] });
     scrollTo({ top: 0 }); // after go() has noted where one was
     await gone;

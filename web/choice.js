@@ -26,7 +26,7 @@ function askPerson(title, text, action, field) {
 }
 
 // A request that changes something; asks for the token as long as the server wants one.
-async function change(path, options) {
+export async function change(path, options) {
     for (let refused = ""; ; refused = `${say("token_refused")} `) {
         try {
             return await ask(path, options);

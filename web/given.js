@@ -1,4 +1,5 @@
-// given.js - a picture is given to search with: chosen as a file, dropped anywhere on the page, or pasted.
+// given.js - a picture is given to search with: chosen as a file, dropped anywhere on the page, or pasted. Several that are dropped are added to
+// the archive, where the server takes them.
 
 import { $, go, page } from "./page.js";
 import { make } from "./parts.js";
@@ -20,7 +21,18 @@ async function shrink(blob) {
     return new Promise((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.92));
 }
 
-const fileOf = (transfer) => [...(transfer?.files ?? [])].find((file) => file.type.startsWith("image/") || !file.type);
+const filesOf = (transfer) => [...(transfer?.files ?? [])].filter((file) => file.type.startsWith("image/") || !file.type);
+const fileOf = (transfer) => filesOf(transfer)[0];
+
+async function add(files) {
+    if (!files.length) return;
+    const { upload } = await import("./upload.js");
+    await upload(files);
+}
+$("files").addEventListener("change", () => {
+    add([...$("files").files]);
+    $("files").value = "";
+});
 
 $("choose").addEventListener("click", () => $("file").click());
 $("file").addEventListener("change", () => {
@@ -42,5 +54,7 @@ addEventListener("drop", (event) => {
     event.preventDefault();
     n_inside = 0;
     document.body.classList.remove("dragging");
-    give(fileOf(event.dataTransfer));
+    const files = filesOf(event.dataTransfer);
+    if (files.length > 1 && page.info.can_add_pictures) add(files);
+    else give(files[0]);
 });

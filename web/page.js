@@ -1,6 +1,6 @@
 // page.js - what the parts of the page share: what is known and shown, and the address, which says what is asked.
 //
-// The address is ?q=words, ?id=17&by=image or ?picture=NAME, with how: to, cut, label, k. Every change goes through go(), which changes
+// The address is ?q=words, ?id=17&by=image or ?picture=NAME, with how: to, cut, label, like, unlike, k; or ?show=duplicates. Every change goes through go(), which changes
 // the address, and page.show(), which reads it; so links, back and forward work. A picture given by hand has no address: its bytes stay
 // in page.pictures as long as the page does.
 
@@ -22,10 +22,11 @@ export function read() {
     const given = new URLSearchParams(location.search);
     const hash = /^#id=(\d+)$/.exec(location.hash); // links may also be written so
     const side = (name) => (["image", "text"].includes(given.get(name)) ? given.get(name) : null);
+    const ids = (name) => given.getAll(name).filter((id) => /^\d+$/.test(id));
     const state = { q: (given.get("q") ?? "").trim(), id: hash ? hash[1] : given.get("id"), by: side("by") ?? "image",
                     picture: given.get("picture"), to: side("to") ?? defaultTo(), cut: given.get("cut") === "1",
-                    labels: given.getAll("label"), k: Math.max(1, parseInt(given.get("k"), 10) || N_FIRST) };
-    state.kind = state.picture ? "picture" : state.id ? "id" : state.q ? "q" : "";
+                    labels: given.getAll("label"), liked: ids("like"), unliked: ids("unlike"), show: given.get("show") === "duplicates" ? "duplicates" : null, k: Math.max(1, parseInt(given.get("k"), 10) || N_FIRST) };
+    state.kind = state.picture ? "picture" : state.id ? "id" : state.q ? "q" : state.show ? "show" : "";
     return state;
 }
 
@@ -36,14 +37,20 @@ function addressOf(state) {
     if (state.to !== defaultTo()) p.set("to", state.to);
     if (state.cut) p.set("cut", "1");
     for (const label of state.labels) p.append("label", label);
+    if (["q", "id", "picture"].includes(state.kind)) { // what is marked goes with a query
+        for (const id of state.liked) p.append("like", id);
+        for (const id of state.unliked) p.append("unlike", id);
+    }
     if (state.k !== N_FIRST) p.set("k", state.k);
     return location.pathname + (String(p) ? `?${p}` : "");
 }
 
 // Goes where the state changed by `change` is. What is typed makes one entry of the history, not one a letter.
 export function go(change, { typed = false, same_entry = false } = {}) {
-    const state = { ...read(), k: N_FIRST, ...change };
-    for (const kind of ["q", "id", "picture"]) if (kind in change) state.kind = change[kind] ? kind : "";
+    const kinds = ["q", "id", "picture", "show"], before = read();
+    const is_other = kinds.some((kind) => kind in change && change[kind] !== before[kind]);
+    const state = { ...before, k: N_FIRST, ...(is_other ? { liked: [], unliked: [] } : {}), ...change };
+    for (const kind of kinds) if (kind in change) state.kind = change[kind] ? kind : "";
     const address = addressOf(state);
     const same = address === location.pathname + location.search && !location.hash;
     if (same || same_entry || (typed && history.state?.typed)) history.replaceState({ typed }, "", address);
@@ -55,8 +62,9 @@ export function go(change, { typed = false, same_entry = false } = {}) {
 }
 
 export const links = { // for <a href>, so that a middle click opens them; a plain click goes from the state of that moment
-    item: (id, by) => addressOf({ ...read(), kind: "id", id, by, k: N_FIRST }),
-    words: (q) => addressOf({ ...read(), kind: "q", q, k: N_FIRST }),
+    item: (id, by) => addressOf({ ...read(), kind: "id", id, by, liked: [], unliked: [], k: N_FIRST }),
+    words: (q) => addressOf({ ...read(), kind: "q", q, liked: [], unliked: [], k: N_FIRST }),
+    duplicates: () => addressOf({ ...read(), kind: "show", show: "duplicates", labels: [], cut: false, to: defaultTo(), k: N_FIRST }),
 };
 
 export const keyOf = (state, names) => JSON.stringify(names.map((name) => state[name]));

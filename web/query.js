@@ -3,7 +3,7 @@
 import { tellError } from "./errors.js";
 import { say } from "./language.js";
 import { $, links, page } from "./page.js";
-import { ask, askJson, bar, blank, itemImage, itemUrl, make, pictureUrl } from "./parts.js";
+import { ask, askJson, bar, blank, button, itemImage, itemUrl, make, pictureUrl } from "./parts.js";
 import { chips } from "./results.js";
 
 async function openPicture(event, id) {
@@ -41,7 +41,8 @@ export async function showQuery(state, signal) {
         const frame = make("div", { class: "frame" }, make("img", { src: picture.url, alt: say("query_picture_alt") }));
         figure.append(frame);
         tags = { body: picture.blob, parameters: new URLSearchParams({ n: 10 }) };
-        if (masked) showMask(frame, figure, picture.blob, signal);
+        if (masked) showMask(frame, figure, picture.blob, signal, "v1/attention");
+        else if (page.info.model.takes_images) figure.append(evidenceButton(frame, figure, picture.blob, signal));
     } else {
         const item = await askJson(itemUrl(state.id), { signal });
         const other = state.by === "image" ? "text" : "image";
@@ -95,9 +96,23 @@ function drawMask({ n_height, n_width, mask }) {
     return canvas;
 }
 
-async function showMask(frame, figure, blob, signal) {
-    const map = await askJson("v1/attention", { body: blob, signal }).catch(() => null);
-    if (!map || signal.aborted) return;
+// Without a mask that was learned: what the code rests on, which takes a while and so is asked for.
+function evidenceButton(frame, figure, blob, signal) {
+    const node = button(say("evidence_show"), async () => {
+        node.disabled = true;
+        node.textContent = say("evidence_wait");
+        figure.classList.add("masked");
+        if (await showMask(frame, figure, blob, signal, "v1/evidence")) return node.remove();
+        node.disabled = false;
+        node.textContent = say("evidence_failed");
+    }, "plain");
+    return node;
+}
+
+async function showMask(frame, figure, blob, signal, path) {
+    const is_learned = path === "v1/attention";
+    const map = await askJson(path, { body: blob, signal }).catch(() => null);
+    if (!map || signal.aborted) return false;
     const canvas = drawMask(map);
     const slider = make("input", { id: "mask", type: "range", min: 0, max: 100, value: 55 });
     const draw = () => (canvas.style.opacity = slider.value / 100);
@@ -109,8 +124,10 @@ async function showMask(frame, figure, blob, signal) {
                        make("span", { "aria-hidden": "true" }, say("mask_picture")),
                        make("label", { class: "hidden-label", for: "mask" }, say("mask_slider")),
                        slider,
-                       make("span", { "aria-hidden": "true" }, say("mask_mask"))),
-                  make("figcaption", { class: "soft" }, say("mask_share", { percent: Math.round(share * 100) })));
+                       make("span", { "aria-hidden": "true" }, is_learned ? say("mask_mask") : say("evidence_mask"))),
+                  make("figcaption", { class: "soft" }, is_learned ? say("mask_share", { percent: Math.round(share * 100) })
+                      : say("evidence_share", { percent: Math.round(share * 100) })));
+    return true;
 }
 
 // How much each word of the query counts.

@@ -3,6 +3,7 @@
 import { chooser } from "./chosen.js";
 import { tell, tellError } from "./errors.js";
 import { say } from "./language.js";
+import { thumbs } from "./marks.js";
 import { $, go, keyOf, links, N_FIRST, page, read } from "./page.js";
 import { ApiError, askJson, bar, blank, button, fileName, icon, itemImage, make, pictureUrl } from "./parts.js";
 
@@ -13,6 +14,8 @@ export function search(state, signal) {
     const parameters = new URLSearchParams({ to: state.to, k: Math.min(state.k, page.info.limits.k_max) });
     for (const label of state.labels) parameters.append("label", label);
     if (state.cut) parameters.set("cut_off", "1");
+    for (const id of state.liked ?? []) parameters.append("like", id);
+    for (const id of state.unliked ?? []) parameters.append("unlike", id);
     if (state.kind === "picture") return askJson("v1/search", { parameters, body: page.pictures.get(state.picture).blob, signal });
     if (state.kind === "id") {
         parameters.set("id", state.id);
@@ -35,7 +38,7 @@ function tellNone(state) {
 
 export function showAnswer(state, answer) {
     const { hits, took_ms } = answer;
-    const key = keyOf(state, ["kind", state.kind, "by", "to", "cut", "labels"]);
+    const key = keyOf(state, ["kind", state.kind, "by", "to", "cut", "labels", "liked", "unliked"]);
     const n_kept = key === page.shown.answer && state.k > N_FIRST ? $("results").children.length : 0; // "show more" adds
     page.shown.answer = key;
     if (!hits.length) {
@@ -118,7 +121,7 @@ function card(hit, range, eager) {
                       has_picture ? itemImage(hit, 320, words, { eager }) : words());
     return make("li", { "data-id": hit.id }, link, has_picture ? viewLink(hit) : null, chooser(hit),
                 make("div", { class: "about" }, has_picture ? make("p", { class: "caption", translate: "no" }, hit.text || fileName(hit)) : null,
-                     chips(hit.labels), distance(hit, range)));
+                     chips(hit.labels), make("div", { class: "row" }, distance(hit, range), thumbs(hit))));
 }
 
 function line(hit, range, eager) {
@@ -128,7 +131,7 @@ function line(hit, range, eager) {
     return make("li", { "data-id": hit.id },
                 has_picture ? make("span", { class: "thumb" }, itemImage(hit, 96, blank(), { eager, alt: "" })) : null,
                 make("div", { class: "about" }, link, chips(hit.labels)),
-                distance(hit, range),
+                distance(hit, range), thumbs(hit),
                 has_picture ? viewLink(hit) : null);
 }
 
@@ -151,7 +154,7 @@ async function view(event, hit) {
     }, hit);
 }
 
-function viewLink(hit) {
+export function viewLink(hit) {
     const link = make("a", { class: "open", href: pictureUrl(hit.id), target: "_blank", rel: "noopener", title: say("item_large"),
                              "aria-label": say("item_name_large", { name: fileName(hit) }) }, icon("open"));
     link.addEventListener("click", (event) => view(event, hit));

@@ -41,7 +41,9 @@ export async function showStart(signal) {
     const lead = [say("start_holds", { n: index.n_records }), ask_with, say("start_codes", { n: model.n_bits }),
                   model.takes_images ? say("start_give") : ""];
     const examples = make("ul", { class: "examples", "aria-label": say("start_examples") });
-    $("start").replaceChildren(make("h1", {}, say("start_title")), make("p", { class: "lead" }, lead.join(" ")), askedBefore() ?? "", examples);
+    const ways = make("p", { class: "actions" }, index.n_image_codes > 1 ? make("a", { class: "plain", href: links.duplicates(), "data-go": true }, say("start_duplicates")) : null,
+                      page.info.can_add_pictures ? button(say("start_add"), () => $("files").click()) : null);
+    $("start").replaceChildren(make("h1", {}, say("start_title")), make("p", { class: "lead" }, lead.join(" ")), askedBefore() ?? "", examples, ways);
     if (!model.takes_text) return;
     // Labels whose words the model knows, each with the picture it finds. One question tells which are known.
     const state = { kind: "q", to: defaultTo(), labels: [], k: 1 };

@@ -56,6 +56,8 @@ export const texts = {
                   "每张图片和每段文字都有一个 {n} 位的编码,意思相同的内容,其编码只有少数几位不同。"],
     start_give: ["You can choose a picture, drop it anywhere on this page, or paste it.", "您可以选择图片、把图片拖到页面任意位置,或直接粘贴。"],
     start_examples: ["Examples", "示例"],
+    start_duplicates: ["Find pictures that are here twice", "查找重复的图片"],
+    start_add: ["Add pictures to the archive", "向图库添加图片"],
     asked_title: ["Asked before", "搜索记录"],
     asked_forget: ["Forget them", "清除记录"],
 
@@ -196,4 +198,43 @@ export const texts = {
     making_epoch_left: ["{epoch}, {left}", "{epoch},{left}"],
     making_silent: ["The server does not answer. It may have ended; what it printed says why. This page goes on asking.",
                     "服务器没有响应。它可能已结束,其输出会说明原因。此页会继续询问。"],
+
+    // More like these, not like those: marks.js.
+    mark_title: ["More like these, not like those", "多找这样的,少找那样的"],
+    mark_like: ["More like {name}", "多找与“{name}”相似的"],
+    mark_unlike: ["Not like {name}", "不要与“{name}”相似的"],
+    mark_take_like: ["Take back: more like {name}", "撤销:多找与“{name}”相似的"],
+    mark_take_unlike: ["Take back: not like {name}", "撤销:不要与“{name}”相似的"],
+    mark_none: ["Take all back", "全部撤销"],
+
+    // What the code of a picture rests on: query.js.
+    evidence_show: ["Show what the code rests on", "显示编码的依据"],
+    evidence_wait: ["Covering one part after another …", "正在逐块遮挡图片……"],
+    evidence_failed: ["That did not work. Try again", "未能完成,请重试"],
+    evidence_mask: ["Evidence", "依据"],
+    evidence_share: ["The bright {percent} % of the picture are what its code rests on most. They were found by covering parts of it; this model has no mask that was learned.",
+                     "明亮的部分占图片的 {percent}%,是其编码的主要依据。它们通过逐块遮挡图片得出;此模型没有学到的关注区域。"],
+
+    // Pictures that are there twice: duplicates.js.
+    dup_title: ["Pictures that are here twice", "重复的图片"],
+    dup_found: ["{n} group, {images} pictures. The first of each group is the oldest entry.|{n} groups, {images} pictures. The first of each group is the oldest entry.",
+                "共 {n} 组,{images} 张图片。每组的第一张是最早的条目。"],
+    dup_group: ["{n} picture|{n} pictures", "{n} 张图片"],
+    dup_choose: ["Choose all but the first", "选择除第一张外的所有图片"],
+    dup_first: ["The first of them", "本组第一张"],
+    dup_same: ["The same picture", "相同的图片"],
+    dup_near: ["Nearly the same", "几乎相同"],
+    dup_like: ["Much alike", "非常相似"],
+    dup_none: ["No picture is here twice", "没有重复的图片"],
+    dup_none_why: ["No two pictures are the same or nearly the same.", "没有两张图片相同或几乎相同。"],
+
+    // Pictures are added: upload.js.
+    upload_title: ["Adding pictures", "添加图片"],
+    upload_line: ["{n} of {all} added|{n} of {all} added", "已添加 {n} / {all} 张"],
+    upload_faults: ["Not added", "未能添加"],
+    upload_stop: ["Stop", "停止"],
+    upload_close: ["Close", "关闭"],
+    upload_there: ["It is in the folder already.", "文件夹中已有此图片。"],
+    upload_large: ["It is too large for this server.", "文件太大,服务器不接受。"],
+    upload_kind: ["It is damaged, or no picture of a kind that is known here.", "文件已损坏,或不是可识别的图片格式。"],
 };

@@ -116,7 +116,9 @@ typedef enum adah_options_kind {
     ADAH_OPTIONS_SEARCH,
     ADAH_OPTIONS_EVALUATE,
     ADAH_OPTIONS_REPORT,
-    ADAH_OPTIONS_SYNC
+    ADAH_OPTIONS_SYNC,
+    ADAH_OPTIONS_FEEDBACK,
+    ADAH_OPTIONS_DUPLICATES
 } adah_options_kind;
 /* What those functions call. size: that of the struct in the caller's header. */
 void adah_options_init(adah_options_kind kind, void *options, size_t size);

@@ -182,6 +182,8 @@ typedef struct adah_search_options {
                                   those words that the index knows come first; the others are in order by how like the codes are
                                   and the share of the words together (docs/inside/index.md). With codes NULL, records that
                                   hold words are found, and no others. NULL: by codes alone */
+    const uint64_t *leave_out; /* ids that are not found, as `exclude`, which is one more; NULL: none */
+    size_t n_leave_out;
 } adah_search_options;
 static inline void adah_search_options_init(adah_search_options *options) {
     adah_options_init(ADAH_OPTIONS_SEARCH, options, sizeof *options);
@@ -198,6 +200,53 @@ typedef struct adah_search_result {
 adah_code adah_index_search(const adah_index *index, adah_modality to, const uint8_t *codes, size_t n_queries,
                             const adah_search_options *options, adah_search_result *results, adah_status *status);
 void adah_search_result_free(adah_search_result *result);
+
+/* More like these, not like those: a query that records of the index were marked for, by ids, together with what was asked before, if anything was. */
+typedef struct adah_feedback_options {
+    size_t size; /* of this struct */
+    const uint64_t *liked, *unliked;
+    size_t n_liked, n_unliked;
+    adah_modality side;  /* which of their codes and vectors are taken, images'; of a record that has no such code, the other one */
+    const uint8_t *code; /* of the query that they go with; NULL: there is none, and one is liked at least */
+    const int8_t *fine;  /* its vector; NULL: it has none */
+    size_t n_fine;
+    float query_weight, liked_weight, unliked_weight; /* a, b and c: 1, 1 and .75, which docs/measured/feedback.md tells about */
+} adah_feedback_options;
+static inline void adah_feedback_options_init(adah_feedback_options *options) {
+    adah_options_init(ADAH_OPTIONS_FEEDBACK, options, sizeof *options);
+}
+typedef struct adah_feedback {
+    uint8_t code[ADAH_BITS_MAX / 8];
+    int8_t fine[ADAH_FINE_MAX]; /* n_fine values; 0: no record of the two sides has a vector */
+    size_t n_fine;
+    adah_modality fine_of; /* for adah_search_options, as `fine` and n_fine are */
+} adah_feedback;
+/* By Rocchio's formula (J. J. Rocchio, Relevance feedback in information retrieval, in The SMART Retrieval System, 1971): a q + b mean(liked) -
+ * c mean(unliked), once of the codes, whose bits count 1 and -1 and of which the signs are taken (0: as the query has it, else the first
+ * liked record), and once of the vectors, each of length 1 in the values that all of them have. ADAH_ERROR_NOT_FOUND: an id that no record
+ * has, which the message names. ADAH_ERROR_ARGUMENT: nothing to go towards; a record is marked twice. */
+adah_code adah_index_feedback(const adah_index *index, const adah_feedback_options *options, adah_feedback *feedback, adah_status *status);
+
+/* Images that are the same, or copies of one picture: smaller, cut at the edges, stored with less quality. */
+typedef struct adah_duplicates_options {
+    size_t size; /* of this struct */
+    float ratio;     /* of images with vectors: 1 - their cosine is at most so much of that with what else is near them; 0: the same alone; 0.5 */
+    uint32_t radius; /* their codes differ in at most so many bits; UINT32_MAX: in any number, and without vectors in none */
+} adah_duplicates_options;
+static inline void adah_duplicates_options_init(adah_duplicates_options *options) {
+    adah_options_init(ADAH_OPTIONS_DUPLICATES, options, sizeof *options);
+}
+typedef struct adah_duplicates {
+    uint64_t *row;    /* of the images, group after group, ascending in each, as the first ones of the groups are */
+    float *likeness;  /* of each to the first of its group: the cosine of their vectors, without them 1 - 2 distance / n_bits */
+    size_t *start;    /* n_groups + 1: where each group begins */
+    size_t n_groups;
+} adah_duplicates;
+/* Freed by adah_duplicates_free. Of up to 4,096 images all are compared; of more those that are near the same ones of a sample, so that a pair may be missed.
+ * Can be cancelled. */
+adah_code adah_index_duplicates(const adah_index *index, const adah_duplicates_options *options, adah_progress progress,
+                                adah_duplicates *duplicates, adah_status *status);
+void adah_duplicates_free(adah_duplicates *duplicates);
 
 /* ---- writing ---- */
 

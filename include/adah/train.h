@@ -168,6 +168,15 @@ adah_code adah_attend_write(adah_encoder *encoder, const char *image_path, const
 /* Draws the mask into a picture of any size, as adah_attend_write does. */
 void adah_attend_draw(const adah_attention_map *map, adah_picture *picture);
 
+/* What a code rests on in a picture, of any model that takes pictures, with or without masks: the picture is encoded 49 times more with a part covered, and
+ * the evidence of a part is how much less the values H agree with a code: `code`, that of what is looked for, or the picture's own (NULL).
+ * The map has each part's share of the evidence as its probability, and a mask of those with at least half as much as the part with most. */
+adah_code adah_evidence_image_pixels(adah_encoder *encoder, const adah_picture *picture, const uint8_t *code, adah_attention_map *map,
+                                     adah_status *status);
+/* As adah_attend_write does with the mask. */
+adah_code adah_evidence_write(adah_encoder *encoder, const char *image_path, const uint8_t *code, const char *png_path, size_t n_side_max,
+                              adah_status *status);
+
 /* ---------------------------------------------------------------- codes of data sets */
 
 /* Codes of a whole data set. Records whose image cannot be read are left out (or an error with strict; so it is when none can be

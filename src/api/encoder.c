@@ -126,6 +126,8 @@ static uint8_t *rgb_of(const adah_encoder *e) { return e->side[ADAH_IMAGE]->rgb;
 
 adah_picture_form adah_encoder_picture_form(const adah_encoder *e) { return adah_settings_form(&e->model.state.config); }
 
+size_t adah_encoder_bits(const adah_encoder *e) { return (size_t)e->model.state.config.n_bits; }
+
 static adah_code decode(adah_encoder *e, const uint8_t *bytes, size_t n_bytes, adah_status *status) {
     const adah_picture_form form = adah_encoder_picture_form(e);
     return adah_image_decode_in_form(bytes, n_bytes, "image", &form, rgb_of(e), status);

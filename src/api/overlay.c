@@ -26,25 +26,38 @@ void adah_attend_draw(const adah_attention_map *map, adah_picture *p) {
         }
 }
 
+static adah_code lay_over(const adah_encoder *encoder, const char *image_path, const adah_attention_map *map, size_t n_side_max,
+                          adah_picture *picture, adah_status *status) {
+    const adah_picture_form form = adah_encoder_picture_form(encoder);
+    ADAH_TRY(adah_image_load_thumbnail(image_path, n_side_max, picture, status));
+    adah_picture_crop(picture, &form);
+    adah_attend_draw(map, picture);
+    return ADAH_OK;
+}
+
 adah_code adah_overlay_make(adah_encoder *encoder, const char *image_path, size_t n_side_max, adah_picture *picture,
                             adah_status *status) {
     adah_attention_map map;
     ADAH_TRY(adah_attend_image_file(encoder, image_path, &map, status));
-    const adah_code code = adah_image_load_thumbnail(image_path, n_side_max, picture, status);
-    if (code == ADAH_OK) {
-        const adah_picture_form form = adah_encoder_picture_form(encoder);
-        adah_picture_crop(picture, &form);
-        adah_attend_draw(&map, picture);
-    }
+    const adah_code code = lay_over(encoder, image_path, &map, n_side_max, picture, status);
     adah_attention_map_free(&map);
+    return code;
+}
+
+adah_code adah_overlay_write(const adah_encoder *encoder, const char *image_path, const adah_attention_map *map, const char *png_path,
+                             size_t n_side_max, adah_status *status) {
+    adah_picture picture;
+    ADAH_TRY(lay_over(encoder, image_path, map, n_side_max, &picture, status));
+    const adah_code code = adah_image_write_png(png_path, picture.rgb, picture.n_width, picture.n_height, 3, status);
+    adah_memory_free(picture.rgb);
     return code;
 }
 
 adah_code adah_attend_write(adah_encoder *encoder, const char *image_path, const char *png_path, size_t n_side_max,
                             adah_status *status) {
-    adah_picture picture;
-    ADAH_TRY(adah_overlay_make(encoder, image_path, n_side_max, &picture, status));
-    const adah_code code = adah_image_write_png(png_path, picture.rgb, picture.n_width, picture.n_height, 3, status);
-    adah_memory_free(picture.rgb);
+    adah_attention_map map;
+    ADAH_TRY(adah_attend_image_file(encoder, image_path, &map, status));
+    const adah_code code = adah_overlay_write(encoder, image_path, &map, png_path, n_side_max, status);
+    adah_attention_map_free(&map);
     return code;
 }

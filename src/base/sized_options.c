@@ -18,6 +18,8 @@ static const adah_search_options search = {.size = sizeof search, .k = 10, .radi
 static const adah_evaluate_options evaluate = {.size = sizeof evaluate, .split = ADAH_SPLIT_QUERY};
 static const adah_report_options report = {.size = sizeof report, .n_image_queries = 6, .n_results = 6};
 static const adah_sync_options sync_defaults = {.size = sizeof sync_defaults, .n_step = 500};
+static const adah_feedback_options feedback = {.size = sizeof feedback, .query_weight = 1, .liked_weight = 1, .unliked_weight = 0.75F};
+static const adah_duplicates_options duplicates = {.size = sizeof duplicates, .ratio = 0.5F, .radius = UINT32_MAX};
 
 static const adah_options_type types[] = {
     [ADAH_OPTIONS_DATASET] = {"adah_dataset_options", &dataset, {offsetof(adah_dataset_options, sources), sizeof dataset}},
@@ -26,10 +28,12 @@ static const adah_options_type types[] = {
     [ADAH_OPTIONS_TRAIN] = {"adah_train_options", &train, {sizeof train}},
     [ADAH_OPTIONS_ENCODER] = {"adah_encoder_options", &encoder, {sizeof encoder}},
     [ADAH_OPTIONS_ENCODE] = {"adah_encode_options", &encode, {offsetof(adah_encode_options, shard), sizeof encode}},
-    [ADAH_OPTIONS_SEARCH] = {"adah_search_options", &search, {sizeof search}},
+    [ADAH_OPTIONS_SEARCH] = {"adah_search_options", &search, {offsetof(adah_search_options, leave_out), sizeof search}},
     [ADAH_OPTIONS_EVALUATE] = {"adah_evaluate_options", &evaluate, {sizeof evaluate}},
     [ADAH_OPTIONS_REPORT] = {"adah_report_options", &report, {sizeof report}},
     [ADAH_OPTIONS_SYNC] = {"adah_sync_options", &sync_defaults, {sizeof sync_defaults}},
+    [ADAH_OPTIONS_FEEDBACK] = {"adah_feedback_options", &feedback, {sizeof feedback}},
+    [ADAH_OPTIONS_DUPLICATES] = {"adah_duplicates_options", &duplicates, {sizeof duplicates}},
 };
 
 static size_t today(const adah_options_type *type) {

@@ -55,7 +55,8 @@ typedef struct search {
     uint64_t n_codes;
     size_t n_only;                /* codes that `only` leaves */
     uint32_t *label;              /* numbers of the labels of which a hit has one */
-    uint64_t excluded;            /* position that is no hit; UINT64_MAX: none */
+    uint64_t *left_out;           /* positions that are no hits, ascending */
+    size_t n_left_out;
     adah_hit_list *lists;         /* n_queries */
     adah_hit_list chosen;         /* the best of `held`, in any order */
     adah_cut_off cut;             /* n_sampled 0: there is none */
@@ -102,11 +103,23 @@ static int has_label(const search *s, const adah_index_entry *entry) {
     return s->options->n_labels == 0;
 }
 
+static int is_left_out(const search *s, uint64_t position) {
+    size_t low = 0, high = s->n_left_out;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (s->left_out[middle] < position)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < s->n_left_out && s->left_out[low] == position;
+}
+
 /* For the scan and the tables: may the code at `position` be a hit? */
 static int accept(void *context, size_t query, uint64_t position) {
     search *s = context;
     (void)query;
-    if (position == s->excluded)
+    if (is_left_out(s, position))
         return 0;
     if (!s->options->accept && !s->options->n_labels)
         return 1;
@@ -179,6 +192,26 @@ static int position_of_row(const search *s, uint64_t row, uint64_t *position) {
 static int find_position(const search *s, uint64_t id, uint64_t *position) {
     uint64_t row;
     return adah_index_find(s->index, id, &row) && position_of_row(s, row, position);
+}
+
+static int by_position(const void *a, const void *b) {
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Positions of the ids that are not to be found. */
+static adah_code leave_out(search *s, adah_status *status) {
+    const adah_search_options *o = s->options;
+    const size_t n = o->leave_out ? o->n_leave_out : 0;
+    s->left_out = adah_memory_resize(NULL, n + 1, sizeof *s->left_out);
+    if (!s->left_out)
+        return adah_fail_memory(status, (n + 1) * sizeof *s->left_out);
+    for (size_t i = 0; i <= n; i++) {
+        const uint64_t id = i < n ? o->leave_out[i] : o->exclude;
+        s->n_left_out += id != ADAH_NO_ID && find_position(s, id, &s->left_out[s->n_left_out]);
+    }
+    qsort(s->left_out, s->n_left_out, sizeof *s->left_out, by_position);
+    return ADAH_OK;
 }
 
 static adah_code find_labels(search *s, adah_status *status) {
@@ -720,9 +753,8 @@ static adah_code run_search(search *s, size_t k, adah_search_result *results, ad
     choose_candidates(s);
     if (s->n_codes < s->options->k && s->options->k != SIZE_MAX)
         s->options->k = (size_t)s->n_codes;
-    if (s->options->exclude == ADAH_NO_ID || !find_position(s, s->options->exclude, &s->excluded))
-        s->excluded = UINT64_MAX;
-    s->with_accept = s->options->accept || s->options->n_labels || s->excluded != UINT64_MAX;
+    ADAH_TRY(leave_out(s, status));
+    s->with_accept = s->options->accept || s->options->n_labels || s->n_left_out;
     s->lists = adah_memory_zeroed(s->n_queries, sizeof *s->lists);
     if (!s->lists)
         return adah_fail_memory(status, s->n_queries * sizeof *s->lists);
@@ -783,6 +815,7 @@ adah_code adah_code_search(const adah_index *index, adah_modality to, const uint
     adah_hit_lists_free(&s.chosen, 1);
     adah_cut_off_free(&s.cut);
     adah_memory_free(s.label);
+    adah_memory_free(s.left_out);
     adah_memory_free(s.lists);
     adah_memory_free(s.is_unanswered);
     adah_memory_free(s.runs);

@@ -68,8 +68,9 @@ static void all_structs(void **state) {
     (void)state;
     static const size_t size[] = {sizeof(adah_dataset_options), sizeof(adah_synth_options),  sizeof(adah_convert_options),
                                   sizeof(adah_train_options),   sizeof(adah_encoder_options), sizeof(adah_encode_options), sizeof(adah_search_options),
-                                  sizeof(adah_evaluate_options), sizeof(adah_report_options)};
-    for (int kind = 0; kind <= ADAH_OPTIONS_REPORT; kind++) {
+                                  sizeof(adah_evaluate_options), sizeof(adah_report_options), sizeof(adah_sync_options), sizeof(adah_feedback_options),
+                                  sizeof(adah_duplicates_options)};
+    for (int kind = 0; kind <= ADAH_OPTIONS_DUPLICATES; kind++) {
         unsigned char given[512], full[512], beyond[512];
         const size_t n = size[kind];
         memset(given, 0xab, sizeof given);

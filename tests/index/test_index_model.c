@@ -193,7 +193,7 @@ static size_t plain_search(const model *m, int side, const uint8_t *query, const
         for (uint64_t id = 0; id < IDS; id++) {
             const record *r = &m->record[id];
             if (r->is_there && r->has[side] && distance(query, r->code[side], m->n_bytes) == d && d <= o->radius &&
-                id != o->exclude && (!o->only || is_in(o->only, o->n_only, id)) && (!o->accept || r->name[0]) && is_asked_for(r, o) &&
+                id != o->exclude && !is_in(o->leave_out, o->n_leave_out, id) && (!o->only || is_in(o->only, o->n_only, id)) && (!o->accept || r->name[0]) && is_asked_for(r, o) &&
                 n < o->k)
                 hits[n++] = (adah_search_hit){.id = id, .distance = d};
         }
@@ -218,7 +218,7 @@ typedef struct asked {
     size_t n_queries;
     uint8_t query[N_QUERIES * BYTES_MAX];
     int8_t fine[N_QUERIES * N_FINE_MAX];
-    uint64_t only[N_ONLY];
+    uint64_t only[N_ONLY], left_out[N_ONLY];
     adah_search_options o;
 } asked;
 
@@ -264,6 +264,10 @@ static void draw_asked(const adah_index *x, const model *m, adah_random *r, aske
     o->only = adah_random_below(r, 3) ? NULL : a->only;
     o->n_only = adah_random_below(r, N_ONLY + 1);
     o->exclude = adah_random_below(r, 2) ? ADAH_NO_ID : adah_random_below(r, IDS);
+    for (size_t i = 0; i < N_ONLY; i++)
+        a->left_out[i] = adah_random_below(r, IDS + 20);
+    o->leave_out = a->left_out;
+    o->n_leave_out = adah_random_below(r, 2) ? 0 : adah_random_below(r, N_ONLY + 1);
     o->accept = adah_random_below(r, 3) ? NULL : has_name;
     const size_t first_label = adah_random_below(r, N_LABELS);
     o->label = adah_random_below(r, 3) ? NULL : label_names + first_label;

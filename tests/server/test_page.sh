@@ -29,6 +29,33 @@ shoot start
 readable start
 no_errors
 
+# More like these, not like those: what is marked leaves the results, is told above them, and back takes it back.
+go "$url?q=red"
+is 'document.querySelectorAll("#results.grid > li:not(.skeleton)").length === 24'
+first=$(js 'return document.querySelector("#results li").dataset.id')
+js 'document.querySelector("#results .thumb.liked").click()' >/dev/null
+is "location.search.includes('like=$first') && document.querySelectorAll('#marked .liked').length === 1"
+is "document.querySelectorAll('#results.grid > li:not(.skeleton)').length === 24 && !document.querySelector('#results [data-id=\"$first\"]')"
+js 'document.querySelector("#results .thumb.unliked").click()' >/dev/null
+is 'document.querySelectorAll("#marked .unliked").length === 1 && /unlike=[0-9]/.test(location.search)'
+shoot marked
+readable marked
+js 'history.back()' >/dev/null
+is "document.querySelectorAll('#marked .unliked').length === 0 && document.querySelectorAll('#marked .liked').length === 1"
+js 'document.querySelector("#marked .liked").click()' >/dev/null
+is 'document.querySelector("#marked").hidden && !location.search.includes("like=")'
+is "document.querySelector('#results [data-id=\"$first\"]')"
+# Pictures that are here twice, or that none is; and back.
+go "$url"
+js '[...document.querySelectorAll("#start a")].find((a) => a.href.includes("show=duplicates")).click()' >/dev/null
+is 'location.search === "?show=duplicates" && (document.querySelector("#results .group h1") || document.querySelector("#notice h2"))'
+is 'document.querySelector("#options").hidden && document.querySelector("#start").hidden'
+shoot duplicates
+readable duplicates
+js 'history.back()' >/dev/null
+is 'document.querySelector("#start h1").checkVisibility()'
+no_errors
+
 # Words, typed: results come without Enter; the address follows; one entry of the history for all letters.
 press /
 is 'document.activeElement.id === "words"'
