@@ -20,7 +20,7 @@ from adah import hamming, metrics
 from adah._bindings import VERSION as __version__
 from adah._data import Dataset, Record, dataset_formats
 from adah._evaluation import Evaluation, evaluate
-from adah._index import AddCounts, Hits, Index, IndexRecord, set_patience
+from adah._index import AddCounts, Hits, Index, IndexRecord, SyncCounts, set_patience
 from adah._model import AttentionMap, DatasetCodes, Encoded, Model, train, train_methods
 from adah._native import (
     NO_DISTANCE,
@@ -65,6 +65,6 @@ def set_threads(n: int) -> None:
 __all__ = [
     "AdahError", "AddCounts", "ArgumentError", "AttentionMap", "BusyError", "CancelledError", "CorruptError", "Dataset", "DatasetCodes", "Encoded",
     "Evaluation", "ExistsError", "FormatError", "Hasher", "Hits", "Index", "IndexRecord", "InternalError", "MismatchError", "Model", "NO_DISTANCE",
-    "NO_ID", "NO_SCORE", "NotFoundError", "OutOfMemoryError", "Progress", "Record", "SystemIOError", "UncertainError", "UnknownWordError",
-    "__version__", "dataset_formats", "evaluate", "hamming", "metrics", "set_patience", "set_threads", "train", "train_methods",
+    "NO_ID", "NO_SCORE", "NotFoundError", "OutOfMemoryError", "Progress", "Record", "SyncCounts", "SystemIOError", "UncertainError",
+    "UnknownWordError", "__version__", "dataset_formats", "evaluate", "hamming", "metrics", "set_patience", "set_threads", "train", "train_methods",
 ]

@@ -31,6 +31,18 @@ class Record:
     row: int  # in the arrays next to them
 
 
+def dataset_options(keep: List[Any], strict: bool, ignore: Union[str, Sequence[str]], file_key: Optional[str], text_keys: Union[str, Sequence[str]],
+                    label_keys: Union[str, Sequence[str]]) -> Any:
+    """An adah_dataset_options; `keep` holds what it points to."""
+    ignored, texts, labels = (_listed(names) for names in (ignore, text_keys, label_keys))
+    for name in ignored:
+        if name not in SOURCES:
+            raise ValueError(f"{name!r} is no source, expected one of {', '.join(SOURCES)}")
+    sources = None if not ignored else sum(SOURCES.values()) - sum(SOURCES[name] for name in set(ignored))
+    return native.options("dataset", keep, strict=strict, sources=sources, file_key=file_key, text_keys=native.strings(texts, keep),
+                          n_text_keys=len(texts), label_keys=native.strings(labels, keep), n_label_keys=len(labels))
+
+
 class Dataset(Sequence[Record]):
     """A folder of pairs: `metadata.jsonl` or `metadata.csv`, and the pictures or arrays that it goes with.
 
@@ -49,13 +61,7 @@ class Dataset(Sequence[Record]):
         understood anyway (docs/guide/collection.md)."""
         keep: List[Any] = []
         out = ffi.new("adah_dataset **")
-        ignored, texts, labels = (_listed(names) for names in (ignore, text_keys, label_keys))
-        for name in ignored:
-            if name not in SOURCES:
-                raise ValueError(f"{name!r} is no source, expected one of {', '.join(SOURCES)}")
-        sources = None if not ignored else sum(SOURCES.values()) - sum(SOURCES[name] for name in set(ignored))
-        options = native.options("dataset", keep, strict=strict, sources=sources, file_key=file_key, text_keys=native.strings(texts, keep),
-                                 n_text_keys=len(texts), label_keys=native.strings(labels, keep), n_label_keys=len(labels))
+        options = dataset_options(keep, strict, ignore, file_key, text_keys, label_keys)
         native.call(lib.adah_dataset_open, native.encode(folder), options, out)
         self._dataset = ffi.gc(out[0], lib.adah_dataset_close)
         self.labels: Tuple[str, ...] = tuple(native.text(lib.adah_dataset_label_name(self._dataset, i))

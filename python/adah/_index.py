@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from adah import _native as native, _tables
-from adah._data import Dataset
+from adah._data import Dataset, dataset_options
 from adah._model import Encoded, Model
 from adah._native import NULL, SIZE_MAX, Path_, ProgressFunction, ffi, lib
 
@@ -91,6 +91,19 @@ class AddCounts:
     n_unreadable: int  # left out, as their image cannot be read
     reasons: str  # why the first few were, a line each
     n_texts_unknown: int  # records whose text has no word that the model knows
+
+
+@dataclass(frozen=True)
+class SyncCounts:
+    """What became of the records of an index that was made to agree with a folder."""
+
+    n_added: int
+    n_replaced: int
+    n_deleted: int
+    n_unchanged: int
+    n_unreadable: int  # left out, as their image cannot be read, or is not there
+    reasons: str  # why the first few were, a line each
+    n_texts_unknown: int  # records whose text has no word that the model knows, of those that were added or replaced
 
 
 class Index:
@@ -374,6 +387,41 @@ class Index:
         self.refresh()
         return AddCounts(int(counts.n_added), int(counts.n_replaced), int(counts.n_unreadable), native.text(counts.reasons),
                          int(counts.n_texts_unknown))
+
+    @staticmethod
+    def sync(path: Path_, model: Model, folder: Path_, *, dry_run: bool = False, may_delete: Union[bool, Callable[[int, int], Any]] = False,
+             strict: bool = False, ignore: Union[str, Sequence[str]] = (), file_key: Optional[str] = None,
+             text_keys: Union[str, Sequence[str]] = (), label_keys: Union[str, Sequence[str]] = (), cache_folder: Optional[Path_] = None,
+             progress: Union[bool, ProgressFunction, None] = None) -> SyncCounts:
+        """Makes an index agree with a folder of pictures, and makes the index where there is none: adds what is new, replaces what has changed and
+        keeps its id, deletes what is gone. What was done stays when it is stopped, and the next call goes on. Open indexes show it after `refresh`.
+
+            adah.Index.sync("photos.adah", model, "photos")
+
+        dry_run: nothing is changed, only counted. may_delete: whether more than a fifth of the records may be deleted, or a function that is asked,
+        with how many of how many; ExistsError: they may not, and nothing was changed. ignore, file_key, text_keys, label_keys: as of `Dataset`."""
+        keep: List[Any] = []
+        raised: List[BaseException] = []
+
+        def ask(_: Any, n: int, n_all: int) -> int:
+            return int(bool(may_delete(int(n), int(n_all)) if callable(may_delete) else may_delete))
+
+        def on_raise(kind: Any, error: BaseException, trace: Any) -> None:
+            raised.append(error)
+
+        function = ffi.callback("int(void *, uint64_t, uint64_t)", ask, error=0, onerror=on_raise)
+        data = dataset_options(keep, strict, ignore, file_key, text_keys, label_keys)
+        encode = native.options("encode", keep, strict=strict, cache_folder=cache_folder, precision=model._precision)
+        options = native.options("sync", keep, dry_run=dry_run, data=data, encode=encode, may_delete=function)
+        counts = ffi.new("adah_sync_counts *")
+        try:
+            native.call_long(lib.adah_index_sync, [model._model, native.encode(folder), native.encode(path), options], progress, counts, NULL)
+        except native.AdahError:
+            if raised:
+                raise raised[0] from None
+            raise
+        return SyncCounts(int(counts.n_added), int(counts.n_replaced), int(counts.n_deleted), int(counts.n_unchanged), int(counts.n_unreadable),
+                          native.text(counts.reasons), int(counts.n_texts_unknown))
 
     def compact(self, *, progress: Union[bool, ProgressFunction, None] = None) -> None:
         """Writes the file anew without what is deleted, with search tables where they pay."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, List, Tuple
 
 import numpy as np
 import pytest
@@ -129,3 +130,38 @@ def test_busy(random_index: adah.Index) -> None:
         random_index.delete(1)
     del holder
     random_index.delete(1)
+
+
+def test_sync(model: adah.Model, scenes: adah.Dataset, cache: Path, tmp_path: Path) -> None:
+    folder, path = tmp_path / "photos", tmp_path / "photos.adah"
+    folder.mkdir()
+    pictures = sorted(scenes.folder.glob("**/*.png"))[:10]
+    for picture in pictures:
+        (folder / picture.name).write_bytes(picture.read_bytes())
+
+    def sync(**options: Any) -> Tuple[int, int, int, int]:
+        c = adah.Index.sync(path, model, folder, cache_folder=cache, **options)
+        return c.n_added, c.n_replaced, c.n_deleted, c.n_unchanged
+
+    assert sync(dry_run=True) == (10, 0, 0, 0) and not path.exists()
+    assert sync() == (10, 0, 0, 0)
+    assert sync() == (0, 0, 0, 10)
+    index = adah.Index(path)
+    (folder / pictures[0].name).unlink()
+    (folder / pictures[1].name).unlink()
+    (folder / pictures[2].name).unlink()
+    with pytest.raises(adah.ExistsError):
+        sync()
+    asked: List[Any] = []
+
+    def refuse(*numbers: int) -> Any:
+        asked.append(numbers)
+        raise KeyError("asked")
+
+    with pytest.raises(KeyError, match="asked"):
+        sync(may_delete=refuse)
+    assert asked == [(3, 10)] and len(index.refresh()) == 10
+    assert sync(may_delete=lambda n, n_all: n < n_all) == (0, 0, 3, 7)
+    assert len(index.refresh()) == 7
+    with pytest.raises(ValueError, match="source"):
+        sync(ignore="nothing")
