@@ -281,7 +281,8 @@ def train(
     further = [f"{name}={value}" for name, value in (settings or {}).items()]
     options = native.options(
         "train", keep, preset=preset, method=method, backbone=backbone, weights=weights, text_weights=text_weights,
-        text_prefix=text_prefix, n_bits=n_bits, n_epochs=n_epochs, finetune=finetune is True, finetune_from=finetune if isinstance(finetune, str) else None,
+        text_prefix=text_prefix, n_bits=n_bits, n_epochs=n_epochs, finetune=finetune is True,
+        finetune_from=finetune if isinstance(finetune, str) else None,
         attention=None if attention is None else 1 if attention else -1, no_adversary=not adversary,
         seed=seed, similarity=similarity, language=language, settings=native.strings(further, keep), n_settings=len(further), resume=resume,
         strict=strict, checkpoint_seconds=checkpoint_seconds, cache_folder=cache_folder)
