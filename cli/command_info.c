@@ -51,24 +51,62 @@ static adah_code weights_info(const char *path, json_t **object, adah_status *st
     return code;
 }
 
-/* How many records have texts and labels of each source. */
+/* How many records have texts, labels, dates and places of each source. */
 static json_t *count_sources(const adah_dataset *dataset) {
-    json_t *texts = json_object(), *labels = json_object();
+    json_t *texts = json_object(), *labels = json_object(), *dates = json_object(), *places = json_object();
     adah_source source;
     const char *name;
     for (size_t k = 0; (name = cli_source(k, &source)); k++) {
-        size_t n_texts = 0, n_labels = 0;
+        size_t n_texts = 0, n_labels = 0, n_dates = 0, n_places = 0;
         for (size_t i = 0; i < adah_dataset_count(dataset); i++) {
             const adah_record *r = adah_dataset_record(dataset, i);
             n_texts += (r->text_sources & source) != 0;
             n_labels += (r->label_sources & source) != 0;
+            n_dates += (r->date_source & source) != 0;
+            n_places += (r->place_source & source) != 0;
         }
         if (n_texts)
             json_object_set_new(texts, name, json_integer((json_int_t)n_texts));
         if (n_labels)
             json_object_set_new(labels, name, json_integer((json_int_t)n_labels));
+        if (n_dates)
+            json_object_set_new(dates, name, json_integer((json_int_t)n_dates));
+        if (n_places)
+            json_object_set_new(places, name, json_integer((json_int_t)n_places));
     }
-    return json_pack("{s:o, s:o}", "texts", texts, "labels", labels);
+    return json_pack("{s:o, s:o, s:o, s:o}", "texts", texts, "labels", labels, "dates", dates, "places", places);
+}
+
+/* How many records have a date and a place, and the first and the last date. */
+static json_t *tell_taken(const adah_dataset *dataset) {
+    size_t n_dates = 0, n_places = 0;
+    const adah_taken *first = NULL, *last = NULL;
+    char text[ADAH_DATE_BYTES];
+    for (size_t i = 0; i < adah_dataset_count(dataset); i++) {
+        const adah_taken *t = &adah_dataset_record(dataset, i)->taken;
+        n_places += t->has_place;
+        if (t->detail == ADAH_DATE_NONE)
+            continue;
+        n_dates++;
+        first = !first || t->seconds < first->seconds ? t : first;
+        last = !last || t->seconds > last->seconds ? t : last;
+    }
+    json_t *object = json_pack("{s:I, s:I}", "n_dates", (json_int_t)n_dates, "n_places", (json_int_t)n_places);
+    if (first) {
+        json_object_set_new(object, "first_date", json_string(adah_date_write(first, text)));
+        json_object_set_new(object, "last_date", json_string(adah_date_write(last, text)));
+    }
+    return object;
+}
+
+static void add_taken(json_t *object, const adah_taken *taken) {
+    char text[ADAH_DATE_BYTES];
+    if (*adah_date_write(taken, text))
+        json_object_set_new(object, "taken", json_string(text));
+    if (taken->has_place) {
+        json_object_set_new(object, "latitude", json_real(taken->latitude_e7 / 1e7));
+        json_object_set_new(object, "longitude", json_real(taken->longitude_e7 / 1e7));
+    }
 }
 
 /* A few records, from the first to the last. */
@@ -81,8 +119,10 @@ static json_t *show_examples(const adah_dataset *dataset) {
         json_t *labels = json_array();
         for (size_t k = 0; k < r->n_labels; k++)
             json_array_append_new(labels, json_string(adah_dataset_label_name(dataset, r->label[k])));
-        json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o}", "file_name", r->file_name, "text", r->text, "text_from",
-                                              cli_sources_json(r->text_sources), "labels", labels, "labels_from", cli_sources_json(r->label_sources)));
+        json_t *example = json_pack("{s:s, s:s, s:o, s:o, s:o}", "file_name", r->file_name, "text", r->text, "text_from",
+                                    cli_sources_json(r->text_sources), "labels", labels, "labels_from", cli_sources_json(r->label_sources));
+        add_taken(example, &r->taken);
+        json_array_append_new(list, example);
     }
     return list;
 }
@@ -118,6 +158,7 @@ static adah_code data_info(const char *path, const cli_data_options *how, json_t
     if (*object) {
         json_t *first = json_array_get(json_object_get(*object, "bad_records"), 0);
         json_object_set_new(*object, "sources", count_sources(dataset));
+        json_object_set_new(*object, "taken", tell_taken(dataset));
         json_object_set_new(*object, "examples", show_examples(dataset));
         json_object_set_new(*object, "first_bad", first ? json_incref(first) : json_string(""));
     }
@@ -159,6 +200,14 @@ static void print_examples(const json_t *examples) {
             print_joined(labels);
             printf("\n");
         }
+        const char *taken = json_string_value(json_object_get(e, "taken"));
+        const json_t *latitude = json_object_get(e, "latitude");
+        if (taken || latitude)
+            printf("    taken: %s", taken ? taken : "");
+        if (latitude)
+            printf("%sat %.5f, %.5f", taken ? " " : "", json_real_value(latitude), json_real_value(json_object_get(e, "longitude")));
+        if (taken || latitude)
+            printf("\n");
     }
 }
 

@@ -3,6 +3,7 @@
 #include "features.h"
 #include "left_out.h"
 #include "marks.h"
+#include "narrow_options.h"
 #include "options.h"
 
 #include <inttypes.h>
@@ -32,6 +33,7 @@ const cli_command cli_search = {
     "  adah search --model photos.safetensors --index photos.adah --image my-cat.jpg --to image -k 5\n"
     "  adah search --model photos.safetensors --index photos.adah --text dog --json\n"
     "  adah search --model photos.safetensors --index photos.adah --text dog --label park --cut-off\n"
+    "  adah search --model photos.safetensors --index photos.adah --text beach --after 2019-06 --before 2020 --folder Italy\n"
     "  adah search --index photos.adah --id 17 --to image --radius 4 -k 1000\n"
     "  adah search --model photos.safetensors --index photos.adah --text boat --like 17 --like 40 --unlike 3\n"
     "  adah search --model m.safetensors --index i.adah --data photos --record images/7.jpg\n"
@@ -80,6 +82,13 @@ static json_t *hit_json(const adah_index *index, const adah_index_entry *entry, 
     }
     json_t *object = json_pack("{s:I, s:i, s:s, s:s, s:o}", "id", (json_int_t)hit->id, "distance", (int)hit->distance, "file_name",
                                entry->file_name, "text", entry->text, "labels", labels);
+    char date[ADAH_DATE_BYTES];
+    if (*adah_date_write(&entry->taken, date))
+        json_object_set_new(object, "taken", json_string(date));
+    if (entry->taken.has_place) {
+        json_object_set_new(object, "latitude", json_real(entry->taken.latitude_e7 / 1e7));
+        json_object_set_new(object, "longitude", json_real(entry->taken.longitude_e7 / 1e7));
+    }
     if (hit->distance == ADAH_NO_DISTANCE)
         json_object_set_new(object, "distance", json_null());
     if (with_score)
@@ -343,7 +352,7 @@ static adah_code search(const char *model_path, const adah_index *index, query *
         *status = unknown;
     if (code == ADAH_OK && unknown.code)
         cli_print_unknown_words(model, q->text);
-    if (code == ADAH_ERROR_NOT_FOUND && l->labels.n) /* of that name: the value of an option */
+    if (code == ADAH_ERROR_NOT_FOUND && (l->labels.n || l->options.folder)) /* of that name: the value of an option */
         code = status->code = ADAH_ERROR_ARGUMENT;
     if (code == ADAH_OK)
         code = print_hits(index, &result, (output){digits_of_score(&l->options), l->options.words != NULL, as_json}, status);
@@ -429,7 +438,7 @@ static adah_code search_features(const char *model_path, const adah_index *index
         code = adah_encode_feature_rows(model, q->by, &features, &encoding, (adah_progress){0}, &codes, status);
     if (code == ADAH_OK)
         code = search_codes(index, q, &codes, features.is_single, to_of(q), l, as_json, status);
-    if (code == ADAH_ERROR_NOT_FOUND && l->labels.n)
+    if (code == ADAH_ERROR_NOT_FOUND && (l->labels.n || l->options.folder))
         code = status->code = ADAH_ERROR_ARGUMENT;
     adah_codes_free(&codes);
     adah_features_free(&features);
@@ -478,6 +487,7 @@ static int run(int argc, char **argv) {
     const char *model_path = NULL, *index_path = NULL, *method = "auto", *only = NULL;
     query q = {0};
     limits l = {0};
+    cli_narrow narrow = {0};
     adah_search_options_init(&l.options);
     int as_json = 0, no_words = 0, radius = -1, threads = 1; /* waking others takes longer than scanning millions of codes */
     const cli_option options[] = {
@@ -500,6 +510,7 @@ static int run(int argc, char **argv) {
         {"k", 'k', CLI_SIZE, "N", "number of answers, at most (default 10)", &l.options.k, 0, 1, 1e12},
         {"radius", 0, CLI_INT, "N", "distance of answers, at most (default: any)", &radius, 0, 0, ADAH_BITS_MAX},
         {"label", 0, CLI_LIST, "NAME", "search only records with this label; may be repeated: with any of them", &l.labels, 0, 0, 0},
+        CLI_NARROW_OPTIONS(narrow),
         {"only", 0, CLI_TEXT, "FILE", "search only records whose ids are in this file, one a line", &only, 0, 0, 0},
         {"order", 0, CLI_TEXT, "bits|fine", "by distance alone, or the candidates by their scores (default: fine where the index has them)", &q.order, 0, 0, 0},
         {"candidates", 0, CLI_SIZE, "N", "how many of the nearest the fine order looks at first (default: 200, at most a quarter of the codes; where like asks for like, all up to 10,000; then at as many more)", &l.options.n_candidates, 0, 1, 1e9},
@@ -508,7 +519,7 @@ static int run(int argc, char **argv) {
         {"cut-off", 0, CLI_FLAG, NULL, "leave out what is too far to be an answer; there may be no answer then", &l.options.cut_off, 0, 0, 0},
         {"method", 0, CLI_TEXT, "auto|scan|tables", "how to search; the answer is the same (default auto)", &method, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "number of threads (default 1, enough for tens of millions of codes)", &threads, 0, 0, 4096},
-        {"json", 0, CLI_FLAG, NULL, "print a list of {id, distance, file_name, text, labels} and, where they are in order by it, score; with words, the share of them that it holds; of several rows a list of {row, hits}", &as_json, 0, 0, 0},
+        {"json", 0, CLI_FLAG, NULL, "print a list of {id, distance, file_name, text, labels}, taken, latitude and longitude where they are known, and, where they are in order by it, score; with words, the share of them that it holds; of several rows a list of {row, hits}", &as_json, 0, 0, 0},
     };
     int code = cli_parse_all(&cli_search, options, sizeof options / sizeof *options, argc, argv);
     if (code >= 0 || (code = check_query(&q, model_path, &l.options)) >= 0)
@@ -528,7 +539,12 @@ static int run(int argc, char **argv) {
     adah_set_threads(threads);
     adah_status status;
     adah_index *index = NULL;
-    adah_code done = adah_index_open(index_path, &index, &status);
+    adah_code done = cli_narrow_read(&narrow, &l.options, &status);
+    if (done != ADAH_OK) {
+        fprintf(stderr, "adah search: %s\n", status.message);
+        return CLI_USAGE;
+    }
+    done = adah_index_open(index_path, &index, &status);
     l.options.label = l.labels.item;
     l.options.n_labels = l.labels.n;
     if (done == ADAH_OK && only)

@@ -81,6 +81,8 @@ void serve_handle_item(serve_request *r, serve_state *state) {
 typedef struct new_item {
     adah_index_item item;
     int replaces;
+    double degrees[2]; /* latitude, longitude; */
+    int has_degrees;   /* 1, 2: which of them */
     uint8_t code[2][ADAH_BITS_MAX / 8]; /* by modality */
     int8_t *fine[2];                    /* in the batch's fine; NULL: the model makes none */
 } new_item;
@@ -206,6 +208,15 @@ static int read_value(item_reader *x, const char *key, const json_t *value, new_
         if (!json_is_boolean(value))
             return refuse(x, 400, key, "true or false");
         to->replaces = json_is_true(value);
+    } else if (!strcmp(key, "taken")) {
+        if (!json_is_string(value) || adah_date_read(json_string_value(value), &item->taken, NULL) != ADAH_OK)
+            return refuse(x, 400, key, "a date, as 2019, 2019-06 or 2019-06-01T18:30:00+02:00");
+    } else if (!strcmp(key, "latitude") || !strcmp(key, "longitude")) {
+        const int is_latitude = key[1] == 'a';
+        to->degrees[!is_latitude] = json_number_value(value);
+        to->has_degrees |= is_latitude ? 1 : 2;
+        if (!json_is_number(value))
+            return refuse(x, 400, key, "a number of degrees");
     } else if (strcmp(key, "image")) {
         return refuse(x, 400, key, "a member of an item");
     }
@@ -288,6 +299,8 @@ static int read_item(item_reader *x, json_t *object, new_item *to) {
         return serve_refuse(x->r, 400, "bad_value", "items", "items[%zu] is not an object", x->i);
     to->item.id = ADAH_NO_ID;
     json_object_foreach(object, key, value) if (!read_value(x, key, value, to)) return 0;
+    if (to->has_degrees && (to->has_degrees != 3 || adah_place_set(to->degrees[0], to->degrees[1], &to->item.taken, NULL) != ADAH_OK))
+        return refuse(x, 400, to->has_degrees == 2 ? "longitude" : "latitude", "a place: expected latitude from -90 to 90 and longitude from -180 to 180 together");
     if (to->replaces && to->item.id == ADAH_NO_ID)
         return refuse(x, 400, "replace", "possible without an id");
     if (!make_image_code(x, json_object_get(object, "image"), to) || !make_text_code(x, to))

@@ -38,6 +38,9 @@ static json_t *schema_of(const serve_parameter *p, place at) {
     switch (p->type) {
     case SERVE_TYPE_WORDS: return json_pack("{s:s, s:I}", "type", "string", "maxLength", (json_int_t)p->high);
     case SERVE_TYPE_NUMBER: return number_schema(p);
+    case SERVE_TYPE_DECIMAL:
+        return json_pack("{s:s, s:I, s:I, s:I}", "type", "number", "exclusiveMinimum", (json_int_t)p->low, "maximum", (json_int_t)p->high, "default",
+                         (json_int_t)p->without);
     case SERVE_TYPE_FLAG:
         if (at == IN_JSON)
             return json_pack("{s:s, s:b}", "type", "boolean", "default", (int)p->without);

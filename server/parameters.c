@@ -62,6 +62,14 @@ static int set_number(serve_request *r, const serve_parameter *p, const char *te
     return serve_parse_number(text, p->low, high, number) || refuse_value(r, p->name, text, expected);
 }
 
+/* Digits, perhaps with a point among them. */
+static int set_decimal(serve_request *r, const serve_parameter *p, const char *text, double *number) {
+    char expected[96], *end;
+    snprintf(expected, sizeof expected, "a number above %" PRIu64 " and up to %" PRIu64, p->low, p->high);
+    *number = strspn(text, "0123456789.") == strlen(text) && *text ? strtod(text, &end) : -1;
+    return (*number > (double)p->low && *number <= (double)p->high && !*end) || refuse_value(r, p->name, text, expected);
+}
+
 static int set_choice(serve_request *r, const serve_parameter *p, const char *text, unsigned *choice) {
     char expected[200] = "";
     size_t n_said = 0, n;
@@ -85,6 +93,7 @@ static int set_value(serve_request *r, const serve_parameter *p, const char *nam
         *(serve_value_of_WORDS *)value = text;
         return 1;
     case SERVE_TYPE_NUMBER: return set_number(r, p, text, value);
+    case SERVE_TYPE_DECIMAL: return set_decimal(r, p, text, value);
     case SERVE_TYPE_FLAG: {
         const int is_set = !strcmp(text, "1") || !strcmp(text, "true");
         *(serve_value_of_FLAG *)value = is_set;
@@ -240,6 +249,11 @@ static int read_json_value(serve_request *r, const serve_parameter *p, const cha
             return serve_refuse(r, 400, "bad_value", name, "%s is not a whole number", name);
         snprintf(digits, sizeof digits, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         return set_value(r, p, name, digits);
+    case SERVE_TYPE_DECIMAL:
+        if (!json_is_number(value))
+            return serve_refuse(r, 400, "bad_value", name, "%s is not a number", name);
+        snprintf(digits, sizeof digits, "%.15g", json_number_value(value));
+        return set_value(r, p, name, digits);
     case SERVE_TYPE_FLAG:
         return json_is_boolean(value) ? set_value(r, p, name, json_is_true(value) ? "1" : "0")
                                       : serve_refuse(r, 400, "bad_value", name, "%s is not true or false", name);
@@ -304,6 +318,8 @@ int serve_read_query(serve_request *r) {
         void *value = (char *)&r->query + p->offset;
         if (p->type == SERVE_TYPE_NUMBER)
             *(serve_value_of_NUMBER *)value = p->without;
+        else if (p->type == SERVE_TYPE_DECIMAL)
+            *(serve_value_of_DECIMAL *)value = (double)p->without;
         else if (p->type == SERVE_TYPE_FLAG)
             *(serve_value_of_FLAG *)value = (int)p->without;
         else if (p->type == SERVE_TYPE_CHOICE)

@@ -13,12 +13,15 @@ enum {
     SERVE_IN_ATTENTION = 1 << 4,
     SERVE_IN_THUMBNAIL = 1 << 5,
     SERVE_IN_DUPLICATES = 1 << 6,
-    SERVE_IN_UPLOAD = 1 << 7
+    SERVE_IN_UPLOAD = 1 << 7,
+    SERVE_IN_LIST = 1 << 8,
+    SERVE_IN_TIMELINE = 1 << 9
 };
 
 typedef enum serve_type {
     SERVE_TYPE_WORDS,
     SERVE_TYPE_NUMBER,
+    SERVE_TYPE_DECIMAL,
     SERVE_TYPE_FLAG,
     SERVE_TYPE_CHOICE,
     SERVE_TYPE_STRINGS,
@@ -34,6 +37,7 @@ enum { SERVE_STRINGS_MAX = 64 };
 /* What a value of each type is in serve_query. Texts, ids, numbers and pictures live as long as the request. */
 typedef const char *serve_value_of_WORDS;
 typedef uint64_t serve_value_of_NUMBER;
+typedef double serve_value_of_DECIMAL;
 typedef int serve_value_of_FLAG;
 typedef unsigned serve_value_of_CHOICE;
 typedef struct serve_value_of_STRINGS {

@@ -2,6 +2,7 @@
 #include "query.h"
 #include "explain.h"
 #include "failure.h"
+#include "narrow.h"
 #include "records.h"
 
 #include <string.h>
@@ -180,14 +181,14 @@ int serve_query_search(serve_request *r, const serve_state *state, serve_asked *
     if (!a->no_code.code && !choose_order(r, state, a))
         return 0;
     adah_search_options_init(&o);
+    if (!serve_narrow(r, &o))
+        return 0;
     o.k = k;
     o.radius = (uint32_t)q->radius;
     o.method = (adah_search_method)q->method;
     o.only = q->only.item;
     o.n_only = q->only.n;
     o.exclude = a->kind == SERVE_QUERY_ID ? q->id : ADAH_NO_ID;
-    o.label = q->label.item;
-    o.n_labels = q->label.n;
     o.relaxed = a->with_relaxed ? a->relaxed : NULL;
     o.n_rerank = (size_t)q->rerank;
     o.fine = a->is_fine ? a->fine : NULL;
@@ -201,7 +202,7 @@ int serve_query_search(serve_request *r, const serve_state *state, serve_asked *
     const adah_code code = adah_index_search(state->index, to, a->no_code.code ? NULL : a->code, 1, &o, result, &status);
     if (code == ADAH_ERROR_NO_KNOWN_WORD)
         return serve_refuse_failed(r, &a->no_code);
-    if (code == ADAH_ERROR_NOT_FOUND) /* a label of that name */
-        return serve_refuse_said(r, 400, "bad_value", "label", &status);
+    if (code == ADAH_ERROR_NOT_FOUND)
+        return serve_refuse_narrow(r, &status);
     return code == ADAH_OK || serve_refuse_failed(r, &status);
 }

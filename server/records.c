@@ -30,4 +30,9 @@ void serve_add_entry(serve_text *t, const adah_index *index, const adah_index_en
         serve_text_string(t, name ? name : "");
     }
     serve_text_plain(t, has_picture ? "], \"has_picture\": true" : "], \"has_picture\": false");
+    char date[ADAH_DATE_BYTES];
+    if (*adah_date_write(&entry->taken, date))
+        serve_text_format(t, ", \"taken\": \"%s\"", date);
+    if (entry->taken.has_place)
+        serve_text_format(t, ", \"latitude\": %.7f, \"longitude\": %.7f", entry->taken.latitude_e7 / 1e7, entry->taken.longitude_e7 / 1e7);
 }

@@ -20,6 +20,8 @@ const serve_route serve_routes[] = {
     {"GET", "/v1/duplicates", SERVE_READ, 0, serve_handle_duplicates, SERVE_QUICK, 1, SERVE_IN_DUPLICATES},
     {"POST", "/v1/evidence", SERVE_READ, 1, serve_handle_evidence, SERVE_QUICK, 1, SERVE_IN_ATTENTION},
     {"POST", "/v1/attention", SERVE_READ, 1, serve_handle_attention, SERVE_QUICK, 1, SERVE_IN_ATTENTION},
+    {"GET", "/v1/items", SERVE_READ, 0, serve_handle_list, SERVE_QUICK, 1, SERVE_IN_LIST},
+    {"GET", "/v1/timeline", SERVE_READ, 0, serve_handle_timeline, SERVE_QUICK, 1, SERVE_IN_TIMELINE},
     {"GET", "/v1/items/{id}", SERVE_READ, 0, serve_handle_item, SERVE_QUICK, 1, 0},
     {"GET", "/v1/items/{id}/picture", SERVE_READ, 0, serve_handle_picture, SERVE_SHOWN, 1, 0},
     {"GET", "/v1/items/{id}/thumbnail", SERVE_READ, 0, serve_handle_thumbnail, SERVE_SHOWN, 1, SERVE_IN_THUMBNAIL},

@@ -59,6 +59,8 @@ void serve_handle_duplicates(serve_request *r, serve_state *state);
 
 /* handle_items.c */
 void serve_handle_item(serve_request *r, serve_state *state);
+void serve_handle_list(serve_request *r, serve_state *state);
+void serve_handle_timeline(serve_request *r, serve_state *state);
 void serve_handle_add(serve_request *r, serve_state *state);
 void serve_handle_delete(serve_request *r, serve_state *state);
 

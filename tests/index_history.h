@@ -45,6 +45,7 @@ typedef struct history_record {
     uint8_t code[2][HISTORY_CODE_BYTES];
     int has_code[2];
     int8_t fine[2][HISTORY_FINE_MAX]; /* zeros: none */
+    adah_taken taken;
 } history_record;
 
 static inline uint64_t history_random(uint64_t *state, uint64_t n) {
@@ -81,6 +82,16 @@ static inline void history_make_record(const history *h, uint64_t id, uint32_t w
     for (int m = 0; m < 2; m++)
         for (size_t i = 0, has_fine = r->has_code[m] && history_random(&s, 3); i < history_n_fine[m] && has_fine; i++)
             r->fine[m][i] = (int8_t)(1 + (int)history_random(&s, 127));
+    if (history_random(&s, 3) == 0) {
+        r->taken.seconds = (int64_t)history_random(&s, 2000000000) - 500000000;
+        r->taken.detail = (uint16_t)(1 + history_random(&s, 4));
+        r->taken.offset_minutes = history_random(&s, 2) ? ADAH_NO_OFFSET : (int32_t)history_random(&s, 1400) - 700;
+    }
+    if (history_random(&s, 3) == 0) {
+        r->taken.latitude_e7 = (int32_t)history_random(&s, 1800000000) - 900000000;
+        r->taken.longitude_e7 = (int32_t)((int64_t)history_random(&s, 3600000000) - 1800000000);
+        r->taken.has_place = 1;
+    }
 }
 
 static inline adah_index_item history_item(history_record *r) {
@@ -96,7 +107,8 @@ static inline adah_index_item history_item(history_record *r) {
                              .image_fine = r->has_code[ADAH_IMAGE] ? r->fine[ADAH_IMAGE] : NULL,
                              .text_fine = r->has_code[ADAH_TEXT] ? r->fine[ADAH_TEXT] : NULL,
                              .n_image_fine = history_n_fine[ADAH_IMAGE],
-                             .n_text_fine = history_n_fine[ADAH_TEXT]};
+                             .n_text_fine = history_n_fine[ADAH_TEXT],
+                             .taken = r->taken};
 }
 
 /* What the next batch changes, at most HISTORY_IDS; no id twice. */
@@ -231,7 +243,8 @@ static inline int history_is(const history *h, const adah_index *x, char *fault)
             ok = is_one && (i == 0 || e.label[i] > e.label[i - 1]);
         }
         ok = ok && history_same_code(e.image_code, &r, ADAH_IMAGE) && history_same_code(e.text_code, &r, ADAH_TEXT) &&
-             history_same_fine(e.image_fine, &r, ADAH_IMAGE) && history_same_fine(e.text_fine, &r, ADAH_TEXT);
+             history_same_fine(e.image_fine, &r, ADAH_IMAGE) && history_same_fine(e.text_fine, &r, ADAH_TEXT) &&
+             memcmp(&e.taken, &r.taken, sizeof e.taken) == 0;
         adah_index_entry_free(&e);
         if (!ok) {
             snprintf(fault, 256, "record %" PRIu64 " is not as it was written by batch %" PRIu32, id, h->writer[id]);

@@ -6,6 +6,31 @@
 
 ADAH_BEGIN
 
+/* ---------------------------------------------------------------- when and where a picture was taken */
+
+/* How much of a date is known. */
+typedef enum adah_date_detail { ADAH_DATE_NONE = 0, ADAH_DATE_YEAR, ADAH_DATE_MONTH, ADAH_DATE_DAY, ADAH_DATE_SECOND } adah_date_detail;
+#define ADAH_NO_OFFSET INT32_MIN
+/* Zeros: neither is known. */
+typedef struct adah_taken {
+    int64_t seconds; /* what the clock at the place showed, as seconds since the beginning of 1970 on that clock; of a year, a month or a day its beginning */
+    int32_t latitude_e7, longitude_e7; /* degrees times 10^7, north and east positive */
+    int32_t offset_minutes; /* that the clock was ahead of UTC; ADAH_NO_OFFSET: unknown */
+    uint16_t detail;        /* adah_date_detail; ADAH_DATE_NONE: seconds and offset_minutes mean nothing */
+    uint16_t has_place;     /* 0: latitude and longitude mean nothing */
+} adah_taken;
+/* Reads a date: "2019", "2019-06", "2019-06-01", with "T18:30", "T18:30:00" or with a blank for the T behind it, and "Z", "+02:00" or "+0200" behind
+ * that; also with colons, as cameras write it, points, slashes or nothing between the numbers; or whole seconds or milliseconds since 1970 in UTC. Years
+ * are 1 to 9999. Sets what *taken has of dates and leaves the place. ADAH_ERROR_ARGUMENT: it is no date, and the message says what was expected. */
+adah_code adah_date_read(const char *text, adah_taken *taken, adah_status *status);
+/* Sets the place. ADAH_ERROR_ARGUMENT: not from -90 to 90 and from -180 to 180. */
+adah_code adah_place_set(double latitude, double longitude, adah_taken *taken, adah_status *status);
+/* Reads a place: "48.8584,2.2945", latitude and longitude in degrees, parted by a comma, a blank or both. ADAH_ERROR_ARGUMENT: it is none. */
+adah_code adah_place_read(const char *text, adah_taken *taken, adah_status *status);
+enum { ADAH_DATE_BYTES = 32 };
+/* Writes a date, as "2019-06" or "2019-06-01T18:30:00+02:00", and returns text; "" where there is none. */
+const char *adah_date_write(const adah_taken *taken, char text[ADAH_DATE_BYTES]);
+
 /* ---------------------------------------------------------------- data sets */
 
 typedef struct adah_dataset adah_dataset;
@@ -23,6 +48,8 @@ typedef struct adah_record {
     size_t line;                 /* in the metadata file, from 1; 0: there is none */
     size_t row;                  /* in the arrays next to it: how many lines before it hold a record, bad ones and repetitions included */
     unsigned text_sources, label_sources; /* of adah_source, where text and labels are from; 0: there are none */
+    adah_taken taken;            /* when and where the picture was taken */
+    unsigned date_source, place_source; /* of adah_source; 0: not known */
 } adah_record;
 
 /* Where texts and labels come from. A folder with metadata has no others. */

@@ -82,6 +82,7 @@ typedef struct adah_index_entry {
     size_t n_labels;
     const uint8_t *image_code, *text_code; /* NULL: it has none */
     const int8_t *image_fine, *text_fine;  /* adah_index_fine values of their side; NULL: it has none */
+    adah_taken taken;                      /* when and where the picture was taken */
     void *memory; /* of all that is pointed to */
 } adah_index_entry;
 void adah_index_entry_free(adah_index_entry *entry); /* fine on a zeroed one */
@@ -184,6 +185,11 @@ typedef struct adah_search_options {
                                   hold words are found, and no others. NULL: by codes alone */
     const uint64_t *leave_out; /* ids that are not found, as `exclude`, which is one more; NULL: none */
     size_t n_leave_out;
+    /* Only records for which all of these hold are found. */
+    int64_t taken_from, taken_before; /* seconds as in adah_taken: from the first on, and before the second; INT64_MIN, INT64_MAX: no such limit.
+                                         A year or a month alone counts as its beginning */
+    double near_latitude, near_longitude, within_km; /* the place is at most so many kilometres away; within_km 0: no such limit */
+    const char *folder;               /* the file name lies in this folder or below it, as "Italy/Rome"; NULL or "": no such limit */
 } adah_search_options;
 static inline void adah_search_options_init(adah_search_options *options) {
     adah_options_init(ADAH_OPTIONS_SEARCH, options, sizeof *options);
@@ -196,7 +202,7 @@ typedef struct adah_search_result {
 
 /* Exact search among the codes of modality `to` for n_queries codes at once: the same hits for every method, number of threads
  * and history of the file. results: n_queries, each freed with adah_search_result_free. options NULL: the 10 nearest.
- * ADAH_ERROR_MISMATCH: no record has such a code. ADAH_ERROR_NO_KNOWN_WORD: codes is NULL, and no record holds a word of the query. ADAH_ERROR_NOT_FOUND: no record has one of the labels, which the message names. ADAH_ERROR_CORRUPT: damaged, or another program has changed the file. */
+ * ADAH_ERROR_MISMATCH: no record has such a code. ADAH_ERROR_NO_KNOWN_WORD: codes is NULL, and no record holds a word of the query. ADAH_ERROR_NOT_FOUND: no record has one of the labels, or lies in the folder, which the message names. ADAH_ERROR_CORRUPT: damaged, or another program has changed the file. */
 adah_code adah_index_search(const adah_index *index, adah_modality to, const uint8_t *codes, size_t n_queries,
                             const adah_search_options *options, adah_search_result *results, adah_status *status);
 void adah_search_result_free(adah_search_result *result);
@@ -247,6 +253,26 @@ typedef struct adah_duplicates {
 adah_code adah_index_duplicates(const adah_index *index, const adah_duplicates_options *options, adah_progress progress,
                                 adah_duplicates *duplicates, adah_status *status);
 void adah_duplicates_free(adah_duplicates *duplicates);
+/* Records, newest first by the date that they were taken on, those without a date last, and of one date by id: at most options->k behind the first
+ * n_passed. Of options, only, n_only, exclude, label, n_labels, accept and what is said of dates, places and folders count. *n_all: how many there are
+ * together; may be NULL. Distances are ADAH_NO_DISTANCE. Errors as of adah_index_search. */
+adah_code adah_index_list(const adah_index *index, const adah_search_options *options, uint64_t n_passed, adah_search_result *result, uint64_t *n_all,
+                          adah_status *status);
+
+/* Records by the year, month or day they were taken in. */
+typedef struct adah_timeline_step {
+    adah_taken date; /* as much of it as was asked for; no place */
+    uint64_t n;      /* records, at least one */
+} adah_timeline_step;
+typedef struct adah_timeline {
+    adah_timeline_step *step; /* ascending */
+    size_t n_steps;
+    uint64_t n_without; /* records that have no date */
+} adah_timeline;
+/* detail: ADAH_DATE_YEAR, ADAH_DATE_MONTH or ADAH_DATE_DAY. options: as of adah_index_list. timeline: freed with adah_timeline_free. */
+adah_code adah_index_timeline(const adah_index *index, const adah_search_options *options, adah_date_detail detail, adah_timeline *timeline,
+                              adah_status *status);
+void adah_timeline_free(adah_timeline *timeline);
 
 /* ---- writing ---- */
 
@@ -259,6 +285,7 @@ typedef struct adah_index_item {
     const int8_t *image_fine, *text_fine;  /* the vector that belongs to each code; NULL or zeros: none */
     size_t n_image_fine, n_text_fine; /* their values: a multiple of 8, the same for all records of an index; of no meaning where there is no
                                          vector */
+    adah_taken taken;             /* when and where the picture was taken; zeros: not known */
 } adah_index_item;
 
 /* One thread at a time uses a writer; readers go on meanwhile, in this process and others. What is added, replaced and deleted

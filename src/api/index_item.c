@@ -11,9 +11,17 @@ adah_code adah_index_item_of(const adah_dataset *dataset, const adah_codes *code
         (*names)[k] = adah_dataset_label_name(dataset, r->label[k]);
     }
     const size_t at = i * codes->n_bits / 8;
-    *item = (adah_index_item){ADAH_NO_ID, r->file_name, r->text, *names, r->n_labels, codes->image ? codes->image + at : NULL, codes->text ? codes->text + at : NULL,
-                              codes->image_fine ? codes->image_fine + i * codes->n_fine[ADAH_IMAGE] : NULL,
-                              codes->text_fine ? codes->text_fine + i * codes->n_fine[ADAH_TEXT] : NULL, codes->n_fine[ADAH_IMAGE],
-                              codes->n_fine[ADAH_TEXT]};
+    *item = (adah_index_item){.id = ADAH_NO_ID,
+                              .file_name = r->file_name,
+                              .text = r->text,
+                              .label = *names,
+                              .n_labels = r->n_labels,
+                              .image_code = codes->image ? codes->image + at : NULL,
+                              .text_code = codes->text ? codes->text + at : NULL,
+                              .image_fine = codes->image_fine ? codes->image_fine + i * codes->n_fine[ADAH_IMAGE] : NULL,
+                              .text_fine = codes->text_fine ? codes->text_fine + i * codes->n_fine[ADAH_TEXT] : NULL,
+                              .n_image_fine = codes->n_fine[ADAH_IMAGE],
+                              .n_text_fine = codes->n_fine[ADAH_TEXT],
+                              .taken = r->taken};
     return ADAH_OK;
 }

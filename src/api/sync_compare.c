@@ -2,6 +2,7 @@
 #include "api/sync_run.h"
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/taken.h"
 #include "data/dataset_reader.h"
 
 #include <errno.h>
@@ -53,7 +54,7 @@ adah_code adah_sync_map_labels(adah_sync_run *s, adah_status *status) {
 }
 
 int adah_sync_has_words(const adah_sync_run *s, const adah_record *r, const adah_index_entry *e) {
-    int is_same = r->n_labels == e->n_labels && strcmp(r->text, e->text) == 0;
+    int is_same = r->n_labels == e->n_labels && strcmp(r->text, e->text) == 0 && adah_taken_is_same(&r->taken, &e->taken);
     for (size_t k = 0; k < r->n_labels && is_same; k++) {
         size_t i = 0;
         while (i < e->n_labels && e->label[i] != s->label_of[r->label[k]])

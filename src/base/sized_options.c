@@ -14,7 +14,8 @@ static const adah_convert_options convert = {.size = sizeof convert, .n_concepts
 static const adah_train_options train = {.size = sizeof train, .preset = "default", .checkpoint_seconds = 15};
 static const adah_encoder_options encoder = {.size = sizeof encoder};
 static const adah_encode_options encode = {.size = sizeof encode};
-static const adah_search_options search = {.size = sizeof search, .k = 10, .radius = UINT32_MAX, .exclude = ADAH_NO_ID};
+static const adah_search_options search = {
+    .size = sizeof search, .k = 10, .radius = UINT32_MAX, .exclude = ADAH_NO_ID, .taken_from = INT64_MIN, .taken_before = INT64_MAX};
 static const adah_evaluate_options evaluate = {.size = sizeof evaluate, .split = ADAH_SPLIT_QUERY};
 static const adah_report_options report = {.size = sizeof report, .n_image_queries = 6, .n_results = 6};
 static const adah_sync_options sync_defaults = {.size = sizeof sync_defaults, .n_step = 500};

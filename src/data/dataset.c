@@ -202,6 +202,8 @@ void adah_dataset_close(adah_dataset *dataset) {
     for (int k = 0; k <= ADAH_N_KEYS; k++)
         adah_string_table_free(&dataset->taken[k]);
     adah_text_free(&dataset->notes);
+    adah_text_free(&dataset->bad_date);
+    adah_text_free(&dataset->bad_place);
     adah_string_table_free(&dataset->validation_names);
     adah_arena_free(&dataset->arena);
     adah_memory_free(dataset->record);

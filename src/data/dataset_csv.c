@@ -1,6 +1,6 @@
 /* dataset_csv.c - metadata.csv: RFC 4180 and what spreadsheets make of it, with a header line that names the columns.
  *
- * Columns file_name (needed), text, labels, split and mask in any order (metadata_keys.h); other columns are passed over. What separates
+ * Columns file_name (needed), text, labels, split, mask, date, latitude and longitude in any order (metadata_keys.h); other columns are passed over. What separates
  * columns, a comma, a semicolon, a tab or a bar, is what parts a column file_name from the others in the header, or what a line "sep=;"
  * before it says. The labels of a record stand in one field, separated by ';' or '|', spaces around them dropped, or as a list of Python. Lines end with LF, CR LF
  * or CR; blank lines are passed over. A quoted field may hold adah_csv_separators, line ends and doubled quotes. A record that cannot
@@ -251,10 +251,11 @@ static adah_code add_record(csv *c, adah_status *status) {
     adah_raw_text cell[ADAH_N_KEYS];
     for (size_t k = 0; k < ADAH_N_KEYS; k++)
         cell[k] = c->column[k] == SIZE_MAX ? (adah_raw_text){NULL, 0} : adah_csv_field(&c->rows, c->column[k]);
-    for (size_t k = ADAH_KEY_SPLIT; k <= ADAH_KEY_MASK; k++)
+    for (size_t k = ADAH_KEY_SPLIT; k < ADAH_N_KEYS; k++)
         if (cell[k].n_bytes == 0)
             cell[k].bytes = NULL; /* an empty cell says nothing */
-    adah_raw_record raw = {.file_name = cell[ADAH_KEY_FILE_NAME], .split = cell[ADAH_KEY_SPLIT], .mask = cell[ADAH_KEY_MASK], .line = c->rows.line};
+    adah_raw_record raw = {.file_name = cell[ADAH_KEY_FILE_NAME], .split = cell[ADAH_KEY_SPLIT], .mask = cell[ADAH_KEY_MASK], .line = c->rows.line,
+                           .date = cell[ADAH_KEY_DATE], .latitude = cell[ADAH_KEY_LATITUDE], .longitude = cell[ADAH_KEY_LONGITUDE]};
     if (cell[ADAH_KEY_TEXT].bytes)
         ADAH_TRY(take_text(c, cell[ADAH_KEY_TEXT], &raw.n_texts, status));
     if (cell[ADAH_KEY_LABELS].bytes)

@@ -266,11 +266,17 @@ static adah_code find_all(reader *r, size_t i, adah_raw_record *raw, adah_status
     const char *path = r->listing->path[i];
     adah_findings_clear(f);
     if (r->sources & ADAH_SOURCE_SIDECARS) {
+        f->source = ADAH_SOURCE_SIDECARS;
         ADAH_TRY(read_sidecars(r, i, status));
         tell_source(r, ADAH_SOURCE_SIDECARS, 0, 0, raw);
     }
-    if (r->sources & ADAH_SOURCE_PICTURES && !is_in_tar(r, path))
+    if (r->sources & ADAH_SOURCE_PICTURES && !is_in_tar(r, path)) {
+        f->source = ADAH_SOURCE_PICTURES;
         ADAH_TRY(read_picture(r, i, raw, status));
+    }
+    raw->taken = f->taken;
+    raw->date_source = f->date_source;
+    raw->place_source = f->place_source;
     if (f->texts.n_bytes == 0 && f->labels.n_bytes) {
         add_keywords_as_text(r);
         raw->text_sources |= raw->label_sources;
@@ -384,7 +390,7 @@ static adah_code read_folder(reader *r, int *found, char *hint, size_t n_hint, a
         give_hint(r, hint, n_hint);
     find_common(r);
     if (*found && r->sources & ADAH_SOURCE_PICTURES && adah_picture_tags_missing()) {
-        ADAH_TRY(adah_dataset_note(r->dataset, status, "captions and keywords inside the pictures are not read: %s", adah_picture_tags_missing()));
+        ADAH_TRY(adah_dataset_note(r->dataset, status, "captions, keywords and dates inside the pictures are not read: %s", adah_picture_tags_missing()));
         r->sources &= ~(unsigned)ADAH_SOURCE_PICTURES;
     }
     for (size_t i = 0; i < r->listing->n && *found; i++)

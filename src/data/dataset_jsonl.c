@@ -1,6 +1,7 @@
 /* dataset_jsonl.c - metadata.jsonl: one JSON object a line, read strictly by jansson.
  *
- * file_name, split, mask: strings; text, labels: a string or a list of strings, and numbers among the labels. All but file_name may be
+ * file_name, split, mask: strings; text, labels: a string or a list of strings, and numbers among the labels; date, latitude, longitude: strings or
+ * numbers. All but file_name may be
  * missing or null (or NaN, as Python writes). Keys of other names are told by metadata_keys.h or passed over, blank lines too. */
 #include "base/memory.h"
 #include "data/dataset_reader.h"
@@ -36,6 +37,19 @@ static adah_code take_string(const adah_dataset *dataset, const json_t *value, a
     if (key == ADAH_KEY_FILE_NAME || json_string_length(value)) /* an empty cell of a table says nothing */
         *text = raw_of(value);
     return ADAH_OK;
+}
+
+/* A date or a coordinate: a string or a number, which is written out; others are told as what they are. */
+static void take_measure(const json_t *value, char number[ADAH_JSON_NUMBER_BYTES], adah_raw_text *text) {
+    *text = (adah_raw_text){NULL, 0};
+    if (adah_json_is_missing(value))
+        return;
+    if (json_is_string(value))
+        *text = raw_of(value);
+    else if (!json_is_boolean(value) && adah_json_write_number(value, number))
+        *text = (adah_raw_text){number, strlen(number)};
+    else
+        *text = (adah_raw_text){"neither a string nor a number", 29};
 }
 
 /* What an object in a list says, as {"raw": "a dog", "tokens": [...]}: the value of the first of these keys; the object itself where it has none. */
@@ -119,9 +133,13 @@ static adah_code find_values(adah_dataset *dataset, json_t *object, json_t *valu
 static adah_code take_record(adah_dataset *dataset, json_t *const value[ADAH_N_KEYS], size_t line, list *texts, list *labels,
                              adah_status *status) {
     adah_raw_record raw = {.line = line};
+    char number[3][ADAH_JSON_NUMBER_BYTES];
     ADAH_TRY(take_string(dataset, value[ADAH_KEY_FILE_NAME], ADAH_KEY_FILE_NAME, line, &raw.file_name, status));
     ADAH_TRY(take_string(dataset, value[ADAH_KEY_SPLIT], ADAH_KEY_SPLIT, line, &raw.split, status));
     ADAH_TRY(take_string(dataset, value[ADAH_KEY_MASK], ADAH_KEY_MASK, line, &raw.mask, status));
+    take_measure(value[ADAH_KEY_DATE], number[0], &raw.date);
+    take_measure(value[ADAH_KEY_LATITUDE], number[1], &raw.latitude);
+    take_measure(value[ADAH_KEY_LONGITUDE], number[2], &raw.longitude);
     ADAH_TRY(take_list(dataset, value[ADAH_KEY_TEXT], ADAH_KEY_TEXT, line, texts, status));
     ADAH_TRY(take_list(dataset, value[ADAH_KEY_LABELS], ADAH_KEY_LABELS, line, labels, status));
     raw.text = texts->item;

@@ -104,6 +104,14 @@ adah_code adah_dataset_make_notes(adah_dataset *dataset, adah_status *status) {
                  passed_over->n ? "; keys passed over: " : "");
         ADAH_TRY(adah_dataset_note_names(dataset, before, passed_over, status));
     }
+    if (dataset->bad_date.failed || dataset->bad_place.failed)
+        return adah_fail_memory(status, ADAH_SHOWN_BYTES);
+    if (dataset->n_bad_dates)
+        ADAH_TRY(adah_dataset_note(dataset, status, "dates that are not understood (expected as 2019, 2019-06 or 2019-06-01T18:30:00): %zu; the first: %s",
+                                   dataset->n_bad_dates, dataset->bad_date.bytes));
+    if (dataset->n_bad_places)
+        ADAH_TRY(adah_dataset_note(dataset, status, "places that are not understood (expected latitude -90 to 90, longitude -180 to 180): %zu; the first: %s",
+                                   dataset->n_bad_places, dataset->bad_place.bytes));
     if (dataset->n_repeated)
         ADAH_TRY(adah_dataset_note(dataset, status, "%zu lines name a file again; their texts and labels were added to its record",
                                    dataset->n_repeated));

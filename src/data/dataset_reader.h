@@ -22,6 +22,9 @@ typedef struct adah_raw_record {
     size_t n_texts, n_labels;
     size_t line; /* from 1; 0: there is no file with lines */
     unsigned text_sources, label_sources; /* of what is there, ADAH_SOURCE_...; 0: ADAH_SOURCE_METADATA */
+    adah_raw_text date, latitude, longitude; /* as they are written; what is none is told and says nothing */
+    adah_taken taken;                        /* what was understood already */
+    unsigned date_source, place_source;      /* of `taken` */
 } adah_raw_record;
 
 /* Checks a record and adds it; one whose file_name was seen before adds its texts and labels to that one. ADAH_ERROR_FORMAT: the record

@@ -3,12 +3,14 @@
  * Texts and label lists lie in an arena; file names and label names are numbered by string tables, the number of a file name being that of
  * its record. A file name that comes again adds to its record: a line a caption is as good as a list of captions. */
 #include "base/memory.h"
+#include "base/taken.h"
 #include "data/dataset_table.h"
 #include "data/findings.h"
 #include "data/metadata_path.h"
 #include "data/picture_finder.h"
 #include "data/split_names.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,6 +177,60 @@ static void add_sources(adah_record *record, const adah_raw_record *raw) {
         record->label_sources |= raw->n_labels == 0 ? 0 : raw->label_sources ? raw->label_sources : ADAH_SOURCE_METADATA;
 }
 
+/* ---------------------------------------------------------------- when and where */
+
+static void keep_first_bad(const adah_dataset *dataset, const adah_raw_record *raw, const adah_raw_text *value, adah_text *first) {
+    if (first->n_bytes)
+        return;
+    if (raw->line)
+        adah_text_add(first, "\"%.*s\" in line %zu of %s", shown(*value), value->bytes ? value->bytes : "", raw->line, dataset->path);
+    else
+        adah_text_add(first, "\"%.*s\" of %.*s", shown(*value), value->bytes ? value->bytes : "", shown(raw->file_name), raw->file_name.bytes);
+}
+
+static void store_date(adah_dataset *dataset, const adah_raw_record *raw, adah_record *record) {
+    if (raw->date.n_bytes && adah_date_parse(raw->date.bytes, raw->date.n_bytes, &record->taken)) {
+        record->date_source = ADAH_SOURCE_METADATA;
+    } else if (raw->date.n_bytes) {
+        dataset->n_bad_dates++;
+        keep_first_bad(dataset, raw, &raw->date, &dataset->bad_date);
+    }
+}
+
+/* 0, 0 is what programs write that know no place. */
+static void store_place(adah_dataset *dataset, const adah_raw_record *raw, adah_record *record) {
+    double latitude = 0, longitude = 0;
+    const adah_raw_text *bad = !adah_degrees_parse(raw->latitude.bytes, raw->latitude.n_bytes, 90, &latitude)      ? &raw->latitude
+                               : !adah_degrees_parse(raw->longitude.bytes, raw->longitude.n_bytes, 180, &longitude) ? &raw->longitude
+                                                                                                                    : NULL;
+    if (bad && raw->latitude.n_bytes + raw->longitude.n_bytes) {
+        dataset->n_bad_places++;
+        keep_first_bad(dataset, raw, bad, &dataset->bad_place);
+    }
+    if (bad || (fabs(latitude) <= 0 && fabs(longitude) <= 0) || adah_place_set(latitude, longitude, &record->taken, NULL) != ADAH_OK)
+        return;
+    record->place_source = ADAH_SOURCE_METADATA;
+}
+
+/* What a record has of it stays when it comes again. */
+static void store_taken(adah_dataset *dataset, const adah_raw_record *raw, adah_record *record) {
+    adah_record told = {.taken = raw->taken, .date_source = raw->date_source, .place_source = raw->place_source};
+    store_date(dataset, raw, &told);
+    store_place(dataset, raw, &told);
+    if (record->taken.detail == ADAH_DATE_NONE && told.taken.detail != ADAH_DATE_NONE) {
+        record->taken.seconds = told.taken.seconds;
+        record->taken.offset_minutes = told.taken.offset_minutes;
+        record->taken.detail = told.taken.detail;
+        record->date_source = told.date_source;
+    }
+    if (!record->taken.has_place && told.taken.has_place) {
+        record->taken.latitude_e7 = told.taken.latitude_e7;
+        record->taken.longitude_e7 = told.taken.longitude_e7;
+        record->taken.has_place = 1;
+        record->place_source = told.place_source;
+    }
+}
+
 /* The record of the same file name gets more. */
 static adah_code add_to_record(adah_dataset *dataset, const adah_raw_record *raw, adah_record *record, adah_split split, adah_status *status) {
     if (raw->split.bytes && split != record->split && !dataset->finder)
@@ -186,6 +242,7 @@ static adah_code add_to_record(adah_dataset *dataset, const adah_raw_record *raw
     if (raw->mask.bytes && !record->mask && !(record->mask = adah_arena_text(&dataset->arena, raw->mask.bytes, raw->mask.n_bytes)))
         return adah_fail_memory(status, raw->mask.n_bytes + 1);
     add_sources(record, raw);
+    store_taken(dataset, raw, record);
     dataset->n_rows++;
     dataset->n_repeated += !dataset->finder;
     return ADAH_OK;
@@ -265,6 +322,7 @@ adah_code adah_dataset_add(adah_dataset *dataset, const adah_raw_record *given, 
         return adah_fail_memory(status, raw->file_name.n_bytes + 1);
     record.file_name = dataset->file_names.text[name];
     add_sources(&record, raw);
+    store_taken(dataset, raw, &record);
     if (raw->split.bytes)
         dataset->n_named[record.split]++;
     dataset->record[dataset->n_records++] = record;

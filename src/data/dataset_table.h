@@ -26,6 +26,8 @@ struct adah_dataset {
     uint32_t *scratch; /* the labels of the record being added */
     size_t scratch_capacity;
     int is_of_rows;                   /* 1: there is no metadata file, but an array */
+    size_t n_bad_dates, n_bad_places; /* that were not understood */
+    adah_text bad_date, bad_place;    /* the first of them, and where it is */
     size_t n_rows, n_repeated;        /* lines that hold a record; those among them that add to one before */
     adah_string_table taken[ADAH_N_KEYS + 1]; /* names of keys by what they were taken for; the last: passed over */
     adah_text notes;

@@ -63,7 +63,30 @@ void adah_findings_add_hierarchy(adah_findings *f, const char *bytes, size_t n_b
     }
 }
 
-void adah_findings_clear(adah_findings *f) { f->texts.n_bytes = f->labels.n_bytes = 0; }
+/* 1: `now` counts more than who has told. */
+static int counts_more(adah_teller now, adah_teller before) { return before == ADAH_TOLD_BY_NONE || now < before; }
+
+void adah_findings_add_date(adah_findings *f, adah_teller teller, const char *bytes, size_t n_bytes) {
+    if (!counts_more(teller, f->date_teller) || !adah_date_parse(bytes, n_bytes, &f->taken))
+        return;
+    f->date_teller = teller;
+    f->date_source = f->source;
+}
+
+void adah_findings_add_place(adah_findings *f, adah_teller teller, double latitude, double longitude) {
+    const int is_zero = latitude >= 0 && latitude <= 0 && longitude >= 0 && longitude <= 0;
+    if (is_zero || !counts_more(teller, f->place_teller) || adah_place_set(latitude, longitude, &f->taken, NULL) != ADAH_OK)
+        return;
+    f->place_teller = teller;
+    f->place_source = f->source;
+}
+
+void adah_findings_clear(adah_findings *f) {
+    f->texts.n_bytes = f->labels.n_bytes = 0;
+    f->taken = (adah_taken){0};
+    f->date_teller = f->place_teller = ADAH_TOLD_BY_NONE;
+    f->source = f->date_source = f->place_source = 0;
+}
 
 void adah_findings_free(adah_findings *f) {
     adah_text_free(&f->texts);

@@ -5,7 +5,8 @@
 #include <strings.h>
 
 static const char *const names[ADAH_N_KEYS] = {[ADAH_KEY_FILE_NAME] = "file_name", [ADAH_KEY_TEXT] = "text",
-                                               [ADAH_KEY_LABELS] = "labels", [ADAH_KEY_SPLIT] = "split", [ADAH_KEY_MASK] = "mask"};
+                                               [ADAH_KEY_LABELS] = "labels", [ADAH_KEY_SPLIT] = "split", [ADAH_KEY_MASK] = "mask", [ADAH_KEY_DATE] = "date",
+                                               [ADAH_KEY_LATITUDE] = "latitude", [ADAH_KEY_LONGITUDE] = "longitude"};
 
 /* What other tools call them. */
 static const struct {
@@ -19,7 +20,12 @@ static const struct {
               {"label", ADAH_KEY_LABELS},        {"class", ADAH_KEY_LABELS},         {"classes", ADAH_KEY_LABELS},    {"category", ADAH_KEY_LABELS},
               {"categories", ADAH_KEY_LABELS},   {"tags", ADAH_KEY_LABELS},          {"keywords", ADAH_KEY_LABELS},   {"labelname", ADAH_KEY_LABELS},
               {"label_name", ADAH_KEY_LABELS},   {"class_name", ADAH_KEY_LABELS},    {"category_name", ADAH_KEY_LABELS},
-              {"subset", ADAH_KEY_SPLIT}};
+              {"subset", ADAH_KEY_SPLIT},
+              {"taken", ADAH_KEY_DATE},          {"datetime", ADAH_KEY_DATE},        {"date_taken", ADAH_KEY_DATE},   {"taken_at", ADAH_KEY_DATE},
+              {"datetimeoriginal", ADAH_KEY_DATE}, {"datetime_original", ADAH_KEY_DATE},
+              {"lat", ADAH_KEY_LATITUDE},        {"gps_latitude", ADAH_KEY_LATITUDE}, {"gpslatitude", ADAH_KEY_LATITUDE},
+              {"lon", ADAH_KEY_LONGITUDE},       {"lng", ADAH_KEY_LONGITUDE},        {"long", ADAH_KEY_LONGITUDE},
+              {"gps_longitude", ADAH_KEY_LONGITUDE}, {"gpslongitude", ADAH_KEY_LONGITUDE}};
 
 const char *adah_key_name(adah_key key) { return names[key]; }
 

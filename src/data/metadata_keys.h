@@ -4,7 +4,7 @@
 
 #include "data/dataset_reader.h"
 
-typedef enum adah_key { ADAH_KEY_FILE_NAME, ADAH_KEY_TEXT, ADAH_KEY_LABELS, ADAH_KEY_SPLIT, ADAH_KEY_MASK, ADAH_N_KEYS } adah_key;
+typedef enum adah_key { ADAH_KEY_FILE_NAME, ADAH_KEY_TEXT, ADAH_KEY_LABELS, ADAH_KEY_SPLIT, ADAH_KEY_MASK, ADAH_KEY_DATE, ADAH_KEY_LATITUDE, ADAH_KEY_LONGITUDE, ADAH_N_KEYS } adah_key;
 
 /* The keys that the user named, or that a file of another program has, in place of those that are understood. Zero: none. */
 typedef struct adah_chosen_keys {

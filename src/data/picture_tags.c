@@ -34,6 +34,14 @@ int adah_caption_is_made(const char *bytes, size_t n_bytes) {
     return n_bytes < 60 && holds(bytes, n_bytes, "digital camera");
 }
 
+static void take_place(adah_findings *f, adah_teller teller, const char *bytes, size_t n_bytes) {
+    double latitude, longitude;
+    const char *blank = n_bytes ? memchr(bytes, ' ', n_bytes) : NULL;
+    const size_t n = blank ? (size_t)(blank - bytes) : 0;
+    if (n && adah_degrees_parse(bytes, n, 90, &latitude) && adah_degrees_parse(blank, n_bytes - n, 180, &longitude))
+        adah_findings_add_place(f, teller, latitude, longitude);
+}
+
 static void take(void *context, adah_tag tag, const char *bytes, size_t n_bytes) {
     adah_findings *f = context;
     if (tag == ADAH_TAG_CAPTION && !adah_caption_is_made(bytes, n_bytes))
@@ -42,6 +50,14 @@ static void take(void *context, adah_tag tag, const char *bytes, size_t n_bytes)
         adah_findings_add_label(f, bytes, n_bytes);
     else if (tag == ADAH_TAG_HIERARCHY && strncmp(bytes, "_Digikam", n_bytes < 8 ? n_bytes : 8) != 0)
         adah_findings_add_hierarchy(f, bytes, n_bytes);
+    else if (tag == ADAH_TAG_DATE_TAKEN || tag == ADAH_TAG_DATE_DIGITISED || tag == ADAH_TAG_DATE_XMP)
+        adah_findings_add_date(f,
+                               tag == ADAH_TAG_DATE_TAKEN       ? ADAH_TOLD_BY_CAMERA
+                               : tag == ADAH_TAG_DATE_DIGITISED ? ADAH_TOLD_BY_SCANNER
+                                                                : ADAH_TOLD_BY_XMP,
+                               bytes, n_bytes);
+    else if (tag == ADAH_TAG_PLACE || tag == ADAH_TAG_PLACE_XMP)
+        take_place(f, tag == ADAH_TAG_PLACE ? ADAH_TOLD_BY_CAMERA : ADAH_TOLD_BY_XMP, bytes, n_bytes);
 }
 
 const char *adah_picture_tags_missing(void) {

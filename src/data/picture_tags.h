@@ -1,4 +1,4 @@
-/* picture_tags.h - captions and keywords inside a picture, cleaned of what only cameras write. */
+/* picture_tags.h - captions and keywords inside a picture, cleaned of what only cameras write, and when and where it was taken. */
 #ifndef ADAH_DATA_PICTURE_TAGS_H
 #define ADAH_DATA_PICTURE_TAGS_H
 
@@ -12,7 +12,7 @@ adah_code adah_picture_tags_read(const char *path, adah_findings *findings, adah
 /* The same in two steps: what a file says, to be kept, and what of it counts. */
 adah_code adah_picture_tags_record(const char *path, adah_text *record, adah_status *status);
 void adah_picture_tags_take(const char *record, size_t n_bytes, adah_findings *findings);
-enum { ADAH_PICTURE_TAGS_VERSION = 1 }; /* of records: goes up when the plugin tells more of the same file, so that old ones are made again */
+enum { ADAH_PICTURE_TAGS_VERSION = 2 }; /* of records: goes up when the plugin tells more of the same file, so that old ones are made again */
 /* 1: a caption that a camera or a program has written by itself ("OLYMPUS DIGITAL CAMERA"). */
 int adah_caption_is_made(const char *bytes, size_t n_bytes);
 

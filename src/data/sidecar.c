@@ -8,6 +8,7 @@
 #include "data/picture_tags.h"
 #include "data/utf16.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -112,6 +113,50 @@ static void add_values(const json_t *value, int is_label, adah_findings *f) {
     }
 }
 
+/* "1559383200" or 1559383200, 48.85 or "48.85", as text. 0: it is neither a string nor a number. */
+static int text_of(const json_t *value, char text[64]) {
+    if (json_is_string(value))
+        return snprintf(text, 64, "%.63s", json_string_value(value)) > 0;
+    return json_is_integer(value) ? snprintf(text, 64, "%" JSON_INTEGER_FORMAT, json_integer_value(value)) > 0
+           : json_is_real(value)  ? snprintf(text, 64, "%.15g", json_real_value(value)) > 0
+                                  : 0;
+}
+
+static void add_date(const json_t *value, adah_teller teller, adah_findings *f) {
+    char text[64];
+    if (text_of(value, text))
+        adah_findings_add_date(f, teller, text, strlen(text));
+}
+
+static void add_place(const json_t *latitude, const json_t *longitude, adah_teller teller, adah_findings *f) {
+    char text[2][64];
+    double degrees[2];
+    if (text_of(latitude, text[0]) && text_of(longitude, text[1]) && adah_degrees_parse(text[0], strlen(text[0]), 90, &degrees[0]) &&
+        adah_degrees_parse(text[1], strlen(text[1]), 180, &degrees[1]))
+        adah_findings_add_place(f, teller, degrees[0], degrees[1]);
+}
+
+/* When and where, by keys and as Google's Takeout tells it: the place where somebody put the picture, else that of the camera. */
+static void read_taken(const json_t *object, adah_findings *f) {
+    static const char *const places[] = {"geoData", "geoDataExif"};
+    const json_t *value[ADAH_N_KEYS] = {NULL};
+    int rank_of[ADAH_N_KEYS] = {0}, rank;
+    const char *name;
+    json_t *found;
+    json_object_foreach((json_t *)object, name, found) {
+        const adah_key key = adah_key_find(NULL, name, strlen(name), &rank);
+        if (key != ADAH_N_KEYS && (!value[key] || rank < rank_of[key]))
+            value[key] = found, rank_of[key] = rank;
+    }
+    add_date(value[ADAH_KEY_DATE], ADAH_TOLD_BY_KEYS, f);
+    add_place(value[ADAH_KEY_LATITUDE], value[ADAH_KEY_LONGITUDE], ADAH_TOLD_BY_KEYS, f);
+    add_date(json_object_get(json_object_get(object, "photoTakenTime"), "timestamp"), ADAH_TOLD_BY_ALBUM, f);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        const json_t *place = json_object_get(object, places[i]);
+        add_place(json_object_get(place, "latitude"), json_object_get(place, "longitude"), ADAH_TOLD_BY_ALBUM, f);
+    }
+}
+
 static adah_code read_json(const char *path, const char *bytes, size_t n_bytes, adah_findings *f, adah_status *status) {
     json_error_t error;
     int is_out_of_memory, rank;
@@ -131,6 +176,7 @@ static adah_code read_json(const char *path, const char *bytes, size_t n_bytes, 
         else if (!strcasecmp(name, "people") || !strcasecmp(name, "cls") || !strcasecmp(name, "shapes"))
             add_values(value, 1, f);
     }
+    read_taken(object, f);
     json_decref(object);
     return ADAH_OK;
 }

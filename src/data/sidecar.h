@@ -12,7 +12,7 @@ int adah_sidecar_belongs(const char *picture, const char *path);
 size_t adah_sidecar_other_stem(const char *picture);
 /* 1: the ending of such a file. */
 int adah_sidecar_is_named(const char *ending);
-/* Adds what the file says. .txt and .caption: a text a line. .cls: a label a line. .json: keys as in metadata.jsonl and those of Takeout (description, people) and
+/* Adds what the file says. .txt and .caption: a text a line. .cls: a label a line. .json: keys as in metadata.jsonl and those of Takeout (description, people, photoTakenTime, geoData) and
  * labelme (shapes). .xmp: as inside of pictures. ADAH_ERROR_MISMATCH: numbers alone. ADAH_ERROR_FORMAT, ADAH_ERROR_IO: it is not understood; the message names it. */
 adah_code adah_sidecar_read(const char *path, adah_findings *findings, adah_status *status);
 

@@ -53,8 +53,18 @@ static adah_code copy_record(const adah_index *x, uint64_t row, adah_index_build
         if (!copy->names[i])
             return adah_index_fail_damaged(x->path, status, "the name of label %u is not whole", e.label[i]);
     }
-    const adah_index_item item = {how->gives_new_ids ? ADAH_NO_ID : e.id, e.file_name,  e.text,      copy->names,     e.n_labels,
-                                  e.image_code, e.text_code, e.image_fine, e.text_fine, x->n_fine[0], x->n_fine[1]};
+    const adah_index_item item = {.id = how->gives_new_ids ? ADAH_NO_ID : e.id,
+                                  .file_name = e.file_name,
+                                  .text = e.text,
+                                  .label = copy->names,
+                                  .n_labels = e.n_labels,
+                                  .image_code = e.image_code,
+                                  .text_code = e.text_code,
+                                  .image_fine = e.image_fine,
+                                  .text_fine = e.text_fine,
+                                  .n_image_fine = x->n_fine[ADAH_IMAGE],
+                                  .n_text_fine = x->n_fine[ADAH_TEXT],
+                                  .taken = e.taken};
     return adah_index_builder_add(b, &item, status);
 }
 

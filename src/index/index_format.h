@@ -2,6 +2,7 @@
 #ifndef ADAH_INDEX_INDEX_FORMAT_H
 #define ADAH_INDEX_INDEX_FORMAT_H
 
+#include <adah/adah.h>
 #include <stdint.h>
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -45,6 +46,7 @@ typedef enum adah_index_section_type {
     ADAH_SECTION_IMAGE_FINE, /* vectors for the fine order, one for each code */
     ADAH_SECTION_TEXT_FINE,
     ADAH_SECTION_WORDS, /* an inverted list: postings.h */
+    ADAH_SECTION_TAKEN, /* when and where: an adah_taken for each record */
     ADAH_SECTION_TYPES_END, /* types known to this version are below */
     ADAH_SECTION_CODES_STEP = ADAH_SECTION_TEXT_CODES - ADAH_SECTION_IMAGE_CODES
 } adah_index_section_type;
@@ -90,7 +92,7 @@ typedef struct adah_index_record_head {
 } adah_index_record_head;
 
 _Static_assert(sizeof(adah_index_header) == 64 && sizeof(adah_index_mark) == 64 &&
-                   sizeof(adah_index_segment_header) == 128 && sizeof(adah_index_section) == 32,
+                   sizeof(adah_index_segment_header) == 128 && sizeof(adah_index_section) == 32 && sizeof(adah_taken) == 24,
                "no padding");
 
 #endif

@@ -18,6 +18,7 @@
 #include "codes/scan.h"
 #include "index/code_search.h"
 #include "index/cut_off.h"
+#include "index/record_filter.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -53,8 +54,8 @@ typedef struct search {
     uint64_t **own_keep;            /* of each run: a bitmap made for this search; NULL: none */
     const adah_word_hits *held;     /* records that hold words of the query, which is one; NULL: none */
     uint64_t n_codes;
-    size_t n_only;                /* codes that `only` leaves */
-    uint32_t *label;              /* numbers of the labels of which a hit has one */
+    size_t n_only;                /* codes that `only` leaves, and dates, places and folders */
+    adah_record_filter filter;
     uint64_t *left_out;           /* positions that are no hits, ascending */
     size_t n_left_out;
     adah_hit_list *lists;         /* n_queries */
@@ -94,15 +95,6 @@ static adah_code locate(const search *s, uint64_t position, const adah_segment *
     return adah_segment_record_of(*segment, s->to, (size_t)(position - s->runs[run].first), record, status);
 }
 
-/* Has the record one of the labels asked for, if any are? */
-static int has_label(const search *s, const adah_index_entry *entry) {
-    for (size_t i = 0; i < entry->n_labels; i++)
-        for (size_t k = 0; k < s->options->n_labels; k++)
-            if (entry->label[i] == s->label[k])
-                return 1;
-    return s->options->n_labels == 0;
-}
-
 static int is_left_out(const search *s, uint64_t position) {
     size_t low = 0, high = s->n_left_out;
     while (low < high) {
@@ -133,7 +125,7 @@ static int accept(void *context, size_t query, uint64_t position) {
         code = adah_segment_record(segment, record, s->index->n_labels, &room, &entry, NULL);
     if (code != ADAH_OK)
         atomic_store_explicit(code == ADAH_ERROR_MEMORY ? &s->is_out_of_memory : &s->is_damaged, 1, memory_order_relaxed);
-    const int is_accepted = code == ADAH_OK && has_label(s, &entry) &&
+    const int is_accepted = code == ADAH_OK && adah_record_filter_has_label(&s->filter, &entry) &&
                             (!s->options->accept || s->options->accept(s->options->context, &entry));
     adah_memory_free(room.own);
     return is_accepted;
@@ -214,26 +206,6 @@ static adah_code leave_out(search *s, adah_status *status) {
     return ADAH_OK;
 }
 
-static adah_code find_labels(search *s, adah_status *status) {
-    const adah_search_options *o = s->options;
-    const size_t n = adah_index_label_count(s->index);
-    s->label = adah_memory_zeroed(o->n_labels, sizeof *s->label);
-    if (!s->label)
-        return adah_fail_memory(status, o->n_labels * sizeof *s->label);
-    for (size_t k = 0; k < o->n_labels; k++) {
-        uint32_t i = 0;
-        for (; i < n; i++) {
-            const char *name = adah_index_label_name(s->index, i);
-            if (name && !strcmp(name, o->label[k]))
-                break;
-        }
-        if (i == n)
-            return adah_fail(status, ADAH_ERROR_NOT_FOUND, "label \"%.200s\": no record of the index has it", o->label[k]);
-        s->label[k] = i;
-    }
-    return ADAH_OK;
-}
-
 /* Bitmaps of the ids that alone may be found. */
 static adah_code keep_only(search *s, adah_status *status) {
     const adah_search_options *o = s->options;
@@ -251,6 +223,33 @@ static adah_code keep_only(search *s, adah_status *status) {
         const uint64_t at = position - s->runs[run].first;
         s->n_only += !adah_bit(s->own_keep[run], at);
         s->own_keep[run][at / 64] |= (uint64_t)1 << at % 64;
+    }
+    return ADAH_OK;
+}
+
+/* Takes from the bitmaps, made where there are none, the codes of records that do not pass. */
+static adah_code keep_passing(search *s, adah_status *status) {
+    s->n_only = 0;
+    for (size_t i = 0; i < s->n_runs; i++) {
+        const adah_segment *segment = s->view[i]->segment;
+        const size_t n = s->runs[i].n;
+        uint64_t *passing = adah_memory_zeroed((n + 63) / 64, sizeof *passing);
+        if (!passing)
+            return adah_fail_memory(status, n / 8);
+        int fault = 0;
+        for (size_t at = 0; at < n && !fault; at++) {
+            uint64_t record;
+            if (s->runs[i].keep && !adah_bit(s->runs[i].keep, at))
+                continue;
+            const int passes = adah_segment_record_of(segment, s->to, at, &record, NULL) == ADAH_OK ? adah_record_filter_passes(&s->filter, segment, record) : -1;
+            fault = passes < 0;
+            passing[at / 64] |= (uint64_t)(passes > 0) << at % 64;
+            s->n_only += passes > 0;
+        }
+        adah_memory_free(s->own_keep[i]);
+        s->runs[i].keep = s->own_keep[i] = passing;
+        if (fault)
+            return adah_index_fail_damaged(s->index->path, status, "a record that the search came by is not whole");
     }
     return ADAH_OK;
 }
@@ -743,13 +742,15 @@ static void choose_candidates(search *s) {
 }
 
 static adah_code run_search(search *s, size_t k, adah_search_result *results, adah_status *status) {
-    ADAH_TRY(find_labels(s, status));
+    ADAH_TRY(adah_record_filter_open(s->index, s->options, &s->filter, status));
     ADAH_TRY(collect_runs(s, status));
     if (s->n_runs == 0 && adah_index_count(s->index))
         return adah_fail(status, ADAH_ERROR_MISMATCH, "%s: the index holds no codes of %s", s->index->path,
                          s->to == ADAH_IMAGE ? "images" : "texts");
     if (s->options->only)
         ADAH_TRY(keep_only(s, status));
+    if (adah_record_filter_is_narrow(&s->filter))
+        ADAH_TRY(keep_passing(s, status));
     choose_candidates(s);
     if (s->n_codes < s->options->k && s->options->k != SIZE_MAX)
         s->options->k = (size_t)s->n_codes;
@@ -814,7 +815,7 @@ adah_code adah_code_search(const adah_index *index, adah_modality to, const uint
         adah_memory_free(s.own_keep[i]);
     adah_hit_lists_free(&s.chosen, 1);
     adah_cut_off_free(&s.cut);
-    adah_memory_free(s.label);
+    adah_record_filter_free(&s.filter);
     adah_memory_free(s.left_out);
     adah_memory_free(s.lists);
     adah_memory_free(s.is_unanswered);

@@ -8,6 +8,7 @@
 #define XXH_INLINE_ALL
 #include "index/segment.h"
 #include "base/memory.h"
+#include "base/taken.h"
 #include "codes/fine.h"
 
 #include <errno.h>
@@ -227,6 +228,16 @@ static adah_code read_ids(adah_segment *s, adah_status *status) {
     return ADAH_OK;
 }
 
+static adah_code read_taken(adah_segment *s, adah_status *status) {
+    const adah_index_section *x = s->section[ADAH_SECTION_TAKEN];
+    if (!x)
+        return ADAH_OK;
+    if (x->n_bytes != s->header.n_records * sizeof *s->taken)
+        return adah_index_fail_damaged(s->path, status, "the dates and places of segment %llu do not fit its records", (ull)s->header.number);
+    s->taken = section_bytes(s, ADAH_SECTION_TAKEN);
+    return ADAH_OK;
+}
+
 static adah_code read_postings(adah_segment *s, adah_status *status) {
     const adah_index_section *x = s->section[ADAH_SECTION_WORDS];
     adah_status why;
@@ -260,6 +271,8 @@ adah_code adah_segment_read(const adah_segment_expected *e, const uint8_t *bytes
         code = read_fine(&s, m, status);
     if (code == ADAH_OK)
         code = read_postings(&s, status);
+    if (code == ADAH_OK)
+        code = read_taken(&s, status);
     if (code == ADAH_OK &&
         s.header.n_records > (uint64_t)s.sets[0].n + s.sets[1].n) /* nor is a bitmap of them made */
         code = adah_index_fail_damaged(e->path, status, "segment %llu has %llu records, but %zu and %zu codes",
@@ -362,6 +375,21 @@ static int find_data(const adah_segment *s, uint64_t record, const uint8_t **dat
     return n_needed == end - start;
 }
 
+const char *adah_segment_file_name(const adah_segment *s, uint64_t record, size_t *n_bytes) {
+    adah_index_record_head head;
+    const uint8_t *data;
+    size_t n_data;
+    *n_bytes = 0;
+    if (!s->record_starts)
+        return "";
+    if (!find_data(s, record, &data, &n_data, &head))
+        return NULL;
+    *n_bytes = head.n_file_name_bytes;
+    return (const char *)data + sizeof head + 4 * (size_t)head.n_labels;
+}
+
+adah_taken adah_segment_taken(const adah_segment *s, uint64_t record) { return s->taken ? s->taken[record] : (adah_taken){0}; }
+
 static uint8_t *make_room(adah_record_room *room, size_t n_bytes) {
     if (room->n_bytes >= n_bytes)
         return room->bytes;
@@ -391,7 +419,7 @@ static adah_code read_data(const adah_segment *s, ull row, const uint8_t *copy, 
 
 adah_code adah_segment_record(const adah_segment *s, uint64_t record, size_t n_labels, adah_record_room *room,
                               adah_index_entry *entry, adah_status *status) {
-    adah_index_entry e = {.id = adah_segment_id(s, record), .file_name = "", .text = ""};
+    adah_index_entry e = {.id = adah_segment_id(s, record), .file_name = "", .text = "", .taken = adah_segment_taken(s, record)};
     const ull row = (ull)(s->header.first_row + record);
     adah_index_record_head head = {0, 0, 0};
     const uint8_t *data = NULL;
@@ -519,6 +547,8 @@ static adah_code verify_record(const adah_segment *s, uint64_t record, size_t n_
     if (s->ids && record && s->ids[record] <= s->ids[record - 1])
         return adah_index_fail_damaged(s->path, status, "the ids of segment %llu are out of order at record %llu",
                                        (ull)s->header.number, (ull)record);
+    if (!adah_taken_is_sound(&e.taken))
+        return adah_index_fail_damaged(s->path, status, "record %llu has a date or a place that is none", (ull)(s->header.first_row + record));
     if (!e.image_code && !e.text_code)
         return adah_index_fail_damaged(s->path, status, "record %llu has no code",
                                        (ull)(s->header.first_row + record));

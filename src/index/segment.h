@@ -36,6 +36,7 @@ typedef struct adah_segment {
     size_t n_deleted;
     adah_code_set sets[2]; /* by modality */
     adah_postings *postings; /* NULL: its words are not known */
+    const adah_taken *taken; /* of each record; NULL: of none is anything known */
 } adah_segment;
 
 /* What the next segment must say of itself. */
@@ -83,6 +84,10 @@ int adah_segment_find(const adah_segment *segment, uint64_t id, uint64_t *record
 /* Copies everything of a record into the room, to which *entry then points; labels must be below n_labels. */
 adah_code adah_segment_record(const adah_segment *segment, uint64_t record, size_t n_labels, adah_record_room *room,
                               adah_index_entry *entry, adah_status *status);
+/* When and where, as it stands in the file; zeros: not known. */
+adah_taken adah_segment_taken(const adah_segment *segment, uint64_t record);
+/* The name of the file of a record in the segment's map, not copied, without an end, and its bytes; NULL: damaged. "" where there is none. */
+const char *adah_segment_file_name(const adah_segment *segment, uint64_t record, size_t *n_bytes);
 /* The name of the segment's i-th new label; NULL: damaged. */
 const char *adah_segment_label(const adah_segment *segment, size_t i);
 /* The record of a code. */

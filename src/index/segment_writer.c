@@ -10,6 +10,7 @@
 #define XXH_INLINE_ALL
 #include "index/segment_writer.h"
 #include "base/memory.h"
+#include "base/taken.h"
 #include "codes/fine.h"
 #include "data/string_table.h"
 #include "index/index_format.h"
@@ -49,6 +50,7 @@ typedef struct records {
     list codes[2];          /* by modality */
     list fine[2];           /* a vector for each code, zeros where there is none; empty: none has one */
     numbers code_record[2]; /* of each code */
+    list taken;             /* an adah_taken for each record, zeros where nothing is known, up to the last of which something is; empty: there is none */
     list data;              /* when it is not in the file */
     numbers starts;         /* of the records in the data, and the end of the last; once has_data */
     list words;             /* uint32_t: of each record how many it has, and their numbers; once has_data */
@@ -178,6 +180,7 @@ static void free_records(records *r) {
         adah_memory_free(r->fine[m].bytes);
         adah_memory_free(r->code_record[m].number);
     }
+    adah_memory_free(r->taken.bytes);
 }
 
 void adah_segment_writer_close(adah_segment_writer *w) {
@@ -339,6 +342,13 @@ static int append_fine(records *r, int m, const int8_t *fine, size_t n_fine) {
     return append_zeros(&r->fine[m], n_bytes - n_fine - r->fine[m].n_bytes) && append(&r->fine[m], fine, n_fine);
 }
 
+/* Of a record behind n others. 0: memory is out. */
+static int append_taken(records *r, uint64_t n, const adah_taken *taken) {
+    if (taken->detail == ADAH_DATE_NONE && !taken->has_place)
+        return 1;
+    return append_zeros(&r->taken, (size_t)n * sizeof *taken - r->taken.n_bytes) && append(&r->taken, taken, sizeof *taken);
+}
+
 /* What the item has of vectors, with those of zeros taken for none. */
 static adah_code take_fine(adah_segment_writer *w, const adah_index_item *item, const int8_t *fine[2], adah_status *status) {
     const size_t n[2] = {item->n_image_fine, item->n_text_fine};
@@ -375,6 +385,8 @@ adah_code adah_segment_writer_add(adah_segment_writer *w, const adah_index_item 
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%.400s: a record needs the code of an image or of a text", file_name);
     if (strlen(file_name) > UINT32_MAX - 1 || strlen(text) > UINT32_MAX - 1 || item->n_labels > UINT32_MAX / 4)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "%.100s: file name, text or labels of 4 GiB or more", file_name);
+    if (!adah_taken_is_sound(&item->taken))
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "%.400s: a date or a place that is none", file_name);
     ADAH_TRY(take_fine(w, item, fine, status));
     w->broken = 1;
     if (!number_labels(w, item, &n_labels))
@@ -385,7 +397,7 @@ adah_code adah_segment_writer_add(adah_segment_writer *w, const adah_index_item 
         ADAH_TRY(put_record(w, file_name, text, n_labels, status));
         ADAH_TRY(put_words(w, item, status));
     }
-    int ok = push_id(w, id);
+    int ok = push_id(w, id) && append_taken(&w->kept, w->n_records, &item->taken);
     for (int m = 0; m < 2; m++)
         if (code[m])
             ok = ok && append(&w->kept.codes[m], code[m], w->n_code_bytes) && push(&w->kept.code_record[m], w->n_records) &&
@@ -509,6 +521,11 @@ static int append_record(records *to, const records *from, const record_place *p
             ok = ok && append(&to->codes[m], from->codes[m].bytes + p->code[m] * n_code_bytes, n_code_bytes) &&
                  push(&to->code_record[m], record) &&
                  append_fine(to, m, from->fine[m].n_bytes ? (const int8_t *)from->fine[m].bytes + p->code[m] * n_fine[m] : NULL, n_fine[m]);
+    if (p->record < from->taken.n_bytes / sizeof(adah_taken)) {
+        adah_taken taken;
+        memcpy(&taken, from->taken.bytes + p->record * sizeof taken, sizeof taken);
+        ok = ok && append_taken(to, record, &taken);
+    }
     if (!from->starts.n)
         return ok;
     const size_t n_word_bytes = word_bytes(from, p);
@@ -540,6 +557,18 @@ static adah_code sort(adah_segment_writer *w, adah_status *status) {
     if (!ok)
         return adah_fail_memory(status, n * (w->n_code_bytes + 8 + w->n_fine[0] + w->n_fine[1]));
     *kept = sorted;
+    return ADAH_OK;
+}
+
+static adah_code put_taken(adah_segment_writer *w, adah_status *status) {
+    list *taken = &w->kept.taken;
+    const size_t n_bytes = (size_t)w->n_records * sizeof(adah_taken);
+    if (!taken->n_bytes)
+        return ADAH_OK;
+    if (!append_zeros(taken, n_bytes - taken->n_bytes))
+        return adah_fail_memory(status, n_bytes);
+    ADAH_TRY(put_section(w, ADAH_SECTION_TAKEN, taken->bytes, n_bytes, status));
+    w->table[w->header.n_sections - 1].flags = ADAH_INDEX_MAY_IGNORE;
     return ADAH_OK;
 }
 
@@ -611,6 +640,7 @@ adah_code adah_segment_writer_finish(adah_segment_writer *w, const adah_segment_
         w->table[w->header.n_sections - 1].flags = ADAH_INDEX_MAY_IGNORE;
     }
     ADAH_TRY(put_postings(w, place->number == 0, status));
+    ADAH_TRY(put_taken(w, status));
     const uint64_t file_number = place->file_number ? place->file_number : new_file_number(w),
                    end_number = adah_segment_end_number(w->table, w->header.n_sections);
     ADAH_TRY(put_section(w, ADAH_SECTION_END, &end_number, sizeof end_number, status));

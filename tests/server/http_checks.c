@@ -918,12 +918,14 @@ static void refuses_value(const char *method, const char *target, const char *ty
 /* Values that the schema of a parameter forbids, as text. Returns how many. */
 static size_t forbidden_values(const json_t *schema, char values[3][32]) {
     const char *type = json_string_value(json_object_get(schema, "type"));
-    const json_t *low = json_object_get(schema, "minimum"), *high = json_object_get(schema, "maximum");
+    const json_t *low = json_object_get(schema, "minimum"), *high = json_object_get(schema, "maximum"), *above = json_object_get(schema, "exclusiveMinimum");
     size_t n = 0;
     if (json_object_get(schema, "enum") || (type && strcmp(type, "string") && strcmp(type, "array")))
         snprintf(values[n++], 32, "nonsense");
     if (low)
         snprintf(values[n++], 32, "%lld", (long long)json_integer_value(low) - 1);
+    if (above)
+        snprintf(values[n++], 32, "%lld", (long long)json_integer_value(above));
     if (high)
         snprintf(values[n++], 32, "%lld", (long long)json_integer_value(high) + 1);
     return n;
@@ -952,7 +954,8 @@ static size_t check_operation(const serve_route *route, const json_t *operation)
     }
     target[n_path] = '\0';
     json_object_foreach(members, name, schema) {
-        const int is_number = !strcmp(json_string_value(json_object_get(schema, "type")), "integer");
+        const char *type = json_string_value(json_object_get(schema, "type"));
+        const int is_number = !strcmp(type, "integer") || !strcmp(type, "number");
         snprintf(values[0], sizeof values[0], "17"); /* is no string, no list, no truth */
         for (size_t k = is_number ? forbidden_values(schema, values) : 1; k-- > 0; n++) {
             snprintf(body, sizeof body, values[k][0] == 'n' ? "{\"%s\": \"%s\"}" : "{\"%s\": %s}", name, values[k]);
@@ -983,7 +986,7 @@ static void check_parameters(const json_t *paths) {
             CHECK(is_described == is_taken, "%s %s: %s is described: %d", route->method, route->path, p->name, is_described);
         }
     }
-    CHECK(n_operations == 9 && n >= 50, "%zu operations, %zu values refused", n_operations, n);
+    CHECK(n_operations == 11 && n >= 50, "%zu operations, %zu values refused", n_operations, n);
 }
 
 static void check_openapi(void) {

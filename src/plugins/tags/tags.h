@@ -1,4 +1,4 @@
-/* tags.h - what people have written into a picture's file, through libexiv2: captions and keywords of IPTC, XMP and EXIF.
+/* tags.h - what is written into a picture's file, through libexiv2: captions and keywords of IPTC, XMP and EXIF, when and where it was taken.
  *
  * Not every build has it, so that the shared library leaves it to a plugin, libadah-tags.so, and loads it when the first folder without
  * metadata is read (tags_load.c). Programs that link everything take the table directly (tags_linked.c). libexiv2 is C++: tags_exiv2.cpp,
@@ -12,8 +12,18 @@
 extern "C" {
 #endif
 
-/* A keyword as it stands; a hierarchy has its levels parted by '|' or '/'. */
-typedef enum adah_tag { ADAH_TAG_CAPTION, ADAH_TAG_KEYWORD, ADAH_TAG_HIERARCHY } adah_tag;
+/* A keyword as it stands; a hierarchy has its levels parted by '|' or '/'; a date as it stands, its zone behind it; a place as decimal degrees,
+ * latitude and longitude parted by a blank. The numbers are kept in files. */
+typedef enum adah_tag {
+    ADAH_TAG_CAPTION,
+    ADAH_TAG_KEYWORD,
+    ADAH_TAG_HIERARCHY,
+    ADAH_TAG_DATE_TAKEN,     /* by the camera's clock */
+    ADAH_TAG_DATE_DIGITISED, /* of a scan, say */
+    ADAH_TAG_DATE_XMP,
+    ADAH_TAG_PLACE,          /* of the camera's GPS */
+    ADAH_TAG_PLACE_XMP
+} adah_tag;
 
 typedef struct adah_picture_tags {
     const char *version; /* ADAH_VERSION: the plugin fits the library */

@@ -5,6 +5,7 @@
 #include <exiv2/exiv2.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <string>
@@ -68,6 +69,94 @@ void tell_listed(const std::string &list, const listener &say) {
     }
 }
 
+std::string exif_text(const Exiv2::ExifData &data, const char *key) {
+    const auto found = data.findKey(Exiv2::ExifKey(key));
+    return found == data.end() ? std::string() : found->toString();
+}
+
+void tell_exif_dates(const Exiv2::ExifData &data, const listener &say) {
+    const std::string taken = exif_text(data, "Exif.Photo.DateTimeOriginal"), digitised = exif_text(data, "Exif.Photo.DateTimeDigitized");
+    if (!taken.empty())
+        say(ADAH_TAG_DATE_TAKEN, taken + exif_text(data, "Exif.Photo.OffsetTimeOriginal"));
+    if (!digitised.empty())
+        say(ADAH_TAG_DATE_DIGITISED, digitised + exif_text(data, "Exif.Photo.OffsetTimeDigitized"));
+}
+
+void tell_place(double latitude, double longitude, adah_tag tag, const listener &say) {
+    char text[64];
+    std::snprintf(text, sizeof text, "%.7f %.7f", latitude, longitude);
+    say(tag, text);
+}
+
+/* Degrees, minutes and seconds, of which cameras leave out the last by 0/0. false: they are none. */
+bool exif_degrees(const Exiv2::ExifData &data, const char *key, const char *reference_key, char negative, double most, double *degrees) {
+    const auto found = data.findKey(Exiv2::ExifKey(key));
+    const std::string reference = exif_text(data, reference_key);
+    if (found == data.end() || found->count() < 1 || found->count() > 3)
+        return false;
+    *degrees = 0;
+    for (long i = 0, part = 1; i < static_cast<long>(found->count()); i++, part *= 60) {
+        const Exiv2::Rational value = found->toRational(i);
+        if (i > 0 && value.first == 0 && value.second == 0)
+            continue;
+        if (value.second <= 0 || value.first < 0)
+            return false;
+        *degrees += static_cast<double>(value.first) / value.second / static_cast<double>(part);
+    }
+    if (*degrees > most)
+        return false;
+    if (!reference.empty() && reference[0] == negative)
+        *degrees = -*degrees;
+    return true;
+}
+
+void tell_exif_place(const Exiv2::ExifData &data, const listener &say) {
+    double latitude, longitude;
+    if (exif_degrees(data, "Exif.GPSInfo.GPSLatitude", "Exif.GPSInfo.GPSLatitudeRef", 'S', 90, &latitude) &&
+        exif_degrees(data, "Exif.GPSInfo.GPSLongitude", "Exif.GPSInfo.GPSLongitudeRef", 'W', 180, &longitude))
+        tell_place(latitude, longitude, ADAH_TAG_PLACE, say);
+}
+
+/* As "48,51.5N" or "48,51,30N". */
+bool xmp_degrees(const std::string &text, char positive, char negative, double most, double *degrees) {
+    const char *at = text.c_str();
+    double part = 1;
+    *degrees = 0;
+    for (int i = 0; i < 3; i++, part *= 60) {
+        char *end;
+        const double value = std::strtod(at, &end);
+        if (end == at || !(value >= 0) || !(value <= most))
+            return false;
+        *degrees += value / part;
+        at = end;
+        if (*at != ',')
+            break;
+        at++;
+    }
+    if ((*at != positive && *at != negative) || *degrees > most)
+        return false;
+    if (*at == negative)
+        *degrees = -*degrees;
+    return true;
+}
+
+std::string xmp_text(const Exiv2::XmpData &data, const char *key) {
+    const auto found = data.findKey(Exiv2::XmpKey(key));
+    return found == data.end() ? std::string() : found->toString();
+}
+
+void tell_xmp_taken(const Exiv2::XmpData &data, const listener &say) {
+    double latitude, longitude;
+    for (const char *key : {"Xmp.exif.DateTimeOriginal", "Xmp.photoshop.DateCreated", "Xmp.xmp.CreateDate"}) {
+        const std::string date = xmp_text(data, key);
+        if (!date.empty())
+            say(ADAH_TAG_DATE_XMP, date);
+    }
+    if (xmp_degrees(xmp_text(data, "Xmp.exif.GPSLatitude"), 'N', 'S', 90, &latitude) &&
+        xmp_degrees(xmp_text(data, "Xmp.exif.GPSLongitude"), 'E', 'W', 180, &longitude))
+        tell_place(latitude, longitude, ADAH_TAG_PLACE_XMP, say);
+}
+
 void tell_exif(const Exiv2::ExifData &data, const listener &say) {
     for (const Exiv2::Exifdatum &datum : data) {
         const std::string key = datum.key();
@@ -99,6 +188,11 @@ int read(const char *path, teller tell, void *context, char *why, size_t n_why) 
         tell_iptc(image->iptcData(), say);
         tell_xmp(image->xmpData(), say);
         tell_exif(image->exifData(), say);
+        if (image->imageType() != Exiv2::ImageType::xmp) { /* there libexiv2 makes EXIF of XMP */
+            tell_exif_dates(image->exifData(), say);
+            tell_exif_place(image->exifData(), say);
+        }
+        tell_xmp_taken(image->xmpData(), say);
         return 0;
     } catch (const std::exception &e) {
         std::snprintf(why, n_why, "%s", e.what());
