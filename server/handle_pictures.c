@@ -9,11 +9,12 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { FILE_BYTES_MAX = 256 << 20 };
+enum { FILE_BYTES_MAX = 256 << 20, PREVIEW_SIDE = 4096 };
 
 static int refuse_missing(serve_request *r, const char *field) {
     return serve_refuse(r, 404, "not_found", field, "the picture of this item cannot be read");
@@ -194,6 +195,24 @@ static const char *check_file(serve_request *r, const serve_picture_file *f) {
 
 /* ---------------------------------------------------------------- answers */
 
+static void make_thumbnail(serve_request *r, const uint8_t *bytes, size_t n_bytes, const adah_picture_info *info, size_t n_side);
+
+/* 1: what was found to be a JPEG does not begin as one: raw data of a camera, with a picture in them, which a browser cannot show. */
+static int is_raw(const serve_picture_file *f, const char *type) {
+    uint8_t head[2];
+    return !strcmp(type, "image/jpeg") && pread(f->fd, head, sizeof head, (off_t)f->offset) == (ssize_t)sizeof head && (head[0] != 0xff || head[1] != 0xd8);
+}
+
+/* A copy of the picture in them. */
+static void send_preview(serve_request *r, serve_picture_file *f) {
+    const uint8_t *bytes;
+    size_t n_bytes;
+    adah_picture_info picture;
+    if (read_all(r, f, NULL, &bytes, &n_bytes) && serve_check_picture(r, NULL, bytes, n_bytes, &picture))
+        make_thumbnail(r, bytes, n_bytes, &picture, PREVIEW_SIDE);
+    serve_close_file(f);
+}
+
 void serve_handle_picture(serve_request *r, serve_state *state) {
     serve_picture_file f;
     char etag[sizeof r->answer.etag];
@@ -210,6 +229,10 @@ void serve_handle_picture(serve_request *r, serve_state *state) {
         serve_close_file(&f);
         return;
     }
+    if (is_raw(&f, type)) {
+        send_preview(r, &f);
+        return;
+    }
     a->status = 200;
     a->content_type = type;
     a->is_file = 1;
@@ -218,10 +241,10 @@ void serve_handle_picture(serve_request *r, serve_state *state) {
     a->n_bytes = (size_t)f.info.st_size;
 }
 
-static void make_thumbnail(serve_request *r, const uint8_t *bytes, size_t n_bytes, const adah_picture_info *info) {
+static void make_thumbnail(serve_request *r, const uint8_t *bytes, size_t n_bytes, const adah_picture_info *info, size_t n_side) {
     serve_answer *a = &r->answer;
     serve_decoded decoded;
-    if (!serve_decode_picture(r, SERVE_JPEG, bytes, n_bytes, info, (adah_picture_form){.n_side = (size_t)r->query.side}, NULL, &decoded))
+    if (!serve_decode_picture(r, SERVE_JPEG, bytes, n_bytes, info, (adah_picture_form){.n_side = n_side}, NULL, &decoded))
         return;
     r->n_kept--; /* the answer has it now */
     a->status = 200;
@@ -245,6 +268,6 @@ void serve_handle_thumbnail(serve_request *r, serve_state *state) {
     r->answer.cache_control = "private, max-age=3600";
     if (!serve_is_unchanged(r, etag) && read_all(r, &f, NULL, &bytes, &n_bytes) &&
         serve_check_picture(r, NULL, bytes, n_bytes, &picture))
-        make_thumbnail(r, bytes, n_bytes, &picture);
+        make_thumbnail(r, bytes, n_bytes, &picture, (size_t)r->query.side);
     serve_close_file(&f);
 }

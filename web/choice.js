@@ -117,7 +117,8 @@ export async function label(hits) {
     if (!name) return null;
     const items = (await Promise.all(hits.map((hit) => askJson(itemUrl(hit.id)))))
         .filter((item) => item.has_picture || !item.image_code)
-        .map(({ id, file_name, text, labels }) => ({ id, file_name, ...(text ? { text } : {}), labels: [...new Set([...labels, name])], replace: true }));
+        .map(({ id, file_name, text, labels, taken, latitude, longitude }) => ({
+            id, file_name, ...(text ? { text } : {}), labels: [...new Set([...labels, name])], taken, latitude, longitude, replace: true })); // what is undefined is not sent
     for (let i = 0; i < items.length; i += ITEMS_AT_ONCE) await change("v1/items", { body: { items: items.slice(i, i + ITEMS_AT_ONCE) } });
     return { name, n: items.length, n_left: hits.length - items.length };
 }

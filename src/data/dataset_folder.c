@@ -84,14 +84,14 @@ static int is_part_of_sample(const reader *r, size_t i) {
 static void count_kinds(reader *r) {
     for (size_t i = 0; i < r->listing->n; i++) {
         const char *path = r->listing->path[i];
-        const int kind = adah_path_is_picture(path);
+        const int kind = adah_folder_has_picture_at(r->listing, i);
         if (kind == 1 && is_part_of_sample(r, i)) {
             adah_dataset_leave_out_file(r->dataset, path, "a part of the sample of another picture");
             r->n_parts++;
         } else if (kind == 1) {
             r->n_pictures++;
-        } else if (kind == 2) {
-            adah_dataset_leave_out_file(r->dataset, path, "raw data of a camera");
+        } else if (adah_path_is_picture(path) == ADAH_PATH_IS_RAW) {
+            adah_dataset_leave_out_file(r->dataset, path, "raw data of a camera, whose picture lies beside them");
             if (!r->n_raw++)
                 r->first_raw = path;
         } else if (!adah_sidecar_is_named(adah_path_ending(path)) && strcasecmp(adah_path_ending(path), ".xml") != 0) {
@@ -118,7 +118,7 @@ static void find_common(reader *r) {
     const char *first = NULL;
     for (size_t i = 0; i < r->listing->n; i++) {
         const char *path = r->listing->path[i];
-        if (adah_path_is_picture(path) != 1)
+        if (!adah_folder_has_picture_at(r->listing, i))
             continue;
         if (!first) {
             first = path;
@@ -133,7 +133,7 @@ static void find_common(reader *r) {
     r->has_splits = 1;
     for (size_t i = 0; i < r->listing->n && r->has_splits; i++) {
         const char *path = r->listing->path[i];
-        if (adah_path_is_picture(path) != 1)
+        if (!adah_folder_has_picture_at(r->listing, i))
             continue;
         const adah_raw_text split = split_at(path + r->n_common);
         r->has_splits = split.bytes != NULL;
@@ -343,7 +343,7 @@ static adah_code tell(reader *r, adah_status *status) {
     if (r->n_parts)
         ADAH_TRY(adah_dataset_note(r->dataset, status, "pictures in tar files that belong to the sample of another, passed over: %zu", r->n_parts));
     if (r->n_raw)
-        ADAH_TRY(adah_dataset_note(r->dataset, status, "files of raw camera data, passed over (export them as JPEG): %zu; the first: %s", r->n_raw, r->first_raw));
+        ADAH_TRY(adah_dataset_note(r->dataset, status, "files of raw camera data, passed over, since their pictures lie beside them: %zu; the first: %s", r->n_raw, r->first_raw));
     if (r->n_others)
         ADAH_TRY(adah_dataset_note(r->dataset, status, "files that are no pictures by their names: %zu; the first: %s", r->n_others, r->first_other));
     return ADAH_OK;
@@ -372,8 +372,6 @@ static void give_hint(const reader *r, char *hint, size_t n_hint) {
     } others[] = {{".parquet .arrow", "is a table that holds its pictures; the guide's page on collections tells how to write them out as files, or in Python adah.Dataset.from_table"},
                   {".zip .7z .rar .tgz .gz .xz .bz2 .zst .lz4", "is an archive that is compressed; unpack it (pictures in a plain .tar file are read where they lie)"},
                   {".csv .tsv .json .jsonl", "may tell of pictures, but none is here"}};
-    if (r->n_raw)
-        snprintf(hint, n_hint, " (files of raw camera data, which are not read, export them as JPEG: %zu)", r->n_raw);
     for (size_t k = 0; k < sizeof others / sizeof *others && !*hint; k++)
         for (size_t i = 0; i < r->listing->n && !*hint; i++) {
             const char *ending = adah_path_ending(r->listing->path[i]), *at = *ending ? strstr(others[k].endings, ending) : NULL;
@@ -394,7 +392,7 @@ static adah_code read_folder(reader *r, int *found, char *hint, size_t n_hint, a
         r->sources &= ~(unsigned)ADAH_SOURCE_PICTURES;
     }
     for (size_t i = 0; i < r->listing->n && *found; i++)
-        if (adah_path_is_picture(r->listing->path[i]) == 1 && !is_part_of_sample(r, i))
+        if (adah_folder_has_picture_at(r->listing, i) && !is_part_of_sample(r, i))
             ADAH_TRY(add_picture(r, i, status));
     if (*found && !r->has_splits)
         adah_dataset_draw_split(r->dataset);

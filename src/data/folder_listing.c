@@ -58,8 +58,23 @@ int adah_path_is_picture(const char *path) {
             return 1;
     for (size_t i = 0; i < sizeof raw_endings / sizeof *raw_endings; i++)
         if (!strcasecmp(ending, raw_endings[i]))
-            return 2;
+            return ADAH_PATH_IS_RAW;
     return 0;
+}
+
+/* Names that begin alike up to the point follow each other. */
+int adah_folder_has_picture_at(const adah_folder_listing *l, size_t i) {
+    const char *path = l->path[i];
+    const int kind = adah_path_is_picture(path);
+    const size_t n_stem = strlen(path) - strlen(adah_path_ending(path)) + 1; /* with the point */
+    if (kind != ADAH_PATH_IS_RAW)
+        return kind;
+    while (i > 0 && strncmp(l->path[i - 1], path, n_stem) == 0)
+        i--;
+    for (; i < l->n && strncmp(l->path[i], path, n_stem) == 0; i++)
+        if (!strchr(l->path[i] + n_stem, '.') && !strchr(l->path[i] + n_stem, '/') && adah_path_is_picture(l->path[i]) == 1)
+            return 0;
+    return 1;
 }
 
 static int is_passed_over(const char *name) {

@@ -19,13 +19,16 @@ typedef adah_code (*adah_folder_unreadable)(void *context, const adah_status *wh
 /* Lists without opening any file but tar files. Links are followed, but for one that leads to a folder it lies in. */
 adah_code adah_folder_list(const char *folder, adah_folder_listing *listing, adah_folder_unreadable unreadable, void *context,
                            adah_status *status);
+/* 1: entry i is a picture; raw data of a camera are none where the camera has put a picture of the same name beside them. */
+int adah_folder_has_picture_at(const adah_folder_listing *listing, size_t i);
 void adah_folder_listing_free(adah_folder_listing *listing); /* zeroes it */
 
 /* The part of a path behind the last slash. */
 const char *adah_path_name(const char *path);
 /* The ending of a name with its point, "" when it has none (".jpg" as a whole name has none). */
 const char *adah_path_ending(const char *path);
-/* 1: a picture by its ending, of the kinds that are read; 2: raw data of a camera; 0: something else. */
+enum { ADAH_PATH_IS_RAW = 2 };
+/* 1: a picture by its ending, of the kinds that are read; ADAH_PATH_IS_RAW: raw data of a camera, with a picture in them; 0: something else. */
 int adah_path_is_picture(const char *path);
 
 #endif

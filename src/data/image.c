@@ -6,6 +6,7 @@
 #include "base/foreign_file.h"
 #include "base/memory.h"
 #include "data/picture_form.h"
+#include "data/raw_preview.h"
 #include "plugins/pictures/head.h"
 #include "plugins/pictures/jpeg.h"
 #include "plugins/pictures/raster.h"
@@ -45,9 +46,8 @@ static adah_code examine(const uint8_t *bytes, size_t n_bytes, const char *name,
     return code == ADAH_OK ? code : adah_fail(status, code, "%s", fault.message);
 }
 
-/* The only way to a decoder. */
-static adah_code decode(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, int keeps_aspect,
-                        adah_picture *picture, adah_status *status) {
+static adah_code decode_picture(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, int keeps_aspect,
+                                adah_picture *picture, adah_status *status) {
     const adah_picture_codec *codec;
     adah_picture_info info;
     ADAH_TRY(check(n_bytes, name, "an image", n_side, status));
@@ -67,6 +67,19 @@ static adah_code decode(const uint8_t *bytes, size_t n_bytes, const char *name, 
         return adah_raster_decode(bytes, n_bytes, name, n_side, keeps_aspect, picture, status);
     ADAH_TRY(adah_picture_codec_get(&codec, status));
     return codec->decode(bytes, n_bytes, name, n_side, keeps_aspect, picture, status);
+}
+
+/* The only way to a decoder. Raw data of cameras are shown by the picture in them. */
+static adah_code decode(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, int keeps_aspect,
+                        adah_picture *picture, adah_status *status) {
+    uint8_t *jpeg;
+    size_t n_jpeg_bytes;
+    ADAH_TRY(adah_raw_preview(name, bytes, n_bytes, &jpeg, &n_jpeg_bytes, status));
+    if (!jpeg)
+        return decode_picture(bytes, n_bytes, name, n_side, keeps_aspect, picture, status);
+    const adah_code code = decode_picture(jpeg, n_jpeg_bytes, name, n_side, keeps_aspect, picture, status);
+    adah_memory_free(jpeg);
+    return code;
 }
 
 adah_code adah_image_decode(const uint8_t *bytes, size_t n_bytes, const char *name, size_t n_side, uint8_t *rgb,
@@ -118,8 +131,13 @@ adah_code adah_image_decode_thumbnail(const uint8_t *bytes, size_t n_bytes, cons
 }
 
 adah_code adah_image_examine(const uint8_t *bytes, size_t n_bytes, const char *name, adah_picture_info *info, adah_status *status) {
+    uint8_t *jpeg;
+    size_t n_jpeg_bytes;
     ADAH_TRY(check(n_bytes, name, "an image", 1, status));
-    return examine(bytes, n_bytes, name, info, status);
+    ADAH_TRY(adah_raw_preview(name, bytes, n_bytes, &jpeg, &n_jpeg_bytes, status));
+    const adah_code code = jpeg ? examine(jpeg, n_jpeg_bytes, name, info, status) : examine(bytes, n_bytes, name, info, status);
+    adah_memory_free(jpeg);
+    return code;
 }
 
 adah_code adah_image_load_thumbnail(const char *path, size_t n_side, adah_picture *picture, adah_status *status) {

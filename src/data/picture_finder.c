@@ -63,7 +63,7 @@ adah_code adah_picture_finder_make(const adah_folder_listing *listing, adah_pict
         return adah_fail_memory(status, (listing->n + 1) * sizeof *f->path);
     for (size_t i = 0; i < listing->n; i++) {
         const char *path = listing->path[i], *name = adah_path_name(path), *ending = adah_path_ending(path);
-        if (adah_path_is_picture(path) != 1)
+        if (!adah_path_is_picture(path))
             continue;
         const uint32_t k = adah_string_table_add(&f->paths, path, strlen(path));
         if (k == ADAH_STRING_NONE)

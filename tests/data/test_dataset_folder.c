@@ -84,20 +84,21 @@ static void lists_as_people_keep_them(void **state) {
     put_picture("Thumbs.db");
     put_picture("film.mov");
     put_picture("raw.NEF");
+    put_picture("b.nef"); /* b.JPG lies beside it */
     put_picture("jpg");
     snprintf(inside, sizeof inside, "%s/z/back", folder.path);
     assert_int_equal(symlink("..", inside), 0); /* a circle */
     snprintf(inside, sizeof inside, "%s/linked.jpg", folder.path);
     assert_int_equal(symlink("b.JPG", inside), 0);
     adah_dataset *dataset = open_with(ADAH_SOURCES_ALL);
-    static const char *const names[] = {"a.png", "b.JPG", "linked.jpg", "B/d.tiff", "z/y/c.webp"};
+    static const char *const names[] = {"a.png", "b.JPG", "linked.jpg", "raw.NEF", "B/d.tiff", "z/y/c.webp"};
     assert_int_equal(adah_dataset_count(dataset), sizeof names / sizeof *names);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         assert_string_equal(adah_dataset_record(dataset, i)->file_name, names[i]);
     assert_int_equal(adah_dataset_record(dataset, 0)->line, 0);
     const char *notes = adah_dataset_notes(dataset);
-    assert_non_null(strstr(notes, "the 5 pictures"));
-    assert_non_null(strstr(notes, "raw.NEF"));
+    assert_non_null(strstr(notes, "the 6 pictures"));
+    assert_non_null(strstr(notes, "files of raw camera data, passed over, since their pictures lie beside them: 1; the first: b.nef"));
     assert_non_null(strstr(notes, "no pictures by their names: 2; the first: film.mov"));
     adah_dataset_close(dataset);
 }
@@ -237,8 +238,8 @@ static void reads_metadata_of_folders(void **state) {
 static void refuses_what_has_no_picture(void **state) {
     (void)state;
     assert_not_found(folder.path, "nor any picture");
-    data_folder_put(folder.path, "a/b.cr2", "raw");
-    assert_not_found(folder.path, "raw camera data");
+    data_folder_put(folder.path, "a/b.zip", "PK");
+    assert_not_found(folder.path, "unpack it");
     data_folder_put(folder.path, "file.txt", "x");
     char path[1100];
     snprintf(path, sizeof path, "%s/file.txt", folder.path);

@@ -168,6 +168,7 @@ static const kind kinds[] = {
     {.name = "an object a line under another name", .file = {TEXT("annotations.jsonl", "{\"id\": 3, \"img\": \"img/a.jpg\", \"text\": \"A cat\", \"label\": 1}\n{\"id\": 4, \"img\": \"img/b.jpg\", \"text\": \"A dog\", \"label\": 0}\n"), PICTURE("img/a.jpg"), PICTURE("img/b.jpg")},
      .n_records = 2, .n_texts = 2, .n_labels = 2, .one = "img/a.jpg", .text = "A cat", .labels = "1"},
     {.name = "metadata that are broken", .file = {PICTURE("a.jpg"), TEXT("captions.json", "[{\"image\": \"a.jpg\", \"text\": \"A c")}, .n_records = 1, .n_passed_over = 1, .one = "a.jpg", .text = "", .labels = "", .words = "passed over: 1; the first: captions.json"},
+    {.name = "raw camera data", .file = {PICTURE("a dog.NEF"), PICTURE("b.dng"), PICTURE("b.jpg")}, .n_records = 2, .n_texts = 1, .n_passed_over = 1, .one = "a dog.NEF", .text = "a dog", .labels = "", .words = "their pictures lie beside them: 1; the first: b.dng"},
 
     /* what detectors learn from */
     {.name = "YOLO: folders of pictures and of boxes",
@@ -205,7 +206,6 @@ static const kind kinds[] = {
 
     /* refused */
     {.name = "nothing", .file = {TEXT("README.txt", "x")}, .words = "nor any picture"},
-    {.name = "raw camera data", .file = {PICTURE("a.NEF")}, .words = "export them as JPEG"},
     {.name = "Parquet", .file = {TEXT("data/train-00000-of-00001.parquet", "PAR1")}, .words = "holds its pictures"},
     {.name = "shards that are broken", .file = {TEXT("00000.tar", "x"), TEXT("00001.tar", "x")}, .words = "00000.tar: not a tar file"},
     {.name = "shards that are compressed", .file = {TEXT("00000.tar.gz", "x")}, .words = "unpack it"},
