@@ -16,6 +16,7 @@
 #   make bench-encode   the same for pictures to codes, beside PyTorch, ONNX Runtime and OpenVINO; see bench/encode.sh --help
 #                     all three with ARGUMENTS="--isa avx2": every program as on a processor without AVX-512
 #   make documents    write docs/reference/commands.md and settings.md from the tables of the program
+#   make site         install what is missing, build, and put one site of all documents and both interfaces into build/site
 #   make install      PREFIX=/usr/local, DESTDIR=
 #   make clean
 PREFIX ?= /usr/local
@@ -24,7 +25,7 @@ JOBS ?= $(shell nproc)
 CTEST = ctest --output-on-failure --parallel $(JOBS)
 
 .PHONY: all build demo fuzz check check-release check-sanitize check-clang results results-table bench-index bench-train bench-encode \
-        build-bench documents install clean
+        build-bench documents site install clean
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 
@@ -93,6 +94,11 @@ documents:
 	cmake --build build --parallel $(JOBS) --target adah-cli test_settings_document
 	build/adah --describe markdown >docs/reference/commands.md
 	build/test_settings_document --print >docs/reference/settings.md
+
+site:
+	tools/install-packages.sh site
+	$(MAKE) build
+	tools/site.sh build/site
 
 install: build
 	cmake -S . -B build -DCMAKE_INSTALL_PREFIX=$(PREFIX)

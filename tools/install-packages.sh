@@ -1,5 +1,5 @@
 #!/bin/sh
-# install-packages.sh build|check|python|fuzz|bench|torch|demo - sees that the Debian packages for it are there and installs the missing
+# install-packages.sh build|check|python|site|fuzz|bench|torch|demo - sees that the Debian packages for it are there and installs the missing
 # ones, as root or through sudo; where neither can be had it prints the line to run and fails.
 set -eu
 
@@ -11,16 +11,17 @@ build) wanted=$build ;;
 check)
     wanted="$build g++ clang libomp-dev libcmocka-dev libfaiss-dev chromium chromium-driver firefox-esr curl jq"
     wanted="$wanted gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user" # to test for arm64
-    wanted="$wanted python3 python3-cffi python3-numpy python3-pytest python3-mypy python3-pip"
+    wanted="$wanted python3 python3-cffi python3-numpy python3-pytest python3-mypy python3-sphinx python3-myst-parser python3-pip"
     wanted="$wanted postgresql postgresql-server-dev-all"
     ;;
 python) wanted="$build python3-venv python3-cffi python3-numpy python3-pytest" ;;
+site) wanted="$build python3-sphinx python3-myst-parser python3-cffi python3-numpy" ;;
 fuzz) wanted="$build clang libomp-dev" ;;
 bench) wanted="$build g++ libfaiss-dev" ;;
 torch) wanted="python3-torch python3-numpy" ;;
 demo) wanted="$build openclipart-svg" ;;
 *)
-    echo "usage: install-packages.sh build|check|python|fuzz|bench|torch|demo" >&2
+    echo "usage: install-packages.sh build|check|python|site|fuzz|bench|torch|demo" >&2
     exit 2
     ;;
 esac
