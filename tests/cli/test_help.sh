@@ -74,7 +74,7 @@ stderr_has '--split is "best", expected train, query or database'
 expect 2 eval --data d
 stderr_has 'either --model or --codes'
 expect 2 index --index i
-stderr_has 'create\|add\|delete'
+stderr_has 'create\|add\|merge\|delete'
 expect 2 index dance --index i
 stderr_has '"dance"'
 expect 2 index create --index i
