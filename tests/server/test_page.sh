@@ -151,7 +151,7 @@ no_errors
 
 # All of it comes from this server.
 is 'performance.getEntriesByType("resource").length > 20 && performance.getEntriesByType("resource").every((each) => each.name.startsWith(location.origin + "/") || each.name.startsWith("blob:" + location.origin))'
-check test -z "$(grep -rhoE '(https?:)?//[a-z0-9-]+\.[a-z.]+' "$here/../../web" | grep -v '//www.w3.org')"
+check test -z "$(grep -rhoE '(https?:)?//[a-z0-9-]+\.[a-z0-9.]+' "$here/../../web" | grep -v '//www.w3.org')"
 
 # Several chosen: what can be done with them, and the archive that they are saved as.
 js 'for (const i of [0, 2]) document.querySelectorAll("#results .choose input")[i].click()' >/dev/null
