@@ -65,6 +65,7 @@ for _ in $(seq "$kills"); do
     sweep & workers+=" $!"
     wait_for_work $((RANDOM % 1500))
     pid=$(server_pid)
+    kill -STOP "$pid" # or a process that it starts now would survive, and wait for ever for a lock of a dead one
     # shellcheck disable=SC2046,SC2086
     processes="$pid $(cat /proc/$pid/task/$pid/children)"
     # shellcheck disable=SC2086
