@@ -119,6 +119,7 @@ static adah_code walk(folder_watch *w, char *path, size_t n_path, int depth, ada
 
 static adah_code watch_all(folder_watch *w, adah_status *status) {
     char path[PATH_MAX];
+    struct stat info;
     int *before = w->id;
     const size_t n_before = w->n;
     w->id = NULL;
@@ -129,7 +130,10 @@ static adah_code watch_all(folder_watch *w, adah_status *status) {
     const int n = snprintf(path, sizeof path, "%s", w->folder);
     errno = ENAMETOOLONG;
     adah_code code = n < PATH_MAX ? walk(w, path, (size_t)n, 0, status) : fail(status, w->folder, "cannot be watched");
-    if (code == ADAH_OK && w->root < 0) {
+    if (code == ADAH_OK && w->root < 0 && stat(w->folder, &info) == 0 && !S_ISDIR(info.st_mode)) {
+        snprintf(status->message, sizeof status->message, "%.1000s: not a folder, and only a folder can be watched; give the one that it lies in", w->folder);
+        code = status->code = ADAH_ERROR_ARGUMENT;
+    } else if (code == ADAH_OK && w->root < 0) {
         errno = ENOENT;
         code = fail(status, w->folder, "cannot be watched");
     }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PICTURE_BYTES_MAX = 1 << 30 };
@@ -71,16 +72,18 @@ static adah_code add_gone(adah_sync_run *s, uint64_t id, adah_status *status) {
     return ADAH_OK;
 }
 
-/* Whether a file lies in a folder below that of the data set that nobody may look into now: what is in there is not gone. */
+/* Whether a file lies in a folder or tar file below that of the data set that nobody may look into now: what is in there is not gone. */
 static adah_code is_out_of_sight(const adah_sync_run *s, const char *file_name, int *is_hidden, adah_status *status) {
     const size_t n_folder = strlen(adah_dataset_folder(s->dataset));
     char *path = adah_file_join(adah_dataset_folder(s->dataset), file_name);
+    struct stat info;
     *is_hidden = 0;
     if (!path)
         return adah_fail_memory(status, strlen(file_name));
     for (char *p = strchr(path + n_folder + 1, '/'); p && !*is_hidden; p = strchr(p + 1, '/')) {
         *p = '\0';
-        *is_hidden = access(path, R_OK | X_OK) != 0 && errno != ENOENT && errno != ENOTDIR;
+        const int is_tar = stat(path, &info) == 0 && S_ISREG(info.st_mode); /* which only has to be read */
+        *is_hidden = access(path, is_tar ? R_OK : R_OK | X_OK) != 0 && errno != ENOENT && errno != ENOTDIR;
         *p = '/';
     }
     adah_memory_free(path);

@@ -376,7 +376,7 @@ static adah_code split(job *j, adah_status *status) {
 static uint64_t size_of(const adah_dataset *dataset, const char *name) {
     char *path = adah_file_join(adah_dataset_folder(dataset), name);
     struct stat info;
-    const uint64_t n_bytes = path && stat(path, &info) == 0 ? (uint64_t)info.st_size : 0;
+    const uint64_t n_bytes = path && adah_file_look(path, &info) == 0 ? (uint64_t)info.st_size : 0;
     adah_memory_free(path);
     return n_bytes;
 }

@@ -190,7 +190,7 @@ static int is_part_passed_over(const char *name) {
         if (n < sizeof part) {
             memcpy(part, p, n);
             part[n] = '\0';
-            if (is_passed_over(part))
+            if (strcmp(part, "..") != 0 && is_passed_over(part)) /* ".." leads out, which is told */
                 return 1;
         }
         p += n + (p[n] == '/');
@@ -209,6 +209,8 @@ static adah_code take_member(void *context, const char *name, const char *why, a
 static adah_code list_tar(walk *w, const char *below, const char *path, adah_status *status) {
     tar t = {.w = w, .path = path};
     adah_code code = adah_tar_list(path, take_member, &t, status);
+    if (code == ADAH_ERROR_IO && *below) /* one that nobody may read is told and left out, as such a folder is */
+        code = status->code = ADAH_ERROR_FORMAT;
     if (code == ADAH_ERROR_FORMAT && t.members.n) { /* those before the fault are whole */
         const adah_status why = *status;
         code = w->unreadable(w->context, &why);

@@ -9,6 +9,7 @@
 #include "data/folder_listing.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum {
     TRIED_MAX = 64, /* beginnings of JPEGs that are gone through; files have a handful */
@@ -134,10 +135,12 @@ static unsigned orientation_of(const uint8_t *bytes, size_t n_bytes) {
     return value >= 1 && value <= 8 ? value : 1;
 }
 
-/* Where there is no name: TIFF of a camera counts when it has further pictures in directories of their own. */
-static int is_raw_inside(const uint8_t *bytes, size_t n_bytes) {
+/* Where the name does not tell: TIFF of a camera counts when it has further pictures in directories of their own. What is called TIFF is taken for it: a
+ * finished picture may have a small one of itself in such a directory. */
+static int is_raw_inside(const char *file_name, const uint8_t *bytes, size_t n_bytes) {
     static const char *const heads[] = {"IIRO", "IIRS", "MMOR", "IIU"};
-    if (n_bytes < 16)
+    const char *ending = adah_path_ending(file_name);
+    if (n_bytes < 16 || !strcasecmp(ending, ".tif") || !strcasecmp(ending, ".tiff"))
         return 0;
     if (!memcmp(bytes, "FUJIFILMCCD-RAW", 15) || !memcmp(bytes + 4, "ftypcrx ", 8))
         return 1;
@@ -168,7 +171,7 @@ static uint8_t *copy_turned(const uint8_t *bytes, size_t n_bytes, unsigned orien
 adah_code adah_raw_preview(const char *file_name, const uint8_t *bytes, size_t n_bytes, uint8_t **jpeg_bytes, size_t *n_jpeg_bytes, adah_status *status) {
     *jpeg_bytes = NULL;
     *n_jpeg_bytes = 0;
-    if (adah_path_is_picture(file_name) != ADAH_PATH_IS_RAW && !is_raw_inside(bytes, n_bytes))
+    if (adah_path_is_picture(file_name) != ADAH_PATH_IS_RAW && !is_raw_inside(file_name, bytes, n_bytes))
         return ADAH_OK;
     const jpeg best = find_largest(bytes, n_bytes);
     if (!best.n_pixels)

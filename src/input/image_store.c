@@ -7,6 +7,7 @@
 #include "input/image_store.h"
 #include "backbones/backbone.h"
 #include "backbones/cut.h"
+#include "base/file.h"
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/reasons.h"
@@ -85,7 +86,7 @@ static adah_code checksum(const adah_dataset *dataset, const adah_settings *conf
         struct stat info = {0};
         if (!path)
             code = adah_fail_memory(status, strlen(name));
-        else if (stat(path, &info) != 0)
+        else if (adah_file_look(path, &info) != 0)
             memset(&info, 0, sizeof info);
         const int64_t facts[3] = {info.st_size, info.st_mtim.tv_sec, info.st_mtim.tv_nsec};
         XXH3_128bits_update(hash, name, strlen(name) + 1);

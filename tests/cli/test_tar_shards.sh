@@ -41,9 +41,42 @@ tar -cf again/set-000000.tar -C sample $(cd sample && ls | head -180)
 mv again/set-000000.tar shards/set-000000.tar
 expect 0 index sync --data shards --index i.adah
 stdout_has '0 added, 1 replaced, 0 deleted, 119 unchanged'
+expect 0 encode --model m.safetensors --data sample --out files --quiet
+expect 0 encode --model m.safetensors --data shards --out codes --quiet
+check cmp codes.image.npy files.image.npy # not out of the cache of what it was before
 tar -cf shards/set-000002.tar -C sample 000001.png
 expect 0 index sync --data shards --index i.adah
 stdout_has '1 added'
+# What is taken out of a tar file, or a tar file that is gone, is gone from the index, too.
+tar -cf again/set-000000.tar -C sample $(cd sample && ls | head -180 | grep -v 000005)
+mv again/set-000000.tar shards/set-000000.tar
+expect 0 index sync --data shards --index i.adah
+stdout_has '0 added, 0 replaced, 1 deleted, 120 unchanged'
+expect 2 index sync --watch --data shards/set-000000.tar --index i.adah
+stderr_has 'only a folder can be watched'
+
+# What leads out is told; what may not be read is told and left out as a folder is.
+mkdir -p odd/a
+cp sample/000001.png odd
+tar -P -cf odd/up.tar -C sample --transform 's|^000003|../000003|;s|^000007|a/../000007|' 000003.png 000007.png 000009.png
+expect 0 info --data odd
+stdout_has '^n_records: 2$'
+stdout_has 'up.tar/../000003.png: left out'
+ln -s nowhere odd/link.tar
+expect 0 info --data odd
+stdout_has 'link.tar'
+if [ "$(id -u)" != 0 ] || setpriv --bounding-set -dac_override,-dac_read_search true; then
+    cp odd/up.tar odd/closed.tar
+    chmod 0 odd/closed.tar
+    as_anyone=()
+    [ "$(id -u)" != 0 ] || as_anyone=(setpriv --bounding-set -dac_override,-dac_read_search)
+    check "${as_anyone[@]}" "$ADAH" info --data odd
+    cp "$work/check" "$work/stdout"
+    stdout_has '^n_records: 2$'
+    stdout_has 'closed.tar: cannot open'
+else
+    echo "SKIPPED: a tar file that may not be read (needs setpriv where root runs the test)"
+fi
 
 # One that is cut off gives what is whole, and says so; with --strict it is an error.
 truncate -s 20000 shards/set-000002.tar

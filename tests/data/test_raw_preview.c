@@ -73,6 +73,8 @@ static void takes_the_largest_picture(void **state) {
     OK(adah_raw_preview("picture", bytes, n_bytes, &jpeg, &n, &status)); /* known by what is in it */
     assert_memory_equal(jpeg, large_jpeg, n);
     adah_free(jpeg);
+    OK(adah_raw_preview("a.tif", bytes, n_bytes, &jpeg, &n, &status)); /* a finished picture that has a small one of itself */
+    assert_null(jpeg);
     bytes[8] = 0; /* no directory: any TIFF */
     OK(adah_raw_preview("a.tiff", bytes, n_bytes, &jpeg, &n, &status));
     assert_null(jpeg);
