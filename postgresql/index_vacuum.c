@@ -47,8 +47,8 @@ static uint32 clean(Relation index, Buffer buffer, uint32 n, uint32 n_bytes, Ind
 /* is_dead NULL: counts alone. */
 static IndexBulkDeleteResult *pass(IndexVacuumInfo *info, IndexBulkDeleteResult *stats, IndexBulkDeleteCallback is_dead, void *state) {
     const Relation index = info->index;
+    const BlockNumber n_blocks = RelationGetNumberOfBlocks(index); /* before the length, which the first insert notes before it adds a page */
     const uint32 n_bytes = adah_pg_meta_read(index).n_bytes;
-    const BlockNumber n_blocks = RelationGetNumberOfBlocks(index);
     if (!stats)
         stats = palloc0(sizeof *stats);
     stats->num_pages = n_blocks;

@@ -34,7 +34,8 @@ adah_code adah_index_add_dataset(const adah_model *model, const adah_dataset *da
 
 /* Publishes one index of the records of n indexes of one model: those of each in the order of their ids, one index after the other, with new
  * ids 0, 1, 2, ...; the indexes of all shards of a data set (adah_encode_options) give the file that adah_index_create writes of the
- * whole. *n_records: may be NULL. replace: as in adah_index_create. ADAH_ERROR_MISMATCH: they have other models, bits or vectors;
+ * whole. *n_records: may be NULL. replace: as in adah_index_create. ADAH_ERROR_MISMATCH: they have other models, bits or vectors (unknown
+ * models, of imported codes, count as one);
  * ADAH_ERROR_EXISTS: two of them have a record of the same file. Then nothing is written. */
 adah_code adah_index_merge(const char *const *path, size_t n, const char *index_path, int replace, adah_progress progress, uint64_t *n_records,
                            adah_status *status);
@@ -50,7 +51,7 @@ typedef struct adah_sync_counts {
 typedef struct adah_sync_options {
     size_t size; /* of this struct */
     const adah_dataset_options *data;   /* NULL: the defaults */
-    const adah_encode_options *encode;  /* NULL: the defaults; keep_real and profile have no meaning here */
+    const adah_encode_options *encode;  /* NULL: the defaults; keep_real and profile have no meaning here, and a shard is refused */
     int dry_run;                        /* 1: nothing is changed, only counted; what would have to be encoded to be compared counts as replaced */
     size_t n_step;                      /* records of the first step, after which they are durable, 500; later ones are larger where that took less than five seconds */
     const char *model_path;             /* where the model was opened, to be found by adah_index_synced_model; NULL: it is not kept */

@@ -106,8 +106,6 @@ static adah_code put_file(const merging *m, int i, char **path, const char *out_
             code = adah_fail(status, ADAH_ERROR_NOT_FOUND, "%s: there is no such file, but there is %s", path[k], path[first_there]);
     if (code == ADAH_OK && n_there)
         code = i == ADAH_CODES_IDS ? put_ids(m, path, out, file, status) : put_array(m, i, path, out, file, status);
-    else if (code == ADAH_OK && i > ADAH_CODES_IDS)
-        code = adah_codes_remove_old(out, status);
     for (size_t k = 0; k < m->n_parts; k++) {
         adah_memory_free(path[k]);
         path[k] = NULL;
@@ -116,16 +114,28 @@ static adah_code put_file(const merging *m, int i, char **path, const char *out_
     return code;
 }
 
+static adah_code remove_old(int i, const char *out_prefix, adah_status *status) {
+    char *out = adah_file_suffixed(out_prefix, adah_codes_suffix[i]);
+    const adah_code code = out ? adah_codes_remove_old(out, status) : adah_fail_memory(status, strlen(out_prefix));
+    adah_memory_free(out);
+    return code;
+}
+
 static adah_code merge(const merging *m, char **path, const char *out_prefix, adah_status *status) {
     adah_file_writer *files[ADAH_CODES_N_FILES] = {NULL};
     size_t n_files = 0;
+    int is_there[ADAH_CODES_N_FILES] = {0};
     adah_code code = ADAH_OK;
     for (size_t k = 0; k < m->n_parts; k++)
         m->n_rows[k] = SIZE_MAX;
     for (int i = 0; i < ADAH_CODES_N_FILES && code == ADAH_OK; i++) {
         code = put_file(m, i, path, out_prefix, &files[n_files], status);
-        n_files += files[n_files] != NULL;
+        is_there[i] = files[n_files] != NULL;
+        n_files += (size_t)is_there[i];
     }
+    for (int i = ADAH_CODES_IMAGE_FINE; i < ADAH_CODES_N_FILES && n_files && code == ADAH_OK; i++)
+        if (!is_there[i])
+            code = remove_old(i, out_prefix, status);
     if (code == ADAH_OK && !n_files)
         code = adah_fail(status, ADAH_ERROR_NOT_FOUND, "%s: there are no files of codes of that name (%s.image.npy or %s.text.npy)", m->prefix[0],
                          m->prefix[0], m->prefix[0]);

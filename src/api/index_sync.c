@@ -311,6 +311,8 @@ adah_code adah_index_sync(const adah_model *model, const char *folder, const cha
         *dataset = NULL;
     ADAH_TRY(adah_options_take(ADAH_OPTIONS_SYNC, options, &s.o, status));
     ADAH_TRY(adah_options_take(ADAH_OPTIONS_ENCODE, s.o.encode, &s.encode, status));
+    if (s.encode.n_shards || s.encode.shard)
+        return adah_fail(status, ADAH_ERROR_ARGUMENT, "a sync is of all records, and goes without a shard");
     if (s.o.n_step == 0)
         return adah_fail(status, ADAH_ERROR_ARGUMENT, "a step of a sync is 0 records, expected at least 1");
     const adah_code code = tell_what_is_done(&s, run(&s, folder, status), status);

@@ -50,6 +50,11 @@ expect 2 index merge --index new.adah
 stderr_has 'the indexes to merge are needed'
 check test ! -e new.adah
 check cmp before.adah merged.adah
+for i in 1 2; do for what in image.npy text.npy ids text.fine.npy; do cp part-$i.$what poor-$i.$what; done; done
+rm poor-2.text.fine.npy
+expect 1 encode --merge --out merged poor-1 poor-2
+stderr_has 'poor-2.text.fine.npy: there is no such file'
+check cmp whole.image.fine.npy merged.image.fine.npy
 rm part-2.ids
 expect 1 encode --merge --out merged part-{1..4}
 stderr_has 'part-2.ids: there is no such file, but there is part-1.ids'
