@@ -19,7 +19,10 @@ enum { BOX_BYTES_MAX = 4 << 20, CLASSES_MAX = 100000 };
 
 typedef struct boxes {
     adah_dataset *dataset;
-    adah_string_table files, classes; /* files: that may be of boxes */
+    adah_string_table files; /* that may be of boxes */
+    adah_arena arena;
+    const char **class_name; /* [n_classes], by number; NULL: that one has no name */
+    size_t n_classes, class_capacity, n_named;
     adah_findings findings;
     adah_text path, words;
     adah_raw_text *label;
@@ -28,54 +31,113 @@ typedef struct boxes {
 
 /* ---------------------------------------------------------------- names of classes */
 
-static adah_code add_class(boxes *b, const char *bytes, size_t n_bytes, adah_status *status) {
-    while (n_bytes && strchr(" \t\r\"'", *bytes))
+/* The class of a number, which has no name where that is empty or not UTF-8: those behind it keep their numbers. */
+static adah_code set_class(boxes *b, size_t number, const char *bytes, size_t n_bytes, adah_status *status) {
+    while (n_bytes && strchr(" \t\r", *bytes))
         bytes++, n_bytes--;
-    while (n_bytes && strchr(" \t\r\"'", bytes[n_bytes - 1]))
+    while (n_bytes && strchr(" \t\r", bytes[n_bytes - 1]))
         n_bytes--;
-    if (n_bytes == 0 || b->classes.n >= CLASSES_MAX || !adah_findings_is_utf8(bytes, n_bytes))
+    if (number >= CLASSES_MAX)
         return ADAH_OK;
-    return adah_string_table_add(&b->classes, bytes, n_bytes) == ADAH_STRING_NONE ? adah_fail_memory(status, n_bytes) : ADAH_OK;
+    for (; b->n_classes <= number; b->n_classes++) {
+        if (!adah_memory_grow((void **)&b->class_name, &b->class_capacity, b->n_classes, sizeof *b->class_name))
+            return adah_fail_memory(status, (b->n_classes + 1) * sizeof *b->class_name);
+        b->class_name[b->n_classes] = NULL;
+    }
+    if (n_bytes == 0 || !adah_findings_is_utf8(bytes, n_bytes))
+        return ADAH_OK;
+    b->class_name[number] = adah_arena_text(&b->arena, bytes, n_bytes);
+    b->n_named++;
+    return b->class_name[number] ? ADAH_OK : adah_fail_memory(status, n_bytes);
 }
 
-/* names: [a, b], or a line each behind it: "- a", or "0: a". */
-static adah_code take_yaml(boxes *b, const char *bytes, size_t n_bytes, adah_status *status) {
-    int is_in_names = 0;
-    for (size_t start = 0, end; start < n_bytes; start = end + 1) {
-        const char *newline = memchr(bytes + start, '\n', n_bytes - start);
-        end = newline ? (size_t)(newline - bytes) : n_bytes;
-        const char *line = bytes + start;
-        size_t n = end - start, i = 0;
-        if (n > 5 && memcmp(line, "names:", 6) == 0) {
-            const char *open = memchr(line, '[', n), *close = open ? memchr(open, ']', n - (size_t)(open - line)) : NULL;
-            for (const char *item = open ? open + 1 : NULL; close && item < close;) {
-                const char *comma = memchr(item, ',', (size_t)(close - item)), *stop = comma ? comma : close;
-                ADAH_TRY(add_class(b, item, (size_t)(stop - item), status));
-                item = stop + 1;
-            }
-            is_in_names = !open;
-            continue;
-        }
-        while (i < n && (line[i] == ' ' || line[i] == '\t'))
-            i++;
-        const size_t n_digits = strspn(line + i, "0123456789");
-        if (!is_in_names || i == n)
-            continue;
-        if (line[i] == '-' && i + 1 < n && line[i + 1] == ' ')
-            ADAH_TRY(add_class(b, line + i + 2, n - i - 2, status));
-        else if (n_digits && i + n_digits < n && line[i + n_digits] == ':')
-            ADAH_TRY(add_class(b, line + i + n_digits + 1, n - i - n_digits - 1, status));
+/* Behind blanks, lines' ends and comments. */
+static const char *skip_blank(const char *at, const char *end) {
+    while (at < end && strchr(" \t\r\n#", *at))
+        if (*at == '#')
+            at = memchr(at, '\n', (size_t)(end - at)) ? memchr(at, '\n', (size_t)(end - at)) : end;
         else
-            is_in_names = 0;
+            at++;
+    return at;
+}
+
+/* A value of YAML, plain up to one of `stops`, a comment or the line's end, or in quotes. *at is left behind it. */
+static adah_code take_value(boxes *b, size_t number, const char **at, const char *end, const char *stops, adah_status *status) {
+    const char *start = *at;
+    while (start < end && (*start == ' ' || *start == '\t'))
+        start++;
+    const char *quote = start < end && (*start == '"' || *start == '\'') ? memchr(start + 1, *start, (size_t)(end - start) - 1) : NULL;
+    const char *stop = start;
+    while (stop < end && *stop != '\n' && !strchr(stops, *stop) && !(*stop == '#' && stop > *at && strchr(" \t", stop[-1])))
+        stop++;
+    if (quote)
+        start++, stop = quote;
+    *at = quote ? quote + 1 : stop;
+    return set_class(b, number, start, (size_t)(stop - start), status);
+}
+
+/* The number before a colon, as in "3: a"; *at is left behind it. 0: there is none. */
+static int take_key(const char **at, const char *end, size_t *number) {
+    const size_t n_digits = strspn(*at, "0123456789");
+    if (n_digits == 0 || n_digits > 9 || *at + n_digits >= end || (*at)[n_digits] != ':')
+        return 0;
+    *number = strtoul(*at, NULL, 10);
+    *at += n_digits + 1;
+    return 1;
+}
+
+/* [a, b] or {0: a, 1: b}, over as many lines as it takes; at: behind the bracket. */
+static adah_code take_brackets(boxes *b, const char **at, const char *end, adah_status *status) {
+    size_t number = 0;
+    for (*at = skip_blank(*at, end); *at < end && **at != ']' && **at != '}'; *at = skip_blank(*at, end)) {
+        const char *start = *at;
+        take_key(at, end, &number);
+        ADAH_TRY(take_value(b, number++, at, end, ",]}", status));
+        *at = skip_blank(*at, end);
+        if (*at < end && (**at == ',' || *at == start))
+            ++*at;
+    }
+    return ADAH_OK;
+}
+
+/* names: and what is in brackets, or a line each behind it: "- a", or "0: a". */
+static adah_code take_yaml(boxes *b, const char *bytes, size_t n_bytes, adah_status *status) {
+    const char *end = bytes + n_bytes;
+    int is_in_names = 0;
+    size_t number = 0;
+    for (const char *at = bytes; at < end;) {
+        if (end - at > 5 && memcmp(at, "names:", 6) == 0) {
+            at += 6;
+            is_in_names = 1;
+        }
+        if (is_in_names) {
+            at = skip_blank(at, end);
+            if (at < end && (*at == '[' || *at == '{')) {
+                at++;
+                ADAH_TRY(take_brackets(b, &at, end, status));
+                is_in_names = 0;
+            } else if (end - at > 1 && *at == '-' && strchr(" \t\r\n", at[1])) {
+                at++;
+                ADAH_TRY(take_value(b, number++, &at, end, "", status));
+            } else if (take_key(&at, end, &number)) {
+                ADAH_TRY(take_value(b, number, &at, end, "", status));
+            } else {
+                is_in_names = 0;
+                continue; /* it may be another key */
+            }
+        }
+        const char *newline = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+        at = newline ? newline + 1 : end;
     }
     return ADAH_OK;
 }
 
 static adah_code take_lines(boxes *b, const char *bytes, size_t n_bytes, adah_status *status) {
+    size_t number = 0;
     for (size_t start = 0, end; start < n_bytes; start = end + 1) {
         const char *newline = memchr(bytes + start, '\n', n_bytes - start);
         end = newline ? (size_t)(newline - bytes) : n_bytes;
-        ADAH_TRY(add_class(b, bytes + start, end - start, status));
+        ADAH_TRY(set_class(b, number++, bytes + start, end - start, status));
     }
     return ADAH_OK;
 }
@@ -116,18 +178,22 @@ int adah_box_has_classes(const adah_folder_listing *listing) {
 
 /* Of the first file of that kind that has any. */
 static adah_code find_classes(boxes *b, const adah_folder_listing *l, adah_status *status) {
-    for (size_t i = 0; i < l->n && b->classes.n == 0; i++) {
+    const char *first = NULL;
+    for (size_t i = 0; i < l->n && b->n_named == 0; i++) {
         uint8_t *bytes;
         size_t n_bytes;
         const int kind = kind_of_classes(l->path[i]);
         if (!kind)
             continue;
+        first = first ? first : l->path[i];
+        b->n_classes = 0;
         ADAH_TRY(read_small(b, l->path[i], &bytes, &n_bytes, status));
         const adah_code code = !bytes ? ADAH_OK : kind == 1 ? take_lines(b, (const char *)bytes, n_bytes, status) : take_yaml(b, (const char *)bytes, n_bytes, status);
         adah_memory_free(bytes);
         ADAH_TRY(code);
     }
-    return ADAH_OK;
+    return !first || b->n_named ? ADAH_OK
+                                : adah_dataset_note(b->dataset, status, "%s: no names of classes are in it (expected a name a line, or in YAML \"names:\" and a list)", first);
 }
 
 /* ---------------------------------------------------------------- one file */
@@ -199,9 +265,10 @@ static int take_yolo(boxes *b, const char *bytes, size_t n_bytes) {
             at = next + strspn(next, " \t\r");
         }
         if (strspn(line, " \t\r") < n) {
-            if (!is_number || n_numbers < 4 || number >= b->classes.n)
+            if (!is_number || n_numbers < 4 || number >= b->n_classes)
                 return 0;
-            adah_findings_add_label(&b->findings, b->classes.text[number], strlen(b->classes.text[number]));
+            if (b->class_name[number])
+                adah_findings_add_label(&b->findings, b->class_name[number], strlen(b->class_name[number]));
         }
         line += n + 1;
     }
@@ -276,7 +343,7 @@ static adah_code read_all(boxes *b, const adah_folder_listing *l, adah_status *s
     ADAH_TRY(find_classes(b, l, status));
     for (size_t i = 0; i < l->n; i++) {
         const char *ending = adah_path_ending(l->path[i]);
-        const int may_be = !strcmp(ending, ".xml") || (b->classes.n && !strcmp(ending, ".txt"));
+        const int may_be = !strcmp(ending, ".xml") || (b->n_named && !strcmp(ending, ".txt"));
         if (may_be && adah_string_table_add(&b->files, l->path[i], strlen(l->path[i])) == ADAH_STRING_NONE)
             return adah_fail_memory(status, strlen(l->path[i]));
     }
@@ -295,7 +362,8 @@ adah_code adah_dataset_read_boxes(adah_dataset *dataset, const adah_folder_listi
     boxes b = {.dataset = dataset};
     const adah_code code = read_all(&b, listing, status);
     adah_string_table_free(&b.files);
-    adah_string_table_free(&b.classes);
+    adah_arena_free(&b.arena);
+    adah_memory_free(b.class_name);
     adah_findings_free(&b.findings);
     adah_text_free(&b.path);
     adah_text_free(&b.words);
