@@ -67,6 +67,14 @@ static void choose_name(upload *u, const char *given, const char *type) {
         strcpy(u->stem, "picture");
 }
 
+/* stem.extension, of another number than 1 stem-N.extension. */
+static void make_name(const upload *u, int number, char name[PATH_BYTES]) {
+    if (number == 1)
+        snprintf(name, PATH_BYTES, "%s.%s", u->stem, u->extension);
+    else
+        snprintf(name, PATH_BYTES, "%s-%d.%s", u->stem, number, u->extension);
+}
+
 /* ---------------------------------------------------------------- its file */
 
 static adah_code fail_file(adah_status *status, const char *what) {
@@ -116,22 +124,32 @@ static int is_same_file(int folder, const char *name, const uint8_t *bytes, size
     return is_same;
 }
 
-/* 1: a record of the index has this file name; -1: that cannot be told. */
-static int is_named(const adah_index *index, const char *name) {
+/* The number in a name that an upload may get: 1 of stem.extension, N of stem-N.extension; 0: it is another name. */
+static int number_of_name(const upload *u, const char *name) {
+    const size_t n_stem = strlen(u->stem);
+    char of[PATH_BYTES];
+    if (strncmp(name, u->stem, n_stem))
+        return 0;
+    const long number = name[n_stem] == '-' ? strtol(name + n_stem + 1, NULL, 10) : 1;
+    if (number < 1 || number > NUMBER_MAX)
+        return 0;
+    make_name(u, (int)number, of);
+    return strcmp(name, of) ? 0 : (int)number;
+}
+
+/* Sets is_taken[N] for each of these names that a record of the index has, whether its file is there or not. */
+static adah_code find_taken(const upload *u, const adah_index *index, uint8_t *is_taken, adah_status *status) {
     for (uint64_t row = 0; row < adah_index_rows(index); row++) {
         adah_index_entry entry;
-        adah_status status;
-        const adah_code code = adah_index_record(index, row, &entry, &status);
+        const adah_code code = adah_index_record(index, row, &entry, status);
         if (code == ADAH_ERROR_NOT_FOUND)
             continue;
         if (code != ADAH_OK)
-            return -1;
-        const int is_it = !strcmp(entry.file_name, name);
+            return code;
+        is_taken[number_of_name(u, entry.file_name)] = 1;
         adah_index_entry_free(&entry);
-        if (is_it)
-            return 1;
     }
-    return 0;
+    return ADAH_OK;
 }
 
 static int give_name(int fd, const char *hidden, int folder, const char *name) {
@@ -144,20 +162,18 @@ static int give_name(int fd, const char *hidden, int folder, const char *name) {
 static adah_code link_file(upload *u, int fd, const char *hidden, const adah_index *index, adah_status *status) {
     const serve_query *q = &u->r->query;
     const int folder = u->r->server->images;
+    uint8_t is_taken[NUMBER_MAX + 1] = {0};
+    const adah_code code = find_taken(u, index, is_taken, status);
+    if (code != ADAH_OK)
+        return code;
     for (int number = 1; number <= NUMBER_MAX; number++) {
         char name[PATH_BYTES];
-        if (number == 1)
-            snprintf(name, sizeof name, "%s.%s", u->stem, u->extension);
-        else
-            snprintf(name, sizeof name, "%s-%d.%s", u->stem, number, u->extension);
+        make_name(u, number, name);
         if (is_same_file(folder, name, q->image.bytes, q->image.n_bytes)) {
             serve_refuse(u->r, 409, "exists", "image", "this picture is there already, as %.250s", name);
             return serve_fail(status, ADAH_ERROR_CANCELLED, "answered");
         }
-        const int named = is_named(index, name);
-        if (named < 0)
-            return serve_fail(status, ADAH_ERROR_CORRUPT, "the index cannot be read");
-        if (named)
+        if (is_taken[number])
             continue;
         if (give_name(fd, hidden, folder, name) == 0) {
             memcpy(u->name, name, sizeof u->name);
@@ -269,18 +285,36 @@ void serve_handle_upload(serve_request *r, serve_state *state) {
     serve_go_on(r, SERVE_CHANGES, write_upload);
 }
 
+/* 1: what the folder holds is its pictures, of which one more is a record of the next sync; 0: other files say what is a record, or there was an error. */
+static int is_of_pictures(const char *folder, adah_status *status) {
+    adah_dataset *dataset;
+    adah_dataset_options o;
+    adah_dataset_options_init(&o);
+    o.sources = ADAH_SOURCE_METADATA; /* without them the pictures are listed alone, and not opened */
+    const adah_code code = adah_dataset_open(folder, &o, &dataset, status);
+    if (code == ADAH_ERROR_NOT_FOUND)
+        return 1; /* no picture yet */
+    if (code != ADAH_OK)
+        return 0;
+    int is_it = 1;
+    for (size_t i = 0; i < adah_dataset_count(dataset) && is_it; i++) {
+        const adah_record *record = adah_dataset_record(dataset, i);
+        is_it = !record->line && !((record->text_sources | record->label_sources | record->date_source | record->place_source) & ADAH_SOURCE_METADATA);
+    }
+    if (!is_it)
+        serve_fail(status, ADAH_ERROR_ARGUMENT, "--keep-pictures: %.400s has files that list its pictures, such as metadata, captions or labels, and would not know of "
+                   "others%s%.400s", folder, *adah_dataset_notes(dataset) ? ": " : "", adah_dataset_notes(dataset));
+    adah_dataset_close(dataset);
+    return is_it;
+}
+
 adah_code serve_check_uploads(const serve_server *server, adah_status *status) {
-    static const char *const tables[] = {"metadata.jsonl", "metadata.csv"};
     const serve_options *o = &server->options;
     if (!o->keeps_pictures)
         return ADAH_OK;
     if (server->images < 0 || !o->token)
         return serve_fail(status, ADAH_ERROR_ARGUMENT, "%s", "--keep-pictures: give --token-file and --images (or --data), too");
-    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
-        if (faccessat(server->images, tables[i], F_OK, 0) == 0)
-            return serve_fail(status, ADAH_ERROR_ARGUMENT, "--keep-pictures: %.400s has %s, which lists its pictures and would not know of others", o->images,
-                              tables[i]);
     if (faccessat(server->images, ".", W_OK | X_OK, AT_EACCESS) != 0)
         return serve_fail(status, ADAH_ERROR_IO, "--keep-pictures: %.400s: no file can be added: %s", o->images, strerror(errno));
-    return ADAH_OK;
+    return is_of_pictures(o->images, status) ? ADAH_OK : status->code;
 }

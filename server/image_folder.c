@@ -113,7 +113,7 @@ int serve_open_picture(const serve_server *server, const char *name, int follows
     if (server->images < 0 || !serve_is_safe_name(name))
         return 0;
     if (server->images_is_tar) {
-        const int own = dup(server->images);
+        const int own = fcntl(server->images, F_DUPFD_CLOEXEC, 0);
         return own >= 0 && take_member(own, name, f);
     }
     f->fd = open_name(server, name, follows_links);

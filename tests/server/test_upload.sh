@@ -51,7 +51,22 @@ stop
 expect 2 serve --model model.safetensors --index photos.adah --images photos --keep-pictures --port 0
 stderr_has 'give --token-file and --images'
 expect 2 serve --model model.safetensors --index photos.adah --images scenes --token secret --keep-pictures --port 0
-stderr_has 'scenes has metadata.jsonl'
+stderr_has 'scenes has files that list its pictures'
+# Whatever lists the pictures would not know of another one: a table of other programs, a COCO file, metadata in folders, rows of an array.
+for how in csv coco folders rows; do
+    mkdir "of-$how" "of-$how/train"
+    cp scenes/images/scene-0000[0-4].png "of-$how/train"
+done
+{ echo image,caption; for i in 0 1 2 3 4; do echo "train/scene-0000$i.png,a picture"; done; } >of-csv/captions.csv
+coco=
+for i in 0 1 2 3 4; do coco="$coco${coco:+, }{\"id\": $i, \"file_name\": \"scene-0000$i.png\"}"; done
+echo "{\"images\": [$coco], \"annotations\": [{\"id\": 1, \"image_id\": 2, \"caption\": \"a picture\"}]}" >of-coco/captions.json
+for i in 0 1 2 3 4; do echo "{\"file_name\": \"scene-0000$i.png\", \"text\": \"a picture\"}"; done >of-folders/train/metadata.jsonl
+printf "\x93NUMPY\x01\x00\x76\x00%-117s\n%64s" "{'descr': '<f4', 'fortran_order': False, 'shape': (4, 4), }" '' >of-rows/image.npy
+for how in csv coco folders rows; do
+    expect 2 serve --model model.safetensors --index photos.adah --images "of-$how" --token secret --keep-pictures --port 0
+    stderr_has "of-$how has files that list its pictures"
+done
 
 serve --keep-pictures
 ls photos >before
@@ -78,6 +93,11 @@ is 201 '"file_name": "picture.png"'
 long=$(printf 'x%.0s' {1..400})
 add "$long.png" "$(new 74)"
 is 201 "\"file_name\": \"x{200}.png\""
+# The name of a record whose file is gone is not given to another picture.
+rm photos/new-2.png
+add new.png "$(new 78)"
+is 201 '"file_name": "new-3.png"'
+cp "$(new 71)" photos/new-2.png
 # A link that somebody put there is not followed.
 ln -s "$work/elsewhere" photos/link.png
 add link.png "$(new 75)"
@@ -107,7 +127,7 @@ check test ! -e photos/key-2.png
 # Where the folder takes nothing, the index takes nothing either.
 if [ "$(id -u)" != 0 ]; then
     chmod a-w photos
-    add never.png "$(new 78)"
+    add never.png "$(new 79)"
     is 500 no_permission
     chmod u+w photos
 fi
