@@ -26,6 +26,16 @@
 
 enum { FOLDERS_MAX = 64 /* of one path: more are passed over */ };
 
+/* The files in tar files of one name up to the first point, where a picture among them has further points. */
+typedef struct key_group {
+    int has_picture;          /* one without further points */
+    size_t first_side, last_side; /* those that are sidecars of all; 1 + where they stand in the list, 0: none */
+} key_group;
+
+typedef struct key_side {
+    size_t file, next;
+} key_side;
+
 typedef struct reader {
     adah_dataset *dataset;
     unsigned sources;
@@ -35,6 +45,10 @@ typedef struct reader {
     size_t n_pictures, n_raw, n_others, n_parts; /* of the listing; parts: of samples, which are no pictures of their own */
     size_t n_said;         /* pictures with a text or a label */
     const char *first_raw, *first_other;
+    adah_string_table keys; /* up to the first point */
+    key_group *group;       /* [keys.n] */
+    key_side *side;
+    size_t n_sides, side_capacity;
     adah_reasons sidecars; /* that were not understood */
     adah_findings findings;
     adah_text words;
@@ -65,20 +79,53 @@ static size_t key_bytes(const char *path) {
     return (size_t)(name - path) + (*name ? 1 + strcspn(name + 1, ".") : 0);
 }
 
-/* 1: it is a part of the sample of another picture, x.jpg of x.depth.png. Those of one key follow each other. */
-static int is_part_of_sample(const reader *r, size_t i) {
+static int has_further_point(const reader *r, const char *path) {
+    return path + key_bytes(path) != adah_path_ending(path) && adah_path_is_picture(path) && is_in_tar(r, path);
+}
+
+static const key_group *group_of(const reader *r, const char *path) {
+    const uint32_t k = r->keys.n ? adah_string_table_find(&r->keys, path, key_bytes(path)) : ADAH_STRING_NONE;
+    return k == ADAH_STRING_NONE ? NULL : &r->group[k];
+}
+
+static adah_code add_side(reader *r, key_group *g, size_t file, adah_status *status) {
+    if (!adah_memory_grow((void **)&r->side, &r->side_capacity, r->n_sides, sizeof *r->side))
+        return adah_fail_memory(status, (r->n_sides + 1) * sizeof *r->side);
+    r->side[r->n_sides++] = (key_side){.file = file};
+    if (g->last_side)
+        r->side[g->last_side - 1].next = r->n_sides;
+    else
+        g->first_side = r->n_sides;
+    g->last_side = r->n_sides;
+    return ADAH_OK;
+}
+
+/* Once for all, since there may be many files of one key. */
+static adah_code find_groups(reader *r, adah_status *status) {
     const adah_folder_listing *l = r->listing;
-    const char *path = l->path[i], *ending = adah_path_ending(path);
-    const size_t n_key = key_bytes(path);
-    if (path + n_key == ending || !is_in_tar(r, path))
-        return 0;
-    size_t k = i;
-    while (k > 0 && strncmp(l->path[k - 1], path, n_key) == 0 && l->path[k - 1][n_key] == '.')
-        k--;
-    for (; k < l->n && strncmp(l->path[k], path, n_key) == 0 && l->path[k][n_key] == '.'; k++)
-        if (l->path[k] + n_key == adah_path_ending(l->path[k]) && adah_path_is_picture(l->path[k]) == 1)
-            return 1;
-    return 0;
+    for (size_t i = 0; i < l->n; i++)
+        if (has_further_point(r, l->path[i]) && adah_string_table_add(&r->keys, l->path[i], key_bytes(l->path[i])) == ADAH_STRING_NONE)
+            return adah_fail_memory(status, strlen(l->path[i]) + 1);
+    if (r->keys.n && !(r->group = adah_memory_zeroed(r->keys.n, sizeof *r->group)))
+        return adah_fail_memory(status, r->keys.n * sizeof *r->group);
+    for (size_t i = 0; r->keys.n && i < l->n; i++) {
+        const char *path = l->path[i], *rest = path + key_bytes(path);
+        const uint32_t k = is_in_tar(r, path) ? adah_string_table_find(&r->keys, path, (size_t)(rest - path)) : ADAH_STRING_NONE;
+        if (k == ADAH_STRING_NONE)
+            continue;
+        if (rest == adah_path_ending(path) && adah_path_is_picture(path) == 1)
+            r->group[k].has_picture = 1;
+        else if (adah_sidecar_is_named(rest))
+            ADAH_TRY(add_side(r, &r->group[k], i, status));
+    }
+    return ADAH_OK;
+}
+
+/* 1: it is a part of the sample of another picture, x.jpg of x.depth.png. */
+static int is_part_of_sample(const reader *r, size_t i) {
+    const char *path = r->listing->path[i];
+    const key_group *g = has_further_point(r, path) ? group_of(r, path) : NULL;
+    return g && g->has_picture;
 }
 
 static void count_kinds(reader *r) {
@@ -165,18 +212,20 @@ static adah_code read_sidecar(reader *r, const char *name, adah_status *status) 
     return ADAH_OK;
 }
 
-/* Those around the picture in the listing, whose order is that of bytes, and those of a name that comes behind it. */
+/* Those around the picture in the listing, whose order is that of bytes, those of the whole sample, and those of a name that comes behind it. */
 static adah_code read_sidecars(reader *r, size_t i, adah_status *status) {
     const adah_folder_listing *l = r->listing;
     const char *picture = l->path[i];
-    const int in_tar = is_in_tar(r, picture);
-    const size_t n_stem = in_tar ? key_bytes(picture) : strlen(picture) - strlen(adah_path_ending(picture)), n_other = adah_sidecar_other_stem(picture);
+    const size_t n_stem = strlen(picture) - strlen(adah_path_ending(picture)), n_other = adah_sidecar_other_stem(picture);
+    const key_group *g = has_further_point(r, picture) ? group_of(r, picture) : NULL;
     size_t k = i;
     while (k > 0 && strncmp(l->path[k - 1], picture, n_stem) == 0 && l->path[k - 1][n_stem] == '.')
         k--;
     for (; k < l->n && strncmp(l->path[k], picture, n_stem) == 0 && l->path[k][n_stem] <= '.'; k++)
-        if (adah_sidecar_belongs(picture, l->path[k]) || (in_tar && adah_sidecar_is_named(l->path[k] + n_stem)))
+        if (adah_sidecar_belongs(picture, l->path[k]))
             ADAH_TRY(read_sidecar(r, l->path[k], status));
+    for (size_t side = g ? g->first_side : 0; side; side = r->side[side - 1].next)
+        ADAH_TRY(read_sidecar(r, l->path[r->side[side - 1].file], status));
     for (; n_other && k < l->n && strncmp(l->path[k], picture, n_other) == 0 && l->path[k][n_other] <= '.'; k++)
         if (adah_sidecar_belongs(picture, l->path[k]))
             ADAH_TRY(read_sidecar(r, l->path[k], status));
@@ -382,6 +431,7 @@ static void give_hint(const reader *r, char *hint, size_t n_hint) {
 
 static adah_code read_folder(reader *r, int *found, char *hint, size_t n_hint, adah_status *status) {
     r->has_classes = adah_box_has_classes(r->listing);
+    ADAH_TRY(find_groups(r, status));
     count_kinds(r);
     *found = r->n_pictures > 0;
     if (!*found)
@@ -404,6 +454,9 @@ adah_code adah_dataset_read_folder(adah_dataset *dataset, const adah_folder_list
     const adah_code code = read_folder(&r, found, hint, n_hint, status);
     adah_findings_free(&r.findings);
     adah_text_free(&r.words);
+    adah_string_table_free(&r.keys);
+    adah_memory_free(r.group);
+    adah_memory_free(r.side);
     adah_memory_free(r.item);
     return code;
 }
