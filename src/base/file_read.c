@@ -65,7 +65,10 @@ adah_code adah_file_open_map(const char *path, adah_file_map *map, adah_status *
     *map = (adah_file_map){0};
     int fd = -1;
     size_t n_bytes = 0;
-    ADAH_TRY(open_regular(path, &fd, &n_bytes, status));
+    const adah_code opened = open_regular(path, &fd, &n_bytes, status);
+    if (opened != ADAH_OK && adah_tar_prefix(path) && adah_file_exists(path))
+        return adah_fail(status, ADAH_ERROR_FORMAT, "%s: lies in a tar file, where such a file is not read; unpack the tar file and give the folder", path);
+    ADAH_TRY(opened);
     const adah_code code = n_bytes ? map_guarded(path, fd, n_bytes, map, status) : ADAH_OK;
     if (!map->bytes)
         close(fd);

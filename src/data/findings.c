@@ -1,8 +1,12 @@
 /* findings.c - two lists, cleaned as they grow. */
 #include "data/findings.h"
+#include "base/memory.h"
 
 #include <string.h>
 #include <unicode/ustring.h>
+#include <xxhash.h>
+
+enum { SHORT_BYTES = 4096, SLOTS_MIN = 512 };
 
 static int is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -12,15 +16,58 @@ int adah_findings_is_utf8(const char *bytes, size_t n_bytes) {
     return error != U_INVALID_CHAR_FOUND;
 }
 
-/* 1: the last item of the list is there before, too. */
-static int is_again(const adah_text *list, size_t last) {
-    for (size_t start = 0; start < last; start += strlen(list->bytes + start) + 1)
-        if (!strcmp(list->bytes + start, list->bytes + last))
-            return 1;
+/* The slot of an item, or the free one where it belongs. */
+static size_t *slot_of(const adah_findings_table *t, const adah_text *list, const char *item) {
+    size_t i = (size_t)XXH3_64bits(item, strlen(item)) & (t->n_slots - 1);
+    while (t->slot[i] && strcmp(list->bytes + t->slot[i] - 1, item) != 0)
+        i = (i + 1) & (t->n_slots - 1);
+    return &t->slot[i];
+}
+
+/* Makes the table that of the list's first n_bytes, with room for one more. 0: memory is out. */
+static int fill(adah_findings_table *t, const adah_text *list, size_t n_bytes) {
+    if (t->n_bytes == n_bytes && 2 * (t->n_items + 1) <= t->n_slots)
+        return 1;
+    size_t n_items = 0, n_slots = SLOTS_MIN;
+    for (size_t start = 0; start < n_bytes; start += strlen(list->bytes + start) + 1)
+        n_items++;
+    while (n_slots < 4 * (n_items + 1))
+        n_slots *= 2;
+    adah_memory_free(t->slot);
+    *t = (adah_findings_table){.slot = adah_memory_zeroed(n_slots, sizeof *t->slot)};
+    if (!t->slot)
+        return 0;
+    t->n_slots = n_slots;
+    t->n_items = n_items;
+    t->n_bytes = n_bytes;
+    for (size_t start = 0; start < n_bytes; start += strlen(list->bytes + start) + 1)
+        *slot_of(t, list, list->bytes + start) = start + 1;
+    return 1;
+}
+
+/* 1: the last item of the list is there before, too. A short list is gone through, one that is long has a table. */
+static int is_again(adah_text *list, adah_findings_table *t, size_t last) {
+    if (last < SHORT_BYTES) {
+        t->n_bytes = 0;
+        for (size_t start = 0; start < last; start += strlen(list->bytes + start) + 1)
+            if (!strcmp(list->bytes + start, list->bytes + last))
+                return 1;
+        return 0;
+    }
+    if (!fill(t, list, last)) {
+        list->failed = 1;
+        return 0;
+    }
+    size_t *slot = slot_of(t, list, list->bytes + last);
+    if (*slot)
+        return 1;
+    *slot = last + 1;
+    t->n_items++;
+    t->n_bytes = list->n_bytes;
     return 0;
 }
 
-static void add(adah_text *list, const char *bytes, size_t n_bytes) {
+static void add(adah_text *list, adah_findings_table *table, const char *bytes, size_t n_bytes) {
     const char *end = memchr(bytes, '\0', n_bytes);
     if (end)
         n_bytes = (size_t)(end - bytes);
@@ -41,17 +88,17 @@ static void add(adah_text *list, const char *bytes, size_t n_bytes) {
         }
     }
     adah_text_add_bytes(list, "", 1);
-    if (!list->failed && is_again(list, before))
+    if (!list->failed && is_again(list, table, before))
         list->n_bytes = before;
 }
 
 void adah_findings_add_text(adah_findings *f, const char *bytes, size_t n_bytes) {
-    add(&f->texts, bytes, n_bytes);
+    add(&f->texts, &f->texts_table, bytes, n_bytes);
     f->failed |= f->texts.failed;
 }
 
 void adah_findings_add_label(adah_findings *f, const char *bytes, size_t n_bytes) {
-    add(&f->labels, bytes, n_bytes);
+    add(&f->labels, &f->labels_table, bytes, n_bytes);
     f->failed |= f->labels.failed;
 }
 
@@ -91,5 +138,8 @@ void adah_findings_clear(adah_findings *f) {
 void adah_findings_free(adah_findings *f) {
     adah_text_free(&f->texts);
     adah_text_free(&f->labels);
+    adah_memory_free(f->texts_table.slot);
+    adah_memory_free(f->labels_table.slot);
+    f->texts_table = f->labels_table = (adah_findings_table){0};
     f->failed = 0;
 }

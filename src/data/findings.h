@@ -15,9 +15,16 @@ typedef enum adah_teller {
     ADAH_TOLD_BY_ALBUM   /* Google's Takeout */
 } adah_teller;
 
+/* Where the items of a long list are, by their hashes. */
+typedef struct adah_findings_table {
+    size_t *slot; /* [n_slots] 1 + the byte at which an item begins; 0: free */
+    size_t n_slots, n_items, n_bytes; /* n_bytes: of the list that it is of; 0: of none */
+} adah_findings_table;
+
 /* Zero-initialise. */
 typedef struct adah_findings {
     adah_text texts, labels; /* each item with a NUL behind it */
+    adah_findings_table texts_table, labels_table;
     adah_taken taken;
     adah_teller date_teller, place_teller;
     unsigned source, date_source, place_source; /* source: of adah_source, the one that is asked now */

@@ -55,6 +55,14 @@ stdout_has '0 added, 0 replaced, 1 deleted, 120 unchanged'
 expect 2 index sync --watch --data shards/set-000000.tar --index i.adah
 stderr_has 'only a folder can be watched'
 
+# Arrays are not read out of a tar file, which is told with the way out.
+mkdir np
+expect 0 encode --model m.safetensors --data sample --out np/vectors --quiet
+mv np/vectors.image.npy np/image.npy
+tar -cf np.tar -C np image.npy
+expect 1 info --data np.tar
+stderr_has 'np.tar/image.npy: lies in a tar file, .*; unpack the tar file'
+
 # What leads out is told; what may not be read is told and left out as a folder is.
 mkdir -p odd/a
 cp sample/000001.png odd

@@ -235,6 +235,27 @@ static void reads_metadata_of_folders(void **state) {
     adah_dataset_close(dataset);
 }
 
+/* So many labels that they are found again by a table. */
+static void takes_each_of_many_labels_once(void **state) {
+    (void)state;
+    enum { N = 5000 };
+    static char lines[2 * N * 12];
+    size_t n = 0;
+    for (int i = 0; i < 2 * N; i++)
+        n += (size_t)snprintf(lines + n, sizeof lines - n, "line %d\n", i * 7 % N);
+    put_picture("a.jpg");
+    put_picture("b.jpg");
+    put_picture("c.jpg");
+    data_folder_put(folder.path, "a.cls", lines);
+    data_folder_put(folder.path, "b.cls", "line 1\nline 1\n");
+    data_folder_put(folder.path, "c.cls", lines);
+    adah_dataset *dataset = open_with(ADAH_SOURCES_ALL);
+    assert_int_equal(find(dataset, "a.jpg")->n_labels, N);
+    assert_int_equal(find(dataset, "b.jpg")->n_labels, 1);
+    assert_int_equal(find(dataset, "c.jpg")->n_labels, N);
+    adah_dataset_close(dataset);
+}
+
 static void refuses_what_has_no_picture(void **state) {
     (void)state;
     assert_not_found(folder.path, "nor any picture");
@@ -414,6 +435,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(draws_queries_by_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reads_metadata_of_folders, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_what_has_no_picture, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(takes_each_of_many_labels_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(reads_what_is_written_into_pictures, set_up, tear_down),
         cmocka_unit_test(passes_over_what_cameras_write),
         cmocka_unit_test(hears_words_of_file_names),
