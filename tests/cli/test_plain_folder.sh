@@ -52,7 +52,7 @@ cp Pictures/film.mov "Pictures/2019/sea/broken.jpg"
 touch Pictures/raw.cr2
 expect 0 index create --model m.safetensors --data Pictures --index j.adah --quiet --left-out out.txt
 check grep -q '^Pictures/film.mov: no picture' out.txt
-check grep -q '^Pictures/raw.cr2: raw data' out.txt
+check grep -q '^Pictures/raw.cr2: raw camera data' out.txt
 check grep -q '^Pictures/2019/sea/broken.jpg: ' out.txt
 check test "$(wc -l <out.txt)" = 3
 rm Pictures/2019/sea/broken.jpg Pictures/raw.cr2
