@@ -298,6 +298,7 @@ static void close_run(adah_sync_run *s) {
     adah_memory_free(s->place);
     adah_memory_free(s->label_of);
     adah_memory_free(s->gone);
+    adah_memory_free(s->tar);
     adah_memory_free(s->whole);
     adah_memory_free(s->words);
     adah_memory_free(s->sum);

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/taken.h"
+#include "base/tar_file.h"
 #include "data/dataset_reader.h"
 
 #include <errno.h>
@@ -72,22 +73,44 @@ static adah_code add_gone(adah_sync_run *s, uint64_t id, adah_status *status) {
     return ADAH_OK;
 }
 
-/* Whether a file lies in a folder or tar file below that of the data set that nobody may look into now: what is in there is not gone. */
-static adah_code is_out_of_sight(const adah_sync_run *s, const char *file_name, int *is_hidden, adah_status *status) {
+static adah_code pass_member(void *context, const char *name, const char *why, adah_status *status) {
+    (void)context, (void)name, (void)why, (void)status;
+    return ADAH_OK;
+}
+
+/* Behind the damage of a tar file, or where it was cut off, nobody can look. */
+static adah_code look_through_tar(adah_sync_run *s, const char *path, adah_status *status) {
+    if (s->tar && !strcmp(s->tar, path))
+        return ADAH_OK;
+    adah_memory_free(s->tar);
+    s->tar = adah_memory_text(path);
+    if (!s->tar)
+        return adah_fail_memory(status, strlen(path) + 1);
+    const adah_code code = adah_tar_list(path, pass_member, NULL, status);
+    s->tar_is_damaged = code != ADAH_OK && code != ADAH_ERROR_NOT_FOUND;
+    return code == ADAH_ERROR_MEMORY ? code : ADAH_OK;
+}
+
+/* Whether a file lies in a folder or tar file, that of the data set or below it, that nobody may or can look into now: what is in there is not gone. */
+static adah_code is_out_of_sight(adah_sync_run *s, const char *file_name, int *is_hidden, adah_status *status) {
     const size_t n_folder = strlen(adah_dataset_folder(s->dataset));
     char *path = adah_file_join(adah_dataset_folder(s->dataset), file_name);
     struct stat info;
+    adah_code code = ADAH_OK;
     *is_hidden = 0;
     if (!path)
         return adah_fail_memory(status, strlen(file_name));
-    for (char *p = strchr(path + n_folder + 1, '/'); p && !*is_hidden; p = strchr(p + 1, '/')) {
+    for (char *p = strchr(path + n_folder, '/'); p && !*is_hidden && code == ADAH_OK; p = strchr(p + 1, '/')) {
         *p = '\0';
-        const int is_tar = stat(path, &info) == 0 && S_ISREG(info.st_mode); /* which only has to be read */
-        *is_hidden = access(path, is_tar ? R_OK : R_OK | X_OK) != 0 && errno != ENOENT && errno != ENOTDIR;
+        const int is_file = stat(path, &info) == 0 && S_ISREG(info.st_mode);
+        if (is_file && adah_tar_is_named(path, strlen(path)) && (code = look_through_tar(s, path, status)) == ADAH_OK)
+            *is_hidden = s->tar_is_damaged;
+        else if (!is_file)
+            *is_hidden = access(path, R_OK | X_OK) != 0 && errno != ENOENT && errno != ENOTDIR;
         *p = '/';
     }
     adah_memory_free(path);
-    return ADAH_OK;
+    return code;
 }
 
 /* One whose file name is that of no record of the data set. */

@@ -41,6 +41,8 @@ typedef struct adah_sync_run {
     uint32_t *label_of; /* number in the index of a label of the data set */
     adah_sync_gone *gone;         /* once the index was compared, those that are known come first, by the sum of their bytes */
     size_t n_gone, n_known_gone, gone_capacity;
+    char *tar; /* the tar file that was looked through last, and whether it is damaged or cut off */
+    int tar_is_damaged;
     size_t *whole, n_whole; /* records to encode */
     size_t *words, n_words; /* those whose picture is as it was */
     uint8_t (*sum)[ADAH_SUM_BYTES];

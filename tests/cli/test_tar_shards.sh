@@ -91,6 +91,12 @@ truncate -s 20000 shards/set-000002.tar
 head -c 100000 shards/set-000001.tar >shards/cut.tar
 expect 0 info --data shards
 stdout_has 'cut.tar: the tar file is damaged or cut off'
+# What stands behind the cut is not gone: nobody can look there.
+cp shards/set-000001.tar whole.tar
+head -c 100000 whole.tar >shards/set-000001.tar
+expect 0 index sync --data shards --index i.adah
+stdout_has ' 0 deleted'
+mv whole.tar shards/set-000001.tar
 expect 1 index create --model m.safetensors --data shards --index s.adah --strict --quiet
 stderr_has 'cut off'
 
