@@ -4,7 +4,6 @@
 #include "left_out.h"
 #include "options.h"
 #include "terminal.h"
-#include "training_table.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -67,7 +66,7 @@ static const char *describe_methods(char help[METHODS_BYTES]) {
 }
 
 static int run(int argc, char **argv) {
-    const char *data = NULL, *model = NULL, *finetune = NULL, *table = NULL;
+    const char *data = NULL, *model = NULL, *finetune = NULL;
     int json = 0, quiet = 0, threads = 0, with = 0, without = 0;
     cli_list settings = {{0}, 0};
     cli_data_options how = {0};
@@ -121,7 +120,8 @@ static int run(int argc, char **argv) {
         {"strict", 0, CLI_FLAG, NULL, "fail on the first bad record or unreadable image", &o.strict, 0, 0, 0},
         {"cache", 0, CLI_TEXT, "DIR", "where feature maps are kept (default ~/.cache/adah)", &o.cache_folder, 0, 0, 0},
         {"threads", 0, CLI_INT, "N", "number of threads (default: one a core)", &threads, 0, 0, 4096},
-        {"log-csv", 0, CLI_TEXT, "FILE", "write what every epoch measured as a table, a line an epoch, when the training is done", &table, 0, 0, 0},
+        {"log-csv", 0, CLI_TEXT, "FILE", "write what every epoch measured as a table, a line an epoch", &o.log_csv, 0, 0, 0},
+        {"log-tensorboard", 0, CLI_TEXT, "DIR", "write the same for TensorBoard, into a folder for this training", &o.log_tensorboard, 0, 0, 0},
         {"json", 0, CLI_FLAG, NULL, "print the training record as JSON", &json, 0, 0, 0},
         {"quiet", 'q', CLI_FLAG, NULL, "do not show progress", &quiet, 0, 0, 0},
     };
@@ -140,16 +140,12 @@ static int run(int argc, char **argv) {
     o.n_settings = settings.n;
     adah_status status;
     adah_dataset *dataset;
-    if (table && cli_try_training_table(table, &status) != ADAH_OK)
-        return cli_fail(&status);
     if (cli_open_data(data, &how, o.strict, &dataset, &status) != ADAH_OK)
         return cli_fail(&status);
     char *report = NULL;
     const adah_progress progress = cli_progress_begin(quiet);
-    adah_code done = adah_train(dataset, model, &o, progress, &report, &status);
+    const adah_code done = adah_train(dataset, model, &o, progress, &report, &status);
     cli_progress_end();
-    if (done == ADAH_OK && table)
-        done = cli_write_training_table(report, table, &status);
     if (done == ADAH_OK && json)
         puts(report);
     else if (done == ADAH_OK)

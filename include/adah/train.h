@@ -37,6 +37,10 @@ typedef struct adah_train_options {
     const char *finetune_from; /* the backbone learns from here on, and what is before runs once a picture: "all", "last" (its last block) or the
                                   name of a layer (docs/guide/train.md); NULL: as finetune says */
     const char *text_prefix; /* what the text encoder reads before every text ("query: " of e5), UTF-8; NULL: what its folder tells, if anything */
+    const char *log_csv;         /* a table of what every epoch measured, a line an epoch, whole after each; NULL: none. When it or the events can no
+                                    longer be written, training goes on, and what could not be written is the error when the model is there */
+    const char *log_tensorboard; /* a folder in which a file of the same numbers for TensorBoard is added to after every epoch; NULL: none. A training
+                                    that goes on writes a file that begins with what was measured before */
 } adah_train_options;
 static inline void adah_train_options_init(adah_train_options *options) {
     adah_options_init(ADAH_OPTIONS_TRAIN, options, sizeof *options);

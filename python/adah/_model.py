@@ -263,6 +263,8 @@ def train(
     strict: bool = False,
     checkpoint_seconds: Optional[float] = None,
     cache_folder: Optional[Path_] = None,
+    log_csv: Optional[Path_] = None,
+    log_tensorboard: Optional[Path_] = None,
 ) -> Model:
     """Learns a model from the train records of a data set, publishes it at `path`, and opens it.
 
@@ -276,7 +278,8 @@ def train(
     text_prefix: what it reads before every text, None: what its folder tells; n_bits: of a code, a multiple of 8;
     finetune: the backbone learns too, all of it, or from "last" (its last block) or the name of a layer on; attention: with masks, without, or
     None: as the preset has it; adversary=False: the unattended features are not looked at; similarity: "labels", "words" or "pairs"; settings:
-    further ones by name (docs/reference/settings.md); progress: called with a `Progress`, or True for bars. The rest is in docs/guide/train.md."""
+    further ones by name (docs/reference/settings.md); progress: called with a `Progress`, or True for bars; log_csv, log_tensorboard: a file
+    and a folder for what every epoch measured, which can be looked at while it learns. The rest is in docs/guide/train.md."""
     keep: List[Any] = []
     further = [f"{name}={value}" for name, value in (settings or {}).items()]
     options = native.options(
@@ -285,7 +288,7 @@ def train(
         finetune_from=finetune if isinstance(finetune, str) else None,
         attention=None if attention is None else 1 if attention else -1, no_adversary=not adversary,
         seed=seed, similarity=similarity, language=language, settings=native.strings(further, keep), n_settings=len(further), resume=resume,
-        strict=strict, checkpoint_seconds=checkpoint_seconds, cache_folder=cache_folder)
+        strict=strict, checkpoint_seconds=checkpoint_seconds, cache_folder=cache_folder, log_csv=log_csv, log_tensorboard=log_tensorboard)
     native.call_long(lib.adah_train, [dataset._dataset, native.encode(path), options], progress, NULL)
     return Model(path)
 

@@ -170,3 +170,13 @@ def test_bad_options_are_told(scenes: adah.Dataset, tmp_path: Path) -> None:
 
 def test_history(model: adah.Model) -> None:
     assert [epoch["epoch"] for epoch in model.history] == [1]
+
+
+def test_logs(scenes: adah.Dataset, cache: Path, tmp_path: Path) -> None:
+    adah.train(scenes, tmp_path / "m.safetensors", n_bits=16, n_epochs=2, settings=QUICK, cache_folder=cache,
+               log_csv=tmp_path / "log.csv", log_tensorboard=tmp_path / "runs")
+    lines = (tmp_path / "log.csv").read_text().splitlines()
+    assert len(lines) == 3 and lines[0].startswith("epoch,loss_") and lines[0].endswith("learning_rate")
+    assert len(list((tmp_path / "runs").glob("events.out.tfevents.*"))) == 1
+    with pytest.raises(adah.ArgumentError, match="cannot be the model"):
+        adah.train(scenes, tmp_path / "x.safetensors", log_csv=tmp_path / "x.safetensors")

@@ -3,6 +3,7 @@
  * Options become a configuration; the train records' texts a vocabulary; images feature maps or pixels (image_store.h),
  * unless either is given as features (feature_array.h): model_inputs.h chooses;
  * a seeded part of the pairs is cut off for validation; learn/train.c does the learning. */
+#include "api/training_log.h"
 #include "api/validate.h"
 #include "backbones/backbone.h"
 #include "backbones/cut.h"
@@ -47,6 +48,7 @@ typedef struct job {
     size_t n_train, n_validation;
     uint64_t fingerprint;
     char fingerprint_text[20]; /* in hex, as the training record has it */
+    adah_training_log log;
 } job;
 
 static void job_free(job *j) {
@@ -518,6 +520,8 @@ static adah_code learn(job *j, adah_status *status) {
         .resume = j->options->resume,
         .fingerprint = j->fingerprint,
         .progress = j->progress,
+        .on_epoch = adah_training_log_epochs,
+        .context = &j->log,
     };
     adah_history history;
     ADAH_TRY(adah_standard_learn(c, &set->image, j->items, j->n_train, &j->state.parameters, status));
@@ -526,6 +530,8 @@ static adah_code learn(job *j, adah_status *status) {
     adah_code code = adah_pair_set_check(set, status);
     if (code == ADAH_OK)
         code = record_training(j, &training, &history, status);
+    if (code == ADAH_OK)
+        adah_training_log_epochs(&j->log, &history);
     adah_history_free(&history);
     if (code == ADAH_OK)
         code = adah_model_state_write(j->model_path, &j->state, status);
@@ -539,6 +545,7 @@ static adah_code run(job *j, adah_status *status) {
     if (!j->checkpoint_path)
         return adah_fail_memory(status, strlen(j->model_path));
     ADAH_TRY(adah_file_check_place(j->model_path, ADAH_FILE_SAFETENSORS, status));
+    ADAH_TRY(adah_training_log_begin(j->options->log_csv, j->options->log_tensorboard, j->model_path, j->checkpoint_path, &j->log, status));
     ADAH_TRY(adah_feature_arrays_open(j->dataset, &j->inputs.arrays, status));
     ADAH_TRY(configure(j, status));
     ADAH_TRY(scale_given(j, status));
@@ -558,7 +565,12 @@ static adah_code run(job *j, adah_status *status) {
     ADAH_TRY(split(j, status));
     ADAH_TRY(fingerprint(j, status));
     ADAH_TRY(adah_pair_set_check(&j->set, status)); /* it is of what is there */
-    return already_done(j) ? ADAH_OK : learn(j, status);
+    j->log.config = &j->state.config;
+    j->log.timetable = adah_timetable_make(&j->state.config, j->n_train, j->n_validation);
+    if (!already_done(j))
+        return learn(j, status);
+    adah_training_log_record(&j->log, j->state.training);
+    return ADAH_OK;
 }
 
 adah_code adah_train(const adah_dataset *dataset, const char *model_path, const adah_train_options *options,
@@ -567,7 +579,7 @@ adah_code adah_train(const adah_dataset *dataset, const char *model_path, const 
     ADAH_TRY(adah_options_take(ADAH_OPTIONS_TRAIN, options, &o, status));
     job j = {.dataset = dataset, .options = &o, .model_path = model_path, .progress = progress,
              .inputs = {.store = {.missing = ""}}};
-    const adah_code code = run(&j, status);
+    const adah_code code = adah_training_log_end(&j.log, run(&j, status), model_path, status);
     if (code == ADAH_OK && report) {
         *report = j.state.training;
         j.state.training = NULL;

@@ -154,7 +154,9 @@ static adah_code check_kind(const char *path, const char *new, adah_status *stat
 adah_code adah_file_check_place(const char *path, adah_file_kind kind, adah_status *status) {
     char *place;
     ADAH_TRY(find_place(path, &place, status));
-    const adah_code code = kind == ADAH_FILE_OF_ANY_KIND ? ADAH_OK : check_kind(place, "a safetensors file", status);
+    adah_code code = ADAH_OK;
+    if (kind != ADAH_FILE_OF_ANY_KIND)
+        code = check_kind(place, kind == ADAH_FILE_SAFETENSORS ? "a safetensors file" : NULL, status);
     adah_memory_free(place);
     return code;
 }

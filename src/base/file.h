@@ -38,7 +38,7 @@ adah_code adah_file_create(const char *path, adah_file_writer **writer, adah_sta
 /* Without this, committing fails where an index or a safetensors file would be replaced by a file of another kind. */
 void adah_file_replace_any(adah_file_writer *writer);
 /* Whether a file of a kind could be put there, as far as these two rules go: told before the work of hours that makes it. */
-typedef enum adah_file_kind { ADAH_FILE_OF_ANY_KIND, ADAH_FILE_SAFETENSORS } adah_file_kind;
+typedef enum adah_file_kind { ADAH_FILE_OF_ANY_KIND, ADAH_FILE_SAFETENSORS, ADAH_FILE_OF_OTHER_KIND } adah_file_kind;
 adah_code adah_file_check_place(const char *path, adah_file_kind kind, adah_status *status);
 adah_code adah_file_put(adah_file_writer *writer, const void *bytes, size_t n_bytes, adah_status *status);
 uint64_t adah_file_position(const adah_file_writer *writer); /* bytes put so far */

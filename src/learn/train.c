@@ -104,6 +104,11 @@ static adah_code save_checkpoint(trainer *r, adah_status *status) {
     return ADAH_OK;
 }
 
+static void tell_epochs(const trainer *r) {
+    if (r->t->on_epoch)
+        r->t->on_epoch(r->t->context, r->history);
+}
+
 static int is_count(double x, double max) { return x >= 0 && x <= max && x == floor(x); }
 
 /* The numbers of a checkpoint say which pairs come next. */
@@ -126,6 +131,8 @@ static adah_code resume(trainer *r, adah_status *status) {
     for (size_t i = 0; code == ADAH_OK && i < checkpoint.n_history / N_EPOCH; i++)
         code = adah_history_add(r->history, &epoch[i], &is_best, status);
     adah_memory_free(checkpoint.history);
+    if (code == ADAH_OK)
+        tell_epochs(r);
     return code;
 }
 
@@ -190,6 +197,7 @@ static adah_code end_epoch(trainer *r, adah_status *status) {
     int is_best;
     ADAH_TRY(summarise(r, &epoch, status));
     ADAH_TRY(adah_history_add(r->history, &epoch, &is_best, status));
+    tell_epochs(r);
     if (is_best || adah_timetable_is_final(&r->timetable, r->place.epoch))
         keep_best(r);
     const int stopped = adah_training_tell(&r->progress, &r->place, n_steps(r), &epoch);

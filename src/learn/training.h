@@ -4,6 +4,8 @@
 
 #include "input/pair_set.h"
 
+struct adah_history; /* history.h */
+
 typedef struct adah_training adah_training;
 struct adah_training {
     const adah_settings *config;
@@ -18,6 +20,9 @@ struct adah_training {
     int resume;                       /* continue from the checkpoint when there is one */
     uint64_t fingerprint;             /* of the data; a checkpoint of other data is refused */
     adah_progress progress;
+    /* Told of the epochs so far when one has ended, and at first of those of a checkpoint. May be NULL. */
+    void (*on_epoch)(void *context, const struct adah_history *history);
+    void *context;
 };
 
 #endif
