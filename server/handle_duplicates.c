@@ -6,7 +6,22 @@
 
 #include <stdlib.h>
 
-enum { IMAGES_MAX = 200000 /* that are compared for a request: some ten seconds */ };
+/* Images that are compared for a request, which takes some ten seconds: by vectors; by codes alone, which every other code is compared with. */
+enum { IMAGES_MAX = 200000, CODES_MAX = 50000, RADIUS_SHARE = 4 /* by codes alone at most every fourth bit may differ: any two codes have half of them */ };
+
+/* By codes alone work and groups grow with the radius. */
+static int check_radius(serve_request *r, const adah_index *index) {
+    const uint64_t radius = r->query.radius, limit = adah_index_bits(index) / RADIUS_SHARE;
+    if (radius == 0 || radius == UINT32_MAX || adah_index_fine(index, ADAH_IMAGE))
+        return 1;
+    if (radius > limit)
+        return serve_refuse(r, 400, "bad_value", "radius", "this index has no vectors, and codes are compared up to a quarter of their bits: expected at most %llu",
+                            (unsigned long long)limit);
+    if (adah_index_count(index) > CODES_MAX)
+        return serve_refuse(r, 409, "mismatch", "radius", "this index has no vectors, and the server compares at most %d codes; 'adah index duplicates' compares any number",
+                            CODES_MAX);
+    return 1;
+}
 
 typedef struct duplicates_answer {
     serve_parts parts; /* first */
@@ -55,7 +70,7 @@ void serve_handle_duplicates(serve_request *r, serve_state *state) {
         serve_refuse(r, 409, "mismatch", NULL, "the server compares at most %d items; 'adah index duplicates' compares any number", IMAGES_MAX);
         return;
     }
-    if (!serve_needs_lane(r, SERVE_BULK))
+    if (!check_radius(r, state->index) || !serve_needs_lane(r, SERVE_BULK))
         return;
     adah_duplicates_options_init(&o);
     o.radius = (uint32_t)r->query.radius;

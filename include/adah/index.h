@@ -250,7 +250,7 @@ typedef struct adah_duplicates {
     size_t n_groups;
 } adah_duplicates;
 /* Freed by adah_duplicates_free. Of up to 4,096 images all are compared; of more those that are near the same ones of a sample, so that a pair may be missed.
- * Can be cancelled. */
+ * Without vectors the time with a wide radius grows with the square of the number of images, and the memory with the number. Can be cancelled. */
 adah_code adah_index_duplicates(const adah_index *index, const adah_duplicates_options *options, adah_progress progress,
                                 adah_duplicates *duplicates, adah_status *status);
 void adah_duplicates_free(adah_duplicates *duplicates);

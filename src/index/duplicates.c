@@ -124,6 +124,17 @@ static uint32_t bits_apart(const gathering *g, const image *a, const image *b) {
     return n;
 }
 
+/* Images that have a vector, by the number that it has among these. */
+typedef struct with_vectors {
+    const gathering *g;
+    const uint32_t *number; /* of the image */
+} with_vectors;
+
+static int is_within(const void *context, uint32_t a, uint32_t b) {
+    const with_vectors *w = context;
+    return bits_apart(w->g, &w->g->images[w->number[a]], &w->g->images[w->number[b]]) <= w->g->options.radius;
+}
+
 /* By vectors. Of `first`, those that have one. */
 static adah_code join_near(gathering *g, const uint32_t *first, size_t n_first, adah_progress progress, adah_status *status) {
     const size_t n_values = g->n_fine - g->n_shared;
@@ -131,30 +142,35 @@ static adah_code join_near(gathering *g, const uint32_t *first, size_t n_first, 
     adah_near_pair *pairs = NULL;
     uint32_t *number = adah_memory_resize(NULL, n_first + 1, sizeof *number);
     int8_t *vectors = adah_memory_alloc(n_first * n_values + 1);
-    adah_code code = number && vectors ? ADAH_OK : adah_fail_memory(status, n_first * (n_values + sizeof *number));
+    const with_vectors with = {g, number};
+    const adah_near_groups groups = {adah_memory_resize(NULL, n_first + 1, sizeof *groups.parent), is_within, &with};
+    adah_code code = number && vectors && groups.parent ? ADAH_OK : adah_fail_memory(status, n_first * (n_values + sizeof *number + sizeof *groups.parent));
     for (size_t i = 0; i < n_first && code == ADAH_OK; i++) {
         const image *one = &g->images[first[i]];
         if (!one->fine)
             continue;
         memcpy(vectors + n * n_values, one->fine + g->n_shared, n_values);
+        atomic_init(&groups.parent[n], (uint32_t)n);
         number[n++] = one->number;
     }
     if (code == ADAH_OK)
-        code = adah_near_pairs_find(vectors, n, n_values, g->options.ratio, progress, &pairs, &n_pairs, status);
-    for (size_t i = 0; i < n_pairs && code == ADAH_OK; i++) {
-        const image *a = &g->images[number[pairs[i].a]], *b = &g->images[number[pairs[i].b]];
-        if (bits_apart(g, a, b) <= g->options.radius)
-            join(g, a->number, b->number);
-    }
+        code = adah_near_pairs_find(vectors, n, n_values, g->options.ratio, &groups, progress, &pairs, &n_pairs, status);
+    for (size_t i = 0; i < n && code == ADAH_OK; i++)
+        join(g, number[i], number[adah_near_groups_first(&groups, (uint32_t)i)]);
+    for (size_t i = 0; i < n_pairs && code == ADAH_OK; i++)
+        if (is_within(&with, pairs[i].a, pairs[i].b))
+            join(g, number[pairs[i].a], number[pairs[i].b]);
     adah_memory_free(pairs);
+    adah_memory_free(groups.parent);
     adah_memory_free(vectors);
     adah_memory_free(number);
     return code;
 }
 
-/* By codes alone: each of `first` asks for what is within the radius. */
+/* By codes alone: each of `first` asks for what is within the radius, as many at once as have room for all images as their answers. */
 static adah_code join_within(gathering *g, const uint32_t *first, size_t n_first, adah_progress progress, adah_status *status) {
-    enum { AT_ONCE = 256 };
+    enum { AT_ONCE = 256, ROOM_BYTES = 64 << 20 };
+    const size_t n_room = ROOM_BYTES / (g->n * sizeof(adah_search_hit) + 1), n_at_once = n_room < 1 ? 1 : n_room < AT_ONCE ? n_room : AT_ONCE;
     adah_search_options o;
     adah_search_result results[AT_ONCE];
     uint8_t *codes = adah_memory_alloc(AT_ONCE * g->n_code_bytes);
@@ -162,8 +178,8 @@ static adah_code join_within(gathering *g, const uint32_t *first, size_t n_first
     adah_search_options_init(&o);
     o.k = SIZE_MAX;
     o.radius = g->options.radius;
-    for (size_t begin = 0; begin < n_first && code == ADAH_OK; begin += AT_ONCE) {
-        const size_t n = n_first - begin < AT_ONCE ? n_first - begin : AT_ONCE;
+    for (size_t begin = 0; begin < n_first && code == ADAH_OK; begin += n_at_once) {
+        const size_t n = n_first - begin < n_at_once ? n_first - begin : n_at_once;
         const adah_progress_event event = {"comparing pictures", begin, n_first, "", 0};
         if (progress.function && progress.function(progress.user, &event)) {
             code = adah_fail(status, ADAH_ERROR_CANCELLED, "cancelled");

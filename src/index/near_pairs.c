@@ -35,6 +35,7 @@ typedef struct finder {
     const int8_t *vectors;
     size_t n, n_values, n_pivots;
     float ratio;
+    const adah_near_groups *groups; /* NULL: all are pairs */
     uint32_t *pivot;           /* items */
     uint32_t *cell_of;         /* N_CELLS of each item: numbers of pivots, NONE behind the last */
     size_t *cell_start;        /* n_pivots + 1 */
@@ -147,6 +148,33 @@ static void keep_pair(finder *f, pair_list *list, uint32_t a, uint32_t b) {
         atomic_store(&f->is_out_of_memory, 1);
 }
 
+uint32_t adah_near_groups_first(const adah_near_groups *g, uint32_t item) {
+    for (;;) {
+        uint32_t parent = atomic_load_explicit(&g->parent[item], memory_order_relaxed);
+        if (parent == item)
+            return item;
+        const uint32_t above = atomic_load_explicit(&g->parent[parent], memory_order_relaxed);
+        if (above != parent) /* the way becomes shorter; where another thread has changed it, that did no less */
+            atomic_compare_exchange_weak_explicit(&g->parent[item], &parent, above, memory_order_relaxed, memory_order_relaxed);
+        item = above;
+    }
+}
+
+/* The first of the later group gets the first of the other for its parent, unless another thread has just given it one: then again. So the groups
+ * are the same in whatever order the pairs come. */
+static void join_groups(const adah_near_groups *g, uint32_t a, uint32_t b) {
+    uint32_t x = adah_near_groups_first(g, a), y = adah_near_groups_first(g, b);
+    if (x == y || !g->joins(g->context, a, b))
+        return;
+    while (x != y) {
+        uint32_t later = x > y ? x : y;
+        if (atomic_compare_exchange_strong(&g->parent[later], &later, x < y ? x : y))
+            return;
+        x = adah_near_groups_first(g, x);
+        y = adah_near_groups_first(g, y);
+    }
+}
+
 /* Compares an item with those of its cells, and keeps the pairs that may stand out: what is around only comes nearer. */
 static void compare(void *context, size_t i) {
     finder *f = context;
@@ -166,7 +194,9 @@ static void compare(void *context, size_t i) {
                 if (other == item)
                     continue;
                 take(&near, other, cosine);
-                if (other > item && (cosine >= surely || 1 - cosine <= f->ratio * (1 - around(&near))))
+                if (other > item && cosine >= surely && f->groups)
+                    join_groups(f->groups, item, other);
+                else if (other > item && (cosine >= surely || 1 - cosine <= f->ratio * (1 - around(&near))))
                     keep_pair(f, &f->found[number], item, other);
             }
             begin += n;
@@ -260,9 +290,9 @@ static adah_code find_pairs(finder *f, adah_progress progress, adah_near_pair **
     return choose_pairs(f, pairs, n_pairs, status);
 }
 
-adah_code adah_near_pairs_find(const int8_t *vectors, size_t n, size_t n_values, float ratio, adah_progress progress, adah_near_pair **pairs,
-                               size_t *n_pairs, adah_status *status) {
-    finder f = {.vectors = vectors, .n = n, .n_values = n_values, .ratio = ratio};
+adah_code adah_near_pairs_find(const int8_t *vectors, size_t n, size_t n_values, float ratio, const adah_near_groups *groups, adah_progress progress,
+                               adah_near_pair **pairs, size_t *n_pairs, adah_status *status) {
+    finder f = {.vectors = vectors, .n = n, .n_values = n_values, .ratio = ratio, .groups = groups};
     *pairs = NULL;
     *n_pairs = 0;
     if (n < 2)

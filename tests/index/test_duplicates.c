@@ -77,7 +77,7 @@ static void test_pairs_are_those_of_the_definition(void **state) {
     }
     adah_near_pair *pairs;
     size_t n_pairs, n_wanted = 0;
-    OK(adah_near_pairs_find(v, N_FEW, WIDTH, 0.5F, (adah_progress){0}, &pairs, &n_pairs, &status));
+    OK(adah_near_pairs_find(v, N_FEW, WIDTH, 0.5F, NULL, (adah_progress){0}, &pairs, &n_pairs, &status));
     for (size_t i = 0; i < N_FEW; i++)
         for (size_t k = i + 1; k < N_FEW; k++) {
             const double limit = 0.5 * (1 - fmax(around[i], around[k])), far = 1 - of[i][k];
@@ -98,19 +98,51 @@ static void test_of_many_nearly_all_are_found(void **state) {
     int8_t *v = draw(N_MANY, 20, N_PLANTED, 6, &r);
     adah_near_pair *pairs, *again;
     size_t n_pairs, n_again, n_found = 0;
-    OK(adah_near_pairs_find(v, N_MANY, WIDTH, 0.5F, (adah_progress){0}, &pairs, &n_pairs, &status));
+    OK(adah_near_pairs_find(v, N_MANY, WIDTH, 0.5F, NULL, (adah_progress){0}, &pairs, &n_pairs, &status));
     for (size_t i = 0; i < N_PLANTED; i++)
         n_found += (size_t)is_found(pairs, n_pairs, i, N_MANY - N_PLANTED + i);
     if (n_found < N_PLANTED * 95 / 100)
         fail_msg("%zu of %d copies found", n_found, N_PLANTED);
     const int n_threads = adah_parallel_threads();
     adah_parallel_set_threads(n_threads == 3 ? 2 : 3);
-    OK(adah_near_pairs_find(v, N_MANY, WIDTH, 0.5F, (adah_progress){0}, &again, &n_again, &status));
+    OK(adah_near_pairs_find(v, N_MANY, WIDTH, 0.5F, NULL, (adah_progress){0}, &again, &n_again, &status));
     adah_parallel_set_threads(n_threads);
     assert_int_equal(n_again, n_pairs);
     assert_memory_equal(again, pairs, n_pairs * sizeof *pairs);
     adah_memory_free(pairs);
     adah_memory_free(again);
+    free(v);
+}
+
+static int is_even(const void *context, uint32_t a, uint32_t b) {
+    (void)context;
+    return a % 2 == 0 && b % 2 == 0;
+}
+
+/* Blank pages: each is near to each, which makes one group and not a pair of any two. */
+static void test_what_is_crowded_is_joined_at_once(void **state) {
+    (void)state;
+    adah_random r = adah_random_seeded(9, 0);
+    int8_t *v = draw(N_MANY, 0, 0, 0, &r);
+    for (size_t i = 1; i < N_MANY / 2; i++)
+        for (size_t k = 0; k < WIDTH; k++)
+            v[i * WIDTH + k] = round_to_byte((float)v[k] + 2 * adah_random_normal(&r));
+    adah_near_pair *pairs;
+    size_t n_pairs, n_joined = 0;
+    _Atomic uint32_t *parent = calloc(N_MANY, sizeof *parent);
+    const adah_near_groups groups = {parent, is_even, NULL};
+    for (uint32_t i = 0; i < N_MANY; i++)
+        parent[i] = i;
+    OK(adah_near_pairs_find(v, N_MANY, WIDTH, 0.5F, &groups, (adah_progress){0}, &pairs, &n_pairs, &status));
+    assert_true(n_pairs < 8 * N_MANY);
+    for (uint32_t i = 0; i < N_MANY; i++)
+        if (i >= N_MANY / 2 || i % 2)
+            assert_int_equal(adah_near_groups_first(&groups, i), i);
+        else
+            n_joined += adah_near_groups_first(&groups, i) == adah_near_groups_first(&groups, 2);
+    assert_true(n_joined > N_MANY / 4 * 9 / 10);
+    adah_memory_free(pairs);
+    free(parent);
     free(v);
 }
 
@@ -126,10 +158,10 @@ static void test_it_can_be_stopped_and_memory_may_be_out(void **state) {
     int8_t *v = draw(N_FEW, 20, 60, 8, &r);
     adah_near_pair *pairs;
     size_t n_pairs;
-    assert_int_equal(adah_near_pairs_find(v, N_FEW, WIDTH, 0.5F, (adah_progress){stop, NULL}, &pairs, &n_pairs, &status), ADAH_ERROR_CANCELLED);
+    assert_int_equal(adah_near_pairs_find(v, N_FEW, WIDTH, 0.5F, NULL, (adah_progress){stop, NULL}, &pairs, &n_pairs, &status), ADAH_ERROR_CANCELLED);
     for (uint64_t i = 1;; i++) {
         adah_memory_fault_at(i);
-        const adah_code code = adah_near_pairs_find(v, N_FEW, WIDTH, 0.5F, (adah_progress){0}, &pairs, &n_pairs, &status);
+        const adah_code code = adah_near_pairs_find(v, N_FEW, WIDTH, 0.5F, NULL, (adah_progress){0}, &pairs, &n_pairs, &status);
         const int fired = adah_memory_fault_fired();
         adah_memory_fault_at(0);
         if (code == ADAH_OK)
@@ -265,6 +297,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pairs_are_those_of_the_definition),
         cmocka_unit_test(test_of_many_nearly_all_are_found),
+        cmocka_unit_test(test_what_is_crowded_is_joined_at_once),
         cmocka_unit_test(test_it_can_be_stopped_and_memory_may_be_out),
         cmocka_unit_test_setup_teardown(test_groups, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_codes_alone, set_up, tear_down),
