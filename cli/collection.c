@@ -198,14 +198,18 @@ static adah_code lock_place(const cli_collection *c, const adah_progress *progre
         adah_code code = adah_cache_make_folder(c->place, status); /* a start that failed may have removed it */
         if (code != ADAH_OK)
             return code;
+        errno = 0;
         *fd = open(c->place, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (*fd < 0 && errno != ENOENT) /* gone again: a start that failed has just removed it */
+            return fail(status, ADAH_ERROR_IO, "cannot be opened to lock it", c->place);
         const int has_lock = *fd >= 0 && flock(*fd, LOCK_EX | LOCK_NB) == 0;
         if (*fd >= 0 && ((has_lock && is_place(c, *fd)) || (!has_lock && errno != EWOULDBLOCK)))
             return ADAH_OK;
+        const int is_held = *fd >= 0 && !has_lock;
         if (*fd >= 0)
             close(*fd);
         *fd = -1;
-        if (!has_lock && !is_told++)
+        if (is_held && !is_told++)
             fprintf(stderr, "adah: another process makes a model or an index in %s; waiting for it\n", c->place);
         if (is_stopped_at(progress, "waiting for another process")) {
             errno = 0;

@@ -7,7 +7,7 @@ set -u
 work=$(mktemp -d "${TMPDIR:-/tmp}/adah-cli-XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
-export ADAH_CACHE=$work/cache LC_ALL=C.UTF-8 OMP_WAIT_POLICY=passive
+export ADAH_CACHE=$work/cache ADAH_WEIGHTS=$work/none LC_ALL=C.UTF-8 OMP_WAIT_POLICY=passive
 n_checks=0
 n_failed=0
 

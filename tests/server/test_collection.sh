@@ -141,7 +141,7 @@ stop -TERM
 
 # Of two first starts one waits; where the other is killed, it goes on with what that one had done.
 rm -r "$place"
-"$ADAH" serve --port 0 --data photos --set n_side=16 --set n_bits=16 --epochs 400 >started-first 2>log-first &
+"$ADAH" serve --port 0 --data photos --set n_side=16 --set n_bits=16 --epochs 100000 >started-first 2>log-first &
 first=$!
 server=$first
 wait_for 'epoch 1/' log-first
@@ -157,6 +157,14 @@ check grep -q '60 added' log
 check test -s "$place/model.safetensors"
 stop -TERM
 check test "$code" = 0
+
+# A place that cannot be opened is told, and not waited for.
+if [ "$(id -u)" != 0 ]; then
+    chmod a-r "$place"
+    expect 1 serve --port 0 --data photos --set n_side=16 --set n_bits=16 --epochs 2
+    stderr_has 'cannot be opened to lock it'
+    chmod a+r "$place"
+fi
 
 # A start that comes to nothing leaves nothing in the cache.
 mkdir nothing
