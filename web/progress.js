@@ -31,7 +31,7 @@ function showDetail(told) {
     detail.textContent = !epoch ? told.split(/ {2,}/)[0] : left ? say("making_epoch_left", { epoch: told_epoch, left: told_left }) : told_epoch;
 }
 
-function show({ stage, done, total, detail: told }) {
+function show({ stage = "", done = 0, total = 0, detail: told = "" }) {
     const name = stages[stage]?.() ?? (stage || say("making_opened"));
     what.translate = !stage || stage in stages;
     what.textContent = !(total > 0) ? say("making_what", { what: name })

@@ -190,8 +190,8 @@ go "$url"
 is 'document.querySelector("#what")?.textContent.length > 5 && document.querySelector(".making h1").textContent === "Making ready"'
 accessible progress
 js 'const chooser = document.querySelector("#language"); chooser.value = "zh-Hans"; chooser.dispatchEvent(new Event("change"))' >/dev/null
-is 'document.querySelector(".making h1").textContent === "正在准备" && /^正在学习图文对应:[0-9]+%。$/.test(document.querySelector("#what").textContent)'
-is '/^第 [0-9,]+ 轮,共 100,000 轮(,约剩 [0-9,]+ (秒|分钟|小时))?$/.test(document.querySelector("#detail").textContent)'
+is 'document.querySelector(".making h1").textContent === "正在准备" && /^正在学习图文对应：[0-9]+%。$/.test(document.querySelector("#what").textContent)'
+is '/^第 [0-9,]+ 轮，共 100,000 轮(，约剩 [0-9,]+ (秒|分钟|小时))?$/.test(document.querySelector("#detail").textContent)'
 in_chinese progress
 viewport 360 740 2
 fits progress
