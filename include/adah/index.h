@@ -237,7 +237,8 @@ adah_code adah_index_feedback(const adah_index *index, const adah_feedback_optio
 /* Images that are the same, or copies of one picture: smaller, cut at the edges, stored with less quality. */
 typedef struct adah_duplicates_options {
     size_t size; /* of this struct */
-    float ratio;     /* of images with vectors: 1 - their cosine is at most so much of that with what else is near them; 0: the same alone; 0.5 */
+    float ratio;     /* of images with vectors: 1 - their cosine is at most so much of that with what else is near them, and it is at least .75; 0: the
+                        same alone; 0.5 */
     uint32_t radius; /* their codes differ in at most so many bits; UINT32_MAX: in any number, and without vectors in none */
 } adah_duplicates_options;
 static inline void adah_duplicates_options_init(adah_duplicates_options *options) {

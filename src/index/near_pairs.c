@@ -2,7 +2,8 @@
  *
  * How near a copy is depends on the picture: the features of a landscape at dusk are near those of a hundred others, and those of a poster near none. So
  * what counts is how much nearer two are than what else is around: the 8th neighbour, so that up to eight copies do not hide each other.
- * By the cosine alone half as many copies are found beside as many other pairs (docs/measured/duplicates.md).
+ * By the cosine alone half as many copies are found beside as many other pairs (docs/measured/duplicates.md). In a small collection everything
+ * is far from a picture, and the nearest stands out without being a copy: so a cosine has to be .75 at least.
  *
  * Not all pairs are looked at. A sample of the vectors, all of them up to 4,096, are pivots, each with a cell of those vectors that have it among
  * their 8 nearest pivots. Vectors are compared when they share a cell. With c pivots that takes n c + 64 n^2 / c cosines, least where c is 8 times
@@ -18,7 +19,7 @@
 #include <string.h>
 
 enum { N_NEAR = 8, N_CELLS = N_NEAR + 1, PIVOTS_LEAST = 4096, BLOCK = 2048, NONE = UINT32_MAX };
-static const float surely = 0.95F;
+static const float surely = 0.95F, least = 0.75F;
 
 /* The nearest of a vector that are known, best first. */
 typedef struct neighbours {
@@ -82,9 +83,13 @@ static float around(const neighbours *x) {
     return x->cosine[at];
 }
 
+static int is_near(const finder *f, float cosine, float cosine_around) {
+    return cosine >= surely || (cosine >= least && 1 - cosine <= f->ratio * (1 - cosine_around));
+}
+
 static int stands_out(const finder *f, uint32_t a, uint32_t b, float cosine) {
     const float x = around(&f->near[a]), y = around(&f->near[b]);
-    return cosine >= surely || 1 - cosine <= f->ratio * (1 - (x > y ? x : y));
+    return is_near(f, cosine, x > y ? x : y);
 }
 
 /* ---------------------------------------------------------------- cells */
@@ -196,7 +201,7 @@ static void compare(void *context, size_t i) {
                 take(&near, other, cosine);
                 if (other > item && cosine >= surely && f->groups)
                     join_groups(f->groups, item, other);
-                else if (other > item && (cosine >= surely || 1 - cosine <= f->ratio * (1 - around(&near))))
+                else if (other > item && is_near(f, cosine, around(&near)))
                     keep_pair(f, &f->found[number], item, other);
             }
             begin += n;

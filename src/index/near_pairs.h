@@ -21,7 +21,7 @@ typedef struct adah_near_groups {
 uint32_t adah_near_groups_first(const adah_near_groups *groups, uint32_t item);
 
 /* Of n vectors of n_values values, none of them zeros, the pairs that stand out: 1 - cosine is at most `ratio` of 1 - the cosine with the 8th nearest
- * vector that is known, for both of them; and those whose cosine is at least .95, however crowded it is there, which make groups instead where
+ * vector that is known, for both of them, and their cosine at least .75; and those whose cosine is at least .95, however crowded it is there, which make groups instead where
  * `groups` is given. pairs: ascending, each once
  * (adah_memory_free). The same for any number of threads. ADAH_ERROR_ARGUMENT: more than 2^32 - 1 vectors. */
 adah_code adah_near_pairs_find(const int8_t *vectors, size_t n, size_t n_values, float ratio, const adah_near_groups *groups, adah_progress progress,
