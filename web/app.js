@@ -8,11 +8,11 @@ import { showChosen } from "./chosen.js";
 import { tell, tellError } from "./errors.js";
 import "./given.js";
 import { say, startLanguage } from "./language.js";
-import { $, defaultTo, go, keyOf, page, read } from "./page.js";
+import { $, defaultTo, go, isNarrowed, keyOf, nothingNarrows, page, read } from "./page.js";
 import { showMarks } from "./marks.js";
 import { ApiError, askJson, itemUrl, make } from "./parts.js";
 import { showQuery, showWords } from "./query.js";
-import { chip, search, showAnswer } from "./results.js";
+import { chip, narrowChips, search, showAnswer } from "./results.js";
 import { remember, showStart } from "./start.js";
 
 const TYPING_PAUSE_MS = 90; // short, to leave time for an answer 200 ms after the last letter
@@ -34,7 +34,7 @@ function focused() {
 function keepFocus({ node, item, label }) {
     if (node === document.body || (node.isConnected && node.checkVisibility())) return;
     const same = label === null ? null : [...document.querySelectorAll(`#results [data-id="${item}"] .chip`)].find((each) => each.textContent === label);
-    const next = same ?? (read().kind ? document.querySelector("#notice button") ?? $("results") : $("words"));
+    const next = same ?? (read().kind || isNarrowed(read()) ? document.querySelector("#notice button") ?? $("results") : $("words"));
     next.focus({ preventScroll: true });
 }
 
@@ -55,21 +55,29 @@ async function show({ again = false, typed = false } = {}) {
         $("token").hidden = true;
         tell();
         if (state.kind !== "q" && state.kind !== "id" && state.kind !== "picture") $("marked").hidden = true;
-        if (!state.kind) return await showStart(signal);
+        if (state.kind === "show") $("timeline").hidden = true;
+        if (!state.kind && !isNarrowed(state)) {
+            const started = showStart(signal);
+            showTimeline(state, signal, again);
+            return await started;
+        }
         $("start").hidden = true;
         if (state.kind === "show") return await showOnDemand(signal);
         if (state.kind === "picture" && !page.pictures.has(state.picture)) throw new ApiError(410, "gone", "the picture went with the page");
         if (state.kind === "id") itemUrl(state.id); // refuses what is no id before anything is asked
-        const query = keyOf(state, ["kind", state.kind, "by"]);
+        const query = keyOf(state, ["kind", ...(state.kind ? [state.kind] : []), "by"]);
         const is_new = query !== page.shown.query || again;
         if (is_new) {
             page.shown = { query, answer: "" };
             asking?.abort();
             asking = new AbortController();
         }
-        const [answer] = await Promise.all([search(state, signal), is_new && showQuery(state, asking.signal), showMarks(state, signal)]);
+        const [answer] = await Promise.all([search(state, signal), is_new && state.kind && showQuery(state, asking.signal),
+                                            state.kind && showMarks(state, signal)]);
+        if (!state.kind) $("query").hidden = true;
         if (answer.query.words) showWords(answer.query.words);
         showAnswer(state, answer);
+        showTimeline(state, signal, again);
         if (state.kind === "q" && answer.hits.length) remember(state.q);
     } catch (error) {
         if (!signal.aborted) tellError(error);
@@ -90,6 +98,16 @@ async function showOnDemand(signal) {
     return view.showDuplicates(signal);
 }
 
+// It comes behind what was asked for, and where it does not come nothing is missing.
+async function showTimeline(state, signal, again) {
+    try {
+        const timeline = await import("./timeline.js");
+        await timeline.showTimeline(state, signal, again);
+    } catch {
+        if (!signal.aborted) $("timeline").hidden = $("when").hidden = true;
+    }
+}
+
 // What depends on the archive, not on the query.
 function showFrame() {
     const { model, index } = page.info;
@@ -108,14 +126,15 @@ function showFrame() {
 function showControls(state, typed) {
     if (!typed) $("words").value = state.kind === "q" ? state.q : ""; // else the box is ahead of the address, by a space say
     $("clear").hidden = !state.kind;
-    $("options").hidden = !state.kind || state.kind === "show";
+    $("options").hidden = state.kind === "show" || (!state.kind && !isNarrowed(state));
+    $("options").classList.toggle("by-date", !state.kind);
     $("options").elements.to.value = state.to;
     $("cut").checked = state.cut;
     $("uncropped-option").hidden = state.to !== "image" || !page.info.has_pictures;
     for (const box of $("labels").querySelectorAll("input")) box.checked = state.labels.includes(box.value);
     $("filter-name").textContent = state.labels.length ? say("filter_some") : say("filter_all");
-    $("chosen").hidden = !state.labels.length;
-    $("chosen").replaceChildren(...state.labels.map((each) => chip(each, true, { "aria-label": say("filter_without", { label: each }), title: say("filter_remove") })));
+    $("chosen").hidden = !isNarrowed(state);
+    $("chosen").replaceChildren(...narrowChips(state), ...state.labels.map((each) => chip(each, true, { "aria-label": say("filter_without", { label: each }), title: say("filter_remove") })));
     $("no-labels").disabled = !state.labels.length;
     const about = { q: state.q, id: say("query_like"), picture: say("query_picture"), show: say("dup_title") }[state.kind];
     document.title = about ? `${about} · adah` : "adah";
@@ -140,7 +159,7 @@ $("words").addEventListener("input", () => {
 function clear() {
     $("words").value = "";
     $("words").focus();
-    go({ q: "" });
+    go({ q: "", ...(read().kind ? {} : nothingNarrows) }); // at first the query, then what narrows
 }
 $("clear").addEventListener("click", clear);
 $("options").addEventListener("change", () => go({
@@ -168,13 +187,14 @@ $("token").addEventListener("submit", (event) => {
 
 // Links within the page. One that was followed to an item leads on to what is said of it.
 document.addEventListener("click", async (event) => {
-    if (!event.target.closest("#filter")) $("filter").open = false;
+    for (const id of ["filter", "when"]) if (!event.target.closest(`#${id}`)) $(id).open = false;
     const link = event.target.closest("a[data-go]");
     if (!link || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     const { searchParams } = new URL(link.href);
-    const gone = searchParams.has("show") ? go({ show: "duplicates", q: "", labels: [], cut: false, to: defaultTo() }) : searchParams.has("id") ? go({ id: searchParams.get("id"), by: searchParams.get("by") ?? "image" })
-        : go(searchParams.has("q") ? { q: searchParams.get("q") } : { q: "", to: defaultTo(), cut: false, labels: [] });
+    const gone = searchParams.has("show") ? go({ show: "duplicates", q: "", cut: false, to: defaultTo(), ...nothingNarrows })
+        : searchParams.has("id") ? go({ id: searchParams.get("id"), by: searchParams.get("by") ?? "image" })
+        : go(searchParams.has("q") ? { q: searchParams.get("q") } : { q: "", to: defaultTo(), cut: false, ...nothingNarrows });
     scrollTo({ top: 0 }); // after go() has noted where one was
     await gone;
     $("query-title")?.focus({ preventScroll: true });
@@ -210,9 +230,10 @@ document.addEventListener("keydown", (event) => {
         $("words").focus();
         $("words").select();
     } else if (event.key === "Escape") {
-        if ($("filter").open) {
-            $("filter").open = false;
-            $("filter").querySelector("summary").focus();
+        const open = [$("filter"), $("when")].find((each) => each.open);
+        if (open) {
+            open.open = false;
+            open.querySelector("summary").focus();
         } else if (!$("token-value").matches(":focus")) clear();
     } else if (!event.target.matches("[type=radio], [type=range]")) step(event);
 });

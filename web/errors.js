@@ -3,7 +3,7 @@
 // Every error has a sentence of the page's own, by its status. What the server said stands below it where that can tell more.
 
 import { say } from "./language.js";
-import { $, go, page, read } from "./page.js";
+import { $, go, nothingNarrows, page, read } from "./page.js";
 import { ApiError, button, make } from "./parts.js";
 
 const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
@@ -21,7 +21,7 @@ export function tell(title, text, actions = [], detail = "") {
                        make("div", { class: "row" }, ...actions));
 }
 
-const anew = () => button(say("way_start"), () => go({ q: "" }));
+const anew = () => button(say("way_start"), () => go({ q: "", ...nothingNarrows }));
 const another = () => button(say("way_choose"), () => $("file").click(), "solid");
 const retry = () => button(say("way_again"), () => page.show({ again: true }), "solid");
 
@@ -44,7 +44,7 @@ export function reasonOf(error) {
 
 function askToken() {
     tell();
-    for (const id of ["start", "query", "options"]) $(id).hidden = true;
+    for (const id of ["start", "timeline", "query", "options"]) $(id).hidden = true;
     $("results").replaceChildren();
     $("token-message").textContent = sessionStorage.getItem("adah-token") ? say("token_refused") : say("token_ask");
     $("token").hidden = false;
@@ -64,11 +64,13 @@ export function tellError(error) {
     else if (status === 0) tell(say("error_silent"), reasonOf(error), [retry()]);
     else if (status === 503) tell(say("error_not_ready"), reasonOf(error), [retry()], message);
     else if (status === 422 && state?.kind === "q")
-        tell(say("error_no_words"), say("error_no_words_why"), [button(say("way_examples"), () => go({ q: "" }), "solid")]);
+        tell(say("error_no_words"), say("error_no_words_why"), [button(say("way_examples"), () => go({ q: "", ...nothingNarrows }), "solid")]);
     else if (status === 404)
         tell(say("error_no_item"), state?.kind === "id" && !/^\d+$/.test(state.id) ? say("error_no_id_why") : reasonOf(error), [anew()]);
     else if (status === 400 && error.field === "label")
         tell(say("none_label"), say("none_labelled"), [button(say("none_all_labels"), () => go({ labels: [] }), "solid")]);
+    else if (status === 400 && error.field === "folder")
+        tell(say("none_pictures"), say("none_narrowed"), [button(say("none_everywhere"), () => go(nothingNarrows), "solid")]);
     else if (status === 410) tell(say("error_gone"), say("error_gone_why"), [another(), anew()]);
     else if (state?.kind === "picture" && [413, 415, 422].includes(status))
         tell(say("error_picture"), status === 413 ? say("error_picture_large") : say("error_picture_kind"), [another(), anew()], message);

@@ -31,6 +31,7 @@ function use(i) {
     document.documentElement.lang = tag;
 }
 
+export const tag = () => languages[at].tag;
 export const number = (n) => numbers.format(n);
 
 // The text of the key, with {name} replaced by values.name. Numbers are written as the language does; n chooses the form.

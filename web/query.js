@@ -4,7 +4,7 @@ import { tellError } from "./errors.js";
 import { say } from "./language.js";
 import { $, links, page } from "./page.js";
 import { ask, askJson, bar, blank, button, itemImage, itemUrl, make, pictureUrl } from "./parts.js";
-import { chips } from "./results.js";
+import { chips, placeChips } from "./results.js";
 
 async function openPicture(event, id) {
     if (!sessionStorage.getItem("adah-token")) return; // the link does it
@@ -47,7 +47,7 @@ export async function showQuery(state, signal) {
         const item = await askJson(itemUrl(state.id), { signal });
         const other = state.by === "image" ? "text" : "image";
         side.append(make("h1", { id: "query-title", tabindex: "-1" }, say("query_like")),
-                    item.text ? make("p", { class: "caption", translate: "no" }, item.text) : null, chips(item.labels));
+                    item.text ? make("p", { class: "caption", translate: "no" }, item.text) : null, chips(item.labels), placeChips(item));
         const actions = make("p", { class: "actions" });
         if (page.info.has_pictures && item.has_picture) {
             figure.append(make("div", { class: "frame" }, itemImage(item, 320, blank(), { eager: true })));

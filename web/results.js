@@ -1,18 +1,28 @@
 // results.js - what is found: the search, and its hits as cards or lines, each with its labels and how near it is.
 
 import { chooser } from "./chosen.js";
+import { dateText, following, spanText } from "./dates.js";
 import { tell, tellError } from "./errors.js";
 import { say } from "./language.js";
 import { thumbs } from "./marks.js";
-import { $, go, keyOf, links, N_FIRST, page, read } from "./page.js";
+import { $, go, isNarrowed, keyOf, links, N_FIRST, NARROWS, nothingNarrows, page, read } from "./page.js";
 import { ApiError, askJson, bar, blank, button, fileName, icon, itemImage, make, pictureUrl } from "./parts.js";
 
 const MORE_WITHIN_PX = 600;
 let focuses_more = false; // whether the first of what comes next gets the focus: it was asked for by its button
 
+// Without a query: items by date.
+async function list(parameters, signal) {
+    const { n_items, items } = await askJson("v1/items", { parameters, signal });
+    return { query: {}, n_items, hits: items.map((item) => ({ ...item, distance: null })) };
+}
+
 export function search(state, signal) {
-    const parameters = new URLSearchParams({ to: state.to, k: Math.min(state.k, page.info.limits.k_max) });
+    const parameters = new URLSearchParams({ k: Math.min(state.k, page.info.limits.k_max) });
     for (const label of state.labels) parameters.append("label", label);
+    for (const name of NARROWS) if (state[name]) parameters.set(name, state[name]);
+    if (!state.kind) return list(parameters, signal);
+    parameters.set("to", state.to);
     if (state.cut) parameters.set("cut_off", "1");
     for (const id of state.liked ?? []) parameters.append("like", id);
     for (const id of state.unliked ?? []) parameters.append("unlike", id);
@@ -29,16 +39,18 @@ export function search(state, signal) {
 
 function tellNone(state) {
     const title = state.to === "image" ? say("none_pictures") : say("none_texts");
-    tell(title, state.cut ? say("none_near") : state.labels.length ? say("none_labelled") : say("none_other"),
+    const is_dated = NARROWS.some((name) => state[name]);
+    tell(title, state.cut ? say("none_near") : is_dated ? say("none_narrowed") : state.labels.length ? say("none_labelled") : say("none_other"),
          [...(state.cut ? [button(say("none_anyway"), () => go({ cut: false }), "solid")] : []),
-          ...(state.labels.length ? [button(say("none_all_labels"), () => go({ labels: [] }), "solid")] : []),
-          ...(state.cut || state.labels.length ? [] : [button(say("way_start"), () => go({ q: "" }))])]);
+          ...(is_dated ? [button(say("none_everywhere"), () => go(nothingNarrows), "solid")]
+              : state.labels.length ? [button(say("none_all_labels"), () => go({ labels: [] }), "solid")] : []),
+          ...(state.cut || isNarrowed(state) ? [] : [button(say("way_start"), () => go({ q: "" }))])]);
     $("found").textContent = title;
 }
 
 export function showAnswer(state, answer) {
     const { hits, took_ms } = answer;
-    const key = keyOf(state, ["kind", state.kind, "by", "to", "cut", "labels", "liked", "unliked"]);
+    const key = keyOf(state, ["kind", state.kind, "by", "to", "cut", "labels", ...NARROWS, "liked", "unliked"]);
     const n_kept = key === page.shown.answer && state.k > N_FIRST ? $("results").children.length : 0; // "show more" adds
     page.shown.answer = key;
     if (!hits.length) {
@@ -46,13 +58,14 @@ export function showAnswer(state, answer) {
         return;
     }
     const is_all = hits.length < state.k, n = { n: hits.length };
-    $("found").textContent = state.to === "image" ? (is_all ? say("found_pictures", n) : say("found_nearest_pictures", n))
+    const is_list = !state.kind || state.to === "image"; // without a query there are pictures, by date
+    $("found").textContent = !state.kind ? say("found_by_date", { n: answer.n_items }) : state.to === "image" ? (is_all ? say("found_pictures", n) : say("found_nearest_pictures", n))
         : is_all ? say("found_texts", n) : say("found_nearest_texts", n);
-    $("found").title = say("found_took", { ms: took_ms.toPrecision(2) });
-    $("results").className = state.to === "image" ? "grid" : "list";
+    $("found").title = took_ms ? say("found_took", { ms: took_ms.toPrecision(2) }) : "";
+    $("results").className = is_list ? "grid" : "list";
     page.results = hits;
     const range = rangeOf(hits);
-    const cards = hits.slice(n_kept).map((hit, i) => (state.to === "image" ? card : line)(hit, range, n_kept + i < 8));
+    const cards = hits.slice(n_kept).map((hit, i) => (is_list ? card : line)(hit, range, n_kept + i < 8));
     if (n_kept) $("results").append(...cards);
     else $("results").replaceChildren(...cards);
     addWhole(cards);
@@ -74,6 +87,35 @@ export function chip(label, chosen, attributes) {
     return make("li", {}, node);
 }
 
+// What narrows the answer by date and folder, each to be taken away.
+export function narrowChips({ after, before, folder }) {
+    const dates = spanText(after, before) || (after && before ? say("narrow_between", { after: dateText(after), before: dateText(before) })
+        : after ? say("narrow_after", { after: dateText(after) }) : before ? say("narrow_before", { before: dateText(before) }) : "");
+    const take = (text, change, attributes = {}) => {
+        const node = button(text, () => go(change), "chip");
+        for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+        node.setAttribute("aria-pressed", "true");
+        node.setAttribute("aria-label", say("narrow_without", { what: text }));
+        return make("li", {}, node);
+    };
+    return [...(dates ? [take(dates, { after: "", before: "" })] : []), ...(folder ? [take(folder, { folder: "" }, { translate: "no" })] : [])];
+}
+
+// When an item was taken and in which folders it lies, each a way to the others there.
+export function placeChips(item) {
+    const folders = (item.file_name ?? "").split("/").slice(0, -1).map((_, i, all) => all.slice(0, i + 1).join("/"));
+    const taken = item.taken?.slice(0, 7);
+    const way = (text, title, change) => {
+        const node = button(text, () => go({ q: "", ...nothingNarrows, ...change }), "chip");
+        node.setAttribute("title", title);
+        if (change.folder) node.setAttribute("translate", "no");
+        return make("li", {}, node);
+    };
+    const ways = [...(taken ? [way(dateText(item.taken), say("narrow_then"), { after: taken, before: following(taken) })] : []),
+                  ...folders.map((folder) => way(folder, say("narrow_there"), { folder }))];
+    return ways.length ? make("ul", { class: "chips", "aria-label": say("narrow_item") }, ...ways) : null;
+}
+
 export const chips = (labels) => (labels?.length
     ? make("ul", { class: "chips", "aria-label": say("item_labels") },
            ...labels.map((each) => chip(each, read().labels.includes(each), { title: say("filter_add", { label: each }) }))) : null);
@@ -86,6 +128,7 @@ const nearWords = (near) => (near >= 0.8 ? say("near_very") : near >= 0.55 ? say
 
 // The bar tells answers apart: full at the nearest, short at the last of the first page. What holds the words comes first however near.
 function distance(hit, range) {
+    if (hit.distance === null && hit.words === undefined) return hit.taken ? make("p", { class: "distance" }, make("span", {}, dateText(hit.taken))) : null;
     const held = hit.words === 1 ? make("span", { class: "held" }, say("near_words")) : null;
     if (hit.distance === null) return make("p", { class: "distance" }, held ?? say("near_some_words"));
     const near = nearness(hit), width = range.high - range.low;
@@ -121,7 +164,7 @@ function card(hit, range, eager) {
                       has_picture ? itemImage(hit, 320, words, { eager }) : words());
     return make("li", { "data-id": hit.id }, link, has_picture ? viewLink(hit) : null, chooser(hit),
                 make("div", { class: "about" }, has_picture ? make("p", { class: "caption", translate: "no" }, hit.text || fileName(hit)) : null,
-                     chips(hit.labels), make("div", { class: "row" }, distance(hit, range), thumbs(hit))));
+                     chips(hit.labels), make("div", { class: "row" }, distance(hit, range), read().kind ? thumbs(hit) : null))); // marks go with a query
 }
 
 function line(hit, range, eager) {
@@ -147,7 +190,7 @@ async function view(event, hit) {
         hits: () => page.results.filter((each) => page.info.has_pictures && each.has_picture),
         is_all: () => $("more").hidden,
         more,
-        near: (each) => (each.words === 1 ? say("near_words") : each.distance === null ? say("near_some_words") : nearWords(nearness(each))),
+        near: (each) => (each.distance === null && each.words === undefined ? (each.taken ? dateText(each.taken) : "") : each.words === 1 ? say("near_words") : each.distance === null ? say("near_some_words") : nearWords(nearness(each))),
         like: (each) => go({ id: String(each.id), by: "image" }),
         download: choice.download,
         focus: (each) => document.querySelector(`#results [data-id="${each?.id}"] .open`)?.focus(),

@@ -114,11 +114,12 @@ in_chinese() {
     [ -z "$bad" ] || fail "not in Chinese ($1): $bad"
 }
 
-# A model and an index of scenes, which have masks, and the browser.
+# A model and an index of scenes, which have masks and some of them dates, and the browser.
 page_start() {
     make_scenes
     "$ADAH" train --data scenes --model model.safetensors --epochs 1 --quiet "${quick[@]}" --attention >"$work/stdout" 2>&1 ||
         { fail "no model"; finish; }
+    sed -i -e '1,5s/}$/, "date": "2019-06-12"}/' -e '6,7s/}$/, "date": "2019-08"}/' scenes/metadata.jsonl
     "$ADAH" index create --model model.safetensors --data scenes --index scenes.adah --quiet || exit 1
     picture=$(find "$work/scenes/images" -name '*.png' | sort | head -1)
     browser_start "$work/browser" || { fail "the browser did not start: $(cat "$work/browser/driver.log")"; finish; }

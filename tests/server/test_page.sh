@@ -25,6 +25,7 @@ go "$url"
 is 'document.querySelector("#start h1").checkVisibility()'
 is '!document.querySelector("#results li")'
 is 'document.querySelector(".examples a") && [...document.querySelectorAll(".examples a")].every((a) => a.querySelector("img.loaded"))'
+is 'document.querySelectorAll("#timeline button").length === 2 && document.querySelectorAll("#timeline li").length === 3'
 shoot start
 readable start
 no_errors
@@ -53,6 +54,58 @@ is 'document.querySelector("#options").hidden && document.querySelector("#start"
 shoot duplicates
 readable duplicates
 js 'history.back()' >/dev/null
+is 'document.querySelector("#start h1").checkVisibility()'
+# A month of the timeline shows what was taken then, a folder what lies in it, without a query; chips take it away.
+is 'document.querySelector("#timeline button").ariaLabel === "June 2019: 5 items"'
+click_on '#timeline li:first-child button'
+is 'location.search === "?after=2019-06&before=2019-07" && document.querySelectorAll("#results.grid > li:not(.skeleton)").length === 5'
+is 'document.querySelector("#found").textContent === "5 items, the newest first" && document.querySelector("#chosen .chip").textContent === "June 2019"'
+is '[...document.querySelectorAll("#results .distance")].every((p) => p.textContent === "Jun 12, 2019") && !document.querySelector("#options .switch").checkVisibility()'
+shoot month
+readable month
+is '!document.querySelector("#results .thumbs")'
+# Back to the start the timeline is there again, behind another view, too.
+go "$url?show=duplicates"
+is 'document.querySelector("#results .group h1") || document.querySelector("#notice h2")'
+go "$url"
+is 'document.querySelectorAll("#timeline button").length === 2'
+js '[...document.querySelectorAll("#start a")].find((a) => a.href.includes("show=duplicates")).click()' >/dev/null
+is 'location.search === "?show=duplicates" && document.querySelector("#timeline").hidden && document.querySelector("#options").hidden'
+js 'history.back()' >/dev/null
+is 'document.querySelector("#start h1").checkVisibility() && document.querySelectorAll("#timeline button").length === 2 && document.querySelector("#timeline").checkVisibility()'
+click_on '#timeline li:first-child button'
+is 'document.querySelectorAll("#results.grid > li:not(.skeleton)").length === 5 && document.activeElement.id === "results"'
+click_on '#results .main'
+is 'document.querySelector("#query h1")?.textContent === "More like this" && document.querySelectorAll("#results > li:not(.skeleton)").length === 4'
+is '[...document.querySelectorAll("#query .chip")].map((c) => c.textContent).join().endsWith("Jun 12, 2019,images")'
+js '[...document.querySelectorAll("#query .chip")].at(-1).click()' >/dev/null
+is 'location.search === "?folder=images" && document.querySelectorAll("#results > li:not(.skeleton)").length === 24'
+go "$url?q=red&after=2019-06"
+is 'document.querySelectorAll("#results > li:not(.skeleton)").length === 7 && document.querySelector("#chosen .chip").textContent === "From June 2019"'
+is '!document.querySelector("#when").hidden'
+click_on '#when summary'
+is 'document.querySelector("#when button").checkVisibility()'
+shoot when
+click_on '#when li:last-child button'
+is 'location.search === "?q=red&after=2019-08&before=2019-09" && document.querySelectorAll("#results > li:not(.skeleton)").length === 2'
+js 'document.querySelector("#chosen .chip").click()' >/dev/null
+is '!location.search.includes("after") && document.querySelectorAll("#results > li:not(.skeleton)").length === 24'
+go "$url?q=red&after=2030"
+is 'document.querySelector("#notice button")?.textContent === "Search at any time and in all folders"'
+click_on '#notice button'
+is 'location.search === "?q=red" && document.querySelectorAll("#results > li:not(.skeleton)").length === 24'
+no_errors
+# What the server refuses has a way on that leads out of it.
+go "$url?folder=nowhere"
+is 'document.querySelector("#notice button")?.textContent === "Search at any time and in all folders"'
+click_on '#notice button'
+is 'location.search === "" && document.querySelector("#start h1").checkVisibility()'
+go "$url?after=never"
+is 'document.querySelector("#notice h2")'
+click_on '#notice button:last-child'
+is 'location.search === "" && document.querySelector("#start h1").checkVisibility()'
+forget_log
+go "$url"
 is 'document.querySelector("#start h1").checkVisibility()'
 no_errors
 
@@ -288,7 +341,7 @@ press enter
 is 'document.querySelector("#viewer[open] .stage img")?.naturalWidth > 0'
 in_chinese viewer
 press escape
-for address in '' '?q=red+plus+zzqx' '?q=red&to=text&cut=1&label=red' '?q=zzqx' '?id=3' '?id=x' '?picture=gone'; do
+for address in '' '?q=red+plus+zzqx' '?q=red&to=text&cut=1&label=red' '?q=zzqx' '?after=2019-06' '?q=red&before=2019-07&folder=images' '?folder=nowhere' '?id=3' '?id=x' '?picture=gone'; do
     go "$url$address"
     is 'document.documentElement.lang === "zh-Hans" && (document.querySelector("#notice h2, #start h1, #query h1, #results li"))'
     is '!document.querySelector(".skeleton")'
