@@ -72,9 +72,9 @@ dialog.addEventListener("keydown", (event) => {
     event.preventDefault();
     turn(to);
 });
-let touched = null; // where the one finger came down
-frame.addEventListener("touchstart", ({ touches }) => (touched = touches.length === 1 ? touches[0] : null), { passive: true });
-frame.addEventListener("touchend", ({ changedTouches: [left] }) => {
+let touched = null; // where the one finger came down: on a button, too, which a finger that moves does not press
+dialog.addEventListener("touchstart", ({ touches }) => (touched = touches.length === 1 ? touches[0] : null), { passive: true });
+dialog.addEventListener("touchend", ({ changedTouches: [left] }) => {
     if (!touched || visualViewport.scale > 1) return; // a picture that was made larger is moved
     const x = left.clientX - touched.clientX, y = left.clientY - touched.clientY;
     touched = null;
