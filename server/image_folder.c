@@ -106,7 +106,7 @@ static int take_member(int fd, const char *name, serve_picture_file *f) {
     return 0;
 }
 
-static int is_tar(const char *name, size_t n) { return n > 4 && strncasecmp(name + n - 4, ".tar", 4) == 0; }
+int serve_is_tar_name(const char *name, size_t n_bytes) { return n_bytes > 4 && strncasecmp(name + n_bytes - 4, ".tar", 4) == 0; }
 
 int serve_open_picture(const serve_server *server, const char *name, int follows_links, serve_picture_file *f) {
     *f = (serve_picture_file){.fd = -1};
@@ -122,7 +122,7 @@ int serve_open_picture(const serve_server *server, const char *name, int follows
     serve_close_file(f);
     for (const char *slash = strchr(name, '/'); slash; slash = strchr(slash + 1, '/')) {
         char tar[PATH_MAX];
-        if (!is_tar(name, (size_t)(slash - name)))
+        if (!serve_is_tar_name(name, (size_t)(slash - name)))
             continue;
         snprintf(tar, sizeof tar, "%.*s", (int)(slash - name), name);
         const int fd = open_name(server, tar, follows_links);

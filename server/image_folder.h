@@ -18,6 +18,7 @@ int serve_is_safe_name(const char *name);
 /* Opens a regular file below the folder for reading, following no link out of it. -1: cannot be. by_kernel 0: without
  * openat2. */
 int serve_open_below(int folder, const char *folder_path, const char *name, int by_kernel);
+int serve_is_tar_name(const char *name, size_t n_bytes); /* 1: it ends as that of a tar file */
 /* The file of a name below the folder, which may lead into a tar file. 1: *file is open, to be closed by serve_close_file; 0: it cannot be. Links out
  * of the folder are followed where `follows_links`, for names that are in the index. */
 int serve_open_picture(const serve_server *server, const char *name, int follows_links, serve_picture_file *file);

@@ -21,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -38,9 +37,8 @@ static adah_code open_images(serve_server *s, adah_status *status) {
         return ADAH_OK;
     s->images_path = realpath(folder, NULL);
     struct stat info;
-    const size_t n = s->images_path ? strlen(s->images_path) : 0;
     s->images = s->images_path ? open(s->images_path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-    s->images_is_tar = s->images >= 0 && fstat(s->images, &info) == 0 && S_ISREG(info.st_mode) && n > 4 && !strcasecmp(s->images_path + n - 4, ".tar");
+    s->images_is_tar = s->images >= 0 && fstat(s->images, &info) == 0 && S_ISREG(info.st_mode) && serve_is_tar_name(s->images_path, strlen(s->images_path));
     if (s->images >= 0 && !s->images_is_tar && (fstat(s->images, &info) != 0 || !S_ISDIR(info.st_mode))) {
         close(s->images);
         s->images = -1;
